@@ -1,0 +1,107 @@
+"""The PettingZoo AECEnv of any game: the agents act one by one, in the order in which their phases come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from pettingzoo import AECEnv
+
+from lawgiver.envs.core.actions import check_actions
+from lawgiver.envs.core.parallel import GameParallelEnv, make_parallel_env
+
+
+class GameAECEnv(AECEnv[str, Any, Any]):
+    """A game as a PettingZoo AECEnv.
+
+    The agents of the phase act in the order of their seats; the rules are applied when the last of them has acted,
+    so that nobody sees another's action of the same phase. Everything else is as in
+    :class:`~lawgiver.envs.core.parallel.GameParallelEnv`, whose keywords it takes; observations carry no turn flag.
+    """
+
+    def __init__(self, env: GameParallelEnv) -> None:
+        """Wrap the parallel view of a game, made with ``flag_turns=False``."""
+        super().__init__()
+        self._env = env
+        self.metadata = {**env.metadata}
+        self.render_mode = env.render_mode
+        self.possible_agents = list(env.possible_agents)
+        self.agents: list[str] = []
+
+    @property
+    def observation_spaces(self) -> dict[str, gymnasium.Space[Any]]:
+        """Spaces of the agents' observations."""
+        return self._env.observation_spaces
+
+    @property
+    def action_spaces(self) -> dict[str, gymnasium.Space[Any]]:
+        """Spaces of the agents' actions."""
+        return self._env.action_spaces
+
+    def observation_space(self, agent: str) -> gymnasium.Space[Any]:
+        """Return the space of an agent's observations, always the same object."""
+        return self._env.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> gymnasium.Space[Any]:
+        """Return the space of an agent's actions, always the same object."""
+        return self._env.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Start a new game."""
+        self._observations, infos = self._env.reset(seed, options)
+        self.agents = list(self.possible_agents)
+        self.infos = infos
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self._begin_phase()
+
+    def _begin_phase(self) -> None:
+        self._queue = list(self._env.acting_agents)
+        self._pending: dict[str, Any] = {}
+        self.agent_selection = self._queue[0]
+
+    def observe(self, agent: str) -> Any:
+        """Return what an agent sees now."""
+        return self._observations[agent]
+
+    def step(self, action: Any) -> None:
+        """Take the action of ``agent_selection``."""
+        agent = self.agent_selection
+        if self.terminations[agent] or self.truncations[agent]:
+            self._was_dead_step(action)
+            return
+        check_actions(self.action_space(agent), [action], (1,), (agent,))
+        self._cumulative_rewards[agent] = 0.0
+        self._clear_rewards()
+        self._pending[agent] = action
+        self._queue.pop(0)
+        if self._queue:
+            self.agent_selection = self._queue[0]
+            return
+        self._observations, self.rewards, self.terminations, self.truncations, self.infos = self._env.step(
+            self._pending
+        )
+        self._accumulate_rewards()
+        if self._env.agents:
+            self._begin_phase()
+        else:
+            self.agent_selection = self.agents[0]
+
+    def render(self) -> str | np.ndarray | None:
+        """Return the game as text or image, by ``render_mode``."""
+        return self._env.render()
+
+    def state(self) -> np.ndarray:
+        """Return what all agents see, one after the other, flat."""
+        return self._env.state()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def make_aec_env(game: str, **kwargs: Any) -> GameAECEnv:
+    """Return the AECEnv of a registered game; keywords are the view's or the game's parameters."""
+    return GameAECEnv(make_parallel_env(game, flag_turns=False, **kwargs))

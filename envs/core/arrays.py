@@ -1,0 +1,98 @@
+"""The few array helpers that let one set of rules run on NumPy and on PyTorch.
+
+Nothing here imports torch: a torch tensor or generator brings its own module along.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+import array_api_compat
+import numpy as np
+
+Array: TypeAlias = Any
+"""A NumPy array or a torch tensor."""
+
+Rng: TypeAlias = Any
+"""A ``numpy.random.Generator`` or a ``torch.Generator``; it decides backend and device."""
+
+S = TypeVar("S")
+
+
+def namespace(x: Array) -> Any:
+    """Return the array-API namespace of ``x``. NumPy is answered directly, because it is the hot path."""
+    return np if type(x) is np.ndarray else array_api_compat.array_namespace(x)
+
+
+def _torch_of(rng: Rng) -> Any | None:
+    """Return the torch module if ``rng`` is a torch generator, else None."""
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and isinstance(rng, torch.Generator) else None
+
+
+def zeros(rng: Rng, shape: tuple[int, ...]) -> Array:
+    """Return zeros on the backend and device of ``rng``: float64 on NumPy, torch's default dtype on torch."""
+    torch = _torch_of(rng)
+    return np.zeros(shape) if torch is None else torch.zeros(shape, device=rng.device)
+
+
+def uniform(rng: Rng, shape: tuple[int, ...]) -> Array:
+    """Return numbers drawn uniformly from [0, 1) on the backend and device of ``rng``."""
+    torch = _torch_of(rng)
+    return rng.random(shape) if torch is None else torch.rand(shape, generator=rng, device=rng.device)
+
+
+def constant(value: Any, like: Array) -> Array:
+    """Return ``value`` as an array with the backend, dtype and device of ``like``."""
+    if type(like) is np.ndarray:
+        return np.asarray(value, dtype=like.dtype)
+    return namespace(like).asarray(value, dtype=like.dtype, device=like.device)
+
+
+def floats(x: Array, like: Array) -> Array:
+    """Return ``x`` in the floating dtype of ``like`` without a copy where it already has it."""
+    if x.dtype == like.dtype:
+        return x
+    return x.astype(like.dtype) if type(x) is np.ndarray else namespace(x).astype(x, like.dtype)
+
+
+def softmax(logits: Array) -> Array:
+    """Return the softmax over the last axis."""
+    xp = namespace(logits)
+    shifted = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
+    return shifted / xp.sum(shifted, axis=-1, keepdims=True)
+
+
+def map_arrays(function: Callable[..., Array], tree: S, *others: S) -> S:
+    """Apply ``function`` to every array of a tree of dataclasses, dicts, tuples and lists; other leaves stay."""
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        changed = {
+            field.name: map_arrays(
+                function, getattr(tree, field.name), *(getattr(other, field.name) for other in others)
+            )
+            for field in dataclasses.fields(tree)
+        }
+        return dataclasses.replace(tree, **changed)
+    if isinstance(tree, dict):
+        mapped = {key: map_arrays(function, tree[key], *(other[key] for other in others)) for key in tree}  # type: ignore[index]
+        return mapped  # type: ignore[return-value]
+    if isinstance(tree, (tuple, list)):
+        return type(tree)(map_arrays(function, *items) for items in zip(tree, *others, strict=True))  # type: ignore[arg-type, return-value]
+    return function(tree, *others) if hasattr(tree, "shape") and tree.shape else tree  # type: ignore[no-any-return, attr-defined]
+
+
+def take_games(tree: S, index: Any) -> S:
+    """Return the games ``index`` (a slice, mask or index array over the batch axis) of a state."""
+    return map_arrays(lambda x: x[index], tree)
+
+
+def merge_games(old: S, fresh: S, mask: np.ndarray) -> S:
+    """Return ``old`` with the games of ``mask`` (B,) replaced by those of ``fresh`` (NumPy only)."""
+
+    def choose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.where(mask.reshape((-1,) + (1,) * (a.ndim - 1)), b, a)
+
+    return map_arrays(choose, old, fresh)

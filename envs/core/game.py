@@ -1,0 +1,210 @@
+"""The contract of a game: its rules as pure functions on arrays with a leading batch axis.
+
+A :class:`Game` is a frozen dataclass whose fields are the game's parameters. It plays B games at once, on NumPy or
+on torch, whichever made the state. Every view (PettingZoo, Gymnasium, RLlib's batched runner, the differentiable
+path) is a thin layer over these functions, so that no rule is written twice.
+
+One step is one *phase*: the agents of one role act, the others wait. The games of a batch move in lockstep:
+``state.turn``, a plain integer, says where in the round all of them are. A game that ends before the others goes on
+being stepped; whoever steps it masks it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng
+from lawgiver.envs.core.fields import Layout, box
+from lawgiver.envs.core.policy import Policy
+
+Draws = dict[str, Array]
+"""The random numbers of a step by name, each with a leading batch axis."""
+
+Rewards = dict[str, Array]
+"""Rewards by role, each (B, n_role)."""
+
+
+class State(Protocol):
+    """What every state has: a frozen dataclass of arrays (B, ...) and the turn that all games share."""
+
+    @property
+    def turn(self) -> int:
+        """Position in the round, shared by all games of the batch."""
+
+
+StateT = TypeVar("StateT", bound=State)
+
+
+@dataclass(frozen=True)
+class KnownSolution:
+    """Something about the game that is known exactly.
+
+    ``residual`` recomputes it and returns how far it is from satisfying the equation that defines it; the suite
+    asserts that this is at most ``tolerance``.
+    """
+
+    name: str
+    source: str
+    value: Callable[[], float]
+    residual: Callable[[], float]
+    tolerance: float = 1e-6
+
+
+@dataclass(frozen=True)
+class Game(ABC, Generic[StateT]):
+    """A game's rules and what it declares about itself.
+
+    Raises:
+        ParameterError: on construction, if a parameter is outside its range.
+    """
+
+    name: ClassVar[str]
+    """Name with version, ``public_investment-v0``; the environments' id is ``lawgiver/<name>``."""
+    reference: ClassVar[str]
+    """The paper and section that the game comes from."""
+    sum_type: ClassVar[Literal["general", "constant", "identical"]]
+    """How the participants' rewards relate."""
+    budget_balanced: ClassVar[bool]
+    """Whether the mechanism hands out exactly what it has."""
+    horizon_known: ClassVar[bool]
+    """Whether the players know which round is the last."""
+
+    # -- who plays, and when ------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def roles(self) -> Mapping[str, int]:
+        """Number of agents of each role, in a fixed order."""
+
+    @property
+    @abstractmethod
+    def max_steps(self) -> int:
+        """Number of steps (phases) of the longest possible game."""
+
+    @abstractmethod
+    def phase(self, state: StateT) -> str:
+        """Return the role that acts now."""
+
+    def agents_of(self, role: str) -> tuple[str, ...]:
+        """Return the agent ids of a role: ``mechanism`` where there is one, else ``participant_0`` and so on."""
+        count = self.roles[role]
+        if role == "mechanism" and count == 1:
+            return (role,)
+        return tuple(f"{role}_{seat}" for seat in range(count))
+
+    # -- what is seen and what may be done ----------------------------------------------------------------------
+
+    @abstractmethod
+    def observation_layout(self, role: str) -> Layout:
+        """Return the named fields of an observation, with units and bounds."""
+
+    @abstractmethod
+    def action_layout(self, role: str) -> Layout | int:
+        """Return the named fields of a Box action, or the number of choices of a Discrete one."""
+
+    @abstractmethod
+    def observe(self, state: StateT, role: str) -> Array:
+        """Return what the agents of a role see, (B, n_role, d), in the order of the layout."""
+
+    def legal_actions(self, state: StateT, role: str) -> Array | None:
+        """Return a mask (B, n_role, n_actions), True where legal, or None where everything is legal."""
+        return None
+
+    @cached_property
+    def _spaces(self) -> dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any]]]:
+        spaces: dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any]]] = {}
+        for role in self.roles:
+            layout = self.action_layout(role)
+            action = gymnasium.spaces.Discrete(layout) if isinstance(layout, int) else box(layout)
+            spaces[role] = (box(self.observation_layout(role)), action)
+        return spaces
+
+    def observation_space(self, role: str) -> gymnasium.Space[Any]:
+        """Return the space of one agent's observation."""
+        return self._spaces[role][0]
+
+    def action_space(self, role: str) -> gymnasium.Space[Any]:
+        """Return the space of one agent's action."""
+        return self._spaces[role][1]
+
+    # -- the dynamics -------------------------------------------------------------------------------------------
+
+    def draw_initial(self, batch: int, rng: Rng) -> Draws:
+        """Return the random numbers that an initial state needs."""
+        return {}
+
+    @abstractmethod
+    def initial_state(self, batch: int, rng: Rng) -> StateT:
+        """Return the state of ``batch`` new games on the backend and device of ``rng``."""
+
+    def draw(self, batch: int, rng: Rng) -> Draws:
+        """Return the random numbers of one step."""
+        return {}
+
+    def outcome(self, state: StateT, actions: Array) -> Array:
+        """Return what actions (B, n_role[, k]) of the acting role amount to.
+
+        An action inside its space but illegal is played as the nearest legal one. By default the outcome is the
+        action itself; where the mechanism sends logits, it is the weights they stand for. A mechanism that is
+        folded into a game may give its outcome directly, exact zeros included.
+        """
+        return actions
+
+    @abstractmethod
+    def advance(
+        self, state: StateT, outcome: Array, draws: Draws
+    ) -> tuple[StateT, Rewards, Array, Array]:
+        """Apply the acting role's outcome; see :meth:`step` for what is returned."""
+
+    def step(self, state: StateT, actions: Array, draws: Draws) -> tuple[StateT, Rewards, Array, Array]:
+        """Play one phase.
+
+        Args:
+            state: the state of B games.
+            actions: of the role that acts now, (B, n_role) for Discrete, (B, n_role, k) for Box.
+            draws: what :meth:`draw` returned.
+
+        Returns:
+            The new state, the rewards of every role (B, n_role), and the flags terminated and truncated (B,).
+        """
+        return self.advance(state, self.outcome(state, actions), draws)
+
+    # -- for people ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def picture(self, state: StateT, index: int) -> dict[str, np.ndarray]:
+        """Return what a person wants to see of one game: named columns with one number a participant."""
+
+    # -- what is known exactly ----------------------------------------------------------------------------------
+
+    def exact_scores(
+        self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
+    ) -> dict[str, Any] | str:
+        """Return what a memoryless mechanism achieves when the participants play their logit equilibrium against it.
+
+        Args:
+            mechanism: a policy for the mechanism; its mean action is what is scored.
+            inverse_temperature: of the participants, per point of payoff; ``inf`` for rational ones.
+            anchor: the participants' prior policy; None for uniform over the legal actions.
+
+        Returns:
+            Expected values a round, by name: every registered objective that applies, ``gini`` and whatever the
+            game adds (see there), averaged over conditions, and ``by_condition``; or, where no exact solver
+            applies, one line that says why.
+        """
+        return f"{self.name} has no exact solver"
+
+    def ceiling(self) -> float | None:
+        """Return the best value of the objective that any mechanism can reach with rational participants, if known."""
+        return None
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """Return what is known exactly about the game with these parameters."""
+        return ()

@@ -1,0 +1,42 @@
+"""What a mechanism is rewarded for, round by round: functions of a state, each (B,).
+
+They read ``state.payoffs`` (B, n), the round's payoffs, and ``state.endowments`` (B, n), what each participant
+has when nobody does anything. Both are in the game's own units.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lawgiver.envs.core.arrays import Array, namespace
+
+LOG_GUARD = 0.001
+"""Added to a payoff before its logarithm is taken, so that a payoff of 0 costs 6.9 rather than everything."""
+
+
+class HasPayoffs(Protocol):
+    """A state from which the built-in objectives can be computed."""
+
+    @property
+    def payoffs(self) -> Array:
+        """Payoffs of the last completed round, (B, n)."""
+
+    @property
+    def endowments(self) -> Array:
+        """What each participant holds before the round, (B, n)."""
+
+
+def surplus(state: HasPayoffs) -> Array:
+    """Return the sum of payoffs less the sum of endowments: what the group has created."""
+    return namespace(state.payoffs).sum(state.payoffs - state.endowments, axis=-1)
+
+
+def nash_welfare(state: HasPayoffs) -> Array:
+    """Return the sum of log(payoff + 0.001), natural logarithm: productive and equal outcomes score high."""
+    xp = namespace(state.payoffs)
+    return xp.sum(xp.log(state.payoffs + LOG_GUARD), axis=-1)
+
+
+def rawlsian(state: HasPayoffs) -> Array:
+    """Return the least payoff of the round."""
+    return namespace(state.payoffs).min(state.payoffs, axis=-1)

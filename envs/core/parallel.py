@@ -1,0 +1,196 @@
+"""The PettingZoo ParallelEnv of any game: every agent is present at every step, and one step is one phase."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from pettingzoo import ParallelEnv
+
+from lawgiver.envs.core.actions import check_actions
+from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.fields import Field, box
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
+from lawgiver.envs.core.session import Session
+
+PolicyLike = str | Path | Policy
+
+ACTS_NOW = Field("acts_now", 1, 0.0, 1.0, "flag", "1 if it is this agent's turn, else its action is ignored")
+
+
+class GameParallelEnv(ParallelEnv[str, Any, Any]):
+    """A game as a PettingZoo ParallelEnv.
+
+    All agents are in every observation. Where more than one role plays, the last number of an observation,
+    ``acts_now``, says whose turn it is; actions out of turn are ignored and cost nothing, and may be left out.
+    A role that is given a policy (``mechanism=`` or ``participants=``) is played by it and has no agents.
+
+    ``info["action_mask"]`` (int8) marks the legal actions of a Discrete role; with ``mask_in_observation`` the
+    observation is ``{"observation": ..., "action_mask": ...}`` instead. An illegal action inside the space is played
+    as the nearest legal one. A game that ends by its rules is terminated; one that is cut off is truncated.
+
+    Args:
+        game: the rules.
+        mechanism: a policy for the mechanism: a registered name, a run's folder or a policy.
+        participants: the same for the participants.
+        mask_in_observation: see above.
+        render_mode: None, ``ansi`` (text) or ``rgb_array`` (height, width, 3).
+        max_cycles: stop (truncate) after that many steps; None for the game's own end.
+        flag_turns: whether observations carry ``acts_now``; None for where more than one role plays.
+
+    Raises:
+        ActionError: from ``step``, if an action of the acting agents is missing, NaN or outside its space.
+    """
+
+    metadata = {"render_modes": list(RENDER_MODES), "name": "lawgiver", "is_parallelizable": True}  # noqa: RUF012
+
+    def __init__(
+        self,
+        game: Game[Any],
+        *,
+        mechanism: PolicyLike | None = None,
+        participants: PolicyLike | None = None,
+        mask_in_observation: bool = False,
+        render_mode: str | None = None,
+        max_cycles: int | None = None,
+        flag_turns: bool | None = None,
+    ) -> None:
+        """See the class."""
+        self.game = game
+        given = {"mechanism": mechanism, "participant": participants}
+        policies = {role: make_policy(game, role, p) for role, p in given.items() if p is not None}
+        self._session = Session(game, policies)
+        self.render_mode = check_render_mode(render_mode)
+        self.max_cycles = max_cycles
+        self.metadata = {**self.metadata, "name": game.name}
+        self._masked = mask_in_observation
+        self._agents_of = {role: game.agents_of(role) for role in self._session.outside}
+        self._flagged = len(self._agents_of) > 1 if flag_turns is None else flag_turns
+        self.possible_agents = [agent for agents in self._agents_of.values() for agent in agents]
+        self.agents: list[str] = []
+        self.observation_spaces: dict[str, gymnasium.Space[Any]] = {}
+        self.action_spaces: dict[str, gymnasium.Space[Any]] = {}
+        for role, agents in self._agents_of.items():
+            for agent in agents:
+                self.observation_spaces[agent] = self._observation_space(role)
+                self.action_spaces[agent] = _copy_space(game.action_space(role))
+
+    def _observation_space(self, role: str) -> gymnasium.Space[Any]:
+        layout = self.game.observation_layout(role) + ((ACTS_NOW,) if self._flagged else ())
+        space = box(layout)
+        action = self.game.action_space(role)
+        if not self._masked or not isinstance(action, gymnasium.spaces.Discrete):
+            return space
+        return gymnasium.spaces.Dict(
+            {"observation": space, "action_mask": gymnasium.spaces.Box(0, 1, (int(action.n),), np.int8)}
+        )
+
+    def observation_space(self, agent: str) -> gymnasium.Space[Any]:
+        """Return the space of an agent's observations, always the same object."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> gymnasium.Space[Any]:
+        """Return the space of an agent's actions, always the same object."""
+        return self.action_spaces[agent]
+
+    @property
+    def acting_agents(self) -> tuple[str, ...]:
+        """The agents whose turn it is."""
+        return self._agents_of[self._session.acting]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Start a new game. ``seed`` restarts the random numbers; ``options`` has no keys that are read."""
+        if seed is not None:
+            self._session.rng = np.random.default_rng(seed)
+        self._session.reset(1)
+        self._cycles = 0
+        self.agents = list(self.possible_agents)
+        return self._observe()
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
+        """Play one phase with the actions of the agents whose turn it is."""
+        session = self._session
+        if not self.agents:
+            raise ActionError("the game is over or has not begun: call reset() first")
+        role = session.acting
+        acting = self._agents_of[role]
+        try:
+            taken = [actions[agent] for agent in acting]
+        except KeyError as missing:
+            raise ActionError(f"no action for {missing.args[0]}, whose turn it is; acting now: {', '.join(acting)}") from None
+        session.step(check_actions(self.game.action_space(role), taken, (len(acting),), acting)[None])
+        self._cycles += 1
+        observations, infos = self._observe()
+        terminated = bool(session.terminated[0])
+        cut = self.max_cycles is not None and self._cycles >= self.max_cycles and not terminated
+        truncated = bool(session.truncated[0]) or cut
+        rewards = {}
+        for role_, agents in self._agents_of.items():
+            rewards.update(zip(agents, session.rewards[role_][0].tolist(), strict=True))
+        flags = dict.fromkeys(self.agents, terminated), dict.fromkeys(self.agents, truncated)
+        if terminated or truncated:
+            self.agents = []
+        return observations, rewards, *flags, infos
+
+    def _observe(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        game, state = self.game, self._session.state
+        observations: dict[str, Any] = {}
+        infos: dict[str, dict[str, Any]] = {}
+        acting = game.phase(state)
+        for role, agents in self._agents_of.items():
+            seen = game.observe(state, role)[0]
+            if self._flagged:
+                rows = np.empty((seen.shape[0], seen.shape[1] + 1), np.float32)
+                rows[:, :-1] = seen
+                rows[:, -1] = role == acting
+            else:
+                rows = seen.astype(np.float32)
+            mask = game.legal_actions(state, role)
+            if mask is None:
+                observations.update(zip(agents, rows, strict=True))
+                infos.update((agent, {}) for agent in agents)
+                continue
+            for agent, row, legal in zip(agents, rows, mask[0].astype(np.int8), strict=True):
+                observations[agent] = {"observation": row, "action_mask": legal} if self._masked else row
+                infos[agent] = {} if self._masked else {"action_mask": legal}
+        return observations, infos
+
+    def render(self) -> str | np.ndarray | None:
+        """Return the game as text or image, by ``render_mode``."""
+        if self._session.state is None:
+            raise ActionError("nothing to render: call reset() first")
+        return render(self.game, self._session.state, self.render_mode)
+
+    def state(self) -> np.ndarray:
+        """Return what all agents see, one after the other, flat."""
+        views = (self.game.observe(self._session.state, role).ravel() for role in self.game.roles)
+        return np.concatenate(list(views)).astype(np.float32)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _copy_space(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    """Return an equal space with a random generator of its own, so that agents sample independently."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return gymnasium.spaces.Discrete(space.n, start=space.start)
+    assert isinstance(space, gymnasium.spaces.Box)
+    return gymnasium.spaces.Box(space.low, space.high, dtype=np.float32)
+
+
+VIEW_OPTIONS = ("mechanism", "participants", "mask_in_observation", "render_mode", "max_cycles", "flag_turns")
+
+
+def make_parallel_env(game: str, **kwargs: Any) -> GameParallelEnv:
+    """Return the ParallelEnv of a registered game; keywords are the view's or the game's parameters."""
+    view = {key: kwargs.pop(key) for key in VIEW_OPTIONS if key in kwargs}
+    return GameParallelEnv(make_game(game, **kwargs), **view)

@@ -1,0 +1,39 @@
+"""The contract of whoever plays: participants and mechanisms, rules of thumb and networks alike."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from lawgiver.envs.core.arrays import Array, Rng
+
+Memory = Any
+"""A policy's memory: None, or a tree of arrays (B, ...). The caller carries it."""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Acts for all agents of one role in B games at once.
+
+    Observations are (B, n_role, d), masks (B, n_role, n_actions) or None, actions (B, n_role) or (B, n_role, k).
+    """
+
+    def initial_state(self, batch: int) -> Memory:
+        """Return the memory at the start of ``batch`` games."""
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return the parameters of the action distribution and the new memory.
+
+        Discrete: log-probabilities (B, n_role, n_actions), minus infinity where illegal. Box: the mean and the
+        standard deviation of each component, (B, n_role, 2, k), a standard deviation of 0 for a rule.
+        """
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return actions drawn from the distribution and the new memory."""
+
+
+@runtime_checkable
+class OutcomePolicy(Policy, Protocol):
+    """A mechanism that can give its outcome (weights on the simplex, exact zeros allowed) without an action."""
+
+    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the outcome that :meth:`Game.outcome` would make of the action, and the new memory."""

@@ -1,0 +1,130 @@
+"""Names and what they stand for: the entry-point groups through which everything, the built-ins too, is found.
+
+Names are read without importing what they point to. A package that declares one of the groups in its metadata shows
+up in the command line, in configs and in the registries of Gymnasium and PettingZoo.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import pettingzoo
+from gymnasium.envs.registration import registry as gymnasium_registry
+
+from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
+
+GAMES = "lawgiver.games"
+OBJECTIVES = "lawgiver.objectives"
+TRAINERS = "lawgiver.trainers"
+POLICIES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.participants"}
+"""The group in which the policies of a role are found."""
+RUNS = "lawgiver.runs"
+"""The group whose entry ``folder`` loads policies from a run's folder; it keeps envs free of upward imports."""
+
+
+@lru_cache
+def _entries(group: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}
+
+
+def names(group: str) -> list[str]:
+    """Return the registered names of a group, sorted."""
+    return sorted(_entries(group))
+
+
+def lookup(group: str, name: str) -> Any:
+    """Import and return what a name stands for.
+
+    Raises:
+        UnknownNameError: if nothing of that name is registered.
+    """
+    entry = _entries(group).get(name)
+    if entry is None:
+        kind = group.removeprefix("lawgiver.").removesuffix("s")
+        raise UnknownNameError(f"unknown {kind} {name!r}: {allowed(name, _entries(group))}")
+    return entry.load()
+
+
+def game_name(name: str) -> str:
+    """Return a game's full name: ``public_investment`` becomes its newest version, ``public_investment-v0``."""
+    name = name.removeprefix("lawgiver/")
+    versions = [full for full in _entries(GAMES) if full.rpartition("-v")[0] == name]
+    return max(versions, key=lambda full: int(full.rpartition("-v")[2])) if versions else name
+
+
+def call_with(function: Any, what: str, *args: Any, **params: Any) -> Any:
+    """Call ``function``, turning a parameter that it does not have into an error that names the allowed ones."""
+    accepted = inspect.signature(function).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+        options = list(accepted)[len(args) :]
+        for key in params:
+            if key not in options:
+                raise ParameterError(f"{what} has no parameter {key!r}: {allowed(key, options)}")
+    return function(*args, **params)
+
+
+def make_game(name: str, **params: Any) -> Game[Any]:
+    """Return the game of that name, for instance ``make_game("public_investment", endowments=(10, 4, 4, 4))``.
+
+    Raises:
+        UnknownNameError: if there is no such game.
+        ParameterError: if a parameter is unknown or outside its range.
+    """
+    full = game_name(name)
+    game: Game[Any] = call_with(lookup(GAMES, full), f"game {full!r}", **params)
+    return game
+
+
+def make_policy(game: Game[Any], role: str, policy: str | Path | Policy, **params: Any) -> Policy:
+    """Return a policy for a role of a game: by registered name, from a run's folder, or as it is given.
+
+    Raises:
+        UnknownNameError: if there is no such policy.
+        UnsupportedGameError: if it does not apply to this game.
+        ParameterError: if a parameter is unknown or outside its range.
+    """
+    if not isinstance(policy, (str, Path)):
+        return policy
+    if Path(policy).is_dir():
+        loaded: Policy = load_policy(policy, role=role, game=game)
+        return loaded
+    made: Policy = call_with(lookup(POLICIES[role], str(policy)), f"{role} {str(policy)!r}", game, **params)
+    return made
+
+
+def load_policy(run: str | Path, role: str | None = None, game: Game[Any] | None = None) -> Any:
+    """Return the learned policies of a run's folder, by role; or, with ``role``, the policy of that role.
+
+    Args:
+        run: a folder that ``lawgiver train`` wrote.
+        role: ``mechanism`` or ``participant``.
+        game: the game they are to play, checked against the run's.
+    """
+    return lookup(RUNS, "folder")(run, role=role, game=game)
+
+
+def register_views() -> None:
+    """Register every installed game with Gymnasium and PettingZoo, without importing it."""
+    for name in names(GAMES):
+        env_id = f"lawgiver/{name}"
+        if env_id in gymnasium_registry:
+            continue
+        gymnasium.register(
+            env_id,
+            entry_point="lawgiver.envs.core.single:make_env",
+            vector_entry_point="lawgiver.envs.core.vector:make_vector_env",
+            disable_env_checker=True,
+            order_enforce=False,
+            kwargs={"game": name},
+        )
+        pettingzoo.register(
+            "parallel", env_id, "lawgiver.envs.core.parallel:make_parallel_env", kwargs={"game": name}
+        )
+        pettingzoo.register("aec", env_id, "lawgiver.envs.core.aec:make_aec_env", kwargs={"game": name})

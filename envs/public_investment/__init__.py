@@ -1,0 +1,5 @@
+"""The public investment game: who contributes to a common fund, and how the mechanism shares it out."""
+
+from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
+
+__all__ = ["PublicInvestment", "PublicInvestmentState"]

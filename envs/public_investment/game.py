@@ -1,0 +1,336 @@
+"""The rules of the public investment game (Koster et al. 2022; Balaguer et al. 2022, section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, softmax, uniform, zeros
+from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.registry import OBJECTIVES, lookup
+from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily
+
+LARGEST_ENDOWMENT = 1000
+LOGIT_BOUND = 10.0
+CONDITIONS = tuple((10, tail, tail, tail) for tail in (2, 4, 6, 8, 10))
+"""One well-endowed head and three tails: the five conditions of the paper."""
+
+
+@dataclass(frozen=True)
+class PublicInvestmentState:
+    """State of B games; amounts are in points.
+
+    Attributes:
+        turn: 0 for the first phase of a round, 1 for the second.
+        round: completed rounds, (B,).
+        endowments: (B, n).
+        contributions: of this round once made, until then of the last, (B, n).
+        payouts: what the mechanism returned in the last completed round, (B, n).
+        payoffs: payout plus what was kept, in the last completed round, (B, n).
+        weights: the shares behind the payouts, (B, n).
+        rule: announced parameters, (B, k); k = 0 in allocate mode.
+    """
+
+    turn: int
+    round: Array
+    endowments: Array
+    contributions: Array
+    payouts: Array
+    payoffs: Array
+    weights: Array
+    rule: Array
+
+
+@dataclass(frozen=True)
+class PublicInvestment(Game[PublicInvestmentState]):
+    """The public investment game.
+
+    Each round every participant receives an endowment e_i and puts an integer contribution c_i in 0..e_i into a fund.
+    The fund grows to ``multiplier`` * sum c, and the mechanism shares it out with weights w_i >= 0 that sum to one.
+    The round's payoff is e_i - c_i + w_i * multiplier * sum c; the mechanism is paid the objective of the payoffs.
+    If nobody contributes the weights are 1/n each. The game ends (terminates) after ``n_rounds`` rounds, which the
+    players know.
+
+    *allocate* mode: participants contribute, then the mechanism, which sees endowments and contributions, sends n
+    logits; the weights are their softmax. *announce* mode: the mechanism moves first and announces the parameters of
+    a rule out of ``rule_family``, every round or once a game; the participants observe them; the rule is applied.
+
+    Args:
+        endowments: of each participant, integers in 1..1000; or a list of such conditions, one of which is drawn
+            uniformly for each game.
+        n_rounds: rounds a game, >= 1.
+        multiplier: growth of the fund, > 0.
+        mechanism_mode: ``allocate`` or ``announce``.
+        announce_every: ``round`` or ``game``.
+        rule_family: ``power`` (p, q) or ``manifold`` (w, v).
+        participant_observation: ``paper``: own endowment, then contributions, payouts and endowments of all in the
+            last round (own first, then the others in order of their seats), the number of completed rounds and, in
+            announce mode, the rule. ``rule``: own endowment and the rule.
+        objective: what the mechanism is paid each round: a registered objective, such as ``nash_welfare``.
+
+    Raises:
+        ParameterError: if a parameter is outside its range.
+    """
+
+    endowments: tuple[int, ...] | tuple[tuple[int, ...], ...] = CONDITIONS
+    n_rounds: int = 10
+    multiplier: float = 1.6
+    mechanism_mode: Literal["allocate", "announce"] = "allocate"
+    announce_every: Literal["round", "game"] = "round"
+    rule_family: str = "power"
+    participant_observation: Literal["paper", "rule"] = "paper"
+    objective: str = "nash_welfare"
+
+    name: ClassVar[str] = "public_investment-v0"
+    reference: ClassVar[str] = "Koster et al. 2022, Nat Hum Behav 6:1398-1407; Balaguer et al. 2022, arXiv 2202.10122, 3.1"
+    sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
+    budget_balanced: ClassVar[bool] = True
+    horizon_known: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check every parameter."""
+        object.__setattr__(self, "endowments", _checked_endowments(self.endowments))
+        if not isinstance(self.n_rounds, int) or self.n_rounds < 1:
+            raise ParameterError(f"n_rounds is {self.n_rounds!r}, allowed: an integer >= 1")
+        if not (isinstance(self.multiplier, (int, float)) and 0 < self.multiplier < float("inf")):
+            raise ParameterError(f"multiplier is {self.multiplier!r}, allowed: a finite number > 0")
+        for key, choices in (
+            ("mechanism_mode", ("allocate", "announce")),
+            ("announce_every", ("round", "game")),
+            ("rule_family", tuple(FAMILIES)),
+            ("participant_observation", ("paper", "rule")),
+        ):
+            value = getattr(self, key)
+            if value not in choices:
+                raise ParameterError(f"{key} is {value!r}: {allowed(str(value), choices)}")
+        if self.participant_observation == "rule" and not self.announces:
+            raise ParameterError("participant_observation='rule' needs mechanism_mode='announce': there is no rule to see")
+        lookup(OBJECTIVES, self.objective)
+
+    # -- parameters in a handier shape --------------------------------------------------------------------------
+
+    @cached_property
+    def conditions(self) -> tuple[tuple[int, ...], ...]:
+        """Endowments by condition, a single one included."""
+        many = isinstance(self.endowments[0], tuple)
+        return self.endowments if many else (self.endowments,)  # type: ignore[return-value]
+
+    @cached_property
+    def n(self) -> int:
+        """Number of participants."""
+        return len(self.conditions[0])
+
+    @cached_property
+    def largest_endowment(self) -> int:
+        """Largest endowment of any condition."""
+        return max(max(condition) for condition in self.conditions)
+
+    @property
+    def announces(self) -> bool:
+        """Whether the mechanism moves first."""
+        return self.mechanism_mode == "announce"
+
+    @property
+    def family(self) -> RuleFamily:
+        """The family of rules that the mechanism announces."""
+        return FAMILIES[self.rule_family]
+
+    @cached_property
+    def members(self) -> dict[str, tuple[float, ...]]:
+        """The canonical rules that the family contains, by name, with their parameters."""
+        members = dict(self.family.members)
+        if self.rule_family == "manifold":
+            members["strict_egalitarian"] = (1 / self.n, 1.0)
+        return members
+
+    @cached_property
+    def _objective(self) -> Any:
+        return lookup(OBJECTIVES, self.objective)
+
+    @cached_property
+    def _others(self) -> np.ndarray:
+        """Seats in the order in which each participant sees them, own seat first, (n, n)."""
+        return np.array([[i, *(j for j in range(self.n) if j != i)] for i in range(self.n)])
+
+    # -- the contract -------------------------------------------------------------------------------------------
+
+    @property
+    def roles(self) -> Mapping[str, int]:
+        """The participants and one mechanism."""
+        return {"participant": self.n, "mechanism": 1}
+
+    @property
+    def max_steps(self) -> int:
+        """Two phases a round, or one after the announcement of a game-long rule."""
+        return self.n_rounds + 1 if self.announces and self.announce_every == "game" else 2 * self.n_rounds
+
+    def phase(self, state: PublicInvestmentState) -> str:
+        """Return the role that acts now."""
+        return "mechanism" if (state.turn == 0) is self.announces else "participant"
+
+    def observation_layout(self, role: str) -> Layout:
+        """Return the fields of an observation; amounts are in points."""
+        top, n = float(self.largest_endowment), self.n
+        if role == "mechanism":
+            seen: Layout = (Field("endowments", n, 0, top, "points", "of each participant"),)
+            if not self.announces:
+                seen += (Field("contributions", n, 0, top, "points", "of each participant, in this round"),)
+            return seen
+        rule = tuple(replace(f, name=f"rule_{f.name}") for f in self.family.layout) if self.announces else ()
+        own: Layout = (Field("own_endowment", 1, 0, top, "points", "own endowment"),)
+        if self.participant_observation == "rule":
+            return own + rule
+        most = self.multiplier * max(sum(condition) for condition in self.conditions)
+        return (
+            *own,
+            Field("contributions", n, 0, top, "points", "of the last round, own first"),
+            Field("payouts", n, 0, most, "points", "of the last round, own first"),
+            Field("endowments", n, 0, top, "points", "own first"),
+            Field("round", 1, 0, float(self.n_rounds), "rounds", "completed rounds"),
+            *rule,
+        )
+
+    def action_layout(self, role: str) -> Layout | int:
+        """Participants choose a contribution in points; the mechanism sends logits or the parameters of a rule."""
+        if role == "participant":
+            return self.largest_endowment + 1
+        if self.announces:
+            return self.family.layout
+        return (Field("logits", self.n, -LOGIT_BOUND, LOGIT_BOUND, "nats", "their softmax is the participants' shares"),)
+
+    def observe(self, state: PublicInvestmentState, role: str) -> Array:
+        """Return what the agents of a role see, (B, n_role, d)."""
+        xp = namespace(state.endowments)
+        if role == "mechanism":
+            if self.announces:
+                return state.endowments[:, None, :]
+            return xp.concat([state.endowments, state.contributions], axis=-1)[:, None, :]
+        batch = state.endowments.shape[0]
+        own = state.endowments[:, :, None]
+        parts = [own]
+        if self.participant_observation == "paper":
+            last = floats(state.round, state.endowments)[:, None, None]
+            parts += [
+                state.contributions[:, self._others],
+                state.payouts[:, self._others],
+                state.endowments[:, self._others],
+                xp.broadcast_to(last, (batch, self.n, 1)),
+            ]
+        if self.announces:
+            parts.append(xp.broadcast_to(state.rule[:, None, :], (batch, self.n, state.rule.shape[-1])))
+        return xp.concat(parts, axis=-1)
+
+    def legal_actions(self, state: PublicInvestmentState, role: str) -> Array | None:
+        """A participant may contribute at most its endowment; the mechanism may do anything in its Box."""
+        if role == "mechanism":
+            return None
+        return constant(np.arange(self.largest_endowment + 1), like=state.endowments) <= state.endowments[:, :, None]
+
+    def draw_initial(self, batch: int, rng: Rng) -> Draws:
+        """Draw the condition of each game where there are several."""
+        return {"condition": uniform(rng, (batch,))} if len(self.conditions) > 1 else {}
+
+    def initial_state(self, batch: int, rng: Rng) -> PublicInvestmentState:
+        """Return ``batch`` games before their first round."""
+        amounts = zeros(rng, (batch, self.n))
+        xp = namespace(amounts)
+        conditions = constant(self.conditions, like=amounts)
+        draws = self.draw_initial(batch, rng)
+        if draws:
+            index = floats(draws["condition"] * len(self.conditions), like=amounts)
+            chosen = conditions[xp.astype(xp.floor(index), xp.int64)]
+        else:
+            chosen = amounts + conditions[0]
+        rule = zeros(rng, (batch, len(self.family.layout) if self.announces else 0))
+        return PublicInvestmentState(
+            turn=0,
+            round=zeros(rng, (batch,)),
+            endowments=chosen,
+            contributions=amounts,
+            payouts=amounts,
+            payoffs=amounts,
+            weights=amounts,
+            rule=rule,
+        )
+
+    def outcome(self, state: PublicInvestmentState, actions: Array) -> Array:
+        """Return contributions at most the endowments, weights (softmax of logits), or the announced parameters."""
+        if self.phase(state) == "participant":
+            return namespace(state.endowments).minimum(floats(actions, state.endowments), state.endowments)
+        sent = floats(actions, state.endowments)[:, 0]
+        return sent if self.announces else softmax(sent)
+
+    def advance(
+        self, state: PublicInvestmentState, outcome: Array, draws: Draws
+    ) -> tuple[PublicInvestmentState, Rewards, Array, Array]:
+        """Apply contributions, weights or an announcement. Payoffs come when a round's last phase is over."""
+        xp = namespace(state.endowments)
+        if state.turn == 0:
+            changed = {"rule": outcome} if self.announces else {"contributions": outcome}
+            waiting = replace(state, turn=1, **changed)
+            nobody = xp.zeros_like(state.round, dtype=xp.bool)
+            return waiting, self._rewards(xp.zeros_like(state.endowments), xp.zeros_like(state.round)), nobody, nobody
+        contributions = outcome if self.announces else state.contributions
+        weights = self._weights(state.rule if self.announces else outcome, state.endowments, contributions)
+        payouts = weights * (self.multiplier * xp.sum(contributions, axis=-1, keepdims=True))
+        done = state.round + 1
+        after = replace(
+            state,
+            turn=1 if self.announces and self.announce_every == "game" else 0,
+            round=done,
+            contributions=contributions,
+            payouts=payouts,
+            payoffs=state.endowments - contributions + payouts,
+            weights=weights,
+        )
+        terminated = done >= self.n_rounds
+        return after, self._rewards(after.payoffs, self._objective(after)), terminated, xp.zeros_like(terminated)
+
+    def _weights(self, sent: Array, endowments: Array, contributions: Array) -> Array:
+        """Return the shares; 1/n each where nobody contributed."""
+        xp = namespace(endowments)
+        weights = self.family.weights(sent, endowments, contributions) if self.announces else sent
+        empty = xp.sum(contributions, axis=-1, keepdims=True) <= 0
+        return xp.where(empty, xp.ones_like(weights) / self.n, weights)
+
+    def _rewards(self, payoffs: Array, objective: Array) -> Rewards:
+        return {"participant": payoffs, "mechanism": objective[:, None]}
+
+    def picture(self, state: PublicInvestmentState, index: int) -> dict[str, np.ndarray]:
+        """Return endowments, contributions, payouts and payoffs of one game, in points."""
+        shown = ("endowments", "contributions", "payouts", "payoffs")
+        columns = {f"{name} (points)": np.asarray(getattr(state, name)[index]) for name in shown}
+        return columns | ({"rule": np.asarray(state.rule[index])} if self.announces else {})
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """See :mod:`lawgiver.envs.public_investment.solutions`."""
+        from lawgiver.envs.public_investment.solutions import known_solutions
+
+        return known_solutions(self)
+
+
+def _checked_endowments(endowments: Any) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
+    if not isinstance(endowments, (tuple, list)) or not endowments:
+        raise ParameterError(f"endowments is {endowments!r}, allowed: a list of integers, or a list of such lists")
+    if isinstance(endowments[0], (tuple, list)):
+        checked = tuple(_checked_condition(condition) for condition in endowments)
+        sizes = {len(condition) for condition in checked}
+        if len(sizes) > 1:
+            raise ParameterError(f"endowments have conditions of {sorted(sizes)} participants, allowed: the same number in each")
+        return checked
+    return _checked_condition(endowments)
+
+
+def _checked_condition(condition: Any) -> tuple[int, ...]:
+    if not isinstance(condition, (tuple, list)) or len(condition) < 2:
+        raise ParameterError(f"endowments has the condition {condition!r}, allowed: a list of at least 2 integers")
+    for value in condition:
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not 1 <= value <= LARGEST_ENDOWMENT:
+            raise ParameterError(f"endowments holds {value!r}, allowed: integers in 1..{LARGEST_ENDOWMENT}")
+    return tuple(int(value) for value in condition)

@@ -1,0 +1,211 @@
+"""A repeated prisoner's dilemma in which a mechanism taxes what is earned and hands the tax back in equal parts.
+
+With rate t a round pays x_i' = (1 - t) x_i + t mean(x). Against a cooperator defecting pays 5 - 2.5 t and cooperating
+3; against a defector they pay 1 and 2.5 t. So cooperation is dominant from t = 0.8 on, and defection up to t = 0.4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, floats, namespace, uniform, zeros
+from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.registry import OBJECTIVES, lookup
+
+TEMPTATION, REWARD, PUNISHMENT, SUCKER = 5.0, 3.0, 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class TaxedDilemmaState:
+    """State of B games; payoffs are in points.
+
+    Attributes:
+        turn: 0 for the first phase of a round, 1 for the second.
+        round: completed rounds, (B,).
+        cooperated: 1 for cooperation in this round once chosen, until then in the last, (B, 2).
+        tax: rate announced for this round, (B, 1).
+        payoffs: of the last completed round, after tax, (B, 2).
+        endowments: what participants hold before the round, nothing, (B, 2).
+    """
+
+    turn: int
+    round: Array
+    cooperated: Array
+    tax: Array
+    payoffs: Array
+    endowments: Array
+
+
+@dataclass(frozen=True)
+class TaxedDilemma(Game[TaxedDilemmaState]):
+    """A prisoner's dilemma repeated for a random number of rounds, with a tax.
+
+    Two participants choose 0 (defect) or 1 (cooperate); the mechanism sets a tax rate in [0, 1], before
+    (``announce``) or after (``allocate``) they have chosen. After each round the game goes on with probability
+    ``continuation`` (else it is terminated); at ``max_rounds`` it is cut off (truncated).
+
+    Args:
+        continuation: probability of another round, in [0, 1].
+        max_rounds: rounds after which a game is cut off, >= 1.
+        mechanism_mode: ``announce`` or ``allocate``.
+        objective: what the mechanism is paid each round, as in the public investment game.
+
+    Raises:
+        ParameterError: if a parameter is outside its range.
+    """
+
+    continuation: float = 0.9
+    max_rounds: int = 20
+    mechanism_mode: Literal["allocate", "announce"] = "announce"
+    objective: str = "nash_welfare"
+
+    name: ClassVar[str] = "taxed_dilemma-v0"
+    reference: ClassVar[str] = "Axelrod 1984, The Evolution of Cooperation, chapter 1; the tax is this library's"
+    sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
+    budget_balanced: ClassVar[bool] = True
+    horizon_known: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check every parameter."""
+        if not (isinstance(self.continuation, (int, float)) and 0 <= self.continuation <= 1):
+            raise ParameterError(f"continuation is {self.continuation!r}, allowed: a number in [0, 1]")
+        if not isinstance(self.max_rounds, int) or self.max_rounds < 1:
+            raise ParameterError(f"max_rounds is {self.max_rounds!r}, allowed: an integer >= 1")
+        if self.mechanism_mode not in ("allocate", "announce"):
+            choices = ("allocate", "announce")
+            raise ParameterError(f"mechanism_mode is {self.mechanism_mode!r}: {allowed(str(self.mechanism_mode), choices)}")
+        lookup(OBJECTIVES, self.objective)
+
+    @cached_property
+    def _objective(self) -> Any:
+        return lookup(OBJECTIVES, self.objective)
+
+    @property
+    def announces(self) -> bool:
+        """Whether the mechanism moves first."""
+        return self.mechanism_mode == "announce"
+
+    @property
+    def roles(self) -> Mapping[str, int]:
+        """Two participants and one mechanism."""
+        return {"participant": 2, "mechanism": 1}
+
+    @property
+    def max_steps(self) -> int:
+        """Two phases a round."""
+        return 2 * self.max_rounds
+
+    def phase(self, state: TaxedDilemmaState) -> str:
+        """Return the role that acts now."""
+        return "mechanism" if (state.turn == 0) is self.announces else "participant"
+
+    def observation_layout(self, role: str) -> Layout:
+        """Return the fields of an observation."""
+        cooperated = Field("cooperated", 2, 0, 1, "flag", "who cooperated last (own first for a participant)")
+        if role == "mechanism":
+            return (cooperated,)
+        return (cooperated, Field("rule_tax", 1, 0, 1, "rate", "the tax announced for this round, or the last one"))
+
+    def action_layout(self, role: str) -> Layout | int:
+        """Participants defect (0) or cooperate (1); the mechanism sets the tax rate."""
+        return 2 if role == "participant" else (Field("tax", 1, 0, 1, "rate", "share of every payoff that is pooled"),)
+
+    def observe(self, state: TaxedDilemmaState, role: str) -> Array:
+        """Return what the agents of a role see, (B, n_role, d)."""
+        if role == "mechanism":
+            return state.cooperated[:, None, :]
+        xp = namespace(state.cooperated)
+        own_first = xp.stack([state.cooperated, xp.flip(state.cooperated, axis=-1)], axis=1)
+        tax = xp.broadcast_to(state.tax[:, None, :], (state.tax.shape[0], 2, 1))
+        return xp.concat([own_first, tax], axis=-1)
+
+    def initial_state(self, batch: int, rng: Rng) -> TaxedDilemmaState:
+        """Return ``batch`` games before their first round."""
+        pairs = zeros(rng, (batch, 2))
+        return TaxedDilemmaState(0, zeros(rng, (batch,)), pairs, zeros(rng, (batch, 1)), pairs, pairs)
+
+    def draw(self, batch: int, rng: Rng) -> Draws:
+        """Draw whether each game goes on."""
+        return {"going_on": uniform(rng, (batch,))}
+
+    def outcome(self, state: TaxedDilemmaState, actions: Array) -> Array:
+        """Return the choices (B, 2) as numbers, or the tax rate (B, 1)."""
+        sent = floats(actions, state.payoffs)
+        return sent if self.phase(state) == "participant" else sent[:, 0]
+
+    def advance(
+        self, state: TaxedDilemmaState, outcome: Array, draws: Draws
+    ) -> tuple[TaxedDilemmaState, Rewards, Array, Array]:
+        """Take choices or a tax rate; the round is paid when both are known."""
+        xp = namespace(state.payoffs)
+        changed = {"cooperated" if self.phase(state) == "participant" else "tax": outcome}
+        if state.turn == 0:
+            nobody = xp.zeros_like(state.round, dtype=xp.bool)
+            rewards = {"participant": xp.zeros_like(state.payoffs), "mechanism": xp.zeros_like(state.tax)}
+            return replace(state, turn=1, **changed), rewards, nobody, nobody
+        state = replace(state, turn=0, round=state.round + 1, **changed)
+        paid = replace(state, payoffs=taxed_payoffs(state.cooperated, state.tax))
+        truncated = paid.round >= self.max_rounds
+        stopped = floats(draws["going_on"], paid.round) >= self.continuation
+        rewards = {"participant": paid.payoffs, "mechanism": self._objective(paid)[:, None]}
+        return paid, rewards, stopped, truncated & ~stopped
+
+    def picture(self, state: TaxedDilemmaState, index: int) -> dict[str, np.ndarray]:
+        """Return choices, payoffs and the tax of one game."""
+        return {
+            "cooperated": np.asarray(state.cooperated[index]),
+            "payoffs (points)": np.asarray(state.payoffs[index]),
+            "tax": np.asarray(state.tax[index]),
+        }
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """The symmetric logit equilibrium of one round under a tax of 0.5, found by bisection."""
+        return (
+            KnownSolution(
+                name="cooperation in the logit equilibrium at tax 0.5, inverse temperature 1",
+                source="McKelvey and Palfrey 1995; expected payoffs in this module's docstring",
+                value=lambda: logit_cooperation(0.5, 1.0),
+                residual=lambda: abs(logit_cooperation(0.5, 1.0) - _logit_reply(logit_cooperation(0.5, 1.0), 0.5, 1.0)),
+                tolerance=1e-9,
+            ),
+        )
+
+
+def taxed_payoffs(cooperated: Array, tax: Array) -> Array:
+    """Return the payoffs after tax (B, 2) for choices (B, 2) in [0, 1] and rates (B, 1)."""
+    xp = namespace(cooperated)
+    other = xp.flip(cooperated, axis=-1)
+    earned = (
+        REWARD * cooperated * other
+        + SUCKER * cooperated * (1 - other)
+        + TEMPTATION * (1 - cooperated) * other
+        + PUNISHMENT * (1 - cooperated) * (1 - other)
+    )
+    return (1 - tax) * earned + tax * xp.mean(earned, axis=-1, keepdims=True)
+
+
+def _logit_reply(cooperation: float, tax: float, inverse_temperature: float) -> float:
+    against_cooperator = REWARD - (TEMPTATION - tax * (TEMPTATION - SUCKER) / 2)
+    against_defector = SUCKER + tax * (TEMPTATION - SUCKER) / 2 - PUNISHMENT
+    gain = cooperation * against_cooperator + (1 - cooperation) * against_defector
+    return 1 / (1 + math.exp(-inverse_temperature * gain))
+
+
+def logit_cooperation(tax: float, inverse_temperature: float) -> float:
+    """Return the probability of cooperation in the symmetric logit equilibrium of one round, by bisection.
+
+    The reply falls in the other's cooperation less steeply than it rises, so the fixed point is unique.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _logit_reply(middle, tax, inverse_temperature) > middle else (low, middle)
+    return (low + high) / 2

@@ -1,0 +1,11 @@
+"""lawgiver: environments in which the rules of the game are learned together with the people who live under them.
+
+``import lawgiver`` registers every installed game with Gymnasium and PettingZoo; it imports neither torch nor ray.
+"""
+
+from lawgiver.envs.core.registry import load_policy as load
+from lawgiver.envs.core.registry import make_game, register_views
+
+__all__ = ["load", "make_game"]
+
+register_views()
