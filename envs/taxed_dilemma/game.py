@@ -94,6 +94,11 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         return self.mechanism_mode == "announce"
 
     @property
+    def members(self) -> dict[str, tuple[float, ...]]:
+        """The canonical rules by name, with their tax rate: share everything, or nothing."""
+        return {"strict_egalitarian": (1.0,), "libertarian": (0.0,)}
+
+    @property
     def roles(self) -> Mapping[str, int]:
         """Two participants and one mechanism."""
         return {"participant": 2, "mechanism": 1}

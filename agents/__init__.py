@@ -1,0 +1,1 @@
+"""Who plays: mechanisms and participants, as rules of thumb or as networks."""

@@ -1,0 +1,201 @@
+"""Mechanisms by name: how a fund is shared, or which rule is announced.
+
+Where a mechanism shares a fund after the contributions (allocate mode), a rule gives weights; where it announces the
+parameters of a rule out of a family, only members of that family can be announced, others are refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from lawgiver.agents.policies import Memoryless, RulePolicy
+from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed
+from lawgiver.envs.core.fields import columns, width
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily
+from lawgiver.envs.public_investment.game import LOGIT_BOUND, PublicInvestment
+from lawgiver.envs.public_investment.water_filling import water_fill
+
+
+class Announcement(RulePolicy):
+    """Announces the same parameters (k,) always."""
+
+    def __init__(self, parameters: Sequence[float]) -> None:
+        """Keep the parameters."""
+        self.parameters = np.asarray(parameters, float)
+
+    def action(self, obs: Array) -> Array:
+        """Return the parameters for every game, (B, 1, k)."""
+        xp = namespace(obs)
+        return xp.broadcast_to(constant(self.parameters, obs), (obs.shape[0], 1, self.parameters.size))
+
+
+class Weights(RulePolicy):
+    """Shares the fund of a public investment game: a function of endowments and contributions, both (B, n).
+
+    As an outcome the weights are exact; as an action they are logits, where a weight of 0 becomes the bound of the
+    Box (a share of about 2e-9 of the largest).
+    """
+
+    def __init__(self, game: PublicInvestment) -> None:
+        """Read where endowments and contributions stand in the mechanism's observation."""
+        self._columns = columns(game.observation_layout("mechanism"))
+        self.multiplier = game.multiplier
+
+    def weights(self, endowments: Array, contributions: Array) -> Array:
+        """Return weights (..., n) that sum to one."""
+        raise NotImplementedError
+
+    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the weights (B, n) and the memory."""
+        seen = obs[:, 0]
+        return self.weights(seen[:, self._columns["endowments"]], seen[:, self._columns["contributions"]]), state
+
+    def action(self, obs: Array) -> Array:
+        """Return logits (B, 1, n) whose softmax is the weights, floored."""
+        weights, _ = self.outcome(obs, None, None, None)
+        return weights_to_logits(weights)[:, None]
+
+
+def weights_to_logits(weights: Array) -> Array:
+    """Return logits in the Box of allocate mode whose softmax is ``weights``, up to the floor of the Box."""
+    xp = namespace(weights)
+    largest = xp.max(weights, axis=-1, keepdims=True)
+    floor = float(np.exp(-2 * LOGIT_BOUND))
+    return LOGIT_BOUND + xp.log(xp.maximum(weights / largest, constant(floor, weights)))
+
+
+class FamilyWeights(Weights):
+    """Shares by a member of a rule family."""
+
+    def __init__(self, game: PublicInvestment, family: RuleFamily, parameters: Sequence[float]) -> None:
+        """Keep the family and the parameters (k,)."""
+        super().__init__(game)
+        self._family = family
+        self.parameters = np.asarray(parameters, float)
+
+    def weights(self, endowments: Array, contributions: Array) -> Array:
+        """Return the family's weights (..., n)."""
+        return self._family.weights(constant(self.parameters, endowments), endowments, contributions)
+
+
+class ExPostEqualiser(Weights):
+    """Makes payoffs as equal as the fund allows, given the contributions.
+
+    This is what a mechanism learns that acts after the contributions and looks at the round alone: it equalises,
+    and thereby pays those who keep. A baseline and a warning.
+    """
+
+    def weights(self, endowments: Array, contributions: Array) -> Array:
+        """Return the shares that level the payoffs (..., n); 1/n each where there is no fund."""
+        xp = namespace(endowments)
+        fund = self.multiplier * xp.sum(contributions, axis=-1)
+        kept = endowments - contributions
+        payouts = water_fill(kept, fund) - kept
+        empty = (fund <= 0)[..., None]
+        safe = xp.where(empty, xp.ones_like(fund[..., None]), fund[..., None])
+        return xp.where(empty, xp.ones_like(payouts) / payouts.shape[-1], payouts / safe)
+
+
+class UniformBox(Memoryless):
+    """Draws every action uniformly from the Box."""
+
+    def __init__(self, space: gymnasium.spaces.Box) -> None:
+        """Keep the bounds."""
+        self.low, self.high = space.low, space.high
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return the mean and the standard deviation of the uniform distribution, (B, n_role, 2, k)."""
+        moments = constant(np.stack([(self.low + self.high) / 2, (self.high - self.low) / 12**0.5]), obs)
+        return namespace(obs).broadcast_to(moments, (*obs.shape[:2], *moments.shape)), state
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return actions (B, n_role, k) and the memory."""
+        draws = uniform(rng, (*obs.shape[:2], self.low.size))
+        return constant(self.low, draws) + draws * constant(self.high - self.low, draws), state
+
+
+def random(game: Game[Any]) -> Policy:
+    """Return a mechanism that draws its action uniformly from its Box. Every game has it."""
+    space = game.action_space("mechanism")
+    if not isinstance(space, gymnasium.spaces.Box):
+        raise UnsupportedGameError(f"mechanism 'random' draws from a Box; the mechanism of {game.name} acts in {space}")
+    return UniformBox(space)
+
+
+def strict_egalitarian(game: Game[Any]) -> Policy:
+    """Return the mechanism that gives everyone the same: w_i = 1/n; a tax of 1."""
+    return _canonical(game, "strict_egalitarian")
+
+
+def libertarian(game: Game[Any]) -> Policy:
+    """Return the mechanism that gives back what was put in: w_i = c_i / sum c; a tax of 0."""
+    return _canonical(game, "libertarian")
+
+
+def liberal_egalitarian(game: Game[Any]) -> Policy:
+    """Return the mechanism that pays for the fraction contributed: w_i = (c_i / e_i) / sum_j (c_j / e_j)."""
+    return _canonical(game, "liberal_egalitarian")
+
+
+def _canonical(game: Game[Any], name: str) -> Policy:
+    if isinstance(game, PublicInvestment) and not game.announces:
+        power = FAMILIES["power"]
+        return FamilyWeights(game, power, power.members[name])
+    members: dict[str, tuple[float, ...]] = getattr(game, "members", {})
+    if name not in members:
+        raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, members)}")
+    return Announcement(members[name])
+
+
+def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
+    """Return the member of the game's own family of rules with these parameters, for instance (p, q) = (5, 0.5)."""
+    layout = game.family.layout if isinstance(game, PublicInvestment) else game.action_layout("mechanism")
+    if isinstance(layout, int) or len(parameters) != width(layout):
+        raise ParameterError(f"parameters is {parameters!r}, allowed: one number for each of {layout}")
+    bounds = [(field.name, field.low, field.high) for field in layout for _ in range(field.size)]
+    for value, (name, low, high) in zip(parameters, bounds, strict=True):
+        if not low <= value <= high:
+            raise ParameterError(f"parameters has {name} = {value!r}, allowed: a number in [{low}, {high}]")
+    if isinstance(game, PublicInvestment) and not game.announces:
+        return FamilyWeights(game, game.family, parameters)
+    return Announcement(parameters)
+
+
+def manifold(game: Game[Any], *, w: float, v: float) -> Policy:
+    """Return the mechanism at (w, v) of the ideological manifold, both in [0, 1] (Koster et al. 2022)."""
+    investment = _public_investment(game, "manifold")
+    for name, value in (("w", w), ("v", v)):
+        if not 0 <= value <= 1:
+            raise ParameterError(f"{name} is {value!r}, allowed: a number in [0, 1]")
+    if not investment.announces:
+        return FamilyWeights(investment, FAMILIES["manifold"], (w, v))
+    if investment.rule_family != "manifold":
+        raise UnsupportedGameError(
+            f"mechanism 'manifold' is not in the rule_family {investment.rule_family!r} that is announced: "
+            f"{allowed('manifold', investment.members)}, or rule_family='manifold'"
+        )
+    return Announcement((w, v))
+
+
+def ex_post_equaliser(game: Game[Any]) -> Policy:
+    """Return the mechanism that levels the payoffs once the contributions are made (allocate mode only)."""
+    investment = _public_investment(game, "ex_post_equaliser")
+    if investment.announces:
+        raise UnsupportedGameError(
+            f"mechanism 'ex_post_equaliser' is not in the rule_family {investment.rule_family!r} that is announced: "
+            f"{allowed('ex_post_equaliser', investment.members)}"
+        )
+    return ExPostEqualiser(investment)
+
+
+def _public_investment(game: Game[Any], mechanism: str) -> PublicInvestment:
+    if not isinstance(game, PublicInvestment):
+        raise UnsupportedGameError(f"mechanism {mechanism!r} plays public_investment, not {game.name}")
+    return game

@@ -1,0 +1,79 @@
+"""What the built-in policies share: memory, and actions drawn from a distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.fields import columns
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory
+
+
+class Memoryless:
+    """A policy that remembers nothing."""
+
+    def initial_state(self, batch: int) -> Memory:
+        """Return None."""
+        return None
+
+
+class DiscretePolicy(Memoryless):
+    """A policy over Discrete actions that is given by its log-probabilities."""
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return log-probabilities (B, n_role, n_actions), minus infinity where illegal, and the memory."""
+        raise NotImplementedError
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return actions (B, n_role) drawn from the distribution, and the memory."""
+        log_probabilities, state = self.distribution(obs, mask, state)
+        return draw_discrete(log_probabilities, rng), state
+
+
+class RulePolicy(Memoryless):
+    """A mechanism without randomness, given by its action (B, 1, k)."""
+
+    def action(self, obs: Array) -> Array:
+        """Return the action (B, 1, k) for observations (B, 1, d)."""
+        raise NotImplementedError
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return the action as mean, with standard deviation 0, (B, 1, 2, k), and the memory."""
+        action = self.action(obs)
+        xp = namespace(action)
+        return xp.stack([action, xp.zeros_like(action)], axis=-2), state
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the action (B, 1, k) and the memory."""
+        return self.action(obs), state
+
+
+def draw_discrete(log_probabilities: Array, rng: Rng) -> Array:
+    """Return indices (...) drawn from log-probabilities (..., n_actions) by inverting the distribution function."""
+    xp = namespace(log_probabilities)
+    cumulative = xp.cumulative_sum(xp.exp(log_probabilities), axis=-1)
+    level = uniform(rng, log_probabilities.shape[:-1])[..., None] * cumulative[..., -1:]
+    return xp.sum(xp.astype(cumulative <= level, xp.int64), axis=-1)
+
+
+def surely(choice: Array, n_actions: int, like: Array) -> Array:
+    """Return log-probabilities (..., n_actions) that put everything on ``choice`` (...)."""
+    xp = namespace(like)
+    chosen = constant(np.arange(n_actions), like) == choice[..., None]
+    return xp.where(chosen, constant(0.0, like), constant(-np.inf, like))
+
+
+def require_field(game: Game[Any], role: str, field: str, who: str, cure: str) -> dict[str, slice]:
+    """Return the columns of a role's observation, refusing a game in which ``field`` is not among them.
+
+    Raises:
+        UnsupportedGameError: naming the policy ``who`` and what to do, ``cure``.
+    """
+    found = columns(game.observation_layout(role))
+    if field not in found:
+        raise UnsupportedGameError(f"{who} needs to see {field!r}, which {role}s of {game.name} do not: {cure}")
+    return found
