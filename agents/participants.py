@@ -49,7 +49,11 @@ class Always(DiscretePolicy):
         if mask is None:
             return xp.full(obs.shape[:2], self.n_actions - 1 if self.highest else 0, dtype=xp.int64)
         legal = xp.astype(mask, xp.int64)
-        return self.n_actions - 1 - xp.argmax(xp.flip(legal, axis=-1), axis=-1) if self.highest else xp.argmax(legal, axis=-1)
+        return (
+            self.n_actions - 1 - xp.argmax(xp.flip(legal, axis=-1), axis=-1)
+            if self.highest
+            else xp.argmax(legal, axis=-1)
+        )
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return certainty of the one action."""

@@ -1,0 +1,139 @@
+"""Policies that a training leaves behind, and the folder they are kept in: policy.json and weights.safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from lawgiver.agents.anchor import log_prior, make_anchor
+from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, GraphWeights
+from lawgiver.agents.policies import DiscretePolicy, RulePolicy
+from lawgiver.envs.core.arrays import Array, constant
+from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.public_investment.game import PublicInvestment
+
+FORMAT = 1
+
+
+class PolicyFileError(LawgiverError):
+    """A saved policy is missing, corrupt or of another format."""
+
+
+def _evaluated(function: Any, obs: Array) -> Array:
+    """Return ``function(obs)``, computed without gradient and in float32 if ``obs`` is a NumPy array."""
+    if not isinstance(obs, np.ndarray):
+        return function(obs)
+    with torch.no_grad():
+        result: torch.Tensor = function(torch.as_tensor(obs, dtype=torch.float32))
+    return constant(result.numpy(), obs)
+
+
+class LearnedParticipants(DiscretePolicy):
+    """Participants whose policy is the anchor's times the exponential of a network's logits."""
+
+    kind: ClassVar[str] = "participants"
+
+    def __init__(self, game: Game[Any], *, hidden: Sequence[int], anchor: str | dict[str, Any] = "uniform") -> None:
+        """Build the network with zero logits: the policy is the anchor."""
+        space, actions = game.observation_space("participant"), game.action_space("participant")
+        if not isinstance(actions, gymnasium.spaces.Discrete) or not isinstance(space, gymnasium.spaces.Box):
+            raise UnsupportedGameError(
+                f"learned participants need Discrete actions; those of {game.name} are {actions}"
+            )
+        self.settings = {"hidden": list(hidden), "anchor": anchor}
+        self.n_actions = int(actions.n)
+        self.network: nn.Module = CategoricalNet(space, self.n_actions, hidden)
+        self._anchor = make_anchor(game, anchor)
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return log-probabilities (B, n_role, n_actions) and the memory."""
+        prior = log_prior(self._anchor, obs, mask, self.n_actions)
+
+        logits = prior + _evaluated(self.network, obs)
+        if isinstance(logits, np.ndarray):
+            shifted = logits - logits.max(axis=-1, keepdims=True)
+            return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), state
+        return logits.log_softmax(-1), state
+
+
+class LearnedMechanism(RulePolicy):
+    """A mechanism that sends the mean of its learned distribution."""
+
+    kind: ClassVar[str] = "mechanism"
+
+    def __init__(self, game: Game[Any], *, start: Sequence[float], hidden: Sequence[int] | None) -> None:
+        """Build the network with its mean at ``start``."""
+        space, layout = game.observation_space("mechanism"), game.action_layout("mechanism")
+        if isinstance(layout, int) or not isinstance(space, gymnasium.spaces.Box):
+            raise UnsupportedGameError(f"learned mechanisms act in a Box; that of {game.name} has {layout} choices")
+        self.settings = {"start": [float(x) for x in start], "hidden": None if hidden is None else list(hidden)}
+        self.network: GaussianNet = GaussianNet(space, layout, start, hidden, std=1.0)
+
+    def action(self, obs: Array) -> Array:
+        """Return the mean action (B, 1, k)."""
+        return _evaluated(self.network.mean_action, obs)
+
+
+class LearnedGraphMechanism(GraphWeights):
+    """The graph network as a learned mechanism of the public investment game in allocate mode."""
+
+    kind: ClassVar[str] = "graph_mechanism"
+
+    def __init__(self, game: Game[Any], *, n_units: int = 32) -> None:
+        """Build the network."""
+        if not isinstance(game, PublicInvestment) or game.announces:
+            raise UnsupportedGameError(f"the graph network shares a fund in allocate mode, which {game!r} does not")
+        self.settings = {"n_units": n_units}
+        super().__init__(game, GraphNetwork(game.largest_endowment, n_units))
+
+
+KINDS = {cls.kind: cls for cls in (LearnedParticipants, LearnedMechanism, LearnedGraphMechanism)}
+LearnedPolicy = LearnedParticipants | LearnedMechanism | LearnedGraphMechanism
+
+
+def save_policy(folder: Path, policy: LearnedPolicy) -> None:
+    """Write a policy's description and weights into ``folder``, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: t.contiguous() for name, t in policy.network.state_dict().items()}, folder / "weights.safetensors")
+    description = {"format": FORMAT, "kind": policy.kind, "settings": policy.settings}
+    (folder / "policy.json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+def load_policy(folder: Path, game: Game[Any]) -> Policy:
+    """Return the policy kept in ``folder``, to play ``game``.
+
+    Raises:
+        PolicyFileError: if a file is missing, corrupt, of another format, or holds weights for another game.
+        UnsupportedGameError: if the policy does not apply to the game.
+    """
+    path = folder / "policy.json"
+    try:
+        description = json.loads(path.read_text())
+        kind, settings, version = description["kind"], description["settings"], description["format"]
+    except FileNotFoundError:
+        raise PolicyFileError(f"{path} is missing: no policy is kept there") from None
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise PolicyFileError(f"{path} is corrupt: {error}") from error
+    if version != FORMAT:
+        raise PolicyFileError(f"{path} has format {version!r}, allowed: {FORMAT}")
+    if kind not in KINDS:
+        raise PolicyFileError(f"{path} holds a policy of kind {kind!r}: {allowed(str(kind), KINDS)}")
+    policy = KINDS[kind](game, **settings)
+    weights = folder / "weights.safetensors"
+    try:
+        policy.network.load_state_dict(load_file(weights))
+    except (
+        Exception
+    ) as error:  # safetensors raises its own type for a corrupt file, torch RuntimeError for other shapes
+        raise PolicyFileError(f"{weights} does not fit {game.name} with these parameters: {error}") from error
+    return policy

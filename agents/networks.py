@@ -1,0 +1,203 @@
+"""Networks that play: plain torch modules, shared by every trainer and by the policies that a run leaves behind.
+
+Observations come in the game's own units; a network scales them to [-1, 1] by the bounds of the observation space.
+Actions are never scaled. Components of an action whose field says ``scale="log"`` are explored by their logarithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+import torch
+from torch import nn
+
+from lawgiver.agents.mechanisms import Weights
+from lawgiver.envs.core.arrays import Array, constant
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.fields import Layout
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.game import PublicInvestment
+
+SMALLEST = 1e-3
+"""Lower end of a log-scaled component whose field begins at 0."""
+
+
+class Scaled(nn.Module):
+    """Maps observations (..., d) to [-1, 1] by their bounds."""
+
+    def __init__(self, space: gymnasium.spaces.Box) -> None:
+        """Keep the bounds as buffers; a bound that is infinite leaves its number as it is."""
+        super().__init__()
+        low, high = np.asarray(space.low, np.float32), np.asarray(space.high, np.float32)
+        bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
+        middle = np.where(bounded, (low + high) / 2, 0.0)
+        half = np.where(bounded, (high - low) / 2, 1.0)
+        self.register_buffer("middle", torch.as_tensor(middle, dtype=torch.float32), persistent=False)
+        self.register_buffer("half", torch.as_tensor(half, dtype=torch.float32), persistent=False)
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        """Return the scaled observations."""
+        return (obs - self.middle) / self.half  # type: ignore[operator]
+
+
+def mlp(space: gymnasium.spaces.Box, hidden: Sequence[int], outputs: int, *, zero_last: bool) -> nn.Sequential:
+    """Return scaled inputs, tanh layers and a linear output, which starts at zero with ``zero_last``."""
+    layers: list[nn.Module] = [Scaled(space)]
+    width = int(np.prod(space.shape))
+    for size in hidden:
+        layers += [nn.Linear(width, size), nn.Tanh()]
+        width = size
+    last = nn.Linear(width, outputs)
+    if zero_last:
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, last)
+
+
+class CategoricalNet(nn.Module):
+    """What is added to the log-probabilities of the anchor: logits (..., n_actions), zero at the start.
+
+    The policy is proportional to pi_0(a) exp(logits(a)); it starts at the anchor pi_0 exactly.
+    """
+
+    def __init__(self, space: gymnasium.spaces.Box, n_actions: int, hidden: Sequence[int]) -> None:
+        """Build the network."""
+        super().__init__()
+        self.body = mlp(space, hidden, n_actions, zero_last=True)
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        """Return what is added to log pi_0 for observations (..., d)."""
+        return cast(torch.Tensor, self.body(obs))
+
+
+class ValueNet(nn.Module):
+    """A critic: one value for each observation."""
+
+    def __init__(self, space: gymnasium.spaces.Box, hidden: Sequence[int]) -> None:
+        """Build the network."""
+        super().__init__()
+        self.body = mlp(space, hidden, 1, zero_last=True)
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        """Return values (...) for observations (..., d)."""
+        return cast(torch.Tensor, self.body(obs)).squeeze(-1)
+
+
+class GaussianNet(nn.Module):
+    """Where a Gaussian over a Box action sits in exploration space, and how wide it is.
+
+    Args:
+        space: of the observations.
+        layout: of the action; its log-scaled components are explored by their logarithm.
+        start: the action at which the mean begins, (k,).
+        hidden: layers through which the mean depends on the observation; None for a mean that does not.
+        std: standard deviation at the start, in exploration space.
+    """
+
+    def __init__(
+        self,
+        space: gymnasium.spaces.Box,
+        layout: Layout,
+        start: Sequence[float],
+        hidden: Sequence[int] | None,
+        std: float,
+    ) -> None:
+        """Build the network."""
+        super().__init__()
+        fields = [field for field in layout for _ in range(field.size)]
+        if len(start) != len(fields):
+            raise ParameterError(f"start is {start!r}, allowed: {len(fields)} numbers, one for each component")
+        low = torch.tensor([max(f.low, SMALLEST) if f.scale == "log" else f.low for f in fields])
+        high = torch.tensor([f.high for f in fields])
+        self.register_buffer("logarithmic", torch.tensor([f.scale == "log" for f in fields]), persistent=False)
+        self.register_buffer("low", low, persistent=False)
+        self.register_buffer("high", high, persistent=False)
+        action = torch.tensor(start, dtype=torch.float32).clamp(low, high)
+        self.location = nn.Parameter(self.to_exploration(action))
+        self.log_std = nn.Parameter(torch.full((len(fields),), float(np.log(std))))
+        self.body = None if hidden is None else mlp(space, hidden, len(fields), zero_last=True)
+
+    def to_exploration(self, action: torch.Tensor) -> torch.Tensor:
+        """Return an action (..., k) in exploration space."""
+        return torch.where(self.logarithmic, action.clamp(min=SMALLEST).log(), action)  # type: ignore[arg-type]
+
+    def to_action(self, explored: torch.Tensor) -> torch.Tensor:
+        """Return the action (..., k) of a point in exploration space, not clipped."""
+        bounded = torch.where(self.logarithmic, explored.clamp(max=20.0), explored)  # type: ignore[arg-type]
+        return torch.where(self.logarithmic, bounded.exp(), explored)  # type: ignore[arg-type]
+
+    def forward(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and log standard deviation in exploration space, both (..., k), for observations (..., d)."""
+        shift = 0.0 if self.body is None else self.body(obs)
+        mean = (self.location + shift).expand(*obs.shape[:-1], -1)
+        return mean, self.log_std.expand_as(mean)
+
+    def mean_action(self, obs: torch.Tensor) -> torch.Tensor:
+        """Return the action at the mean, clipped to the Box, (..., k)."""
+        mean, _ = self(obs)
+        return self.to_action(mean).clamp(self.low, self.high)  # type: ignore[arg-type]
+
+
+class GraphNetwork(nn.Module):
+    """A memoryless mechanism: one block of a fully connected graph network over the participants.
+
+    Nodes carry e, c (both divided by the largest endowment) and c / e; every node sees the mean message of the
+    others. Permuting the participants permutes the logits (Battaglia et al. 2018; widths are this library's choice,
+    the papers do not give them).
+    """
+
+    def __init__(self, largest_endowment: float, n_units: int = 32) -> None:
+        """Build the network."""
+        super().__init__()
+        self.largest_endowment = largest_endowment
+        self.edge = nn.Sequential(nn.Linear(6, n_units), nn.Tanh())
+        self.node = nn.Sequential(nn.Linear(3 + n_units, n_units), nn.Tanh(), nn.Linear(n_units, 1))
+
+    def forward(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
+        """Return logits (..., n) for endowments and contributions (..., n); their softmax is the weights."""
+        top = self.largest_endowment
+        nodes = torch.stack([endowments / top, contributions / top, contributions / endowments], dim=-1)
+        n = nodes.shape[-2]
+        receivers = nodes.unsqueeze(-2).expand(*nodes.shape[:-2], n, n, 3)
+        senders = nodes.unsqueeze(-3).expand(*nodes.shape[:-2], n, n, 3)
+        messages = self.edge(torch.cat([receivers, senders], dim=-1))
+        others = 1 - torch.eye(n, dtype=nodes.dtype, device=nodes.device)
+        received = (messages * others.unsqueeze(-1)).sum(-2) / (n - 1)
+        return cast(torch.Tensor, self.node(torch.cat([nodes, received], dim=-1)).squeeze(-1))
+
+
+class GraphWeights(Weights):
+    """The graph network as a mechanism in allocate mode."""
+
+    def __init__(self, game: PublicInvestment, network: GraphNetwork) -> None:
+        """Keep the network."""
+        super().__init__(game)
+        self.network = network
+
+    def weights(self, endowments: Array, contributions: Array) -> Array:
+        """Return the softmax of the network's logits, on the backend of the endowments."""
+        dtype = next(self.network.parameters()).dtype
+        if isinstance(endowments, np.ndarray):
+            with torch.no_grad():
+                logits = self.network(
+                    torch.as_tensor(endowments, dtype=dtype), torch.as_tensor(contributions, dtype=dtype)
+                )
+            return constant(logits.softmax(-1).numpy(), endowments)
+        return self.network(endowments.to(dtype), contributions.to(dtype)).softmax(-1).to(endowments.dtype)
+
+
+def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Policy:
+    """Return the graph network as a mechanism with random weights, drawn from ``seed`` (allocate mode)."""
+    if not isinstance(game, PublicInvestment) or game.announces:
+        raise UnsupportedGameError(
+            f"mechanism 'graph_network' shares a fund after the contributions: it plays public_investment with "
+            f"mechanism_mode='allocate', not {game!r}"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = GraphNetwork(game.largest_endowment, n_units)
+    return GraphWeights(game, network)
