@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.game import Game

@@ -92,9 +92,19 @@ class LearnedGraphMechanism(GraphWeights):
     def __init__(self, game: Game[Any], *, n_units: int = 32) -> None:
         """Build the network."""
         if not isinstance(game, PublicInvestment) or game.announces:
-            raise UnsupportedGameError(f"the graph network shares a fund in allocate mode, which {game!r} does not")
+            raise UnsupportedGameError(
+                "mechanism 'graph_network' shares a fund after the contributions: it plays public_investment with "
+                f"mechanism_mode='allocate', not {game!r}"
+            )
         self.settings = {"n_units": n_units}
         super().__init__(game, GraphNetwork(game.largest_endowment, n_units))
+
+
+def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Policy:
+    """Return the graph network as a mechanism with random weights, drawn from ``seed`` (allocate mode)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LearnedGraphMechanism(game, n_units=n_units)
 
 
 KINDS = {cls.kind: cls for cls in (LearnedParticipants, LearnedMechanism, LearnedGraphMechanism)}

@@ -7,7 +7,7 @@ Actions are never scaled. Components of an action whose field says ``scale="log"
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import gymnasium
 import numpy as np
@@ -16,10 +16,8 @@ from torch import nn
 
 from lawgiver.agents.mechanisms import Weights
 from lawgiver.envs.core.arrays import Array, constant
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import Layout
-from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 
 SMALLEST = 1e-3
@@ -188,16 +186,3 @@ class GraphWeights(Weights):
                 )
             return constant(logits.softmax(-1).numpy(), endowments)
         return self.network(endowments.to(dtype), contributions.to(dtype)).softmax(-1).to(endowments.dtype)
-
-
-def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Policy:
-    """Return the graph network as a mechanism with random weights, drawn from ``seed`` (allocate mode)."""
-    if not isinstance(game, PublicInvestment) or game.announces:
-        raise UnsupportedGameError(
-            f"mechanism 'graph_network' shares a fund after the contributions: it plays public_investment with "
-            f"mechanism_mode='allocate', not {game!r}"
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = GraphNetwork(game.largest_endowment, n_units)
-    return GraphWeights(game, network)
