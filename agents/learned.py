@@ -138,9 +138,9 @@ def load_policy(folder: Path, game: Game[Any]) -> Policy:
         raise PolicyFileError(f"{path} has format {version!r}, allowed: {FORMAT}")
     if kind not in KINDS:
         raise PolicyFileError(f"{path} holds a policy of kind {kind!r}: {allowed(str(kind), KINDS)}")
-    policy = KINDS[kind](game, **settings)
     weights = folder / "weights.safetensors"
     try:
+        policy = KINDS[kind](game, **settings)
         policy.network.load_state_dict(load_file(weights))
     except (
         Exception

@@ -35,11 +35,11 @@ class Scaled(nn.Module):
         middle = np.where(bounded, (low + high) / 2, 0.0)
         half = np.where(bounded, (high - low) / 2, 1.0)
         self.register_buffer("middle", torch.as_tensor(middle, dtype=torch.float32), persistent=False)
-        self.register_buffer("half", torch.as_tensor(half, dtype=torch.float32), persistent=False)
+        self.register_buffer("half_width", torch.as_tensor(half, dtype=torch.float32), persistent=False)
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Return the scaled observations."""
-        return (obs - self.middle) / self.half  # type: ignore[operator]
+        return (obs - self.middle) / self.half_width  # type: ignore[operator]
 
 
 def mlp(space: gymnasium.spaces.Box, hidden: Sequence[int], outputs: int, *, zero_last: bool) -> nn.Sequential:

@@ -1,0 +1,214 @@
+"""The built-in mechanisms and participants against their formulas, on NumPy and on torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lawgiver.agents.anchor import ILLEGAL, log_prior, make_anchor
+from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, PolicyFileError, load_policy, save_policy
+from lawgiver.agents.networks import GaussianNet, GraphNetwork
+from lawgiver.agents.policies import draw_discrete
+from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
+from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.public_investment.water_filling import water_fill
+
+ENDOWMENTS = np.array([[10.0, 4.0, 4.0, 4.0]])
+CONTRIBUTIONS = np.array([[5.0, 4.0, 0.0, 1.0]])
+OBS = np.concatenate([ENDOWMENTS, CONTRIBUTIONS], axis=-1)[:, None]
+
+
+def allocate(**params):
+    return make_game("public_investment", endowments=(10, 4, 4, 4), **params)
+
+
+def announce(**params):
+    return allocate(mechanism_mode="announce", **params)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("strict_egalitarian", np.full(4, 0.25)),
+        ("libertarian", CONTRIBUTIONS[0] / 10),
+        ("liberal_egalitarian", np.array([0.5, 1.0, 0.0, 0.25]) / 1.75),
+    ],
+)
+def test_canonical_weights_are_their_formulas(name, weights):
+    policy = make_policy(allocate(), "mechanism", name)
+    for backend in (np.asarray, torch.as_tensor):
+        outcome, _ = policy.outcome(backend(OBS), None, None, None)
+        np.testing.assert_allclose(np.asarray(outcome)[0], weights, rtol=1e-12, atol=0)
+    logits, _ = policy.act(OBS, None, None, np.random.default_rng(0))
+    shares = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
+    np.testing.assert_allclose(shares, weights, atol=3e-9)
+    assert allocate().action_space("mechanism").contains(logits[0, 0].astype(np.float32))
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("strict_egalitarian", (0, 0)), ("libertarian", (1, 1))])
+def test_canonical_rules_are_announced_as_family_members(name, parameters):
+    policy = make_policy(announce(), "mechanism", name)
+    action, _ = policy.act(ENDOWMENTS[:, None], None, None, None)
+    np.testing.assert_array_equal(action, [[parameters]])
+
+
+def test_only_members_of_the_family_can_be_announced():
+    for name, params in (("ex_post_equaliser", {}), ("manifold", {"w": 0.7, "v": 0.5})):
+        with pytest.raises(UnsupportedGameError, match=f"{name}.*power.*libertarian"):
+            make_policy(announce(), "mechanism", name, **params)
+    assert make_policy(announce(rule_family="manifold"), "mechanism", "manifold", w=0.7, v=0.5)
+
+
+def test_the_equaliser_levels_payoffs_as_far_as_the_fund_goes():
+    policy = make_policy(allocate(), "mechanism", "ex_post_equaliser")
+    weights, _ = policy.outcome(OBS, None, None, None)
+    fund = 1.6 * CONTRIBUTIONS.sum()
+    payoffs = (ENDOWMENTS - CONTRIBUTIONS + weights * fund)[0]
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(payoffs, (22 - 10 + fund) / 4)
+
+
+def test_water_filling_agrees_on_both_backends_and_with_bisection():
+    rng = np.random.default_rng(1)
+    floors, total = rng.uniform(0, 10, (200, 5)), rng.uniform(0, 20, 200)
+    levels = water_fill(floors, total)
+    np.testing.assert_allclose((levels - floors).sum(-1), total)
+    np.testing.assert_allclose(water_fill(torch.as_tensor(floors), torch.as_tensor(total)).numpy(), levels)
+    low, high = np.zeros(200), np.full(200, 40.0)
+    for _ in range(80):
+        middle = (low + high) / 2
+        short = np.maximum(middle[:, None] - floors, 0).sum(-1) < total
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    np.testing.assert_allclose(levels, np.maximum(floors, low[:, None]))
+
+
+def test_participants_by_name_obey_their_masks():
+    game = allocate()
+    rng = np.random.default_rng(0)
+    state = game.initial_state(500, rng)
+    obs, mask = game.observe(state, "participant"), game.legal_actions(state, "participant")
+    lowest, _ = make_policy(game, "participant", "free_rider").act(obs, mask, None, rng)
+    highest, _ = make_policy(game, "participant", "full_contributor").act(obs, mask, None, rng)
+    drawn, _ = make_policy(game, "participant", "random").act(obs, mask, None, rng)
+    assert (lowest == 0).all()
+    assert (highest == [10, 4, 4, 4]).all()
+    assert np.take_along_axis(mask, drawn[..., None], -1).all()
+    assert abs(drawn[:, 0].mean() - 5) < 4 * np.sqrt(10 / 500)
+    assert set(drawn[:, 1]) == set(range(5))
+
+
+def test_conditional_cooperators_follow_their_formula():
+    game = allocate()
+    people = make_policy(game, "participant", "conditional_cooperators", first=0.5, conformity=0.5, reaction=0.1)
+    rng = np.random.default_rng(0)
+    state = game.initial_state(1, rng)
+    first, _ = people.act(game.observe(state, "participant"), None, None, rng)
+    np.testing.assert_array_equal(first, [[5, 2, 2, 2]])
+    state, *_ = game.step(state, np.array([[10, 0, 4, 2]]), {})
+    state, *_ = game.advance(state, np.array([[0.25, 0.25, 0.25, 0.25]]), {})
+    rho = np.array([1, 0, 1, 0.5])
+    gain = (1.6 * 16 / 4 - np.array([10, 0, 4, 2])) / np.array([10, 4, 4, 4])
+    fraction = np.clip(0.5 * rho + 0.5 * (rho.sum() - rho) / 3 + 0.1 * gain, 0, 1)
+    then, _ = people.act(game.observe(state, "participant"), None, None, rng)
+    np.testing.assert_array_equal(then[0], np.floor(np.array([10, 4, 4, 4]) * fraction + 0.5))
+
+
+def test_conditional_cooperators_refuse_games_in_which_they_see_too_little():
+    for game in (make_game("taxed_dilemma"), announce(participant_observation="rule")):
+        with pytest.raises(UnsupportedGameError, match="paper"):
+            make_policy(game, "participant", "conditional_cooperators")
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "params", "error", "words"),
+    [
+        ("mechanism", "libertarean", {}, UnknownNameError, "did you mean 'libertarian'"),
+        ("participant", "random_", {}, UnknownNameError, "did you mean 'random'"),
+        ("mechanism", "manifold", {"w": 2.0, "v": 0.0}, ParameterError, r"w is 2.0.*\[0, 1\]"),
+        ("mechanism", "libertarian", {"w": 2.0}, ParameterError, "no parameter 'w'"),
+        ("participant", "conditional_cooperators", {"first": 2.0}, ParameterError, "first is 2.0"),
+        ("mechanism", "rule", {"parameters": [1.0]}, ParameterError, "one number for each"),
+        ("mechanism", "rule", {"parameters": [13.0, 0.0]}, ParameterError, r"p = 13.0.*\[0.0, 12.0\]"),
+    ],
+)
+def test_bad_names_and_parameters_say_what_is_allowed(role, name, params, error, words):
+    with pytest.raises(error, match=words):
+        make_policy(allocate(), role, name, **params)
+
+
+def test_drawing_follows_the_probabilities_on_both_backends():
+    log_probabilities = np.log(np.array([0.5, 0.3, 0.2])) + np.zeros((40_000, 1, 3))
+    for backend, rng in ((np.asarray, np.random.default_rng(0)), (torch.as_tensor, torch.Generator().manual_seed(0))):
+        drawn = np.asarray(draw_discrete(backend(log_probabilities), rng))
+        frequencies = np.bincount(drawn.ravel(), minlength=3) / drawn.size
+        np.testing.assert_allclose(frequencies, [0.5, 0.3, 0.2], atol=4 * 0.5 / 200)
+
+
+def test_the_uniform_prior_is_the_mask():
+    mask = np.array([[[True, True, False, True]]])
+    prior = log_prior(None, np.zeros((1, 1, 2)), mask, 4)
+    np.testing.assert_allclose(prior[0, 0], [-np.log(3), -np.log(3), ILLEGAL, -np.log(3)])
+    with pytest.raises(ParameterError, match="anchor is 'uniforn'"):
+        make_anchor(allocate(), "uniforn")
+
+
+def test_the_graph_network_is_equivariant():
+    torch.manual_seed(0)
+    network = GraphNetwork(10.0)
+    endowments, contributions = torch.tensor(ENDOWMENTS).float(), torch.tensor(CONTRIBUTIONS).float()
+    order = [2, 0, 3, 1]
+    logits = network(endowments, contributions)
+    assert logits.std() > 1e-3
+    torch.testing.assert_close(network(endowments[:, order], contributions[:, order]), logits[:, order])
+    policy = make_policy(allocate(), "mechanism", "graph_network", seed=3)
+    weights, _ = policy.outcome(OBS, None, None, None)
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_the_gaussian_explores_logarithms_where_the_field_says_so():
+    game = announce()
+    network = GaussianNet(game.observation_space("mechanism"), game.action_layout("mechanism"), (1.0, 1.0), None, 0.4)
+    obs = torch.tensor(ENDOWMENTS).float()
+    mean, log_std = network(obs)
+    torch.testing.assert_close(mean, torch.tensor([[0.0, 1.0]]))
+    torch.testing.assert_close(log_std.exp(), torch.full((1, 2), 0.4))
+    torch.testing.assert_close(
+        network.to_action(torch.tensor([[np.log(3.0), -0.5]]).float()), torch.tensor([[3.0, -0.5]])
+    )
+    torch.testing.assert_close(network.mean_action(obs), torch.tensor([[1.0, 1.0]]))
+
+
+def test_learned_policies_survive_saving(tmp_path):
+    torch.manual_seed(0)
+    game = announce(participant_observation="rule")
+    people = LearnedParticipants(game, hidden=(8,))
+    rule = LearnedMechanism(game, start=(1.0, 1.0), hidden=None)
+    for parameter in [*people.network.parameters(), *rule.network.parameters()]:
+        torch.nn.init.normal_(parameter, std=0.3)
+    state = game.initial_state(3, np.random.default_rng(0))
+    obs, mask = game.observe(state, "participant"), game.legal_actions(state, "participant")
+    seen = game.observe(state, "mechanism")
+    for policy, args in ((people, (obs, mask, None)), (rule, (seen, None, None))):
+        save_policy(tmp_path / policy.kind, policy)
+        before, _ = policy.distribution(*args)
+        after, _ = load_policy(tmp_path / policy.kind, game).distribution(*args)
+        np.testing.assert_array_equal(before, after)
+    log_probabilities, _ = people.distribution(obs, mask, None)
+    np.testing.assert_allclose(np.exp(log_probabilities).sum(-1), 1)
+    assert (np.exp(log_probabilities)[~mask] == 0).all()
+
+
+def test_corrupt_policies_are_named(tmp_path):
+    game = announce()
+    save_policy(tmp_path, LearnedMechanism(game, start=(1.0, 1.0), hidden=None))
+    with pytest.raises(PolicyFileError, match="does not fit taxed_dilemma"):
+        load_policy(tmp_path, make_game("taxed_dilemma"))
+    (tmp_path / "weights.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(PolicyFileError, match="weights.safetensors"):
+        load_policy(tmp_path, game)
+    (tmp_path / "policy.json").write_text("{")
+    with pytest.raises(PolicyFileError, match="policy.json is corrupt"):
+        load_policy(tmp_path, game)
+    with pytest.raises(PolicyFileError, match="missing"):
+        load_policy(tmp_path / "nowhere", game)
