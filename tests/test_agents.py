@@ -205,10 +205,10 @@ def test_corrupt_policies_are_named(tmp_path):
     with pytest.raises(PolicyFileError, match="does not fit taxed_dilemma"):
         load_policy(tmp_path, make_game("taxed_dilemma"))
     (tmp_path / "weights.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(PolicyFileError, match="weights.safetensors"):
+    with pytest.raises(PolicyFileError, match=r"weights\.safetensors"):
         load_policy(tmp_path, game)
     (tmp_path / "policy.json").write_text("{")
-    with pytest.raises(PolicyFileError, match="policy.json is corrupt"):
+    with pytest.raises(PolicyFileError, match=r"policy\.json is corrupt"):
         load_policy(tmp_path, game)
     with pytest.raises(PolicyFileError, match="missing"):
         load_policy(tmp_path / "nowhere", game)
