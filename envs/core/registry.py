@@ -16,7 +16,7 @@ import gymnasium
 import pettingzoo
 from gymnasium.envs.registration import registry as gymnasium_registry
 
-from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
+from lawgiver.envs.core.errors import MissingExtraError, ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 
@@ -27,6 +27,9 @@ POLICIES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.partici
 """The group in which the policies of a role are found."""
 RUNS = "lawgiver.runs"
 """The group whose entry ``folder`` loads policies from a run's folder; it keeps envs free of upward imports."""
+
+EXTRAS = {"torch": "torch", "safetensors": "torch", "ray": "rllib", "tensorboard": "rllib", "scipy": "solve"}
+"""The extra that brings an optional package."""
 
 
 @lru_cache
@@ -44,12 +47,19 @@ def lookup(group: str, name: str) -> Any:
 
     Raises:
         UnknownNameError: if nothing of that name is registered.
+        MissingExtraError: if it needs a package that is not installed.
     """
-    entry = _entries(group).get(name)
+    kind = group.removeprefix("lawgiver.").removesuffix("s")
+    entry = _entries(group).get(name) if isinstance(name, str) else None
     if entry is None:
-        kind = group.removeprefix("lawgiver.").removesuffix("s")
-        raise UnknownNameError(f"unknown {kind} {name!r}: {allowed(name, _entries(group))}")
-    return entry.load()
+        raise UnknownNameError(f"unknown {kind} {name!r}: {allowed(str(name), _entries(group))}")
+    try:
+        return entry.load()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        raise MissingExtraError(package, EXTRAS[package], f"{kind} {name!r}") from error
 
 
 def game_name(name: str) -> str:

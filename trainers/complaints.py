@@ -1,0 +1,76 @@
+"""One line out of a pydantic ValidationError: which key, its value, what is allowed, the nearest match."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from lawgiver.envs.core.errors import allowed
+
+
+def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
+    """Return the first thing that is wrong with ``data``, unknown keys before anything else, as one line."""
+    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
+    first = details[0]
+    loc = first["loc"]
+    path = _path(data, loc)
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {path!r}: {allowed(str(loc[-1]), _keys(_at(model, loc[:-1])))}"
+    if first["type"] == "missing":
+        return f"{'.'.join(filter(None, (path, str(loc[-1]))))} is missing"
+    choices = _choices(_at(model, loc))
+    if choices:
+        return f"{path} is {first['input']!r}: {allowed(str(first['input']), choices)}"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{path} is {first['input']!r}: {reason[0].lower()}{reason[1:]}"
+
+
+def _path(data: Any, loc: tuple[int | str, ...]) -> str:
+    """Return a location as it stands in the data, without what pydantic adds for members of a union."""
+    shown = []
+    for part in loc:
+        known = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if known:
+            data = data[part]
+            shown.append(str(part))
+    return ".".join(shown)
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the annotation itself; Annotated is looked through."""
+    if typing.get_origin(hint) is typing.Annotated:
+        return _alternatives(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return tuple(found for member in typing.get_args(hint) for found in _alternatives(member))
+    return (hint,)
+
+
+def _models(hints: tuple[Any, ...]) -> list[type[BaseModel]]:
+    return [hint for hint in hints if isinstance(hint, type) and issubclass(hint, BaseModel)]
+
+
+def _at(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[Any, ...]:
+    """Return the annotations that a location of an error may refer to."""
+    hints: tuple[Any, ...] = (model,)
+    for part in loc:
+        inner = [known.model_fields[str(part)].annotation for known in _models(hints) if part in known.model_fields]
+        for hint in hints:
+            if typing.get_origin(hint) in (dict, list, tuple):
+                inner.append([item for item in typing.get_args(hint) if item is not Ellipsis][-1])
+        if inner:  # else the part names a member of a union
+            hints = tuple(found for hint in inner for found in _alternatives(hint))
+    return hints
+
+
+def _keys(hints: tuple[Any, ...]) -> list[str]:
+    return [name for model in _models(hints) for name in model.model_fields]
+
+
+def _choices(hints: tuple[Any, ...]) -> list[str]:
+    """Return the values that Literal annotations list, if nothing else is allowed."""
+    if not all(typing.get_origin(hint) is Literal for hint in hints):
+        return []
+    return [str(value) for hint in hints for value in typing.get_args(hint)]

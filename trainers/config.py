@@ -1,0 +1,250 @@
+"""Configs: one YAML file per experiment, validated before anything runs.
+
+The top level is the same for every experiment (:class:`Config`). What stands under ``agents`` and ``trainer``
+belongs to the trainer that ``trainer.name`` names: it declares both models in the type hint of its ``config``,
+
+    def train(config: Config[MyAgents, MyTrainer], run: Run) -> dict[str, Any]: ...
+
+and registers that function under the entry-point group ``lawgiver.trainers``. Nothing here knows any trainer.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.registry import TRAINERS, lookup, make_game
+from lawgiver.trainers.complaints import complaint
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Settings(BaseModel):
+    """Base of every settings model: frozen, and a key that it does not have is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrainerSettings(Settings):
+    """Base of every trainer's settings."""
+
+    name: str
+    """The trainer, a name of the entry-point group ``lawgiver.trainers``."""
+
+
+class GameConfig(BaseModel):
+    """A game's name and its parameters, kept as they are given: the game itself checks them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The game's parameters, without its name."""
+        return dict(self.model_extra or {})
+
+    def make(self) -> Game[Any]:
+        """Return the game; raises UnknownNameError or ParameterError as :func:`make_game` does."""
+        return make_game(self.name, **self.parameters)
+
+
+class Resources(Settings):
+    """Where a training runs. The default is one local process; results may depend on none but ``runner``."""
+
+    runner: Literal["batched", "stock"] = "batched"
+    """``batched`` steps many games at once; ``stock`` is RLlib's own, for other PettingZoo environments."""
+    num_env_runners: Count = 0
+    """Remote sampling processes; 0 samples in the main process."""
+    num_envs_per_env_runner: Annotated[int, Field(ge=1)] | None = None
+    """Games that a runner plays at once; None leaves it to the trainer."""
+    num_learners: Count = 0
+    """Remote learning processes; 0 learns in the main process."""
+    num_gpus_per_learner: Annotated[float, Field(ge=0)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Of torch; ``auto`` takes a GPU where there is one."""
+    address: str | None = None
+    """Of a running Ray cluster; None starts a local one where one is needed."""
+    concurrent_seeds: Annotated[int, Field(ge=1)] = 1
+    """How many of ``seeds`` train at once; more than one makes each a Ray task."""
+
+    def torch_device(self) -> str:
+        """Return ``cpu`` or ``cuda``.
+
+        Raises:
+            ParameterError: if ``cuda`` is asked for and there is none.
+        """
+        import torch
+
+        available = torch.cuda.is_available()
+        if self.device == "cuda" and not available:
+            raise ParameterError("resources.device is 'cuda', but torch sees no GPU: allowed here: auto, cpu")
+        return "cuda" if available and self.device != "cpu" else "cpu"
+
+
+AgentsT = TypeVar("AgentsT", bound=BaseModel)
+TrainerT = TypeVar("TrainerT", bound=TrainerSettings)
+
+
+class Config(Settings, Generic[AgentsT, TrainerT]):
+    """An experiment: a game, who plays it, who trains them, and on what."""
+
+    game: GameConfig
+    agents: AgentsT
+    trainer: TrainerT
+    resources: Resources = Resources()
+    seed: Seed = 0
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
+    """Several seeds: one run each in place of ``seed``, and an aggregate over them."""
+    run_dir: Path | None = None
+    """The run's folder; None for a new one under ``runs/``."""
+
+
+AnyConfig = Config[Any, Any]
+Trainer = Callable[[AnyConfig, Any], dict[str, Any]]
+
+_TREE = resources.files("lawgiver") / "configs"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, as everybody expects (YAML 1.1 wants 1.0e-3)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what YAML text says; raises yaml.YAMLError."""
+    return yaml.load(text, _Loader)
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says as one line."""
+    return " ".join(str(error).split())
+
+
+def config_names() -> list[str]:
+    """Return the names of the packaged configs."""
+    return sorted(f.name.removesuffix(".yaml") for f in _TREE.iterdir() if f.name.endswith(".yaml"))
+
+
+def config_name(source: str | Path) -> str:
+    """Return the name of a config that is given by name or as a path."""
+    return Path(source).name.removesuffix(".yaml").removesuffix(".yml")
+
+
+def read_mapping(source: str | Path) -> dict[str, Any]:
+    """Return a config as plain data: a packaged one by its name, or a YAML file by its path.
+
+    Raises:
+        UnknownNameError: if there is no such config.
+        ParameterError: if the file is not readable or not a YAML mapping.
+    """
+    text = str(source)
+    is_path = isinstance(source, Path) or "/" in text or text.endswith((".yaml", ".yml"))
+    if not is_path and text not in config_names():
+        raise UnknownNameError(f"unknown config {text!r}: {allowed(text, config_names())}, or a YAML file")
+    file = Path(text) if is_path else _TREE / f"{text}.yaml"
+    try:
+        data = parse_yaml(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ParameterError(f"config {text!r} cannot be read: {reason}") from error
+    except yaml.YAMLError as error:
+        raise ParameterError(f"config {text!r} is not YAML: {one_line(error)}") from error
+    if not isinstance(data, dict):
+        raise ParameterError(f"config {text!r} is not a mapping of {', '.join(Config.model_fields)}")
+    return data
+
+
+def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of ``data`` in which each override ``a.b=value`` (value in YAML) is set.
+
+    Raises:
+        ParameterError: if an override has no ``=``, no YAML value, or a path through a value without keys.
+    """
+    result = dict(data)
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        keys = path.split(".")
+        if not equals or not all(keys):
+            raise ParameterError(f"override {override!r} is not of the form key=value (trainer.name=rllib)")
+        try:
+            value = parse_yaml(text)
+        except yaml.YAMLError as error:
+            raise ParameterError(f"override {override!r} is not YAML: {one_line(error)}") from error
+        result = _with(result, keys, value, override)
+    return result
+
+
+def _with(data: Any, keys: list[str], value: Any, override: str) -> Any:
+    if not keys:
+        return value
+    if data is not None and not isinstance(data, dict):
+        raise ParameterError(f"override {override!r}: {data!r} has no keys, so no {keys[0]!r}")
+    return {**(data or {}), keys[0]: _with((data or {}).get(keys[0]), keys[1:], value, override)}
+
+
+def find_trainer(name: str) -> tuple[Trainer, type[AnyConfig]]:
+    """Return a trainer's function and the config model that its ``config`` parameter asks for.
+
+    Raises:
+        UnknownNameError: if there is no such trainer.
+        MissingExtraError: if it needs a package that is not installed.
+        ParameterError: if its function does not say which config it takes.
+    """
+    train: Trainer = lookup(TRAINERS, name)
+    model = typing.get_type_hints(train).get("config")
+    if not (isinstance(model, type) and issubclass(model, Config)):
+        raise ParameterError(
+            f"trainer {name!r} does not say which config it takes: annotate its parameter `config` with"
+            " lawgiver.trainers.config.Config[Agents, Trainer]"
+        )
+    return train, model
+
+
+def validate(data: Mapping[str, Any]) -> AnyConfig:
+    """Return the config that plain data stands for, checked as a whole, the game's parameters included.
+
+    Raises:
+        LawgiverError: naming the first wrong key or value, what is allowed, and the nearest match.
+    """
+    for key in data:
+        if key not in Config.model_fields:
+            raise ParameterError(f"unknown key {key!r}: {allowed(str(key), Config.model_fields)}")
+    trainer = data.get("trainer")
+    name = trainer.get("name") if isinstance(trainer, dict) else None
+    if not isinstance(name, str):
+        raise ParameterError(f"trainer.name is {name!r}, allowed: the name of a trainer")
+    _, model = find_trainer(name)
+    try:
+        config = model.model_validate(data)
+    except ValidationError as error:
+        raise ParameterError(complaint(model, data, error)) from None
+    config.game.make()
+    return config
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
+    """Return a checked config.
+
+    Args:
+        source: the name of a packaged config, or the path of a YAML file.
+        overrides: ``a.b=value`` each, the value in YAML, the path in full.
+
+    Raises:
+        LawgiverError: one line that names the wrong key or value, what is allowed, and the nearest match.
+    """
+    return validate(apply_overrides(read_mapping(source), overrides))

@@ -1,0 +1,132 @@
+"""Writing files so that a crash, a full disk or a kill leaves either the old content or the new one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lawgiver.envs.core.errors import LawgiverError
+
+MANIFEST = "manifest.json"
+
+
+class RunError(LawgiverError):
+    """A run's folder cannot be written, or what it holds cannot be used."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors (disk full, no permission) into a RunError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}; what was written before is intact") from error
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as JSON data: arrays become lists, scalars numbers; NaN and infinities None (JSON has none)."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # NumPy and torch
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file at once: it holds the old text or the new one, whatever happens.
+
+    Raises:
+        RunError: if it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    with writing(path):
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON, at once; see :func:`write_text`."""
+    write_text(path, json.dumps(plain(data), indent=2, allow_nan=False) + "\n")
+
+
+def write_folder(path: Path, write: Callable[[Path], None], **facts: Any) -> None:
+    """Let ``write`` fill a folder and put it at ``path`` at once, with a manifest of its files' digests and ``facts``.
+
+    Raises:
+        RunError: if it cannot be written; ``path`` is then as it was.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    replaced = path.with_name(f".{path.name}.old")
+    with writing(path):
+        try:
+            for leftover in (temporary, replaced):
+                shutil.rmtree(leftover, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            write(temporary)
+            files = {str(file.relative_to(temporary)): _digest(file) for file in _files(temporary)}
+            write_json(temporary / MANIFEST, {**facts, "files": files})
+            for file in _files(temporary):
+                _flush(file)
+            if path.exists():
+                path.rename(replaced)
+            temporary.rename(path)
+            _flush(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(replaced, ignore_errors=True)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return the facts that were written with a folder, after checking that every file is there and whole.
+
+    Raises:
+        RunError: naming the file that is missing or damaged.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        files: dict[str, str] = manifest.pop("files")
+        for name, digest in files.items():
+            if _digest(path / name) != digest:
+                raise RunError(f"{path / name} is damaged: its content is not what was written")
+    except OSError as error:
+        raise RunError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, AttributeError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{path / MANIFEST} is damaged: {error!r}") from error
+    return manifest
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Make the operating system put a file or a folder on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,381 @@
+"""A run is a folder: everything that a training writes, and everything that is needed to continue or to use it.
+
+    config.yaml      the resolved config, the version of lawgiver and the config's name
+    metrics.jsonl    one line an iteration: ``iteration``, the metrics, and what depends on the clock under ``timing``
+    events.out.*     the same for TensorBoard, where it is installed
+    checkpoints/     one folder an iteration, written at once, with a manifest of digests
+    policies/        the learned policies by role
+    figures/
+    summary.json     written at the end
+
+A folder holds the old state or the new one after a kill, a crash or a full disk, never half of something.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any, Self
+
+import yaml
+
+from lawgiver.envs.core.errors import UnsupportedGameError, allowed
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.registry import make_game
+from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml
+from lawgiver.trainers.files import RunError, plain, read_manifest, write_folder, write_json, write_text, writing
+from lawgiver.trainers.provenance import commit, versions
+
+STAMP = "lawgiver"
+"""The key of config.yaml under which a run says what wrote it."""
+
+
+class Run:
+    """A run's folder. Made by :meth:`create`, :meth:`open` or :meth:`resume`.
+
+    Attributes:
+        path: the folder.
+        settings: what config.yaml says, as plain data, without the stamp.
+        name: the config's name.
+        resumed: whether an interrupted training is being continued.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], name: str, resumed: bool = False) -> None:
+        """Not for direct use: see the class."""
+        self.path, self.settings, self.name, self.resumed = path, settings, name, resumed
+        self.show_progress = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._wall_before = 0.0
+        self._lock: IO[str] | None = None
+        self._events: Any = None
+
+    # -- making one ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, name: str, config: AnyConfig, seed: int | None = None) -> Self:
+        """Make a new run's folder: ``config.run_dir``, or ``runs/<name>/<time>-s<seed>``.
+
+        Raises:
+            RunError: if the folder holds a run already or cannot be written.
+        """
+        seed = config.seed if seed is None else seed
+        path = config.run_dir or new_folder(name, f"s{seed}")
+        settings = config.model_dump(mode="json") | {"seed": seed, "run_dir": str(path)}
+        run = cls(path, settings, name)
+        make_folder(path)
+        run._acquire()
+        run._write_config()
+        with writing(path):
+            for folder in (run.checkpoints, run.policies, run.figures):
+                folder.mkdir(exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a run's folder for reading.
+
+        Raises:
+            RunError: if it is not a run, is damaged, or was written by another version.
+        """
+        path = Path(path)
+        file = path / "config.yaml"
+        try:
+            settings = parse_yaml(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RunError(f"{path} is not a run: {file} cannot be read: {reason}") from error
+        except yaml.YAMLError as error:
+            raise RunError(f"{file} is damaged: {one_line(error)}") from error
+        stamp = settings.pop(STAMP, None) if isinstance(settings, dict) else None
+        if not isinstance(stamp, dict) or not {"version", "config"} <= stamp.keys():
+            raise RunError(f"{file} is not of a run: it does not say which lawgiver wrote it")
+        ours = version("lawgiver")
+        if _series(str(stamp["version"])) != _series(ours):
+            raise RunError(f"{file} was written by lawgiver {stamp['version']}; this is {ours}, which cannot read it")
+        return cls(path, settings, str(stamp["config"]))
+
+    @classmethod
+    def resume(cls, path: str | Path, config: AnyConfig | None = None) -> Self:
+        """Open a run's folder to continue the training, with ``config`` in place of its own where given.
+
+        Raises:
+            RunError: as :meth:`open`; or if another process is training in it.
+        """
+        run = cls.open(path)
+        run.resumed = True
+        run._acquire()
+        if config is not None:
+            run.settings = config.model_dump(mode="json") | {"run_dir": str(run.path)}
+            run._write_config()
+        return run
+
+    def _acquire(self) -> None:
+        """Hold the folder against other processes; the system lets go of it when this process ends, however it does."""
+        with writing(self.path):
+            self._lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"{self.path} is being trained by another process") from error
+
+    def _write_config(self) -> None:
+        stamp = {STAMP: {"version": version("lawgiver"), "config": self.name}}
+        write_text(self.path / "config.yaml", yaml.safe_dump(stamp | self.settings, sort_keys=False))
+
+    # -- what is where ------------------------------------------------------------------------------------------
+
+    @property
+    def policies(self) -> Path:
+        """Folder of the learned policies, one folder a role."""
+        return self.path / "policies"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.path / "figures"
+
+    def game(self) -> Game[Any]:
+        """Return the game that was trained on."""
+        settings = self.settings.get("game")
+        if not isinstance(settings, dict) or "name" not in settings:
+            raise RunError(f"{self.path / 'config.yaml'} is damaged: it names no game")
+        return make_game(**settings)
+
+    def summary(self) -> dict[str, Any] | None:
+        """Return what summary.json says, None while there is none."""
+        file = self.path / "summary.json"
+        if not file.exists():
+            return None
+        try:
+            summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file} is damaged: {error}") from error
+        return summary
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of metrics.jsonl. A last line that a kill cut short does not count.
+
+        Raises:
+            RunError: if any other line is damaged.
+        """
+        file = self.path / "metrics.jsonl"
+        if not file.exists():
+            return []
+        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
+        entries = []
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                entries.append(json.loads(line))
+            except ValueError as error:
+                raise RunError(f"{file}, line {number}, is damaged: {error}") from error
+        return entries
+
+    # -- while training -----------------------------------------------------------------------------------------
+
+    def log(self, iteration: int, metrics: Mapping[str, Any], timing: Mapping[str, float]) -> None:
+        """Append one line to metrics.jsonl, and the numbers to TensorBoard's events.
+
+        Args:
+            iteration: counted from 1.
+            metrics: numbers, or mappings of them; nothing that depends on the clock.
+            timing: what depends on the clock: seconds and rates.
+
+        Raises:
+            RunError: if it cannot be written.
+        """
+        entry = {"iteration": iteration, **metrics, "timing": dict(timing)}
+        file = self.path / "metrics.jsonl"
+        with writing(file), file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(plain(entry), allow_nan=False) + "\n")
+        events = self._event_writer(iteration)
+        if events is not None:
+            with writing(self.path):
+                for tag, value in _scalars({**metrics, "timing": timing}):
+                    events.add_scalar(tag, value, iteration)
+
+    def _event_writer(self, iteration: int) -> Any:
+        if self._events is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:  # TensorBoard comes with an extra; metrics.jsonl says the same
+                return None
+            with writing(self.path):
+                self._events = SummaryWriter(str(self.path), purge_step=iteration if self.resumed else None)
+        return self._events
+
+    def require_finite(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Stop the training if a loss is NaN or infinite.
+
+        Raises:
+            RunError: naming the loss, the iteration and the last good checkpoint.
+        """
+        for name, loss in losses.items():
+            if not math.isfinite(loss):
+                last = self.latest_checkpoint()
+                good = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
+                raise RunError(f"{name} is {loss} at iteration {iteration}: training has stopped; {good}")
+
+    def save_checkpoint(self, iteration: int, write: Callable[[Path], None], keep: int = 2) -> Path:
+        """Let ``write`` fill a folder with a checkpoint, put it in place at once, and drop all but the newest ``keep``.
+
+        Raises:
+            RunError: if it cannot be written; the older checkpoints are then intact.
+        """
+        path = self.checkpoints / f"{iteration:08d}"
+        if self._events is not None:
+            with writing(self.path):
+                self._events.flush()
+        write_folder(path, write, iteration=iteration, wall_s=self.wall_s)
+        for old in self._checkpoint_folders()[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
+        return path
+
+    def _checkpoint_folders(self) -> list[Path]:
+        return sorted(path for path in self.checkpoints.glob("[0-9]*") if path.is_dir())
+
+    def latest_checkpoint(self) -> tuple[int, Path] | None:
+        """Return the iteration and the folder of the newest checkpoint, None where there is none yet.
+
+        Raises:
+            RunError: if a file of it is missing or damaged; remove its folder to continue from the one before.
+        """
+        folders = self._checkpoint_folders()
+        if not folders:
+            return None
+        try:
+            return int(read_manifest(folders[-1])["iteration"]), folders[-1]
+        except RunError as error:
+            older = f"remove {folders[-1]} to continue from {folders[-2].name}" if folders[1:] else "it is the only one"
+            raise RunError(f"{error}; {older}") from error
+
+    def rewind(self, iteration: int) -> None:
+        """Forget the metrics of all iterations after ``iteration``: the training goes on from its checkpoint."""
+        kept = [entry for entry in self.metrics() if entry["iteration"] <= iteration]
+        write_text(self.path / "metrics.jsonl", "".join(json.dumps(entry) + "\n" for entry in kept))
+        if iteration:
+            self._wall_before = float(read_manifest(self.checkpoints / f"{iteration:08d}")["wall_s"])
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds spent on this run so far, those before an interruption included."""
+        return self._wall_before + time.monotonic() - self._started
+
+    @contextmanager
+    def progress(self, total: int, description: str, done: int = 0) -> Iterator[Callable[..., None]]:
+        """Show a progress bar; yields ``update(completed, note="")``."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, disable=not self.show_progress, transient=True) as bar:
+            task = bar.add_task(description, total=total, completed=done, note="")
+
+            def update(completed: int, note: str = "") -> None:
+                bar.update(task, completed=completed, note=note)
+
+            yield update
+
+    def finish(self, summary: Mapping[str, Any]) -> dict[str, Any]:
+        """Write summary.json, with where the numbers come from, and return what it holds.
+
+        Everything that depends on the clock belongs under ``summary["timing"]``; ``timing.wall_s`` is added.
+        """
+        facts = {"config": self.name, "seed": self.settings["seed"], "commit": commit(), "versions": versions()}
+        timing = {"wall_s": self.wall_s, **summary.get("timing", {})}
+        whole: dict[str, Any] = plain({**summary, **facts, "timing": timing})
+        write_json(self.path / "summary.json", whole)
+        self.close()
+        return whole
+
+    def close(self) -> None:
+        """Flush TensorBoard's events and let go of the folder."""
+        if self._events is not None:
+            with writing(self.path):
+                self._events.close()
+            self._events = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def new_folder(name: str, suffix: str) -> Path:
+    """Return a folder under ``runs/<name>/`` that does not exist yet, named by the time and ``suffix``."""
+    stem = time.strftime("%Y%m%d-%H%M%S")
+    path, count = Path("runs", name, f"{stem}-{suffix}"), 1
+    while path.exists():
+        count += 1
+        path = Path("runs", name, f"{stem}.{count}-{suffix}")
+    return path
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a new run.
+
+    Raises:
+        RunError: if it holds a run already, or cannot be made.
+    """
+    with writing(path):
+        if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json", "checkpoints")):
+            raise RunError(f"{path} already holds a run: choose another run_dir, or continue it with --resume {path}")
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None) -> Any:
+    """Return the learned policies of a run by role; or, with ``role``, the policy of that role.
+
+    Args:
+        run: the run's folder.
+        role: ``mechanism`` or ``participant``.
+        game: the game they are to play; None for the one they were trained on.
+
+    Raises:
+        RunError: if the folder is not a run, is damaged, or holds no policy of that role.
+        UnsupportedGameError: if they were trained on another game.
+    """
+    from lawgiver.agents.learned import load_policy  # brings torch along
+
+    opened = Run.open(run)
+    own = opened.game()
+    game = game or own
+    if (game.name, dict(game.roles)) != (own.name, dict(own.roles)):
+        trained, wanted = (f"{g.name} with {dict(g.roles)}" for g in (own, game))
+        raise UnsupportedGameError(f"{opened.path} was trained on {trained}; it cannot play {wanted}")
+    folders = {path.name: path for path in sorted(opened.policies.glob("*")) if path.is_dir()}
+    if role is None:
+        return {name: load_policy(path, game) for name, path in folders.items()}
+    if role not in folders:
+        raise RunError(f"{opened.path} has no learned {role}: {allowed(role, folders)}")
+    return load_policy(folders[role], game)
+
+
+def _series(written: str) -> tuple[str, ...]:
+    """Return the part of a version within which runs can be read: 0.1 of 0.1.3."""
+    return tuple(written.split(".")[:2])
+
+
+def _scalars(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in metrics.items():
+        if isinstance(value, Mapping):
+            yield from _scalars(value, f"{prefix}{key}/")
+        elif isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
+            yield f"{prefix}{key}", float(value)
