@@ -1,0 +1,188 @@
+"""The figures of a run: labelled, with units, in colours that the colour-blind can tell apart (Okabe and Ito).
+
+Each function draws one figure and returns it; :func:`save` writes it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.errors import MissingExtraError
+
+try:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise MissingExtraError("matplotlib", "plot", "drawing figures") from error
+
+COLOURS = {
+    "strict_egalitarian": "#E69F00",
+    "libertarian": "#0072B2",
+    "liberal_egalitarian": "#009E73",
+    "learned": "#D55E00",
+    "reachable": "#CC79A7",
+    "ceiling": "#000000",
+}
+MARKERS = {
+    "strict_egalitarian": "s",
+    "libertarian": "^",
+    "liberal_egalitarian": "D",
+    "learned": "o",
+    "reachable": "P",
+    "ceiling": "*",
+}
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""A memoryless mechanism: endowments and contributions (..., n) to weights (..., n)."""
+
+
+def words(name: str) -> str:
+    """Return a name as words: ``liberal_egalitarian`` becomes ``liberal egalitarian``."""
+    return name.replace("_", " ")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches."""
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    figure.savefig(part, format="png")
+    part.replace(path)
+
+
+def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective: str) -> Figure:
+    """Return the scatter of what each mechanism achieves against how unequal it is.
+
+    Args:
+        scores: by measure (``objective`` and ``gini``), by mechanism's name; None where it is not known.
+        objective: the measure on the vertical axis.
+    """
+    figure = new_figure(6.2, 4.6)
+    axis = figure.subplots()
+    for name, value in scores[objective].items():
+        gini = scores["gini"].get(name)
+        if value is None:
+            continue
+        colour, marker = COLOURS.get(name, "#56B4E9"), MARKERS.get(name, "v")
+        if gini is None:
+            axis.axhline(value, color=colour, linestyle="--", linewidth=1.2, label=words(name))
+        else:
+            axis.scatter(gini, value, s=110, color=colour, marker=marker, label=words(name), zorder=3)
+    axis.set_xlabel("inequality: expected Gini of payoffs (0 = equal)")
+    axis.set_ylabel(f"{words(objective)} a round")
+    axis.set_title("Welfare and equality at the exact equilibrium")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def contributions(
+    endowments: Sequence[int], learned: np.ndarray, exact: np.ndarray, *, learned_label: str = "trained participants"
+) -> Figure:
+    """Return the distribution of contributions of each kind of participant beside the equilibrium's.
+
+    Args:
+        endowments: of each participant, (n,).
+        learned: probabilities of each contribution by the trained participants, (n, n_actions).
+        exact: the same at the exact equilibrium, (n, n_actions).
+        learned_label: what the trained participants are called.
+    """
+    kinds = [list(endowments).index(e) for e in sorted(set(endowments), reverse=True)]
+    figure = new_figure(1.2 + 3.6 * len(kinds), 3.6)
+    axes = figure.subplots(1, len(kinds), squeeze=False)[0]
+    for axis, seat in zip(axes, kinds, strict=True):
+        points = np.arange(endowments[seat] + 1)
+        axis.bar(points, learned[seat, : points.size], color="#56B4E9", label=learned_label)
+        axis.plot(points, exact[seat, : points.size], "o-", color="#D55E00", label="exact equilibrium")
+        means = f"mean {learned[seat, : points.size] @ points:.2f}, exact {exact[seat, : points.size] @ points:.2f}"
+        axis.set_title(f"endowment {endowments[seat]} points\n({means})", fontsize=10)
+        axis.set_xlabel("contribution (points)")
+        axis.set_xticks(points if points.size <= 11 else points[:: points.size // 10])
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("probability")
+    axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:
+    """Return the head's share over its contribution and the sum of the tails', a panel for each condition.
+
+    The head is participant 0. A cell is the mean share over all ways in which the tails can give that sum (Koster et
+    al. 2022, the released plotting code): bright = to the head, dark = to the tails.
+    """
+    figure = new_figure(1.4 + 2.7 * len(conditions), 3.3)
+    axes = figure.subplots(1, len(conditions), squeeze=False)[0]
+    for axis, condition in zip(axes, conditions, strict=True):
+        shares = head_shares(condition, weights)
+        sums, heads = np.arange(shares.shape[1]), np.arange(shares.shape[0])
+        filled = axis.contourf(sums, heads, shares, levels=np.linspace(0, 1, 11), cmap="viridis")
+        axis.contour(sums, heads, shares, levels=np.linspace(0, 1, 11), colors="black", linewidths=0.5)
+        axis.set_title(f"endowments {', '.join(map(str, condition))}", fontsize=9)
+        axis.set_xlabel("sum of the tails' contributions")
+    axes[0].set_ylabel("head's contribution (points)")
+    figure.colorbar(filled, ax=axes, label="share of the fund to the head")
+    return figure
+
+
+def head_shares(condition: Sequence[int], weights: Weights) -> np.ndarray:
+    """Return participant 0's mean share, (e_0 + 1, sum of the others' endowments + 1)."""
+    head, *tails = condition
+    combinations = np.array(list(itertools.product(*(range(tail + 1) for tail in tails))))
+    joint = np.concatenate(
+        [
+            np.repeat(np.arange(head + 1), len(combinations))[:, None],
+            np.tile(combinations, (head + 1, 1)),
+        ],
+        axis=1,
+    ).astype(float)
+    shares = weights(np.broadcast_to(np.asarray(condition, float), joint.shape), joint)[:, 0]
+    sums = joint[:, 1:].sum(axis=1).astype(int)
+    columns = sum(tails) + 1
+    cell = joint[:, 0].astype(int) * columns + sums
+    total = np.bincount(cell, weights=shares, minlength=(head + 1) * columns)
+    return (total / np.bincount(cell, minlength=(head + 1) * columns)).reshape(head + 1, columns)
+
+
+def curves(
+    panels: Sequence[tuple[str, str, Sequence[str]]],
+    history: Sequence[Mapping[str, Any]],
+    references: Mapping[str, float | None],
+) -> Figure:
+    """Return learning curves, one panel below the other over iterations.
+
+    Args:
+        panels: title, label of the vertical axis, and the metrics drawn in it.
+        history: one mapping an iteration, with ``iteration`` and the metrics.
+        references: horizontal lines of the first panel by name; None is left out.
+    """
+    figure = new_figure(8.0, 0.6 + 2.4 * len(panels))
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (title, unit, metrics) in zip(axes, panels, strict=True):
+        for colour, metric in zip(itertools.cycle(CYCLE), metrics):
+            points = [(row["iteration"], row[metric]) for row in history if row.get(metric) is not None]
+            if points:
+                axis.plot(
+                    *zip(*points, strict=True), color=colour, label=words(metric.rpartition("/")[2]), linewidth=1.3
+                )
+        axis.set_title(title, fontsize=10, loc="left")
+        axis.set_ylabel(unit)
+        axis.grid(alpha=0.3)
+    for name, value in references.items():
+        if value is not None:
+            axes[0].axhline(value, color=COLOURS.get(name, "#000000"), linestyle="--", linewidth=1, label=words(name))
+    for axis in axes:
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes[-1].set_xlabel("iteration")
+    return figure
