@@ -40,3 +40,14 @@ def nash_welfare(state: HasPayoffs) -> Array:
 def rawlsian(state: HasPayoffs) -> Array:
     """Return the least payoff of the round."""
     return namespace(state.payoffs).min(state.payoffs, axis=-1)
+
+
+def gini(state: HasPayoffs) -> Array:
+    """Return the Gini coefficient of the round's payoffs, 0 where they are equal (all zero included).
+
+    Not an objective to be maximised: it is reported beside them.
+    """
+    xp = namespace(state.payoffs)
+    differences = xp.abs(state.payoffs[..., :, None] - state.payoffs[..., None, :])
+    scale = 2 * state.payoffs.shape[-1] * xp.sum(state.payoffs, axis=-1)
+    return xp.sum(differences, axis=(-2, -1)) / xp.where(scale > 0, scale, xp.ones_like(scale))

@@ -13,6 +13,7 @@ from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, s
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily
 
@@ -247,16 +248,22 @@ class PublicInvestment(Game[PublicInvestmentState]):
             chosen = conditions[xp.astype(xp.floor(index), xp.int64)]
         else:
             chosen = amounts + conditions[0]
-        rule = zeros(rng, (batch, len(self.family.layout) if self.announces else 0))
+        return self.opening(chosen)
+
+    def opening(self, endowments: Array) -> PublicInvestmentState:
+        """Return the games before their first round in which participants have these endowments (B, n)."""
+        xp = namespace(endowments)
+        nothing = xp.zeros_like(endowments)
+        parameters = len(self.family.layout) if self.announces else 0
         return PublicInvestmentState(
             turn=0,
-            round=zeros(rng, (batch,)),
-            endowments=chosen,
-            contributions=amounts,
-            payouts=amounts,
-            payoffs=amounts,
-            weights=amounts,
-            rule=rule,
+            round=nothing[:, 0],
+            endowments=endowments,
+            contributions=nothing,
+            payouts=nothing,
+            payoffs=nothing,
+            weights=nothing,
+            rule=xp.broadcast_to(nothing[:, :1], (nothing.shape[0], parameters)),
         )
 
     def outcome(self, state: PublicInvestmentState, actions: Array) -> Array:
@@ -307,6 +314,26 @@ class PublicInvestment(Game[PublicInvestmentState]):
         shown = ("endowments", "contributions", "payouts", "payoffs")
         columns = {f"{name} (points)": np.asarray(getattr(state, name)[index]) for name in shown}
         return columns | ({"rule": np.asarray(state.rule[index])} if self.announces else {})
+
+    def exact_scores(
+        self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
+    ) -> dict[str, Any] | str:
+        """Return the expected values of a round in the participants' logit equilibrium against a memoryless mechanism.
+
+        Beside ``surplus``, ``nash_welfare``, ``rawlsian``, the game's own objective and ``gini`` (the expectation of
+        the round's Gini): ``contribution_fraction`` and ``kl`` (nats, from the prior), lists with one number a seat;
+        ``residual``; and ``by_condition``, each with its ``endowments``. One line instead where there are more than
+        200,000 joint contributions, participants that are alike grouped. An anchor is floored at 1e-4.
+        """
+        from lawgiver.envs.public_investment.one_round import exact_scores
+
+        return exact_scores(self, mechanism, inverse_temperature, anchor)
+
+    def ceiling(self) -> float | None:
+        """Return the best value a round of the objective with rational participants, on average over conditions."""
+        from lawgiver.envs.public_investment.solutions import ceiling
+
+        return ceiling(self)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """See :mod:`lawgiver.envs.public_investment.solutions`."""

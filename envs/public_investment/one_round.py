@@ -1,0 +1,248 @@
+"""One round of the public investment game against a memoryless mechanism, and its logit equilibrium.
+
+Where the mechanism remembers nothing every round is the same game, so that one round tells everything. Payoffs come
+from the rules themselves (:meth:`PublicInvestment.advance`), on NumPy or on torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core import logit
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
+from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.registry import OBJECTIVES, lookup
+from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
+
+Sends = Callable[[Array, Array], Array]
+"""What a mechanism sends for endowments and contributions (S, n): weights (S, n), or parameters of a rule (S, k)."""
+
+SOLVED = 1e-6
+"""Residual above which an equilibrium counts as not found."""
+
+
+@dataclass(frozen=True)
+class RoundEquilibrium:
+    """How participants play one round against a mechanism.
+
+    Attributes:
+        endowments: of each seat, in points.
+        probabilities: of each joint contribution, (S,).
+        after: the state after the round at each joint contribution (S games).
+        distributions: of each seat's contribution, (n, largest endowment of the game + 1).
+        priors: what it would be at inverse temperature 0, like ``distributions``.
+        residual: largest difference between a distribution and the logit reply to it.
+    """
+
+    endowments: tuple[int, ...]
+    probabilities: np.ndarray
+    after: PublicInvestmentState
+    distributions: np.ndarray
+    priors: np.ndarray
+    residual: float
+
+
+def after_round(game: PublicInvestment, sent: Array, endowments: Array, contributions: Array) -> PublicInvestmentState:
+    """Return the state after one round, by the rules.
+
+    Args:
+        game: whose rules apply.
+        sent: the mechanism's outcome: weights (S, n), or in announce mode the parameters of the rule (S, k).
+        endowments: (S, n).
+        contributions: (S, n).
+    """
+    state = game.opening(endowments)
+    for outcome in (sent, contributions) if game.announces else (contributions, sent):
+        state, _, _, _ = game.advance(state, outcome, {})
+    return state
+
+
+def sends(game: PublicInvestment, mechanism: Policy) -> Sends:
+    """Return the mechanism as a function: its outcome where it gives one, else what its mean action amounts to."""
+    box: Any = game.action_space("mechanism")
+
+    def sent(endowments: Array, contributions: Array) -> Array:
+        xp = namespace(endowments)
+        seen = endowments if game.announces else xp.concat([endowments, contributions], axis=-1)
+        memory = mechanism.initial_state(endowments.shape[0])
+        if isinstance(mechanism, OutcomePolicy) and not game.announces:
+            return mechanism.outcome(seen[:, None], None, memory, np.random.default_rng(0))[0]
+        mean = mechanism.distribution(seen[:, None], None, memory)[0][:, :, 0]
+        action = xp.clip(mean, constant(box.low, mean), constant(box.high, mean))
+        state = game.opening(endowments)
+        if not game.announces:
+            state, _, _, _ = game.advance(state, contributions, {})
+        return game.outcome(state, action)
+
+    return sent
+
+
+def log_priors(
+    game: PublicInvestment, endowments: tuple[int, ...], anchor: Policy | None, rule: Array | None = None
+) -> np.ndarray:
+    """Return the log-probabilities of the prior, (n, largest endowment of the game + 1), for the first round.
+
+    Args:
+        game: that is played.
+        endowments: of each seat.
+        anchor: the prior; None for uniform over the legal contributions. Its probabilities are floored at
+            ``logit.ANCHOR_FLOOR`` and renormalised.
+        rule: announced parameters (1, k) that the anchor may see.
+    """
+    state = game.opening(np.array([endowments], float))
+    if rule is not None:
+        state, _, _, _ = game.advance(state, rule, {})
+    mask = game.legal_actions(state, "participant")
+    assert mask is not None
+    if anchor is None:
+        probabilities = mask[0].astype(float)
+    else:
+        seen = game.observe(state, "participant")
+        given, _ = anchor.distribution(seen, mask, anchor.initial_state(1))
+        probabilities = np.where(mask[0], np.maximum(np.exp(np.asarray(given[0], float)), logit.ANCHOR_FLOOR), 0.0)
+    with np.errstate(divide="ignore"):
+        logs: np.ndarray = np.log(probabilities / probabilities.sum(-1, keepdims=True))
+    return logs
+
+
+def alike(endowments: tuple[int, ...], sent: Sends | None, priors: np.ndarray) -> tuple[int, ...]:
+    """Return a label for each seat, the same for seats that may be exchanged.
+
+    Seats with equal endowments and equal priors are alike if exchanging any neighbouring two of them exchanges their
+    weights, at 200 joint contributions drawn once for all; if that fails anywhere, no two seats are taken for alike.
+    ``sent`` None stands for a mechanism that is known to treat equals equally.
+    """
+    labels = [next(j for j in range(i + 1) if _same_seat(endowments, priors, i, j)) for i in range(len(endowments))]
+    apart = tuple(range(len(endowments)))
+    if sent is None or labels == list(apart):
+        return tuple(labels)
+    shape = (200, len(endowments))
+    given = np.broadcast_to(np.array(endowments, float), shape)
+    contributions = np.floor(np.random.default_rng(0).random(shape) * (given + 1))
+    weights = sent(given, contributions)
+    for j in range(1, len(endowments)):
+        earlier = [i for i in range(j) if labels[i] == labels[j]]
+        if not earlier:
+            continue
+        order = list(apart)
+        order[j], order[earlier[-1]] = order[earlier[-1]], order[j]
+        swapped = sent(given, contributions[:, order])
+        same = swapped[:, order] if swapped.shape[-1] == shape[-1] else swapped
+        if float(np.max(np.abs(same - weights))) > 1e-5:
+            return apart
+    return tuple(labels)
+
+
+def _same_seat(endowments: tuple[int, ...], priors: np.ndarray, i: int, j: int) -> bool:
+    return endowments[i] == endowments[j] and bool(np.allclose(np.exp(priors[i]), np.exp(priors[j]), atol=1e-9))
+
+
+def solve(
+    game: PublicInvestment,
+    mechanism: Policy,
+    endowments: tuple[int, ...],
+    inverse_temperature: float,
+    anchor: Policy | None = None,
+) -> RoundEquilibrium | str:
+    """Return the logit equilibrium of one round against a memoryless mechanism.
+
+    Args:
+        game: whose rules apply.
+        mechanism: its mean action (or its outcome) is what is played.
+        endowments: of each seat.
+        inverse_temperature: of the participants, per point, >= 0; infinity for the rational limit.
+        anchor: the participants' prior policy; None for uniform.
+
+    Returns:
+        The equilibrium; or one line that says why there is none: too many joint contributions (more than
+        ``logit.LARGEST_GRID``, seats that are alike grouped), or no convergence.
+    """
+    sent = sends(game, mechanism)
+    rule = sent(np.array([endowments], float), np.zeros((1, len(endowments)))) if game.announces else None
+    priors = log_priors(game, endowments, anchor, rule)
+    labels = alike(endowments, None if game.announces else sent, priors)
+    too_large = refusal(endowments, labels)
+    if too_large:
+        return too_large
+    return solve_weights(game, sent, endowments, labels, priors, inverse_temperature)
+
+
+def refusal(endowments: tuple[int, ...], labels: tuple[int, ...]) -> str | None:
+    """Return why joint contributions of these seats are not enumerated, or None."""
+    size = logit.grid_size(tuple(e + 1 for e in endowments), labels)
+    if size <= logit.LARGEST_GRID:
+        return None
+    return f"no exact equilibrium at endowments {endowments}: {size} joint contributions, at most {logit.LARGEST_GRID}"
+
+
+def solve_weights(
+    game: PublicInvestment,
+    sent: Sends,
+    endowments: tuple[int, ...],
+    labels: tuple[int, ...],
+    priors: np.ndarray,
+    inverse_temperature: float,
+) -> RoundEquilibrium | str:
+    """Return the equilibrium against a mechanism that is given as a function; see :func:`solve`."""
+    grid = logit.joint_grid(tuple(e + 1 for e in endowments), labels)
+    contributions = grid.actions.astype(float)
+    given = np.broadcast_to(np.array(endowments, float), contributions.shape)
+    after = after_round(game, sent(given, contributions), given, contributions)
+    by_group = tuple(priors[group.seats[0], : group.n_actions] for group in grid.groups)
+    found = logit.logit_equilibrium(grid, after.payoffs[None], by_group, np.array([float(inverse_temperature)]))
+    residual = float(found.residual[0])
+    if residual > SOLVED:
+        return f"no exact equilibrium at endowments {endowments}: the residual stays at {residual:.1e}"
+    distributions = np.zeros(priors.shape)
+    for group, p in zip(grid.groups, found.strategies, strict=True):
+        distributions[list(group.seats), : group.n_actions] = p[0]
+    probabilities = logit.joint_probabilities(grid, found.strategies)[0]
+    return RoundEquilibrium(endowments, probabilities, after, distributions, np.exp(priors), residual)
+
+
+def scores(game: PublicInvestment, played: RoundEquilibrium) -> dict[str, Any]:
+    """Return the expected values of one round.
+
+    Surplus, Nash welfare, the least payoff and the game's own objective in their units; ``gini``, the expectation of
+    the round's Gini; ``contribution_fraction`` and ``kl`` (nats, from the prior), one number a seat; ``residual``.
+    """
+    measures = {"surplus": surplus, "nash_welfare": nash_welfare, "rawlsian": rawlsian, "gini": gini}
+    measures[game.objective] = lookup(OBJECTIVES, game.objective)
+    means = {name: float(played.probabilities @ measure(played.after)) for name, measure in measures.items()}
+    p, prior = played.distributions, played.priors
+    amounts = np.arange(p.shape[-1])
+    ratio = np.log(np.where(p > 0, p, 1.0)) - np.log(np.where(p > 0, prior, 1.0))
+    return means | {
+        "endowments": list(played.endowments),
+        "contribution_fraction": [float(x) for x in (p @ amounts) / np.array(played.endowments)],
+        "kl": [float(x) for x in (p * ratio).sum(-1)],
+        "residual": played.residual,
+    }
+
+
+def mean_scores(by_condition: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the average over conditions of every score (the largest residual), and ``by_condition`` itself."""
+    means: dict[str, Any] = {}
+    for name in [key for key in by_condition[0] if key != "endowments"]:
+        values = np.array([scored[name] for scored in by_condition])
+        means[name] = values.max() if name == "residual" else values.mean(0)
+        means[name] = means[name].tolist()
+    return means | {"by_condition": by_condition}
+
+
+def exact_scores(
+    game: PublicInvestment, mechanism: Policy, inverse_temperature: float, anchor: Policy | None
+) -> dict[str, Any] | str:
+    """Return :func:`scores` by condition and on average, or one line that says why there are none."""
+    by_condition = []
+    for endowments in game.conditions:
+        played = solve(game, mechanism, endowments, inverse_temperature, anchor)
+        if isinstance(played, str):
+            return played
+        by_condition.append(scores(game, played))
+    return mean_scores(by_condition)
