@@ -1,0 +1,103 @@
+"""From chunks to a training batch: the only piece of the learner's pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from ray.rllib.connectors.connector_v2 import ConnectorV2
+from ray.rllib.core.columns import Columns
+from ray.rllib.evaluation.postprocessing import Postprocessing
+
+from lawgiver.trainers.rllib.chunks import Chunk, Trajectories
+from lawgiver.trainers.rllib.plan import ModulePlan
+
+Batch = dict[str, torch.Tensor]
+
+
+class ChunksToBatch(ConnectorV2):  # type: ignore[misc]
+    """Computes advantages (GAE) with the learner's critics and returns flat rows for each module that is trained.
+
+    Steps beyond the end of a game are left out, so that no loss needs a mask and nothing that is no data takes part
+    in standardising. Modules come in sorted order, the same on every learner.
+    """
+
+    def __init__(self, obs_space: Any = None, action_space: Any = None, *, plans: Mapping[str, ModulePlan]) -> None:
+        """Keep the plans of the modules to be trained, by id."""
+        super().__init__(obs_space, action_space)
+        self.plans = dict(plans)
+
+    def __call__(
+        self, *, rl_module: Any, batch: dict[str, Any], episodes: list[Chunk], **kwargs: Any
+    ) -> dict[str, Batch]:
+        """Return {module: {column: (rows, ...)}}."""
+        rows = {}
+        for module_id in sorted(self.plans):
+            parts = [chunk.modules[module_id] for chunk in episodes if module_id in chunk.modules]
+            if parts:
+                rows[module_id] = self._rows(rl_module[module_id].unwrapped(), parts, self.plans[module_id])
+        return rows
+
+    def _rows(self, module: Any, parts: list[Trajectories], plan: ModulePlan) -> Batch:
+        columns = [_columns(module, part, plan) for part in parts]
+        rows = {name: torch.cat([c[name] for c in columns]) for name in columns[0]} if len(columns) > 1 else columns[0]
+        if not plan.raw_advantages:
+            advantages = rows[Postprocessing.ADVANTAGES]
+            spread = advantages.std(correction=0).clamp(min=1e-4)
+            rows[Postprocessing.ADVANTAGES] = (advantages - advantages.mean()) / spread
+        return rows
+
+
+def _columns(module: Any, part: Trajectories, plan: ModulePlan) -> Batch:
+    device = next(module.parameters()).device
+    # A copy: chunks from another process are read-only, which torch does not want to share.
+    arrays = {name: torch.tensor(array, device=device) for name, array in vars(part).items()}
+    with torch.no_grad():
+        values = module.compute_values({Columns.OBS: arrays["obs"]})
+        bootstrap = module.compute_values({Columns.OBS: arrays["last_obs"]})
+    bootstrap = torch.where(arrays["terminated"], 0.0, bootstrap)
+    advantages = gae(arrays["rewards"], values, bootstrap, arrays["lengths"], plan.gamma, plan.lambda_)
+    kept = torch.as_tensor(part.mask, device=device)
+    columns = {
+        Columns.OBS: arrays["obs"],
+        Columns.ACTIONS: arrays["actions"],
+        Columns.ACTION_LOGP: arrays["logp"],
+        Columns.ACTION_DIST_INPUTS: arrays["dist_inputs"],
+        Postprocessing.ADVANTAGES: advantages,
+        Postprocessing.VALUE_TARGETS: advantages + values,
+    }
+    if bool(part.mask.all()):
+        return {name: column.flatten(0, 1) for name, column in columns.items()}
+    return {name: column[kept] for name, column in columns.items()}
+
+
+def gae(
+    rewards: torch.Tensor,
+    values: torch.Tensor,
+    bootstrap: torch.Tensor,
+    lengths: torch.Tensor,
+    gamma: float,
+    lambda_: float,
+) -> torch.Tensor:
+    """Return generalised advantages (N, T).
+
+    Args:
+        rewards: (N, T).
+        values: of the observations, (N, T).
+        bootstrap: value of what follows the last step, (N,); 0 where the game ended by its rules.
+        lengths: steps that count, (N,); the advantages beyond them are 0.
+        gamma: discount a turn of the agent's own.
+        lambda_: of GAE.
+    """
+    advantages = torch.zeros_like(rewards)
+    following = torch.zeros_like(bootstrap)
+    next_value = bootstrap
+    for step in reversed(range(rewards.shape[1])):
+        last, inside = step == lengths - 1, step < lengths
+        ahead = torch.where(last, bootstrap, next_value)
+        advantage = rewards[:, step] + gamma * ahead - values[:, step] + gamma * lambda_ * following
+        following = torch.where(inside, advantage, 0.0)
+        advantages[:, step] = following
+        next_value = values[:, step]
+    return advantages

@@ -1,0 +1,175 @@
+"""RLlib's PPO learner on two timescales, with bounded rationality in the loss."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import torch
+from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
+from ray.rllib.core.columns import Columns
+from ray.rllib.policy.sample_batch import SampleBatch
+
+from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.trainers.rllib.modules import KLModule, MechanismModule
+from lawgiver.trainers.rllib.plan import ModulePlan
+
+PLANS = "plans"
+"""Key of ``learner_config_dict`` under which the plans of the trained modules stand, by module id."""
+
+
+class TrainingError(LawgiverError):
+    """A training has gone wrong, such as by a loss that is not a number."""
+
+
+class Minibatch:
+    """Rows of those modules that take this gradient step, in the shape that RLlib's update loop expects."""
+
+    def __init__(self, policy_batches: dict[str, SampleBatch]) -> None:
+        """Keep the rows by module id."""
+        self.policy_batches = policy_batches
+
+    def env_steps(self) -> int:
+        """Return the rows of the largest module."""
+        return max(len(batch) for batch in self.policy_batches.values())
+
+
+class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
+    """PPO in which each module has its own update period, epochs and minibatches, and its own KL to an anchor.
+
+    The loss of a module with a prior gains KL(pi || pi_0) / inverse_temperature. With advantages in units of reward
+    the fixed point of a one-step decision is pi proportional to pi_0 exp(inverse_temperature * payoff).
+    """
+
+    def build(self) -> None:
+        """Set the counters up."""
+        super().build()
+        self.updates: Counter[str] = Counter()
+        self._held: frozenset[str] = frozenset()
+
+    @property
+    def plans(self) -> dict[str, ModulePlan]:
+        """The plans of the modules to be trained, by id."""
+        plans: dict[str, ModulePlan] = self.config.learner_config_dict[PLANS]
+        return plans
+
+    def hold(self, modules: Collection[str]) -> None:
+        """Do not train these modules until told otherwise."""
+        self._held = frozenset(modules)
+
+    def _due(self, module_id: str, iteration: int) -> bool:
+        return module_id in self.plans and module_id not in self._held and self.plans[module_id].due(iteration)
+
+    def should_module_be_updated(self, module_id: str, multi_agent_batch: Any = None) -> bool:
+        """Return whether the plan has this module trained in the current iteration."""
+        return self._due(module_id, self._weights_seq_no)
+
+    def update(self, *args: Any, timesteps: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Train the modules that are due; RLlib's own loop cannot do with none."""
+        iteration = self._weights_seq_no + 1
+        due = [module_id for module_id in self.plans if self._due(module_id, iteration)]
+        self.updates.update(due)
+        if due:
+            return super().update(*args, timesteps=timesteps, **kwargs)
+        self._weights_seq_no = iteration
+        self.after_gradient_based_update(timesteps=timesteps or {})
+        return self.metrics.reduce()
+
+    def _create_iterator_if_necessary(self, *, training_data: Any, **kwargs: Any) -> Iterator[Minibatch]:
+        batch = self._make_batch_if_necessary(training_data=training_data)
+        steps: dict[str, list[SampleBatch]] = {}
+        for module_id, rows in sorted(batch.policy_batches.items()):
+            if self.should_module_be_updated(module_id):
+                steps[module_id] = list(self._minibatches(rows, self.plans[module_id]))
+        for left in range(max(map(len, steps.values())), 0, -1):  # the shorter ones join at the end
+            yield Minibatch({m: batches[-left] for m, batches in steps.items() if left <= len(batches)})
+
+    def _minibatches(self, rows: SampleBatch, plan: ModulePlan) -> Iterator[SampleBatch]:
+        count = self._agreed(max(1, round(len(rows) / plan.minibatch_size)))
+        device = next(iter(rows.values())).device
+        for _ in range(plan.epochs):
+            for index in torch.randperm(len(rows)).to(device).tensor_split(count):
+                yield SampleBatch({name: column[index] for name, column in rows.items()})
+
+    def _agreed(self, count: int) -> int:
+        """Return the largest count of any learner: all of them must take the same number of gradient steps."""
+        if self.config.num_learners < 2:
+            return count
+        largest = torch.tensor(count, device=self._device)
+        torch.distributed.all_reduce(largest, op=torch.distributed.ReduceOp.MAX)
+        return int(largest)
+
+    def compute_loss_for_module(
+        self, *, module_id: str, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]
+    ) -> torch.Tensor:
+        """Return PPO's loss, plus KL(pi || pi_0) / inverse_temperature where there is a prior.
+
+        Raises:
+            TrainingError: if the loss is not a finite number.
+        """
+        loss: torch.Tensor = super().compute_loss_for_module(
+            module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
+        )
+        module = self.module[module_id].unwrapped()
+        if isinstance(module, KLModule):
+            kl = anchor_kl(fwd_out[Columns.ACTION_DIST_INPUTS], module.log_prior(batch)).mean()
+            self.metrics.log_value((module_id, "anchor_kl"), kl.detach(), window=1)
+            loss = loss + self.plans[module_id].kl_weight * kl
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss of module {module_id!r} is {loss.item()} in iteration {self._weights_seq_no}: lower the "
+                f"learning rate (now {config.lr}) or check the game's rewards"
+            )
+        return loss
+
+    def compute_gradients(self, loss_per_module: dict[str, torch.Tensor], **kwargs: Any) -> dict[Any, torch.Tensor]:
+        """Return the gradients of the modules in the batch.
+
+        Each loss has a backward pass of its own, in sorted order: with several learners the gradients are averaged
+        as they come, and the learners must not come by them in different orders.
+        """
+        for optimizer in self._optimizer_parameters:
+            optimizer.zero_grad(set_to_none=True)
+        for module_id in sorted(loss_per_module):
+            loss_per_module[module_id].backward()
+        return {ref: p.grad for ref, p in self._params.items() if p.grad is not None}
+
+    def apply_gradients(self, gradients_dict: dict[Any, torch.Tensor]) -> None:
+        """Step the optimizers of the modules in the batch."""
+        for ref, gradient in gradients_dict.items():
+            self._params[ref].grad = gradient
+        for optimizer in self._optimizer_parameters:
+            optimizer.step()
+
+    def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Move the exploration schedules on and log how often each module has been trained.
+
+        Raises:
+            TrainingError: if a parameter is no longer a finite number.
+        """
+        super().after_gradient_based_update(timesteps=timesteps)
+        for module_id, plan in self.plans.items():
+            module = self.module[module_id].unwrapped()
+            if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
+                raise TrainingError(f"a parameter of module {module_id!r} is no longer a finite number")
+            if plan.std is not None:
+                assert isinstance(module, MechanismModule)
+                module.set_std(plan.std.at(self._weights_seq_no))
+            self.metrics.log_value((module_id, "updates"), self.updates[module_id], window=1)
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state and the counts of updates."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)
+        return {**state, "updates": dict(self.updates)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take RLlib's state and the counts of updates."""
+        super().set_state(state)
+        self.updates = Counter(state.get("updates", self.updates))
+
+
+def anchor_kl(logits: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:
+    """Return KL(pi || pi_0) (...) for logits and log-priors (..., n_actions), in nats."""
+    log_policy = logits.log_softmax(-1)
+    return (log_policy.exp() * (log_policy - log_prior.log_softmax(-1))).sum(-1)

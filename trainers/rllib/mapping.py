@@ -1,0 +1,60 @@
+"""Which module plays which agent: drawn once a game, by the id of the episode."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lawgiver.envs.core.game import Game
+
+
+class EpisodeId(NamedTuple):
+    """What a mapping may ask of an episode that has not been played yet."""
+
+    id_: str
+
+
+def role_of(agent: str) -> str:
+    """Return the role in an agent's id: ``participant_3`` is a participant."""
+    name, _, seat = agent.rpartition("_")
+    return name if seat.isdigit() else agent
+
+
+@dataclass(frozen=True)
+class RoleMapping:
+    """Plays each role by the module of its name, or by one of its snapshots in a share of the games.
+
+    The draw is a checksum of the episode's id, so that it is the same in every process (Python's own hash is not).
+
+    Attributes:
+        snapshots: modules that stand in for a role, by role.
+        share: of the games in which a role that has snapshots is played by one of them, in [0, 1].
+    """
+
+    snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    share: float = 0.5
+
+    def __call__(self, agent_id: str, episode: Any, **kwargs: Any) -> str:
+        """Return the module of an agent in an episode."""
+        role = role_of(agent_id)
+        candidates = self.snapshots.get(role, ())
+        if not candidates:
+            return role
+        draw = zlib.crc32(f"{role}/{episode.id_}".encode()) / 2**32
+        return candidates[int(draw / self.share * len(candidates))] if draw < self.share else role
+
+
+def assign(mapping: Any, game: Game[Any], episodes: list[str]) -> dict[str, np.ndarray]:
+    """Return by role the module of each agent in each game, (B, n_role) of ids."""
+    modules = {}
+    for role, count in game.roles.items():
+        if isinstance(mapping, RoleMapping) and not mapping.snapshots.get(role):
+            modules[role] = np.full((len(episodes), count), role, dtype=object)
+            continue
+        rows = [[mapping(agent, EpisodeId(id_)) for agent in game.agents_of(role)] for id_ in episodes]
+        modules[role] = np.array(rows, dtype=object)
+    return modules

@@ -1,0 +1,91 @@
+"""The RLModules: participants of bounded rationality, and a mechanism that announces or allocates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import gymnasium
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.distribution.torch.torch_distribution import TorchDistribution
+from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, ValueFunctionAPI
+from ray.rllib.core.rl_module.torch import TorchRLModule
+
+from lawgiver.agents.networks import CategoricalNet, GaussianNet, ValueNet
+from lawgiver.trainers.rllib.distributions import explored
+
+
+def seen_part(space: gymnasium.spaces.Box, n_actions: int) -> gymnasium.spaces.Box:
+    """Return the space of an observation without the log-probabilities of the prior at its end."""
+    return gymnasium.spaces.Box(space.low[:-n_actions], space.high[:-n_actions], dtype=space.dtype.type)
+
+
+class KLModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
+    """Participants: pi(a) proportional to pi_0(a) exp(residual(a)), with a critic of its own.
+
+    What it sees is the agent's observation followed by log pi_0 over the actions. The residual starts at zero, so
+    the policy starts at pi_0. ``model_config``: ``hidden``, the sizes of the tanh layers.
+    """
+
+    def setup(self) -> None:
+        """Build actor and critic."""
+        self.n_actions = int(self.action_space.n)
+        space, hidden = seen_part(self.observation_space, self.n_actions), self.model_config["hidden"]
+        self.actor = CategoricalNet(space, self.n_actions, hidden)
+        self.critic = ValueNet(space, hidden)
+
+    def log_prior(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Return log pi_0 (..., n_actions)."""
+        obs: torch.Tensor = batch[Columns.OBS]
+        return obs[..., -self.n_actions :]
+
+    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        residual = self.actor(batch[Columns.OBS][..., : -self.n_actions])
+        return {Columns.ACTION_DIST_INPUTS: self.log_prior(batch) + residual}
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> torch.Tensor:
+        """Return the critic's values (...)."""
+        values: torch.Tensor = self.critic(batch[Columns.OBS][..., : -self.n_actions])
+        return values
+
+    def get_non_inference_attributes(self) -> list[str]:
+        """Name what acting does not need."""
+        return ["critic"]
+
+
+class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
+    """A mechanism that acts in a Box: a Gaussian in exploration space, with a critic of its own.
+
+    ``model_config``: ``layout`` of the action, ``start`` of the mean, ``hidden`` layers of the mean's dependence on
+    the observation (None for none), ``std`` at the start, ``learn_std``, and ``critic``, its hidden layers.
+    """
+
+    def setup(self) -> None:
+        """Build actor and critic."""
+        at = self.model_config
+        self.actor = GaussianNet(self.observation_space, at["layout"], at["start"], at["hidden"], at["std"])
+        self.actor.log_std.requires_grad_(at["learn_std"])
+        self.critic = ValueNet(self.observation_space, at["critic"])
+        self._distribution = explored(tuple(self.actor.logarithmic.tolist()))
+
+    def set_std(self, std: float) -> None:
+        """Explore with this standard deviation from now on."""
+        with torch.no_grad():
+            self.actor.log_std.fill_(math.log(std))
+
+    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return {Columns.ACTION_DIST_INPUTS: torch.cat(self.actor(batch[Columns.OBS]), dim=-1)}
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> torch.Tensor:
+        """Return the critic's values (...)."""
+        values: torch.Tensor = self.critic(batch[Columns.OBS])
+        return values
+
+    def get_non_inference_attributes(self) -> list[str]:
+        """Name what acting does not need."""
+        return ["critic"]
+
+    def get_inference_action_dist_cls(self) -> type[TorchDistribution]:
+        """Return the distribution to act, to explore and to train with."""
+        return self._distribution

@@ -1,0 +1,112 @@
+"""What stands under ``agents`` and ``trainer`` in a config for RLlib."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lawgiver.trainers.config import Settings, TrainerSettings
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Natural = Annotated[int, Field(ge=1)]
+Hidden = tuple[Natural, ...]
+
+
+class EquilibriumAnchor(Settings):
+    """The logit equilibrium under a first mechanism, as what participants are used to."""
+
+    mechanism: str
+    """A mechanism's name, or a run's folder."""
+    inverse_temperature: Positive = 1.0
+
+
+class Learning(Settings):
+    """How one module is trained by PPO."""
+
+    lr: Positive
+    """Adam's learning rate."""
+    epochs: Natural
+    """Passes over the data of an iteration."""
+    minibatch_size: Natural
+    """Agents' turns a gradient step."""
+    update_every: Natural = 1
+    """Trained in every that many iterations: the second of the two timescales, beside the rate."""
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Iterations at the start in which the module is not trained."""
+    gamma: Share = 0.0
+    """Discount a turn of the agent's own; 0 for rounds that do not hang together."""
+    gae_lambda: Share = 1.0
+    clip: Positive = 0.2
+    """PPO's clipping of the probability ratio."""
+    entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
+    grad_clip: Positive | None = None
+    """Largest global norm of a gradient; None for no clipping."""
+
+
+class Participants(Learning):
+    """Participants of bounded rationality: reward less KL(pi || pi_0) / inverse_temperature, on raw advantages."""
+
+    inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
+    """Per unit of payoff. 0 stays at pi_0 and is never trained; .inf is plain PPO."""
+    anchor: Literal["uniform"] | EquilibriumAnchor = "uniform"
+    """pi_0: uniform over the legal actions, or an equilibrium of the past."""
+    hidden: Hidden = (32, 32)
+    lr: Positive = 3e-3
+    epochs: Natural = 4
+    minibatch_size: Natural = 1000
+
+
+class Schedule(Settings):
+    """A standard deviation that shrinks geometrically."""
+
+    start: Positive = 0.4
+    end: Positive = 0.1
+    iterations: Natural = 300
+    """Over so many iterations; it stays at ``end`` afterwards."""
+
+
+class LearnedStd(Settings):
+    """A standard deviation that is learned; an ``entropy_bonus`` keeps it from collapsing."""
+
+    initial: Positive = 0.4
+
+
+class Mechanism(Learning):
+    """A mechanism that explores in the space of its actions (their logarithm where they are log-scaled)."""
+
+    start: str | tuple[float, ...] | None = None
+    """Where the mean begins: a canonical rule of the game's family by name, an action, or None for mid-Box."""
+    hidden: Hidden | None = (32, 32)
+    """Layers through which the mean depends on what is observed; None for a mean that does not."""
+    std: Schedule | LearnedStd = Schedule()
+    gate: Positive | None = 0.05
+    """Held while participants are, on average over seats, further than this share of their largest action from the
+    logit reply to current play; None for no gate."""
+    average_over: Natural = 50
+    """The final rule is the mean's average over so many last updates."""
+    lr: Positive = 0.03
+    epochs: Natural = 1
+    minibatch_size: Natural = 1000
+    warmup: Annotated[int, Field(ge=0)] = 20
+
+
+class RLlibAgents(Settings):
+    """Who is trained."""
+
+    participants: Participants = Participants()
+    mechanism: Mechanism = Mechanism()
+
+
+class RLlibTrainer(TrainerSettings):
+    """PPO by RLlib, on two timescales."""
+
+    name: Literal["rllib"]
+    iterations: Natural = 300
+    steps_per_iteration: Natural = 2000
+    """Steps of the game (phases), over all games of an iteration; games are played to their end."""
+    checkpoint_every: Natural = 25
+    """Iterations."""
+    score_every: Natural = 10
+    """Iterations between two exact scores of the mean rule, where the game can be solved."""
