@@ -8,6 +8,7 @@
     figures/
     summary.json     written at the end
 
+A run over several seeds holds config.yaml, one such folder a seed (s0, s1, ...) and the aggregate in summary.json.
 A folder holds the old state or the new one after a kill, a crash or a full disk, never half of something.
 """
 
@@ -60,22 +61,21 @@ class Run:
     # -- making one ---------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, name: str, config: AnyConfig, seed: int | None = None) -> Self:
-        """Make a new run's folder: ``config.run_dir``, or ``runs/<name>/<time>-s<seed>``.
+    def create(cls, name: str, config: AnyConfig) -> Self:
+        """Make a new run's folder: ``config.run_dir``, or ``runs/<name>/<time>-s<seed>`` (``-seeds`` for several).
 
         Raises:
             RunError: if the folder holds a run already or cannot be written.
         """
-        seed = config.seed if seed is None else seed
-        path = config.run_dir or new_folder(name, f"s{seed}")
-        settings = config.model_dump(mode="json") | {"seed": seed, "run_dir": str(path)}
-        run = cls(path, settings, name)
+        path = config.run_dir or new_folder(name, f"s{config.seed}" if config.seeds is None else "seeds")
+        run = cls(path, config.model_dump(mode="json") | {"run_dir": str(path)}, name)
         make_folder(path)
         run._acquire()
+        if config.seeds is None:
+            with writing(path):
+                for folder in (run.checkpoints, run.policies, run.figures):
+                    folder.mkdir(exist_ok=True)
         run._write_config()
-        with writing(path):
-            for folder in (run.checkpoints, run.policies, run.figures):
-                folder.mkdir(exist_ok=True)
         return run
 
     @classmethod
@@ -300,7 +300,8 @@ class Run:
 
         Everything that depends on the clock belongs under ``summary["timing"]``; ``timing.wall_s`` is added.
         """
-        facts = {"config": self.name, "seed": self.settings["seed"], "commit": commit(), "versions": versions()}
+        key = "seed" if self.settings.get("seeds") is None else "seeds"
+        facts = {"config": self.name, key: self.settings[key], "commit": commit(), "versions": versions()}
         timing = {"wall_s": self.wall_s, **summary.get("timing", {})}
         whole: dict[str, Any] = plain({**summary, **facts, "timing": timing})
         write_json(self.path / "summary.json", whole)
@@ -335,7 +336,7 @@ def make_folder(path: Path) -> None:
         RunError: if it holds a run already, or cannot be made.
     """
     with writing(path):
-        if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json", "checkpoints")):
+        if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json")):
             raise RunError(f"{path} already holds a run: choose another run_dir, or continue it with --resume {path}")
         path.mkdir(parents=True, exist_ok=True)
 
@@ -355,6 +356,9 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
     from lawgiver.agents.learned import load_policy  # brings torch along
 
     opened = Run.open(run)
+    if opened.settings.get("seeds") is not None:
+        members = ", ".join(f"{opened.path}/s{seed}" for seed in opened.settings["seeds"])
+        raise RunError(f"{opened.path} holds the runs of several seeds: choose one of {members}")
     own = opened.game()
     game = game or own
     if (game.name, dict(game.roles)) != (own.name, dict(own.roles)):

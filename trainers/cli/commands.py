@@ -1,0 +1,88 @@
+"""What the ``lawgiver`` command can do. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lawgiver.envs.core.errors import ParameterError
+
+app = typer.Typer(
+    help="Learn the rules of a game together with the people who live under them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def games(
+    name: Annotated[str | None, typer.Argument(help="A game, with or without its version.")] = None,
+) -> None:
+    """List the installed games, or show one game's page."""
+    from lawgiver.trainers.cli.pages import game_list, game_page
+    from lawgiver.trainers.cli.tables import show, show_markdown
+
+    if name is None:
+        show(game_list())
+    else:
+        show_markdown(game_page(name))
+
+
+@app.command()
+def train(
+    config: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CONFIG [KEY=VALUE]...",
+            help="A packaged config or a YAML file, then what differs from it, each key with its full path:"
+            " game.n_rounds=5 'game.endowments=[10,2,2,2]' trainer.iterations=20 seed=3 seeds=[0,1,2] run_dir=out.",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Continue this run instead of starting one; only trainer.iterations (or trainer.updates)"
+            " and resources.* may be changed.",
+        ),
+    ] = None,
+) -> None:
+    """Train what a config describes; ends with a table and the run's folder."""
+    from lawgiver.trainers import launch
+    from lawgiver.trainers.cli.tables import show_summary
+
+    arguments = config or []
+    if resume is None and (not arguments or "=" in arguments[0]):
+        from lawgiver.trainers.config import config_names
+
+        raise ParameterError(f"CONFIG is missing: allowed: {', '.join(config_names())}, or a YAML file")
+    try:
+        if resume is None:
+            path, summary = launch.train(arguments[0], arguments[1:])
+        else:
+            path, summary = launch.resume(resume, arguments)
+    except launch.Interrupted as stop:
+        typer.echo(f"interrupted; continue with: lawgiver train --resume {stop.path}", err=True)
+        raise typer.Exit(130) from None
+    show_summary(summary)
+    typer.echo(f"run: {path}")
+
+
+@app.command()
+def bench(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Measure the throughput of every view and trainer on this machine."""
+    from lawgiver.trainers.bench import machine, measure
+    from lawgiver.trainers.cli.tables import show_rates
+
+    rates = measure()
+    if as_json:
+        typer.echo(json.dumps({**rates, "machine": machine()}, indent=2))
+    else:
+        show_rates(rates, machine())

@@ -1,0 +1,146 @@
+"""From a config to finished runs: one, or one for each of several seeds, new or continued."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lawgiver.envs.core.errors import MissingExtraError, ParameterError
+from lawgiver.trainers.aggregate import INTERVAL, aggregate
+from lawgiver.trainers.config import (
+    AnyConfig,
+    apply_overrides,
+    config_name,
+    find_trainer,
+    load_config,
+    validate,
+)
+from lawgiver.trainers.runs import Run
+
+RESUMABLE = ("trainer.iterations", "trainer.updates")
+"""What may be changed when a run is continued, besides ``resources.*``: how long it goes on."""
+
+REPRODUCIBLE = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+"""Environment without which two processes do not compute the same numbers, or fight over the cores.
+
+It must be set before torch loads, and the first before Python starts. What is set already is left as it is.
+"""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user has stopped a training; ``path`` is the run that can be continued."""
+
+    def __init__(self, path: Path) -> None:
+        """See the class."""
+        super().__init__(str(path))
+        self.path = path
+
+
+def train(source: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
+    """Train what a config describes; return the run's folder and its summary.
+
+    Raises:
+        LawgiverError: if the config is wrong, or the run's folder cannot be written.
+        Interrupted: if the user stops it.
+    """
+    config = load_config(source, overrides)
+    return _carry_out(Run.create(config_name(source), config), config)
+
+
+def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
+    """Continue an interrupted training, or prolong a finished one; return as :func:`train` does.
+
+    Raises:
+        LawgiverError: if the folder is not a run or damaged, or an override is not among those allowed.
+        Interrupted: if the user stops it.
+    """
+    for override in overrides:
+        key = override.partition("=")[0]
+        if key not in RESUMABLE and not key.startswith("resources."):
+            choices = ", ".join((*RESUMABLE, "resources.*"))
+            raise ParameterError(f"{key!r} cannot be changed when a run is continued; allowed: {choices}")
+    run = Run.open(path)
+    settings = {**run.settings, "run_dir": str(run.path)}  # the folder may have been moved
+    config = validate(apply_overrides(settings, overrides))
+    return _carry_out(Run.resume(path, config), config)
+
+
+def _carry_out(run: Run, config: AnyConfig) -> tuple[Path, dict[str, Any]]:
+    try:
+        work = _train_one if config.seeds is None else _train_seeds
+        return run.path, run.finish(work(run, config))
+    except KeyboardInterrupt as stop:
+        raise Interrupted(run.path) from stop
+    finally:
+        run.close()
+
+
+def _train_one(run: Run, config: AnyConfig) -> dict[str, Any]:
+    function, _ = find_trainer(config.trainer.name)
+    return function(config, run)
+
+
+def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
+    members = [
+        config.model_copy(update={"seed": seed, "seeds": None, "run_dir": group.path / f"s{seed}"})
+        for seed in config.seeds or ()
+    ]
+    several = config.resources.concurrent_seeds > 1
+    summaries = _in_ray(group.name, members) if several else [_train_member(group.name, m) for m in members]
+    folders = [str(member.run_dir) for member in members]
+    return {"runs": folders, "interval": INTERVAL, "aggregate": aggregate(summaries)}
+
+
+def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
+    """Train one of several seeds, unless it is finished; continue it if it was interrupted."""
+    path = config.run_dir
+    assert path is not None
+    if not (path / "config.yaml").exists():
+        return _carry_out(Run.create(name, config), config)[1]
+    summary = Run.open(path).summary()
+    if summary is not None and not _prolonged(Run.open(path), config):
+        return summary
+    return _carry_out(Run.resume(path, config), config)[1]
+
+
+def _prolonged(run: Run, config: AnyConfig) -> bool:
+    return bool(run.settings["trainer"] != config.model_dump(mode="json")["trainer"])
+
+
+def _in_ray(name: str, members: list[AnyConfig]) -> list[dict[str, Any]]:
+    """Train the seeds as Ray tasks, ``resources.concurrent_seeds`` at a time."""
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError("ray", "rllib", "resources.concurrent_seeds > 1") from error
+    use = members[0].resources
+    if not ray.is_initialized():
+        environment = {key: os.environ.get(key, value) for key, value in REPRODUCIBLE.items()}
+        ray.init(
+            address=use.address,
+            runtime_env={"env_vars": environment},
+            include_dashboard=False if use.address is None else None,
+            log_to_driver=False,
+        )
+    # A task reserves no core: its own runners and learners do, and must not wait for it.
+    gpus = use.num_gpus_per_learner if use.num_learners == 0 else 0
+    task = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=0)(_train_data)
+    waiting = [member.model_dump(mode="json") for member in members]
+    tasks: list[Any] = []
+    running: list[Any] = []
+    for data in waiting:
+        if len(running) == use.concurrent_seeds:
+            finished, running = ray.wait(running)
+            ray.get(finished)  # a failure stops the rest at once
+        tasks.append(task.remote(name, data, str(Path.cwd())))
+        running.append(tasks[-1])
+    summaries: list[dict[str, Any]] = ray.get(tasks)
+    return summaries
+
+
+def _train_data(name: str, data: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Train one seed in another process, in which ``runs/`` is where the user started it."""
+    os.chdir(folder)
+    return _train_member(name, validate(data))
