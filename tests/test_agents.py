@@ -212,3 +212,25 @@ def test_corrupt_policies_are_named(tmp_path):
         load_policy(tmp_path, game)
     with pytest.raises(PolicyFileError, match="missing"):
         load_policy(tmp_path / "nowhere", game)
+
+
+def test_equilibrium_participants_play_the_closed_form_of_dominant_strategies():
+    game = make_game("public_investment")
+    people = make_policy(game, "participant", "logit_equilibrium", inverse_temperature=1.0, mechanism="libertarian")
+    state = game.initial_state(40, np.random.default_rng(0))
+    obs, mask = game.observe(state, "participant"), game.legal_actions(state, "participant")
+    for backend in (np.asarray, torch.as_tensor):
+        logs = np.asarray(people.distribution(backend(obs), backend(mask), None)[0])
+        powers = np.where(mask, np.exp(0.6 * np.arange(11)), 0.0)  # every point returns 1.6
+        np.testing.assert_allclose(np.exp(logs), powers / powers.sum(-1, keepdims=True), atol=1e-8)
+
+
+def test_equilibrium_participants_are_refused_where_they_cannot_know_the_equilibrium():
+    game = make_game("public_investment", mechanism_mode="announce", participant_observation="rule")
+    kwargs = {"inverse_temperature": 1.0, "mechanism": "liberal_egalitarian"}
+    with pytest.raises(UnsupportedGameError, match="does not see which"):
+        make_policy(game, "participant", "logit_equilibrium", **kwargs)
+    with pytest.raises(UnsupportedGameError, match="plays public_investment, not taxed_dilemma"):
+        make_policy(make_game("taxed_dilemma"), "participant", "logit_equilibrium", **kwargs)
+    with pytest.raises(ParameterError, match="inverse_temperature is -1"):
+        make_policy(allocate(), "participant", "logit_equilibrium", inverse_temperature=-1, mechanism="libertarian")
