@@ -224,8 +224,7 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
     for key in data:
         if key not in Config.model_fields:
             raise ParameterError(f"unknown key {key!r}: {allowed(str(key), Config.model_fields)}")
-    trainer = data.get("trainer")
-    name = trainer.get("name") if isinstance(trainer, dict) else None
+    name = _trainer_name(data)
     if not isinstance(name, str):
         raise ParameterError(f"trainer.name is {name!r}, allowed: the name of a trainer")
     _, model = find_trainer(name)
@@ -237,8 +236,16 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
     return config
 
 
+def _trainer_name(data: Mapping[str, Any]) -> Any:
+    trainer = data.get("trainer")
+    return trainer.get("name") if isinstance(trainer, dict) else None
+
+
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
     """Return a checked config.
+
+    What a config says under ``agents`` and ``trainer`` is meant for its own trainer. Where the overrides name another
+    one, only they count there.
 
     Args:
         source: the name of a packaged config, or the path of a YAML file.
@@ -247,4 +254,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
     Raises:
         LawgiverError: one line that names the wrong key or value, what is allowed, and the nearest match.
     """
-    return validate(apply_overrides(read_mapping(source), overrides))
+    data = read_mapping(source)
+    changed = apply_overrides(data, overrides)
+    if _trainer_name(changed) != _trainer_name(data):
+        changed = apply_overrides({**data, "agents": {}, "trainer": {}}, overrides)
+    return validate(changed)

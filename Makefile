@@ -1,0 +1,73 @@
+# Everything that a checkout needs, in virtual environments of its own. `make help` lists the targets.
+#
+# A stamp file in each environment remembers what was installed, so that it is only touched again when
+# pyproject.toml or the constraints change. PYTHON=... chooses the interpreter.
+
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+TORCH := torch==2.13.0
+
+# One thread each: the networks are small, and the default thread counts slow them down many times over.
+export OMP_NUM_THREADS := 1
+export PYTHONHASHSEED := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help train test test-plugins lint bench docs clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+train: $(VENV)/train.stamp  ## set up and run the main job: learn a mechanism for the public investment game
+	$(RUN) lawgiver train public_investment
+
+test: $(VENV)/dev.stamp  ## set up and run the tests
+	$(RUN) pytest
+
+test-plugins: $(VENV)/dev.stamp .venv-sb3/stamp .venv-torchrl/stamp  ## test third parties' libraries
+	$(RUN) pytest tests/test_plugins_ippo.py
+	.venv-sb3/bin/python -m pytest --noconftest tests/test_plugins_sb3.py
+	.venv-torchrl/bin/python -m pytest --noconftest tests/test_plugins_torchrl.py
+
+lint: $(VENV)/dev.stamp  ## ruff, mypy and the import rules
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/dev.stamp  ## measure the throughput of every view and trainer on this machine
+	$(RUN) lawgiver bench
+
+docs: $(VENV)/dev.stamp  ## generate one page a game from its docstrings and declarations
+	$(VENV)/bin/python docs/generate.py
+
+clean:  ## remove the virtual environments and caches; runs/ stays
+	rm -rf $(VENV) .venv-sb3 .venv-torchrl .mypy_cache .ruff_cache .pytest_cache .hypothesis build src/*.egg-info
+
+.PRECIOUS: %/bin/python
+
+# pip comes from outside, because some systems ship a venv module that cannot install it.
+%/bin/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "lawgiver needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	"$(PYTHON)" -m venv --without-pip $*
+	"$(PYTHON)" -m pip --python $@ install --quiet pip==26.3 setuptools==84.2.1
+
+$(VENV)/train.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing lawgiver with RLlib into $(VENV): a few minutes, once."
+	$(RUN) pip install --quiet -c constraints.txt -e '.[rllib,solve,plot]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing lawgiver for development into $(VENV): a few minutes, once."
+	$(RUN) pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $(VENV)/train.stamp $@
+
+# Their dependencies clash with RLlib's, hence environments of their own. torch is named in the same command,
+# because pip would otherwise replace it by another build.
+.venv-%/stamp: pyproject.toml examples/constraints-%.txt | .venv-%/bin/python
+	@echo "Installing lawgiver with $* into .venv-$*: a minute or two, once."
+	.venv-$*/bin/python -m pip install --quiet -c examples/constraints-$*.txt $(TORCH) -e '.[$*]' pytest
+	@touch $@
