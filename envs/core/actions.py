@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -10,39 +11,68 @@ import numpy as np
 from lawgiver.envs.core.errors import ActionError
 
 
-def check_actions(space: gymnasium.Space[Any], actions: Any, shape: tuple[int, ...], who: tuple[str, ...]) -> np.ndarray:
-    """Return ``actions`` as an array of ``shape`` + the shape of one action.
+def check_actions(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> np.ndarray:
+    """Return one action for each name in ``who``: an array (len(who),) for Discrete, (len(who), k) for a Box.
 
     Args:
-        space: of one agent's action.
-        actions: anything that NumPy makes an array of.
-        shape: the leading shape that is expected, its last axis running over agents or over games.
-        who: names along that axis, for the message.
+        space: of one action, Discrete or Box.
+        actions: a sequence or an array of actions.
+        who: agents or games, in the same order.
 
     Raises:
-        ActionError: if the shape is wrong, or an action is NaN, not a number or outside the space.
+        ActionError: naming the space and the first who is to blame, if there are too many or too few actions, or one
+            has the wrong shape, is not a number (not an integer, for Discrete), is NaN or lies outside the space.
     """
-    array = np.asarray(actions)
-    expected = shape + (space.shape or ())
-    if array.shape != expected:
-        raise ActionError(f"actions have shape {array.shape}, expected {expected}: one action of {space} each for {_some(who)}")
+    try:
+        array = np.asarray(actions)
+    except ValueError:  # their shapes differ
+        raise _complaint(space, actions, who) from None
+    shaped = array.shape == (len(who), *(space.shape or ()))
+    if shaped and array.dtype.kind in _kinds(space) and _inside(space, array):
+        return array
+    raise _complaint(space, actions, who)
+
+
+def _kinds(space: gymnasium.Space[Any]) -> str:
+    return "iu" if isinstance(space, gymnasium.spaces.Discrete) else "iuf"
+
+
+def _inside(space: gymnasium.Space[Any], array: np.ndarray) -> bool:
+    """Whether all of one or more actions are within the bounds; NaN is not."""
     if isinstance(space, gymnasium.spaces.Discrete):
-        if array.dtype.kind not in "iu":
-            raise ActionError(f"actions of {_some(who)} have dtype {array.dtype}, expected integers in {space}")
-        if array.size == 0 or (array.min() >= space.start and array.max() < space.start + space.n):
-            return array
-        bad = (array < space.start) | (array >= space.start + space.n)
-    else:
-        if array.dtype.kind not in "iuf":
-            raise ActionError(f"actions of {_some(who)} have dtype {array.dtype}, expected numbers in {space}")
-        assert isinstance(space, gymnasium.spaces.Box)
-        inside = (array >= space.low) & (array <= space.high)  # False for NaN
-        if inside.all():
-            return array
-        bad = ~inside.all(axis=-1)
-    where = np.argwhere(bad)[0]
-    raise ActionError(f"action {array[tuple(where)]} of {who[where[-1]] if len(who) > where[-1] else where} is outside {space}")
+        low = int(space.start)
+        return bool(array.min() >= low and array.max() < low + int(space.n))
+    assert isinstance(space, gymnasium.spaces.Box)
+    return bool(((array >= space.low) & (array <= space.high)).all())
 
 
-def _some(who: tuple[str, ...]) -> str:
-    return ", ".join(who[:4]) + (f" and {len(who) - 4} more" if len(who) > 4 else "")
+def _complaint(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> ActionError:
+    """Return the error that says what is wrong with the first wrong action."""
+    try:
+        given = len(actions)
+    except TypeError:
+        given = None
+    if given != len(who):
+        names = ", ".join(who[:4]) + (f" and {len(who) - 4} more" if len(who) > 4 else "")
+        sent = "one action" if given is None else f"{given} actions"
+        return ActionError(f"{sent} instead of {len(who)}, one in {space} each for {names}")
+    for action, name in zip(actions, who, strict=True):
+        fault = _fault(space, action)
+        if fault:
+            return ActionError(f"action {action!r} of {name} {fault}, allowed: {space}")
+    return ActionError(f"actions of {who[0]} and others have types that do not go together, allowed: {space}")
+
+
+def _fault(space: gymnasium.Space[Any], action: Any) -> str | None:
+    """Return what is wrong with one action, if anything."""
+    try:
+        array = np.asarray(action)
+    except ValueError:
+        return "is no array"
+    if array.dtype.kind not in _kinds(space):
+        return f"has dtype {array.dtype}"
+    if array.shape != space.shape:
+        return f"has shape {array.shape}"
+    if np.isnan(array).any():
+        return "is NaN"
+    return None if _inside(space, array) else "is outside its space"

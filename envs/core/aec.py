@@ -12,7 +12,7 @@ from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.parallel import GameParallelEnv, make_parallel_env
 
 
-class GameAECEnv(AECEnv[str, Any, Any]):
+class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
     """A game as a PettingZoo AECEnv.
 
     The agents of the phase act in the order of their seats; the rules are applied when the last of them has acted,
@@ -26,6 +26,7 @@ class GameAECEnv(AECEnv[str, Any, Any]):
         self._env = env
         self.metadata = {**env.metadata}
         self.render_mode = env.render_mode
+        self.state_space = env.state_space
         self.possible_agents = list(env.possible_agents)
         self.agents: list[str] = []
 
@@ -73,7 +74,7 @@ class GameAECEnv(AECEnv[str, Any, Any]):
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
-        check_actions(self.action_space(agent), [action], (1,), (agent,))
+        check_actions(self.action_space(agent), [action], (agent,))
         self._cumulative_rewards[agent] = 0.0
         self._clear_rewards()
         self._pending[agent] = action

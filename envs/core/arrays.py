@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import Any, TypeAlias, TypeVar
 
 import array_api_compat
@@ -20,6 +22,9 @@ Rng: TypeAlias = Any
 """A ``numpy.random.Generator`` or a ``torch.Generator``; it decides backend and device."""
 
 S = TypeVar("S")
+
+NARROW = 16
+"""Widest last axis that is reduced column by column on NumPy."""
 
 
 def namespace(x: Array) -> Any:
@@ -59,11 +64,38 @@ def floats(x: Array, like: Array) -> Array:
     return x.astype(like.dtype) if type(x) is np.ndarray else namespace(x).astype(x, like.dtype)
 
 
+def total(x: Array) -> Array:
+    """Return the sum over the last axis, (..., n) to (...)."""
+    return reduce(add, _columns(x)) if _is_narrow(x) else namespace(x).sum(x, axis=-1)
+
+
+def largest(x: Array) -> Array:
+    """Return the largest number along the last axis, (..., n) to (...)."""
+    return reduce(np.maximum, _columns(x)) if _is_narrow(x) else namespace(x).max(x, axis=-1)
+
+
+def _is_narrow(x: Array) -> bool:
+    """Whether going column by column is faster: NumPy's own reductions are slow along a short last axis."""
+    return type(x) is np.ndarray and 0 < x.shape[-1] <= NARROW
+
+
+def _columns(x: np.ndarray) -> list[np.ndarray]:
+    return [x[..., i] for i in range(x.shape[-1])]
+
+
+def select(x: Array, index: np.ndarray) -> Array:
+    """Return the columns ``index`` (any shape) of ``x``, (..., n) to (..., *index.shape)."""
+    if type(x) is np.ndarray:
+        return x.take(index, axis=-1)
+    xp = namespace(x)
+    taken = xp.take(x, xp.asarray(index.ravel(), device=x.device), axis=-1)
+    return xp.reshape(taken, (*x.shape[:-1], *index.shape))
+
+
 def softmax(logits: Array) -> Array:
     """Return the softmax over the last axis."""
-    xp = namespace(logits)
-    shifted = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
-    return shifted / xp.sum(shifted, axis=-1, keepdims=True)
+    shifted = namespace(logits).exp(logits - largest(logits)[..., None])
+    return shifted / total(shifted)[..., None]
 
 
 def map_arrays(function: Callable[..., Array], tree: S, *others: S) -> S:
@@ -77,11 +109,13 @@ def map_arrays(function: Callable[..., Array], tree: S, *others: S) -> S:
         }
         return dataclasses.replace(tree, **changed)
     if isinstance(tree, dict):
-        mapped = {key: map_arrays(function, tree[key], *(other[key] for other in others)) for key in tree}  # type: ignore[index]
-        return mapped  # type: ignore[return-value]
+        return type(tree)(  # type: ignore[return-value]
+            (key, map_arrays(function, value, *(other[key] for other in others)))  # type: ignore[index]
+            for key, value in tree.items()
+        )
     if isinstance(tree, (tuple, list)):
-        return type(tree)(map_arrays(function, *items) for items in zip(tree, *others, strict=True))  # type: ignore[arg-type, return-value]
-    return function(tree, *others) if hasattr(tree, "shape") and tree.shape else tree  # type: ignore[no-any-return, attr-defined]
+        return type(tree)(map_arrays(function, *items) for items in zip(tree, *others, strict=True))
+    return function(tree, *others) if hasattr(tree, "shape") and tree.shape else tree
 
 
 def take_games(tree: S, index: Any) -> S:

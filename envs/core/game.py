@@ -70,11 +70,12 @@ class Game(ABC, Generic[StateT]):
     reference: ClassVar[str]
     """The paper and section that the game comes from."""
     sum_type: ClassVar[Literal["general", "constant", "identical"]]
-    """How the participants' rewards relate."""
+    """How the participants' rewards relate: ``constant``, their sum over a whole game is the same whatever happens;
+    ``identical``, all earn the same at every step; ``general``, neither is claimed."""
     budget_balanced: ClassVar[bool]
-    """Whether the mechanism hands out exactly what it has."""
+    """Whether the mechanism hands out exactly what it has; see :meth:`deficit`."""
     horizon_known: ClassVar[bool]
-    """Whether the players know which round is the last."""
+    """Whether the players know which round is the last: then every game is terminated after ``max_steps`` steps."""
 
     # -- who plays, and when ------------------------------------------------------------------------------------
 
@@ -158,9 +159,7 @@ class Game(ABC, Generic[StateT]):
         return actions
 
     @abstractmethod
-    def advance(
-        self, state: StateT, outcome: Array, draws: Draws
-    ) -> tuple[StateT, Rewards, Array, Array]:
+    def advance(self, state: StateT, outcome: Array, draws: Draws) -> tuple[StateT, Rewards, Array, Array]:
         """Apply the acting role's outcome; see :meth:`step` for what is returned."""
 
     def step(self, state: StateT, actions: Array, draws: Draws) -> tuple[StateT, Rewards, Array, Array]:
@@ -175,6 +174,14 @@ class Game(ABC, Generic[StateT]):
             The new state, the rewards of every role (B, n_role), and the flags terminated and truncated (B,).
         """
         return self.advance(state, self.outcome(state, actions), draws)
+
+    def deficit(self, state: StateT) -> Array:
+        """Return what the mechanism handed out beyond what it had in the round that has just been paid, (B,).
+
+        Asked right after a step that paid the participants. A game that declares ``budget_balanced`` says here by how
+        much it is not, up to rounding.
+        """
+        raise NotImplementedError(f"{self.name} does not say how its mechanism's budget comes out")
 
     # -- for people ---------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.envs.core.arrays import Array, namespace, total
 
 LOG_GUARD = 0.001
 """Added to a payoff before its logarithm is taken, so that a payoff of 0 costs 6.9 rather than everything."""
@@ -28,13 +28,12 @@ class HasPayoffs(Protocol):
 
 def surplus(state: HasPayoffs) -> Array:
     """Return the sum of payoffs less the sum of endowments: what the group has created."""
-    return namespace(state.payoffs).sum(state.payoffs - state.endowments, axis=-1)
+    return total(state.payoffs - state.endowments)
 
 
 def nash_welfare(state: HasPayoffs) -> Array:
     """Return the sum of log(payoff + 0.001), natural logarithm: productive and equal outcomes score high."""
-    xp = namespace(state.payoffs)
-    return xp.sum(xp.log(state.payoffs + LOG_GUARD), axis=-1)
+    return total(namespace(state.payoffs).log(state.payoffs + LOG_GUARD))
 
 
 def rawlsian(state: HasPayoffs) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -10,29 +9,30 @@ import numpy as np
 from pettingzoo import ParallelEnv
 
 from lawgiver.envs.core.actions import check_actions
-from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.errors import ActionError, ParameterError, allowed
 from lawgiver.envs.core.fields import Field, box
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
 from lawgiver.envs.core.session import Session
 
-PolicyLike = str | Path | Policy
-
 ACTS_NOW = Field("acts_now", 1, 0.0, 1.0, "flag", "1 if it is this agent's turn, else its action is ignored")
 
 
-class GameParallelEnv(ParallelEnv[str, Any, Any]):
+class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     """A game as a PettingZoo ParallelEnv.
 
-    All agents are in every observation. Where more than one role plays, the last number of an observation,
+    One step is one phase: the agents of one role act. All agents are in every observation (float32, the fields of
+    the game's ``observation_layout``). Where more than one role plays, the last number of an observation,
     ``acts_now``, says whose turn it is; actions out of turn are ignored and cost nothing, and may be left out.
     A role that is given a policy (``mechanism=`` or ``participants=``) is played by it and has no agents.
 
-    ``info["action_mask"]`` (int8) marks the legal actions of a Discrete role; with ``mask_in_observation`` the
-    observation is ``{"observation": ..., "action_mask": ...}`` instead. An illegal action inside the space is played
-    as the nearest legal one. A game that ends by its rules is terminated; one that is cut off is truncated.
+    ``info["action_mask"]`` (int8, 1 for legal) marks the legal actions of a Discrete role, and is the only key of an
+    info; with ``mask_in_observation`` the observation is ``{"observation": ..., "action_mask": ...}`` instead. An
+    illegal action inside the space is played as the nearest legal one. Rewards are in the game's own units, what an
+    agent earned since the step before. A game that ends by its rules is terminated; one that is cut off is truncated;
+    then ``agents`` is empty until ``reset``. No autoreset.
 
     Args:
         game: the rules.
@@ -44,7 +44,9 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):
         flag_turns: whether observations carry ``acts_now``; None for where more than one role plays.
 
     Raises:
-        ActionError: from ``step``, if an action of the acting agents is missing, NaN or outside its space.
+        ParameterError: if the render mode is unknown or every role is given a policy.
+        ActionError: from ``step``, if an action of the acting agents is missing, NaN or outside its space, if an
+            agent is unknown, or if the game is over.
     """
 
     metadata = {"render_modes": list(RENDER_MODES), "name": "lawgiver", "is_parallelizable": True}  # noqa: RUF012
@@ -64,6 +66,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):
         self.game = game
         given = {"mechanism": mechanism, "participant": participants}
         policies = {role: make_policy(game, role, p) for role, p in given.items() if p is not None}
+        if max_cycles is not None and max_cycles < 1:
+            raise ParameterError(f"max_cycles is {max_cycles}, allowed: 1 or more, or None")
         self._session = Session(game, policies)
         self.render_mode = check_render_mode(render_mode)
         self.max_cycles = max_cycles
@@ -71,6 +75,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):
         self._masked = mask_in_observation
         self._agents_of = {role: game.agents_of(role) for role in self._session.outside}
         self._flagged = len(self._agents_of) > 1 if flag_turns is None else flag_turns
+        seats = (game.observation_layout(role) * count for role, count in game.roles.items())
+        self.state_space = box(tuple(field for layout in seats for field in layout))
         self.possible_agents = [agent for agents in self._agents_of.values() for agent in agents]
         self.agents: list[str] = []
         self.observation_spaces: dict[str, gymnasium.Space[Any]] = {}
@@ -123,17 +129,20 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):
             raise ActionError("the game is over or has not begun: call reset() first")
         role = session.acting
         acting = self._agents_of[role]
+        if not self.action_spaces.keys() >= actions.keys():
+            unknown = next(agent for agent in actions if agent not in self.action_spaces)
+            raise ActionError(f"unknown agent {unknown!r}: {allowed(str(unknown), self.possible_agents)}")
         try:
             taken = [actions[agent] for agent in acting]
         except KeyError as missing:
-            raise ActionError(f"no action for {missing.args[0]}, whose turn it is; acting now: {', '.join(acting)}") from None
-        session.step(check_actions(self.game.action_space(role), taken, (len(acting),), acting)[None])
+            raise ActionError(f"no action of {missing.args[0]}, acting now: {', '.join(acting)}") from None
+        session.step(check_actions(self.game.action_space(role), taken, acting)[None])
         self._cycles += 1
         observations, infos = self._observe()
         terminated = bool(session.terminated[0])
         cut = self.max_cycles is not None and self._cycles >= self.max_cycles and not terminated
         truncated = bool(session.truncated[0]) or cut
-        rewards = {}
+        rewards: dict[str, float] = {}
         for role_, agents in self._agents_of.items():
             rewards.update(zip(agents, session.rewards[role_][0].tolist(), strict=True))
         flags = dict.fromkeys(self.agents, terminated), dict.fromkeys(self.agents, truncated)
@@ -142,27 +151,33 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):
         return observations, rewards, *flags, infos
 
     def _observe(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        game, state = self.game, self._session.state
         observations: dict[str, Any] = {}
         infos: dict[str, dict[str, Any]] = {}
-        acting = game.phase(state)
         for role, agents in self._agents_of.items():
-            seen = game.observe(state, role)[0]
-            if self._flagged:
-                rows = np.empty((seen.shape[0], seen.shape[1] + 1), np.float32)
-                rows[:, :-1] = seen
-                rows[:, -1] = role == acting
-            else:
-                rows = seen.astype(np.float32)
-            mask = game.legal_actions(state, role)
+            rows = self._rows(role)
+            mask = self.game.legal_actions(self._session.state, role)
             if mask is None:
-                observations.update(zip(agents, rows, strict=True))
+                marks: list[dict[str, Any]] = [{} for _ in agents]
+            else:
+                marks = [{"action_mask": legal} for legal in mask[0].astype(np.int8)]
+            if self._masked and mask is not None:
+                both = ({"observation": row, **mark} for row, mark in zip(rows, marks, strict=True))
+                observations.update(zip(agents, both, strict=True))
                 infos.update((agent, {}) for agent in agents)
-                continue
-            for agent, row, legal in zip(agents, rows, mask[0].astype(np.int8), strict=True):
-                observations[agent] = {"observation": row, "action_mask": legal} if self._masked else row
-                infos[agent] = {} if self._masked else {"action_mask": legal}
+            else:
+                observations.update(zip(agents, rows, strict=True))
+                infos.update(zip(agents, marks, strict=True))
         return observations, infos
+
+    def _rows(self, role: str) -> np.ndarray:
+        """Return the observations of a role, (n_role, d), the turn flag included."""
+        seen: np.ndarray = self.game.observe(self._session.state, role)[0]
+        if not self._flagged:
+            return seen.astype(np.float32)
+        rows = np.empty((seen.shape[0], seen.shape[1] + 1), np.float32)
+        rows[:, :-1] = seen
+        rows[:, -1] = role == self._session.acting
+        return rows
 
     def render(self) -> str | np.ndarray | None:
         """Return the game as text or image, by ``render_mode``."""
@@ -171,7 +186,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):
         return render(self.game, self._session.state, self.render_mode)
 
     def state(self) -> np.ndarray:
-        """Return what all agents see, one after the other, flat."""
+        """Return what all agents see (given roles included), one after the other, flat, in ``state_space``."""
         views = (self.game.observe(self._session.state, role).ravel() for role in self.game.roles)
         return np.concatenate(list(views)).astype(np.float32)
 
@@ -182,7 +197,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):
 def _copy_space(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
     """Return an equal space with a random generator of its own, so that agents sample independently."""
     if isinstance(space, gymnasium.spaces.Discrete):
-        return gymnasium.spaces.Discrete(space.n, start=space.start)
+        return gymnasium.spaces.Discrete(int(space.n), start=int(space.start))
     assert isinstance(space, gymnasium.spaces.Box)
     return gymnasium.spaces.Box(space.low, space.high, dtype=np.float32)
 

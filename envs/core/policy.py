@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from lawgiver.envs.core.arrays import Array, Rng
 
@@ -37,3 +38,7 @@ class OutcomePolicy(Policy, Protocol):
 
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the outcome that :meth:`Game.outcome` would make of the action, and the new memory."""
+
+
+PolicyLike: TypeAlias = str | Path | Policy
+"""A policy, its registered name, or the folder of a run that learned it."""

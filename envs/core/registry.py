@@ -134,7 +134,5 @@ def register_views() -> None:
             order_enforce=False,
             kwargs={"game": name},
         )
-        pettingzoo.register(
-            "parallel", env_id, "lawgiver.envs.core.parallel:make_parallel_env", kwargs={"game": name}
-        )
+        pettingzoo.register("parallel", env_id, "lawgiver.envs.core.parallel:make_parallel_env", kwargs={"game": name})
         pettingzoo.register("aec", env_id, "lawgiver.envs.core.aec:make_aec_env", kwargs={"game": name})

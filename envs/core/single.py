@@ -10,15 +10,22 @@ import numpy as np
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
-from lawgiver.envs.core.vector import PolicyLike, learner_session, view_and_game
+from lawgiver.envs.core.vector import learner_session, view_and_game
 
 
 class GameEnv(gymnasium.Env[Any, Any]):
     """A game with one learner as a Gymnasium Env; arguments as in :class:`~lawgiver.envs.core.vector.GameVectorEnv`.
 
-    ``info["action_mask"]`` (int8) marks the legal actions where actions are Discrete. An illegal action inside the
-    space is played as the nearest legal one; one outside the space raises ActionError.
+    One step is one turn of the learner and everything up to its next turn. ``info["action_mask"]`` (int8, 1 for
+    legal) marks the legal actions where actions are Discrete. An illegal action inside the space is played as the
+    nearest legal one. The reward is what the learner earned since the step before, in the game's own units. A game
+    that ends by its rules is terminated; one that is cut off is truncated. No autoreset.
+
+    Raises:
+        ParameterError: if the role or the render mode is unknown.
+        ActionError: from ``step``, if the action is NaN or outside its space, or the game is over.
     """
 
     metadata = {"render_modes": list(RENDER_MODES)}  # noqa: RUF012
@@ -54,7 +61,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         session = self.session
         if session.state is None or session.terminated[0] or session.truncated[0]:
             raise ActionError("the game is over or has not begun: call reset() first")
-        session.step(check_actions(self.action_space, [action], (1,), self._who)[None])
+        session.step(check_actions(self.action_space, [action], self._who)[None])
         observation, info = self._observe()
         reward = float(session.rewards[self.role][0, 0])
         return observation, reward, bool(session.terminated[0]), bool(session.truncated[0]), info

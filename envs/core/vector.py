@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -13,12 +11,10 @@ from gymnasium.vector.utils import batch_space
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
 from lawgiver.envs.core.session import Session
-
-PolicyLike = str | Path | Policy
 
 
 def learner_session(
@@ -38,7 +34,7 @@ def learner_session(
     for other in game.roles:
         if other == role and game.roles[role] == 1:
             continue
-        policies[other] = make_policy(game, other, given[other] if given[other] is not None else "random")
+        policies[other] = make_policy(game, other, given[other] or "random")
     partners = policies.pop(role, None)
     return Session(game, policies, partners)
 
@@ -46,9 +42,11 @@ def learner_session(
 class GameVectorEnv(VectorEnv[Any, Any, Any]):
     """A batch of games with one learner each, as a Gymnasium VectorEnv. No Python loop runs over the games.
 
-    Autoreset is ``NEXT_STEP``: the step after a game's end ignores its action and returns the first observation of
-    a new game, reward 0. ``infos["action_mask"]`` (num_envs, n_actions), int8, marks the legal actions where
-    actions are Discrete.
+    Observations are float32 (num_envs, d), the fields of the game's ``observation_layout``; rewards (num_envs,) are
+    what the learner earned since the step before, in the game's own units. Autoreset is ``NEXT_STEP``: the step after
+    a game's end ignores its action and returns the first observation of a new game, reward 0 and both flags False.
+    ``infos["action_mask"]``, int8 (num_envs, n_actions), marks the legal actions where actions are Discrete, and is
+    the only key. An illegal action inside the space is played as the nearest legal one.
 
     Args:
         game: the rules.
@@ -57,6 +55,10 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         mechanism: plays the mechanism where a participant learns (default ``random``).
         participants: plays the (other) participants (default ``random``).
         render_mode: None, ``ansi`` or ``rgb_array``; shows game 0.
+
+    Raises:
+        ParameterError: if the role or the render mode is unknown, or ``num_envs`` is below 1.
+        ActionError: from ``step``, if an action is NaN or outside its space, or their number is wrong.
     """
 
     metadata = {"render_modes": list(RENDER_MODES), "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -84,23 +86,22 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         self._who = tuple(f"game {i}" for i in range(num_envs))
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start every game anew. One seed serves the whole batch; ``options`` has no keys that are read."""
-        if seed is not None:
-            self.session.rng = np.random.default_rng(seed)
+        super().reset(seed=seed)
+        self.session.rng = self.np_random
         self.session.reset(self.num_envs)
         return self._observe()
 
-    def step(
-        self, actions: Any
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Play the learner's turn in every game and everything up to its next turn."""
-        checked = check_actions(self.single_action_space, actions, (self.num_envs,), self._who)
+        checked = check_actions(self.single_action_space, actions, self._who)
         session = self.session
         session.step(checked[:, None])
         observation, info = self._observe()
-        return observation, session.rewards[self.role][:, 0], session.terminated, session.truncated, info
+        rewards = session.rewards[self.role][:, 0].copy()  # the caller may write into what it gets
+        return observation, rewards, session.terminated.copy(), session.truncated.copy(), info
 
     def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
         state = self.session.state
@@ -109,8 +110,8 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         return observation, {} if mask is None else {"action_mask": mask[:, 0].astype(np.int8)}
 
     def render(self) -> Any:
-        """Return game 0 as text or image in a tuple, by ``render_mode``."""
-        return (render(self.game, self.session.state, self.render_mode),)
+        """Return game 0 as text or image in a tuple, by ``render_mode``, None without one."""
+        return None if self.render_mode is None else (render(self.game, self.session.state, self.render_mode),)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing is held open."""

@@ -26,7 +26,9 @@ def normalised(shares: Array) -> Array:
     xp = namespace(shares)
     total = xp.sum(shares, axis=-1, keepdims=True)
     empty = total <= 0
-    return xp.where(empty, xp.ones_like(shares) / shares.shape[-1], shares / xp.where(empty, xp.ones_like(total), total))
+    return xp.where(
+        empty, xp.ones_like(shares) / shares.shape[-1], shares / xp.where(empty, xp.ones_like(total), total)
+    )
 
 
 def power_weights(parameters: Array, endowments: Array, contributions: Array) -> Array:

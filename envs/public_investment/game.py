@@ -9,9 +9,20 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, softmax, uniform, zeros
+from lawgiver.envs.core.arrays import (
+    Array,
+    Rng,
+    constant,
+    floats,
+    namespace,
+    select,
+    softmax,
+    total,
+    uniform,
+    zeros,
+)
 from lawgiver.envs.core.errors import ParameterError, allowed
-from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.fields import Field, Layout, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
@@ -36,6 +47,7 @@ class PublicInvestmentState:
         payoffs: payout plus what was kept, in the last completed round, (B, n).
         weights: the shares behind the payouts, (B, n).
         rule: announced parameters, (B, k); k = 0 in allocate mode.
+        legal: contributions that the endowments allow, bool (B, n, largest endowment + 1).
     """
 
     turn: int
@@ -46,6 +58,7 @@ class PublicInvestmentState:
     payoffs: Array
     weights: Array
     rule: Array
+    legal: Array
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,9 @@ class PublicInvestment(Game[PublicInvestmentState]):
     objective: str = "nash_welfare"
 
     name: ClassVar[str] = "public_investment-v0"
-    reference: ClassVar[str] = "Koster et al. 2022, Nat Hum Behav 6:1398-1407; Balaguer et al. 2022, arXiv 2202.10122, 3.1"
+    reference: ClassVar[str] = (
+        "Koster et al. 2022, Nat Hum Behav 6:1398-1407; Balaguer et al. 2022, arXiv 2202.10122, 3.1"
+    )
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = True
     horizon_known: ClassVar[bool] = True
@@ -111,7 +126,9 @@ class PublicInvestment(Game[PublicInvestmentState]):
             if value not in choices:
                 raise ParameterError(f"{key} is {value!r}: {allowed(str(value), choices)}")
         if self.participant_observation == "rule" and not self.announces:
-            raise ParameterError("participant_observation='rule' needs mechanism_mode='announce': there is no rule to see")
+            raise ParameterError(
+                "participant_observation='rule' needs mechanism_mode='announce': there is no rule to see"
+            )
         lookup(OBJECTIVES, self.objective)
 
     # -- parameters in a handier shape --------------------------------------------------------------------------
@@ -151,13 +168,30 @@ class PublicInvestment(Game[PublicInvestmentState]):
         return members
 
     @cached_property
+    def _richest(self) -> int:
+        return max(sum(condition) for condition in self.conditions)
+
+    @cached_property
     def _objective(self) -> Any:
         return lookup(OBJECTIVES, self.objective)
 
     @cached_property
-    def _others(self) -> np.ndarray:
-        """Seats in the order in which each participant sees them, own seat first, (n, n)."""
-        return np.array([[i, *(j for j in range(self.n) if j != i)] for i in range(self.n)])
+    def _seen(self) -> np.ndarray:
+        """Which columns of :meth:`_public` each participant sees, in the order of its layout, (n, d)."""
+        n, rule = self.n, list(range(self._n_parameters))
+        if self.participant_observation == "rule":
+            return np.array([[seat, *(n + k for k in rule)] for seat in range(n)])
+        rows = []
+        for seat in range(n):
+            own_first = [seat, *(other for other in range(n) if other != seat)]
+            endowments, contributions, payouts = ([block * n + other for other in own_first] for block in range(3))
+            rest = [3 * n, *(3 * n + 1 + k for k in rule)]
+            rows.append([seat, *contributions, *payouts, *endowments, *rest])
+        return np.array(rows)
+
+    @cached_property
+    def _n_parameters(self) -> int:
+        return width(self.family.layout) if self.announces else 0
 
     # -- the contract -------------------------------------------------------------------------------------------
 
@@ -187,7 +221,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         own: Layout = (Field("own_endowment", 1, 0, top, "points", "own endowment"),)
         if self.participant_observation == "rule":
             return own + rule
-        most = self.multiplier * max(sum(condition) for condition in self.conditions)
+        most = self.multiplier * self._richest
         return (
             *own,
             Field("contributions", n, 0, top, "points", "of the last round, own first"),
@@ -203,35 +237,29 @@ class PublicInvestment(Game[PublicInvestmentState]):
             return self.largest_endowment + 1
         if self.announces:
             return self.family.layout
-        return (Field("logits", self.n, -LOGIT_BOUND, LOGIT_BOUND, "nats", "their softmax is the participants' shares"),)
+        return (
+            Field("logits", self.n, -LOGIT_BOUND, LOGIT_BOUND, "nats", "their softmax is the participants' shares"),
+        )
 
     def observe(self, state: PublicInvestmentState, role: str) -> Array:
         """Return what the agents of a role see, (B, n_role, d)."""
-        xp = namespace(state.endowments)
-        if role == "mechanism":
-            if self.announces:
-                return state.endowments[:, None, :]
-            return xp.concat([state.endowments, state.contributions], axis=-1)[:, None, :]
-        batch = state.endowments.shape[0]
-        own = state.endowments[:, :, None]
-        parts = [own]
-        if self.participant_observation == "paper":
-            last = floats(state.round, state.endowments)[:, None, None]
-            parts += [
-                state.contributions[:, self._others],
-                state.payouts[:, self._others],
-                state.endowments[:, self._others],
-                xp.broadcast_to(last, (batch, self.n, 1)),
-            ]
+        if role == "participant":
+            return select(self._public(state), self._seen)
         if self.announces:
-            parts.append(xp.broadcast_to(state.rule[:, None, :], (batch, self.n, state.rule.shape[-1])))
-        return xp.concat(parts, axis=-1)
+            return state.endowments[:, None, :]
+        xp = namespace(state.endowments)
+        return xp.concat([state.endowments, state.contributions], axis=-1)[:, None, :]
+
+    def _public(self, state: PublicInvestmentState) -> Array:
+        """Return everything that participants may see, side by side, (B, columns)."""
+        parts = [state.endowments]
+        if self.participant_observation == "paper":
+            parts += [state.contributions, state.payouts, state.round[:, None]]
+        return namespace(state.endowments).concat([*parts, state.rule], axis=-1)
 
     def legal_actions(self, state: PublicInvestmentState, role: str) -> Array | None:
         """A participant may contribute at most its endowment; the mechanism may do anything in its Box."""
-        if role == "mechanism":
-            return None
-        return constant(np.arange(self.largest_endowment + 1), like=state.endowments) <= state.endowments[:, :, None]
+        return state.legal if role == "participant" else None
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
         """Draw the condition of each game where there are several."""
@@ -254,7 +282,6 @@ class PublicInvestment(Game[PublicInvestmentState]):
         """Return the games before their first round in which participants have these endowments (B, n)."""
         xp = namespace(endowments)
         nothing = xp.zeros_like(endowments)
-        parameters = len(self.family.layout) if self.announces else 0
         return PublicInvestmentState(
             turn=0,
             round=nothing[:, 0],
@@ -263,7 +290,8 @@ class PublicInvestment(Game[PublicInvestmentState]):
             payouts=nothing,
             payoffs=nothing,
             weights=nothing,
-            rule=xp.broadcast_to(nothing[:, :1], (nothing.shape[0], parameters)),
+            rule=xp.broadcast_to(nothing[:, :1], (nothing.shape[0], self._n_parameters)),
+            legal=constant(np.arange(self.largest_endowment + 1), like=nothing) <= endowments[:, :, None],
         )
 
     def outcome(self, state: PublicInvestmentState, actions: Array) -> Array:
@@ -277,37 +305,37 @@ class PublicInvestment(Game[PublicInvestmentState]):
         self, state: PublicInvestmentState, outcome: Array, draws: Draws
     ) -> tuple[PublicInvestmentState, Rewards, Array, Array]:
         """Apply contributions, weights or an announcement. Payoffs come when a round's last phase is over."""
-        xp = namespace(state.endowments)
+        nobody = state.round < 0
         if state.turn == 0:
             changed = {"rule": outcome} if self.announces else {"contributions": outcome}
-            waiting = replace(state, turn=1, **changed)
-            nobody = xp.zeros_like(state.round, dtype=xp.bool)
-            return waiting, self._rewards(xp.zeros_like(state.endowments), xp.zeros_like(state.round)), nobody, nobody
+            nothing = namespace(state.payoffs).zeros_like(state.payoffs)
+            rewards = {"participant": nothing, "mechanism": nothing[:, :1]}
+            return replace(state, turn=1, **changed), rewards, nobody, nobody
         contributions = outcome if self.announces else state.contributions
-        weights = self._weights(state.rule if self.announces else outcome, state.endowments, contributions)
-        payouts = weights * (self.multiplier * xp.sum(contributions, axis=-1, keepdims=True))
-        done = state.round + 1
+        fund = total(contributions)[:, None]
+        weights = self._weights(state.rule if self.announces else outcome, state.endowments, contributions, fund)
+        payouts = weights * (self.multiplier * fund)
         after = replace(
             state,
             turn=1 if self.announces and self.announce_every == "game" else 0,
-            round=done,
+            round=state.round + 1,
             contributions=contributions,
             payouts=payouts,
             payoffs=state.endowments - contributions + payouts,
             weights=weights,
         )
-        terminated = done >= self.n_rounds
-        return after, self._rewards(after.payoffs, self._objective(after)), terminated, xp.zeros_like(terminated)
+        rewards = {"participant": after.payoffs, "mechanism": self._objective(after)[:, None]}
+        return after, rewards, after.round >= self.n_rounds, nobody
 
-    def _weights(self, sent: Array, endowments: Array, contributions: Array) -> Array:
-        """Return the shares; 1/n each where nobody contributed."""
-        xp = namespace(endowments)
+    def _weights(self, sent: Array, endowments: Array, contributions: Array, fund: Array) -> Array:
+        """Return the shares that an announced rule or the mechanism gives; 1/n each where nobody contributed."""
         weights = self.family.weights(sent, endowments, contributions) if self.announces else sent
-        empty = xp.sum(contributions, axis=-1, keepdims=True) <= 0
-        return xp.where(empty, xp.ones_like(weights) / self.n, weights)
+        return namespace(weights).where(fund > 0, weights, 1 / self.n)
 
-    def _rewards(self, payoffs: Array, objective: Array) -> Rewards:
-        return {"participant": payoffs, "mechanism": objective[:, None]}
+    def deficit(self, state: PublicInvestmentState) -> Array:
+        """Return what was paid beyond what participants kept and the fund grew to in the last round, (B,)."""
+        fund = total(state.contributions)
+        return total(state.payoffs) - (total(state.endowments) - fund + self.multiplier * fund)
 
     def picture(self, state: PublicInvestmentState, index: int) -> dict[str, np.ndarray]:
         """Return endowments, contributions, payouts and payoffs of one game, in points."""
@@ -349,7 +377,9 @@ def _checked_endowments(endowments: Any) -> tuple[int, ...] | tuple[tuple[int, .
         checked = tuple(_checked_condition(condition) for condition in endowments)
         sizes = {len(condition) for condition in checked}
         if len(sizes) > 1:
-            raise ParameterError(f"endowments have conditions of {sorted(sizes)} participants, allowed: the same number in each")
+            raise ParameterError(
+                f"endowments have conditions of {sorted(sizes)} participants, allowed: the same number in each"
+            )
         return checked
     return _checked_condition(endowments)
 
@@ -358,6 +388,10 @@ def _checked_condition(condition: Any) -> tuple[int, ...]:
     if not isinstance(condition, (tuple, list)) or len(condition) < 2:
         raise ParameterError(f"endowments has the condition {condition!r}, allowed: a list of at least 2 integers")
     for value in condition:
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not 1 <= value <= LARGEST_ENDOWMENT:
+        if (
+            isinstance(value, (bool, np.bool_))
+            or not isinstance(value, (int, np.integer))
+            or not 1 <= value <= LARGEST_ENDOWMENT
+        ):
             raise ParameterError(f"endowments holds {value!r}, allowed: integers in 1..{LARGEST_ENDOWMENT}")
     return tuple(int(value) for value in condition)

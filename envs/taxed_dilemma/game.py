@@ -14,13 +14,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, floats, namespace, uniform, zeros
+from lawgiver.envs.core.arrays import Array, Rng, floats, namespace, select, total, uniform, zeros
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
 
 TEMPTATION, REWARD, PUNISHMENT, SUCKER = 5.0, 3.0, 1.0, 0.0
+SEEN = np.array([[0, 1, 2], [1, 0, 2]])
+"""What each participant sees of (choice of 0, choice of 1, tax): own choice first."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
             raise ParameterError(f"max_rounds is {self.max_rounds!r}, allowed: an integer >= 1")
         if self.mechanism_mode not in ("allocate", "announce"):
             choices = ("allocate", "announce")
-            raise ParameterError(f"mechanism_mode is {self.mechanism_mode!r}: {allowed(str(self.mechanism_mode), choices)}")
+            raise ParameterError(
+                f"mechanism_mode is {self.mechanism_mode!r}: {allowed(str(self.mechanism_mode), choices)}"
+            )
         lookup(OBJECTIVES, self.objective)
 
     @cached_property
@@ -127,10 +132,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         """Return what the agents of a role see, (B, n_role, d)."""
         if role == "mechanism":
             return state.cooperated[:, None, :]
-        xp = namespace(state.cooperated)
-        own_first = xp.stack([state.cooperated, xp.flip(state.cooperated, axis=-1)], axis=1)
-        tax = xp.broadcast_to(state.tax[:, None, :], (state.tax.shape[0], 2, 1))
-        return xp.concat([own_first, tax], axis=-1)
+        return select(namespace(state.tax).concat([state.cooperated, state.tax], axis=-1), SEEN)
 
     def initial_state(self, batch: int, rng: Rng) -> TaxedDilemmaState:
         """Return ``batch`` games before their first round."""
@@ -150,11 +152,10 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         self, state: TaxedDilemmaState, outcome: Array, draws: Draws
     ) -> tuple[TaxedDilemmaState, Rewards, Array, Array]:
         """Take choices or a tax rate; the round is paid when both are known."""
-        xp = namespace(state.payoffs)
         changed = {"cooperated" if self.phase(state) == "participant" else "tax": outcome}
         if state.turn == 0:
-            nobody = xp.zeros_like(state.round, dtype=xp.bool)
-            rewards = {"participant": xp.zeros_like(state.payoffs), "mechanism": xp.zeros_like(state.tax)}
+            nothing, nobody = namespace(state.payoffs).zeros_like(state.payoffs), state.round < 0
+            rewards = {"participant": nothing, "mechanism": nothing[:, :1]}
             return replace(state, turn=1, **changed), rewards, nobody, nobody
         state = replace(state, turn=0, round=state.round + 1, **changed)
         paid = replace(state, payoffs=taxed_payoffs(state.cooperated, state.tax))
@@ -163,6 +164,10 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         rewards = {"participant": paid.payoffs, "mechanism": self._objective(paid)[:, None]}
         return paid, rewards, stopped, truncated & ~stopped
 
+    def deficit(self, state: TaxedDilemmaState) -> Array:
+        """Return what was paid beyond what was earned before the tax, (B,)."""
+        return total(state.payoffs) - total(earnings(state.cooperated))
+
     def picture(self, state: TaxedDilemmaState, index: int) -> dict[str, np.ndarray]:
         """Return choices, payoffs and the tax of one game."""
         return {
@@ -170,6 +175,20 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
             "payoffs (points)": np.asarray(state.payoffs[index]),
             "tax": np.asarray(state.tax[index]),
         }
+
+    def exact_scores(
+        self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
+    ) -> dict[str, Any] | str:
+        """See :func:`lawgiver.envs.taxed_dilemma.one_round.exact_scores`."""
+        from lawgiver.envs.taxed_dilemma.one_round import exact_scores
+
+        return exact_scores(self, mechanism, inverse_temperature, anchor)
+
+    def ceiling(self) -> float | None:
+        """Return the objective's value a round under mutual cooperation, None for an objective not built in."""
+        from lawgiver.envs.taxed_dilemma.one_round import CEILINGS
+
+        return CEILINGS.get(self.objective)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """The symmetric logit equilibrium of one round under a tax of 0.5, found by bisection."""
@@ -185,29 +204,34 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
 
 
 def taxed_payoffs(cooperated: Array, tax: Array) -> Array:
-    """Return the payoffs after tax (B, 2) for choices (B, 2) in [0, 1] and rates (B, 1)."""
-    xp = namespace(cooperated)
-    other = xp.flip(cooperated, axis=-1)
-    earned = (
+    """Return the payoffs after tax (B, 2) for choices (B, 2), 1 for cooperation, and rates (B, 1) in [0, 1]."""
+    earned = earnings(cooperated)
+    return (1 - tax) * earned + tax * total(earned)[:, None] / 2
+
+
+def earnings(cooperated: Array) -> Array:
+    """Return the dilemma's payoffs before tax (B, 2) for choices (B, 2), 1 for cooperation."""
+    other = namespace(cooperated).flip(cooperated, axis=-1)
+    return (
         REWARD * cooperated * other
         + SUCKER * cooperated * (1 - other)
         + TEMPTATION * (1 - cooperated) * other
         + PUNISHMENT * (1 - cooperated) * (1 - other)
     )
-    return (1 - tax) * earned + tax * xp.mean(earned, axis=-1, keepdims=True)
 
 
 def _logit_reply(cooperation: float, tax: float, inverse_temperature: float) -> float:
     against_cooperator = REWARD - (TEMPTATION - tax * (TEMPTATION - SUCKER) / 2)
     against_defector = SUCKER + tax * (TEMPTATION - SUCKER) / 2 - PUNISHMENT
     gain = cooperation * against_cooperator + (1 - cooperation) * against_defector
-    return 1 / (1 + math.exp(-inverse_temperature * gain))
+    return (1 + math.tanh(inverse_temperature * gain / 2)) / 2  # the logistic function, without overflow
 
 
 def logit_cooperation(tax: float, inverse_temperature: float) -> float:
     """Return the probability of cooperation in the symmetric logit equilibrium of one round, by bisection.
 
-    The reply falls in the other's cooperation less steeply than it rises, so the fixed point is unique.
+    Whatever the tax, cooperating gains one point less against a cooperator than against a defector. So the reply falls
+    in the other's cooperation, and the fixed point is unique.
     """
     low, high = 0.0, 1.0
     for _ in range(60):
