@@ -53,7 +53,7 @@ clean:  ## remove the virtual environments and caches; runs/ stays
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "lawgiver needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	"$(PYTHON)" -m venv --without-pip $*
-	"$(PYTHON)" -m pip --python $@ install --quiet pip==26.3 setuptools==84.2.1
+	"$(PYTHON)" -m pip --python $@ install --quiet -c constraints.txt pip setuptools
 
 $(VENV)/train.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing lawgiver with RLlib into $(VENV): a few minutes, once."

@@ -1,0 +1,85 @@
+"""An outside package's trainer, installed, is launched by the command line and leaves a run like any other."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lawgiver
+
+pytest.importorskip("torch")
+
+PACKAGE = Path(__file__).parents[1] / "examples" / "ippo"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder in which the package is installed, from a copy, since building writes into the source."""
+    source = shutil.copytree(PACKAGE, tmp_path_factory.mktemp("source") / "ippo")
+    target = tmp_path_factory.mktemp("site")
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True)
+    return target
+
+
+def run_cli(site, folder, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", "lawgiver", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def metrics(run):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "timing"} for line in lines]
+
+
+def test_learns_from_its_own_config(site, tmp_path):
+    run = tmp_path / "run"
+    done = run_cli(site, tmp_path, "train", str(PACKAGE / "ippo.yaml"), "trainer.iterations=30", f"run_dir={run}")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["env_steps"] == 30 * 64 * 20
+    # Random participants are paid 1.3 times their endowment, whatever the rule; all that can be had is 1.6 times.
+    assert summary["first_reward"]["participant"] == pytest.approx(1.3 * 5.5, abs=0.1)
+    assert summary["last_reward"]["participant"] > 1.45 * 5.5
+    assert summary["last_reward"]["mechanism"] > summary["first_reward"]["mechanism"] + 0.3
+
+    policies = lawgiver.load(run)
+    assert set(policies) == {"mechanism", "participant"}
+    (p, q), = policies["mechanism"].action(np.array([[[10.0, 4.0, 4.0, 4.0]]]))[0]
+    assert 0.3 < p < 12
+    assert -1 <= q <= 2
+
+
+def test_replaces_another_configs_trainer(site, tmp_path):
+    """`trainer.name=ippo` on a config that was written for another trainer, on another game, twice with one seed."""
+    config = tmp_path / "mine.yaml"
+    config.write_text("game: {name: taxed_dilemma, max_rounds: 4}\nagents: {theirs: 1}\ntrainer: {name: rllib, x: 2}\n")
+    runs = [tmp_path / name for name in ("a", "b")]
+    for run in runs:
+        changes = ["trainer.name=ippo", "trainer.iterations=3", "trainer.games=8", f"run_dir={run}"]
+        done = run_cli(site, tmp_path, "train", str(config), *changes)
+        assert done.returncode == 0, done.stderr
+    assert len(metrics(runs[0])) == 3
+    assert metrics(runs[0]) == metrics(runs[1])
+
+
+def test_its_settings_are_checked(site, tmp_path):
+    done = run_cli(site, tmp_path, "train", str(PACKAGE / "ippo.yaml"), "trainer.epoch=3")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("lawgiver: unknown key 'trainer.epoch': did you mean 'epochs'?")
+    assert "Traceback" not in done.stderr
+
+
+def test_refuses_what_it_cannot_do(site, tmp_path):
+    run = tmp_path / "run"
+    changes = ["trainer.iterations=1", "trainer.games=2", f"run_dir={run}"]
+    assert run_cli(site, tmp_path, "train", str(PACKAGE / "ippo.yaml"), *changes).returncode == 0
+    done = run_cli(site, tmp_path, "train", "--resume", str(run))
+    assert done.returncode == 2
+    assert "keeps no checkpoints" in done.stderr

@@ -1,0 +1,47 @@
+"""TorchRL's PettingZooWrapper on the full view, in an environment of its own: `make test-plugins`."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torchrl", reason="has an environment of its own: make test-plugins")
+
+SCRIPT = Path(__file__).parents[1] / "examples" / "torchrl_rollout.py"
+
+
+@pytest.fixture(scope="module")
+def rollout():
+    """One game: check_env_specs runs inside."""
+    spec = importlib.util.spec_from_file_location("torchrl_rollout", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main(steps=100, seed=0)
+
+
+def test_a_game_has_twenty_phases(rollout):
+    assert rollout.batch_size == torch.Size([20])
+    assert rollout["next", "terminated"].squeeze(-1).tolist() == [False] * 19 + [True]
+    assert not rollout["next", "truncated"].any()
+
+
+def test_groups_take_turns(rollout):
+    participants = rollout["participants", "observation"][:, :, -1]
+    mechanism = rollout["mechanism", "observation"][:, :, -1]
+    assert participants.shape == (20, 4)
+    assert mechanism.shape == (20, 1)
+    assert (participants == torch.tensor([1.0, 0.0]).repeat(10)[:, None]).all()
+    assert (mechanism == torch.tensor([0.0, 1.0]).repeat(10)[:, None]).all()
+
+
+def test_actions_respect_the_mask(rollout):
+    chosen = rollout["participants", "action_mask"].gather(-1, rollout["participants", "action"][..., None])
+    assert chosen.all()
+
+
+def test_the_budget_balances(rollout):
+    """A round's payoffs sum to the endowments and 0.6 of the contributions, whoever gets the fund."""
+    payoffs = rollout["next", "participants", "reward"][1::2, :, 0].sum(-1)
+    contributions = rollout["participants", "action"][0::2].sum(-1)
+    torch.testing.assert_close(payoffs, 22 + 0.6 * contributions.float(), rtol=1e-5, atol=1e-4)
