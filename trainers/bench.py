@@ -12,6 +12,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
@@ -112,14 +113,10 @@ def measure_game(name: str) -> dict[str, float]:
     short = name.rpartition("-v")[0]
     rates = {f"{short}.parallel.steps_per_s": parallel_steps(game)}
     rates[f"{short}.vector.rounds_per_s"] = vector_rounds(game, "full_contributor")
-    try:
+    with suppress(UnsupportedGameError):  # they are of the public investment game
         rates[f"{short}.vector.conditional_cooperators.rounds_per_s"] = vector_rounds(game, "conditional_cooperators")
-    except UnsupportedGameError:
-        pass  # they are of the public investment game
-    try:
+    with suppress(ImportError):  # torch is an extra
         rates[f"{short}.torch.rounds_per_s"] = torch_rounds(game)
-    except ImportError:
-        pass  # torch is an extra
     return rates
 
 

@@ -12,9 +12,13 @@ from lawgiver.envs.core.errors import allowed
 
 
 def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
-    """Return the first thing that is wrong with ``data``, unknown keys before anything else, as one line."""
-    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
-    first = details[0]
+    """Return one thing that is wrong with ``data``, as one line.
+
+    Unknown keys come before anything else; then the deepest error, because of the members of a union the one that
+    was meant gets furthest.
+    """
+    details = error.errors(include_url=False)
+    first = min(details, key=lambda detail: (detail["type"] != "extra_forbidden", -len(detail["loc"])))
     loc = first["loc"]
     path = _path(data, loc)
     if first["type"] == "extra_forbidden":

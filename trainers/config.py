@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
@@ -27,6 +27,12 @@ from lawgiver.trainers.complaints import complaint
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=0)]
+
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("each seed may be there once")
+    return seeds
 
 
 class Settings(BaseModel):
@@ -104,7 +110,7 @@ class Config(Settings, Generic[AgentsT, TrainerT]):
     trainer: TrainerT
     resources: Resources = Resources()
     seed: Seed = 0
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_distinct)] | None = None
     """Several seeds: one run each in place of ``seed``, and an aggregate over them."""
     run_dir: Path | None = None
     """The run's folder; None for a new one under ``runs/``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -21,13 +22,26 @@ class RunError(LawgiverError):
     """A run's folder cannot be written, or what it holds cannot be used."""
 
 
+_REFUSALS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)]
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the operating system's errors (disk full, no permission) into a RunError that names the file."""
     try:
         yield
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; what was written before is intact") from error
+    except LawgiverError:
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) if isinstance(error, OSError) else _refusal(error)
+        if reason is None:
+            raise
+        raise RunError(f"cannot write {path}: {reason}; what was written before is intact") from error
+
+
+def _refusal(error: Exception) -> str | None:
+    """Return the system's refusal that an error quotes: safetensors reports a full disk in words only."""
+    return next((refusal for refusal in _REFUSALS if refusal in str(error)), None)
 
 
 def plain(value: Any) -> Any:

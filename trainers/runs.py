@@ -24,16 +24,30 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import yaml
 
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml
-from lawgiver.trainers.files import RunError, plain, read_manifest, write_folder, write_json, write_text, writing
+from lawgiver.trainers.files import (
+    MANIFEST,
+    RunError,
+    plain,
+    read_manifest,
+    write_folder,
+    write_json,
+    write_text,
+    writing,
+)
+from lawgiver.trainers.metrics_log import MetricsLog
 from lawgiver.trainers.provenance import commit, versions
+
+if TYPE_CHECKING:
+    from lawgiver.agents.learned import LearnedPolicy
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
@@ -56,7 +70,8 @@ class Run:
         self._started = time.monotonic()
         self._wall_before = 0.0
         self._lock: IO[str] | None = None
-        self._events: Any = None
+        self._commit: str | None = None
+        self._log = MetricsLog(path)
 
     # -- making one ---------------------------------------------------------------------------------------------
 
@@ -125,6 +140,7 @@ class Run:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunError(f"{self.path} is being trained by another process") from error
+        self._commit = commit()  # now: the source may change while this process runs
 
     def _write_config(self) -> None:
         stamp = {STAMP: {"version": version("lawgiver"), "config": self.name}}
@@ -166,22 +182,8 @@ class Run:
         return summary
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the lines of metrics.jsonl. A last line that a kill cut short does not count.
-
-        Raises:
-            RunError: if any other line is damaged.
-        """
-        file = self.path / "metrics.jsonl"
-        if not file.exists():
-            return []
-        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
-        entries = []
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                entries.append(json.loads(line))
-            except ValueError as error:
-                raise RunError(f"{file}, line {number}, is damaged: {error}") from error
-        return entries
+        """Return the lines of metrics.jsonl; raises RunError if one is damaged."""
+        return self._log.entries()
 
     # -- while training -----------------------------------------------------------------------------------------
 
@@ -196,25 +198,7 @@ class Run:
         Raises:
             RunError: if it cannot be written.
         """
-        entry = {"iteration": iteration, **metrics, "timing": dict(timing)}
-        file = self.path / "metrics.jsonl"
-        with writing(file), file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(plain(entry), allow_nan=False) + "\n")
-        events = self._event_writer(iteration)
-        if events is not None:
-            with writing(self.path):
-                for tag, value in _scalars({**metrics, "timing": timing}):
-                    events.add_scalar(tag, value, iteration)
-
-    def _event_writer(self, iteration: int) -> Any:
-        if self._events is None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:  # TensorBoard comes with an extra; metrics.jsonl says the same
-                return None
-            with writing(self.path):
-                self._events = SummaryWriter(str(self.path), purge_step=iteration if self.resumed else None)
-        return self._events
+        self._log.append(iteration, metrics, timing)
 
     def require_finite(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Stop the training if a loss is NaN or infinite.
@@ -235,12 +219,22 @@ class Run:
             RunError: if it cannot be written; the older checkpoints are then intact.
         """
         path = self.checkpoints / f"{iteration:08d}"
-        if self._events is not None:
-            with writing(self.path):
-                self._events.flush()
+        self._log.flush()
         write_folder(path, write, iteration=iteration, wall_s=self.wall_s)
         for old in self._checkpoint_folders()[:-keep]:
             shutil.rmtree(old, ignore_errors=True)
+        return path
+
+    def save_policy(self, role: str, policy: LearnedPolicy) -> Path:
+        """Keep a learned policy of a role in the run's folder, written at once.
+
+        Raises:
+            RunError: if it cannot be written.
+        """
+        from lawgiver.agents.learned import save_policy  # brings torch along
+
+        path = self.policies / role
+        write_folder(path, lambda folder: save_policy(folder, policy))
         return path
 
     def _checkpoint_folders(self) -> list[Path]:
@@ -263,8 +257,7 @@ class Run:
 
     def rewind(self, iteration: int) -> None:
         """Forget the metrics of all iterations after ``iteration``: the training goes on from its checkpoint."""
-        kept = [entry for entry in self.metrics() if entry["iteration"] <= iteration]
-        write_text(self.path / "metrics.jsonl", "".join(json.dumps(entry) + "\n" for entry in kept))
+        self._log.rewind(iteration)
         if iteration:
             self._wall_before = float(read_manifest(self.checkpoints / f"{iteration:08d}")["wall_s"])
 
@@ -301,7 +294,7 @@ class Run:
         Everything that depends on the clock belongs under ``summary["timing"]``; ``timing.wall_s`` is added.
         """
         key = "seed" if self.settings.get("seeds") is None else "seeds"
-        facts = {"config": self.name, key: self.settings[key], "commit": commit(), "versions": versions()}
+        facts = {"config": self.name, key: self.settings[key], "commit": self._commit, "versions": versions()}
         timing = {"wall_s": self.wall_s, **summary.get("timing", {})}
         whole: dict[str, Any] = plain({**summary, **facts, "timing": timing})
         write_json(self.path / "summary.json", whole)
@@ -310,10 +303,7 @@ class Run:
 
     def close(self) -> None:
         """Flush TensorBoard's events and let go of the folder."""
-        if self._events is not None:
-            with writing(self.path):
-                self._events.close()
-            self._events = None
+        self._log.close()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -353,8 +343,6 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
         RunError: if the folder is not a run, is damaged, or holds no policy of that role.
         UnsupportedGameError: if they were trained on another game.
     """
-    from lawgiver.agents.learned import load_policy  # brings torch along
-
     opened = Run.open(run)
     if opened.settings.get("seeds") is not None:
         members = ", ".join(f"{opened.path}/s{seed}" for seed in opened.settings["seeds"])
@@ -366,20 +354,20 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
         raise UnsupportedGameError(f"{opened.path} was trained on {trained}; it cannot play {wanted}")
     folders = {path.name: path for path in sorted(opened.policies.glob("*")) if path.is_dir()}
     if role is None:
-        return {name: load_policy(path, game) for name, path in folders.items()}
+        return {name: _checked_policy(path, game) for name, path in folders.items()}
     if role not in folders:
         raise RunError(f"{opened.path} has no learned {role}: {allowed(role, folders)}")
-    return load_policy(folders[role], game)
+    return _checked_policy(folders[role], game)
+
+
+def _checked_policy(folder: Path, game: Game[Any]) -> Policy:
+    from lawgiver.agents.learned import load_policy
+
+    if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself
+        read_manifest(folder)
+    return load_policy(folder, game)
 
 
 def _series(written: str) -> tuple[str, ...]:
     """Return the part of a version within which runs can be read: 0.1 of 0.1.3."""
     return tuple(written.split(".")[:2])
-
-
-def _scalars(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for key, value in metrics.items():
-        if isinstance(value, Mapping):
-            yield from _scalars(value, f"{prefix}{key}/")
-        elif isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
-            yield f"{prefix}{key}", float(value)

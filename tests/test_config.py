@@ -1,0 +1,137 @@
+"""Configs: names and files, overrides, what trainers declare, and what is said about mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError, UnknownNameError
+from lawgiver.envs.core.registry import TRAINERS, lookup
+from lawgiver.trainers.config import Resources, apply_overrides, config_names, load_config
+
+
+def test_a_trainer_declares_its_own_settings(walk: Path):
+    config = load_config(walk, ["trainer.step=1e-3", "agents.anchor={mechanism: random, strength: .inf}", "seed=3"])
+    assert (config.trainer.step, config.seed) == (1e-3, 3)
+    assert (config.agents.anchor.mechanism, config.agents.anchor.strength) == ("random", float("inf"))
+    assert config.resources == Resources()
+
+
+def test_a_game_gets_its_parameters_as_they_are_given(walk: Path):
+    config = load_config(walk, ["game.name=public_investment", "game.endowments=[10,2,2,2]", "game.multiplier=2e0"])
+    game = config.game.make()
+    assert (game.endowments, game.multiplier) == ((10, 2, 2, 2), 2.0)
+
+
+def test_a_resolved_config_reads_as_itself(walk: Path, tmp_path: Path):
+    config = load_config(walk, ["seeds=[0,1]", "run_dir=out", "agents.anchor.mechanism=random"])
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    assert load_config(copy) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("sed=3", "unknown key 'sed': did you mean 'seed'? allowed: agents, game, resources, run_dir, seed, seeds"),
+        ("trainer.iteration=3", "unknown key 'trainer.iteration': did you mean 'iterations'? allowed: iterations, "),
+        ("trainer.iterations=0", "trainer.iterations is 0: input should be greater than or equal to 1"),
+        ("trainer.iterations=many", "trainer.iterations is 'many': input should be a valid integer"),
+        ("trainer.mode=stedy", "trainer.mode is 'stedy': did you mean 'steady'? allowed: diverge, interrupt, steady"),
+        ("trainer.name=wlk", "unknown trainer 'wlk': did you mean 'walk'? allowed: "),
+        ("trainer.name=[1]", "trainer.name is [1]"),
+        ("trainer=3", "trainer.name is None"),
+        ("agents.anchor={mecanism: random}", "'agents.anchor.mecanism': did you mean 'mechanism'? allowed: mechanism,"),
+        ("agents.anchor={strength: 2}", "agents.anchor.mechanism is missing"),
+        ("agents.anchor=unifrm", "agents.anchor is 'unifrm': input should be 'uniform'"),
+        ("agents=3", "agents is 3"),
+        ("agents.anchor.mechanism=[]", "agents.anchor.mechanism is []: input should be a valid string"),
+        ("resources.device=gpu", "resources.device is 'gpu': did you mean 'cpu'? allowed: auto, cpu, cuda"),
+        ("resources.num_env_runners=-1", "resources.num_env_runners is -1: "),
+        ("resources.num_workers=2", "unknown key 'resources.num_workers': "),
+        ("seed=-1", "seed is -1: "),
+        ("seeds=[]", "seeds is []: "),
+        ("seeds=[0,0]", "seeds is [0, 0]: each seed may be there once"),
+        ("seeds=[0,x]", "seeds.1 is 'x': "),
+        ("game.name=taxed_dilema", "unknown game 'taxed_dilema': did you mean 'taxed_dilemma-v0'? allowed: "),
+        ("game.name=7", "game.name is 7: input should be a valid string"),
+        ("game.tax=1", "game 'taxed_dilemma-v0' has no parameter 'tax': "),
+        ("game.max_rounds=0", "max_rounds is 0, allowed: an integer >= 1"),
+        ("game.objective=welfare", "unknown objective 'welfare': did you mean 'nash_welfare'? allowed: "),
+        ("game.objective=7", "unknown objective 7: allowed: "),
+        ("game={}", "game.name is missing"),
+        ("seed", "override 'seed' is not of the form key=value"),
+        ("=3", "override '=3' is not of the form key=value"),
+        ("seed=[", "override 'seed=[' is not YAML: "),
+        ("seed.x=3", "override 'seed.x=3': 0 has no keys, so no 'x'"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(walk: Path, override: str, said: str):
+    walk.write_text(walk.read_text() + "seed: 0\n")
+    with pytest.raises(LawgiverError) as error:
+        load_config(walk, [override])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("endowments", "said"),
+    [("[]", "[]"), ("[10,-1]", "-1"), ("[10,2.5]", "2.5"), ("[10,1001]", "1001"), ("[ten,4]", "'ten'"), ("4", "4")],
+)
+def test_wrong_endowments_are_named(walk: Path, endowments: str, said: str):
+    with pytest.raises(ParameterError, match="endowments") as error:
+        load_config(walk, ["game.name=public_investment", f"game.endowments={endowments}"])
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: [", "is not YAML"),
+        ("- 3", "is not a mapping"),
+        ("", "is not a mapping"),
+        (None, "No such file"),
+        (b"\xff", ""),
+    ],
+)
+def test_files_that_are_no_configs(tmp_path: Path, content: str | bytes | None, said: str):
+    file = tmp_path / "broken.yaml"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ParameterError, match=r"broken\.yaml") as error:
+        load_config(file)
+    assert said in str(error.value)
+
+
+def test_an_unknown_config_is_told_what_there_is():
+    with pytest.raises(UnknownNameError, match=r"unknown config 'pulic_investment': .*allowed:"):
+        load_config("pulic_investment")
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_every_packaged_config_is_valid(name: str):
+    load_config(name)
+
+
+def test_overrides_leave_what_they_are_given_alone():
+    data = {"game": {"name": "x", "n": 1}}
+    assert apply_overrides(data, ["game.n=2", "a.b.c={d: 1}", "game.t="]) == {
+        "game": {"name": "x", "n": 2, "t": None},
+        "a": {"b": {"c": {"d": 1}}},
+    }
+    assert data == {"game": {"name": "x", "n": 1}}
+
+
+def test_a_trainer_must_say_which_config_it_takes(plugin: Path, walk: Path):
+    (plugin / "fake_trainer.py").write_text("def train(config, run): return {}\n")
+    with pytest.raises(ParameterError, match="trainer 'walk' does not say which config it takes"):
+        load_config(walk)
+
+
+def test_a_missing_extra_is_named(plugin: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    (plugin / "fake_trainer.py").write_text("import ray.rllib\n")
+    with pytest.raises(MissingExtraError, match=r"trainer 'walk' needs ray: pip install 'lawgiver\[rllib\]'"):
+        lookup(TRAINERS, "walk")
