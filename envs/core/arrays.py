@@ -99,23 +99,26 @@ def softmax(logits: Array) -> Array:
 
 
 def map_arrays(function: Callable[..., Array], tree: S, *others: S) -> S:
-    """Apply ``function`` to every array of a tree of dataclasses, dicts, tuples and lists; other leaves stay."""
+    """Apply ``function`` to every array of a tree of dataclasses, dicts, tuples and lists; other leaves stay.
+
+    With ``others``, trees of the same form, it is given the arrays that stand at the same place in each.
+    """
+    mapped: S = _map(function, (tree, *others))
+    return mapped
+
+
+def _map(function: Callable[..., Array], trees: tuple[Any, ...]) -> Any:
+    tree = trees[0]
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        changed = {
-            field.name: map_arrays(
-                function, getattr(tree, field.name), *(getattr(other, field.name) for other in others)
-            )
-            for field in dataclasses.fields(tree)
-        }
-        return dataclasses.replace(tree, **changed)
-    if isinstance(tree, dict):
-        return type(tree)(  # type: ignore[return-value]
-            (key, map_arrays(function, value, *(other[key] for other in others)))  # type: ignore[index]
-            for key, value in tree.items()
+        names = [field.name for field in dataclasses.fields(tree)]
+        return dataclasses.replace(
+            tree, **{name: _map(function, tuple(getattr(one, name) for one in trees)) for name in names}
         )
+    if isinstance(tree, dict):
+        return {key: _map(function, tuple(one[key] for one in trees)) for key in tree}
     if isinstance(tree, (tuple, list)):
-        return type(tree)(map_arrays(function, *items) for items in zip(tree, *others, strict=True))
-    return function(tree, *others) if hasattr(tree, "shape") and tree.shape else tree
+        return type(tree)(_map(function, items) for items in zip(*trees, strict=True))
+    return function(*trees) if hasattr(tree, "shape") and tree.shape else tree
 
 
 def take_games(tree: S, index: Any) -> S:

@@ -28,11 +28,11 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     ``acts_now``, says whose turn it is; actions out of turn are ignored and cost nothing, and may be left out.
     A role that is given a policy (``mechanism=`` or ``participants=``) is played by it and has no agents.
 
-    ``info["action_mask"]`` (int8, 1 for legal) marks the legal actions of a Discrete role, and is the only key of an
-    info; with ``mask_in_observation`` the observation is ``{"observation": ..., "action_mask": ...}`` instead. An
-    illegal action inside the space is played as the nearest legal one. Rewards are in the game's own units, what an
-    agent earned since the step before. A game that ends by its rules is terminated; one that is cut off is truncated;
-    then ``agents`` is empty until ``reset``. No autoreset.
+    ``info["action_mask"]`` (int8, 1 for legal) marks the legal actions of a Discrete role of which the rules forbid
+    some, and is the only key of an info; with ``mask_in_observation`` the observations of Discrete roles are
+    ``{"observation": ..., "action_mask": ...}`` instead. An illegal action inside the space is played as the nearest
+    legal one. Rewards are what an agent earned since the step before, in the game's own units. A game that ends by
+    its rules is terminated, one that is cut off truncated; then ``agents`` is empty until ``reset``: no autoreset.
 
     Args:
         game: the rules.
@@ -155,12 +155,11 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         infos: dict[str, dict[str, Any]] = {}
         for role, agents in self._agents_of.items():
             rows = self._rows(role)
-            mask = self.game.legal_actions(self._session.state, role)
-            if mask is None:
-                marks: list[dict[str, Any]] = [{} for _ in agents]
-            else:
-                marks = [{"action_mask": legal} for legal in mask[0].astype(np.int8)]
-            if self._masked and mask is not None:
+            masks = self._masks(role)
+            marks: list[dict[str, Any]] = [{} for _ in agents]
+            if masks is not None:
+                marks = [{"action_mask": legal} for legal in masks]
+            if self._masked and masks is not None:
                 both = ({"observation": row, **mark} for row, mark in zip(rows, marks, strict=True))
                 observations.update(zip(agents, both, strict=True))
                 infos.update((agent, {}) for agent in agents)
@@ -168,6 +167,16 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
                 observations.update(zip(agents, rows, strict=True))
                 infos.update(zip(agents, marks, strict=True))
         return observations, infos
+
+    def _masks(self, role: str) -> np.ndarray | None:
+        """Return the masks of a role, (n_role, n_actions), None where they are not shown."""
+        mask = self.game.legal_actions(self._session.state, role)
+        if mask is not None:
+            return mask[0].astype(np.int8)  # type: ignore[no-any-return]
+        space = self.game.action_space(role)
+        if self._masked and isinstance(space, gymnasium.spaces.Discrete):
+            return np.ones((self.game.roles[role], int(space.n)), np.int8)
+        return None
 
     def _rows(self, role: str) -> np.ndarray:
         """Return the observations of a role, (n_role, d), the turn flag included."""

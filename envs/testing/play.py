@@ -1,0 +1,124 @@
+"""Random play for checks, and random numbers that can be recorded and handed out again game by game."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng
+from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.policy import Memory
+
+SLACK = 1
+"""How many steps more than it declares a game is played, so that one that does not end is caught, not waited for."""
+
+
+class GameCheckError(LawgiverError, AssertionError):
+    """A game does not keep the contract, or is not what it declares itself to be."""
+
+
+def require(condition: Any, game: Game[Any], complaint: str) -> None:
+    """Raise GameCheckError with the game's name and the complaint unless the condition holds."""
+    if not condition:
+        raise GameCheckError(f"{game.name}: {complaint}")
+
+
+class UniformPlayer:
+    """Plays a role uniformly at random: over the legal actions of a Discrete space, over a Box."""
+
+    def __init__(self, game: Game[Any], role: str) -> None:
+        """Keep the role's space."""
+        self.space = game.action_space(role)
+
+    def initial_state(self, batch: int) -> Memory:
+        """Return None."""
+        return None
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Not needed for checks."""
+        raise NotImplementedError
+
+    def act(self, obs: np.ndarray, mask: np.ndarray | None, state: Memory, rng: Rng) -> tuple[np.ndarray, Memory]:
+        """Return actions (B, n_role[, k])."""
+        seats = obs.shape[:2]
+        if isinstance(self.space, gymnasium.spaces.Discrete):
+            legal = np.ones((*seats, int(self.space.n)), bool) if mask is None else mask
+            level = rng.random(seats) * legal.sum(axis=-1)
+            return (legal.cumsum(axis=-1) <= level[..., None]).sum(axis=-1) + int(self.space.start), state
+        assert isinstance(self.space, gymnasium.spaces.Box)
+        low, high = self.space.low.astype(float), self.space.high.astype(float)
+        return low + rng.random((*seats, *low.shape)) * (high - low), state
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step of B games: what was before, what was played, what came of it.
+
+    ``alive`` (B,) marks the games that had not ended before the step; the others say nothing.
+    """
+
+    index: int
+    state: Any
+    role: str
+    actions: np.ndarray
+    draws: Draws
+    after: Any
+    rewards: Rewards
+    terminated: np.ndarray
+    truncated: np.ndarray
+    alive: np.ndarray
+
+
+def moments(game: Game[Any], batch: int, rng: Rng) -> Iterator[Moment]:
+    """Play ``batch`` games at random, and yield every step until all are over or overdue."""
+    players = {role: UniformPlayer(game, role) for role in game.roles}
+    state = game.initial_state(batch, rng)
+    alive = np.ones(batch, bool)
+    for index in range(game.max_steps + SLACK):
+        role = game.phase(state)
+        obs, mask = game.observe(state, role), game.legal_actions(state, role)
+        actions, _ = players[role].act(obs, mask, None, rng)
+        draws = game.draw(batch, rng)
+        after, rewards, terminated, truncated = game.step(state, actions, draws)
+        yield Moment(index, state, role, actions, draws, after, rewards, terminated, truncated, alive)
+        alive = alive & ~(terminated | truncated)
+        if not alive.any():
+            return
+        state = after
+
+
+class Tape:
+    """A random generator that remembers everything it has drawn."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Draw from ``rng``."""
+        self.rng = rng
+        self.drawn: list[np.ndarray] = []
+
+    def random(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw uniformly from [0, 1), the batch leading."""
+        self.drawn.append(self.rng.random(shape))
+        return self.drawn[-1].copy()
+
+
+class Playback:
+    """A random generator that hands one game what a tape drew for it in a batch."""
+
+    def __init__(self, tape: Tape, index: int) -> None:
+        """Begin at the start of the tape."""
+        self.tape, self.index, self.position = tape, index, 0
+
+    def random(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the game's row of what the batch drew at this point, (1, ...)."""
+        if self.position == len(self.tape.drawn):
+            raise GameCheckError("a game alone draws more random numbers than the same game in a batch")
+        row = self.tape.drawn[self.position][self.index : self.index + 1]
+        self.position += 1
+        if row.shape != tuple(shape):
+            raise GameCheckError(f"a game alone draws numbers of shape {tuple(shape)}, in a batch of {row.shape}")
+        return row.copy()

@@ -1,0 +1,232 @@
+"""Checks of a game's rules and declarations, on NumPy."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import random
+import re
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.arrays import take_games
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.rendering import render
+from lawgiver.envs.testing.play import SLACK, Moment, moments, require
+
+ROUNDING = 1e-9
+"""What sums of payments may be off by, relative to their size."""
+
+
+def check_declarations(game: Game[Any]) -> None:
+    """The game has a versioned name, a source, roles, spaces, and a horizon."""
+    require(re.fullmatch(r"[a-z0-9_]+-v\d+", game.name), game, "its name is not of the form some_game-v0")
+    require(game.reference, game, "it names no paper or book that it comes from")
+    require(game.sum_type in ("general", "constant", "identical"), game, f"unknown sum_type {game.sum_type!r}")
+    require(game.max_steps >= 1, game, f"max_steps is {game.max_steps}")
+    require(game.roles and min(game.roles.values()) >= 1, game, f"its roles are {dict(game.roles)}")
+    for role in game.roles:
+        for field in game.observation_layout(role):
+            require(field.size >= 1 and field.low <= field.high, game, f"empty observation field {field} of {role}")
+        space = game.action_space(role)
+        if isinstance(space, gymnasium.spaces.Box):
+            bounded = bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
+            require(bounded, game, f"actions of {role} have no finite bounds: {space}")
+
+
+def check_steps(game: Game[Any], batch: int = 64, seed: int = 0) -> None:
+    """Every step returns what the contract says, in shape, type and range, and leaves what it is given alone."""
+    for moment in moments(game, batch, np.random.default_rng(seed)):
+        at = f"at step {moment.index}"
+        require(moment.role in game.roles, game, f"{at} the phase {moment.role!r} is none of its roles")
+        _check_seen(game, moment, batch, at)
+        require(set(moment.rewards) == set(game.roles), game, f"{at} rewards are for {sorted(moment.rewards)}")
+        for role, reward in moment.rewards.items():
+            require(reward.shape == (batch, game.roles[role]), game, f"{at} rewards of {role} are {reward.shape}")
+            require(np.isfinite(reward[moment.alive]).all(), game, f"{at} rewards of {role} are not finite")
+        for flag in (moment.terminated, moment.truncated):
+            require(flag.shape == (batch,) and flag.dtype == bool, game, f"{at} flags are {flag.dtype} {flag.shape}")
+        require(not (moment.terminated & moment.truncated).any(), game, f"{at} a game is terminated and truncated")
+        before = pickle.dumps((moment.state, moment.actions, moment.draws))
+        game.step(moment.state, moment.actions, moment.draws)
+        kept = before == pickle.dumps((moment.state, moment.actions, moment.draws))
+        require(kept, game, f"{at} a step writes into the state, actions or draws that it is given")
+
+
+def _check_seen(game: Game[Any], moment: Moment, batch: int, at: str) -> None:
+    for role, count in game.roles.items():
+        space, action = game.observation_space(role), game.action_space(role)
+        seen = game.observe(moment.state, role)
+        shape = (batch, count, *(space.shape or ()))
+        require(seen.shape == shape, game, f"{at} observations of {role} are {seen.shape}, its layout says {shape}")
+        assert isinstance(space, gymnasium.spaces.Box)
+        rows = seen[moment.alive].astype(np.float32)
+        outside = ~((rows >= space.low) & (rows <= space.high)).reshape(-1, rows.shape[-1]).all(axis=0)
+        if outside.any():
+            column = int(np.argmax(outside))
+            name = [field.name for field in game.observation_layout(role) for _ in range(field.size)][column]
+            worst = rows[..., column]
+            found, bounds = (worst.min(), worst.max()), (space.low[column], space.high[column])
+            require(False, game, f"{at} the observation {name!r} of {role} spans {found}, its bounds are {bounds}")
+        mask = game.legal_actions(moment.state, role)
+        if mask is not None:
+            require(
+                isinstance(action, gymnasium.spaces.Discrete), game, f"a mask for {role}, whose actions are no choice"
+            )
+            shape = (batch, count, int(action.n))  # type: ignore[attr-defined]
+            require(
+                mask.shape == shape and mask.dtype == bool, game, f"{at} masks of {role} are {mask.dtype} {mask.shape}"
+            )
+            require(mask[moment.alive].any(axis=-1).all(), game, f"{at} {role} has no legal action")
+
+
+def check_horizon(game: Game[Any], batch: int = 64, seed: int = 1) -> None:
+    """No game is longer than ``max_steps``; where the horizon is known, every game is terminated exactly then."""
+    lengths = np.zeros(batch, int)
+    for moment in moments(game, batch, np.random.default_rng(seed)):
+        lengths += moment.alive
+        cut = bool((moment.alive & moment.truncated).any())
+        require(not (game.horizon_known and cut), game, "it is truncated, though the horizon is declared as known")
+    over = game.max_steps + SLACK
+    require(lengths.max() < over, game, f"a game is not over after the max_steps = {game.max_steps} that it declares")
+    exact = not game.horizon_known or lengths.min() == game.max_steps
+    require(exact, game, f"a game is over after {lengths.min()} steps, the known horizon is {game.max_steps}")
+
+
+def check_determinism(game: Game[Any], batch: int = 16, seed: int = 2) -> None:
+    """The same seed gives the same games, and nobody's global random state is touched."""
+    outside = pickle.dumps((random.getstate(), np.random.get_state()))
+    first, second = (
+        [pickle.dumps(dataclasses.astuple(moment)) for moment in moments(game, batch, np.random.default_rng(seed))]
+        for _ in range(2)
+    )
+    require(len(first) == len(second), game, "the same seed gives games of different length")
+    for index, (one, other) in enumerate(zip(first, second, strict=True)):
+        require(one == other, game, f"the same seed gives another step {index}: hidden randomness or state")
+    untouched = outside == pickle.dumps((random.getstate(), np.random.get_state()))
+    require(untouched, game, "it draws from a global random generator: take what `draw` returns")
+
+
+def check_independence(game: Game[Any], batch: int = 16, seed: int = 3) -> None:
+    """A game of a batch goes as it would alone."""
+    for moment in moments(game, batch, np.random.default_rng(seed)):
+        for index in np.flatnonzero(moment.alive)[:4]:
+            only = slice(index, index + 1)
+            alone = game.step(take_games(moment.state, only), moment.actions[only], take_games(moment.draws, only))
+            together = (moment.after, moment.rewards, moment.terminated, moment.truncated)
+            for one, many in zip(alone, together, strict=True):
+                same = tree_distance(one, take_games(many, only)) <= ROUNDING
+                require(same, game, f"at step {moment.index} game {index} goes otherwise alone than in a batch")
+
+
+def check_legal_actions(game: Game[Any], batch: int = 8, seed: int = 4) -> None:
+    """An illegal action is played as the nearest legal one, and every legal one as itself."""
+    for moment in moments(game, batch, np.random.default_rng(seed)):
+        mask = game.legal_actions(moment.state, moment.role)
+        if mask is None:
+            continue
+        choices = np.arange(mask.shape[-1])
+        played = [game.outcome(moment.state, np.full(moment.actions.shape, choice)) for choice in choices]
+        if any(outcome.shape != moment.actions.shape for outcome in played):
+            continue  # what they amount to is not said seat by seat
+        table = np.stack(played, axis=-1)
+        for seat, choice in np.argwhere((~_as_nearest(table, mask) & moment.alive[:, None, None]).any(axis=0)):
+            who = game.agents_of(moment.role)[seat]
+            require(False, game, f"the illegal action {choice} of {who} is not played as the nearest legal one")
+        distinct = np.sort(np.where(mask, table, table.max() + 1 + choices), axis=-1)
+        twins = (np.diff(distinct, axis=-1) == 0).any(axis=-1) & moment.alive[:, None]
+        for seat in np.flatnonzero(twins.any(axis=0)):
+            who = game.agents_of(moment.role)[seat]
+            require(False, game, f"two actions of {who} that its mask calls legal are played as one")
+
+
+def _as_nearest(table: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return whether each choice is played (``table``) as the nearest legal one, both (B, n_role, n_actions)."""
+    choices, most = np.arange(mask.shape[-1]), 2 * mask.shape[-1]
+    below = np.maximum.accumulate(np.where(mask, choices, -most), axis=-1)
+    above = np.minimum.accumulate(np.where(mask, choices, most)[..., ::-1], axis=-1)[..., ::-1]
+
+    def played_as(target: np.ndarray) -> Any:
+        return np.take_along_axis(table, np.clip(target, 0, choices[-1]), axis=-1) == table
+
+    down, up = choices - below, above - choices
+    nearest: np.ndarray = (played_as(below) & (down <= up)) | (played_as(above) & (up <= down))
+    return nearest
+
+
+def check_payments(game: Game[Any], batch: int = 64, seed: int = 5) -> None:
+    """Budget balance, and constant or identical sums, are as declared."""
+    earned = np.zeros(batch)
+    defined = type(game).deficit is not Game.deficit
+    require(defined or not game.budget_balanced, game, "declared as budget balanced, but deficit(state) is not defined")
+    for moment in moments(game, batch, np.random.default_rng(seed)):
+        paid = moment.rewards["participant"]
+        earned += np.where(moment.alive, paid.sum(axis=-1), 0.0)
+        if game.sum_type == "identical":
+            alike = np.ptp(paid[moment.alive], axis=-1) <= ROUNDING
+            require(alike.all(), game, f"participants earn differently at step {moment.index}, declared as identical")
+        rewarded = moment.alive & (paid != 0).any(axis=-1)
+        if game.budget_balanced and rewarded.any():
+            deficit = np.abs(game.deficit(moment.after))[rewarded].max()
+            size = 1 + np.abs(paid[rewarded]).max()
+            require(deficit <= ROUNDING * size, game, f"the budget is off by {deficit:.3g}, though declared balanced")
+    if game.sum_type == "constant":
+        spread = np.ptp(earned)
+        require(
+            spread <= ROUNDING * (1 + np.abs(earned).max()), game, f"sums differ by {spread:.3g}, declared constant"
+        )
+
+
+def check_saving(game: Game[Any], batch: int = 4, seed: int = 6) -> None:
+    """A game and its states can be pickled in mid-play, and go on the same afterwards."""
+    for moment in moments(game, batch, np.random.default_rng(seed)):
+        again, state = pickle.loads(pickle.dumps((game, moment.state)))
+        require(again == game, game, "it is not equal to itself once saved and loaded")
+        resumed = again.step(state, moment.actions, moment.draws)[0]
+        require(tree_distance(resumed, moment.after) == 0, game, f"saved at step {moment.index} it goes on differently")
+
+
+def check_pictures(game: Game[Any], seed: int = 7) -> None:
+    """Every state can be shown as text."""
+    for moment in moments(game, 2, np.random.default_rng(seed)):
+        text = render(game, moment.after, "ansi", 1)
+        require(isinstance(text, str) and game.name in text, game, "its picture cannot be shown as text")
+
+
+def check_known_solutions(game: Game[Any]) -> None:
+    """What is known exactly satisfies the equations that define it."""
+    for solution in game.known_solutions():
+        residual = solution.residual()
+        fits = residual <= solution.tolerance
+        require(fits, game, f"{solution.name!r} is off by {residual:.3g}, tolerance {solution.tolerance:.3g}")
+
+
+def tree_distance(one: Any, other: Any) -> float:
+    """Return the largest difference between two states, or dicts or tuples of arrays; infinite where shapes differ."""
+    if dataclasses.is_dataclass(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return max((tree_distance(getattr(one, name), getattr(other, name)) for name in names), default=0.0)
+    if isinstance(one, dict):
+        return max((tree_distance(one[key], other[key]) for key in one), default=0.0)
+    a, b = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if a.shape != b.shape:
+        return float("inf")
+    differ = (a != b) & ~(np.isnan(a) & np.isnan(b))
+    return float(np.abs(a[differ] - b[differ]).max()) if differ.any() else 0.0
+
+
+RULE_CHECKS = (
+    check_declarations,
+    check_steps,
+    check_horizon,
+    check_determinism,
+    check_independence,
+    check_legal_actions,
+    check_payments,
+    check_saving,
+    check_pictures,
+    check_known_solutions,
+)
+"""Every check of the rules, in the order in which they make sense to a reader."""
