@@ -4,8 +4,8 @@
 """
 
 from lawgiver.envs.core.registry import load_policy as load
-from lawgiver.envs.core.registry import make_game, register_views
+from lawgiver.envs.core.registry import make_game, make_policy, register_views
 
-__all__ = ["load", "make_game"]
+__all__ = ["load", "make_game", "make_policy"]
 
 register_views()
