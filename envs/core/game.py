@@ -187,7 +187,7 @@ class Game(ABC, Generic[StateT]):
 
     @abstractmethod
     def picture(self, state: StateT, index: int) -> dict[str, np.ndarray]:
-        """Return what a person wants to see of one game: named columns with one number a participant."""
+        """Return what a person wants to see of one game: by name, one number, (1,), or one a participant, (n,)."""
 
     # -- what is known exactly ----------------------------------------------------------------------------------
 

@@ -25,35 +25,37 @@ def render(game: Game[Any], state: Any, mode: str | None, index: int = 0) -> str
     if mode is None:
         return None
     picture = game.picture(state, index)
-    title = f"{game.name}, {game.phase(state)} to act"
-    return _text(title, picture) if mode == "ansi" else _image(title, picture)
+    single = [f"{name} {float(column[0]):.4g}" for name, column in picture.items() if len(column) == 1]
+    title = "\n".join([f"{game.name}: {game.phase(state)} to act", ", ".join(single)])
+    table = {name: column for name, column in picture.items() if len(column) > 1}
+    return _text(title, table) if mode == "ansi" else _image(title, table)
 
 
-def _text(title: str, picture: dict[str, np.ndarray]) -> str:
-    rows = [["", *picture]]
-    count = max(len(column) for column in picture.values())
-    for seat in range(count):
-        rows.append([str(seat), *(f"{column[seat]:.2f}" if seat < len(column) else "" for column in picture.values())])
+def _text(title: str, table: dict[str, np.ndarray]) -> str:
+    columns = list(table.values())
+    rows = [["participant", *table]]
+    rows += [[str(seat), *(f"{number:.2f}" for number in row)] for seat, row in enumerate(zip(*columns, strict=True))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in rows]
     return "\n".join([title, *lines])
 
 
-def _image(title: str, picture: dict[str, np.ndarray]) -> np.ndarray:
+def _image(title: str, table: dict[str, np.ndarray]) -> np.ndarray:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "plot", "render_mode='rgb_array'") from error
-    figure = Figure(figsize=(1.2 + 2.2 * len(picture), 3.2), dpi=100, layout="constrained")
+    figure = Figure(figsize=(max(4.5, 2.4 * len(table)), 3.4), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(picture), squeeze=False)[0]
-    for axis, (name, column) in zip(panels, picture.items(), strict=True):
-        axis.bar(np.arange(len(column)), column, color="#0072B2")
+    for axis, (name, column) in zip(figure.subplots(1, len(table), squeeze=False)[0], table.items(), strict=True):
+        bars = axis.bar(np.arange(len(column)), column, color="#0072B2")
+        axis.bar_label(bars, fmt="%.3g", fontsize=9)
+        axis.margins(y=0.15)
         axis.set_title(name, fontsize=10)
         axis.set_xticks(np.arange(len(column)))
+        axis.set_xlabel("participant", fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
-    panels[0].set_xlabel("participant")
     figure.suptitle(title, fontsize=11)
     buffer = io.BytesIO()
     canvas.print_raw(buffer)

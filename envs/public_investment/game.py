@@ -22,7 +22,7 @@ from lawgiver.envs.core.arrays import (
     zeros,
 )
 from lawgiver.envs.core.errors import ParameterError, allowed
-from lawgiver.envs.core.fields import Field, Layout, width
+from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
@@ -338,10 +338,12 @@ class PublicInvestment(Game[PublicInvestmentState]):
         return total(state.payoffs) - (total(state.endowments) - fund + self.multiplier * fund)
 
     def picture(self, state: PublicInvestmentState, index: int) -> dict[str, np.ndarray]:
-        """Return endowments, contributions, payouts and payoffs of one game, in points."""
-        shown = ("endowments", "contributions", "payouts", "payoffs")
-        columns = {f"{name} (points)": np.asarray(getattr(state, name)[index]) for name in shown}
-        return columns | ({"rule": np.asarray(state.rule[index])} if self.announces else {})
+        """Return endowments, contributions, payouts and payoffs of one game in points, the round and the rule."""
+        amounts = ("endowments", "contributions", "payouts", "payoffs")
+        picture = {f"{name} (points)": np.asarray(getattr(state, name)[index]) for name in amounts}
+        picture["completed rounds"] = np.asarray(state.round[index : index + 1])
+        rule = columns(self.family.layout) if self.announces else {}
+        return picture | {f"rule {name}": np.asarray(state.rule[index, at]) for name, at in rule.items()}
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None

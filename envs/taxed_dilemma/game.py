@@ -169,10 +169,11 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         return total(state.payoffs) - total(earnings(state.cooperated))
 
     def picture(self, state: TaxedDilemmaState, index: int) -> dict[str, np.ndarray]:
-        """Return choices, payoffs and the tax of one game."""
+        """Return choices, payoffs, the round and the tax of one game."""
         return {
             "cooperated": np.asarray(state.cooperated[index]),
             "payoffs (points)": np.asarray(state.payoffs[index]),
+            "completed rounds": np.asarray(state.round[index : index + 1]),
             "tax": np.asarray(state.tax[index]),
         }
 
