@@ -95,6 +95,8 @@ def make_game(name: str, **params: Any) -> Game[Any]:
 def make_policy(game: Game[Any], role: str, policy: str | Path | Policy, **params: Any) -> Policy:
     """Return a policy for a role of a game: by registered name, from a run's folder, or as it is given.
 
+    A name is looked up before the disk: ``./libertarian`` is the folder of that name, ``libertarian`` the mechanism.
+
     Raises:
         UnknownNameError: if there is no such policy.
         UnsupportedGameError: if it does not apply to this game.
@@ -102,7 +104,7 @@ def make_policy(game: Game[Any], role: str, policy: str | Path | Policy, **param
     """
     if not isinstance(policy, (str, Path)):
         return policy
-    if Path(policy).is_dir():
+    if Path(policy).is_dir() and policy not in _entries(POLICIES[role]):
         loaded: Policy = load_policy(policy, role=role, game=game)
         return loaded
     made: Policy = call_with(lookup(POLICIES[role], str(policy)), f"{role} {str(policy)!r}", game, **params)
