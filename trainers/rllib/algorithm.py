@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,16 +12,15 @@ from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from lawgiver.envs.core.errors import ParameterError, allowed
-from lawgiver.envs.core.fields import width
-from lawgiver.envs.core.game import Game
-from lawgiver.trainers.config import Config
+from lawgiver.envs.core.fields import Field, Layout, width
+from lawgiver.trainers.config import Config, Resources
 from lawgiver.trainers.rllib.connector import ChunksToBatch
 from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
-from lawgiver.trainers.rllib.mapping import RoleMapping
+from lawgiver.trainers.rllib.mapping import RoleMapping, role_of
 from lawgiver.trainers.rllib.modules import KLModule, MechanismModule
 from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
-from lawgiver.trainers.rllib.play import Table
-from lawgiver.trainers.rllib.runner import BatchedEnvRunner, make_table
+from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.runner import BatchedEnvRunner
 from lawgiver.trainers.rllib.settings import (
     Learning,
     Mechanism,
@@ -29,10 +29,12 @@ from lawgiver.trainers.rllib.settings import (
     RLlibTrainer,
     Schedule,
 )
+from lawgiver.trainers.rllib.stock import TurnAdapter
 
 RLlibConfig = Config[RLlibAgents, RLlibTrainer]
-ENVIRONMENT = "lawgiver"
-"""The name of the environment in RLlib's config; the batched runner makes the game itself."""
+Start = tuple[float, ...]
+STOCK_ENVS = 50
+"""Environments that RLlib's own runner steps one after the other, with one forward pass for all: the fastest found."""
 
 
 def learning_of(agents: RLlibAgents, role: str) -> Participants | Mechanism:
@@ -40,22 +42,20 @@ def learning_of(agents: RLlibAgents, role: str) -> Participants | Mechanism:
     return agents.mechanism if role == "mechanism" else agents.participants
 
 
-def start_of(game: Game[Any], start: str | tuple[float, ...] | None) -> tuple[float, ...]:
-    """Return the action at which the mechanism's mean begins, (k,).
+def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Start | None) -> Start:
+    """Return the action at which the mean of a Box action begins, (k,): mid-Box for None; nothing for Discrete ones.
 
     Raises:
-        ParameterError: if the game's rules have no member of that name, or the numbers do not fit.
+        ParameterError: if the family of rules has no member of that name, or the numbers do not fit.
     """
-    layout = game.action_layout("mechanism")
-    assert not isinstance(layout, int)
+    if isinstance(layout, int):
+        return ()
     if start is None:
         return tuple((field.low + field.high) / 2 for field in layout for _ in range(field.size))
     if isinstance(start, str):
-        members: dict[str, tuple[float, ...]] = getattr(game, "members", {})
         if start not in members or len(members[start]) != width(layout):
-            raise ParameterError(
-                f"agents.mechanism.start is {start!r}: {allowed(start, members)}, or a list of numbers"
-            )
+            choices = f"{allowed(start, members)}, or a list of numbers"
+            raise ParameterError(f"agents.mechanism.start is {start!r}: {choices}")
         return members[start]
     if len(start) != width(layout):
         raise ParameterError(f"agents.mechanism.start has {len(start)} numbers, allowed: {width(layout)}")
@@ -71,7 +71,7 @@ def env_config(config: RLlibConfig) -> dict[str, Any]:
 
 def plan_of(learning: Participants | Mechanism) -> ModulePlan:
     """Return how a module is trained."""
-    common = {
+    common: dict[str, Any] = {
         "gamma": learning.gamma,
         "lambda_": learning.gae_lambda,
         "epochs": learning.epochs,
@@ -86,31 +86,63 @@ def plan_of(learning: Participants | Mechanism) -> ModulePlan:
     return ModulePlan(**common, std=schedule)
 
 
-def module_spec(table: Table, role: str, agents: RLlibAgents) -> RLModuleSpec:
-    """Return the spec of a role's module: bounded rationality for Discrete actions, a Gaussian for a Box.
+def module_spec(
+    agents: RLlibAgents, seen: gymnasium.spaces.Box, actions: gymnasium.Space[Any], layout: Layout, start: Start
+) -> RLModuleSpec:
+    """Return the spec of a module: bounded rationality for Discrete actions, a Gaussian for a Box.
+
+    Args:
+        agents: how they are trained.
+        seen: what the module sees, the prior included.
+        actions: of one agent.
+        layout: fields of a Box action; not read for Discrete ones.
+        start: action at which the mean in a Box begins.
 
     Raises:
-        ParameterError: if the role has another kind of actions.
+        ParameterError: if the actions are neither Discrete nor a Box.
     """
-    game, space = table.game, table.game.action_space(role)
-    spaces = {"observation_space": table.observation_space(role), "action_space": space}
-    if isinstance(space, gymnasium.spaces.Discrete):
+    spaces = {"observation_space": seen, "action_space": actions}
+    if isinstance(actions, gymnasium.spaces.Discrete):
         hidden = list(agents.participants.hidden)
         return RLModuleSpec(module_class=KLModule, model_config={"hidden": hidden}, **spaces)
-    layout = game.action_layout(role)
-    if role != "mechanism" or isinstance(layout, int):
-        raise ParameterError(f"RLlib trains roles with Discrete actions and mechanisms with a Box, not {role}: {space}")
+    if not isinstance(actions, gymnasium.spaces.Box) or len(actions.shape) != 1:
+        raise ParameterError(f"RLlib's modules play Discrete actions and flat Boxes, not {actions}")
     learning = agents.mechanism
     std = learning.std.start if isinstance(learning.std, Schedule) else learning.std.initial
     at = {
         "layout": layout,
-        "start": start_of(game, learning.start),
+        "start": start,
         "hidden": None if learning.hidden is None else list(learning.hidden),
         "std": std,
         "learn_std": not isinstance(learning.std, Schedule),
         "critic": list(learning.hidden or ()),
     }
     return RLModuleSpec(module_class=MechanismModule, model_config=at, **spaces)
+
+
+def game_modules(table: Table, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
+    """Return the spec of each role's module."""
+    game, specs = table.game, {}
+    for role in sorted(game.roles):
+        layout = game.action_layout(role)
+        fields: Layout = () if isinstance(layout, int) else layout
+        start = start_of(layout, getattr(game, "members", {}), agents.mechanism.start)
+        specs[role] = module_spec(agents, table.observation_space(role), game.action_space(role), fields, start)
+    return specs
+
+
+def adapter_modules(adapter: TurnAdapter, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
+    """Return the spec of each role's module in an environment of a third party: agents of one name share a module."""
+    specs = {}
+    for agent in adapter.possible_agents:
+        space = adapter.action_spaces[agent]
+        fields: Layout = ()
+        if isinstance(space, gymnasium.spaces.Box):
+            bounds = zip(space.low.tolist(), space.high.tolist(), strict=True)
+            fields = tuple(Field(f"action_{i}", 1, low, high, "", "") for i, (low, high) in enumerate(bounds))
+        start = start_of(fields, {}, None)
+        specs[role_of(agent)] = module_spec(agents, adapter.observation_spaces[agent], space, fields, start)
+    return specs
 
 
 def _overrides(learning: Learning) -> Any:
@@ -122,16 +154,15 @@ def _overrides(learning: Learning) -> Any:
     )
 
 
-def base_config(config: RLlibConfig, modules: dict[str, RLModuleSpec]) -> PPOConfig:
+def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[str, Any]) -> PPOConfig:
     """Return what the batched and the stock runner have in common."""
     resources, plans = config.resources, {}
     for role in modules:
         plans[role] = plan_of(learning_of(config.agents, role))
-    gpu = resources.num_gpus_per_learner or (1 if resources.torch_device() == "cuda" else 0)
     learners = max(1, resources.num_learners)
     return (
         PPOConfig()
-        .environment(ENVIRONMENT, env_config=env_config(config), normalize_actions=False, clip_actions=True)
+        .environment(TurnAdapter, env_config=given, normalize_actions=False, clip_actions=True)
         .framework("torch")
         .debugging(seed=config.seed, log_level="ERROR")
         .multi_agent(
@@ -151,16 +182,15 @@ def base_config(config: RLlibConfig, modules: dict[str, RLModuleSpec]) -> PPOCon
             use_kl_loss=False,
             vf_clip_param=float("inf"),
         )
-        .learners(num_learners=resources.num_learners, num_gpus_per_learner=gpu)
+        .learners(num_learners=resources.num_learners, num_gpus_per_learner=gpus(resources))
         .fault_tolerance(restart_failed_env_runners=True)
     )
 
 
 def batched_config(config: RLlibConfig) -> PPOConfig:
     """Return RLlib's config with the batched runner."""
-    table = make_table(env_config(config))
-    modules = {role: module_spec(table, role, config.agents) for role in sorted(table.game.roles)}
-    base = base_config(config, modules)
+    given = env_config(config)
+    base = _common(config, game_modules(make_table(given), config.agents), given)
     return base.env_runners(
         env_runner_cls=BatchedEnvRunner,
         num_env_runners=config.resources.num_env_runners,
@@ -169,3 +199,35 @@ def batched_config(config: RLlibConfig) -> PPOConfig:
         learner_connector=partial(ChunksToBatch, plans=base.learner_config_dict[PLANS]),
         add_default_connectors_to_learner_pipeline=False,
     )
+
+
+def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = None) -> PPOConfig:
+    """Return RLlib's config with its own runner.
+
+    Args:
+        config: the experiment; where ``parallel_env`` is given, its game is not used.
+        parallel_env: makes a PettingZoo ParallelEnv of anybody's; it must be importable on the workers.
+    """
+    given = env_config(config) if parallel_env is None else {"parallel_env": parallel_env}
+    adapter = TurnAdapter(given)
+    modules = (
+        game_modules(make_table(given), config.agents)
+        if parallel_env is None
+        else adapter_modules(adapter, config.agents)
+    )
+    envs = config.resources.num_envs_per_env_runner or STOCK_ENVS
+    return _common(config, modules, given).env_runners(
+        num_env_runners=config.resources.num_env_runners,
+        num_envs_per_env_runner=envs,
+        rollout_fragment_length="auto",
+    )
+
+
+def algorithm_config(config: RLlibConfig) -> PPOConfig:
+    """Return RLlib's config for an experiment."""
+    return batched_config(config) if config.resources.runner == "batched" else stock_config(config)
+
+
+def gpus(resources: Resources) -> float:
+    """Return the share of a GPU that each learner gets."""
+    return resources.num_gpus_per_learner or (1 if resources.torch_device() == "cuda" else 0)

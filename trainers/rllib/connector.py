@@ -1,4 +1,4 @@
-"""From chunks to a training batch: the only piece of the learner's pipeline."""
+"""Advantages: the learner's side of the batched runner, and a correction for RLlib's own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from ray.rllib.connectors.connector_v2 import ConnectorV2
 from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
+from ray.rllib.utils.numpy import convert_to_numpy
+from ray.rllib.utils.postprocessing.value_predictions import compute_value_targets
 
 from lawgiver.trainers.rllib.chunks import Chunk, Trajectories
 from lawgiver.trainers.rllib.plan import ModulePlan
@@ -56,7 +58,7 @@ def _columns(module: Any, part: Trajectories, plan: ModulePlan) -> Batch:
     with torch.no_grad():
         values = module.compute_values({Columns.OBS: arrays["obs"]})
         bootstrap = module.compute_values({Columns.OBS: arrays["last_obs"]})
-    bootstrap = torch.where(arrays["terminated"], 0.0, bootstrap)
+    bootstrap = torch.where(arrays["terminated"], torch.zeros_like(bootstrap), bootstrap)
     advantages = gae(arrays["rewards"], values, bootstrap, arrays["lengths"], plan.gamma, plan.lambda_)
     kept = torch.as_tensor(part.mask, device=device)
     columns = {
@@ -94,10 +96,50 @@ def gae(
     following = torch.zeros_like(bootstrap)
     next_value = bootstrap
     for step in reversed(range(rewards.shape[1])):
-        last, inside = step == lengths - 1, step < lengths
+        last, inside = torch.eq(lengths, step + 1), torch.gt(lengths, step)
         ahead = torch.where(last, bootstrap, next_value)
         advantage = rewards[:, step] + gamma * ahead - values[:, step] + gamma * lambda_ * following
-        following = torch.where(inside, advantage, 0.0)
+        following = torch.where(inside, advantage, torch.zeros_like(advantage))
         advantages[:, step] = following
         next_value = values[:, step]
     return advantages
+
+
+class MaskedAdvantages(ConnectorV2):  # type: ignore[misc]
+    """GAE for RLlib's own episodes, with each module's own discount, standardised over real steps only.
+
+    RLlib ends every episode with an artificial step whose advantage is junk, masks it in the loss, but standardises
+    over it all the same; the better the critic, the more that shrinks the advantages that count.
+    """
+
+    def __init__(self, obs_space: Any = None, action_space: Any = None, *, plans: Mapping[str, ModulePlan]) -> None:
+        """Keep the plans of the modules to be trained, by id."""
+        super().__init__(obs_space, action_space)
+        self.plans = dict(plans)
+
+    def __call__(self, *, rl_module: Any, batch: dict[str, Any], episodes: list[Any], **kwargs: Any) -> dict[str, Any]:
+        """Add advantages and value targets to each module's batch."""
+        for module_id in sorted(set(self.plans) & set(batch)):
+            self._add(rl_module[module_id].unwrapped(), batch[module_id], self.plans[module_id])
+        return batch
+
+    def _add(self, module: Any, rows: dict[str, Any], plan: ModulePlan) -> None:
+        with torch.no_grad():
+            values = module.compute_values(rows)
+        reward, terminated, truncated = (
+            convert_to_numpy(rows[name]) for name in (Columns.REWARDS, Columns.TERMINATEDS, Columns.TRUNCATEDS)
+        )
+        targets = compute_value_targets(
+            values=convert_to_numpy(values),
+            rewards=reward,
+            terminateds=terminated,
+            truncateds=truncated,
+            gamma=plan.gamma,
+            lambda_=plan.lambda_,
+        )
+        rows[Postprocessing.VALUE_TARGETS] = torch.as_tensor(targets, dtype=torch.float32, device=values.device)
+        advantages = rows[Postprocessing.VALUE_TARGETS] - values
+        if not plan.raw_advantages:
+            real = advantages[rows[Columns.LOSS_MASK]]
+            advantages = (advantages - real.mean()) / real.std(correction=0).clamp(min=1e-4)
+        rows[Postprocessing.ADVANTAGES] = advantages

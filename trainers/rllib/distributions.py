@@ -12,7 +12,7 @@ LARGEST_LOGARITHM = 20.0
 """Where the logarithm of a log-scaled component is cut off, before the exponential overflows."""
 
 
-class Explored(TorchDistribution):
+class Explored(TorchDistribution):  # type: ignore[misc]
     """Independent Gaussians over a Box action, log-normal where a component is log-scaled.
 
     Its parameters are means and log standard deviations in exploration space, (..., 2 k). A sample *is* the action:
@@ -25,7 +25,7 @@ class Explored(TorchDistribution):
     def __init__(self, logits: torch.Tensor) -> None:
         """Split the parameters."""
         self.mean, self.log_std = logits.chunk(2, dim=-1)
-        self.scaled = torch.tensor(self.logarithmic, device=logits.device)
+        self.scaled: torch.Tensor = torch.tensor(self.logarithmic, device=logits.device)
         super().__init__()
 
     def _get_torch_distribution(self) -> torch.distributions.Normal:
@@ -49,7 +49,7 @@ class Explored(TorchDistribution):
         """Return the log-density of actions (..., k), the Jacobian of the logarithm included."""
         logarithm = value.clamp(min=torch.finfo(value.dtype).tiny).log()
         explored = torch.where(self.scaled, logarithm, value)
-        density = self._dist.log_prob(explored) - torch.where(self.scaled, logarithm, 0.0)
+        density: torch.Tensor = self._dist.log_prob(explored) - torch.where(self.scaled, logarithm, 0.0)
         return density.sum(-1)
 
     def entropy(self) -> torch.Tensor:
@@ -59,7 +59,8 @@ class Explored(TorchDistribution):
 
     def kl(self, other: Any) -> torch.Tensor:
         """Return KL(self || other), (...)."""
-        return torch.distributions.kl_divergence(self._dist, other._dist).sum(-1)
+        divergence: torch.Tensor = torch.distributions.kl_divergence(self._dist, other._dist).sum(-1)
+        return divergence
 
     def to_deterministic(self) -> TorchDeterministic:
         """Return the action at the mean in exploration space (the median, where log-scaled)."""

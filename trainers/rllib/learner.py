@@ -12,6 +12,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.policy.sample_batch import SampleBatch
 
 from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.trainers.rllib.connector import MaskedAdvantages
 from lawgiver.trainers.rllib.modules import KLModule, MechanismModule
 from lawgiver.trainers.rllib.plan import ModulePlan
 
@@ -42,9 +43,14 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
     the fixed point of a one-step decision is pi proportional to pi_0 exp(inverse_temperature * payoff).
     """
 
+    _weights_seq_no: int
+
     def build(self) -> None:
-        """Set the counters up."""
+        """Correct RLlib's own advantages, where they are in use, and set the counters up."""
         super().build()
+        if self.config.add_default_connectors_to_learner_pipeline:
+            self._learner_connector.remove("GeneralAdvantageEstimation")
+            self._learner_connector.append(MaskedAdvantages(plans=self.plans))
         self.updates: Counter[str] = Counter()
         self._held: frozenset[str] = frozenset()
 
@@ -86,11 +92,16 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
             yield Minibatch({m: batches[-left] for m, batches in steps.items() if left <= len(batches)})
 
     def _minibatches(self, rows: SampleBatch, plan: ModulePlan) -> Iterator[SampleBatch]:
-        count = self._agreed(max(1, round(len(rows) / plan.minibatch_size)))
-        device = next(iter(rows.values())).device
+        columns = dict(rows)
+        real = columns.pop(Columns.LOSS_MASK, None)
+        if real is not None:  # RLlib's own episodes end with a step that never was
+            columns = {name: column[real] for name, column in columns.items()}
+        total = len(columns[Columns.ACTIONS])
+        count = self._agreed(max(1, round(total / plan.minibatch_size)))
+        device = columns[Columns.ACTIONS].device
         for _ in range(plan.epochs):
-            for index in torch.randperm(len(rows)).to(device).tensor_split(count):
-                yield SampleBatch({name: column[index] for name, column in rows.items()})
+            for index in torch.randperm(total).to(device).tensor_split(count):
+                yield SampleBatch({name: column[index] for name, column in columns.items()})
 
     def _agreed(self, count: int) -> int:
         """Return the largest count of any learner: all of them must take the same number of gradient steps."""
@@ -132,7 +143,7 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
         for optimizer in self._optimizer_parameters:
             optimizer.zero_grad(set_to_none=True)
         for module_id in sorted(loss_per_module):
-            loss_per_module[module_id].backward()
+            loss_per_module[module_id].backward()  # type: ignore[no-untyped-call]
         return {ref: p.grad for ref, p in self._params.items() if p.grad is not None}
 
     def apply_gradients(self, gradients_dict: dict[Any, torch.Tensor]) -> None:

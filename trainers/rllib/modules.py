@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import gymnasium
+import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.distribution.torch.torch_distribution import TorchDistribution
@@ -18,7 +19,7 @@ from lawgiver.trainers.rllib.distributions import explored
 
 def seen_part(space: gymnasium.spaces.Box, n_actions: int) -> gymnasium.spaces.Box:
     """Return the space of an observation without the log-probabilities of the prior at its end."""
-    return gymnasium.spaces.Box(space.low[:-n_actions], space.high[:-n_actions], dtype=space.dtype.type)
+    return gymnasium.spaces.Box(space.low[:-n_actions], space.high[:-n_actions], dtype=np.float32)
 
 
 class KLModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
@@ -67,7 +68,7 @@ class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # typ
         self.actor = GaussianNet(self.observation_space, at["layout"], at["start"], at["hidden"], at["std"])
         self.actor.log_std.requires_grad_(at["learn_std"])
         self.critic = ValueNet(self.observation_space, at["critic"])
-        self._distribution = explored(tuple(self.actor.logarithmic.tolist()))
+        self._distribution = explored(tuple(self.actor.get_buffer("logarithmic").tolist()))
 
     def set_std(self, std: float) -> None:
         """Explore with this standard deviation from now on."""

@@ -12,9 +12,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.agents.anchor import log_prior
+from lawgiver.agents.anchor import log_prior, make_anchor
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers.rllib.chunks import Trajectories
 
 Act = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -35,23 +36,17 @@ class Table:
 
     def observation_space(self, role: str) -> gymnasium.spaces.Box:
         """Return the space of what a module of this role sees."""
-        seen, actions = self.game.observation_space(role), self.game.action_space(role)
-        assert isinstance(seen, gymnasium.spaces.Box)
-        if not isinstance(actions, gymnasium.spaces.Discrete):
-            return seen
-        unbounded = np.full(int(actions.n), np.inf, np.float32)
-        low, high = np.concatenate([seen.low, -unbounded]), np.concatenate([seen.high, unbounded])
-        return gymnasium.spaces.Box(low, high, dtype=np.float32)
+        return with_prior(self.game.observation_space(role), self.game.action_space(role))
 
     def see(self, state: Any, role: str) -> np.ndarray:
         """Return what the modules of a role see, (B, n_role, d), float32."""
         obs = self.game.observe(state, role)
         actions = self.game.action_space(role)
         if not isinstance(actions, gymnasium.spaces.Discrete):
-            return obs.astype(np.float32)
+            return np.asarray(obs, np.float32)
         mask = self.game.legal_actions(state, role)
         prior = log_prior(self.anchors.get(role), obs, mask, int(actions.n))
-        return np.concatenate([obs, prior], axis=-1).astype(np.float32)
+        return np.asarray(np.concatenate([obs, prior], axis=-1), np.float32)
 
     def step(self, state: Any, role: str, actions: np.ndarray, rng: np.random.Generator) -> Any:
         """Play one phase with raw actions (B, n_role[, k]), clipped to the Box; see :meth:`Game.step`."""
@@ -59,6 +54,23 @@ class Table:
         if isinstance(space, gymnasium.spaces.Box):
             actions = np.clip(actions, space.low, space.high)
         return self.game.step(state, actions, self.game.draw(len(actions), rng))
+
+
+def with_prior(seen: Any, actions: Any) -> gymnasium.spaces.Box:
+    """Return the space of an observation followed by log pi_0 where the actions are Discrete."""
+    assert isinstance(seen, gymnasium.spaces.Box)
+    if not isinstance(actions, gymnasium.spaces.Discrete):
+        return seen
+    unbounded = np.full(int(actions.n), np.inf, np.float32)
+    low, high = np.concatenate([seen.low, -unbounded]), np.concatenate([seen.high, unbounded])
+    return gymnasium.spaces.Box(low, high, dtype=np.float32)
+
+
+def make_table(env_config: Mapping[str, Any]) -> Table:
+    """Return the game and the priors of ``{"game": name, "params": {...}, "anchors": {role: anchor}}``."""
+    game = make_game(env_config["game"], **env_config.get("params", {}))
+    anchors = {role: make_anchor(game, anchor) for role, anchor in env_config.get("anchors", {}).items()}
+    return Table(game, {role: anchor for role, anchor in anchors.items() if anchor is not None})
 
 
 @dataclass

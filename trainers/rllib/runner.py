@@ -15,20 +15,13 @@ from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils import metrics as names
 from ray.rllib.utils.checkpoints import Checkpointable
 
-from lawgiver.agents.anchor import make_anchor
-from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.mapping import assign, role_of
-from lawgiver.trainers.rllib.play import Record, Table, play
+from lawgiver.trainers.rllib.play import Record, make_table, play
 
+AGENT_ACTIONS_MEAN = "agent_actions_mean"
+"""Key of the mean action of each agent with Discrete actions, beside RLlib's own metrics."""
 Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def make_table(env_config: dict[str, Any]) -> Table:
-    """Return the game and the priors of ``{"game": name, "params": {...}, "anchors": {role: anchor}}``."""
-    game = make_game(env_config["game"], **env_config.get("params", {}))
-    anchors = {role: make_anchor(game, anchor) for role, anchor in env_config.get("anchors", {}).items()}
-    return Table(game, {role: anchor for role, anchor in anchors.items() if anchor is not None})
 
 
 class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
@@ -41,7 +34,8 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
         """Make the game and the modules."""
         super().__init__(config=config, **kwargs)
-        self._weights_seq_no = 0
+        self._weights_seq_no: int = 0
+        self.num_env_steps_sampled_lifetime: int = 0
         self._needs_initial_reset = False
         self.rng = np.random.default_rng(self._seed)
         self.make_env()
@@ -77,7 +71,7 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         runners = max(1, self.config.num_env_runners)
         wanted = self.config.total_train_batch_size / (runners * self.table.game.max_steps)
         parts = self._parts()
-        return max(1, round(wanted / parts)) * parts
+        return max(1, round(float(wanted) / parts)) * parts
 
     def _parts(self) -> int:
         return max(1, int(self.config.num_learners))
@@ -103,10 +97,8 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
             **kwargs: of no meaning.
         """
         explore = self.config.explore if explore is None else explore
-        games = self.games_per_sample()
-        if num_episodes is not None:
-            games = num_episodes
-        elif num_timesteps is not None:
+        games = self.games_per_sample() if num_episodes is None else num_episodes
+        if num_timesteps is not None:
             games = -(-num_timesteps // self.table.game.max_steps)
         prefix = int(self.rng.integers(2**62))
         modules = assign(self.config.policy_mapping_fn, self.table.game, [f"{prefix}-{i}" for i in range(games)])
@@ -151,7 +143,7 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         log(names.NUM_EPISODES, games, reduce="sum")
         log(names.NUM_EPISODES_LIFETIME, games, reduce="lifetime_sum")
         log(names.WEIGHTS_SEQ_NO, self._weights_seq_no, window=1)
-        total = sum(returns.sum(axis=1) for returns in record.returns.values())
+        total = np.concatenate(list(record.returns.values()), axis=1).sum(axis=1)
         self._log_spread(names.EPISODE_RETURN_MEAN, names.EPISODE_RETURN_MIN, names.EPISODE_RETURN_MAX, total)
         self._log_spread(names.EPISODE_LEN_MEAN, names.EPISODE_LEN_MIN, names.EPISODE_LEN_MAX, record.steps)
         for role, returns in record.returns.items():
@@ -161,6 +153,10 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
             for agent, earned, turns in zip(agents, returns.T, lengths.T, strict=True):
                 log((names.EPISODE_AGENT_RETURN_MEAN, agent), float(earned.mean()), window=1)
                 self._log_turns("agent", agent, int(turns.sum()))
+            if played is not None and played.actions.ndim == 2:  # Discrete
+                done = (played.actions * played.mask).sum(axis=1).reshape(returns.shape).sum(axis=0)
+                for agent, action in zip(agents, done / lengths.sum(axis=0), strict=True):
+                    log((AGENT_ACTIONS_MEAN, agent), float(action), window=1)
             for module in sorted(set(modules[role].ravel().tolist())):
                 mine = modules[role] == module
                 log((names.EPISODE_MODULE_RETURN_MEAN, module), float((returns * mine).sum() / games), window=1)
@@ -236,6 +232,7 @@ def _chunks(record: Record, modules: dict[str, np.ndarray], parts: int) -> list[
             mine = trajectories.take(slice(chosen.start * seats, chosen.stop * seats))
             flat = ids[chosen].ravel()
             for module in sorted(set(flat.tolist())):
-                by_module[module] = mine.take(flat == module)
+                rows = flat == module
+                by_module[module] = mine if rows.all() else mine.take(rows)
         chunks.append(Chunk(by_module, int(record.steps[chosen].sum())))
     return chunks

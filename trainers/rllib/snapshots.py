@@ -1,0 +1,48 @@
+"""Self-play: frozen copies of a module that stand in for its role in a share of the games."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+from lawgiver.trainers.rllib.learner import PLANS, TrainingError
+from lawgiver.trainers.rllib.mapping import RoleMapping
+
+
+def add_snapshot(algorithm: Algorithm, role: str) -> str:
+    """Add a frozen copy of a role's module, which plays the role in a share of the games; return its id.
+
+    RLlib adds modules with fresh weights everywhere. The copy's weights are therefore pushed to the learners and to
+    all runners before anything else is sampled.
+
+    Raises:
+        TrainingError: if a learner or a runner does not take the weights.
+    """
+    mapping = algorithm.config.policy_mapping_fn
+    assert isinstance(mapping, RoleMapping)
+    others = mapping.snapshots.get(role, ())
+    name = f"{role}.{len(others)}"
+    extended = RoleMapping({**mapping.snapshots, role: (*others, name)}, mapping.share)
+    weights = algorithm.learner_group.get_weights([role])[role]
+    algorithm.add_module(
+        name,
+        RLModuleSpec.from_module(algorithm.get_module(role)),
+        new_agent_to_module_mapping_fn=extended,
+        new_should_module_be_updated=sorted(algorithm.config.learner_config_dict[PLANS]),
+    )
+    reference = ray.put(weights)
+
+    def take(owner: Any) -> bool:
+        owner.module[name].unwrapped().set_state(ray.get(reference))
+        return True
+
+    learners = [r.get() if hasattr(r, "get") else r for r in algorithm.learner_group.foreach_learner(take)]
+    runners = algorithm.env_runner_group.foreach_env_runner(take, local_env_runner=True)
+    if len(learners) != max(1, algorithm.config.num_learners):
+        raise TrainingError(f"a learner did not take the weights of {name}")
+    if len(runners) != algorithm.env_runner_group.num_remote_workers() + 1:
+        raise TrainingError(f"an env runner did not take the weights of {name}")
+    return name

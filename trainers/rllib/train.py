@@ -1,0 +1,202 @@
+"""The trainer ``rllib``: participants of bounded rationality and a mechanism, on two timescales."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from ray.rllib.algorithms.algorithm import Algorithm
+
+from lawgiver.agents.learned import save_policy
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.trainers.rllib import results, session
+from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config
+from lawgiver.trainers.rllib.gate import reply_gap
+from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.results import Weights
+from lawgiver.trainers.runs import Run
+
+log = logging.getLogger("lawgiver")
+
+
+@dataclass
+class Progress:
+    """What the loop remembers from one iteration to the next, beside the Algorithm.
+
+    Attributes:
+        iteration: completed iterations.
+        env_steps: phases played so far, over all games.
+        scores: online score a round of the last iterations.
+        means: the mechanism's weights after each of its last updates.
+        updates: how often each module has been trained.
+        gap: participants' distance from the logit reply to current play, None where there is no gate.
+        alarms: what looked wrong, in words.
+    """
+
+    average_over: int
+    iteration: int = 0
+    env_steps: int = 0
+    scores: deque[float] = field(default_factory=deque)
+    means: deque[Weights] = field(default_factory=deque)
+    updates: dict[str, int] = field(default_factory=dict)
+    gap: float | None = None
+    alarms: list[str] = field(default_factory=list)
+
+    def remember(self, score: float, weights: Weights | None) -> None:
+        """Add an iteration's score and, if the mechanism has been trained, its weights."""
+        self.scores.append(score)
+        if weights is not None:
+            self.means.append(weights)
+        for kept in (self.scores, self.means):
+            while len(kept) > self.average_over:
+                kept.popleft()
+
+
+def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
+    """Train what the config describes in the run's folder; return the summary.
+
+    Raises:
+        LawgiverError: if the config does not fit the game, or the training goes wrong.
+    """
+    torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
+    table = make_table(env_config(config))
+    _check(config, table)
+    session.start_ray(config.resources)
+    algorithm, progress = _begin(config, run)
+    try:
+        _loop(config, run, table, algorithm, progress)
+        return _conclude(config, run, table, algorithm, progress)
+    finally:
+        algorithm.stop()
+
+
+def _check(config: RLlibConfig, table: Table) -> None:
+    if set(table.game.roles) != {"participant", "mechanism"}:
+        raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
+    if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
+        raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
+
+
+def _begin(config: RLlibConfig, run: Run) -> tuple[Algorithm, Progress]:
+    """Build a new Algorithm, or continue from the newest checkpoint."""
+    found = run.latest_checkpoint() if run.resumed else None
+    if run.resumed:
+        run.rewind(found[0] if found else 0)
+    if found is None:
+        return session.build(algorithm_config(config)), Progress(config.agents.mechanism.average_over)
+    algorithm = session.restore(found[1], config.resources)
+    progress: Progress = session.load_extras(algorithm, found[1])["progress"]
+    return algorithm, progress
+
+
+def _loop(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, progress: Progress) -> None:
+    total = config.trainer.iterations
+    with run.progress(total, run.name, progress.iteration) as show:
+        while progress.iteration < total:
+            started = time.perf_counter()
+            before = progress.env_steps
+            metrics = _iteration(config, table, algorithm, progress)
+            seconds = time.perf_counter() - started
+            timing = {"iteration_s": seconds, "env_steps_per_s": (progress.env_steps - before) / seconds}
+            run.log(progress.iteration, metrics, timing)
+            show(progress.iteration, f"{results.objective(table.game)} {progress.scores[-1]:.3f}")
+            if progress.iteration % config.trainer.checkpoint_every == 0 or progress.iteration == total:
+                save = partial(session.save, algorithm, extras={"progress": progress})
+                run.save_checkpoint(progress.iteration, save)
+
+
+def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+    """Train for one iteration; return its metrics."""
+    gate = config.agents.mechanism.gate
+    held = gate is not None and progress.gap is not None and progress.gap > gate
+    session.hold(algorithm, ["mechanism"] if held else [])
+    sampled, learned = session.iterate(algorithm)
+    progress.iteration += 1
+    progress.env_steps = int(sampled["num_env_steps_sampled_lifetime"])
+    metrics: dict[str, Any] = {"env_steps": progress.env_steps, **_of_play(table, sampled)}
+    for role in table.game.roles:
+        metrics[role] |= results.learner_metrics(learned.get(role, {}))
+    mechanism = algorithm.get_module("mechanism")
+    updates = {role: int(metrics[role].get("updates", 0)) for role in table.game.roles}
+    trained = updates["mechanism"] > progress.updates.get("mechanism", 0)
+    progress.updates = updates
+    progress.remember(metrics["score"], results.actor_weights(mechanism) if trained else None)
+    metrics["mechanism"] |= {"held": int(held), "std": mechanism.actor.log_std.exp().tolist()}
+    if gate is not None:
+        progress.gap = _gap(config, table, algorithm, progress.iteration)
+        metrics["reply_gap"] = progress.gap
+    if progress.iteration % config.trainer.score_every == 0:
+        metrics |= _exact(config, table, algorithm, progress)
+    return metrics
+
+
+def _of_play(table: Table, sampled: dict[str, Any]) -> dict[str, Any]:
+    """Return the online score a round, and what the participants earned and did."""
+    rounds = float(sampled["num_agent_steps_sampled"]["participant_0"]) / float(sampled["num_episodes"])
+    returns = {agent: float(value) / rounds for agent, value in sampled["agent_episode_returns_mean"].items()}
+    seats = table.game.agents_of("participant")
+    did = sampled.get("agent_actions_mean", {})
+    return {
+        "score": returns["mechanism"],
+        "participant": {
+            "payoff": {seat: returns[seat] for seat in seats},
+            "action": {seat: float(did[seat]) for seat in seats if seat in did},
+        },
+        "mechanism": {},
+    }
+
+
+def _gap(config: RLlibConfig, table: Table, algorithm: Algorithm, iteration: int) -> float:
+    modules = {role: algorithm.get_module(role) for role in table.game.roles}
+    rng = np.random.default_rng([config.seed, iteration])
+    return reply_gap(table, modules, config.agents.participants.inverse_temperature, rng)
+
+
+def _exact(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+    """Return the exact score of the mechanism's current mean, and raise the alarm if the online score is above it."""
+    weights = results.actor_weights(algorithm.get_module("mechanism"))
+    policy = results.mechanism_policy(table.game, config.agents.mechanism, weights)
+    exact = results.exact_score(table.game, policy, config.agents.participants)
+    if isinstance(exact, str):
+        return {}
+    if progress.iteration > config.agents.mechanism.warmup:
+        recent = list(progress.scores)[-config.trainer.score_every :]
+        _alarm(config, table, progress, float(np.mean(recent)), exact)
+    return {"exact_score": exact}
+
+
+def _alarm(config: RLlibConfig, table: Table, progress: Progress, online: float, exact: float) -> None:
+    for alarm in results.alarms(table.game, config.agents.participants, online, exact, progress.iteration):
+        progress.alarms.append(alarm)
+        log.warning(alarm)
+
+
+def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+    """Save the policies and return the summary."""
+    game, agents = table.game, config.agents
+    means = progress.means or [results.actor_weights(algorithm.get_module("mechanism"))]
+    mechanism = results.mechanism_policy(game, agents.mechanism, results.averaged(means))
+    weights = results.actor_weights(algorithm.get_module("participant"))
+    participants = results.participants_policy(game, agents.participants, weights)
+    save_policy(run.policies / "mechanism", mechanism)
+    save_policy(run.policies / "participant", participants)
+    online = float(np.mean(progress.scores))
+    exact = results.exact_score(game, mechanism, agents.participants)
+    if not isinstance(exact, str):
+        _alarm(config, table, progress, online, exact)
+    return {
+        "iterations": progress.iteration,
+        "env_steps": progress.env_steps,
+        "updates": progress.updates,
+        "online_score": online,
+        "exact_score": None if isinstance(exact, str) else exact,
+        "online_minus_exact": None if isinstance(exact, str) else online - exact,
+        **({"not_scored": exact} if isinstance(exact, str) else {}),
+        "alarms": progress.alarms,
+    }
