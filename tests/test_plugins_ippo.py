@@ -51,7 +51,7 @@ def test_learns_from_its_own_config(site, tmp_path):
 
     policies = lawgiver.load(run)
     assert set(policies) == {"mechanism", "participant"}
-    (p, q), = policies["mechanism"].action(np.array([[[10.0, 4.0, 4.0, 4.0]]]))[0]
+    ((p, q),) = policies["mechanism"].action(np.array([[[10.0, 4.0, 4.0, 4.0]]]))[0]
     assert 0.3 < p < 12
     assert -1 <= q <= 2
 
