@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_trainer_must_say_which_config_it_takes(plugin: Path, walk: Path):
 
 
 def test_a_missing_extra_is_named(plugin: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     (plugin / "fake_trainer.py").write_text("import ray.rllib\n")
     with pytest.raises(MissingExtraError, match=r"trainer 'walk' needs ray: pip install 'lawgiver\[rllib\]'"):
         lookup(TRAINERS, "walk")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.errors import MissingExtraError, ParameterError
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.aggregate import INTERVAL, aggregate
+from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import (
     AnyConfig,
     apply_overrides,
@@ -21,12 +22,6 @@ from lawgiver.trainers.runs import Run
 
 RESUMABLE = ("trainer.iterations", "trainer.updates")
 """What may be changed when a run is continued, besides ``resources.*``: how long it goes on."""
-
-REPRODUCIBLE = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-"""Environment without which two processes do not compute the same numbers, or fight over the cores.
-
-It must be set before torch loads, and the first before Python starts. What is set already is left as it is.
-"""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -90,7 +85,11 @@ def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
     several = config.resources.concurrent_seeds > 1
     summaries = _in_ray(group.name, members) if several else [_train_member(group.name, m) for m in members]
     folders = [str(member.run_dir) for member in members]
-    return {"runs": folders, "interval": INTERVAL, "aggregate": aggregate(summaries)}
+    return {"runs": folders, "interval": INTERVAL, "aggregate": aggregate([_results(summary) for summary in summaries])}
+
+
+def _results(summary: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in summary.items() if key != "seed"}
 
 
 def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
@@ -111,19 +110,10 @@ def _prolonged(run: Run, config: AnyConfig) -> bool:
 
 def _in_ray(name: str, members: list[AnyConfig]) -> list[dict[str, Any]]:
     """Train the seeds as Ray tasks, ``resources.concurrent_seeds`` at a time."""
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("ray", "rllib", "resources.concurrent_seeds > 1") from error
     use = members[0].resources
-    if not ray.is_initialized():
-        environment = {key: os.environ.get(key, value) for key, value in REPRODUCIBLE.items()}
-        ray.init(
-            address=use.address,
-            runtime_env={"env_vars": environment},
-            include_dashboard=False if use.address is None else None,
-            log_to_driver=False,
-        )
+    start_ray(use)
+    import ray  # start_ray has seen to it that it is installed
+
     # A task reserves no core: its own runners and learners do, and must not wait for it.
     gpus = use.num_gpus_per_learner if use.num_learners == 0 else 0
     task = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=0)(_train_data)

@@ -7,7 +7,7 @@ import sys
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.cli.commands import app
-from lawgiver.trainers.launch import REPRODUCIBLE
+from lawgiver.trainers.cluster import REPRODUCIBLE
 
 __all__ = ["app", "main"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
 from pathlib import Path
@@ -25,29 +24,6 @@ CONSTRUCTOR = "class_and_ctor_args.pkl"
 """RLlib's file with the config that an Algorithm was built from."""
 ATTEMPTS = 10
 """How often an iteration is tried that brings no data because every remote runner has failed."""
-WORKERS = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "RAY_AUTH_MODE": "disabled"}
-"""Environment of the workers: threads that do not fight over the cores, and sets in the same order everywhere."""
-
-
-def start_ray(resources: Resources) -> None:
-    """Connect to the cluster that the config names, or start a local one, unless that has been done."""
-    if ray.is_initialized():
-        return
-    environment = {key: os.environ.get(key, value) for key, value in WORKERS.items()}
-    os.environ.setdefault("RAY_AUTH_MODE", WORKERS["RAY_AUTH_MODE"])
-    ray.init(
-        address=resources.address,
-        num_cpus=None if resources.address else max(os.cpu_count() or 1, _processes(resources)),
-        include_dashboard=None if resources.address else False,
-        runtime_env={"env_vars": environment},
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
-
-
-def _processes(resources: Resources) -> int:
-    """Return how many worker processes a training has, so that a small machine runs them one beside the other."""
-    return resources.num_env_runners + resources.num_learners + 1
 
 
 def build(config: PPOConfig) -> Algorithm:

@@ -1,0 +1,189 @@
+"""The command line: what it prints, what it says about mistakes, and that it survives a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium
+import pettingzoo
+import pytest
+from typer.testing import CliRunner
+
+from lawgiver.envs.core.registry import GAMES, names
+from lawgiver.trainers import bench, launch
+from lawgiver.trainers.cli import app, main
+from lawgiver.trainers.cli.pages import game_page
+from lawgiver.trainers.cluster import REPRODUCIBLE
+
+
+def lawgiver(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lawgiver", *arguments]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run a command that must fail with exit code 2 and one line; return the line."""
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["lawgiver", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        assert stop.value.code == 2
+        assert said.out == ""
+        assert said.err.startswith("lawgiver: ")
+        assert said.err.count("\n") == 1
+        return said.err
+
+    return run
+
+
+def test_help_is_complete_and_needs_neither_torch_nor_ray():
+    code = (
+        "import sys; from lawgiver.trainers.cli import app; from typer.testing import CliRunner;"
+        "print(CliRunner().invoke(app, ['--help']).output);"
+        "assert not {'torch', 'ray', 'pydantic'} & set(sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for command in ("games", "train", "evaluate", "bench"):
+        assert re.search(rf"^  {command} +\w", shown, re.MULTILINE)
+        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+def test_games_lists_every_game():
+    shown = CliRunner().invoke(app, ["games"]).output
+    assert all(name in shown for name in names(GAMES))
+
+
+@pytest.mark.parametrize("name", names(GAMES))
+def test_a_games_page_says_what_there_is(name: str):
+    page = game_page(name)
+    assert CliRunner().invoke(app, ["games", name]).output == page + "\n"
+    block = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    made = [eval(call.strip(), {"gymnasium": gymnasium, "pettingzoo": pettingzoo}) for call in _calls(block)]
+    assert len(made) == 5
+    for env in made:
+        env.reset(seed=0)
+    game = made[0].game
+    for role in game.roles:
+        for field in game.observation_layout(role):
+            assert f"| `{field.name}` | {field.size} | [{field.low:g}, {field.high:g}] | {field.unit} |" in page
+    for parameter in dataclasses.fields(game):
+        assert re.search(rf"\| `{parameter.name}` \| `.+` \| `?\w", page)
+    for solution in game.known_solutions():
+        assert solution.name in page
+    assert game.reference in page
+
+
+def _calls(block: str) -> list[str]:
+    return re.findall(r"^(?:gymnasium|pettingzoo)\..*?\)$", block, re.MULTILINE | re.DOTALL)
+
+
+# -- training -------------------------------------------------------------------------------------------------------
+
+
+def test_train_ends_with_a_table_and_the_folder(walk: Path, tmp_path: Path):
+    done = lawgiver("train", str(walk), f"run_dir={tmp_path / 'out'}", "seed=2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"run: {tmp_path / 'out'}\n")
+    assert re.search(r"ceiling +│ +10", done.stdout)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["seed"] == 2
+
+
+def test_a_killed_training_is_resumed_without_gap_or_repeat(walk: Path, tmp_path: Path):
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    killed = lawgiver("train", str(walk), f"run_dir={out}", "seed=4", WALK_KILLED_AT="4:5")
+    assert killed.returncode == -signal.SIGKILL
+    assert not (out / "summary.json").exists()
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 5
+    resumed = lawgiver("train", "--resume", str(out))
+    assert resumed.returncode == 0, resumed.stderr
+    launch.train(walk, [f"run_dir={whole}", "seed=4"])
+
+    def untimed(path: Path) -> list[dict]:
+        return [json.loads(line) | {"timing": None} for line in (path / "metrics.jsonl").read_text().splitlines()]
+
+    assert untimed(out) == untimed(whole)
+
+
+def test_an_interruption_says_how_to_continue(walk: Path, tmp_path: Path):
+    done = CliRunner().invoke(app, ["train", str(walk), f"run_dir={tmp_path / 'out'}", "trainer.mode=interrupt"])
+    assert done.exit_code == 130
+    assert done.stderr == f"interrupted; continue with: lawgiver train --resume {tmp_path / 'out'}\n"
+
+
+def test_train_fixes_what_numbers_depend_on(plugin: Path, walk: Path, tmp_path: Path):
+    said = "os.environ['PYTHONHASHSEED'], os.environ['OMP_NUM_THREADS'], 'torch' in sys.modules"
+    (plugin / "fake_trainer.py").write_text(f"import os, sys; sys.exit(str(({said})))")
+    environment = {key: value for key, value in os.environ.items() if key not in REPRODUCIBLE}
+    command = [sys.executable, "-m", "lawgiver", "train", str(walk), f"run_dir={tmp_path / 'out'}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stderr == "('0', '1', False)\n"
+
+
+def test_seeds_end_with_intervals(walk: Path, tmp_path: Path):
+    done = CliRunner().invoke(app, ["train", str(walk), f"run_dir={tmp_path / 'out'}", "seeds=[0,1,2]"])
+    assert done.exit_code == 0
+    assert re.search(r"learned +│ +-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]", done.output)
+    assert "95 % interval" in done.output
+
+
+# -- mistakes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["games", "public_investmnt"], "unknown game 'public_investmnt': did you mean 'public_investment-v0'? "),
+        (["train"], "CONFIG is missing"),
+        (["train", "seed=3"], "CONFIG is missing"),
+        (["train", "nothing"], "unknown config 'nothing'"),
+        (["train", "{walk}", "trainer.iteratons=3"], "did you mean 'iterations'? allowed: iterations, mode, "),
+        (["train", "{walk}", "trainer.iterations=x"], "trainer.iterations is 'x'"),
+        (["train", "{walk}", "game.name=public_investment", "game.endowments=[10,-4]"], "-4"),
+        (["train", "{walk}", "run_dir=/proc/x"], "cannot write"),
+        (["train", "--resume", "/nowhere"], "/nowhere is not a run"),
+        (["train", "--resume", "/nowhere", "seed=2"], "'seed' cannot be changed when a run is continued"),
+        (["evaluate", "/nowhere"], "/nowhere is not a run"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_exit_code_2(refused, walk: Path, arguments: list[str], said: str):
+    assert said in refused(*(argument.format(walk=walk) for argument in arguments))
+
+
+def test_a_loss_that_is_not_finite_ends_with_one_line(refused, walk: Path, tmp_path: Path):
+    said = refused("train", str(walk), f"run_dir={tmp_path / 'out'}", "trainer.mode=diverge")
+    assert "walk loss is nan at iteration 5" in said
+    assert "checkpoints/00000003" in said
+
+
+# -- speed ----------------------------------------------------------------------------------------------------------
+
+
+def test_bench_measures_every_view(monkeypatch: pytest.MonkeyPatch):
+    small = {"REPEATS": 1, "STEPS": 50, "VECTOR_GAMES": 8, "VECTOR_STEPS": 20, "TORCH_GAMES": 16, "TORCH_ROUNDS": 3}
+    for name, value in small.items():
+        monkeypatch.setattr(bench, name, value)
+    for name in names(GAMES):
+        rates = bench.measure_game(name)
+        assert all(rate > 0 for rate in rates.values())
+        short = name.rpartition("-v")[0]
+        views = ("parallel.steps_per_s", "vector.rounds_per_s", "torch.rounds_per_s")
+        assert {f"{short}.{view}" for view in views} <= rates.keys()
+
+
+def test_bench_prints_json(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bench, "measure", lambda: {"x.parallel.steps_per_s": 12345.6})
+    shown = json.loads(CliRunner().invoke(app, ["bench", "--json"]).output)
+    assert shown["x.parallel.steps_per_s"] == 12345.6
+    assert shown["machine"]["cores"] == os.cpu_count()
+    assert "12,346" in CliRunner().invoke(app, ["bench"]).output

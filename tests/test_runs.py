@@ -1,0 +1,343 @@
+"""Run folders: what is written survives kills, full disks and damage, and says so when it does not."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+import yaml
+
+import lawgiver
+from lawgiver.agents.learned import LearnedMechanism
+from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
+from lawgiver.envs.core.registry import make_game
+from lawgiver.trainers import launch
+from lawgiver.trainers.aggregate import aggregate, interval, t_quantile
+from lawgiver.trainers.config import load_config
+from lawgiver.trainers.files import RunError, write_text
+from lawgiver.trainers.runs import Run
+
+
+@pytest.fixture
+def run(walk: Path, tmp_path: Path) -> Run:
+    return Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
+
+
+def damage(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def lines(path: Path) -> list[dict]:
+    entries = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in entry.items() if key != "timing"} for entry in entries]
+
+
+# -- a run from beginning to end ------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_a_complete_folder(walk: Path, tmp_path: Path):
+    path, summary = launch.train(walk, [f"run_dir={tmp_path / 'out'}", "trainer.iterations=7"])
+    assert path == tmp_path / "out"
+    assert [entry["iteration"] for entry in lines(path)] == list(range(1, 8))
+    assert [folder.name for folder in sorted((path / "checkpoints").iterdir())] == ["00000003", "00000006"]
+    assert list(path.glob("events.out.tfevents.*"))
+    assert summary == json.loads((path / "summary.json").read_text())
+    assert summary["timing"].keys() == {"wall_s", "steps_per_s"}
+    assert (summary["seed"], summary["config"], summary["gap_closed"]) == (0, "walk", None)
+    assert set(summary["versions"]) >= {"python", "lawgiver", "numpy"}
+    stamp = yaml.safe_load((path / "config.yaml").read_text())
+    assert stamp["lawgiver"] == {"version": summary["versions"]["lawgiver"], "config": "walk"}
+    assert stamp["trainer"]["iterations"] == 7
+    assert not [file for file in path.rglob("*") if ".tmp" in file.name or ".old" in file.name]
+
+
+def test_same_seed_same_numbers_other_seed_others(walk: Path, tmp_path: Path):
+    paths = [launch.train(walk, [f"run_dir={tmp_path / name}", f"seed={name[0]}"])[0] for name in ("1a", "1b", "2")]
+    first, again, other = map(lines, paths)
+    assert first == again != other
+
+
+def test_the_default_folder_is_new_each_time(walk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    paths = {launch.train(walk, ["seed=5", "trainer.iterations=1"])[0] for _ in range(2)}
+    assert len(paths) == 2
+    assert all(path.parent == Path("runs/walk") and path.name.endswith("-s5") for path in paths)
+
+
+# -- resuming -------------------------------------------------------------------------------------------------------
+
+
+def test_a_resumed_run_has_no_gap_and_no_repeat(walk: Path, tmp_path: Path):
+    whole, _ = launch.train(walk, [f"run_dir={tmp_path / 'whole'}", "trainer.iterations=9"])
+    path = tmp_path / "stopped"
+    with pytest.raises(launch.Interrupted) as stop:
+        launch.train(walk, [f"run_dir={path}", "trainer.iterations=9", "trainer.mode=interrupt"])
+    assert stop.value.path == path
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"iteration": 5, "posi')  # cut short by a kill
+    _, summary = launch.resume(path)
+    assert lines(path) == lines(whole)
+    assert summary["position"] == json.loads((whole / "summary.json").read_text())["position"]
+
+
+def test_a_finished_run_can_be_prolonged_and_moved(walk: Path, tmp_path: Path):
+    whole, _ = launch.train(walk, [f"run_dir={tmp_path / 'whole'}", "trainer.iterations=9"])
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'short'}", "trainer.iterations=4"])
+    moved = path.rename(tmp_path / "moved")
+    launch.resume(moved, ["trainer.iterations=9", "resources.num_env_runners=1"])
+    assert lines(moved) == lines(whole)
+    settings = Run.open(moved).settings
+    assert (settings["trainer"]["iterations"], settings["run_dir"]) == (9, str(moved))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("override", ["seed=3", "trainer.step=2", "game.max_rounds=3", "run_dir=x", "trainer=3"])
+def test_only_length_and_resources_change_on_resume(walk: Path, tmp_path: Path, override: str):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
+    before = (path / "config.yaml").read_text()
+    with pytest.raises(
+        ParameterError, match=r"cannot be changed when a run is continued; allowed: trainer\.iterations"
+    ):
+        launch.resume(path, [override])
+    assert (path / "config.yaml").read_text() == before
+
+
+def test_time_before_an_interruption_counts(run: Run):
+    run._wall_before = 1000.0
+    run.log(1, {}, {})
+    run.save_checkpoint(1, lambda folder: None)
+    run.close()
+    again = Run.resume(run.path)
+    again.rewind(1)
+    assert again.wall_s > 1000
+
+
+def test_two_processes_cannot_train_in_one_folder(run: Run):
+    with pytest.raises(RunError, match="is being trained by another process"):
+        Run.resume(run.path)
+    run.close()
+    Run.resume(run.path).close()
+
+
+def test_a_folder_that_holds_a_run_is_refused(walk: Path, tmp_path: Path):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(RunError, match="already holds a run: choose another run_dir, or continue it with --resume"):
+        launch.train(walk, [f"run_dir={path}"])
+    assert before == {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+# -- losses, full disks, permissions --------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint(walk: Path, tmp_path: Path):
+    with pytest.raises(RunError, match=r"walk loss is nan at iteration 5: .* checkpoint is .*/checkpoints/00000003"):
+        launch.train(walk, [f"run_dir={tmp_path / 'out'}", "trainer.mode=diverge"])
+    assert len(lines(tmp_path / "out")) == 4
+
+
+def test_a_full_disk_keeps_the_older_checkpoint(run: Run):
+    run.save_checkpoint(1, lambda folder: write_text(folder / "a", "good"))
+
+    def fill(folder: Path) -> None:
+        (folder / "a").symlink_to("/dev/full")
+        (folder / "a").write_text("more")
+
+    with pytest.raises(RunError, match=r"cannot write .*00000002: No space left on device"):
+        run.save_checkpoint(2, fill)
+    assert run.latest_checkpoint() == (1, run.checkpoints / "00000001")
+    with pytest.raises(RunError, match="No space left on device"):  # the same iteration again
+        run.save_checkpoint(1, fill)
+    assert (run.latest_checkpoint()[1] / "a").read_text() == "good"
+    assert [path.name for path in run.checkpoints.iterdir()] == ["00000001"]
+
+
+def test_a_full_disk_while_logging(run: Run):
+    (run.path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(RunError, match=r"cannot write .*metrics\.jsonl: No space left on device"):
+        run.log(1, {"a": 1.0}, {})
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "summary.json"
+    write_text(file, "old")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"cannot write .*summary\.json: No space left on device"):
+        write_text(file, "new")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_refusal_in_another_librarys_words_is_understood_and_a_bug_is_not_hidden(run: Run):
+    def quotes(folder: Path) -> None:
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+    def bug(folder: Path) -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RunError, match="No space left on device"):
+        run.save_checkpoint(1, quotes)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run.save_checkpoint(1, bug)
+
+
+@pytest.mark.parametrize("place", ["file/run", "/proc/run"])
+def test_a_place_that_cannot_be_written(walk: Path, tmp_path: Path, place: str):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot write"):
+        launch.train(walk, [f"run_dir={tmp_path / place}"])
+
+
+# -- damage ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "is not a run: .*config.yaml cannot be read: No such file"),
+        ("a: [", "config.yaml is damaged"),
+        ("game: {name: taxed_dilemma}", "config.yaml is not of a run"),
+        ("lawgiver: {version: 99.1.0, config: walk}", r"was written by lawgiver 99\.1\.0; this is"),
+        ("\0\0", "config.yaml is damaged"),
+    ],
+)
+def test_a_folder_that_is_no_run_of_this_version(tmp_path: Path, content: str | None, said: str):
+    if content is not None:
+        (tmp_path / "config.yaml").write_text(content)
+    for use in (Run.open, Run.resume, launch.resume, lawgiver.load):
+        with pytest.raises(RunError, match=said):
+            use(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["content", "missing", "manifest"])
+def test_a_damaged_checkpoint_is_named_with_the_remedy(walk: Path, tmp_path: Path, what: str):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}", "trainer.iterations=7"])
+    whole = lines(path)
+    newest = path / "checkpoints" / "00000006"
+    file = newest / ("manifest.json" if what == "manifest" else "walk.json")
+    if what == "missing":
+        file.unlink()
+    elif what == "manifest":
+        file.write_text("{")
+    else:
+        damage(file)
+    with pytest.raises(RunError, match=rf"{file}.*; remove {newest} to continue from 00000003"):
+        launch.resume(path)
+    for part in newest.iterdir():
+        part.unlink()
+    newest.rmdir()
+    launch.resume(path)
+    assert lines(path) == whole
+
+
+def test_a_damaged_line_of_metrics_is_named(walk: Path, tmp_path: Path):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
+    file = path / "metrics.jsonl"
+    file.write_text(file.read_text().replace('"iteration": 2', '"iteration" 2'))
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2, is damaged"):
+        launch.resume(path)
+
+
+def test_json_has_no_nan(run: Run):
+    run.log(1, {"a": float("nan"), "b": {"c": float("inf")}}, {"s": 1.0})
+    line = (run.path / "metrics.jsonl").read_text()
+    assert json.loads(line, parse_constant=lambda name: pytest.fail(name)) == {
+        "iteration": 1,
+        "a": None,
+        "b": {"c": None},
+        "timing": {"s": 1.0},
+    }
+
+
+# -- policies -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def learned(walk: Path, tmp_path: Path) -> Path:
+    run = Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'learned'}"]))
+    run.save_policy("mechanism", LearnedMechanism(run.game(), start=[0.3], hidden=None))
+    run.finish({})
+    return run.path
+
+
+def test_learned_policies_play(learned: Path):
+    assert list(lawgiver.load(learned)) == ["mechanism"]
+    policy = lawgiver.load(learned, role="mechanism", game=make_game("taxed_dilemma", max_rounds=3))
+    game = make_game("taxed_dilemma")
+    obs = game.observe(game.initial_state(2, np.random.default_rng(0)), "mechanism")
+    action, _ = policy.act(obs, None, policy.initial_state(2), None)
+    assert action == pytest.approx(0.3, abs=1e-6)
+
+
+def test_policies_of_another_game_or_role_are_refused(learned: Path):
+    with pytest.raises(UnsupportedGameError, match=r"was trained on taxed_dilemma-v0 .* cannot play public_investment"):
+        lawgiver.load(learned, role="mechanism", game=make_game("public_investment"))
+    with pytest.raises(RunError, match="has no learned participant: allowed: mechanism"):
+        lawgiver.load(learned, role="participant")
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "policy.json"])
+def test_damaged_policies_are_named(learned: Path, file: str):
+    damage(learned / "policies" / "mechanism" / file)
+    with pytest.raises(LawgiverError, match=file.replace(".", r"\.")):
+        lawgiver.load(learned)
+
+
+# -- several seeds --------------------------------------------------------------------------------------------------
+
+
+def test_seeds_are_aggregated(walk: Path, tmp_path: Path):
+    path, summary = launch.train(walk, [f"run_dir={tmp_path / 'out'}", "seeds=[0,1,2]"])
+    positions = [json.loads((path / f"s{seed}" / "summary.json").read_text())["position"] for seed in range(3)]
+    found = summary["aggregate"]["position"]
+    bounds = scipy.stats.t.interval(0.95, 2, loc=sum(positions) / 3, scale=scipy.stats.sem(positions))
+    assert found["values"] == positions
+    assert (found["low"], found["high"]) == pytest.approx(bounds)
+    assert summary["aggregate"]["nash_welfare"]["learned"] == found
+    assert summary["seeds"] == [0, 1, 2]
+    assert "gap_closed" not in summary["aggregate"]
+    alone, _ = launch.train(walk, [f"run_dir={tmp_path / 'alone'}", "seed=1"])
+    assert lines(alone) == lines(path / "s1")
+    with pytest.raises(RunError, match=r"holds the runs of several seeds: choose one of .*/s0"):
+        lawgiver.load(path)
+
+
+def test_interrupted_seeds_are_resumed_where_they_stopped(walk: Path, tmp_path: Path):
+    path = tmp_path / "out"
+    with pytest.raises(launch.Interrupted) as stop:
+        launch.train(walk, [f"run_dir={path}", "seeds=[0,1]", "trainer.mode=interrupt"])
+    assert stop.value.path == path
+    with pytest.raises(launch.Interrupted):  # seed 0 is finished now, seed 1 stops for the first time
+        launch.resume(path)
+    finished = (path / "s0" / "summary.json").stat().st_mtime_ns
+    _, summary = launch.resume(path)
+    assert (path / "s0" / "summary.json").stat().st_mtime_ns == finished
+    assert [len(lines(path / member)) for member in ("s0", "s1")] == [7, 7]
+    assert len(summary["aggregate"]["position"]["values"]) == 2
+    launch.resume(path, ["trainer.iterations=8"])
+    assert [len(lines(path / member)) for member in ("s0", "s1")] == [8, 8]
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 4, 9, 99])
+def test_t_quantile(freedom: int):
+    assert t_quantile(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), rel=1e-6)
+
+
+def test_aggregate_keeps_the_shape_and_skips_what_is_unknown():
+    summaries = [{"a": 1.0, "b": {"c": 2}, "d": None, "e": "x"}, {"a": 3.0, "b": {"c": 2}, "d": 5.0, "e": "x"}]
+    found = aggregate(summaries)
+    assert found.keys() == {"a", "b", "d"}
+    assert found["a"] == interval([1.0, 3.0])
+    assert (found["b"]["c"]["low"], found["b"]["c"]["high"]) == (2, 2)
+    assert found["d"] == {"mean": 5.0, "low": None, "high": None, "values": [5.0]}

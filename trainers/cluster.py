@@ -1,0 +1,46 @@
+"""Ray, where a training asks for more than one process: started here, the same way for every trainer."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from lawgiver.envs.core.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.config import Resources
+
+REPRODUCIBLE = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+"""Environment without which two processes do not compute the same numbers, or fight over the cores.
+
+It must be set before torch loads, and the first before Python starts. What is set already is left as it is.
+"""
+
+
+def start_ray(resources: Resources) -> None:
+    """Connect to the cluster that the config names, or start a local one, unless that has been done.
+
+    Raises:
+        MissingExtraError: if Ray is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError("ray", "rllib", "training in more than one process") from error
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    variables = {**REPRODUCIBLE, "RAY_AUTH_MODE": "disabled"}
+    ray.init(
+        address=resources.address,
+        num_cpus=None if resources.address else max(os.cpu_count() or 1, _processes(resources)),
+        include_dashboard=None if resources.address else False,
+        runtime_env={"env_vars": {key: os.environ.get(key, value) for key, value in variables.items()}},
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+
+
+def _processes(resources: Resources) -> int:
+    """Return how many worker processes a training has, so that a small machine runs them one beside the other."""
+    return (resources.num_env_runners + resources.num_learners + 1) * resources.concurrent_seeds
