@@ -34,7 +34,7 @@ def _evaluated(function: Any, obs: Array) -> Array:
     if not isinstance(obs, np.ndarray):
         return function(obs)
     with torch.no_grad():
-        result: torch.Tensor = function(torch.as_tensor(obs, dtype=torch.float32))
+        result: torch.Tensor = function(torch.tensor(obs, dtype=torch.float32))  # a copy: obs may be read-only
     return constant(result.numpy(), obs)
 
 

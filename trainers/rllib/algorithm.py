@@ -174,15 +174,18 @@ def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[s
         )
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=modules))
         .training(
-            learner_class=TwoTimescaleLearner,
-            learner_config_dict={PLANS: plans},
             train_batch_size_per_learner=-(-config.trainer.steps_per_iteration // learners),
             minibatch_size=None,
             num_epochs=1,
             use_kl_loss=False,
             vf_clip_param=float("inf"),
         )
-        .learners(num_learners=resources.num_learners, num_gpus_per_learner=gpus(resources))
+        .learners(
+            learner_class=TwoTimescaleLearner,
+            learner_config_dict={PLANS: plans},
+            num_learners=resources.num_learners,
+            num_gpus_per_learner=gpus(resources),
+        )
         .fault_tolerance(restart_failed_env_runners=True)
     )
 
@@ -195,7 +198,7 @@ def batched_config(config: RLlibConfig) -> PPOConfig:
         env_runner_cls=BatchedEnvRunner,
         num_env_runners=config.resources.num_env_runners,
         num_envs_per_env_runner=config.resources.num_envs_per_env_runner or 1,
-    ).training(
+    ).learners(
         learner_connector=partial(ChunksToBatch, plans=base.learner_config_dict[PLANS]),
         add_default_connectors_to_learner_pipeline=False,
     )
@@ -209,17 +212,21 @@ def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = N
         parallel_env: makes a PettingZoo ParallelEnv of anybody's; it must be importable on the workers.
     """
     given = env_config(config) if parallel_env is None else {"parallel_env": parallel_env}
-    adapter = TurnAdapter(given)
-    modules = (
-        game_modules(make_table(given), config.agents)
-        if parallel_env is None
-        else adapter_modules(adapter, config.agents)
-    )
-    envs = config.resources.num_envs_per_env_runner or STOCK_ENVS
+    resources, fragment = config.resources, "auto"
+    envs = resources.num_envs_per_env_runner or STOCK_ENVS
+    if parallel_env is None:
+        table = make_table(given)
+        modules = game_modules(table, config.agents)
+        games = config.trainer.steps_per_iteration // (table.game.max_steps * max(1, resources.num_env_runners))
+        # A call covers one game, if the calls of an iteration then come out even.
+        envs = resources.num_envs_per_env_runner or max(d for d in range(1, STOCK_ENVS + 1) if games % d == 0)
+        fragment = str(table.game.max_steps) if games % envs == 0 and games else "auto"
+    else:
+        modules = adapter_modules(TurnAdapter(given), config.agents)
     return _common(config, modules, given).env_runners(
-        num_env_runners=config.resources.num_env_runners,
+        num_env_runners=resources.num_env_runners,
         num_envs_per_env_runner=envs,
-        rollout_fragment_length="auto",
+        rollout_fragment_length=fragment if fragment == "auto" else int(fragment),
     )
 
 

@@ -15,6 +15,7 @@ from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.learned import save_policy
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config
 from lawgiver.trainers.rllib.gate import reply_gap
@@ -64,10 +65,11 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     Raises:
         LawgiverError: if the config does not fit the game, or the training goes wrong.
     """
+    logging.getLogger("ray.rllib.algorithms.algorithm_config").setLevel(logging.ERROR)  # announces the new API stack
     torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
     table = make_table(env_config(config))
     _check(config, table)
-    session.start_ray(config.resources)
+    start_ray(config.resources)
     algorithm, progress = _begin(config, run)
     try:
         _loop(config, run, table, algorithm, progress)
