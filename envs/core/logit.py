@@ -2,143 +2,26 @@
 
 Every seat plays pi(a) proportional to pi_0(a) exp(inverse_temperature * E[payoff | a]), the reply of somebody who
 pays for every nat by which it departs from its prior pi_0 (McKelvey and Palfrey 1995; with a prior, Ortega and Braun
-2013). All joint actions are enumerated. Seats that are alike (same actions, same prior, and a game that does not tell
-them apart) share one strategy, and only the sorted actions of a group of such seats are listed, each with the number
-of seatings it stands for: four seats with 11 actions make 1,001 joint actions instead of 14,641.
+2013). Expectations run over all joint actions (:mod:`lawgiver.envs.core.joint_grid`).
 
-Solved by plain iteration from the prior, damped by a further 0.7 whenever three steps in a row do not contract, and by
-Newton's method where that is slow. Runs on NumPy and on torch, over a batch of games on the same grid.
+Solved by plain iteration from the prior, damped by a further 0.7 whenever three steps in a row do not contract. Where
+that does not converge, the branch of equilibria that starts at the prior (inverse temperature 0) is traced by its arc
+length up to the inverse temperature asked for (Turocy 2005, Games and Economic Behavior 51), on NumPy, one game at a
+time. The iteration runs on NumPy and on torch, over a batch of games on the same grid.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations_with_replacement
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace, softmax
-
-LARGEST_GRID = 200_000
-"""Joint actions, alike seats grouped, up to which a game is enumerated."""
-
-ANCHOR_FLOOR = 1e-4
-"""Least probability of a legal action under a given prior: the KL to a prior without full support is infinite."""
+from lawgiver.envs.core.joint_grid import JointGrid
 
 Strategies = tuple[Array, ...]
 """Action probabilities (B, n_actions) of each group."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Seats that share a strategy.
-
-    Attributes:
-        seats: their indices, ascending.
-        n_actions: that each of them has.
-        actions: sorted actions of all m members, (K, m); ``seatings`` of each, (K,).
-        others: sorted actions of all members but one, (L, m - 1); ``others_seatings`` of each, (L,).
-        cells: where the payoff of a member stands in the flattened payoffs (S * n), by its own action and by what
-            everybody else does, (n_actions, M).
-    """
-
-    seats: tuple[int, ...]
-    n_actions: int
-    actions: np.ndarray
-    seatings: np.ndarray
-    others: np.ndarray
-    others_seatings: np.ndarray
-    cells: np.ndarray
-
-
-@dataclass(frozen=True)
-class JointGrid:
-    """All joint actions of n seats, (S, n), and the groups of seats that are alike."""
-
-    actions: np.ndarray
-    groups: tuple[Group, ...]
-
-    @property
-    def n(self) -> int:
-        """Number of seats."""
-        return int(self.actions.shape[1])
-
-
-def grid_size(n_actions: tuple[int, ...], alike: tuple[int, ...]) -> int:
-    """Return the number of joint actions that :func:`joint_grid` would list."""
-    size = 1
-    for label in set(alike):
-        m = alike.count(label)
-        size *= math.comb(n_actions[alike.index(label)] + m - 1, m)
-    return size
-
-
-@lru_cache(maxsize=64)
-def joint_grid(n_actions: tuple[int, ...], alike: tuple[int, ...]) -> JointGrid:
-    """Return the joint actions of seats with ``n_actions`` each; seats with the same label in ``alike`` are alike."""
-    members = [tuple(i for i, other in enumerate(alike) if other == label) for label in dict.fromkeys(alike)]
-    multisets = [_multisets(n_actions[seats[0]], len(seats)) for seats in members]
-    sizes = [len(rows) for rows in multisets]
-    index = np.indices(sizes).reshape(len(sizes), -1)
-    joint = np.empty((index.shape[1], len(alike)), np.int64)
-    for seats, rows, chosen in zip(members, multisets, index, strict=True):
-        joint[:, seats] = rows[chosen]
-    return JointGrid(joint, tuple(_group(g, members, multisets, n_actions) for g in range(len(members))))
-
-
-def _multisets(n_actions: int, m: int) -> np.ndarray:
-    """Return all ascending m-tuples of actions, (K, m), in the order of their rank."""
-    rows = np.array(list(combinations_with_replacement(range(n_actions), m)), np.int64)
-    return rows[np.argsort(_rank(rows, n_actions))]
-
-
-def _rank(rows: np.ndarray, n_actions: int) -> np.ndarray:
-    """Return the place of ascending tuples (..., m) among all of their kind (combinatorial number system)."""
-    m = rows.shape[-1]
-    binomials = np.array([[math.comb(d, i + 1) for i in range(m)] for d in range(n_actions + m)], object)
-    places = np.where(binomials > LARGEST_GRID**2, 0, binomials).astype(np.int64)  # never looked up: too large
-    return sum((places[rows[..., i] + i, i] for i in range(m)), np.zeros(rows.shape[:-1], np.int64))
-
-
-def _seatings(rows: np.ndarray, n_actions: int) -> np.ndarray:
-    """Return in how many orders the members of each row can be seated."""
-    logs = np.array([math.lgamma(count + 1) for count in range(rows.shape[1] + 1)])
-    counts = np.stack([(rows == action).sum(1) for action in range(n_actions)])
-    return np.asarray(np.exp(logs[-1] - logs[counts].sum(0)))
-
-
-def _group(g: int, members: list[tuple[int, ...]], multisets: list[np.ndarray], n_actions: tuple[int, ...]) -> Group:
-    seats = members[g]
-    count, m = n_actions[seats[0]], len(seats)
-    others = _multisets(count, m - 1)
-    own = np.broadcast_to(np.arange(count)[:, None, None], (count, len(others), 1))
-    everyone = np.concatenate([own, np.broadcast_to(others, (count, *others.shape))], axis=-1)
-    merged = _rank(np.sort(everyone, axis=-1), count)
-    seat = np.array(seats)[(others < own).sum(-1)]  # the first of those who act alike
-
-    def on_axis(values: np.ndarray, axis: int) -> np.ndarray:  # (count or 1, L) -> own action, then one axis a group
-        shape = [values.shape[0]] + [1] * len(members)
-        shape[1 + axis] = values.shape[1]
-        return values.reshape(shape)
-
-    strides = np.cumprod([1, *(len(rows) for rows in multisets[:0:-1])])[::-1]
-    state: np.ndarray = on_axis(merged * strides[g], g)
-    for h, rows in enumerate(multisets):
-        if h != g:
-            state = state + on_axis(np.arange(len(rows))[None] * strides[h], h)
-    cells = state * len([s for group in members for s in group]) + on_axis(seat, g)
-    return Group(
-        seats=seats,
-        n_actions=count,
-        actions=multisets[g],
-        seatings=_seatings(multisets[g], count),
-        others=others,
-        others_seatings=_seatings(others, count),
-        cells=cells.reshape(count, -1),
-    )
-
 
 # -- probabilities and replies --------------------------------------------------------------------------------------
 
@@ -206,18 +89,26 @@ def _parts(grid: JointGrid, strategies: Strategies, g: int) -> list[Array]:
     ]
 
 
-def reply(
-    grid: JointGrid, tables: list[Array], log_priors: Strategies, inverse_temperature: Array, strategies: Strategies
-) -> Strategies:
-    """Return the logit reply of every group to ``strategies``; ``inverse_temperature`` (B, 1), finite."""
-    values = expected(grid, tables, strategies)
-    return tuple(softmax(prior + inverse_temperature * value) for prior, value in zip(log_priors, values, strict=True))
+def log_softmax(logits: Array) -> Array:
+    """Return the logarithm of the softmax over the last axis."""
+    xp = namespace(logits)
+    shifted = logits - xp.max(logits, axis=-1, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
 
 
-def jacobian(
+def log_reply(log_priors: Strategies, inverse_temperature: Array, values: list[Array]) -> Strategies:
+    """Return log-probabilities of the logit reply of every group to expected payoffs ``values``.
+
+    ``inverse_temperature`` is (B, 1) and finite.
+    """
+    pairs = zip(log_priors, values, strict=True)
+    return tuple(log_softmax(prior + inverse_temperature * value) for prior, value in pairs)
+
+
+def log_slopes(
     grid: JointGrid, tables: list[Array], inverse_temperature: Array, strategies: Strategies, replies: Strategies
 ) -> Array:
-    """Return the derivative (B, N, N) of all replies with respect to all strategies, one after the other."""
+    """Return d log reply / d strategy, (B, N, N), all groups' N actions one after the other, for given replies."""
     xp = namespace(replies[0])
     rows = []
     for g, (table, answer) in enumerate(zip(tables, replies, strict=True)):
@@ -235,7 +126,7 @@ def jacobian(
             blocks.append(table @ slope)
         change = xp.concat(blocks, axis=-1)
         mean = xp.sum(answer[:, :, None] * change, axis=1, keepdims=True)
-        rows.append(inverse_temperature[:, :, None] * answer[:, :, None] * (change - mean))
+        rows.append(inverse_temperature[:, :, None] * (change - mean))
     return xp.concat(rows, axis=1)
 
 
@@ -244,6 +135,8 @@ def jacobian(
 TOLERANCE = 1e-10
 RATIONAL = 2.0**14
 """Inverse temperature at which the rational limit is read off: 0.001 points matter by a factor of 10 million."""
+IMPOSSIBLE = -1e9
+"""Stands for the logarithm of zero: finite, and beyond what any payoff can make up for."""
 
 
 @dataclass(frozen=True)
@@ -260,11 +153,7 @@ class Equilibrium:
 
 
 def logit_equilibrium(
-    grid: JointGrid,
-    payoffs: Array,
-    log_priors: Strategies,
-    inverse_temperature: Array,
-    start: Strategies | None = None,
+    grid: JointGrid, payoffs: Array, log_priors: Strategies, inverse_temperature: Array
 ) -> Equilibrium:
     """Return the logit equilibrium that is reached from the priors.
 
@@ -272,79 +161,150 @@ def logit_equilibrium(
         grid: the joint actions.
         payoffs: of every seat at every joint action, (B, S, n).
         log_priors: of each group, (n_actions,) or (B, n_actions), minus infinity where an action is ruled out.
-        inverse_temperature: (B,), >= 0 per unit of payoff. 0 returns the priors; infinity the end of the path of
-            equilibria along which the inverse temperature doubles from 1 to ``RATIONAL``.
-        start: strategies to start from; None for the priors.
+        inverse_temperature: (B,), >= 0 per unit of payoff. 0 returns the priors; infinity the
+            rational limit, which is the end of the branch that starts at the priors.
     """
     xp = namespace(payoffs)
     tables = utilities(grid, payoffs)
-    priors = tuple(prior + xp.zeros_like(table[:, :, 0]) for prior, table in zip(log_priors, tables, strict=True))
-    target = xp.where(xp.isinf(inverse_temperature), xp.full_like(inverse_temperature, RATIONAL), inverse_temperature)
-    found = _iterate(grid, tables, priors, target[:, None], start or tuple(softmax(prior) for prior in priors))
-    if float(xp.max(xp.where(xp.isinf(inverse_temperature), xp.ones_like(target), found.residual))) <= TOLERANCE:
-        return found
-    return _follow(grid, tables, priors, target)
-
-
-def _follow(grid: JointGrid, tables: list[Array], priors: Strategies, target: Array) -> Equilibrium:
-    """Return the end of the path of equilibria from inverse temperature 1, or the target if lower, to the target."""
-    xp = namespace(target)
-    strategies = tuple(softmax(prior) for prior in priors)
-    level = 1.0
-    while True:
-        reached = xp.minimum(target, xp.full_like(target, level))
-        found = _iterate(grid, tables, priors, reached[:, None], strategies)
-        if level >= float(xp.max(target)):
-            return found
-        level, strategies = 2 * level, found.strategies
-
-
-def _iterate(
-    grid: JointGrid, tables: list[Array], priors: Strategies, inverse_temperature: Array, strategies: Strategies
-) -> Equilibrium:
-    """Iterate to the fixed point: plainly for 60 steps, then by Newton's method wherever that comes closer."""
-    xp = namespace(inverse_temperature)
-    answer = reply(grid, tables, priors, inverse_temperature, strategies)
-    residual = _distance(strategies, answer)
-    damping, stalled = xp.ones_like(residual), xp.zeros_like(residual)
-    for step in range(400):
-        if float(xp.max(residual)) <= TOLERANCE:
-            break
-        newton = step >= 60
-        towards = tuple(p + damping[:, None] * (q - p) for p, q in zip(strategies, answer, strict=True))
-        after = reply(grid, tables, priors, inverse_temperature, towards)
-        distance = _distance(towards, after)
-        if newton:
-            leap = _newton(grid, tables, inverse_temperature, strategies, answer)
-            landed = reply(grid, tables, priors, inverse_temperature, leap)
-            closer = _distance(leap, landed) < xp.minimum(residual, distance)
-            towards = tuple(xp.where(closer[:, None], a, b) for a, b in zip(leap, towards, strict=True))
-            after = tuple(xp.where(closer[:, None], a, b) for a, b in zip(landed, after, strict=True))
-            distance = _distance(towards, after)
-        stalled = xp.where(distance >= residual, stalled + 1, xp.zeros_like(stalled))
-        damping = xp.where(stalled >= 3, 0.7 * damping, damping)
-        stalled = xp.where(stalled >= 3, xp.zeros_like(stalled), stalled)
-        strategies, answer, residual = towards, after, distance
+    priors = []
+    for prior, table in zip(log_priors, tables, strict=True):
+        possible = xp.where(prior > IMPOSSIBLE, prior, xp.full_like(prior, IMPOSSIBLE))
+        priors.append(possible + xp.zeros_like(table[:, :, 0]))
+    rational = xp.isinf(inverse_temperature)
+    logs, residual = _iterate(
+        grid,
+        tables,
+        tuple(priors),
+        xp.where(rational, xp.zeros_like(inverse_temperature), inverse_temperature)[:, None],
+    )
+    strategies = tuple(softmax(log) for log in logs)
+    for row in range(payoffs.shape[0]):
+        if float(residual[row]) <= TOLERANCE and not bool(rational[row]):
+            continue
+        one = [_numpy(table[row : row + 1]) for table in tables]
+        target = min(float(inverse_temperature[row]), RATIONAL)
+        traced, left = trace(grid, one, tuple(_numpy(prior[row : row + 1]) for prior in priors), target)
+        if left < float(residual[row]) or bool(rational[row]):
+            residual[row] = left
+            for strategy, p in zip(strategies, traced, strict=True):
+                strategy[row] = constant(p[0], like=strategy)
     return Equilibrium(strategies, residual)
 
 
-def _distance(strategies: Strategies, replies: Strategies) -> Array:
-    xp = namespace(strategies[0])
-    return xp.max(xp.abs(xp.concat(strategies, axis=-1) - xp.concat(replies, axis=-1)), axis=-1)
+def _numpy(x: Array) -> np.ndarray:
+    return x if type(x) is np.ndarray else np.asarray(x.detach().cpu())
 
 
-def _newton(
-    grid: JointGrid, tables: list[Array], inverse_temperature: Array, strategies: Strategies, replies: Strategies
-) -> Strategies:
-    """Return where Newton's method leads, put back on the simplex."""
-    xp = namespace(replies[0])
-    slope = jacobian(grid, tables, inverse_temperature, strategies, replies)
-    eye = constant(np.eye(slope.shape[-1]), like=slope)
-    gap = xp.concat(replies, axis=-1) - xp.concat(strategies, axis=-1)
-    moved = xp.concat(strategies, axis=-1) + xp.linalg.solve(eye - slope, gap[:, :, None])[..., 0]
-    leap, first = [], 0
-    for p in strategies:
-        part = xp.clip(moved[:, first : first + p.shape[1]], 0.0, None)
-        leap.append(part / xp.sum(part, axis=-1, keepdims=True))
-        first += p.shape[1]
-    return tuple(leap)
+def _look(
+    grid: JointGrid, tables: list[Array], priors: Strategies, inverse_temperature: Array, logs: Strategies
+) -> tuple[Strategies, Array]:
+    """Return the log replies and the residual (B,) at log-probabilities that need not be normalised."""
+    xp = namespace(inverse_temperature)
+    strategies = tuple(softmax(log) for log in logs)
+    answer = log_reply(priors, inverse_temperature, expected(grid, tables, strategies))
+    gaps = [xp.max(xp.abs(xp.exp(q) - p), axis=-1) for p, q in zip(strategies, answer, strict=True)]
+    return answer, xp.max(xp.stack(gaps), axis=0)
+
+
+def _iterate(
+    grid: JointGrid, tables: list[Array], priors: Strategies, inverse_temperature: Array
+) -> tuple[Strategies, Array]:
+    """Return log-probabilities and residual after plain iteration from the priors, for at most 200 steps."""
+    xp = namespace(inverse_temperature)
+    logs = priors
+    answer, residual = _look(grid, tables, priors, inverse_temperature, logs)
+    damping, stalled = xp.ones_like(residual), xp.zeros_like(residual)
+    for _ in range(200):
+        if float(xp.max(residual)) <= TOLERANCE:
+            break
+        logs = tuple(p + damping[:, None] * (q - p) for p, q in zip(logs, answer, strict=True))
+        answer, distance = _look(grid, tables, priors, inverse_temperature, logs)
+        stalled = xp.where(distance >= residual, stalled + 1, xp.zeros_like(stalled))
+        damping = xp.where(stalled >= 3, 0.7 * damping, damping)
+        stalled = xp.where(stalled >= 3, xp.zeros_like(stalled), stalled)
+        residual = distance
+    return logs, residual
+
+
+# -- the branch that starts at the prior ----------------------------------------------------------------------------
+
+
+def trace(grid: JointGrid, tables: list[np.ndarray], priors: Strategies, target: float) -> tuple[Strategies, float]:
+    """Follow the equilibria of one game from the prior to the inverse temperature ``target``.
+
+    Unknowns are the log-probabilities z and the inverse temperature; a step goes along the tangent of the curve
+    z = log reply(z), and Newton steps of least length come back to it. The step grows while that is easy.
+
+    Returns:
+        The strategies (1, n_actions) and their residual.
+    """
+    ends = np.cumsum([prior.shape[1] for prior in priors])
+    point = np.concatenate([*(prior[0] for prior in priors), [0.0]])
+    tangent = np.append(np.zeros(ends[-1]), 1.0)
+    length = 0.1
+
+    def gap(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _gap(grid, tables, priors, ends, at)
+
+    _, slope = gap(point)
+    tangent = _tangent(slope, tangent)
+    for _ in range(3000):
+        if tangent[-1] * length >= target - point[-1] > 0:
+            break
+        moved, error, slope, turns = _correct(gap, point + length * tangent)
+        ahead = _tangent(slope, tangent)
+        if error > 1e-9 or float(ahead @ tangent) < 0.5:
+            length /= 2
+            if length < 1e-8:
+                break
+            continue
+        point, tangent = moved, ahead
+        length *= 2.0 if turns <= 2 else 1.0
+    last = point + (target - point[-1]) / (tangent[-1] or 1.0) * tangent
+    last[-1] = target
+    for _ in range(20):
+        value, slope = gap(last)
+        last[:-1] -= np.linalg.lstsq(slope[:, :-1], value, rcond=None)[0]
+    logs = tuple(part[None] for part in np.split(last[:-1], ends[:-1]))
+    _, residual = _look(grid, tables, priors, np.full((1, 1), target), logs)
+    return tuple(softmax(log) for log in logs), float(residual[0])
+
+
+Gap = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def _correct(gap: Gap, point: np.ndarray) -> tuple[np.ndarray, float, np.ndarray, int]:
+    """Return the point of the curve next to ``point``, the gap left, the slope there, and the Newton steps taken."""
+    error, turns = np.inf, 0
+    while True:
+        value, slope = gap(point)
+        before, error = error, float(np.abs(value).max())
+        if error <= 1e-9 or turns == 8 or error > before:
+            return point, error, slope, turns
+        point = point - np.linalg.lstsq(slope, value, rcond=None)[0]
+        turns += 1
+
+
+def _tangent(slope: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return the direction in which the gap stays zero, on the side of the one before."""
+    direction = np.linalg.qr(slope.T, mode="complete")[0][:, -1]
+    return np.asarray(direction if direction @ before >= 0 else -direction)
+
+
+def _gap(
+    grid: JointGrid, tables: list[np.ndarray], priors: Strategies, ends: np.ndarray, point: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return z - log reply(z) (N,) and its derivative (N, N + 1) by z and the inverse temperature."""
+    level = np.full((1, 1), point[-1])
+    strategies = tuple(softmax(part[None]) for part in np.split(point[:-1], ends[:-1]))
+    values = expected(grid, tables, strategies)
+    answer = log_reply(priors, level, values)
+    replies = tuple(np.exp(log) for log in answer)
+    by_strategy = log_slopes(grid, tables, level, strategies, replies)[0]
+    blocks = []
+    for p, block in zip(strategies, np.split(by_strategy, ends[:-1], axis=1), strict=True):
+        block = block * p
+        blocks.append(block - block.sum(1, keepdims=True) * p)
+    by_level = [(value - (reply * value).sum())[0] for value, reply in zip(values, replies, strict=True)]
+    slope = np.column_stack([np.eye(int(ends[-1])) - np.concatenate(blocks, axis=1), -np.concatenate(by_level)])
+    return point[:-1] - np.concatenate(answer, axis=1)[0], slope

@@ -13,17 +13,14 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core import logit
-from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
-from lawgiver.envs.core.policy import OutcomePolicy, Policy
-from lawgiver.envs.core.registry import OBJECTIVES, lookup
+from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.joint_grid import LARGEST_GRID, grid_size, joint_grid
+from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, log_of, mean_outcome, prior
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
 
 Sends = Callable[[Array, Array], Array]
 """What a mechanism sends for endowments and contributions (S, n): weights (S, n), or parameters of a rule (S, k)."""
-
-SOLVED = 1e-6
-"""Residual above which an equilibrium counts as not found."""
 
 
 @dataclass(frozen=True)
@@ -63,51 +60,27 @@ def after_round(game: PublicInvestment, sent: Array, endowments: Array, contribu
 
 
 def sends(game: PublicInvestment, mechanism: Policy) -> Sends:
-    """Return the mechanism as a function: its outcome where it gives one, else what its mean action amounts to."""
-    box: Any = game.action_space("mechanism")
+    """Return a mechanism as a function of endowments and contributions."""
 
     def sent(endowments: Array, contributions: Array) -> Array:
-        xp = namespace(endowments)
-        seen = endowments if game.announces else xp.concat([endowments, contributions], axis=-1)
-        memory = mechanism.initial_state(endowments.shape[0])
-        if isinstance(mechanism, OutcomePolicy) and not game.announces:
-            return mechanism.outcome(seen[:, None], None, memory, np.random.default_rng(0))[0]
-        mean = mechanism.distribution(seen[:, None], None, memory)[0][:, :, 0]
-        action = xp.clip(mean, constant(box.low, mean), constant(box.high, mean))
         state = game.opening(endowments)
         if not game.announces:
             state, _, _, _ = game.advance(state, contributions, {})
-        return game.outcome(state, action)
+        return mean_outcome(game, mechanism, state)
 
     return sent
 
 
-def log_priors(
+def priors_of(
     game: PublicInvestment, endowments: tuple[int, ...], anchor: Policy | None, rule: Array | None = None
 ) -> np.ndarray:
-    """Return the log-probabilities of the prior, (n, largest endowment of the game + 1), for the first round.
-
-    Args:
-        game: that is played.
-        endowments: of each seat.
-        anchor: the prior; None for uniform over the legal contributions. Its probabilities are floored at
-            ``logit.ANCHOR_FLOOR`` and renormalised.
-        rule: announced parameters (1, k) that the anchor may see.
+    """Return the prior (n, largest endowment of the game + 1) of the first round, before which ``rule`` (1, k), if
+    any, was announced; see :func:`lawgiver.envs.core.one_round.prior`.
     """
     state = game.opening(np.array([endowments], float))
     if rule is not None:
         state, _, _, _ = game.advance(state, rule, {})
-    mask = game.legal_actions(state, "participant")
-    assert mask is not None
-    if anchor is None:
-        probabilities = mask[0].astype(float)
-    else:
-        seen = game.observe(state, "participant")
-        given, _ = anchor.distribution(seen, mask, anchor.initial_state(1))
-        probabilities = np.where(mask[0], np.maximum(np.exp(np.asarray(given[0], float)), logit.ANCHOR_FLOOR), 0.0)
-    with np.errstate(divide="ignore"):
-        logs: np.ndarray = np.log(probabilities / probabilities.sum(-1, keepdims=True))
-    return logs
+    return prior(game, state, anchor)
 
 
 def alike(endowments: tuple[int, ...], sent: Sends | None, priors: np.ndarray) -> tuple[int, ...]:
@@ -139,7 +112,7 @@ def alike(endowments: tuple[int, ...], sent: Sends | None, priors: np.ndarray) -
 
 
 def _same_seat(endowments: tuple[int, ...], priors: np.ndarray, i: int, j: int) -> bool:
-    return endowments[i] == endowments[j] and bool(np.allclose(np.exp(priors[i]), np.exp(priors[j]), atol=1e-9))
+    return endowments[i] == endowments[j] and bool(np.allclose(priors[i], priors[j], atol=1e-9))
 
 
 def solve(
@@ -160,11 +133,11 @@ def solve(
 
     Returns:
         The equilibrium; or one line that says why there is none: too many joint contributions (more than
-        ``logit.LARGEST_GRID``, seats that are alike grouped), or no convergence.
+        ``LARGEST_GRID``, seats that are alike grouped), or no convergence.
     """
     sent = sends(game, mechanism)
     rule = sent(np.array([endowments], float), np.zeros((1, len(endowments)))) if game.announces else None
-    priors = log_priors(game, endowments, anchor, rule)
+    priors = priors_of(game, endowments, anchor, rule)
     labels = alike(endowments, None if game.announces else sent, priors)
     too_large = refusal(endowments, labels)
     if too_large:
@@ -174,10 +147,10 @@ def solve(
 
 def refusal(endowments: tuple[int, ...], labels: tuple[int, ...]) -> str | None:
     """Return why joint contributions of these seats are not enumerated, or None."""
-    size = logit.grid_size(tuple(e + 1 for e in endowments), labels)
-    if size <= logit.LARGEST_GRID:
+    size = grid_size(tuple(e + 1 for e in endowments), labels)
+    if size <= LARGEST_GRID:
         return None
-    return f"no exact equilibrium at endowments {endowments}: {size} joint contributions, at most {logit.LARGEST_GRID}"
+    return f"no exact equilibrium at endowments {endowments}: {size} joint contributions, at most {LARGEST_GRID}"
 
 
 def solve_weights(
@@ -189,11 +162,11 @@ def solve_weights(
     inverse_temperature: float,
 ) -> RoundEquilibrium | str:
     """Return the equilibrium against a mechanism that is given as a function; see :func:`solve`."""
-    grid = logit.joint_grid(tuple(e + 1 for e in endowments), labels)
+    grid = joint_grid(tuple(e + 1 for e in endowments), labels)
     contributions = grid.actions.astype(float)
     given = np.broadcast_to(np.array(endowments, float), contributions.shape)
     after = after_round(game, sent(given, contributions), given, contributions)
-    by_group = tuple(priors[group.seats[0], : group.n_actions] for group in grid.groups)
+    by_group = tuple(log_of(priors[group.seats[0], : group.n_actions]) for group in grid.groups)
     found = logit.logit_equilibrium(grid, after.payoffs[None], by_group, np.array([float(inverse_temperature)]))
     residual = float(found.residual[0])
     if residual > SOLVED:
@@ -202,7 +175,7 @@ def solve_weights(
     for group, p in zip(grid.groups, found.strategies, strict=True):
         distributions[list(group.seats), : group.n_actions] = p[0]
     probabilities = logit.joint_probabilities(grid, found.strategies)[0]
-    return RoundEquilibrium(endowments, probabilities, after, distributions, np.exp(priors), residual)
+    return RoundEquilibrium(endowments, probabilities, after, distributions, priors, residual)
 
 
 def scores(game: PublicInvestment, played: RoundEquilibrium) -> dict[str, Any]:
@@ -211,16 +184,11 @@ def scores(game: PublicInvestment, played: RoundEquilibrium) -> dict[str, Any]:
     Surplus, Nash welfare, the least payoff and the game's own objective in their units; ``gini``, the expectation of
     the round's Gini; ``contribution_fraction`` and ``kl`` (nats, from the prior), one number a seat; ``residual``.
     """
-    measures = {"surplus": surplus, "nash_welfare": nash_welfare, "rawlsian": rawlsian, "gini": gini}
-    measures[game.objective] = lookup(OBJECTIVES, game.objective)
-    means = {name: float(played.probabilities @ measure(played.after)) for name, measure in measures.items()}
-    p, prior = played.distributions, played.priors
-    amounts = np.arange(p.shape[-1])
-    ratio = np.log(np.where(p > 0, p, 1.0)) - np.log(np.where(p > 0, prior, 1.0))
-    return means | {
+    amounts = np.arange(played.distributions.shape[-1])
+    return expected_scores(game.objective, played.probabilities, played.after) | {
         "endowments": list(played.endowments),
-        "contribution_fraction": [float(x) for x in (p @ amounts) / np.array(played.endowments)],
-        "kl": [float(x) for x in (p * ratio).sum(-1)],
+        "contribution_fraction": [float(x) for x in (played.distributions @ amounts) / np.array(played.endowments)],
+        "kl": divergence(played.distributions, played.priors),
         "residual": played.residual,
     }
 

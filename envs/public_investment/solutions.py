@@ -8,11 +8,11 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.logit import grid_size
+from lawgiver.envs.core.joint_grid import grid_size
 from lawgiver.envs.core.objectives import LOG_GUARD, surplus
 from lawgiver.envs.public_investment.families import FAMILIES
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.envs.public_investment.one_round import RoundEquilibrium, after_round, log_priors, solve_weights
+from lawgiver.envs.public_investment.one_round import RoundEquilibrium, after_round, priors_of, solve_weights
 from lawgiver.envs.public_investment.water_filling import water_fill
 
 LARGEST_CHECK = 20_000
@@ -69,7 +69,7 @@ def canonical_equilibrium(
     def weights(given: Array, contributions: Array) -> Array:
         return power.weights(np.array(power.members[name]), given, contributions)
 
-    priors = log_priors(allocating, endowments, None)
+    priors = priors_of(allocating, endowments, None)
     return solve_weights(allocating, weights, endowments, endowments, priors, inverse_temperature)
 
 

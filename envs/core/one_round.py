@@ -1,0 +1,66 @@
+"""What the exact solvers of all games share: one round, a mechanism's mean action, priors and expected scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
+from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.registry import OBJECTIVES, lookup
+
+ANCHOR_FLOOR = 1e-4
+"""Least probability of a legal action under a given prior: the KL to a prior without full support is infinite."""
+
+SOLVED = 1e-6
+"""Residual above which an equilibrium counts as not found."""
+
+
+def mean_outcome(game: Game[Any], mechanism: Policy, state: Any) -> Array:
+    """Return what a memoryless mechanism does in ``state`` (B games): its outcome where it gives one, else what its
+    mean action, clipped to the action space, amounts to.
+    """
+    seen = game.observe(state, "mechanism")
+    memory = mechanism.initial_state(seen.shape[0])
+    if isinstance(mechanism, OutcomePolicy):
+        return mechanism.outcome(seen, None, memory, np.random.default_rng(0))[0]
+    box: Any = game.action_space("mechanism")
+    mean = mechanism.distribution(seen, None, memory)[0][:, :, 0]
+    return game.outcome(state, namespace(mean).clip(mean, constant(box.low, mean), constant(box.high, mean)))
+
+
+def prior(game: Game[Any], state: Any, anchor: Policy | None) -> np.ndarray:
+    """Return the participants' prior probabilities (n, n_actions) in ``state`` (one game): the anchor's, floored at
+    1e-4 and renormalised over the legal actions, or uniform over them.
+    """
+    space: Any = game.action_space("participant")
+    mask = game.legal_actions(state, "participant")
+    legal = np.ones((game.roles["participant"], int(space.n)), bool) if mask is None else mask[0]
+    probabilities = legal.astype(float)
+    if anchor is not None:
+        logs, _ = anchor.distribution(game.observe(state, "participant"), mask, anchor.initial_state(1))
+        probabilities = np.where(legal, np.maximum(np.exp(np.asarray(logs[0], float)), ANCHOR_FLOOR), 0.0)
+    return np.asarray(probabilities / probabilities.sum(-1, keepdims=True))
+
+
+def log_of(probabilities: np.ndarray) -> np.ndarray:
+    """Return logarithms, minus infinity for 0."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(probabilities))
+
+
+def expected_scores(objective: str, probabilities: np.ndarray, after: Any) -> dict[str, float]:
+    """Return the expectations over S states ``after`` the round of the built-in objectives, the game's and the Gini."""
+    measures = {"surplus": surplus, "nash_welfare": nash_welfare, "rawlsian": rawlsian, "gini": gini}
+    measures[objective] = lookup(OBJECTIVES, objective)
+    return {name: float(probabilities @ measure(after)) for name, measure in measures.items()}
+
+
+def divergence(distributions: np.ndarray, priors: np.ndarray) -> list[float]:
+    """Return KL(pi || pi_0) in nats of each row."""
+    chosen = distributions > 0
+    ratio = np.log(np.where(chosen, distributions, 1.0)) - np.log(np.where(chosen, priors, 1.0))
+    return [float(x) for x in (distributions * ratio).sum(-1)]
