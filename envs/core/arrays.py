@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, TypeAlias, TypeVar
@@ -22,9 +22,6 @@ Rng: TypeAlias = Any
 """A ``numpy.random.Generator`` or a ``torch.Generator``; it decides backend and device."""
 
 S = TypeVar("S")
-
-NARROW = 16
-"""Widest last axis that is reduced column by column on NumPy."""
 
 
 def namespace(x: Array) -> Any:
@@ -66,21 +63,31 @@ def floats(x: Array, like: Array) -> Array:
 
 def total(x: Array) -> Array:
     """Return the sum over the last axis, (..., n) to (...)."""
-    return reduce(add, _columns(x)) if _is_narrow(x) else namespace(x).sum(x, axis=-1)
+    if _is_tall(x):
+        return reduce(add, _columns(x))
+    return x.sum(axis=-1) if type(x) is np.ndarray else namespace(x).sum(x, axis=-1)
 
 
 def largest(x: Array) -> Array:
     """Return the largest number along the last axis, (..., n) to (...)."""
-    return reduce(np.maximum, _columns(x)) if _is_narrow(x) else namespace(x).max(x, axis=-1)
+    if _is_tall(x):
+        return reduce(namespace(x).maximum, _columns(x))
+    return x.max(axis=-1) if type(x) is np.ndarray else namespace(x).max(x, axis=-1)
 
 
-def _is_narrow(x: Array) -> bool:
-    """Whether going column by column is faster: NumPy's own reductions are slow along a short last axis."""
-    return type(x) is np.ndarray and 0 < x.shape[-1] <= NARROW
+def _is_tall(x: Array) -> bool:
+    """Whether to go column by column: either backend's reductions are slow along the short axis of a tall array.
+
+    Up to 7 columns NumPy adds in the same order, so that a game's numbers do not depend on how many others there are.
+    """
+    return 0 < x.shape[-1] < 8 and x.shape[0] > 64
 
 
-def _columns(x: np.ndarray) -> list[np.ndarray]:
-    return [x[..., i] for i in range(x.shape[-1])]
+def _columns(x: Array) -> Sequence[Array]:
+    if type(x) is np.ndarray:
+        return [x[..., i] for i in range(x.shape[-1])]
+    unstacked: tuple[Array, ...] = namespace(x).unstack(x, axis=-1)
+    return unstacked
 
 
 def select(x: Array, index: np.ndarray) -> Array:
@@ -96,6 +103,16 @@ def softmax(logits: Array) -> Array:
     """Return the softmax over the last axis."""
     shifted = namespace(logits).exp(logits - largest(logits)[..., None])
     return shifted / total(shifted)[..., None]
+
+
+def evolve(state: S, **changes: Any) -> S:
+    """Return a copy of a state with some fields changed.
+
+    What ``dataclasses.replace`` does, without running ``__init__`` again: every step of every view makes such a copy.
+    """
+    new = object.__new__(type(state))
+    new.__dict__.update(state.__dict__, **changes)
+    return new
 
 
 def map_arrays(function: Callable[..., Array], tree: S, *others: S) -> S:

@@ -13,6 +13,7 @@ from lawgiver.envs.core.arrays import (
     Array,
     Rng,
     constant,
+    evolve,
     floats,
     namespace,
     select,
@@ -310,12 +311,12 @@ class PublicInvestment(Game[PublicInvestmentState]):
             changed = {"rule": outcome} if self.announces else {"contributions": outcome}
             nothing = namespace(state.payoffs).zeros_like(state.payoffs)
             rewards = {"participant": nothing, "mechanism": nothing[:, :1]}
-            return replace(state, turn=1, **changed), rewards, nobody, nobody
+            return evolve(state, turn=1, **changed), rewards, nobody, nobody
         contributions = outcome if self.announces else state.contributions
         fund = total(contributions)[:, None]
         weights = self._weights(state.rule if self.announces else outcome, state.endowments, contributions, fund)
         payouts = weights * (self.multiplier * fund)
-        after = replace(
+        after = evolve(
             state,
             turn=1 if self.announces and self.announce_every == "game" else 0,
             round=state.round + 1,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, floats, namespace, select, total, uniform, zeros
+from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, select, total, uniform, zeros
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
@@ -156,9 +156,9 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         if state.turn == 0:
             nothing, nobody = namespace(state.payoffs).zeros_like(state.payoffs), state.round < 0
             rewards = {"participant": nothing, "mechanism": nothing[:, :1]}
-            return replace(state, turn=1, **changed), rewards, nobody, nobody
-        state = replace(state, turn=0, round=state.round + 1, **changed)
-        paid = replace(state, payoffs=taxed_payoffs(state.cooperated, state.tax))
+            return evolve(state, turn=1, **changed), rewards, nobody, nobody
+        state = evolve(state, turn=0, round=state.round + 1, **changed)
+        paid = evolve(state, payoffs=taxed_payoffs(state.cooperated, state.tax))
         truncated = paid.round >= self.max_rounds
         stopped = floats(draws["going_on"], paid.round) >= self.continuation
         rewards = {"participant": paid.payoffs, "mechanism": self._objective(paid)[:, None]}
