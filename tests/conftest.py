@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lawgiver.envs.core import registry
+from lawgiver.envs.core.game import Game
 
 WALK = """\
 game:
@@ -21,7 +23,10 @@ trainer:
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install the fake trainer as a third party's package; return the folder that is on the path."""
+    """Install the fake trainer as a third party's package; return the folder that is on the path.
+
+    Processes that a test starts find it too, but no torch: it would take them seconds to import.
+    """
     site = tmp_path / "site"
     info = site / "fake_trainer-1.0.dist-info"
     info.mkdir(parents=True)
@@ -29,7 +34,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-trainer\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[lawgiver.trainers]\nwalk = fake_trainer:train\n")
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'bare'}{os.pathsep}{site}")
     registry._entries.cache_clear()
     yield site
     registry._entries.cache_clear()
@@ -42,3 +49,36 @@ def walk(plugin: Path, tmp_path: Path) -> Path:
     file = tmp_path / "walk.yaml"
     file.write_text(WALK)
     return file
+
+
+GAMES = {
+    "public_investment": ("public_investment", {}),
+    "public_investment-announce": ("public_investment", {"mechanism_mode": "announce"}),
+    "public_investment-game_long_rule": (
+        "public_investment",
+        {"mechanism_mode": "announce", "announce_every": "game", "participant_observation": "rule", "n_rounds": 3},
+    ),
+    "public_investment-manifold": (
+        "public_investment",
+        {"mechanism_mode": "announce", "rule_family": "manifold", "objective": "surplus", "endowments": [10, 4, 4, 4]},
+    ),
+    "public_investment-two": ("public_investment", {"endowments": [3, 1], "objective": "rawlsian", "n_rounds": 4}),
+    "public_investment-nine": ("public_investment", {"endowments": [[7] * 9, list(range(1, 10))], "multiplier": 2.5}),
+    "taxed_dilemma": ("taxed_dilemma", {}),
+    "taxed_dilemma-allocate": ("taxed_dilemma", {"mechanism_mode": "allocate", "objective": "surplus"}),
+    "taxed_dilemma-endless": ("taxed_dilemma", {"continuation": 1.0, "max_rounds": 5}),
+}
+"""The games that every suite-wide test is run on: each registered game, with parameters that change its course."""
+
+
+@pytest.fixture(params=GAMES, scope="session")
+def game(request: pytest.FixtureRequest) -> Game:
+    """Return one game after the other."""
+    name, params = GAMES[request.param]
+    return registry.make_game(name, **params)
+
+
+@pytest.fixture
+def all_games() -> dict[str, tuple[str, dict[str, object]]]:
+    """Return the games that the suite covers, by label."""
+    return GAMES

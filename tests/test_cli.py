@@ -12,15 +12,20 @@ import sys
 from pathlib import Path
 
 import gymnasium
+import numpy as np
 import pettingzoo
 import pytest
 from typer.testing import CliRunner
 
+from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.trainers import bench, launch
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.pages import game_page
 from lawgiver.trainers.cluster import REPRODUCIBLE
+from lawgiver.trainers.config import load_config
+from lawgiver.trainers.evaluation import evaluate
+from lawgiver.trainers.runs import Run
 
 
 def lawgiver(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -95,7 +100,7 @@ def test_train_ends_with_a_table_and_the_folder(walk: Path, tmp_path: Path):
     done = lawgiver("train", str(walk), f"run_dir={tmp_path / 'out'}", "seed=2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"run: {tmp_path / 'out'}\n")
-    assert re.search(r"ceiling +│ +10", done.stdout)
+    assert re.search(r"ceiling +10", done.stdout)
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["seed"] == 2
 
 
@@ -133,8 +138,33 @@ def test_train_fixes_what_numbers_depend_on(plugin: Path, walk: Path, tmp_path: 
 def test_seeds_end_with_intervals(walk: Path, tmp_path: Path):
     done = CliRunner().invoke(app, ["train", str(walk), f"run_dir={tmp_path / 'out'}", "seeds=[0,1,2]"])
     assert done.exit_code == 0
-    assert re.search(r"learned +│ +-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]", done.output)
+    assert re.search(r"learned +-?[\d.]+ ±[\d.e-]+ ", done.output)
     assert "95 % interval" in done.output
+
+
+def test_evaluate_scores_the_learned_policies(walk: Path, tmp_path: Path):
+    config = load_config(
+        walk, ["game.name=public_investment", "game.mechanism_mode=announce", f"run_dir={tmp_path / 'out'}"]
+    )
+    run = Run.create("walk", config)
+    libertarian = LearnedMechanism(run.game(), start=run.game().members["libertarian"], hidden=None)
+    run.save_policy("mechanism", libertarian)
+    run.finish({})
+    found = evaluate(run.path, games=200)
+    assert found.simulated["surplus"]["learned"] == pytest.approx(found.simulated["surplus"]["libertarian"])
+    # Random participants give half of what they have, whatever the rule: 0.6 of 5.5 and 3 times 1 to 5 points.
+    half = 0.6 * np.mean([5 + 3 * tail / 2 for tail in (2, 4, 6, 8, 10)])
+    for surplus in found.simulated["surplus"].values():
+        assert surplus["low"] < half < surplus["high"]
+    assert (found.exact, found.reason) == ({}, "the config gives the participants no inverse temperature")
+    shown = CliRunner().invoke(app, ["evaluate", str(run.path)]).output
+    assert re.search(r"learned +[\d.]+ ±[\d.e-]+ ", shown)
+    assert "no exact equilibrium" in shown
+
+
+def test_evaluate_needs_policies(refused, walk: Path, tmp_path: Path):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
+    assert "has no learned policies" in refused("evaluate", str(path))
 
 
 # -- mistakes -------------------------------------------------------------------------------------------------------

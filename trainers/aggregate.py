@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 LEVEL = 0.95
-INTERVAL = "mean, and 95 % interval of the mean by Student's t over seeds"
+INTERVAL = "mean over seeds, ± half its 95 % interval by Student's t"
 
 
 def t_quantile(freedom: int, level: float = LEVEL) -> float:

@@ -75,6 +75,17 @@ def train(
 
 
 @app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+) -> None:
+    """Score what a run has learned once more, on fresh seeds."""
+    from lawgiver.trainers.cli.tables import show_evaluation
+    from lawgiver.trainers.evaluation import evaluate as evaluate_run
+
+    show_evaluation(evaluate_run(run))
+
+
+@app.command()
 def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:

@@ -1,0 +1,67 @@
+"""Playing given policies on the rules, many games at once, and what a round of it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.objectives import gini
+from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
+
+NORMAL = 1.96
+"""Half the width of a 95 % interval in standard errors, at thousands of games."""
+
+
+def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the means over the rounds of ``games`` games, with intervals.
+
+    Args:
+        game: the rules; its states count completed rounds in ``state.round`` (B,).
+        policies: who plays, for every role.
+        games: how many games are played, side by side.
+        rng: of policies and rules.
+
+    Returns:
+        ``mean``, ``low`` and ``high`` (95 %, games independent) a round of every registered objective and of the Gini
+        coefficient.
+    """
+    measures = {name: lookup(OBJECTIVES, name) for name in names(OBJECTIVES)} | {"gini": gini}
+    state = game.initial_state(games, rng)
+    memory = {role: policy.initial_state(games) for role, policy in policies.items()}
+    over = np.zeros(games, bool)
+    rounds = np.zeros(games)
+    sums: dict[str, np.ndarray] = {}
+    while not over.all():
+        role = game.phase(state)
+        outcome, memory[role] = _outcome(game, policies[role], state, role, memory[role], rng)
+        before = state.round
+        state, _, terminated, truncated = game.advance(state, outcome, game.draw(games, rng))
+        counted = (state.round > before) & ~over
+        if counted.any():
+            rounds += counted
+            for name, measure in measures.items():
+                sums[name] = sums.get(name, 0.0) + np.where(counted, measure(state), 0.0)
+        over = over | terminated | truncated
+    return {name: _a_round(total, rounds) for name, total in sums.items()}
+
+
+def _outcome(
+    game: Game[Any], policy: Policy, state: Any, role: str, memory: Any, rng: np.random.Generator
+) -> tuple[Any, Any]:
+    obs, mask = game.observe(state, role), game.legal_actions(state, role)
+    if isinstance(policy, OutcomePolicy):
+        return policy.outcome(obs, mask, memory, rng)
+    actions, memory = policy.act(obs, mask, memory, rng)
+    return game.outcome(state, actions), memory
+
+
+def _a_round(total: np.ndarray, rounds: np.ndarray) -> dict[str, float]:
+    """Return the mean a round of sums over games of different lengths, a ratio; its error is that of the residuals."""
+    mean = float(total.sum() / rounds.sum())
+    residual = total - mean * rounds
+    half = NORMAL * float(np.sqrt(np.mean(residual**2) / len(total)) / rounds.mean())
+    return {"mean": mean, "low": mean - half, "high": mean + half}
