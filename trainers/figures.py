@@ -159,13 +159,14 @@ def curves(
     history: Sequence[Mapping[str, Any]],
     references: Mapping[str, float | None],
 ) -> Figure:
-    """Return learning curves, one panel below the other over iterations.
+    """Return learning curves, one panel below the other over iterations. Panels without data are left out.
 
     Args:
         panels: title, label of the vertical axis, and the metrics drawn in it.
         history: one mapping an iteration, with ``iteration`` and the metrics.
         references: horizontal lines of the first panel by name; None is left out.
     """
+    panels = [panel for panel in panels if any(row.get(metric) is not None for row in history for metric in panel[2])]
     figure = new_figure(8.0, 0.6 + 2.4 * len(panels))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (title, unit, metrics) in zip(axes, panels, strict=True):

@@ -1,0 +1,108 @@
+"""The figures of a finished run, drawn from what its folder holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.public_investment.one_round import after_round, sends, solve
+from lawgiver.trainers import figures
+from lawgiver.trainers.runs import Run, load
+
+LARGEST_PANELS = 200_000
+"""Joint contributions up to which a beach plot is drawn."""
+
+
+def draw(run: Run, summary: Mapping[str, Any]) -> None:
+    """Draw what can be drawn of a run into its ``figures/``.
+
+    Args:
+        run: whose metrics and policies are complete.
+        summary: what summary.json holds or will hold, the table of scores included.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+    """
+    game, policies = run.game(), load(run.path)
+    objective = str(getattr(game, "objective", "score"))
+    scores = summary.get(objective) or {}
+    references = {name: value for name, value in scores.items() if name != "learned"}
+    curves = figures.curves(_panels(objective, game.roles["participant"]), _flat(run), references)
+    figures.save(curves, run.figures / "curves.png")
+    if scores and "gini" in summary:
+        figures.save(figures.welfare_equality(summary, objective), run.figures / "welfare_equality.png")
+    if not isinstance(game, PublicInvestment) or "mechanism" not in policies:
+        return
+    if max(math.prod(e + 1 for e in endowments) for endowments in game.conditions) <= LARGEST_PANELS:
+        figures.save(
+            figures.beach_plot(game.conditions, _weights(game, policies["mechanism"])), run.figures / "beach.png"
+        )
+    if "participant" in policies:
+        _draw_contributions(run, game, policies["mechanism"], policies["participant"])
+
+
+def _panels(objective: str, participants: int) -> list[tuple[str, str, list[str]]]:
+    words = figures.words(objective)
+    return [
+        (
+            f"Mechanism: {words} a round, played and at the exact equilibrium of its mean",
+            words,
+            ["score", "exact_score"],
+        ),
+        (
+            "Participants: mean action",
+            "points",
+            [f"participant/action/participant_{i}" for i in range(participants)],
+        ),
+        ("Participants: divergence from the anchor", "KL (nats)", ["participant/anchor_kl"]),
+        ("Participants: distance from the logit reply to current play", "share of the largest action", ["reply_gap"]),
+    ]
+
+
+def _flat(run: Run) -> list[dict[str, Any]]:
+    """Return the metrics with nested keys joined by slashes."""
+
+    def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for key, value in metrics.items():
+            flat |= flatten(value, f"{prefix}{key}/") if isinstance(value, Mapping) else {prefix + key: value}
+        return flat
+
+    return [flatten(entry) for entry in run.metrics()]
+
+
+def _weights(game: PublicInvestment, mechanism: Policy) -> figures.Weights:
+    sent = sends(game, mechanism)
+    return lambda e, c: np.asarray(after_round(game, sent(e, c), e, c).weights)
+
+
+def _draw_contributions(run: Run, game: PublicInvestment, mechanism: Policy, participants: Policy) -> None:
+    """Draw the trained participants beside the equilibrium under the learned mechanism, condition by condition."""
+    given = run.settings["agents"]["participants"]
+    anchor = make_anchor(game, given.get("anchor", "uniform"))
+    for endowments in game.conditions:
+        exact = solve(game, mechanism, endowments, float(given["inverse_temperature"]), anchor)
+        if isinstance(exact, str):
+            continue
+        learned = first_round(game, mechanism, participants, endowments)
+        name = "contributions_" + "-".join(map(str, endowments)) + ".png"
+        figures.save(figures.contributions(endowments, learned, exact.distributions), run.figures / name)
+
+
+def first_round(
+    game: PublicInvestment, mechanism: Policy, participants: Policy, endowments: tuple[int, ...]
+) -> np.ndarray:
+    """Return how participants contribute in the first round, (n, largest endowment of the game + 1)."""
+    amounts = np.array([endowments], float)
+    state = game.opening(amounts)
+    if game.announces:
+        state, *_ = game.advance(state, sends(game, mechanism)(amounts, np.zeros_like(amounts)), {})
+    mask = game.legal_actions(state, "participant")
+    logs, _ = participants.distribution(game.observe(state, "participant"), mask, participants.initial_state(1))
+    return np.asarray(np.exp(np.asarray(logs)[0]))
