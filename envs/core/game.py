@@ -212,6 +212,10 @@ class Game(ABC, Generic[StateT]):
         """Return the best value of the objective that any mechanism can reach with rational participants, if known."""
         return None
 
+    def ceiling_scores(self) -> list[dict[str, float]]:
+        """Return the measures of an outcome that attains the ceiling, for each condition; empty where not known."""
+        return []
+
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """Return what is known exactly about the game with these parameters."""
         return ()

@@ -164,8 +164,14 @@ def logit_equilibrium(
         inverse_temperature: (B,), >= 0 per unit of payoff. 0 returns the priors; infinity the
             rational limit, which is the end of the branch that starts at the priors.
     """
-    xp = namespace(payoffs)
-    tables = utilities(grid, payoffs)
+    return solve_tables(grid, utilities(grid, payoffs), log_priors, inverse_temperature)
+
+
+def solve_tables(
+    grid: JointGrid, tables: list[Array], log_priors: Strategies, inverse_temperature: Array
+) -> Equilibrium:
+    """Return :func:`logit_equilibrium` for payoffs in the form that :func:`utilities` gives them."""
+    xp = namespace(inverse_temperature)
     priors = []
     for prior, table in zip(log_priors, tables, strict=True):
         possible = xp.where(prior > IMPOSSIBLE, prior, xp.full_like(prior, IMPOSSIBLE))
@@ -178,7 +184,7 @@ def logit_equilibrium(
         xp.where(rational, xp.zeros_like(inverse_temperature), inverse_temperature)[:, None],
     )
     strategies = tuple(softmax(log) for log in logs)
-    for row in range(payoffs.shape[0]):
+    for row in range(inverse_temperature.shape[0]):
         if float(residual[row]) <= TOLERANCE and not bool(rational[row]):
             continue
         one = [_numpy(table[row : row + 1]) for table in tables]

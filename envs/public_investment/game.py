@@ -366,6 +366,12 @@ class PublicInvestment(Game[PublicInvestmentState]):
 
         return ceiling(self)
 
+    def ceiling_scores(self) -> list[dict[str, float]]:
+        """Return the measures of the payoffs that attain the ceiling, the most equal such, for each condition."""
+        from lawgiver.envs.public_investment.solutions import ceiling_scores
+
+        return [ceiling_scores(self, endowments) for endowments in self.conditions]
+
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """See :mod:`lawgiver.envs.public_investment.solutions`."""
         from lawgiver.envs.public_investment.solutions import known_solutions

@@ -9,7 +9,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.joint_grid import grid_size
-from lawgiver.envs.core.objectives import LOG_GUARD, surplus
+from lawgiver.envs.core.objectives import LOG_GUARD, gini, nash_welfare, rawlsian, surplus
 from lawgiver.envs.public_investment.families import FAMILIES
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import RoundEquilibrium, after_round, priors_of, solve_weights
@@ -29,22 +29,22 @@ def best_payoffs(endowments: tuple[int, ...], multiplier: float) -> np.ndarray:
     return np.asarray(water_fill(floors, max(multiplier - 1, 0.0) * floors.sum(-1))[0])
 
 
-def condition_ceiling(game: PublicInvestment, endowments: tuple[int, ...]) -> float | None:
-    """Return the best value of the game's objective in one round with rational participants, None if not known."""
-    best = best_payoffs(endowments, game.multiplier)
-    values = {
-        "surplus": float(best.sum() - sum(endowments)),
-        "nash_welfare": float(np.log(best + LOG_GUARD).sum()),
-        "rawlsian": float(best.min()),
-    }
-    return values.get(game.objective)
+def ceiling_scores(game: PublicInvestment, endowments: tuple[int, ...]) -> dict[str, float]:
+    """Return the built-in objectives and the Gini at :func:`best_payoffs`, where each objective is at its highest."""
+    best = best_payoffs(endowments, game.multiplier)[None]
+    state = replace(game.opening(np.array([endowments], float)), payoffs=best)
+    measures = {"surplus": surplus, "nash_welfare": nash_welfare, "rawlsian": rawlsian, "gini": gini}
+    return {name: float(measure(state)[0]) for name, measure in measures.items()}
 
 
 def ceiling(game: PublicInvestment) -> float | None:
-    """Return the mean of :func:`condition_ceiling` over the game's conditions."""
-    values = [condition_ceiling(game, endowments) for endowments in game.conditions]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
+    """Return the best value of the game's objective with rational participants, the mean over its conditions.
+
+    None for an objective that is not built in.
+    """
+    if game.objective not in ("surplus", "nash_welfare", "rawlsian"):
+        return None
+    return float(np.mean([ceiling_scores(game, endowments)[game.objective] for endowments in game.conditions]))
 
 
 def truncated_geometric(n_actions: int, slope: float, inverse_temperature: float) -> np.ndarray:

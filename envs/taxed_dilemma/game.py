@@ -189,7 +189,13 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         """Return the objective's value a round under mutual cooperation, None for an objective not built in."""
         from lawgiver.envs.taxed_dilemma.one_round import CEILINGS
 
-        return CEILINGS.get(self.objective)
+        return CEILINGS.get(self.objective) if self.objective != "gini" else None
+
+    def ceiling_scores(self) -> list[dict[str, float]]:
+        """Return the measures of mutual cooperation."""
+        from lawgiver.envs.taxed_dilemma.one_round import CEILINGS
+
+        return [dict(CEILINGS)]
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """The symmetric logit equilibrium of one round under a tax of 0.5, found by bisection."""

@@ -14,7 +14,7 @@ from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, lo
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.taxed_dilemma.game import REWARD, TaxedDilemma
 
-CEILINGS = {"surplus": 2 * REWARD, "nash_welfare": 2 * math.log(REWARD + LOG_GUARD), "rawlsian": REWARD}
+CEILINGS = {"surplus": 2 * REWARD, "nash_welfare": 2 * math.log(REWARD + LOG_GUARD), "rawlsian": REWARD, "gini": 0.0}
 """Mutual cooperation has the largest sum of payoffs, equally shared; a tax of 0.8 or more makes it dominant."""
 
 

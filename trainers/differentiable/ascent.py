@@ -1,0 +1,151 @@
+"""Gradient ascent of a mechanism on its value at the exact equilibrium, and the best that a free table can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.joint_grid import grid_size
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.families import FAMILIES, normalised
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.public_investment.one_round import RoundEquilibrium, mean_scores, scores, solve_weights
+from lawgiver.trainers.differentiable.gradient import Round, rounds, value
+
+LARGEST_TABLE = 20_000
+"""Joint contributions up to which a free table is optimised."""
+STEEPEST = 50.0
+"""Inverse temperature at which a mechanism for more rational participants is designed: beyond it gradients vanish."""
+
+
+def ascend(
+    parameters: Iterable[torch.nn.Parameter],
+    value_at: Callable[[float], torch.Tensor],
+    *,
+    inverse_temperature: float,
+    updates: int,
+    learning_rate: float,
+    report: Callable[[int, float, float], None] | None = None,
+) -> None:
+    """Raise ``value_at(inverse_temperature)`` by Adam, the learning rate falling to 0 along a cosine.
+
+    Above 1 the inverse temperature itself rises to its target during the first half, geometrically: at once at a high
+    one, the ascent ends in poor local optima.
+
+    Args:
+        parameters: to be moved.
+        value_at: the value to be raised, at an inverse temperature.
+        inverse_temperature: the target, at most ``STEEPEST`` of it is used.
+        updates: gradient steps.
+        learning_rate: at the start.
+        report: called after each update with its number from 1, the value before it and its inverse temperature.
+
+    Raises:
+        LawgiverError: if a value is not finite.
+    """
+    target = min(inverse_temperature, STEEPEST)
+    moved = list(parameters)
+    optimiser = torch.optim.Adam(moved, lr=learning_rate, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
+    for update in range(1, updates + 1):
+        level = target ** min(1.0, 2 * update / updates) if target > 1 else target
+        optimiser.zero_grad()
+        reached = value_at(level)
+        if not bool(torch.isfinite(reached)):
+            raise LawgiverError(f"the value is {float(reached.detach())} at update {update}: training has stopped")
+        (-reached).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(moved, 5.0)
+        optimiser.step()
+        schedule.step()
+        if report is not None:
+            report(update, float(reached.detach()), level)
+
+
+class FreeTable(torch.nn.Module):
+    """Any weights at all, one set for each joint contribution; equal participants who act alike share alike.
+
+    It starts near the libertarian rule.
+    """
+
+    def __init__(self, at: Round) -> None:
+        """Make the table of one condition."""
+        super().__init__()
+        actions = at.grid.actions
+        first = np.tile(np.arange(at.grid.n), (len(actions), 1))  # the first seat that is and acts the same
+        for j in range(at.grid.n):
+            for i in reversed(range(j)):
+                if at.labels[i] == at.labels[j]:
+                    first[:, j] = np.where(actions[:, i] == actions[:, j], i, first[:, j])
+        self.register_buffer("first", torch.as_tensor(first))
+        self.logits = torch.nn.Parameter(torch.log(normalised(at.contributions) + 1e-3))
+
+    def forward(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
+        """Return the weights (S, n) at every joint contribution of the condition, in the order of its grid."""
+        return self.logits.gather(1, self.first).softmax(-1)  # type: ignore[arg-type]
+
+
+def reachable(
+    game: Game[Any], inverse_temperature: float, anchor: Policy | None = None, *, updates: int = 300
+) -> dict[str, Any] | str:
+    """Return the scores of the best memoryless mechanism that exact gradients find for each condition apart.
+
+    The mechanism is a free table of weights, so that this bounds what any memoryless mechanism of any family can
+    reach, up to the ascent's error (about 0.002 in Nash welfare with the default number of updates). Where a
+    canonical rule is better than the table, it is taken instead.
+
+    Args:
+        game: whose objective counts.
+        inverse_temperature: of the participants, per point; infinity for the rational limit.
+        anchor: the participants' prior policy; None for uniform.
+        updates: gradient steps a condition.
+
+    Returns:
+        Scores as :meth:`Game.exact_scores` gives them, or one line that says why there are none.
+    """
+    if not isinstance(game, PublicInvestment):
+        return f"no exact designer for {game.name}"
+    largest = max(grid_size(tuple(e + 1 for e in endowments), endowments) for endowments in game.conditions)
+    if largest > LARGEST_TABLE:
+        return f"no exact designer for {largest} joint contributions, at most {LARGEST_TABLE}"
+    by_condition = []
+    for at in rounds(game, anchor, weights=True):
+        best = _best(at, _designed(at, inverse_temperature, updates), inverse_temperature)
+        if isinstance(best, str):
+            return best
+        by_condition.append(scores(at.game, best))
+    return mean_scores(by_condition)
+
+
+def _designed(at: Round, inverse_temperature: float, updates: int) -> np.ndarray:
+    """Return the weights (S, n) that gradient ascent ends with."""
+    table = FreeTable(at)
+    ascend(
+        table.parameters(),
+        lambda level: value(at, table, level),
+        inverse_temperature=inverse_temperature,
+        updates=updates,
+        learning_rate=0.15,
+    )
+    with torch.no_grad():
+        return np.asarray(table(at.given, at.contributions))
+
+
+def _best(at: Round, designed: np.ndarray, inverse_temperature: float) -> RoundEquilibrium | str:
+    """Return the best of the designed and the canonical weights, by the game's objective, in its equilibrium."""
+    given, contributions = at.given.numpy(), at.contributions.numpy()
+    members = FAMILIES["power"].members.values()
+    tables = [designed, *(FAMILIES["power"].weights(np.array(member), given, contributions) for member in members)]
+
+    def solved(table: np.ndarray) -> RoundEquilibrium | str:
+        return solve_weights(at.game, lambda e, c: table, at.endowments, at.labels, at.priors, inverse_temperature)
+
+    played = [solved(table) for table in tables]
+    found = [one for one in played if not isinstance(one, str)]
+    if not found:
+        return str(played[0])
+    return max(found, key=lambda one: float(scores(at.game, one)[at.game.objective]))

@@ -1,0 +1,137 @@
+"""The trainer ``exact_designer``: a mechanism by gradient ascent through the participants' exact equilibrium."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+
+from lawgiver.agents.anchor import make_anchor
+from lawgiver.agents.learned import LearnedGraphMechanism, LearnedMechanism
+from lawgiver.envs.core.errors import UnsupportedGameError, allowed
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.config import Config, Settings, TrainerSettings
+from lawgiver.trainers.differentiable.ascent import ascend
+from lawgiver.trainers.differentiable.gradient import Sends, rounds, value
+from lawgiver.trainers.runs import Run
+from lawgiver.trainers.scoring import low_anchor, robustness, score_table
+
+Natural = Annotated[int, Field(ge=1)]
+
+
+class EquilibriumAnchor(Settings):
+    """The logit equilibrium under a first mechanism, as what participants are used to."""
+
+    mechanism: str
+    """A mechanism's name, or a run's folder."""
+    inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
+
+
+class Participants(Settings):
+    """Participants in their logit equilibrium: reward less KL(pi || pi_0) / inverse_temperature."""
+
+    inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
+    """Per point of payoff."""
+    anchor: Literal["uniform"] | EquilibriumAnchor = "uniform"
+    """pi_0: uniform over the legal contributions, or an equilibrium of the past."""
+
+
+class Mechanism(Settings):
+    """What is designed: the graph network in allocate mode, the parameters of a rule in announce mode."""
+
+    n_units: Natural = 32
+    """Width of the graph network."""
+    start: str = "libertarian"
+    """Member of the family of rules at which an announced rule begins."""
+
+
+class ExactAgents(Settings):
+    """Who plays."""
+
+    participants: Participants = Participants()
+    mechanism: Mechanism = Mechanism()
+
+
+class ExactTrainer(TrainerSettings):
+    """Gradient ascent."""
+
+    name: Literal["exact_designer"]
+    updates: Natural = 600
+    """Gradient steps."""
+    learning_rate: Annotated[float, Field(gt=0)] = 8e-3
+    """Of Adam, at the start."""
+    log_every: Natural = 10
+    """Updates between two lines of metrics."""
+
+
+def train(config: Config[ExactAgents, ExactTrainer], run: Run) -> dict[str, Any]:
+    """Design a mechanism, keep it in the run's folder, and return its scores.
+
+    Raises:
+        UnsupportedGameError: if the game is another, or has too many joint contributions.
+        LawgiverError: if the value is not finite.
+    """
+    game = config.game.make()
+    if not isinstance(game, PublicInvestment):
+        raise UnsupportedGameError(f"trainer 'exact_designer' needs public_investment, not {game.name}")
+    torch.manual_seed(config.seed)
+    participants, settings = config.agents.participants, config.trainer
+    described = participants.anchor if isinstance(participants.anchor, str) else participants.anchor.model_dump()
+    anchor = make_anchor(game, described)
+    policy, sends = make_mechanism(game, config.agents.mechanism)
+    conditions = rounds(game, anchor)
+    started = time.monotonic()
+
+    with run.progress(settings.updates, "exact designer") as update_bar:
+
+        def report(update: int, reached: float, level: float) -> None:
+            update_bar(update, f"{game.objective} {reached:.3f}")
+            if update % settings.log_every == 0 or update == settings.updates:
+                rate = update / (time.monotonic() - started)
+                run.log(update, {"score": reached, "inverse_temperature": level}, {"updates_per_s": rate})
+
+        ascend(
+            policy.network.parameters(),
+            lambda level: torch.stack([value(at, sends, level) for at in conditions]).mean(),
+            inverse_temperature=participants.inverse_temperature,
+            updates=settings.updates,
+            learning_rate=settings.learning_rate,
+            report=report,
+        )
+    seconds = time.monotonic() - started
+    run.save_policy("mechanism", policy)
+    table = score_table(game, policy, inverse_temperature=participants.inverse_temperature, anchor=anchor)
+    return table.to_summary() | {
+        "updates": settings.updates,
+        "robustness": _robustness(game, policy),
+        "timing": {"design_s": seconds, "updates_per_s": settings.updates / seconds},
+    }
+
+
+def make_mechanism(
+    game: PublicInvestment, settings: Mechanism
+) -> tuple[LearnedGraphMechanism | LearnedMechanism, Sends]:
+    """Return the policy to be designed, and what it sends as a function that gradients go through."""
+    if not game.announces:
+        graph = LearnedGraphMechanism(game, n_units=settings.n_units)
+        return graph, graph.weights
+    if settings.start not in game.members:
+        raise UnsupportedGameError(
+            f"agents.mechanism.start is {settings.start!r}: {allowed(settings.start, game.members)}"
+        )
+    announced = LearnedMechanism(game, start=game.members[settings.start], hidden=None)
+
+    def parameters(endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
+        return announced.network.mean_action(endowments.float()).to(endowments.dtype)
+
+    return announced, parameters
+
+
+def _robustness(game: PublicInvestment, policy: Policy) -> dict[str, Any]:
+    """Return the objective on other populations, by inverse temperature; and on one that is used to giving little."""
+    uniform = robustness(game, policy)
+    low = robustness(game, policy, inverse_temperatures=(1.0,), anchor=low_anchor(game))
+    return {f"{level:g}": row for level, row in uniform.items()} | {"1, anchored low": low[1.0]}

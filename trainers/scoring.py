@@ -1,0 +1,177 @@
+"""What a learned mechanism is worth: beside the canonical ones, the best that can be reached, and the ceiling.
+
+Everything is scored in the participants' exact equilibrium (:meth:`Game.exact_scores`), whatever the game.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import make_policy
+
+CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
+MEASURES = ("nash_welfare", "surplus", "gini")
+SMALLEST_GAP = 0.05
+"""Room for improvement below which a share of it means nothing."""
+TEMPERATURES = (0.5, 1.0, 2.0, 5.0, 20.0)
+
+Scores = dict[str, Any] | str
+"""As :meth:`Game.exact_scores` gives them, or one line that says why there are none."""
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Exact scores by mechanism.
+
+    Attributes:
+        objective: by which mechanisms are compared.
+        scores: of the canonical mechanisms that the game has, ``learned``, ``reachable`` and ``ceiling``. Those of
+            the ceiling are the measures of an outcome that attains it.
+    """
+
+    objective: str
+    scores: Mapping[str, Scores]
+
+    def value(self, mechanism: str, measure: str, condition: int | None = None) -> float | None:
+        """Return a measure of a mechanism, averaged over conditions or in one of them; None where it is not known."""
+        found = self.scores.get(mechanism, "")
+        if isinstance(found, str):
+            return None
+        if condition is not None:
+            found = found["by_condition"][condition]
+        return None if found.get(measure) is None else float(found[measure])
+
+    def best_canonical(self, condition: int | None = None) -> float | None:
+        """Return the objective of the best canonical mechanism."""
+        known = [self.value(name, self.objective, condition) for name in CANONICAL]
+        return max((value for value in known if value is not None), default=None)
+
+    def gap_closed(self, to: str, condition: int | None = None) -> float | None:
+        """Return (learned - best canonical) / (``to`` - best canonical); None where the denominator is below 0.05.
+
+        ``to`` is ``ceiling`` or ``reachable``.
+        """
+        learned, goal = (self.value(name, self.objective, condition) for name in ("learned", to))
+        best = self.best_canonical(condition)
+        if learned is None or goal is None or best is None or goal - best < SMALLEST_GAP:
+            return None
+        return (learned - best) / (goal - best)
+
+    def reasons(self) -> dict[str, str]:
+        """Return why a mechanism has no scores, for those that have none."""
+        return {name: found for name, found in self.scores.items() if isinstance(found, str)}
+
+    def to_summary(self) -> dict[str, Any]:
+        """Return the table as summary.json holds it.
+
+        Keys: each of nash_welfare, surplus, gini and the objective, a mapping from mechanism to value (None where not
+        known); ``gap_closed``, ``reachable_gap_closed``; ``by_condition``, a list of the same with the ``endowments``;
+        and ``reasons`` where something is not known.
+        """
+        known = [found["by_condition"] for found in self.scores.values() if not isinstance(found, str)]
+        by_condition: list[dict[str, Any]] = []
+        for index, condition in enumerate(known[0] if known else []):
+            named = {"endowments": condition["endowments"]} if "endowments" in condition else {}
+            by_condition.append(named | self._measured(index))
+        summary = self._measured(None) | {"by_condition": by_condition}
+        return summary | ({"reasons": self.reasons()} if self.reasons() else {})
+
+    def _measured(self, condition: int | None) -> dict[str, Any]:
+        measures = dict.fromkeys((*MEASURES, self.objective))
+        table: dict[str, Any] = {m: {name: self.value(name, m, condition) for name in self.scores} for m in measures}
+        return table | {
+            "gap_closed": self.gap_closed("ceiling", condition),
+            "reachable_gap_closed": self.gap_closed("reachable", condition),
+        }
+
+
+def score_table(
+    game: Game[Any],
+    learned: Policy,
+    *,
+    inverse_temperature: float,
+    anchor: Policy | None = None,
+) -> ScoreTable:
+    """Return the exact scores of a learned mechanism and of everything that it is compared with.
+
+    Args:
+        game: whose objective counts.
+        learned: a memoryless mechanism; its mean action is scored.
+        inverse_temperature: of the participants, per unit of payoff; infinity for rational ones.
+        anchor: the participants' prior policy; None for uniform.
+    """
+    table = {
+        name: game.exact_scores(mechanism, inverse_temperature=inverse_temperature, anchor=anchor)
+        for name, mechanism in mechanisms(game, learned)
+    }
+    table["reachable"] = _reachable(game, inverse_temperature, anchor)
+    table["ceiling"] = ceiling_scores(game)
+    return ScoreTable(str(getattr(game, "objective", MEASURES[0])), table)
+
+
+def mechanisms(game: Game[Any], learned: Policy) -> Iterator[tuple[str, Policy]]:
+    """Yield the canonical mechanisms that a game has, by name, and the learned one."""
+    for name in CANONICAL:
+        with suppress(UnsupportedGameError):  # not every rule means something in every game
+            yield name, make_policy(game, "mechanism", name)
+    yield "learned", learned
+
+
+def ceiling_scores(game: Game[Any]) -> Scores:
+    """Return the measures at the ceiling of the game's objective, or why there are none."""
+    by_condition = game.ceiling_scores()
+    if game.ceiling() is None or not by_condition:
+        return f"no ceiling is known for {game.name} and its objective"
+    means = {name: math.fsum(c[name] for c in by_condition) / len(by_condition) for name in by_condition[0]}
+    return means | {"by_condition": by_condition}
+
+
+def _reachable(game: Game[Any], inverse_temperature: float, anchor: Policy | None) -> Scores:
+    from lawgiver.trainers.differentiable import reachable  # brings torch along
+
+    return reachable(game, inverse_temperature, anchor)
+
+
+def robustness(
+    game: Game[Any],
+    learned: Policy,
+    *,
+    inverse_temperatures: Sequence[float] = TEMPERATURES,
+    anchor: Policy | None = None,
+) -> dict[float, dict[str, float | None]]:
+    """Return the game's objective by inverse temperature and mechanism: a learned rule on other populations.
+
+    Args:
+        game: whose objective counts.
+        learned: a memoryless mechanism.
+        inverse_temperatures: of the populations.
+        anchor: their prior policy; None for uniform.
+    """
+    objective = str(getattr(game, "objective", MEASURES[0]))
+    rows: dict[float, dict[str, float | None]] = {}
+    for level in inverse_temperatures:
+        rows[level] = {}
+        for name, mechanism in mechanisms(game, learned):
+            found = game.exact_scores(mechanism, inverse_temperature=level, anchor=anchor)
+            rows[level][name] = None if isinstance(found, str) else float(found[objective])
+    return rows
+
+
+def low_anchor(game: Game[Any]) -> Policy:
+    """Return participants who are used to the strict egalitarian rule (its equilibrium at inverse temperature 1).
+
+    The population on which a steep rule fares worst: it punishes those who come half-way.
+
+    Raises:
+        UnsupportedGameError: if the game has no exact equilibrium.
+    """
+    return make_policy(
+        game, "participant", "logit_equilibrium", mechanism="strict_egalitarian", inverse_temperature=1.0
+    )
