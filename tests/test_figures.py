@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.public_investment.families import power_weights
 from lawgiver.trainers import figures
