@@ -335,9 +335,13 @@ def test_t_quantile(freedom: int):
 
 
 def test_aggregate_keeps_the_shape_and_skips_what_is_unknown():
-    summaries = [{"a": 1.0, "b": {"c": 2}, "d": None, "e": "x"}, {"a": 3.0, "b": {"c": 2}, "d": 5.0, "e": "x"}]
+    summaries = [
+        {"a": 1.0, "b": {"c": 2}, "d": None, "e": "x", "f": "x", "by": [{"n": [1, 2], "a": 1.0}]},
+        {"a": 3.0, "b": {"c": 2}, "d": 5.0, "e": "x", "f": "y", "by": [{"n": [1, 2], "a": 3.0}]},
+    ]
     found = aggregate(summaries)
-    assert found.keys() == {"a", "b", "d"}
+    assert found.keys() == {"a", "b", "d", "e", "by"}
+    assert found["by"] == [{"n": [1, 2], "a": found["a"]}]
     assert found["a"] == interval([1.0, 3.0])
     assert (found["b"]["c"]["low"], found["b"]["c"]["high"]) == (2, 2)
     assert found["d"] == {"mean": 5.0, "low": None, "high": None, "values": [5.0]}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 LEVEL = 0.95
-INTERVAL = "mean over seeds, ± half its 95 % interval by Student's t"
+INTERVAL = "mean over seeds, with its 95 % interval by Student's t"
 
 
 def t_quantile(freedom: int, level: float = LEVEL) -> float:
@@ -38,7 +38,7 @@ def interval(values: Sequence[float]) -> dict[str, Any]:
 def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the intervals of every number that all summaries have, in the shape of a summary.
 
-    A number that is None in some of them is aggregated over the others; what is no number is left out.
+    A number that is None in some of them is aggregated over the others. What is no number stays if all agree on it.
     """
     first, *others = summaries
     result: dict[str, Any] = {}
@@ -52,8 +52,18 @@ def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             numbers = [item for item in column if item is not None]
             if numbers:
                 result[key] = interval(numbers)
+        elif _are_tables(column):
+            result[key] = [aggregate(items) for items in zip(*column, strict=True)]
+        elif all(item == value for item in column):
+            result[key] = value
     return result
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _are_tables(column: Sequence[Any]) -> bool:
+    """Return whether ``column`` holds equally long lists of mappings, such as results by condition."""
+    lists = all(isinstance(item, list) and all(isinstance(row, Mapping) for row in item) for item in column)
+    return lists and len({len(item) for item in column}) == 1

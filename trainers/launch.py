@@ -89,7 +89,7 @@ def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
 
 
 def _results(summary: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in summary.items() if key != "seed"}
+    return {key: value for key, value in summary.items() if key not in ("seed", "config", "commit", "versions")}
 
 
 def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
 from lawgiver.agents.anchor import log_prior
-from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy, save_policy
+from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
 from lawgiver.agents.networks import ValueNet
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
@@ -239,5 +239,5 @@ def train(config: Config[Agents, Ippo], run: Run) -> dict[str, Any]:
             run.log(iteration, {"env_steps": env_steps, "reward": rewards, "loss": losses}, timing)
             update(iteration, f"reward {rewards['mechanism']:.2f}")
     for role, player in players.items():
-        save_policy(run.policies / role, player.policy)
+        run.save_policy(role, player.policy)
     return {"env_steps": env_steps, "first_reward": history[0], "last_reward": history[-1]}

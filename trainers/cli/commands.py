@@ -79,10 +79,10 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
 ) -> None:
     """Score what a run has learned once more, on fresh seeds."""
-    from lawgiver.trainers.cli.tables import show_evaluation
+    from lawgiver.trainers.cli.tables import show_summary
     from lawgiver.trainers.evaluation import evaluate as evaluate_run
 
-    show_evaluation(evaluate_run(run))
+    show_summary(evaluate_run(run))
 
 
 @app.command()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeGuard
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-if TYPE_CHECKING:
-    from lawgiver.trainers.evaluation import Evaluation
+Columns = Mapping[str, Mapping[str, Any]]
 
 
 def show(table: Table) -> None:
@@ -27,7 +26,7 @@ def show_markdown(text: str) -> None:
 
 def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
     """Print throughputs, and the machine they were measured on."""
-    table = Table("measured", caption=", ".join(f"{key} {value}" for key, value in machine.items()), box=SIMPLE_HEAD)
+    table = _table("measured", caption=", ".join(f"{key} {value}" for key, value in machine.items()))
     table.add_column("value", justify="right")
     for key, rate in rates.items():
         table.add_row(key, f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}")
@@ -35,24 +34,37 @@ def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
-    """Print a summary: what is told for the same things (mechanisms, say) as one table, single numbers as another."""
+    """Print a summary: what is told by mechanism as tables, by condition too, then the single numbers."""
     numbers = summary.get("aggregate", summary)
-    columns = {key: value for key, value in numbers.items() if key != "timing" and _is_column(value)}
-    show_columns(columns, summary.get("interval"))
-    singles = Table("result", "value", box=SIMPLE_HEAD)
-    for key, value in _singles(numbers, columns):
+    _show_columns({key: value for key, value in numbers.items() if key != "timing" and _is_column(value)})
+    for name, value in numbers.items():
+        if _is_table(value):
+            _show_columns(value, name)
+    conditions = numbers.get("by_condition") or []
+    for condition in conditions if len(conditions) > 1 else ():
+        columns = {key: value for key, value in condition.items() if _is_column(value)}
+        _show_columns(columns, f"endowments {tuple(condition.get('endowments', ()))}")
+    singles = _table("result")
+    singles.add_column("value")
+    for key, value in _singles(numbers):
         singles.add_row(key, _cell(value))
     if singles.row_count:
         show(singles)
 
 
-def show_columns(columns: Mapping[str, Mapping[str, Any]], caption: str | None = None) -> None:
+def _table(first: str, caption: str | None = None) -> Table:
+    return Table(Column(first, no_wrap=True), caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+
+
+def _show_columns(columns: Columns, caption: str = "") -> None:
     """Print columns of named values, those with the same names side by side."""
+    if any(isinstance(value, Mapping) for column in columns.values() for value in column.values()):
+        caption = f"{caption} (mean ± half its 95 % interval)".strip()
     groups: dict[tuple[str, ...], list[str]] = {}
     for key, column in columns.items():
         groups.setdefault(tuple(column), []).append(key)
     for rows, keys in groups.items():
-        table = Table(Column("", no_wrap=True), caption=caption, box=SIMPLE_HEAD)
+        table = _table("", caption or None)
         for key in keys:
             table.add_column(key, justify="right")
         for row in rows:
@@ -60,21 +72,16 @@ def show_columns(columns: Mapping[str, Mapping[str, Any]], caption: str | None =
         show(table)
 
 
-def show_evaluation(evaluation: Evaluation) -> None:
-    """Print what a run's policies are worth."""
-    show_columns(evaluation.simulated, "with the learned participants, a round: mean ± half the 95 % interval")
-    if evaluation.reason:
-        Console().print(f"no exact equilibrium: {evaluation.reason}", markup=False)
-    else:
-        show_columns(evaluation.exact, "in the exact equilibrium, a round")
-
-
-def _singles(numbers: Mapping[str, Any], columns: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _singles(numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in numbers.items():
-        if key == "timing" and isinstance(value, Mapping):
-            yield from ((f"timing.{name}", item) for name, item in value.items() if _is_value(item))
-        elif key not in columns and (_is_value(value) or isinstance(value, str)):
+        if key in ("timing", "reasons"):
+            yield from ((f"{key}.{name}", item) for name, item in value.items())
+        elif _is_value(value) or isinstance(value, str):
             yield key, value
+
+
+def _is_table(value: Any) -> TypeGuard[Columns]:
+    return isinstance(value, Mapping) and bool(value) and all(map(_is_column, value.values()))
 
 
 def _is_column(value: Any) -> bool:
@@ -82,7 +89,7 @@ def _is_column(value: Any) -> bool:
 
 
 def _is_value(value: Any) -> bool:
-    """Return whether ``value`` is a number, unknown, or an aggregated number."""
+    """Return whether ``value`` is a number, unknown, or a number with an interval."""
     if isinstance(value, Mapping):
         return {"mean", "low", "high"} <= value.keys()
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
