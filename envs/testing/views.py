@@ -96,42 +96,35 @@ def compare_vector_with_single(
     many = GameVectorEnv(game, role=role, num_envs=num_envs, **policies)
     tape = Tape(np.random.default_rng(8))
     many.np_random = tape  # type: ignore[assignment]
-    singles = [GameEnv(game, role=role, **policies) for _ in range(num_envs)]
-    for index, env in enumerate(singles):
-        env.np_random = Playback(tape, index)  # type: ignore[assignment]
-    seen, info = many.reset()
-    for index, env in enumerate(singles):
-        _compare(game, index, (seen[index], _of(info, index)), env.reset())
+    begun = many.reset()
     many.action_space.seed(9)
-    running = np.ones(num_envs, bool)
+    steps = []
     for _ in range(max_steps or game.max_steps):
         actions = many.action_space.sample()
-        seen, rewards, terminated, truncated, info = many.step(actions)
-        for index in np.flatnonzero(running).tolist():
-            batch = seen[index], rewards[index], terminated[index], truncated[index], _of(info, index)
-            _compare(game, index, batch, singles[index].step(actions[index]))
-        running &= ~(terminated | truncated)
-        if not running.all() and not game.horizon_known and _draws_at_start(game):
-            return  # games that begin anew in between draw numbers that the others do not
-        if not running.any():
-            return
+        steps.append((actions, many.step(actions)))
+        over = many.session.terminated | many.session.truncated
+        if over.all() or (over.any() and _draws_at_start(game)):
+            break  # games that begin anew in between draw numbers that the others do not
+    alone = GameEnv(game, role=role, **policies)
+    for index in range(num_envs):
+        alone.np_random = Playback(tape, index)  # type: ignore[assignment]
+        _compare(game, index, begun, alone.reset())
+        for actions, shown in steps:
+            _compare(game, index, shown, alone.step(actions[index]))
+            if alone.session.terminated[0] or alone.session.truncated[0]:
+                break
 
 
 def _draws_at_start(game: Game[Any]) -> bool:
     return bool(game.draw_initial(1, np.random.default_rng(0)))
 
 
-def _of(info: dict[str, Any], index: int) -> dict[str, Any]:
-    return {key: value[index] for key, value in info.items()}
-
-
-def _compare(game: Game[Any], index: int, batch: tuple[Any, ...], alone: tuple[Any, ...]) -> None:
-    for together, single in zip(batch, alone, strict=True):
-        if isinstance(together, dict):
-            same = together.keys() == single.keys() and all(np.array_equal(together[k], single[k]) for k in single)
-        else:
-            same = np.array_equal(together, single)
-        require(same, game, f"game {index} of a vector shows {together}, alone {single}")
+def _compare(game: Game[Any], index: int, together: tuple[Any, ...], alone: tuple[Any, ...]) -> None:
+    for shown, single in zip(together, alone, strict=True):
+        if isinstance(single, dict):
+            _compare(game, index, tuple(shown[key] for key in single), tuple(single.values()))
+        elif not np.array_equal(shown[index], single):
+            raise GameCheckError(f"{game.name}: game {index} of a vector shows {shown[index]}, alone {single}")
 
 
 VIEW_CHECKS = (check_pettingzoo, check_gymnasium, check_episodes, check_vector)
