@@ -80,7 +80,8 @@ def _is_tall(x: Array) -> bool:
 
     Up to 7 columns NumPy adds in the same order, so that a game's numbers do not depend on how many others there are.
     """
-    return 0 < x.shape[-1] < 8 and x.shape[0] > 64
+    tall: bool = 0 < x.shape[-1] < 8 and x.shape[0] > 64
+    return tall
 
 
 def _columns(x: Array) -> Sequence[Array]:
