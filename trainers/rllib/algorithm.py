@@ -159,7 +159,7 @@ def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[s
     resources, plans = config.resources, {}
     for role in modules:
         plans[role] = plan_of(learning_of(config.agents, role))
-    learners = max(1, resources.num_learners)
+    share = -(-config.trainer.steps_per_iteration // max(1, resources.num_learners))
     return (
         PPOConfig()
         .environment(TurnAdapter, env_config=given, normalize_actions=False, clip_actions=True)
@@ -174,8 +174,8 @@ def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[s
         )
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=modules))
         .training(
-            train_batch_size_per_learner=-(-config.trainer.steps_per_iteration // learners),
-            minibatch_size=None,
+            train_batch_size_per_learner=share,
+            minibatch_size=share,  # not read: the learner goes by the plans
             num_epochs=1,
             use_kl_loss=False,
             vf_clip_param=float("inf"),

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 
-from lawgiver.agents.learned import save_policy
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.rllib import results, session
@@ -121,7 +120,8 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
     sampled, learned = session.iterate(algorithm)
     progress.iteration += 1
     progress.env_steps = int(sampled["num_env_steps_sampled_lifetime"])
-    metrics: dict[str, Any] = {"env_steps": progress.env_steps, **_of_play(table, sampled)}
+    stock = config.resources.runner == "stock"
+    metrics: dict[str, Any] = {"env_steps": progress.env_steps, **_of_play(table, sampled, stock)}
     for role in table.game.roles:
         metrics[role] |= results.learner_metrics(learned.get(role, {}))
     mechanism = algorithm.get_module("mechanism")
@@ -138,9 +138,11 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
     return metrics
 
 
-def _of_play(table: Table, sampled: dict[str, Any]) -> dict[str, Any]:
+def _of_play(table: Table, sampled: dict[str, Any], stock: bool) -> dict[str, Any]:
     """Return the online score a round, and what the participants earned and did."""
     rounds = float(sampled["num_agent_steps_sampled"]["participant_0"]) / float(sampled["num_episodes"])
+    if stock:
+        rounds -= 1  # RLlib's own runner counts what is seen at the end of a game as a step
     returns = {agent: float(value) / rounds for agent, value in sampled["agent_episode_returns_mean"].items()}
     seats = table.game.agents_of("participant")
     did = sampled.get("agent_actions_mean", {})
@@ -186,8 +188,8 @@ def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm,
     mechanism = results.mechanism_policy(game, agents.mechanism, results.averaged(means))
     weights = results.actor_weights(algorithm.get_module("participant"))
     participants = results.participants_policy(game, agents.participants, weights)
-    save_policy(run.policies / "mechanism", mechanism)
-    save_policy(run.policies / "participant", participants)
+    run.save_policy("mechanism", mechanism)
+    run.save_policy("participant", participants)
     online = float(np.mean(progress.scores))
     exact = results.exact_score(game, mechanism, agents.participants)
     if not isinstance(exact, str):

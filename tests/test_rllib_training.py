@@ -1,0 +1,266 @@
+"""Whole trainings under one Ray: exact resuming, remote runners, several learners, snapshots, others' games."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import ray
+import torch
+from pettingzoo import ParallelEnv
+
+from lawgiver.trainers.cluster import start_ray
+from lawgiver.trainers.config import GameConfig, Resources
+from lawgiver.trainers.rllib import session, train
+from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, stock_config
+from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibTrainer
+from lawgiver.trainers.rllib.snapshots import add_snapshot
+from lawgiver.trainers.runs import Run
+
+GAME = {
+    "name": "public_investment",
+    "endowments": [10, 4, 4, 4],
+    "mechanism_mode": "announce",
+    "participant_observation": "rule",
+}
+AGENTS = {
+    "mechanism": {"start": "libertarian", "hidden": None, "warmup": 2, "gate": None},
+    "participants": {"minibatch_size": 200},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    start_ray(Resources(num_env_runners=2, num_learners=2))
+    yield
+    ray.shutdown()
+
+
+def config(
+    path: Path | None = None, iterations: int = 6, game: Any = None, agents: Any = None, **use: Any
+) -> RLlibConfig:
+    return RLlibConfig(
+        game=GameConfig.model_validate(game or GAME),
+        agents=RLlibAgents.model_validate(agents or AGENTS),
+        trainer=RLlibTrainer(
+            name="rllib", iterations=iterations, steps_per_iteration=400, checkpoint_every=2, score_every=2
+        ),
+        resources=Resources.model_validate({"device": "cpu", **use}),
+        run_dir=path,
+    )
+
+
+def metrics(path: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "timing"} for row in rows]
+
+
+class PowerCutError(Exception):
+    """Stands for a kill in mid-training."""
+
+
+def interrupted(given: RLlibConfig, after: int) -> None:
+    """Train, and stop dead after an iteration has been logged."""
+    run = Run.create("test", given)
+    log = run.log
+
+    def logged(iteration: int, *args: Any) -> None:
+        log(iteration, *args)
+        if iteration == after:
+            raise PowerCutError
+
+    run.log = logged  # type: ignore[method-assign]
+    with pytest.raises(PowerCutError):
+        train(given, run)
+    run.close()
+
+
+def resumed(path: Path, given: RLlibConfig) -> dict[str, Any]:
+    run = Run.resume(path, given)
+    return run.finish(train(given, run))
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole, cut = config(tmp_path / "whole"), config(tmp_path / "cut")
+    run = Run.create("test", whole)
+    summary = run.finish(train(whole, run))
+    interrupted(cut, after=5)
+    torch.manual_seed(99)  # whatever else went on in between
+    np.random.default_rng()
+    again = resumed(tmp_path / "cut", cut)
+    assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
+    assert again["exact_score"] == summary["exact_score"]
+    assert summary["updates"] == {"participant": 6, "mechanism": 4}
+    assert summary["env_steps"] == 2400
+    assert summary["online_minus_exact"] == pytest.approx(summary["online_score"] - summary["exact_score"])
+    rows = metrics(tmp_path / "whole")
+    assert [row["iteration"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert rows[-1]["participant"]["lr"] == 3e-3
+    assert rows[-1]["mechanism"]["lr"] == 0.03
+    assert list((tmp_path / "whole").glob("events.out.tfevents*"))
+    played = Run.open(tmp_path / "whole")
+    from lawgiver.trainers.runs import load
+
+    policies = load(played.path)
+    assert set(policies) == {"mechanism", "participant"}
+
+
+def equal(mine: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """Whether the weights that one acts with are those of the other."""
+    acting = [name for name in mine if not name.startswith("critic")]
+    return all(np.array_equal(mine[name], theirs[name]) for name in acting)
+
+
+def remote(algorithm: Any, function: Any) -> list[Any]:
+    found: list[Any] = algorithm.env_runner_group.foreach_env_runner(function, local_env_runner=False)
+    return found
+
+
+def test_remote_runners_are_replaced_and_restored_with_trained_weights(tmp_path: Path) -> None:
+    given = config(num_env_runners=2)
+    algorithm = session.build(algorithm_config(given))
+    try:
+        for _ in range(3):
+            session.iterate(algorithm)
+        session.save(algorithm, tmp_path, {})
+        victim, survivor = remote(algorithm, lambda _: os.getpid())
+        os.kill(victim, signal.SIGKILL)
+        running, deadline = [survivor], time.monotonic() + 120
+        while len(running) < 2 and time.monotonic() < deadline:
+            sampled, _ = session.iterate(algorithm)
+            assert int(sampled["num_env_steps_sampled"]) >= 200
+            running = remote(algorithm, lambda _: os.getpid())
+        assert len(running) == 2
+        assert survivor in running
+        assert victim not in running
+        session.iterate(algorithm)
+        number = algorithm.env_runner._weights_seq_no
+        assert remote(algorithm, lambda r: r._weights_seq_no) == [number, number]
+        name = add_snapshot(algorithm, "mechanism")
+        frozen = algorithm.learner_group.get_weights([name])[name]
+        assert [equal(w, frozen) for w in remote(algorithm, lambda r: r.module[name].get_state())] == [True, True]
+    finally:
+        algorithm.stop()
+    algorithm = session.restore(tmp_path, given.resources)
+    try:
+        trained = algorithm.learner_group.get_weights()
+        for weights, number in remote(algorithm, lambda r: (r.module.get_state(), r._weights_seq_no)):
+            assert number == 3
+            assert all(equal(weights[role], trained[role]) for role in trained)
+        sampled, _ = session.iterate(algorithm)
+        assert float(sampled["weights_seq_no"]) == 3
+    finally:
+        algorithm.stop()
+
+
+def test_one_remote_learner_trains_the_main_job(tmp_path: Path) -> None:
+    given = config(tmp_path / "run", iterations=4, num_learners=1)
+    run = Run.create("test", given)
+    summary = run.finish(train(given, run))
+    assert summary["updates"] == {"participant": 4, "mechanism": 2}
+    assert summary["env_steps"] == 1600
+
+
+def test_two_learners_stay_equal_with_games_of_unequal_length() -> None:
+    game, agents = {"name": "taxed_dilemma"}, {"mechanism": {"warmup": 0}}
+    algorithm = session.build(algorithm_config(config(game=game, agents=agents, num_learners=2)))
+    try:
+        for _ in range(3):
+            session.iterate(algorithm)
+        one, other = (r.get() for r in algorithm.learner_group.foreach_learner(lambda x: x.module.get_state()))
+        for role in ("participant", "mechanism"):
+            assert all(np.array_equal(one[role][name], other[role][name]) for name in one[role])
+    finally:
+        algorithm.stop()
+
+
+def test_a_snapshot_plays_with_its_weights_at_once_and_stays_frozen(tmp_path: Path) -> None:
+    given = config(agents={**AGENTS, "mechanism": {**AGENTS["mechanism"], "warmup": 0}})
+    algorithm = session.build(algorithm_config(given))
+    try:
+        session.iterate(algorithm)
+        frozen = algorithm.learner_group.get_weights(["mechanism"])["mechanism"]
+        name = add_snapshot(algorithm, "mechanism")
+        assert name == "mechanism.0"
+        assert equal(algorithm.env_runner.module[name].get_state(), frozen)
+        sampled, learned = session.iterate(algorithm)
+        turns = {module: float(count) for module, count in sampled["num_module_steps_sampled"].items()}
+        assert turns["mechanism"] + turns[name] == 200
+        assert min(turns["mechanism"], turns[name]) > 0
+        assert "policy_loss" not in learned.get(name, {})
+        assert not equal(algorithm.learner_group.get_weights(["mechanism"])["mechanism"], frozen)
+        session.save(algorithm, tmp_path, {})
+    finally:
+        algorithm.stop()
+    back = session.restore(tmp_path, given.resources)
+    try:
+        sampled, _ = session.iterate(back)
+        assert float(sampled["num_module_steps_sampled"][name]) > 0
+        assert equal(back.learner_group.get_weights([name])[name], frozen)
+        assert add_snapshot(back, "mechanism") == "mechanism.1"
+        session.iterate(back)
+    finally:
+        back.stop()
+
+
+class Matching(ParallelEnv[str, Any, Any]):
+    """Somebody else's environment: two players are paid for choosing what is in season, a judge for saying 0.5."""
+
+    metadata = {"name": "matching"}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.possible_agents = ["player_0", "player_1", "judge"]
+        self.agents: list[str] = []
+
+    def observation_space(self, agent: str) -> gymnasium.spaces.Box:
+        return gymnasium.spaces.Box(0, 1, (1,), np.float32)
+
+    def action_space(self, agent: str) -> Any:
+        return gymnasium.spaces.Box(0, 1, (1,), np.float32) if agent == "judge" else gymnasium.spaces.Discrete(3)
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        self.agents, self.round = list(self.possible_agents), 0
+        return {agent: np.zeros(1, np.float32) for agent in self.agents}, {agent: {} for agent in self.agents}
+
+    def step(self, actions: dict[str, Any]) -> Any:
+        self.round += 1
+        rewards = {a: float(actions[a] == 2) for a in self.agents if a != "judge"}
+        rewards["judge"] = -abs(float(actions["judge"][0]) - 0.5)
+        over = self.round == 5
+        seen = {agent: np.full(1, self.round / 5, np.float32) for agent in self.agents}
+        flags = dict.fromkeys(self.agents, False), dict.fromkeys(self.agents, over)
+        infos: dict[str, Any] = {agent: {} for agent in self.agents}
+        if over:
+            self.agents = []
+        return seen, rewards, *flags, infos
+
+
+def test_the_stock_runner_trains_on_somebody_elses_environment() -> None:
+    given = config(agents={"participants": {"inverse_temperature": float("inf"), "lr": 0.01}}, runner="stock")
+    algorithm = session.build(stock_config(given, parallel_env=Matching))
+    try:
+        first, _ = session.iterate(algorithm)
+        for _ in range(8):
+            last, learned = session.iterate(algorithm)
+        earned = [float(r["agent_episode_returns_mean"]["player_0"]) for r in (first, last)]
+        assert earned[1] > earned[0] + 0.5
+        assert {"player", "judge"} <= set(learned)
+    finally:
+        algorithm.stop()
+
+
+def test_the_stock_runner_trains_the_main_job(tmp_path: Path) -> None:
+    given = config(tmp_path / "stock", iterations=3, runner="stock")
+    run = Run.create("test", given)
+    summary = run.finish(train(given, run))
+    assert summary["updates"] == {"participant": 3, "mechanism": 1}
+    assert summary["env_steps"] == 1200
+    assert 7 < summary["online_score"] < 8.7
