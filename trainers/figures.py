@@ -168,6 +168,8 @@ def curves(
     """
     panels = [panel for panel in panels if any(row.get(metric) is not None for row in history for metric in panel[2])]
     figure = new_figure(8.0, 0.6 + 2.4 * len(panels))
+    if not panels:
+        return figure
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (title, unit, metrics) in zip(axes, panels, strict=True):
         for colour, metric in zip(itertools.cycle(CYCLE), metrics):

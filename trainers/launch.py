@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import MissingExtraError, ParameterError
 from lawgiver.trainers.aggregate import INTERVAL, aggregate
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import (
@@ -65,11 +66,24 @@ def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[
 def _carry_out(run: Run, config: AnyConfig) -> tuple[Path, dict[str, Any]]:
     try:
         work = _train_one if config.seeds is None else _train_seeds
-        return run.path, run.finish(work(run, config))
+        summary = run.finish(work(run, config))
+        if config.seeds is None:
+            _draw(run, summary)
+        return run.path, summary
     except KeyboardInterrupt as stop:
         raise Interrupted(run.path) from stop
     finally:
         run.close()
+
+
+def _draw(run: Run, summary: dict[str, Any]) -> None:
+    """Draw the figures of a finished run, if matplotlib is installed; nothing else depends on them."""
+    try:
+        from lawgiver.trainers import report
+    except MissingExtraError as missing:
+        logging.getLogger("lawgiver").info("no figures: %s", missing)
+        return
+    report.draw(run, summary)
 
 
 def _train_one(run: Run, config: AnyConfig) -> dict[str, Any]:

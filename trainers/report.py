@@ -34,7 +34,8 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     scores = summary.get(objective) or {}
     references = {name: value for name, value in scores.items() if name != "learned"}
     curves = figures.curves(_panels(objective, game.roles["participant"]), _flat(run), references)
-    figures.save(curves, run.figures / "curves.png")
+    if curves.axes:
+        figures.save(curves, run.figures / "curves.png")
     if scores and "gini" in summary:
         figures.save(figures.welfare_equality(summary, objective), run.figures / "welfare_equality.png")
     if not isinstance(game, PublicInvestment) or "mechanism" not in policies:
@@ -84,7 +85,9 @@ def _weights(game: PublicInvestment, mechanism: Policy) -> figures.Weights:
 
 def _draw_contributions(run: Run, game: PublicInvestment, mechanism: Policy, participants: Policy) -> None:
     """Draw the trained participants beside the equilibrium under the learned mechanism, condition by condition."""
-    given = run.settings["agents"]["participants"]
+    given = run.settings["agents"].get("participants", {})
+    if "inverse_temperature" not in given:
+        return  # there is no equilibrium to compare with
     anchor = make_anchor(game, given.get("anchor", "uniform"))
     for endowments in game.conditions:
         exact = solve(game, mechanism, endowments, float(given["inverse_temperature"]), anchor)
