@@ -11,11 +11,10 @@ from typing import Any
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.one_round import ANCHOR_FLOOR
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 
-FLOOR = 1e-4
-"""Least probability of a legal action under an anchor: the KL to an anchor without full support is infinite."""
 ILLEGAL = -1e9
 """Stands for the logarithm of zero: finite, so that products with zero stay zero."""
 
@@ -32,7 +31,7 @@ def log_prior(anchor: Policy | None, obs: Array, mask: Array | None, n_actions: 
         probabilities = xp.astype(legal, obs.dtype)
     else:
         log_probabilities, _ = anchor.distribution(obs, mask, anchor.initial_state(obs.shape[0]))
-        floored = xp.maximum(xp.exp(log_probabilities), constant(FLOOR, obs))
+        floored = xp.maximum(xp.exp(log_probabilities), constant(ANCHOR_FLOOR, obs))
         probabilities = xp.where(legal, floored, xp.zeros_like(floored))
     probabilities = probabilities / xp.sum(probabilities, axis=-1, keepdims=True)
     safe = xp.where(legal, probabilities, xp.ones_like(probabilities))

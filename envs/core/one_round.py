@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
@@ -17,6 +18,17 @@ ANCHOR_FLOOR = 1e-4
 
 SOLVED = 1e-6
 """Residual above which an equilibrium counts as not found."""
+
+
+def temperatures(inverse_temperature: float) -> np.ndarray:
+    """Return an inverse temperature as the array (1,) that solvers take.
+
+    Raises:
+        ParameterError: if it is negative or not a number.
+    """
+    if not inverse_temperature >= 0:
+        raise ParameterError(f"inverse_temperature is {inverse_temperature!r}, allowed: a number >= 0, or infinity")
+    return np.array([float(inverse_temperature)])
 
 
 def mean_outcome(game: Game[Any], mechanism: Policy, state: Any) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from lawgiver.envs.core import logit
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.joint_grid import LARGEST_GRID, grid_size, joint_grid
-from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, log_of, mean_outcome, prior
+from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, log_of, mean_outcome, prior, temperatures
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
 
@@ -134,6 +134,9 @@ def solve(
     Returns:
         The equilibrium; or one line that says why there is none: too many joint contributions (more than
         ``LARGEST_GRID``, seats that are alike grouped), or no convergence.
+
+    Raises:
+        ParameterError: if the inverse temperature is negative or not a number.
     """
     sent = sends(game, mechanism)
     rule = sent(np.array([endowments], float), np.zeros((1, len(endowments)))) if game.announces else None
@@ -167,7 +170,7 @@ def solve_weights(
     given = np.broadcast_to(np.array(endowments, float), contributions.shape)
     after = after_round(game, sent(given, contributions), given, contributions)
     by_group = tuple(log_of(priors[group.seats[0], : group.n_actions]) for group in grid.groups)
-    found = logit.logit_equilibrium(grid, after.payoffs[None], by_group, np.array([float(inverse_temperature)]))
+    found = logit.logit_equilibrium(grid, after.payoffs[None], by_group, temperatures(inverse_temperature))
     residual = float(found.residual[0])
     if residual > SOLVED:
         return f"no exact equilibrium at endowments {endowments}: the residual stays at {residual:.1e}"

@@ -10,7 +10,7 @@ import numpy as np
 from lawgiver.envs.core import logit
 from lawgiver.envs.core.joint_grid import joint_grid
 from lawgiver.envs.core.objectives import LOG_GUARD
-from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, log_of, mean_outcome, prior
+from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, log_of, mean_outcome, prior, temperatures
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.taxed_dilemma.game import REWARD, TaxedDilemma
 
@@ -39,8 +39,7 @@ def exact_scores(
         chosen, _, _, _ = game.advance(opening, choices, {})
         after, _, _, _ = game.advance(chosen, mean_outcome(game, mechanism, chosen), game.draw(len(choices), rng))
     priors = prior(game, first, anchor)
-    lam = np.array([float(inverse_temperature)])
-    found = logit.logit_equilibrium(grid, after.payoffs[None], tuple(log_of(priors)), lam)
+    found = logit.logit_equilibrium(grid, after.payoffs[None], tuple(log_of(priors)), temperatures(inverse_temperature))
     residual = float(found.residual[0])
     if residual > SOLVED:
         return f"no exact equilibrium: the residual stays at {residual:.1e}"
