@@ -175,3 +175,11 @@ def low_anchor(game: Game[Any]) -> Policy:
     return make_policy(
         game, "participant", "logit_equilibrium", mechanism="strict_egalitarian", inverse_temperature=1.0
     )
+
+
+def other_populations(game: Game[Any], learned: Policy) -> dict[str, dict[str, float | None]]:
+    """Return the objective by population and mechanism: other inverse temperatures, and a low anchor."""
+    rows = {f"{level:g}": row for level, row in robustness(game, learned).items()}
+    with suppress(UnsupportedGameError):  # the low anchor is an exact equilibrium, which not every game has
+        rows["1, anchored low"] = robustness(game, learned, inverse_temperatures=(1.0,), anchor=low_anchor(game))[1.0]
+    return rows

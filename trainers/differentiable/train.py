@@ -11,13 +11,12 @@ from pydantic import Field
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedGraphMechanism, LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
-from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.config import Config, Settings, TrainerSettings
 from lawgiver.trainers.differentiable.ascent import ascend
 from lawgiver.trainers.differentiable.gradient import Sends, rounds, value
 from lawgiver.trainers.runs import Run
-from lawgiver.trainers.scoring import low_anchor, robustness, score_table
+from lawgiver.trainers.scoring import other_populations, score_table
 
 Natural = Annotated[int, Field(ge=1)]
 
@@ -106,7 +105,7 @@ def train(config: Config[ExactAgents, ExactTrainer], run: Run) -> dict[str, Any]
     table = score_table(game, policy, inverse_temperature=participants.inverse_temperature, anchor=anchor)
     return table.to_summary() | {
         "updates": settings.updates,
-        "robustness": _robustness(game, policy),
+        "robustness": other_populations(game, policy),
         "timing": {"design_s": seconds, "updates_per_s": settings.updates / seconds},
     }
 
@@ -128,10 +127,3 @@ def make_mechanism(
         return announced.network.mean_action(endowments.float()).to(endowments.dtype)
 
     return announced, parameters
-
-
-def _robustness(game: PublicInvestment, policy: Policy) -> dict[str, Any]:
-    """Return the objective on other populations, by inverse temperature; and on one that is used to giving little."""
-    uniform = robustness(game, policy)
-    low = robustness(game, policy, inverse_temperatures=(1.0,), anchor=low_anchor(game))
-    return {f"{level:g}": row for level, row in uniform.items()} | {"1, anchored low": low[1.0]}

@@ -48,24 +48,37 @@ def reply_gap(
         return _reply_gap(table, modules, min(inverse_temperature, RATIONAL), rng, games)
 
 
+def _shares(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Return the mean action (...) of probabilities (..., n_actions), as a share of the largest legal one."""
+    choices = np.arange(policy.shape[-1])
+    largest = np.where(prior > ILLEGAL / 2, choices, 0).max(axis=-1)
+    shares: np.ndarray = policy @ choices / np.maximum(largest, 1)
+    return shares
+
+
+def _first_turn(
+    table: Table, modules: Mapping[str, Any], rng: np.random.Generator, games: int
+) -> tuple[Any, np.ndarray, torch.Tensor]:
+    """Return the state before the participants' first turn, what they see and their logits (B, n, n_actions)."""
+    module = modules["participant"]
+    assert isinstance(module, KLModule)
+    state = _play_others(table, modules, table.game.initial_state(games, rng), rng)[0]
+    obs = table.see(state, "participant")
+    return state, obs, module.forward_inference({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
+
+
 def _reply_gap(
     table: Table, modules: Mapping[str, Any], inverse_temperature: float, rng: np.random.Generator, games: int
 ) -> float:
-    game = table.game
-    state = _play_others(table, modules, game.initial_state(games, rng), rng)[0]
-    obs = table.see(state, "participant")
     module = modules["participant"]
-    assert isinstance(module, KLModule)
-    logits = module.forward_inference({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
+    state, obs, logits = _first_turn(table, modules, rng, games)
     actions = module.get_exploration_action_dist_cls().from_logits(logits).sample().numpy()
     payoffs = _counterfactuals(table, modules, state, actions, module.n_actions, rng)
     payoffs = _averaged(payoffs.reshape(-1, module.n_actions), obs.reshape(-1, obs.shape[-1]))
     prior = obs[..., -module.n_actions :].reshape(-1, module.n_actions).astype(float)
     reply = softmax(prior + inverse_temperature * payoffs)
     policy = softmax(logits.numpy().reshape(-1, module.n_actions).astype(float))
-    choices = np.arange(module.n_actions)
-    largest = np.where(prior > ILLEGAL / 2, choices, 0).max(axis=-1)
-    return float(np.abs((policy - reply) @ choices / np.maximum(largest, 1)).mean())
+    return float(np.abs(_shares(policy, prior) - _shares(reply, prior)).mean())
 
 
 def _play_others(

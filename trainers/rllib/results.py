@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from lawgiver.agents.anchor import make_anchor
@@ -13,11 +14,17 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.trainers.rllib.algorithm import start_of
 from lawgiver.trainers.rllib.settings import Mechanism, Participants
+from lawgiver.trainers.scoring import other_populations, score_table
+from lawgiver.trainers.simulation import simulate
 
 Weights = dict[str, torch.Tensor]
 
 DRIFT = 0.05
 """How far the online score may be above the exact one, or the exact one above the ceiling, before it is an alarm."""
+PLAYED = 1000
+"""Games in which the trained participants are shown at the end."""
+STREAM = 11
+"""Marks the random numbers of these games off from all others."""
 LEARNER_METRICS = ("policy_loss", "vf_loss", "vf_explained_var", "entropy", "anchor_kl", "updates")
 LEARNING_RATE = "default_optimizer_learning_rate"
 
@@ -59,6 +66,29 @@ def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) 
     anchor = make_anchor(game, anchor_of(participants))
     scores = game.exact_scores(mechanism, inverse_temperature=temperature, anchor=anchor)
     return scores if isinstance(scores, str) else float(scores[objective(game)])
+
+
+def scores(game: Game[Any], mechanism: Policy, participants: Participants) -> dict[str, Any]:
+    """Return the table of exact scores, and how the rule fares on other populations, as summary.json holds them."""
+    anchor = make_anchor(game, anchor_of(participants))
+    temperature = participants.inverse_temperature
+    table = score_table(game, mechanism, inverse_temperature=temperature, anchor=anchor).to_summary()
+    return table | {"robustness": other_populations(game, mechanism)}
+
+
+def in_play(
+    game: Game[Any], mechanism: Policy, trained: Policy, participants: Participants, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Return what the trained participants make of the learned mechanism, beside the exact equilibrium.
+
+    Columns ``played`` (mean and 95 % interval of games played anew) and ``equilibrium``, by measure.
+    """
+    rng = np.random.default_rng([STREAM, seed])
+    played = simulate(game, {"mechanism": mechanism, "participant": trained}, PLAYED, rng)
+    anchor = make_anchor(game, anchor_of(participants))
+    exact = game.exact_scores(mechanism, inverse_temperature=participants.inverse_temperature, anchor=anchor)
+    known = {} if isinstance(exact, str) else exact
+    return {"played": played, "equilibrium": {name: known.get(name) for name in played}}
 
 
 def objective(game: Game[Any]) -> str:

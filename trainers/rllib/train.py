@@ -195,12 +195,13 @@ def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm,
     if not isinstance(exact, str):
         _alarm(config, table, progress, online, exact)
     return {
+        **results.scores(game, mechanism, agents.participants),
+        "trained_participants": results.in_play(game, mechanism, participants, agents.participants, config.seed),
         "iterations": progress.iteration,
         "env_steps": progress.env_steps,
         "updates": progress.updates,
         "online_score": online,
         "exact_score": None if isinstance(exact, str) else exact,
         "online_minus_exact": None if isinstance(exact, str) else online - exact,
-        **({"not_scored": exact} if isinstance(exact, str) else {}),
         "alarms": progress.alarms,
     }
