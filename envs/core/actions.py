@@ -27,8 +27,8 @@ def check_actions(space: gymnasium.Space[Any], actions: Any, who: Sequence[str])
         array = np.asarray(actions)
     except ValueError:  # their shapes differ
         raise _complaint(space, actions, who) from None
-    shaped = array.shape == (len(who), *(space.shape or ()))
-    if shaped and array.dtype.kind in _kinds(space) and _inside(space, array):
+    fits = array.shape == (len(who), *(space.shape or ())) and array.dtype.kind in _kinds(space)
+    if fits and _inside(space, array):
         return array
     raise _complaint(space, actions, who)
 
@@ -43,7 +43,7 @@ def _inside(space: gymnasium.Space[Any], array: np.ndarray) -> bool:
         low = int(space.start)
         return bool(array.min() >= low and array.max() < low + int(space.n))
     assert isinstance(space, gymnasium.spaces.Box)
-    return bool(((array >= space.low) & (array <= space.high)).all())
+    return np.count_nonzero((array >= space.low) & (array <= space.high)) == array.size
 
 
 def _complaint(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> ActionError:

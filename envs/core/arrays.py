@@ -65,14 +65,14 @@ def total(x: Array) -> Array:
     """Return the sum over the last axis, (..., n) to (...)."""
     if _is_tall(x):
         return reduce(add, _columns(x))
-    return x.sum(axis=-1) if type(x) is np.ndarray else namespace(x).sum(x, axis=-1)
+    return np.add.reduce(x, -1) if type(x) is np.ndarray else namespace(x).sum(x, axis=-1)
 
 
 def largest(x: Array) -> Array:
     """Return the largest number along the last axis, (..., n) to (...)."""
     if _is_tall(x):
         return reduce(namespace(x).maximum, _columns(x))
-    return x.max(axis=-1) if type(x) is np.ndarray else namespace(x).max(x, axis=-1)
+    return np.maximum.reduce(x, -1) if type(x) is np.ndarray else namespace(x).max(x, axis=-1)
 
 
 def _is_tall(x: Array) -> bool:
@@ -80,7 +80,7 @@ def _is_tall(x: Array) -> bool:
 
     Up to 7 columns NumPy adds in the same order, so that a game's numbers do not depend on how many others there are.
     """
-    tall: bool = 0 < x.shape[-1] < 8 and x.shape[0] > 64
+    tall: bool = x.shape[0] > 64 and 0 < x.shape[-1] < 8
     return tall
 
 

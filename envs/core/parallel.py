@@ -79,6 +79,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.state_space = box(tuple(field for layout in seats for field in layout))
         self.possible_agents = [agent for agents in self._agents_of.values() for agent in agents]
         self.agents: list[str] = []
+        self._flags = {role: (np.zeros((count, 1)), np.ones((count, 1))) for role, count in game.roles.items()}
         self.observation_spaces: dict[str, gymnasium.Space[Any]] = {}
         self.action_spaces: dict[str, gymnasium.Space[Any]] = {}
         for role, agents in self._agents_of.items():
@@ -154,18 +155,16 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         observations: dict[str, Any] = {}
         infos: dict[str, dict[str, Any]] = {}
         for role, agents in self._agents_of.items():
-            rows = self._rows(role)
-            masks = self._masks(role)
-            marks: list[dict[str, Any]] = [{} for _ in agents]
-            if masks is not None:
-                marks = [{"action_mask": legal} for legal in masks]
-            if self._masked and masks is not None:
-                both = ({"observation": row, **mark} for row, mark in zip(rows, marks, strict=True))
-                observations.update(zip(agents, both, strict=True))
-                infos.update((agent, {}) for agent in agents)
+            rows, masks = self._rows(role), self._masks(role)
+            if masks is None:
+                for agent, row in zip(agents, rows, strict=True):
+                    observations[agent], infos[agent] = row, {}
+            elif self._masked:
+                for agent, row, mask in zip(agents, rows, masks, strict=True):
+                    observations[agent], infos[agent] = {"observation": row, "action_mask": mask}, {}
             else:
-                observations.update(zip(agents, rows, strict=True))
-                infos.update(zip(agents, marks, strict=True))
+                for agent, row, mask in zip(agents, rows, masks, strict=True):
+                    observations[agent], infos[agent] = row, {"action_mask": mask}
         return observations, infos
 
     def _masks(self, role: str) -> np.ndarray | None:
@@ -180,13 +179,12 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
 
     def _rows(self, role: str) -> np.ndarray:
         """Return the observations of a role, (n_role, d), the turn flag included."""
-        seen: np.ndarray = self.game.observe(self._session.state, role)[0]
+        state = self._session.state
+        seen: np.ndarray = self.game.observe(state, role)[0]
         if not self._flagged:
             return seen.astype(np.float32)
-        rows = np.empty((seen.shape[0], seen.shape[1] + 1), np.float32)
-        rows[:, :-1] = seen
-        rows[:, -1] = role == self._session.acting
-        return rows
+        flags = self._flags[role][self.game.phase(state) == role]
+        return np.concatenate((seen, flags), axis=1, dtype=np.float32)
 
     def render(self) -> str | np.ndarray | None:
         """Return the game as text or image, by ``render_mode``."""

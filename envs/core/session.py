@@ -85,7 +85,7 @@ class Session:
         ``truncated`` are those of this step. Games that had ended before are started anew.
         """
         over = self.terminated | self.truncated
-        if not over.any():
+        if not np.count_nonzero(over):
             self.rewards = self._apply(self._outcome(actions), alive=None)
             if self.policies:
                 self._play_given()

@@ -113,7 +113,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
     def __post_init__(self) -> None:
         """Check every parameter."""
         object.__setattr__(self, "endowments", _checked_endowments(self.endowments))
-        if not isinstance(self.n_rounds, int) or self.n_rounds < 1:
+        if type(self.n_rounds) is not int or self.n_rounds < 1:
             raise ParameterError(f"n_rounds is {self.n_rounds!r}, allowed: an integer >= 1")
         if not (isinstance(self.multiplier, (int, float)) and 0 < self.multiplier < float("inf")):
             raise ParameterError(f"multiplier is {self.multiplier!r}, allowed: a finite number > 0")
@@ -150,7 +150,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         """Largest endowment of any condition."""
         return max(max(condition) for condition in self.conditions)
 
-    @property
+    @cached_property
     def announces(self) -> bool:
         """Whether the mechanism moves first."""
         return self.mechanism_mode == "announce"

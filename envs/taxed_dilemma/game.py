@@ -80,7 +80,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         """Check every parameter."""
         if not (isinstance(self.continuation, (int, float)) and 0 <= self.continuation <= 1):
             raise ParameterError(f"continuation is {self.continuation!r}, allowed: a number in [0, 1]")
-        if not isinstance(self.max_rounds, int) or self.max_rounds < 1:
+        if type(self.max_rounds) is not int or self.max_rounds < 1:
             raise ParameterError(f"max_rounds is {self.max_rounds!r}, allowed: an integer >= 1")
         if self.mechanism_mode not in ("allocate", "announce"):
             choices = ("allocate", "announce")
@@ -93,7 +93,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
     def _objective(self) -> Any:
         return lookup(OBJECTIVES, self.objective)
 
-    @property
+    @cached_property
     def announces(self) -> bool:
         """Whether the mechanism moves first."""
         return self.mechanism_mode == "announce"

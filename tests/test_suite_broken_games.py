@@ -1,0 +1,155 @@
+"""``check_game`` finds what is wrong with deliberately broken games, and says so in one line."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from lawgiver.envs.core.arrays import namespace
+from lawgiver.envs.public_investment import PublicInvestment
+from lawgiver.envs.taxed_dilemma import TaxedDilemma
+from lawgiver.testing import GameCheckError, check_game
+
+
+@dataclass(frozen=True)
+class MaskTooNarrow(PublicInvestment):
+    """Plays more than its mask allows."""
+
+    def legal_actions(self, state, role):
+        mask = super().legal_actions(state, role)
+        return mask if mask is None else mask & (np.arange(mask.shape[-1]) < 2)
+
+
+@dataclass(frozen=True)
+class MaskTooWide(PublicInvestment):
+    """Allows by its mask what it cuts off."""
+
+    def legal_actions(self, state, role):
+        mask = super().legal_actions(state, role)
+        return mask if mask is None else mask | True
+
+
+@dataclass(frozen=True)
+class OutOfBounds(PublicInvestment):
+    """Shows the round after next."""
+
+    def observe(self, state, role):
+        return super().observe(replace(state, round=state.round + 2), role)
+
+
+@dataclass(frozen=True)
+class PaysTooMuch(PublicInvestment):
+    """Declares budget balance and gives everybody a tenth of a point."""
+
+    def advance(self, state, outcome, draws):
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        return replace(state, payoffs=state.payoffs + 0.1), rewards, terminated, truncated
+
+
+@dataclass(frozen=True)
+class HiddenDice(TaxedDilemma):
+    """Throws dice of its own."""
+
+    def advance(self, state, outcome, draws):
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        paid = rewards["participant"] + np.random.default_rng().random(rewards["participant"].shape)
+        return state, {**rewards, "participant": paid}, terminated, truncated
+
+
+@dataclass(frozen=True)
+class GlobalDice(TaxedDilemma):
+    """Draws from NumPy's global generator."""
+
+    def draw(self, batch, rng):
+        np.random.random(batch)
+        return super().draw(batch, rng)
+
+
+@dataclass(frozen=True)
+class LeakyBatch(PublicInvestment):
+    """Lets one game's payoffs depend on the others'."""
+
+    def advance(self, state, outcome, draws):
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        relative = rewards["participant"] - namespace(state.payoffs).mean(rewards["participant"])
+        return state, {**rewards, "participant": relative}, terminated, truncated
+
+
+@dataclass(frozen=True)
+class WrongHorizon(PublicInvestment):
+    """Says that it is over one step before it is."""
+
+    @property
+    def max_steps(self):
+        return super().max_steps - 1
+
+
+@dataclass(frozen=True)
+class EndsEarly(PublicInvestment):
+    """Is over before the horizon that it declares as known."""
+
+    def advance(self, state, outcome, draws):
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        return state, rewards, terminated | (state.round >= 5), truncated
+
+
+@dataclass(frozen=True)
+class Overwrites(TaxedDilemma):
+    """Writes into the state that it is given."""
+
+    def advance(self, state, outcome, draws):
+        state.round[...] += 1
+        return super().advance(state, outcome, draws)
+
+
+@dataclass(frozen=True)
+class OtherOnTorch(PublicInvestment):
+    """Rounds differently on PyTorch."""
+
+    def advance(self, state, outcome, draws):
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        if type(state.payoffs) is not np.ndarray:
+            rewards = {role: namespace(reward).round(reward) for role, reward in rewards.items()}
+        return state, rewards, terminated, truncated
+
+
+@dataclass(frozen=True)
+class CutGradient(PublicInvestment):
+    """Loses the gradient through the weights."""
+
+    def outcome(self, state, actions):
+        made = super().outcome(state, actions)
+        return made if type(made) is np.ndarray else made.detach()
+
+
+@dataclass(frozen=True)
+class NotConstant(TaxedDilemma):
+    """Declares a constant sum that it does not have."""
+
+    sum_type = "constant"
+
+
+@pytest.mark.parametrize(
+    ("game", "complaint"),
+    [
+        (MaskTooNarrow(), r"the illegal action 2 of participant_0 is not played as the nearest legal one"),
+        (MaskTooWide(), r"two actions of participant_1 that its mask calls legal are played as one"),
+        (OutOfBounds(), r"at step 18 the observation 'round' of participant spans .* its bounds are"),
+        (PaysTooMuch(), r"the budget is off by 0.4, though declared balanced"),
+        (HiddenDice(), r"the same seed gives another step 0: hidden randomness or state"),
+        (GlobalDice(), r"global random generator"),
+        (LeakyBatch(), r"at step 1 game 0 goes otherwise alone than in a batch"),
+        (WrongHorizon(), r"not over after the max_steps = 19"),
+        (EndsEarly(), r"over after 10 steps, the known horizon is 20"),
+        (Overwrites(), r"a step writes into the state"),
+        (OtherOnTorch(), r"at step 1 PyTorch differs from NumPy by"),
+        (CutGradient(), r"at step 1 a gradient is off its central difference"),
+        (NotConstant(), r"sums differ by .*, declared constant"),
+    ],
+    ids=lambda x: type(x).__name__ if not isinstance(x, str) else "",
+)
+def test_broken_games_are_found(game, complaint):
+    with pytest.raises(GameCheckError, match=complaint) as error:
+        check_game(game)
+    assert str(error.value).startswith(game.name) and "\n" not in str(error.value)
+    assert isinstance(error.value, AssertionError) and isinstance(error.value, ValueError)
