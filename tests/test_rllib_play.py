@@ -179,3 +179,24 @@ def test_each_module_plays_its_own_rows() -> None:
     assert asked == {"participant": 120, "mechanism": 20, "mechanism.0": 10}
     heads = record.returns["participant"][:, 0]
     assert heads[0] == heads[2] > heads[1]
+
+
+@pytest.mark.parametrize("given", ["mechanism", "participant"])
+def test_a_role_that_is_given_a_policy_is_played_by_it_and_leaves_no_trajectories(given: str) -> None:
+    policy = {"mechanism": "libertarian", "participant": "full_contributor"}[given]
+    params = {"endowments": [10, 4, 4, 4], "n_rounds": 3, "mechanism_mode": "announce"}
+    table = make_table({"game": "public_investment", "params": params, "given": {given: {"policy": policy}}})
+    other = next(iter(table.learned))
+    everybody = assign(RoleMapping(), table.game, ["a", "b"])
+    record = play(table, 2, np.random.default_rng(5), Scripted(table), {other: everybody[other]})
+    assert set(record.trajectories) == {other}
+    assert all((turns == 3).all() for turns in record.turns.values())
+    if given == "mechanism":  # under the libertarian rule every point that is contributed returns 1.6
+        actions = (
+            record.trajectories["participant"].actions.reshape(2, 4, 3).clip(max=np.array([[[10], [4], [4], [4]]]))
+        )
+        np.testing.assert_allclose(
+            record.returns["participant"], (np.array([[[10], [4], [4], [4]]]) + 0.6 * actions).sum(2)
+        )
+    else:
+        np.testing.assert_allclose(record.returns["participant"].sum(1), 3 * 1.6 * 22)

@@ -37,7 +37,7 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
     sums: dict[str, np.ndarray] = {}
     while not over.all():
         role = game.phase(state)
-        outcome, memory[role] = _outcome(game, policies[role], state, role, memory[role], rng)
+        outcome, memory[role] = outcome_of(game, policies[role], state, role, memory[role], rng)
         before = state.round
         state, _, terminated, truncated = game.advance(state, outcome, game.draw(games, rng))
         counted = (state.round > before) & ~over
@@ -49,9 +49,10 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
     return {name: _a_round(total, rounds) for name, total in sums.items()}
 
 
-def _outcome(
+def outcome_of(
     game: Game[Any], policy: Policy, state: Any, role: str, memory: Any, rng: np.random.Generator
 ) -> tuple[Any, Any]:
+    """Return what a policy's choice in ``state`` amounts to (see :meth:`Game.outcome`), and its memory."""
     obs, mask = game.observe(state, role), game.legal_actions(state, role)
     if isinstance(policy, OutcomePolicy):
         return policy.outcome(obs, mask, memory, rng)

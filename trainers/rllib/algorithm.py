@@ -66,7 +66,13 @@ def env_config(config: RLlibConfig) -> dict[str, Any]:
     """Return what a runner makes the game and the priors of."""
     anchor = config.agents.participants.anchor
     given = anchor if isinstance(anchor, str) else anchor.model_dump()
-    return {"game": config.game.name, "params": config.game.parameters, "anchors": {"participant": given}}
+    played = {role: learning_of(config.agents, role).given for role in ("participant", "mechanism")}
+    return {
+        "game": config.game.name,
+        "params": config.game.parameters,
+        "anchors": {"participant": given},
+        "given": {role: policy.model_dump() for role, policy in played.items() if policy is not None},
+    }
 
 
 def plan_of(learning: Participants | Mechanism) -> ModulePlan:
@@ -121,9 +127,9 @@ def module_spec(
 
 
 def game_modules(table: Table, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
-    """Return the spec of each role's module."""
+    """Return the spec of each learned role's module."""
     game, specs = table.game, {}
-    for role in sorted(game.roles):
+    for role in sorted(table.learned):
         layout = game.action_layout(role)
         fields: Layout = () if isinstance(layout, int) else layout
         start = start_of(layout, getattr(game, "members", {}), agents.mechanism.start)

@@ -15,8 +15,9 @@ import numpy as np
 from lawgiver.agents.anchor import log_prior, make_anchor
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.rllib.chunks import Trajectories
+from lawgiver.trainers.simulation import outcome_of
 
 Act = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 """From a module's id and what its agents see, (R, d), to raw actions, their log-probabilities (R,) and the
@@ -25,14 +26,21 @@ parameters of their distribution (R, w)."""
 
 @dataclass(frozen=True)
 class Table:
-    """A game, and who is asked for the prior of each role that chooses among Discrete actions.
+    """A game, who is asked for the prior of each role that chooses among Discrete actions, and who plays as given.
 
     A module of such a role sees the agent's observation followed by log pi_0 over its actions: one array for the mask
-    (about -1e9 where illegal) and for the anchor of bounded rationality. Without anchor pi_0 is uniform.
+    (about -1e9 where illegal) and for the anchor of bounded rationality. Without anchor pi_0 is uniform. A role that
+    is given a policy has no module.
     """
 
     game: Game[Any]
     anchors: Mapping[str, Policy] = field(default_factory=dict)
+    given: Mapping[str, Policy] = field(default_factory=dict)
+
+    @property
+    def learned(self) -> dict[str, int]:
+        """Number of agents of each role that modules play."""
+        return {role: count for role, count in self.game.roles.items() if role not in self.given}
 
     def observation_space(self, role: str) -> gymnasium.spaces.Box:
         """Return the space of what a module of this role sees."""
@@ -67,10 +75,16 @@ def with_prior(seen: Any, actions: Any) -> gymnasium.spaces.Box:
 
 
 def make_table(env_config: Mapping[str, Any]) -> Table:
-    """Return the game and the priors of ``{"game": name, "params": {...}, "anchors": {role: anchor}}``."""
+    """Return the table of a description.
+
+    Args:
+        env_config: ``{"game": name, "params": {...}, "anchors": {role: anchor}, "given": {role: {"policy": name}}}``;
+            ``anchors`` and ``given`` may be left out, and a policy's parameters stand beside its name.
+    """
     game = make_game(env_config["game"], **env_config.get("params", {}))
     anchors = {role: make_anchor(game, anchor) for role, anchor in env_config.get("anchors", {}).items()}
-    return Table(game, {role: anchor for role, anchor in anchors.items() if anchor is not None})
+    given = {role: make_policy(game, role, **policy) for role, policy in env_config.get("given", {}).items()}
+    return Table(game, {role: anchor for role, anchor in anchors.items() if anchor is not None}, given)
 
 
 @dataclass
@@ -87,13 +101,15 @@ class Record:
     """B games played to their end.
 
     Attributes:
-        trajectories: by role, one row for each agent of each game (game by game).
+        trajectories: by learned role, one row for each agent of each game (game by game).
         returns: by role, what each agent earned, (B, n_role).
+        turns: by role, how often its agents acted in each game, (B,).
         steps: phases played until each game's end, (B,).
     """
 
     trajectories: dict[str, Trajectories]
     returns: dict[str, np.ndarray]
+    turns: dict[str, np.ndarray]
     steps: np.ndarray
 
 
@@ -105,29 +121,36 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
         games: how many, B.
         rng: for the game's own randomness.
         act: who acts.
-        modules: by role, the module that plays each agent, (B, n_role) of ids.
+        modules: by learned role, the module that plays each agent, (B, n_role) of ids.
     """
     game = table.game
     rows = {role: _rows_by_module(ids.ravel()) for role, ids in modules.items()}
-    seats = {role: _Seats() for role in game.roles}
+    seats = {role: _Seats() for role in table.learned}
+    memory = {role: policy.initial_state(games) for role, policy in table.given.items()}
     returns = {role: np.zeros((games, count)) for role, count in game.roles.items()}
+    turns = {role: np.zeros(games, np.int64) for role in game.roles}
     state = game.initial_state(games, rng)
     alive = np.ones(games, bool)
     ended_by_rules = np.zeros(games, bool)
     steps = np.zeros(games, np.int64)
     for _ in range(game.max_steps):
         role = game.phase(state)
-        count = game.roles[role]
-        obs = table.see(state, role).reshape(games * count, -1)
-        taken = _act(act, rows[role], obs)
-        seats[role].turns.append({"obs": obs, **taken, "alive": np.repeat(alive, count)})
-        seats[role].rewards.append(np.zeros((games, count)))
-        actions = taken["actions"].reshape(games, count, *taken["actions"].shape[1:])
-        state, rewards, terminated, truncated = table.step(state, role, actions, rng)
+        if role in table.given:
+            outcome, memory[role] = outcome_of(game, table.given[role], state, role, memory[role], rng)
+            state, rewards, terminated, truncated = game.advance(state, outcome, game.draw(games, rng))
+        else:
+            count = game.roles[role]
+            obs = table.see(state, role).reshape(games * count, -1)
+            taken = _act(act, rows[role], obs)
+            seats[role].turns.append({"obs": obs, **taken, "alive": np.repeat(alive, count)})
+            seats[role].rewards.append(np.zeros((games, count)))
+            actions = taken["actions"].reshape(games, count, *taken["actions"].shape[1:])
+            state, rewards, terminated, truncated = table.step(state, role, actions, rng)
+        turns[role] += alive
         for earner, reward in rewards.items():
             earned = np.where(alive[:, None], reward, 0.0)
             returns[earner] += earned
-            if seats[earner].rewards:  # before its first turn an agent has done nothing to earn it
+            if earner in seats and seats[earner].rewards:  # before its first turn an agent has done nothing to earn it
                 seats[earner].rewards[-1] += earned
         steps += alive
         cut = alive & truncated & ~terminated
@@ -141,7 +164,7 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
     trajectories = {
         role: _stacked(seat, ended_by_rules, game.roles[role]) for role, seat in seats.items() if seat.turns
     }
-    return Record(trajectories, returns, steps)
+    return Record(trajectories, returns, turns, steps)
 
 
 def _rows_by_module(ids: np.ndarray) -> dict[str, np.ndarray | slice]:

@@ -55,7 +55,7 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
     def get_spaces(self) -> dict[str, Any]:
         """Return the spaces of the environment and of every module."""
         game = self.table.game
-        spaces = {role: (self.table.observation_space(role), game.action_space(role)) for role in game.roles}
+        spaces = {role: (self.table.observation_space(role), game.action_space(role)) for role in self.table.learned}
         modules = {module: spaces[role_of(module.partition(".")[0])] for module in self.config.policies}
         everything = ({r: s[0] for r, s in spaces.items()}, {r: s[1] for r, s in spaces.items()})
         return {INPUT_ENV_SPACES: everything, INPUT_ENV_SINGLE_SPACES: everything, **modules}
@@ -101,7 +101,8 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         if num_timesteps is not None:
             games = -(-num_timesteps // self.table.game.max_steps)
         prefix = int(self.rng.integers(2**62))
-        modules = assign(self.config.policy_mapping_fn, self.table.game, [f"{prefix}-{i}" for i in range(games)])
+        everybody = assign(self.config.policy_mapping_fn, self.table.game, [f"{prefix}-{i}" for i in range(games)])
+        modules = {role: everybody[role] for role in self.table.learned}
         act = self._random if random_actions else (self._explore if explore else self._exploit)
         record = play(self.table, games, self.rng, act, modules)
         self._log(record, modules)
@@ -148,19 +149,21 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         self._log_spread(names.EPISODE_LEN_MEAN, names.EPISODE_LEN_MIN, names.EPISODE_LEN_MAX, record.steps)
         for role, returns in record.returns.items():
             played = record.trajectories.get(role)
-            lengths = np.zeros_like(returns) if played is None else played.lengths.reshape(returns.shape)
+            lengths = record.turns[role]
             agents = self.table.game.agents_of(role)
-            for agent, earned, turns in zip(agents, returns.T, lengths.T, strict=True):
+            for agent, earned in zip(agents, returns.T, strict=True):
                 log((names.EPISODE_AGENT_RETURN_MEAN, agent), float(earned.mean()), window=1)
-                self._log_turns("agent", agent, int(turns.sum()))
+                self._log_turns("agent", agent, int(lengths.sum()))
+            if role not in modules:
+                continue
             if played is not None and played.actions.ndim == 2:  # Discrete
                 done = (played.actions * played.mask).sum(axis=1).reshape(returns.shape).sum(axis=0)
-                for agent, action in zip(agents, done / lengths.sum(axis=0), strict=True):
+                for agent, action in zip(agents, done / lengths.sum(), strict=True):
                     log((AGENT_ACTIONS_MEAN, agent), float(action), window=1)
             for module in sorted(set(modules[role].ravel().tolist())):
                 mine = modules[role] == module
                 log((names.EPISODE_MODULE_RETURN_MEAN, module), float((returns * mine).sum() / games), window=1)
-                self._log_turns("module", module, int(lengths[mine].sum()))
+                self._log_turns("module", module, int((lengths[:, None] * mine).sum()))
 
     def _log_spread(self, mean: str, least: str, most: str, values: Any) -> None:
         self.metrics.log_value(mean, float(np.mean(values)), window=1)

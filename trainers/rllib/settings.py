@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from lawgiver.trainers.config import Settings, TrainerSettings
 
@@ -22,9 +22,20 @@ class EquilibriumAnchor(Settings):
     inverse_temperature: Positive = 1.0
 
 
+class Given(Settings):
+    """A policy by name that plays a role in place of a learned one; its parameters stand beside the name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    policy: str
+    """A registered name, or a run's folder."""
+
+
 class Learning(Settings):
     """How one module is trained by PPO."""
 
+    given: Given | None = None
+    """Plays this role instead of a module; nothing of the role is trained then."""
     lr: Positive
     """Adam's learning rate."""
     epochs: Natural

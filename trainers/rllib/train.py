@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 
+from lawgiver.agents.learned import LearnedPolicy
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.rllib import results, session
@@ -80,6 +81,10 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
 def _check(config: RLlibConfig, table: Table) -> None:
     if set(table.game.roles) != {"participant", "mechanism"}:
         raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
+    if not table.learned:
+        raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
+    if table.given and config.resources.runner == "stock":
+        raise ParameterError(f"agents.*.given ({', '.join(table.given)}) needs resources.runner=batched")
     if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
         raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
 
@@ -114,7 +119,7 @@ def _loop(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, pro
 
 def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
     """Train for one iteration; return its metrics."""
-    gate = config.agents.mechanism.gate
+    gate = config.agents.mechanism.gate if not table.given else None
     held = gate is not None and progress.gap is not None and progress.gap > gate
     session.hold(algorithm, ["mechanism"] if held else [])
     sampled, learned = session.iterate(algorithm)
@@ -124,12 +129,13 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
     metrics: dict[str, Any] = {"env_steps": progress.env_steps, **_of_play(table, sampled, stock)}
     for role in table.game.roles:
         metrics[role] |= results.learner_metrics(learned.get(role, {}))
-    mechanism = algorithm.get_module("mechanism")
-    updates = {role: int(metrics[role].get("updates", 0)) for role in table.game.roles}
-    trained = updates["mechanism"] > progress.updates.get("mechanism", 0)
+    updates = {role: int(metrics[role].get("updates", 0)) for role in table.learned}
+    trained = updates.get("mechanism", 0) > progress.updates.get("mechanism", 0)
     progress.updates = updates
-    progress.remember(metrics["score"], results.actor_weights(mechanism) if trained else None)
-    metrics["mechanism"] |= {"held": int(held), "std": mechanism.actor.log_std.exp().tolist()}
+    progress.remember(metrics["score"], _weights(algorithm, "mechanism") if trained else None)
+    if "mechanism" in table.learned:
+        std = algorithm.get_module("mechanism").actor.log_std.exp().tolist()
+        metrics["mechanism"] |= {"held": int(held), "std": std}
     if gate is not None:
         progress.gap = _gap(config, table, algorithm, progress.iteration)
         metrics["reply_gap"] = progress.gap
@@ -162,10 +168,18 @@ def _gap(config: RLlibConfig, table: Table, algorithm: Algorithm, iteration: int
     return reply_gap(table, modules, config.agents.participants.inverse_temperature, rng)
 
 
+def _weights(algorithm: Algorithm, role: str) -> Weights:
+    return results.actor_weights(algorithm.get_module(role))
+
+
 def _exact(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
-    """Return the exact score of the mechanism's current mean, and raise the alarm if the online score is above it."""
-    weights = results.actor_weights(algorithm.get_module("mechanism"))
-    policy = results.mechanism_policy(table.game, config.agents.mechanism, weights)
+    """Return the exact score of the mechanism's current mean, and raise the alarm if the online score is above it.
+
+    Where one of the two is given there is nothing to compare, as a score is that of a rule and of those who adapt.
+    """
+    if table.given:
+        return {}
+    policy = results.mechanism_policy(table.game, config.agents.mechanism, _weights(algorithm, "mechanism"))
     exact = results.exact_score(table.game, policy, config.agents.participants)
     if isinstance(exact, str):
         return {}
@@ -184,22 +198,27 @@ def _alarm(config: RLlibConfig, table: Table, progress: Progress, online: float,
 def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
     """Save the policies and return the summary."""
     game, agents = table.game, config.agents
-    means = progress.means or [results.actor_weights(algorithm.get_module("mechanism"))]
-    mechanism = results.mechanism_policy(game, agents.mechanism, results.averaged(means))
-    weights = results.actor_weights(algorithm.get_module("participant"))
-    participants = results.participants_policy(game, agents.participants, weights)
-    run.save_policy("mechanism", mechanism)
-    run.save_policy("participant", participants)
+    learned: dict[str, LearnedPolicy] = {}
+    if "mechanism" in table.learned:
+        means = progress.means or [_weights(algorithm, "mechanism")]
+        learned["mechanism"] = results.mechanism_policy(game, agents.mechanism, results.averaged(means))
+    if "participant" in table.learned:
+        weights = _weights(algorithm, "participant")
+        learned["participant"] = results.participants_policy(game, agents.participants, weights)
+    for role, policy in learned.items():
+        run.save_policy(role, policy)
+    counts = {"iterations": progress.iteration, "env_steps": progress.env_steps, "updates": progress.updates}
     online = float(np.mean(progress.scores))
+    if table.given:
+        return {**counts, "online_score": online, "given": sorted(table.given)}
+    mechanism, participants = learned["mechanism"], learned["participant"]
     exact = results.exact_score(game, mechanism, agents.participants)
     if not isinstance(exact, str):
         _alarm(config, table, progress, online, exact)
     return {
         **results.scores(game, mechanism, agents.participants),
         "trained_participants": results.in_play(game, mechanism, participants, agents.participants, config.seed),
-        "iterations": progress.iteration,
-        "env_steps": progress.env_steps,
-        "updates": progress.updates,
+        **counts,
         "online_score": online,
         "exact_score": None if isinstance(exact, str) else exact,
         "online_minus_exact": None if isinstance(exact, str) else online - exact,
