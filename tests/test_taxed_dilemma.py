@@ -23,8 +23,7 @@ def test_a_full_tax_shares_everything():
 @pytest.mark.parametrize("tax", [0.0, 0.39, 0.41, 0.79, 0.81, 1.0])
 def test_dominance_thresholds(tax):
     (cc, cd), (dc, dd) = (
-        [taxed_payoffs(np.array([[own, other]]), np.array([[tax]]))[0, 0] for other in (1.0, 0.0)]
-        for own in (1.0, 0.0)
+        [taxed_payoffs(np.array([[own, other]]), np.array([[tax]]))[0, 0] for other in (1.0, 0.0)] for own in (1.0, 0.0)
     )
     assert (dc > cc and dd > cd) == (tax < 0.4), "defection is dominant below 0.4"
     assert (cc > dc and cd > dd) == (tax > 0.8), "cooperation is dominant above 0.8"
