@@ -11,6 +11,7 @@ import pytest
 
 from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.trainers.cli.pages import game_page
+from lawgiver.trainers.config import config_names
 
 ROOT = Path(__file__).parents[1]
 SHELL = """
@@ -69,6 +70,11 @@ def test_walk_through(heading, tmp_path):
         assert "toll_road-v0" in printed
         assert "# lawgiver/toll_road-v0" in printed
         assert "largest sum of payoffs a day | 5 |" in printed
+
+
+def test_readme_lists_every_config():
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in config_names() if f"configs/{name}.yaml" not in text] == []
 
 
 @pytest.mark.parametrize(
