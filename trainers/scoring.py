@@ -6,15 +6,16 @@ Everything is scored in the participants' exact equilibrium (:meth:`Game.exact_s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.public_investment.game import CONDITIONS, PublicInvestment
 
 CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
 MEASURES = ("nash_welfare", "surplus", "gini")
@@ -162,6 +163,29 @@ def robustness(
             found = game.exact_scores(mechanism, inverse_temperature=level, anchor=anchor)
             rows[level][name] = None if isinstance(found, str) else float(found[objective])
     return rows
+
+
+def on_all_conditions(
+    game: Game[Any], learned: Policy, *, inverse_temperature: float, anchor: Callable[[Game[Any]], Policy | None]
+) -> list[dict[str, Any]]:
+    """Return the table of each of the paper's five conditions for a rule that was learned on others.
+
+    Args:
+        game: that was trained on; nothing is returned unless it is a public investment game of four participants
+            whose conditions are not these already.
+        learned: a memoryless mechanism; its mean action is scored.
+        inverse_temperature: of the participants, per unit of payoff.
+        anchor: makes the participants' prior for a game, None for uniform.
+    """
+    if not isinstance(game, PublicInvestment) or game.n != len(CONDITIONS[0]) or game.conditions == CONDITIONS:
+        return []
+    wide = replace(game, endowments=CONDITIONS)
+    with suppress(UnsupportedGameError):  # who sees the own endowment alone may not know which equilibrium it is in
+        prior = anchor(wide)
+        table = score_table(wide, learned, inverse_temperature=inverse_temperature, anchor=prior)
+        by_condition: list[dict[str, Any]] = table.to_summary()["by_condition"]
+        return by_condition
+    return []
 
 
 def low_anchor(game: Game[Any]) -> Policy:

@@ -26,7 +26,7 @@ def show_markdown(text: str) -> None:
 
 def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
     """Print throughputs, and the machine they were measured on."""
-    table = _table("measured", caption=", ".join(f"{key} {value}" for key, value in machine.items()))
+    table = _table("measured", ", ".join(f"{key} {value}" for key, value in machine.items()))
     table.add_column("value", justify="right")
     for key, rate in rates.items():
         table.add_row(key, f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}")
@@ -40,10 +40,10 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     for name, value in numbers.items():
         if _is_table(value):
             _show_columns(value, name)
-    conditions = numbers.get("by_condition") or []
-    for condition in conditions if len(conditions) > 1 else ():
-        columns = {key: value for key, value in condition.items() if _is_column(value)}
-        _show_columns(columns, f"endowments {tuple(condition.get('endowments', ()))}")
+    for name in ("by_condition", "all_conditions"):
+        conditions = numbers.get(name) or []
+        for condition in conditions if len(conditions) > 1 else ():
+            _show_condition(condition)
     singles = _table("result")
     singles.add_column("value")
     for key, value in _singles(numbers):
@@ -52,19 +52,31 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         show(singles)
 
 
-def _table(first: str, caption: str | None = None) -> Table:
-    return Table(Column(first, no_wrap=True), caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+def _show_condition(condition: Mapping[str, Any]) -> None:
+    """Print one condition's columns, titled by its endowments and the shares of the gap that are closed."""
+    shares = [
+        f"{key.replace('_', ' ')} {_cell(condition[key])}"
+        for key in ("gap_closed", "reachable_gap_closed")
+        if key in condition
+    ]
+    columns = {key: value for key, value in condition.items() if _is_column(value)}
+    _show_columns(columns, ", ".join([f"endowments {tuple(condition.get('endowments', ()))}", *shares]))
 
 
-def _show_columns(columns: Columns, caption: str = "") -> None:
+def _table(first: str, title: str | None = None) -> Table:
+    column = Column(first, no_wrap=True)
+    return Table(column, title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+
+
+def _show_columns(columns: Columns, title: str = "") -> None:
     """Print columns of named values, those with the same names side by side."""
     if any(isinstance(value, Mapping) for column in columns.values() for value in column.values()):
-        caption = f"{caption} (mean ± half its 95 % interval)".strip()
+        title = f"{title} (mean ± half its 95 % interval)".strip()
     groups: dict[tuple[str, ...], list[str]] = {}
     for key, column in columns.items():
         groups.setdefault(tuple(column), []).append(key)
     for rows, keys in groups.items():
-        table = _table("", caption or None)
+        table = _table("", title or None)
         for key in keys:
             table.add_column(key, justify="right")
         for row in rows:

@@ -14,7 +14,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.trainers.rllib.algorithm import start_of
 from lawgiver.trainers.rllib.settings import Mechanism, Participants
-from lawgiver.trainers.scoring import other_populations, score_table
+from lawgiver.trainers.scoring import on_all_conditions, other_populations, score_table
 from lawgiver.trainers.simulation import simulate
 
 Weights = dict[str, torch.Tensor]
@@ -69,11 +69,16 @@ def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) 
 
 
 def scores(game: Game[Any], mechanism: Policy, participants: Participants) -> dict[str, Any]:
-    """Return the table of exact scores, and how the rule fares on other populations, as summary.json holds them."""
-    anchor = make_anchor(game, anchor_of(participants))
+    """Return the tables of exact scores, other populations and conditions included, as summary.json has them."""
+
+    def prior(of: Game[Any]) -> Policy | None:
+        return make_anchor(of, anchor_of(participants))
+
+    anchor = prior(game)
     temperature = participants.inverse_temperature
     table = score_table(game, mechanism, inverse_temperature=temperature, anchor=anchor).to_summary()
-    return table | {"robustness": other_populations(game, mechanism)}
+    conditions = on_all_conditions(game, mechanism, inverse_temperature=temperature, anchor=prior)
+    return table | {"robustness": other_populations(game, mechanism), "all_conditions": conditions}
 
 
 def in_play(
