@@ -21,6 +21,7 @@ from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import GameConfig, Resources
 from lawgiver.trainers.rllib import session, train
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, stock_config
+from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibTrainer
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import Run
@@ -111,6 +112,16 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 
     policies = load(played.path)
     assert set(policies) == {"mechanism", "participant"}
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run_and_names_the_last_checkpoint(tmp_path: Path) -> None:
+    agents = {"mechanism": {**AGENTS["mechanism"], "lr": 1e30, "warmup": 3}, "participants": {"minibatch_size": 200}}
+    given = config(tmp_path / "nan", agents=agents)
+    run = Run.create("test", given)
+    with pytest.raises(TrainingError, match=r"module 'mechanism'.*the last good checkpoint is .*0000000[24]"):
+        train(given, run)
+    run.close()
+    assert [row["iteration"] for row in metrics(tmp_path / "nan")][:3] == [1, 2, 3]
 
 
 def equal(mine: dict[str, Any], theirs: dict[str, Any]) -> bool:

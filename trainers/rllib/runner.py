@@ -65,12 +65,12 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         assert self.table.game is not None and self.module is not None
 
     def games_per_sample(self) -> int:
-        """Return how many games one call of ``sample`` plays: an iteration's share of this runner."""
-        if self.config.in_evaluation:
-            return int(self.config.num_envs_per_env_runner)
+        """Return how many games a call of ``sample`` plays: this runner's share of an iteration, if no fewer are set."""
+        parts, given = self._parts(), int(self.config.num_envs_per_env_runner)
         runners = max(1, self.config.num_env_runners)
         wanted = self.config.total_train_batch_size / (runners * self.table.game.max_steps)
-        parts = self._parts()
+        if given > 1:  # 1 is RLlib's own default: nobody has asked for anything
+            wanted = min(wanted, given)
         return max(1, round(float(wanted) / parts)) * parts
 
     def _parts(self) -> int:

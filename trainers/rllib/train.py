@@ -19,6 +19,7 @@ from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config
 from lawgiver.trainers.rllib.gate import reply_gap
+from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.runs import Run
@@ -74,6 +75,10 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     try:
         _loop(config, run, table, algorithm, progress)
         return _conclude(config, run, table, algorithm, progress)
+    except TrainingError as error:
+        last = run.latest_checkpoint()
+        kept = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
+        raise TrainingError(f"{error}; {kept}") from error
     finally:
         algorithm.stop()
 
