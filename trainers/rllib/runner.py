@@ -65,7 +65,7 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         assert self.table.game is not None and self.module is not None
 
     def games_per_sample(self) -> int:
-        """Return how many games a call of ``sample`` plays: this runner's share of an iteration, if no fewer are set."""
+        """Return how many games a call of ``sample`` plays: a runner's share of an iteration, if no fewer are set."""
         parts, given = self._parts(), int(self.config.num_envs_per_env_runner)
         runners = max(1, self.config.num_env_runners)
         wanted = self.config.total_train_batch_size / (runners * self.table.game.max_steps)
