@@ -18,10 +18,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.arrays import Rng
+from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.parallel import GameParallelEnv
+from lawgiver.envs.core.policy import Memory, PolicyLike
 from lawgiver.envs.core.registry import GAMES, make_game, names
 from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.trainers.provenance import versions
@@ -61,7 +62,27 @@ def parallel_steps(game: Game[Any]) -> float:
     return rate(work)
 
 
-def vector_rounds(game: Game[Any], participants: str) -> float:
+class Fixed:
+    """Participants who take the same action always: what is left is the cost of the rules and the view."""
+
+    def __init__(self, game: Game[Any]) -> None:
+        """Take action 1 in every seat."""
+        self.actions = np.ones((VECTOR_GAMES, game.roles["participant"]), int)
+
+    def initial_state(self, batch: int) -> Memory:
+        """Return None."""
+        return None
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Not needed to play."""
+        raise NotImplementedError
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the actions (B, n_role)."""
+        return self.actions, state
+
+
+def vector_rounds(game: Game[Any], participants: PolicyLike) -> float:
     """Return the rounds a second of the vector view with the mechanism learning."""
     env = GameVectorEnv(game, role="mechanism", num_envs=VECTOR_GAMES, participants=participants)
     env.action_space.seed(0)
@@ -112,7 +133,7 @@ def measure_game(name: str) -> dict[str, float]:
     game = make_game(name)
     short = name.rpartition("-v")[0]
     rates = {f"{short}.parallel.steps_per_s": parallel_steps(game)}
-    rates[f"{short}.vector.rounds_per_s"] = vector_rounds(game, "full_contributor")
+    rates[f"{short}.vector.rounds_per_s"] = vector_rounds(game, Fixed(game))
     with suppress(UnsupportedGameError):  # they are of the public investment game
         rates[f"{short}.vector.conditional_cooperators.rounds_per_s"] = vector_rounds(game, "conditional_cooperators")
     with suppress(ImportError):  # torch is an extra

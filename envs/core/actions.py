@@ -43,7 +43,7 @@ def _inside(space: gymnasium.Space[Any], array: np.ndarray) -> bool:
         low = int(space.start)
         return bool(array.min() >= low and array.max() < low + int(space.n))
     assert isinstance(space, gymnasium.spaces.Box)
-    return np.count_nonzero((array >= space.low) & (array <= space.high)) == array.size
+    return int(np.count_nonzero((array >= space.low) & (array <= space.high))) == array.size
 
 
 def _complaint(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> ActionError:

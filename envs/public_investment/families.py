@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.envs.core.arrays import Array, floats, namespace, total
 from lawgiver.envs.core.fields import Field, Layout
 
 
@@ -24,11 +24,9 @@ class RuleFamily:
 def normalised(shares: Array) -> Array:
     """Return ``shares`` >= 0 (B, n) divided by their sum; 1/n each where all are zero."""
     xp = namespace(shares)
-    total = xp.sum(shares, axis=-1, keepdims=True)
-    empty = total <= 0
-    return xp.where(
-        empty, xp.ones_like(shares) / shares.shape[-1], shares / xp.where(empty, xp.ones_like(total), total)
-    )
+    whole = total(shares)[..., None]
+    empty = whole <= 0
+    return xp.where(empty, 1 / shares.shape[-1], shares / xp.where(empty, 1.0, whole))
 
 
 def power_weights(parameters: Array, endowments: Array, contributions: Array) -> Array:
@@ -40,8 +38,8 @@ def power_weights(parameters: Array, endowments: Array, contributions: Array) ->
     p, q = parameters[..., 0:1], parameters[..., 1:2]
     ratio = contributions / endowments
     given = ratio > 0
-    logs = xp.log(xp.where(given, ratio, xp.ones_like(ratio)))  # no gradient through log 0
-    powers = xp.where(given, xp.exp(p * logs), xp.where(p > 0, xp.zeros_like(ratio), xp.ones_like(ratio)))
+    logs = xp.log(xp.where(given, ratio, 1.0))  # no gradient through log 0
+    powers = xp.where(given, xp.exp(p * logs), floats(p <= 0, ratio))
     return normalised(xp.exp(q * xp.log(endowments)) * powers)
 
 

@@ -27,7 +27,7 @@ from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
-from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily
+from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily, normalised
 
 LARGEST_ENDOWMENT = 1000
 LOGIT_BOUND = 10.0
@@ -46,7 +46,6 @@ class PublicInvestmentState:
         contributions: of this round once made, until then of the last, (B, n).
         payouts: what the mechanism returned in the last completed round, (B, n).
         payoffs: payout plus what was kept, in the last completed round, (B, n).
-        weights: the shares behind the payouts, (B, n).
         rule: announced parameters, (B, k); k = 0 in allocate mode.
         legal: contributions that the endowments allow, bool (B, n, largest endowment + 1).
     """
@@ -57,9 +56,13 @@ class PublicInvestmentState:
     contributions: Array
     payouts: Array
     payoffs: Array
-    weights: Array
     rule: Array
     legal: Array
+
+    @property
+    def weights(self) -> Array:
+        """The shares behind the payouts, (B, n); 1/n each where nobody has contributed."""
+        return normalised(self.payouts)
 
 
 @dataclass(frozen=True)
@@ -290,7 +293,6 @@ class PublicInvestment(Game[PublicInvestmentState]):
             contributions=nothing,
             payouts=nothing,
             payoffs=nothing,
-            weights=nothing,
             rule=xp.broadcast_to(nothing[:, :1], (nothing.shape[0], self._n_parameters)),
             legal=constant(np.arange(self.largest_endowment + 1), like=nothing) <= endowments[:, :, None],
         )
@@ -314,7 +316,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
             return evolve(state, turn=1, **changed), rewards, nobody, nobody
         contributions = outcome if self.announces else state.contributions
         fund = total(contributions)[:, None]
-        weights = self._weights(state.rule if self.announces else outcome, state.endowments, contributions, fund)
+        weights = self.family.weights(state.rule, state.endowments, contributions) if self.announces else outcome
         payouts = weights * (self.multiplier * fund)
         after = evolve(
             state,
@@ -323,15 +325,9 @@ class PublicInvestment(Game[PublicInvestmentState]):
             contributions=contributions,
             payouts=payouts,
             payoffs=state.endowments - contributions + payouts,
-            weights=weights,
         )
         rewards = {"participant": after.payoffs, "mechanism": self._objective(after)[:, None]}
         return after, rewards, after.round >= self.n_rounds, nobody
-
-    def _weights(self, sent: Array, endowments: Array, contributions: Array, fund: Array) -> Array:
-        """Return the shares that an announced rule or the mechanism gives; 1/n each where nobody contributed."""
-        weights = self.family.weights(sent, endowments, contributions) if self.announces else sent
-        return namespace(weights).where(fund > 0, weights, 1 / self.n)
 
     def deficit(self, state: PublicInvestmentState) -> Array:
         """Return what was paid beyond what participants kept and the fund grew to in the last round, (B,)."""
