@@ -13,13 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lawgiver.agents.anchor import log_prior, make_anchor
+from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, GraphWeights
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
 from lawgiver.envs.core.arrays import Array, constant
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.public_investment.game import PublicInvestment
 
 FORMAT = 1

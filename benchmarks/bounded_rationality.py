@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.anchor import log_prior, make_anchor
+from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.trainers import launch

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.agents.anchor import ILLEGAL, log_prior, make_anchor
+from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, PolicyFileError, load_policy, save_policy
 from lawgiver.agents.networks import GaussianNet, GraphNetwork
 from lawgiver.agents.policies import draw_discrete
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
+from lawgiver.envs.core.prior import ILLEGAL, log_prior
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.public_investment.water_filling import water_fill
 

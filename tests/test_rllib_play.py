@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.agents.anchor import ILLEGAL
 from lawgiver.envs.core.parallel import GameParallelEnv
+from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.config import GameConfig, Resources
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config

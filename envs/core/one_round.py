@@ -11,10 +11,8 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
-
-ANCHOR_FLOOR = 1e-4
-"""Least probability of a legal action under a given prior: the KL to a prior without full support is infinite."""
 
 SOLVED = 1e-6
 """Residual above which an equilibrium counts as not found."""
@@ -50,12 +48,8 @@ def prior(game: Game[Any], state: Any, anchor: Policy | None) -> np.ndarray:
     """
     space: Any = game.action_space("participant")
     mask = game.legal_actions(state, "participant")
-    legal = np.ones((game.roles["participant"], int(space.n)), bool) if mask is None else mask[0]
-    probabilities = legal.astype(float)
-    if anchor is not None:
-        logs, _ = anchor.distribution(game.observe(state, "participant"), mask, anchor.initial_state(1))
-        probabilities = np.where(legal, np.maximum(np.exp(np.asarray(logs[0], float)), ANCHOR_FLOOR), 0.0)
-    return np.asarray(probabilities / probabilities.sum(-1, keepdims=True))
+    logs = log_prior(anchor, game.observe(state, "participant"), mask, int(space.n))
+    return np.asarray(np.exp(logs[0]))
 
 
 def log_of(probabilities: np.ndarray) -> np.ndarray:

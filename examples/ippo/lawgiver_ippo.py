@@ -23,11 +23,11 @@ from pydantic import Field
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
-from lawgiver.agents.anchor import log_prior
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
 from lawgiver.agents.networks import ValueNet
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.prior import log_prior
 from lawgiver.trainers.config import Config, Settings, TrainerSettings
 from lawgiver.trainers.runs import Run
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 
-from lawgiver.agents.anchor import ILLEGAL
 from lawgiver.envs.core.arrays import softmax, take_games
+from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.trainers.rllib.modules import KLModule
 from lawgiver.trainers.rllib.play import Table
 

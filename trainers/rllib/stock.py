@@ -10,8 +10,8 @@ import numpy as np
 from pettingzoo import ParallelEnv
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
-from lawgiver.agents.anchor import log_prior
 from lawgiver.envs.core.parallel import GameParallelEnv
+from lawgiver.envs.core.prior import log_prior
 from lawgiver.trainers.rllib.mapping import role_of
 from lawgiver.trainers.rllib.play import make_table, with_prior
 
