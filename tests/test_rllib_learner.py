@@ -219,3 +219,19 @@ def test_a_start_outside_the_family_is_refused_by_name() -> None:
     with pytest.raises(ParameterError, match="3 numbers, allowed: 2"):
         start_of(layout, game.members, (1.0, 2.0, 3.0))
     assert start_of(layout, game.members, None) == (6.0, 0.5)
+
+
+def test_alarms_tell_drift_and_scores_above_the_ceiling() -> None:
+    from lawgiver.envs.core.registry import make_game
+    from lawgiver.trainers.rllib.results import alarms
+    from lawgiver.trainers.rllib.settings import Participants
+
+    game = make_game("public_investment", endowments=(10, 4, 4, 4))  # its ceiling is 8.688
+    anchored = Participants.model_validate({"anchor": {"mechanism": "libertarian"}})
+    assert alarms(game, Participants(), online=8.43, exact=8.40, iteration=7) == []
+    (drift,) = alarms(game, Participants(), online=8.46, exact=8.40, iteration=7)
+    assert "iteration 7" in drift
+    assert "stopped adapting" in drift
+    (above,) = alarms(game, Participants(), online=8.7, exact=8.7, iteration=7)
+    assert "above the ceiling 8.688" in above
+    assert alarms(game, anchored, online=8.7, exact=8.7, iteration=7) == []

@@ -38,7 +38,8 @@ class Progress:
         means: the mechanism's weights after each of its last updates.
         updates: how often each module has been trained.
         gap: participants' distance from the logit reply to current play, None where there is no gate.
-        alarms: what looked wrong, in words.
+        suspicious: whether the last exact score looked wrong beside the online one.
+        alarms: what looked wrong twice running, or at the end, in words.
     """
 
     average_over: int
@@ -48,6 +49,7 @@ class Progress:
     means: deque[Weights] = field(default_factory=deque)
     updates: dict[str, int] = field(default_factory=dict)
     gap: float | None = None
+    suspicious: bool = False
     alarms: list[str] = field(default_factory=list)
 
     def remember(self, score: float, weights: Weights | None) -> None:
@@ -189,14 +191,17 @@ def _exact(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Pr
     if isinstance(exact, str):
         return {}
     if progress.iteration > config.agents.mechanism.warmup:
-        recent = list(progress.scores)[-config.trainer.score_every :]
-        _alarm(config, table, progress, float(np.mean(recent)), exact)
+        online = float(np.mean(list(progress.scores)[-config.trainer.score_every :]))
+        found = results.alarms(table.game, config.agents.participants, online, exact, progress.iteration)
+        if progress.suspicious:  # participants who are still on their way to their reply look the same, but once
+            _raise(progress, found)
+        progress.suspicious = bool(found)
     return {"exact_score": exact}
 
 
-def _alarm(config: RLlibConfig, table: Table, progress: Progress, online: float, exact: float) -> None:
-    for alarm in results.alarms(table.game, config.agents.participants, online, exact, progress.iteration):
-        progress.alarms.append(alarm)
+def _raise(progress: Progress, alarms: list[str]) -> None:
+    progress.alarms += alarms
+    for alarm in alarms:
         log.warning(alarm)
 
 
@@ -219,7 +224,7 @@ def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm,
     mechanism, participants = learned["mechanism"], learned["participant"]
     exact = results.exact_score(game, mechanism, agents.participants)
     if not isinstance(exact, str):
-        _alarm(config, table, progress, online, exact)
+        _raise(progress, results.alarms(game, agents.participants, online, exact, progress.iteration))
     return {
         **results.scores(game, mechanism, agents.participants),
         "trained_participants": results.in_play(game, mechanism, participants, agents.participants, config.seed),
