@@ -172,12 +172,12 @@ def test_remote_runners_are_replaced_and_restored_with_trained_weights(tmp_path:
         algorithm.stop()
 
 
-def test_one_remote_learner_trains_the_main_job(tmp_path: Path) -> None:
-    given = config(tmp_path / "run", iterations=4, num_learners=1)
-    run = Run.create("test", given)
-    summary = run.finish(train(given, run))
-    assert summary["updates"] == {"participant": 4, "mechanism": 2}
-    assert summary["env_steps"] == 1600
+def test_a_training_goes_on_with_a_remote_learner(tmp_path: Path) -> None:
+    interrupted(config(tmp_path / "run", iterations=4), after=3)
+    summary = resumed(tmp_path / "run", config(tmp_path / "run", iterations=6, num_learners=1))
+    assert summary["updates"] == {"participant": 6, "mechanism": 4}
+    assert summary["env_steps"] == 2400
+    assert [row["iteration"] for row in metrics(tmp_path / "run")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_two_learners_stay_equal_with_games_of_unequal_length() -> None:

@@ -107,7 +107,7 @@ def alarms(game: Game[Any], participants: Participants, online: float, exact: fl
     if online - exact > DRIFT:
         found.append(
             f"iteration {iteration}: the online score {online:.3f} is {online - exact:.3f} above the exact one: the "
-            "participants have stopped adapting"
+            "participants have stopped adapting, or cannot see what they would have to adapt to"
         )
     ceiling = game.ceiling()
     # Participants who are used to another mechanism may give more than any rational one would.

@@ -50,10 +50,10 @@ def restore(folder: Path, resources: Resources) -> Algorithm:
     with (path / CONSTRUCTOR).open("rb") as file:
         stored = pickle.load(file)["ctor_args_and_kwargs"][0][0]
     config = PPOConfig.from_state(stored).copy(copy_frozen=False)
-    total = config.total_train_batch_size
+    share = -(-config.total_train_batch_size // max(1, resources.num_learners))
     config.env_runners(num_env_runners=resources.num_env_runners)
     config.learners(num_learners=resources.num_learners, num_gpus_per_learner=gpus(resources))
-    config.training(train_batch_size_per_learner=-(-total // max(1, resources.num_learners)))
+    config.training(train_batch_size_per_learner=share, minibatch_size=share)
     algorithm = _without_folder(Algorithm.from_checkpoint(str(path.resolve()), config=config))
     push_weights(algorithm)
     return algorithm
