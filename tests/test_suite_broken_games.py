@@ -47,6 +47,34 @@ class PaysTooMuch(PublicInvestment):
 
 
 @dataclass(frozen=True)
+class DoublesRewards(PublicInvestment):
+    """Pays participants twice what its state and its budget say."""
+
+    def advance(self, state, outcome, draws):
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        return state, {**rewards, "participant": 2 * rewards["participant"]}, terminated, truncated
+
+
+@dataclass(frozen=True)
+class PunishesMechanism(TaxedDilemma):
+    """Pays the mechanism something else than the objective that it names."""
+
+    def advance(self, state, outcome, draws):
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        return state, {**rewards, "mechanism": -7 * rewards["mechanism"]}, terminated, truncated
+
+
+@dataclass(frozen=True)
+class PaysTwice(TaxedDilemma):
+    """Pays the last round's payoffs once more before the next is played."""
+
+    def advance(self, state, outcome, draws):
+        before = state.payoffs
+        state, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        return state, {**rewards, "participant": rewards["participant"] + before}, terminated, truncated
+
+
+@dataclass(frozen=True)
 class HiddenDice(TaxedDilemma):
     """Throws dice of its own."""
 
@@ -94,6 +122,13 @@ class EndsEarly(PublicInvestment):
 
 
 @dataclass(frozen=True)
+class HorizonDenied(PublicInvestment):
+    """Declares an unknown horizon and ends after ten rounds, always."""
+
+    horizon_known = False
+
+
+@dataclass(frozen=True)
 class Overwrites(TaxedDilemma):
     """Writes into the state that it is given."""
 
@@ -129,6 +164,13 @@ class NotConstant(TaxedDilemma):
     sum_type = "constant"
 
 
+@dataclass(frozen=True)
+class NotIdentical(TaxedDilemma):
+    """Declares that both earn the same, whoever defects."""
+
+    sum_type = "identical"
+
+
 @pytest.mark.parametrize(
     ("game", "complaint"),
     [
@@ -136,15 +178,20 @@ class NotConstant(TaxedDilemma):
         (MaskTooWide(), r"two actions of participant_1 that its mask calls legal are played as one"),
         (OutOfBounds(), r"at step 18 the observation 'round' of participant spans .* its bounds are"),
         (PaysTooMuch(), r"the budget is off by 0.4, though declared balanced"),
+        (DoublesRewards(), r"at step 1 the reward of participant is off the state's payoffs by"),
+        (PunishesMechanism(), r"at step 1 the reward of mechanism is off the state's objective 'nash_welfare' by"),
+        (PaysTwice(), r"at step 2 the reward of participant is off the state's payoffs by"),
         (HiddenDice(), r"the same seed gives another step 0: hidden randomness or state"),
         (GlobalDice(), r"global random generator"),
         (LeakyBatch(), r"at step 1 game 0 goes otherwise alone than in a batch"),
         (WrongHorizon(), r"not over after the max_steps = 19"),
         (EndsEarly(), r"over after 10 steps, the known horizon is 20"),
+        (HorizonDenied(), r"terminated after exactly 20 steps, though the horizon is declared as not known"),
         (Overwrites(), r"a step writes into the state"),
         (OtherOnTorch(), r"at step 1 PyTorch differs from NumPy by"),
         (CutGradient(), r"at step 1 a gradient is off its central difference"),
         (NotConstant(), r"sums differ by .*, declared constant"),
+        (NotIdentical(), r"participants earn differently at step 1, declared as identical"),
     ],
     ids=lambda x: type(x).__name__ if not isinstance(x, str) else "",
 )

@@ -13,6 +13,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import take_games
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.core.rendering import render
 from lawgiver.envs.testing.play import SLACK, Moment, moments, require
 
@@ -83,16 +84,23 @@ def _check_seen(game: Game[Any], moment: Moment, batch: int, at: str) -> None:
 
 
 def check_horizon(game: Game[Any], batch: int = 64, seed: int = 1) -> None:
-    """No game is longer than ``max_steps``; where the horizon is known, every game is terminated exactly then."""
+    """No game is longer than ``max_steps``; where the horizon is known, every game is terminated exactly then.
+
+    Where it is not, some games end otherwise: earlier, or because they are cut off.
+    """
+    surprise = False
     lengths = np.zeros(batch, int)
     for moment in moments(game, batch, np.random.default_rng(seed)):
         lengths += moment.alive
+        surprise |= bool((moment.alive & (moment.truncated | (moment.terminated & (lengths < game.max_steps)))).any())
         cut = bool((moment.alive & moment.truncated).any())
         require(not (game.horizon_known and cut), game, "it is truncated, though the horizon is declared as known")
     over = game.max_steps + SLACK
     require(lengths.max() < over, game, f"a game is not over after the max_steps = {game.max_steps} that it declares")
     exact = not game.horizon_known or lengths.min() == game.max_steps
     require(exact, game, f"a game is over after {lengths.min()} steps, the known horizon is {game.max_steps}")
+    told = f"every game is terminated after exactly {game.max_steps} steps"
+    require(game.horizon_known or surprise, game, f"{told}, though the horizon is declared as not known")
 
 
 def check_determinism(game: Game[Any], batch: int = 16, seed: int = 2) -> None:
@@ -179,6 +187,28 @@ def check_payments(game: Game[Any], batch: int = 64, seed: int = 5) -> None:
         )
 
 
+def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
+    """Everybody is paid what the state says, when a round is over, and nothing at other steps.
+
+    Asked of games whose states have ``payoffs`` and count rounds in ``round``: participants are paid the payoffs, which
+    ties them to the budget. Where such a game names its ``objective``, a single mechanism is paid that.
+    """
+    name = getattr(game, "objective", None)
+    objective = lookup(OBJECTIVES, name) if isinstance(name, str) and game.roles.get("mechanism") == 1 else None
+    for moment in moments(game, batch, np.random.default_rng(seed)):
+        if not (hasattr(moment.after, "payoffs") and hasattr(moment.after, "round")):
+            return
+        over = (moment.after.round > moment.state.round)[:, None]
+        due = {"participant": ("payoffs", moment.after.payoffs)}
+        if objective is not None:
+            due["mechanism"] = (f"objective {name!r}", objective(moment.after)[:, None])
+        for role, (what, worth) in due.items():
+            expected = np.where(over, worth, 0.0)[moment.alive]
+            off = np.abs(moment.rewards[role][moment.alive] - expected).max()
+            fits = off <= ROUNDING * (1 + np.abs(expected).max())
+            require(fits, game, f"at step {moment.index} the reward of {role} is off the state's {what} by {off:.3g}")
+
+
 def check_saving(game: Game[Any], batch: int = 4, seed: int = 6) -> None:
     """A game and its states can be pickled in mid-play, and go on the same afterwards."""
     for moment in moments(game, batch, np.random.default_rng(seed)):
@@ -225,6 +255,7 @@ RULE_CHECKS = (
     check_independence,
     check_legal_actions,
     check_payments,
+    check_rewards,
     check_saving,
     check_pictures,
     check_known_solutions,
