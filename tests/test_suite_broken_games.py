@@ -149,6 +149,52 @@ class OtherOnTorch(PublicInvestment):
 
 
 @dataclass(frozen=True)
+class DrawsOnNumPyOnly(TaxedDilemma):
+    """Asks the generator for numbers as only NumPy's can be asked."""
+
+    def draw(self, batch, rng):
+        return {"going_on": rng.random((batch,))}
+
+
+@dataclass(frozen=True)
+class LeavesTorch(TaxedDilemma):
+    """Takes its draws over to NumPy, whatever the generator."""
+
+    def draw(self, batch, rng):
+        return {"going_on": np.asarray(super().draw(batch, rng)["going_on"])}
+
+
+@dataclass(frozen=True)
+class BeginsOnNumPy(TaxedDilemma):
+    """Puts an array of NumPy into every initial state."""
+
+    def initial_state(self, batch, rng):
+        return replace(super().initial_state(batch, rng), tax=np.zeros((batch, 1)))
+
+
+@dataclass(frozen=True)
+class ChangesDtype(TaxedDilemma):
+    """Goes over to double precision in its first step."""
+
+    def advance(self, state, outcome, draws):
+        after, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        return (
+            replace(after, tax=after.tax.double() if hasattr(after.tax, "double") else after.tax),
+            rewards,
+            terminated,
+            truncated,
+        )
+
+
+@dataclass(frozen=True)
+class Raises(PublicInvestment):
+    """Fails inside one of its own methods."""
+
+    def deficit(self, state):
+        return 1 / 0 * state.payoffs
+
+
+@dataclass(frozen=True)
 class CutGradient(PublicInvestment):
     """Loses the gradient through the weights."""
 
@@ -189,6 +235,11 @@ class NotIdentical(TaxedDilemma):
         (HorizonDenied(), r"terminated after exactly 20 steps, though the horizon is declared as not known"),
         (Overwrites(), r"a step writes into the state"),
         (OtherOnTorch(), r"at step 1 PyTorch differs from NumPy by"),
+        (DrawsOnNumPyOnly(), r"check_torch_play fails: AttributeError: .*Generator.* no attribute 'random'"),
+        (LeavesTorch(), r"draw with a torch.Generator makes 'going_on' a ndarray, not a tensor"),
+        (BeginsOnNumPy(), r"initial_state with a torch.Generator makes 'tax' a ndarray, not a tensor"),
+        (ChangesDtype(), r"step 0 with a torch.Generator makes 'tax' of torch.float64, torch's default for"),
+        (Raises(), r"check_payments fails: ZeroDivisionError: division by zero"),
         (CutGradient(), r"at step 1 a gradient is off its central difference"),
         (NotConstant(), r"sums differ by .*, declared constant"),
         (NotIdentical(), r"participants earn differently at step 1, declared as identical"),
@@ -199,4 +250,6 @@ def test_broken_games_are_found(game, complaint):
     with pytest.raises(GameCheckError, match=complaint) as error:
         check_game(game)
     assert str(error.value).startswith(game.name) and "\n" not in str(error.value)
+    if "fails" in str(error.value):
+        assert error.value.__cause__ is not None, "what the game raised is shown as well"
     assert isinstance(error.value, AssertionError) and isinstance(error.value, ValueError)

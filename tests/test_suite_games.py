@@ -19,10 +19,12 @@ from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.testing.play import moments
 from lawgiver.envs.testing.rules import RULE_CHECKS
 from lawgiver.envs.testing.views import VIEW_CHECKS, compare_vector_with_single, given
-from lawgiver.testing import check_game, check_gradients, check_torch
+from lawgiver.testing import check_game, check_gradients, check_torch, check_torch_play
 
 
-@pytest.mark.parametrize("check", [*RULE_CHECKS, *VIEW_CHECKS, check_torch, check_gradients], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "check", [*RULE_CHECKS, *VIEW_CHECKS, check_torch, check_torch_play, check_gradients], ids=lambda c: c.__name__
+)
 def test_every_check(game, check):
     check(game)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,19 @@ def require(condition: Any, game: Game[Any], complaint: str) -> None:
     """Raise GameCheckError with the game's name and the complaint unless the condition holds."""
     if not condition:
         raise GameCheckError(f"{game.name}: {complaint}")
+
+
+@contextlib.contextmanager
+def surfacing(game: Game[Any], check: str) -> Iterator[None]:
+    """Turn whatever is raised inside into a GameCheckError of one line, which names the game and the check."""
+    try:
+        yield
+    except GameCheckError:
+        raise
+    except Exception as error:
+        name = getattr(game, "name", type(game).__name__)
+        why = " ".join(str(error).split())
+        raise GameCheckError(f"{name}: {check} fails: {type(error).__name__}: {why}") from error
 
 
 class UniformPlayer:

@@ -18,7 +18,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.single import GameEnv
 from lawgiver.envs.core.vector import GameVectorEnv
-from lawgiver.envs.testing.play import GameCheckError, Playback, Tape, UniformPlayer, require
+from lawgiver.envs.testing.play import GameCheckError, Playback, Tape, UniformPlayer, require, surfacing
 
 CYCLES = 100
 
@@ -40,14 +40,9 @@ def check_gymnasium(game: Game[Any]) -> None:
 
 
 def _run(game: Game[Any], name: str, check: Callable[[], None]) -> None:
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # matters of taste, such as an observation that is not an image
-            check()
-    except GameCheckError:
-        raise
-    except Exception as error:
-        raise GameCheckError(f"{game.name}: {name} fails: {type(error).__name__}: {error}") from error
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), surfacing(game, name):
+        warnings.simplefilter("ignore")  # matters of taste, such as an observation that is not an image
+        check()
 
 
 def check_episodes(game: Game[Any]) -> None:

@@ -5,6 +5,7 @@ Needs no PyTorch; where it is installed, the rules are also run on it, and its g
 
 from __future__ import annotations
 
+import dataclasses
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,11 +14,11 @@ import numpy as np
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.testing.play import GameCheckError, Moment, moments, require
+from lawgiver.envs.testing.play import SLACK, GameCheckError, Moment, UniformPlayer, moments, require, surfacing
 from lawgiver.envs.testing.rules import RULE_CHECKS, tree_distance
 from lawgiver.envs.testing.views import VIEW_CHECKS
 
-__all__ = ["GameCheckError", "check_game", "check_gradients", "check_torch"]
+__all__ = ["GameCheckError", "check_game", "check_gradients", "check_torch", "check_torch_play"]
 
 BACKEND_TOLERANCE = 1e-6
 GRADIENT_TOLERANCE = 1e-5
@@ -32,15 +33,17 @@ def check_game(game: Game[Any] | str, **params: Any) -> None:
         game: a game, or the name of a registered one, with ``params`` for it.
 
     Raises:
-        GameCheckError: (an AssertionError) one line that names the game and what is wrong with it.
+        GameCheckError: (an AssertionError) one line that names the game and what is wrong with it. What the game's own
+            methods raise is its cause; then the line names the check.
     """
     if isinstance(game, str):
         game = make_game(game, **params)
     checks = [*RULE_CHECKS, *VIEW_CHECKS]
     if find_spec("torch"):
-        checks += [check_torch, check_gradients]
+        checks += [check_torch, check_torch_play, check_gradients]
     for check in checks:
-        check(game)
+        with surfacing(game, check.__name__):
+            check(game)
 
 
 def check_torch(game: Game[Any], batch: int = 32, seed: int = 10) -> None:
@@ -59,6 +62,79 @@ def check_torch(game: Game[Any], batch: int = 32, seed: int = 10) -> None:
         for one, other in zip(together, result, strict=True):
             off = tree_distance(one, other)
             require(off <= BACKEND_TOLERANCE, game, f"{at} PyTorch differs from NumPy by {off:.3g}")
+
+
+def check_torch_play(game: Game[Any], batch: int = 4, seed: int = 12) -> None:
+    """Games begun and played with the numbers of a ``torch.Generator`` are on PyTorch throughout.
+
+    Whatever the game makes is a tensor on the generator's device, of the shape that NumPy gives, boolean, integer or
+    floating as there, and then of torch's default dtype, in which actions come too.
+    """
+    import torch
+
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    players = {role: UniformPlayer(game, role) for role in game.roles}
+    _require_made_alike(game, "draw_initial", game.draw_initial(batch, rng), game.draw_initial(batch, generator))
+    model, state = game.initial_state(batch, rng), game.initial_state(batch, generator)
+    _require_made_alike(game, "initial_state", model, state)
+    alive = np.ones(batch, bool)
+    for index in range(game.max_steps + SLACK):
+        role = game.phase(state)
+        obs, mask = game.observe(state, role), game.legal_actions(state, role)
+        chosen, _ = players[role].act(obs.numpy(), None if mask is None else mask.numpy(), None, rng)
+        actions = torch.as_tensor(chosen, dtype=None if chosen.dtype.kind == "i" else torch.get_default_dtype())
+        model_draws, draws = game.draw(batch, rng), game.draw(batch, generator)
+        _require_made_alike(game, "draw", model_draws, draws)
+        model, *expected = game.step(model, chosen, model_draws)
+        state, *result = game.step(state, actions, draws)
+        at = f"step {index}"
+        _require_made_alike(game, at, model, state)
+        for name, one, other in zip(("rewards", "terminated", "truncated"), expected, result, strict=True):
+            _require_made_alike(game, f"{at} ({name})", one, other)
+        alive &= ~(result[1] | result[2]).numpy()
+        if not alive.any():
+            return
+    require(False, game, f"on PyTorch a game is not over after the max_steps = {game.max_steps} that it declares")
+
+
+def _require_made_alike(game: Game[Any], maker: str, model: Any, made: Any) -> None:
+    """Require that what was made on PyTorch is what NumPy's model says, but for the numbers."""
+    import torch
+
+    models, tensors = _named_arrays(model), _named_arrays(made)
+    names = f"{sorted(tensors)} on PyTorch, {sorted(models)} on NumPy"
+    require(models.keys() == tensors.keys(), game, f"{maker} makes {names}")
+    for name, array in models.items():
+        tensor = tensors[name]
+        what = f"{maker} with a torch.Generator makes {name!r}"
+        require(isinstance(tensor, torch.Tensor), game, f"{what} a {type(tensor).__name__}, not a tensor")
+        require(tensor.device.type == "cpu", game, f"{what} on {tensor.device}, the generator is on cpu")
+        require(tuple(tensor.shape) == array.shape, game, f"{what} {tuple(tensor.shape)}, on NumPy {array.shape}")
+        same = (
+            tensor.dtype == torch.get_default_dtype() if array.dtype.kind == "f" else _kind(tensor) == array.dtype.kind
+        )
+        require(same, game, f"{what} of {tensor.dtype}, torch's default for NumPy's {array.dtype} expected")
+
+
+def _kind(tensor: Any) -> str:
+    kind: str = tensor.numpy().dtype.kind
+    return kind
+
+
+def _named_arrays(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the arrays of a tree of dataclasses, dicts, tuples and lists by name."""
+    if dataclasses.is_dataclass(tree):
+        items = [(field.name, getattr(tree, field.name)) for field in dataclasses.fields(tree)]
+    elif isinstance(tree, dict):
+        items = list(tree.items())
+    elif isinstance(tree, (tuple, list)):
+        items = [(str(index), item) for index, item in enumerate(tree)]
+    else:
+        return {prefix: tree} if hasattr(tree, "shape") else {}
+    named: dict[str, Any] = {}
+    for name, item in items:
+        named |= _named_arrays(item, f"{prefix}.{name}" if prefix else name)
+    return named
 
 
 def check_gradients(game: Game[Any], batch: int = 16, seed: int = 11) -> None:
