@@ -15,8 +15,8 @@ from lawgiver.trainers.config import load_config
 from lawgiver.trainers.differentiable import reachable
 from lawgiver.trainers.differentiable.ascent import FreeTable
 from lawgiver.trainers.differentiable.gradient import rounds, value
-from lawgiver.trainers.launch import train
-from lawgiver.trainers.runs import load
+from lawgiver.trainers.launch import resume, train
+from lawgiver.trainers.runs import Run, load
 from lawgiver.trainers.scoring import ScoreTable, low_anchor, robustness, score_table
 
 
@@ -170,6 +170,16 @@ def test_the_trainer_designs_announced_rules(tmp_path):
     ]
     _, summary = train("exact_designer", overrides)
     assert summary["nash_welfare"]["learned"] == pytest.approx(8.450, abs=2e-3)
+
+
+def test_a_resumed_design_starts_over(tmp_path):
+    overrides = ["trainer.updates=20", "game.endowments=[4,2,2]", f"run_dir={tmp_path / 'run'}"]
+    path, first = train("exact_designer", overrides)
+    whole = [{**entry, "timing": None} for entry in Run.open(path).metrics()]
+    assert [entry["iteration"] for entry in whole] == [10, 20]
+    _, again = resume(path)
+    assert [{**entry, "timing": None} for entry in Run.open(path).metrics()] == whole
+    assert again["nash_welfare"] == first["nash_welfare"]
 
 
 def test_the_trainer_refuses_another_game(tmp_path):

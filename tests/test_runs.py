@@ -20,6 +20,7 @@ from lawgiver.trainers import launch
 from lawgiver.trainers.aggregate import aggregate, interval, t_quantile
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.files import RunError, write_text
+from lawgiver.trainers.metrics_log import _scalars
 from lawgiver.trainers.runs import Run
 
 
@@ -85,6 +86,64 @@ def test_a_resumed_run_has_no_gap_and_no_repeat(walk: Path, tmp_path: Path):
     _, summary = launch.resume(path)
     assert lines(path) == lines(whole)
     assert summary["position"] == json.loads((whole / "summary.json").read_text())["position"]
+
+
+def test_an_iteration_is_logged_once(run: Run):
+    run.log(1, {"a": 1.0}, {})
+    run.log(5, {"a": 1.0}, {})
+    for again in (1, 5):
+        with pytest.raises(RunError, match=rf"metrics\.jsonl has iteration 5 already, {again} must not follow it"):
+            run.log(again, {"a": 2.0}, {})
+    run.close()
+    resumed = Run.resume(run.path)
+    with pytest.raises(RunError, match="has iteration 5 already"):
+        resumed.log(5, {"a": 2.0}, {})
+    resumed.log(6, {"a": 1.0}, {})
+    assert [(entry["iteration"], entry["a"]) for entry in lines(run.path)] == [(1, 1.0), (5, 1.0), (6, 1.0)]
+
+
+def test_nothing_is_glued_to_a_line_that_was_cut_short(run: Run):
+    run.log(1, {"a": 1.0}, {})
+    run.close()
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"iteration": 2, "a"')
+    resumed = Run.resume(run.path)
+    assert [entry["iteration"] for entry in resumed.metrics()] == [1]
+    resumed.log(2, {"a": 3.0}, {})
+    assert lines(run.path) == [{"iteration": 1, "a": 1.0}, {"iteration": 2, "a": 3.0}]
+
+
+def test_a_checkpoint_needs_the_metrics_from_before_it(walk: Path, tmp_path: Path):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}", "trainer.iterations=7"])
+    file = path / "metrics.jsonl"
+    before = "".join(file.read_text().splitlines(keepends=True)[:4])
+    file.write_text(before)
+    with pytest.raises(RunError, match=r"metrics\.jsonl is damaged: it ends with iteration 4, .* of iteration 6"):
+        launch.resume(path)
+    assert file.read_text() == before
+
+
+def test_metrics_are_on_the_disk_before_the_checkpoint(run: Run, monkeypatch: pytest.MonkeyPatch):
+    flushed: list[str] = []
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        flushed.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    run.log(1, {"a": 1.0}, {})
+    run.save_checkpoint(1, lambda folder: None)
+    assert flushed[0] == "metrics.jsonl"
+    assert "checkpoints" in flushed
+
+
+def test_lists_of_numbers_are_logged_by_component():
+    metrics = {"std": [0.5, 0.25], "nested": {"matrix": np.eye(2), "scalar": np.float32(2)}, "word": "x"}
+    assert dict(_scalars(metrics)) == {
+        **{"std/0": 0.5, "std/1": 0.25, "nested/scalar": 2.0},
+        **{f"nested/matrix/{i}/{j}": float(i == j) for i in range(2) for j in range(2)},
+    }
 
 
 def test_a_finished_run_can_be_prolonged_and_moved(walk: Path, tmp_path: Path):
@@ -247,6 +306,31 @@ def test_a_damaged_line_of_metrics_is_named(walk: Path, tmp_path: Path):
     file.write_text(file.read_text().replace('"iteration": 2', '"iteration" 2'))
     with pytest.raises(RunError, match=r"metrics\.jsonl, line 2, is damaged"):
         launch.resume(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("iteration", None), ("iteration", "six"), ("wall_s", None), ("logged", 6.0), ("files", [])]
+)
+def test_a_manifest_of_another_shape_is_named(walk: Path, tmp_path: Path, key: str, value: object):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}", "trainer.iterations=7"])
+    file = path / "checkpoints" / "00000006" / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    with pytest.raises(RunError, match=rf"{file} is damaged: {key} is .* to continue from 00000003"):
+        launch.resume(path)
+    file.write_text("[1]")
+    with pytest.raises(RunError, match=rf"{file} is damaged: it is no mapping"):
+        launch.resume(path)
+
+
+@pytest.mark.parametrize(("line", "said"), [("[]", "line 1"), ('{"iteration": "x"}', "line 1"), (None, "directory")])
+def test_metrics_of_another_shape_are_named(walk: Path, tmp_path: Path, line: str | None, said: str):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
+    file = path / "metrics.jsonl"
+    file.unlink()
+    file.mkdir() if line is None else file.write_text(line + "\n")
+    for use in (launch.resume, lambda run: Run.open(run).metrics()):
+        with pytest.raises(RunError, match=rf"metrics\.jsonl.*{said}"):
+            use(path)
 
 
 def test_json_has_no_nan(run: Run):

@@ -107,24 +107,33 @@ def write_folder(path: Path, write: Callable[[Path], None], **facts: Any) -> Non
             shutil.rmtree(replaced, ignore_errors=True)
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path, **facts: type) -> dict[str, Any]:
     """Return the facts that were written with a folder, after checking that every file is there and whole.
+
+    Args:
+        path: the folder.
+        **facts: those that must be among them, and the type of each.
 
     Raises:
         RunError: naming the file that is missing or damaged.
     """
+    file = path / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        files: dict[str, str] = manifest.pop("files")
-        for name, digest in files.items():
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise RunError(f"{file} is damaged: it is no mapping")
+        for name, kind in {"files": dict, **facts}.items():
+            if type(manifest.get(name)) is not kind:
+                raise RunError(f"{file} is damaged: {name} is {manifest.get(name)!r}, allowed: {kind.__name__}")
+        for name, digest in manifest.pop("files").items():
             if _digest(path / name) != digest:
                 raise RunError(f"{path / name} is damaged: its content is not what was written")
     except OSError as error:
         raise RunError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, AttributeError) as error:
+    except ValueError as error:
         if isinstance(error, RunError):
             raise
-        raise RunError(f"{path / MANIFEST} is damaged: {error!r}") from error
+        raise RunError(f"{file} is damaged: {error!r}") from error
     return manifest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,31 @@ class MetricsLog:
         self.folder = folder
         self.file = folder / "metrics.jsonl"
         self._events: Any = None
+        self._last: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The iteration of the last whole line, 0 before the first."""
+        if self._last is None:
+            entries = self.entries()
+            self._last = entries[-1]["iteration"] if entries else 0
+        return self._last
 
     def append(self, iteration: int, metrics: Mapping[str, Any], timing: Mapping[str, float]) -> None:
         """Write one line; see :meth:`lawgiver.trainers.runs.Run.log`."""
+        first_here = self._last is None
+        if iteration <= self.last:
+            raise RunError(
+                f"{self.file} has iteration {self.last} already, {iteration} must not follow it: a trainer that"
+                " continues a run goes on from its checkpoint, after run.rewind(iteration)"
+            )
         line = json.dumps(plain({"iteration": iteration, **metrics, "timing": timing}), allow_nan=False)
+        if first_here:
+            self._cut_torn_line()
+        self._last = None  # if this line is cut short, the next one must not be glued to it
         with writing(self.file), self.file.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+        self._last = iteration
         if self._events is None:
             self._events = self._open_events(iteration)
         if self._events is not None:
@@ -42,31 +62,56 @@ class MetricsLog:
         with writing(self.folder):
             return SummaryWriter(str(self.folder), purge_step=iteration)  # hides what was rewound
 
+    def _cut_torn_line(self) -> None:
+        """Drop what follows the last newline: a kill or a full disk has cut it short."""
+        if not self.file.is_file():
+            return
+        with writing(self.file), self.file.open("r+b") as stream:
+            stream.truncate(stream.read().rfind(b"\n") + 1)
+
     def entries(self) -> list[dict[str, Any]]:
         """Return the lines.
 
         Raises:
-            RunError: if any line but the last is damaged.
+            RunError: if the file cannot be read, or any line but the last is damaged.
         """
-        if not self.file.exists():
+        if not self.file.is_file() and not self.file.is_dir():  # nor is a device anything to be read
             return []
-        lines = self.file.read_text(encoding="utf-8", errors="replace").split("\n")
-        entries = []
+        try:
+            lines = self.file.read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError as error:
+            raise RunError(f"{self.file} cannot be read: {error.strerror or error}") from error
+        entries: list[dict[str, Any]] = []
         for number, line in enumerate(lines[:-1], start=1):
             try:
                 entries.append(json.loads(line))
-                entries[-1]["iteration"]
+                if type(entries[-1]["iteration"]) is not int:
+                    raise TypeError("iteration is not an integer")
             except (ValueError, TypeError, KeyError) as error:
                 raise RunError(f"{self.file}, line {number}, is damaged: {error!r}") from error
         return entries
 
-    def rewind(self, iteration: int) -> None:
-        """Forget all lines after ``iteration``."""
+    def rewind(self, iteration: int, last: int) -> None:
+        """Forget all lines after ``iteration``; the last one that stays must be of iteration ``last``, 0 for none.
+
+        Raises:
+            RunError: if it is not: lines that a checkpoint was written after are missing.
+        """
         kept = [entry for entry in self.entries() if entry["iteration"] <= iteration]
+        found = kept[-1]["iteration"] if kept else 0
+        if found != last:
+            raise RunError(
+                f"{self.file} is damaged: it ends with iteration {found}, but the checkpoint of iteration {iteration}"
+                f" was written after the line of iteration {last}"
+            )
         write_text(self.file, "".join(json.dumps(entry) + "\n" for entry in kept))
+        self._last = found
 
     def flush(self) -> None:
-        """Make TensorBoard's events visible."""
+        """Put the lines on the disk, and make TensorBoard's events visible."""
+        if self.file.is_file():
+            with writing(self.file), self.file.open("rb") as stream:
+                os.fsync(stream.fileno())
         if self._events is not None:
             with writing(self.folder):
                 self._events.flush()
@@ -83,5 +128,7 @@ def _scalars(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
     for key, value in metrics.items():
         if isinstance(value, Mapping):
             yield from _scalars(value, f"{prefix}{key}/")
+        elif isinstance(value, (list, tuple)) or len(getattr(value, "shape", ())) > 0:
+            yield from _scalars({str(index): item for index, item in enumerate(value)}, f"{prefix}{key}/")
         elif isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
             yield f"{prefix}{key}", float(value)

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
+CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
+"""What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
 
 class Run:
@@ -191,12 +193,12 @@ class Run:
         """Append one line to metrics.jsonl, and the numbers to TensorBoard's events.
 
         Args:
-            iteration: counted from 1.
-            metrics: numbers, or mappings of them; nothing that depends on the clock.
+            iteration: counted from 1; greater than any that has been logged.
+            metrics: numbers, lists or mappings of them; nothing that depends on the clock.
             timing: what depends on the clock: seconds and rates.
 
         Raises:
-            RunError: if it cannot be written.
+            RunError: if it cannot be written, or the iteration has been logged before.
         """
         self._log.append(iteration, metrics, timing)
 
@@ -220,7 +222,7 @@ class Run:
         """
         path = self.checkpoints / f"{iteration:08d}"
         self._log.flush()
-        write_folder(path, write, iteration=iteration, wall_s=self.wall_s)
+        write_folder(path, write, iteration=iteration, logged=self._log.last, wall_s=self.wall_s)
         for old in self._checkpoint_folders()[:-keep]:
             shutil.rmtree(old, ignore_errors=True)
         return path
@@ -250,16 +252,26 @@ class Run:
         if not folders:
             return None
         try:
-            return int(read_manifest(folders[-1])["iteration"]), folders[-1]
+            return int(read_manifest(folders[-1], **CHECKPOINT)["iteration"]), folders[-1]
         except RunError as error:
             older = f"remove {folders[-1]} to continue from {folders[-2].name}" if folders[1:] else "it is the only one"
             raise RunError(f"{error}; {older}") from error
 
     def rewind(self, iteration: int) -> None:
-        """Forget the metrics of all iterations after ``iteration``: the training goes on from its checkpoint."""
-        self._log.rewind(iteration)
-        if iteration:
-            self._wall_before = float(read_manifest(self.checkpoints / f"{iteration:08d}")["wall_s"])
+        """Forget the metrics of all iterations after ``iteration``: the training goes on from its checkpoint.
+
+        Args:
+            iteration: of a checkpoint, or 0 to start over.
+
+        Raises:
+            RunError: if the checkpoint is damaged, or metrics from before it are missing.
+        """
+        if not iteration:
+            self._log.rewind(0, last=0)
+            return
+        facts = read_manifest(self.checkpoints / f"{iteration:08d}", **CHECKPOINT)
+        self._log.rewind(iteration, last=facts["logged"])
+        self._wall_before = facts["wall_s"]
 
     @property
     def wall_s(self) -> float:

@@ -76,6 +76,8 @@ def train(config: Config[ExactAgents, ExactTrainer], run: Run) -> dict[str, Any]
     game = config.game.make()
     if not isinstance(game, PublicInvestment):
         raise UnsupportedGameError(f"trainer 'exact_designer' needs public_investment, not {game.name}")
+    if run.resumed:
+        run.rewind(0)  # seconds of work, and no checkpoints
     torch.manual_seed(config.seed)
     participants, settings = config.agents.participants, config.trainer
     described = participants.anchor if isinstance(participants.anchor, str) else participants.anchor.model_dump()
