@@ -5,9 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from lawgiver.envs.core import aec, parallel, single, vector
+from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.arrays import namespace
+from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.session import Session
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.envs.taxed_dilemma import TaxedDilemma
+from lawgiver.envs.testing.views import check_bad_actions, check_memory
 from lawgiver.testing import GameCheckError, check_game
 
 
@@ -253,3 +258,67 @@ def test_broken_games_are_found(game, complaint):
     if "fails" in str(error.value):
         assert error.value.__cause__ is not None, "what the game raised is shown as well"
     assert isinstance(error.value, AssertionError) and isinstance(error.value, ValueError)
+
+
+def _cut_to_bounds(space, actions, who):
+    """Take what lies outside a Box as its nearest point."""
+    if hasattr(space, "high") and len(actions) == len(who):
+        actions = [
+            np.clip(action, space.low, space.high)
+            if isinstance(action, np.ndarray) and action.dtype.kind == "f" and action.shape == space.shape
+            else action
+            for action in actions
+        ]
+    return check_actions(space, actions, who)
+
+
+def _blame_nobody(space, actions, who):
+    """Refuse without saying whose action it is."""
+    try:
+        return check_actions(space, actions, who)
+    except ActionError:
+        raise ActionError(f"bad action, allowed: {space}") from None
+
+
+@pytest.mark.parametrize(
+    ("module", "view", "other"),
+    [
+        (parallel, r"parallel view", "participant_3"),
+        (aec, r"AEC view", "participant_3"),
+        (single, r"Gymnasium view", "participant_0"),
+        (vector, r"vector view", "game 1"),
+    ],
+    ids=["parallel", "aec", "single", "vector"],
+)
+def test_views_that_take_bad_actions_are_found(module, view, other, monkeypatch):
+    if module is not aec:  # the parallel view below it would refuse what it lets through
+        monkeypatch.setattr(module, "check_actions", _cut_to_bounds)
+        with pytest.raises(GameCheckError, match=rf"{view}, .* taken without an error"):
+            check_bad_actions(PublicInvestment())
+    monkeypatch.setattr(module, "check_actions", _blame_nobody)
+    with pytest.raises(GameCheckError, match=rf"{view}, .* the error does not name {other}"):
+        check_bad_actions(PublicInvestment())
+
+
+def test_a_session_that_mixes_up_memories_is_found(monkeypatch):
+    check_memory(TaxedDilemma(continuation=0.5))
+    restart, reset = Session._restart, Session.reset
+
+    def keeps(self, over):
+        before = dict(self.memory)
+        restart(self, over)
+        self.memory = before
+
+    monkeypatch.setattr(Session, "_restart", keeps)
+    with pytest.raises(GameCheckError, match=r"that has acted \d+ times in its game remembers"):
+        check_memory(TaxedDilemma(continuation=0.5))
+    monkeypatch.setattr(Session, "_restart", restart)
+
+    def goes_on(self, batch):
+        before = dict(self.memory)
+        reset(self, batch)
+        self.memory = before or self.memory
+
+    monkeypatch.setattr(Session, "reset", goes_on)
+    with pytest.raises(GameCheckError, match=r"that has acted 0 times in its game remembers \[10\]"):
+        check_memory(PublicInvestment())

@@ -46,7 +46,8 @@ class UniformPlayer:
     """Plays a role uniformly at random: over the legal actions of a Discrete space, over a Box."""
 
     def __init__(self, game: Game[Any], role: str) -> None:
-        """Keep the role's space."""
+        """Keep the role and its space."""
+        self.role = role
         self.space = game.action_space(role)
 
     def initial_state(self, batch: int) -> Memory:

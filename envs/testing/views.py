@@ -9,16 +9,20 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gymnasium
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import api_test, parallel_api_test
 
 from lawgiver.envs.core.aec import GameAECEnv
+from lawgiver.envs.core.arrays import Rng
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.parallel import GameParallelEnv
+from lawgiver.envs.core.policy import Memory
+from lawgiver.envs.core.session import Session
 from lawgiver.envs.core.single import GameEnv
 from lawgiver.envs.core.vector import GameVectorEnv
-from lawgiver.envs.testing.play import GameCheckError, Playback, Tape, UniformPlayer, require, surfacing
+from lawgiver.envs.testing.play import GameCheckError, Playback, Tape, UniformPlayer, moments, require, surfacing
 
 CYCLES = 100
 
@@ -63,6 +67,76 @@ def play_episode(env: GameParallelEnv, seed: int) -> list[bytes]:
     while env.agents:
         shown.append(env.step({agent: env.action_space(agent).sample() for agent in env.agents}))
     return [pickle.dumps(step) for step in shown]
+
+
+def check_bad_actions(game: Game[Any]) -> None:
+    """No view takes an action outside its space, NaN, of a wrong type, too few, or of nobody; the error says whose."""
+    for role in game.roles:
+        _refused_in_pettingzoo(game, role)
+        _refused_in_gymnasium(game, role)
+
+
+def _refused_in_pettingzoo(game: Game[Any], role: str) -> None:
+    env = GameParallelEnv(game)
+    aec = GameAECEnv(GameParallelEnv(game, flag_turns=False))
+    env.reset(seed=0), aec.reset(seed=0)
+    fine = {agent: env.action_space(agent).sample() for agent in env.possible_agents}
+    while (acting := game.phase(env._session.state)) != role:
+        env.step(fine)
+        for agent in game.agents_of(acting):
+            aec.step(fine[agent])
+    *others, last = env.acting_agents
+    before = pickle.dumps(env._session)
+    for bad in bad_actions(env.action_space(last)):
+        sent = {**fine, last: bad}
+        _refused(
+            game, f"parallel view, {bad!r} of {last}", lambda sent=sent: env.step(sent), last, env.action_space(last)
+        )
+    without = {agent: action for agent, action in fine.items() if agent != last}
+    _refused(game, f"parallel view, no action of {last}", lambda: env.step(without), last)
+    _refused(game, "parallel view, an unknown agent", lambda: env.step({**fine, "nobody_7": 0}), "nobody_7")
+    require(before == pickle.dumps(env._session), game, f"a refused action of {last} has changed the game")
+    for agent in others:
+        aec.step(fine[agent])
+    for bad in bad_actions(aec.action_space(last)):
+        _refused(game, f"AEC view, {bad!r} of {last}", lambda bad=bad: aec.step(bad), last, aec.action_space(last))
+
+
+def _refused_in_gymnasium(game: Game[Any], role: str) -> None:
+    env = GameEnv(game, role=role, **given(game, role))
+    many = GameVectorEnv(game, role=role, num_envs=3, **given(game, role))
+    env.reset(seed=0), many.reset(seed=0)
+    fine, space, who = env.action_space.sample(), env.action_space, game.agents_of(role)[0]
+    before = pickle.dumps((env.session, many.session))
+    for bad in bad_actions(space):
+        _refused(game, f"Gymnasium view, {bad!r} of {who}", lambda bad=bad: env.step(bad), who, space)
+        sent = [fine, bad, fine]
+        _refused(game, f"vector view, {bad!r} in game 1", lambda sent=sent: many.step(sent), "game 1", space)
+    _refused(game, "vector view, 2 actions for 3 games", lambda: many.step([fine, fine]), "game 0", space)
+    kept = before == pickle.dumps((env.session, many.session))
+    require(kept, game, f"a refused action of {who} has changed the game")
+
+
+def bad_actions(space: gymnasium.Space[Any]) -> list[Any]:
+    """Return what no view may take as an action of a space: out of bounds, NaN, wrong in type or shape."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return [int(space.start + space.n), int(space.start) - 1, 1.0, np.nan, None, "1", np.array([0]), [0, [1]]]
+    assert isinstance(space, gymnasium.spaces.Box)
+    low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+    fine = (low + high) / 2
+    return [high + 1, low - 1, np.full_like(fine, np.nan), fine[:-1], None, "x", fine.astype(str)]
+
+
+def _refused(game: Game[Any], what: str, act: Callable[[], Any], *named: object) -> None:
+    """Require that ``act`` raises a ValueError which names what it should."""
+    try:
+        act()
+    except ValueError as error:
+        message = str(error)
+        for name in named:
+            require(str(name) in message, game, f"{what}: the error does not name {name}: {message}")
+    else:
+        require(False, game, f"{what}: taken without an error")
 
 
 def check_vector(game: Game[Any], num_envs: int = 16) -> None:
@@ -110,6 +184,61 @@ def compare_vector_with_single(
                 break
 
 
+class CountingPlayer(UniformPlayer):
+    """Plays at random and keeps count, in its memory (B,), of how often it has acted in each game."""
+
+    def initial_state(self, batch: int) -> np.ndarray:
+        """Return zeros."""
+        return np.zeros(batch, int)
+
+    def act(self, obs: np.ndarray, mask: np.ndarray | None, state: Memory, rng: Rng) -> tuple[np.ndarray, Memory]:
+        """Return random actions and one more."""
+        actions, _ = super().act(obs, mask, state, rng)
+        return actions, state + 1
+
+
+def check_memory(game: Game[Any], num_envs: int = 64, seed: int = 13) -> None:
+    """Policies that are given to a view keep their memory from step to step, game by game, and begin anew with it."""
+    order = [moment.role for moment in moments(game, num_envs, np.random.default_rng(seed))]
+    for learner in game.roles:
+        counting: dict[str, Any] = {
+            keyword: CountingPlayer(game, player.role) for keyword, player in given(game, learner).items()
+        }
+        turns = [index for index, role in enumerate(order) if role == learner]
+        _check_vector_memory(game, learner, counting, order, turns, num_envs)
+        env = GameParallelEnv(game, **{key: player for key, player in counting.items() if player.role != learner})
+        for again in range(2):
+            env.reset(seed=seed + again)
+            for turn in turns:
+                _require_counts(game, env._session, order[:turn], np.ones(1, bool))
+                env.step({agent: env.action_space(agent).sample() for agent in env.agents})
+                if not env.agents:
+                    break
+
+
+def _check_vector_memory(
+    game: Game[Any], learner: str, counting: dict[str, Any], order: list[str], turns: list[int], num: int
+) -> None:
+    """Play games that end apart, and those that take their places, and compare counts with the order of phases."""
+    env = GameVectorEnv(game, role=learner, num_envs=num, **counting)
+    env.reset(seed=14)
+    env.action_space.seed(15)
+    ages, over = np.zeros(num, int), np.zeros(num, bool)
+    for _ in range(2 * len(turns) + 1):
+        for age in np.unique(ages[~over]):
+            if age < len(turns):  # some games may last longer than any that showed the order
+                _require_counts(game, env.session, order[: turns[age]], ~over & (ages == age))
+        _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        ages, over = np.where(over, 0, ages + 1), terminated | truncated
+
+
+def _require_counts(game: Game[Any], session: Session, past: list[str], of: np.ndarray) -> None:
+    for role in session.policies:
+        counts, acted = session.memory[role][of], past.count(role)
+        told = f"a policy for {role} that has acted {acted} times in its game remembers {np.unique(counts).tolist()}"
+        require((counts == acted).all(), game, told)
+
+
 def _draws_at_start(game: Game[Any]) -> bool:
     return bool(game.draw_initial(1, np.random.default_rng(0)))
 
@@ -122,5 +251,5 @@ def _compare(game: Game[Any], index: int, together: tuple[Any, ...], alone: tupl
             raise GameCheckError(f"{game.name}: game {index} of a vector shows {shown[index]}, alone {single}")
 
 
-VIEW_CHECKS = (check_pettingzoo, check_gymnasium, check_episodes, check_vector)
+VIEW_CHECKS = (check_pettingzoo, check_gymnasium, check_episodes, check_bad_actions, check_memory, check_vector)
 """Every check of the views."""
