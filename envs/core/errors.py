@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
 
 
 class LawgiverError(ValueError):
@@ -40,3 +44,36 @@ def allowed(name: str, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}allowed: {', '.join(options) or 'none'}"
+
+
+def number(name: str, value: Any, interval: str) -> float:
+    """Return a parameter as a float.
+
+    Args:
+        name: of the parameter.
+        value: a Python or NumPy number; no bool, no string.
+        interval: where it has to lie, as a person writes it: ``[0, 1]``, ``(0, inf)`` for a finite number above 0,
+            ``[0, inf]`` where infinity will do.
+
+    Raises:
+        ParameterError: naming the parameter, its value and the interval.
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        above = value > low or (interval[0] == "[" and value == low)
+        below = value < high or (interval[-1] == "]" and value == high)
+        if above and below:  # NaN is neither
+            return float(value)
+    raise ParameterError(f"{name} is {value!r}, allowed: a number in {interval}")
+
+
+def integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
+    """Return a parameter as an int in ``low`` to ``high``, both included; Python's or NumPy's, no bool.
+
+    Raises:
+        ParameterError: naming the parameter, its value and what is allowed.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and low <= value <= high:
+        return int(value)
+    among = f">= {low}" if high == math.inf else f"in {low}..{high}"
+    raise ParameterError(f"{name} is {value!r}, allowed: an integer {among}")

@@ -197,14 +197,14 @@ class Game(ABC, Generic[StateT]):
         """Return what a memoryless mechanism achieves when the participants play their logit equilibrium against it.
 
         Args:
-            mechanism: a policy for the mechanism; its mean action is what is scored.
+            mechanism: a policy for the mechanism that remembers nothing and draws nothing at random.
             inverse_temperature: of the participants, per point of payoff; ``inf`` for rational ones.
             anchor: the participants' prior policy; None for uniform over the legal actions.
 
         Returns:
             Expected values a round, by name: every registered objective that applies, ``gini`` and whatever the
             game adds (see there), averaged over conditions, and ``by_condition``; or, where no exact solver
-            applies, one line that says why.
+            applies to the game or the mechanism, one line that says why.
         """
         return f"{self.name} has no exact solver"
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
@@ -24,9 +24,24 @@ def temperatures(inverse_temperature: float) -> np.ndarray:
     Raises:
         ParameterError: if it is negative or not a number.
     """
-    if not inverse_temperature >= 0:
-        raise ParameterError(f"inverse_temperature is {inverse_temperature!r}, allowed: a number >= 0, or infinity")
-    return np.array([float(inverse_temperature)])
+    return np.array([number("inverse_temperature", inverse_temperature, "[0, inf]")])
+
+
+def inexact(game: Game[Any], mechanism: Policy, state: Any) -> str | None:
+    """Return why a mechanism is no function of what it sees in ``state`` (B games), so that no round stands for all.
+
+    None where it is one: it remembers nothing, and neither its action nor its outcome is drawn at random.
+    """
+    seen = game.observe(state, "mechanism")
+    memory = mechanism.initial_state(seen.shape[0])
+    if memory is not None:
+        return "no exact equilibrium: the mechanism remembers, so that no two rounds are the same game"
+    if isinstance(mechanism, OutcomePolicy):
+        first, second = (np.asarray(mechanism.outcome(seen, None, None, np.random.default_rng(i))[0]) for i in (0, 1))
+        drawn = not np.array_equal(first, second)
+    else:
+        drawn = bool(np.any(np.asarray(mechanism.distribution(seen, None, None)[0])[:, :, 1] > 0))
+    return "no exact equilibrium: the mechanism draws what it does at random" if drawn else None
 
 
 def mean_outcome(game: Game[Any], mechanism: Policy, state: Any) -> Array:

@@ -15,7 +15,16 @@ import numpy as np
 from lawgiver.envs.core import logit
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.joint_grid import LARGEST_GRID, grid_size, joint_grid
-from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, log_of, mean_outcome, prior, temperatures
+from lawgiver.envs.core.one_round import (
+    SOLVED,
+    divergence,
+    expected_scores,
+    inexact,
+    log_of,
+    mean_outcome,
+    prior,
+    temperatures,
+)
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
 
@@ -94,9 +103,7 @@ def alike(endowments: tuple[int, ...], sent: Sends | None, priors: np.ndarray) -
     apart = tuple(range(len(endowments)))
     if sent is None or labels == list(apart):
         return tuple(labels)
-    shape = (200, len(endowments))
-    given = np.broadcast_to(np.array(endowments, float), shape)
-    contributions = np.floor(np.random.default_rng(0).random(shape) * (given + 1))
+    given, contributions = _some_rounds(endowments)
     weights = sent(given, contributions)
     for j in range(1, len(endowments)):
         earlier = [i for i in range(j) if labels[i] == labels[j]]
@@ -105,10 +112,23 @@ def alike(endowments: tuple[int, ...], sent: Sends | None, priors: np.ndarray) -
         order = list(apart)
         order[j], order[earlier[-1]] = order[earlier[-1]], order[j]
         swapped = sent(given, contributions[:, order])
-        same = swapped[:, order] if swapped.shape[-1] == shape[-1] else swapped
+        same = swapped[:, order] if swapped.shape[-1] == len(endowments) else swapped
         if float(np.max(np.abs(same - weights))) > 1e-5:
             return apart
     return tuple(labels)
+
+
+def _some_rounds(endowments: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return endowments and contributions of 200 rounds, both (200, n), drawn once for all."""
+    given = np.broadcast_to(np.array(endowments, float), (200, len(endowments)))
+    return given, np.floor(np.random.default_rng(0).random(given.shape) * (given + 1))
+
+
+def _met(game: PublicInvestment, endowments: tuple[int, ...]) -> PublicInvestmentState:
+    """Return some states in which the mechanism acts."""
+    given, contributions = _some_rounds(endowments)
+    state = game.opening(given)
+    return state if game.announces else game.advance(state, contributions, {})[0]
 
 
 def _same_seat(endowments: tuple[int, ...], priors: np.ndarray, i: int, j: int) -> bool:
@@ -132,12 +152,15 @@ def solve(
         anchor: the participants' prior policy; None for uniform.
 
     Returns:
-        The equilibrium; or one line that says why there is none: too many joint contributions (more than
-        ``LARGEST_GRID``, seats that are alike grouped), or no convergence.
+        The equilibrium; or one line that says why there is none: a mechanism that remembers or draws at random, too
+        many joint contributions (more than ``LARGEST_GRID``, seats that are alike grouped), or no convergence.
 
     Raises:
         ParameterError: if the inverse temperature is negative or not a number.
     """
+    reason = inexact(game, mechanism, _met(game, endowments))
+    if reason:
+        return reason
     sent = sends(game, mechanism)
     rule = sent(np.array([endowments], float), np.zeros((1, len(endowments)))) if game.announces else None
     priors = priors_of(game, endowments, anchor, rule)

@@ -10,7 +10,16 @@ import numpy as np
 from lawgiver.envs.core import logit
 from lawgiver.envs.core.joint_grid import joint_grid
 from lawgiver.envs.core.objectives import LOG_GUARD
-from lawgiver.envs.core.one_round import SOLVED, divergence, expected_scores, log_of, mean_outcome, prior, temperatures
+from lawgiver.envs.core.one_round import (
+    SOLVED,
+    divergence,
+    expected_scores,
+    inexact,
+    log_of,
+    mean_outcome,
+    prior,
+    temperatures,
+)
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.taxed_dilemma.game import REWARD, TaxedDilemma
 
@@ -30,6 +39,9 @@ def exact_scores(
     rng = np.random.default_rng(0)
     opening, choices = game.initial_state(len(grid.actions), rng), grid.actions.astype(float)
     first = game.initial_state(1, rng)
+    reason = inexact(game, mechanism, opening if game.announces else game.advance(opening, choices, {})[0])
+    if reason:
+        return reason
     if game.announces:
         tax = mean_outcome(game, mechanism, opening)
         announced, _, _, _ = game.advance(opening, tax, {})
