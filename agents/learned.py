@@ -17,7 +17,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, GraphWeights
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
 from lawgiver.envs.core.arrays import Array, constant
-from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed
+from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.prior import log_prior
@@ -97,12 +97,14 @@ class LearnedGraphMechanism(GraphWeights):
                 "mechanism 'graph_network' shares a fund after the contributions: it plays public_investment with "
                 f"mechanism_mode='allocate', not {game!r}"
             )
+        n_units = integer("n_units", n_units, 1)
         self.settings = {"n_units": n_units}
         super().__init__(game, GraphNetwork(game.largest_endowment, n_units))
 
 
 def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Policy:
     """Return the graph network as a mechanism with random weights, drawn from ``seed`` (allocate mode)."""
+    seed = integer("seed", seed, 0, 2**63 - 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return LearnedGraphMechanism(game, n_units=n_units)

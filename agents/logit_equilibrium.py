@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import solve
@@ -61,7 +60,7 @@ class LogitEquilibrium(DiscretePolicy):
         return xp.where(possible, logs, constant(-np.inf, obs)), state
 
 
-def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism: str | Path | Policy) -> Policy:
+def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism: PolicyLike) -> Policy:
     """Return participants of the public investment game in the logit equilibrium under a mechanism.
 
     Each contributes c with probability proportional to exp(inverse_temperature * E[payoff | c]), everybody doing so
@@ -70,14 +69,13 @@ def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism:
     Args:
         game: that is played.
         inverse_temperature: per point of payoff, >= 0; infinity for rational participants.
-        mechanism: a registered name, a run's folder or a policy; it must not remember.
+        mechanism: a policy in any form that :func:`make_policy` takes; it must not remember or draw at random.
 
     Raises:
         ParameterError: if the inverse temperature is negative or not a number.
-        UnsupportedGameError: if the game is another, or has too many joint contributions.
+        UnsupportedGameError: if the game is another, or there is no exact equilibrium (see ``exact_scores``).
     """
     if not isinstance(game, PublicInvestment):
         raise UnsupportedGameError(f"participant 'logit_equilibrium' plays public_investment, not {game.name}")
-    if not inverse_temperature >= 0:
-        raise ParameterError(f"inverse_temperature is {inverse_temperature!r}, allowed: a number >= 0, or inf")
-    return LogitEquilibrium(game, make_policy(game, "mechanism", mechanism), float(inverse_temperature))
+    level = number("inverse_temperature", inverse_temperature, "[0, inf]")
+    return LogitEquilibrium(game, make_policy(game, "mechanism", mechanism), level)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lawgiver.agents.policies import Memoryless, RulePolicy
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.fields import columns, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -157,23 +157,23 @@ def _canonical(game: Game[Any], name: str) -> Policy:
 def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
     """Return the member of the game's own family of rules with these parameters, for instance (p, q) = (5, 0.5)."""
     layout = game.family.layout if isinstance(game, PublicInvestment) else game.action_layout("mechanism")
-    if isinstance(layout, int) or len(parameters) != width(layout):
+    listed = isinstance(parameters, (Sequence, np.ndarray)) and not isinstance(parameters, str)
+    if isinstance(layout, int) or not listed or len(parameters) != width(layout):
         raise ParameterError(f"parameters is {parameters!r}, allowed: one number for each of {layout}")
-    bounds = [(field.name, field.low, field.high) for field in layout for _ in range(field.size)]
-    for value, (name, low, high) in zip(parameters, bounds, strict=True):
-        if not low <= value <= high:
-            raise ParameterError(f"parameters has {name} = {value!r}, allowed: a number in [{low}, {high}]")
+    fields = [field for field in layout for _ in range(field.size)]
+    chosen = [
+        number(f"{field.name} in parameters", value, f"[{field.low}, {field.high}]")
+        for value, field in zip(parameters, fields, strict=True)
+    ]
     if isinstance(game, PublicInvestment) and not game.announces:
-        return FamilyWeights(game, game.family, parameters)
-    return Announcement(parameters)
+        return FamilyWeights(game, game.family, chosen)
+    return Announcement(chosen)
 
 
 def manifold(game: Game[Any], *, w: float, v: float) -> Policy:
     """Return the mechanism at (w, v) of the ideological manifold, both in [0, 1] (Koster et al. 2022)."""
     investment = _public_investment(game, "manifold")
-    for name, value in (("w", w), ("v", v)):
-        if not 0 <= value <= 1:
-            raise ParameterError(f"{name} is {value!r}, allowed: a number in [0, 1]")
+    w, v = number("w", w, "[0, 1]"), number("v", v, "[0, 1]")
     if not investment.announces:
         return FamilyWeights(investment, FAMILIES["manifold"], (w, v))
     if investment.rule_family != "manifold":

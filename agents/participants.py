@@ -9,7 +9,7 @@ import numpy as np
 
 from lawgiver.agents.policies import DiscretePolicy, require_field, surely
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 
@@ -128,9 +128,6 @@ def conditional_cooperators(
     Raises:
         ParameterError: if ``first`` or ``conformity`` is outside [0, 1] or ``reaction`` is negative.
     """
-    for name, value in (("first", first), ("conformity", conformity)):
-        if not 0 <= value <= 1:
-            raise ParameterError(f"{name} is {value!r}, allowed: a number in [0, 1]")
-    if not 0 <= reaction < float("inf"):
-        raise ParameterError(f"reaction is {reaction!r}, allowed: a finite number >= 0")
+    first, conformity = number("first", first, "[0, 1]"), number("conformity", conformity, "[0, 1]")
+    reaction = number("reaction", reaction, "[0, inf)")
     return ConditionalCooperators(game, first, conformity, reaction)

@@ -11,6 +11,7 @@ from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, Polic
 from lawgiver.agents.networks import GaussianNet, GraphNetwork
 from lawgiver.agents.policies import draw_discrete
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
+from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.prior import ILLEGAL, log_prior
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.public_investment.water_filling import water_fill
@@ -130,12 +131,51 @@ def test_conditional_cooperators_refuse_games_in_which_they_see_too_little():
         ("mechanism", "libertarian", {"w": 2.0}, ParameterError, "no parameter 'w'"),
         ("participant", "conditional_cooperators", {"first": 2.0}, ParameterError, "first is 2.0"),
         ("mechanism", "rule", {"parameters": [1.0]}, ParameterError, "one number for each"),
-        ("mechanism", "rule", {"parameters": [13.0, 0.0]}, ParameterError, r"p = 13.0.*\[0.0, 12.0\]"),
+        ("mechanism", "rule", {"parameters": [13.0, 0.0]}, ParameterError, r"p in parameters is 13.0.*\[0.0, 12.0\]"),
+        ("mechanism", "rule", {"parameters": ["1", "0"]}, ParameterError, r"p in parameters is '1'"),
+        ("mechanism", "rule", {"parameters": 5}, ParameterError, "parameters is 5, allowed: one number for each"),
+        ("mechanism", "manifold", {"w": "0.5", "v": 1}, ParameterError, r"w is '0.5', allowed: a number in \[0, 1\]"),
+        ("mechanism", "manifold", {"w": None, "v": 1}, ParameterError, "w is None"),
+        ("mechanism", "manifold", {"w": True, "v": 1}, ParameterError, "w is True"),
+        ("mechanism", "manifold", {"v": 1}, ParameterError, "mechanism 'manifold'.*w missing"),
+        ("mechanism", {"policy": "manifold"}, {}, ParameterError, "w, v missing"),
+        ("mechanism", {"policy": "manifold", "z": 1}, {}, ParameterError, "no parameter 'z'.*allowed: v, w"),
+        ("mechanism", {"policy": "manifold", "game": 1}, {}, ParameterError, "no parameter 'game'"),
+        ("mechanism", {"w": 1}, {}, ParameterError, "mechanism is None.*manifold"),
+        ("mechanism", 5, {}, ParameterError, "mechanism is 5.*libertarian"),
+        ("participants", "random", {}, ParameterError, "unknown role 'participants': did you mean 'participant'"),
+        ("participant", "conditional_cooperators", {"first": "x"}, ParameterError, "first is 'x'"),
+        ("participant", "conditional_cooperators", {"reaction": float("inf")}, ParameterError, "reaction is inf"),
+        ("mechanism", "graph_network", {"n_units": -1}, ParameterError, "n_units is -1, allowed: an integer >= 1"),
+        ("mechanism", "graph_network", {"n_units": "a"}, ParameterError, "n_units is 'a'"),
+        ("mechanism", "graph_network", {"n_units": 0}, ParameterError, "n_units is 0"),
+        (
+            "participant",
+            "logit_equilibrium",
+            {"mechanism": "libertarian", "inverse_temperature": "1"},
+            ParameterError,
+            "inverse_temperature is '1'",
+        ),
     ],
 )
 def test_bad_names_and_parameters_say_what_is_allowed(role, name, params, error, words):
     with pytest.raises(error, match=words):
         make_policy(allocate(), role, name, **params)
+
+
+def test_a_policy_may_be_named_with_its_parameters():
+    game = allocate()
+    params = {"w": np.float32(0.25), "v": np.int64(1)}
+    one = make_policy(game, "mechanism", "manifold", **params)
+    for other in ({"policy": "manifold", **params}, make_policy(game, "mechanism", {"policy": "manifold"} | params)):
+        assert np.array_equal(
+            make_policy(game, "mechanism", other).outcome(OBS, None, None, None)[0],
+            one.outcome(OBS, None, None, None)[0],
+        )
+    env = GameParallelEnv(game, mechanism={"policy": "manifold", **params})
+    env.reset(seed=0)
+    _, rewards, *_ = env.step(dict(zip(env.agents, (10, 0, 0, 0), strict=True)))
+    assert list(rewards.values()) == pytest.approx([4, 8, 8, 8])  # a quarter for oneself, the rest to the others
 
 
 def test_drawing_follows_the_probabilities_on_both_backends():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -40,5 +41,5 @@ class OutcomePolicy(Policy, Protocol):
         """Return the outcome that :meth:`Game.outcome` would make of the action, and the new memory."""
 
 
-PolicyLike: TypeAlias = str | Path | Policy
-"""A policy, its registered name, or the folder of a run that learned it."""
+PolicyLike: TypeAlias = str | Path | Policy | Mapping[str, Any]
+"""A policy; its registered name; the folder of a run that learned it; or ``{"policy": NAME, **parameters}``."""

@@ -7,6 +7,7 @@ up in the command line, in configs and in the registries of Gymnasium and Pettin
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,7 +19,7 @@ from gymnasium.envs.registration import registry as gymnasium_registry
 
 from lawgiver.envs.core.errors import MissingExtraError, ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy import Policy, PolicyLike
 
 GAMES = "lawgiver.games"
 OBJECTIVES = "lawgiver.objectives"
@@ -64,19 +65,28 @@ def lookup(group: str, name: str) -> Any:
 
 def game_name(name: str) -> str:
     """Return a game's full name: ``public_investment`` becomes its newest version, ``public_investment-v0``."""
+    if not isinstance(name, str):
+        raise UnknownNameError(f"unknown game {name!r}: {allowed(str(name), _entries(GAMES))}")
     name = name.removeprefix("lawgiver/")
     versions = [full for full in _entries(GAMES) if full.rpartition("-v")[0] == name]
     return max(versions, key=lambda full: int(full.rpartition("-v")[2])) if versions else name
 
 
-def call_with(function: Any, what: str, *args: Any, **params: Any) -> Any:
-    """Call ``function``, turning a parameter that it does not have into an error that names the allowed ones."""
+def call_with(function: Any, what: str, /, *args: Any, **params: Any) -> Any:
+    """Call ``function``, turning a parameter that it does not have, or that it misses, into an error that names it."""
     accepted = inspect.signature(function).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         options = list(accepted)[len(args) :]
         for key in params:
             if key not in options:
                 raise ParameterError(f"{what} has no parameter {key!r}: {allowed(key, options)}")
+    missing = [
+        p.name
+        for p in list(accepted.values())[len(args) :]
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in params
+    ]
+    if missing:
+        raise ParameterError(f"{what} needs a value for each of its parameters: {', '.join(missing)} missing")
     return function(*args, **params)
 
 
@@ -92,22 +102,44 @@ def make_game(name: str, **params: Any) -> Game[Any]:
     return game
 
 
-def make_policy(game: Game[Any], role: str, policy: str | Path | Policy, **params: Any) -> Policy:
-    """Return a policy for a role of a game: by registered name, from a run's folder, or as it is given.
+def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -> Policy:
+    """Return a policy for a role of a game.
 
     A name is looked up before the disk: ``./libertarian`` is the folder of that name, ``libertarian`` the mechanism.
+
+    Args:
+        game: that is played.
+        role: ``mechanism`` or ``participant``.
+        policy: a registered name, a run's folder, ``{"policy": NAME, **parameters}``, or a policy, which is returned.
+        params: of a policy that is given by name.
 
     Raises:
         UnknownNameError: if there is no such policy.
         UnsupportedGameError: if it does not apply to this game.
-        ParameterError: if a parameter is unknown or outside its range.
+        ParameterError: if a parameter is unknown, missing or outside its range, or ``role`` or ``policy`` is none.
     """
-    if not isinstance(policy, (str, Path)):
-        return policy
-    if Path(policy).is_dir() and policy not in _entries(POLICIES[role]):
-        loaded: Policy = load_policy(policy, role=role, game=game)
+    if role not in POLICIES:
+        raise ParameterError(f"unknown role {role!r}: {allowed(str(role), POLICIES)}")
+    if isinstance(policy, Mapping):
+        params = {**{str(key): value for key, value in policy.items()}, **params}
+        policy = params.pop("policy", None)
+    if isinstance(policy, (str, Path)):
+        return _named_policy(game, role, policy, params)
+    if not isinstance(policy, Policy) or params:
+        raise ParameterError(
+            f"{role} is {policy!r}{f' with {params}' if params else ''}, allowed: a registered name ("
+            f"{', '.join(names(POLICIES[role]))}), a run's folder, {{'policy': NAME, **parameters}}, or a Policy"
+        )
+    return policy
+
+
+def _named_policy(game: Game[Any], role: str, name: str | Path, params: dict[str, Any]) -> Policy:
+    if Path(name).is_dir() and name not in _entries(POLICIES[role]):
+        if params:
+            raise ParameterError(f"{role} {str(name)!r} is a folder, which takes no parameters: {', '.join(params)}")
+        loaded: Policy = load_policy(name, role=role, game=game)
         return loaded
-    made: Policy = call_with(lookup(POLICIES[role], str(policy)), f"{role} {str(policy)!r}", game, **params)
+    made: Policy = call_with(lookup(POLICIES[role], str(name)), f"{role} {str(name)!r}", game, **params)
     return made
 
 

@@ -22,7 +22,7 @@ from lawgiver.envs.core.arrays import (
     uniform,
     zeros,
 )
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -116,10 +116,8 @@ class PublicInvestment(Game[PublicInvestmentState]):
     def __post_init__(self) -> None:
         """Check every parameter."""
         object.__setattr__(self, "endowments", _checked_endowments(self.endowments))
-        if type(self.n_rounds) is not int or self.n_rounds < 1:
-            raise ParameterError(f"n_rounds is {self.n_rounds!r}, allowed: an integer >= 1")
-        if not (isinstance(self.multiplier, (int, float)) and 0 < self.multiplier < float("inf")):
-            raise ParameterError(f"multiplier is {self.multiplier!r}, allowed: a finite number > 0")
+        object.__setattr__(self, "n_rounds", integer("n_rounds", self.n_rounds, 1))
+        object.__setattr__(self, "multiplier", number("multiplier", self.multiplier, "(0, inf)"))
         for key, choices in (
             ("mechanism_mode", ("allocate", "announce")),
             ("announce_every", ("round", "game")),
@@ -392,11 +390,4 @@ def _checked_endowments(endowments: Any) -> tuple[int, ...] | tuple[tuple[int, .
 def _checked_condition(condition: Any) -> tuple[int, ...]:
     if not isinstance(condition, (tuple, list)) or len(condition) < 2:
         raise ParameterError(f"endowments has the condition {condition!r}, allowed: a list of at least 2 integers")
-    for value in condition:
-        if (
-            isinstance(value, (bool, np.bool_))
-            or not isinstance(value, (int, np.integer))
-            or not 1 <= value <= LARGEST_ENDOWMENT
-        ):
-            raise ParameterError(f"endowments holds {value!r}, allowed: integers in 1..{LARGEST_ENDOWMENT}")
-    return tuple(int(value) for value in condition)
+    return tuple(integer("one of endowments", value, 1, LARGEST_ENDOWMENT) for value in condition)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, select, total, uniform, zeros
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -78,10 +78,8 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
 
     def __post_init__(self) -> None:
         """Check every parameter."""
-        if not (isinstance(self.continuation, (int, float)) and 0 <= self.continuation <= 1):
-            raise ParameterError(f"continuation is {self.continuation!r}, allowed: a number in [0, 1]")
-        if type(self.max_rounds) is not int or self.max_rounds < 1:
-            raise ParameterError(f"max_rounds is {self.max_rounds!r}, allowed: an integer >= 1")
+        object.__setattr__(self, "continuation", number("continuation", self.continuation, "[0, 1]"))
+        object.__setattr__(self, "max_rounds", integer("max_rounds", self.max_rounds, 1))
         if self.mechanism_mode not in ("allocate", "announce"):
             choices = ("allocate", "announce")
             raise ParameterError(
