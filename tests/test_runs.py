@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +131,7 @@ def test_metrics_are_on_the_disk_before_the_checkpoint(run: Run, monkeypatch: py
     fsync = os.fsync
 
     def noted(handle: int) -> None:
-        flushed.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+        flushed.append(Path(f"/proc/self/fd/{handle}").readlink().name)
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", noted)
@@ -141,7 +144,9 @@ def test_metrics_are_on_the_disk_before_the_checkpoint(run: Run, monkeypatch: py
 def test_lists_of_numbers_are_logged_by_component():
     metrics = {"std": [0.5, 0.25], "nested": {"matrix": np.eye(2), "scalar": np.float32(2)}, "word": "x"}
     assert dict(_scalars(metrics)) == {
-        **{"std/0": 0.5, "std/1": 0.25, "nested/scalar": 2.0},
+        "std/0": 0.5,
+        "std/1": 0.25,
+        "nested/scalar": 2.0,
         **{f"nested/matrix/{i}/{j}": float(i == j) for i in range(2) for j in range(2)},
     }
 
@@ -191,6 +196,61 @@ def test_a_folder_that_holds_a_run_is_refused(walk: Path, tmp_path: Path):
     with pytest.raises(RunError, match="already holds a run: choose another run_dir, or continue it with --resume"):
         launch.train(walk, [f"run_dir={path}"])
     assert before == {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+MISTAKE = """\
+from fake_trainer import *
+from lawgiver.envs.core.errors import ParameterError
+
+def train(config: Config[Agents, Walk], run: Run) -> dict:
+    if config.trainer.step == 13 and config.seed == 1:
+        raise ParameterError("a mistake")
+    if config.trainer.step == 14:
+        run.log(1, {"a": 1.0}, {})
+        raise ParameterError("a mistake")
+    return {"position": 1.0}
+"""
+
+
+@pytest.fixture
+def mistaken(plugin: Path, walk: Path) -> Path:
+    """Return the config of a trainer that finds a mistake only when it is called."""
+    (plugin / "mistaken.py").write_text(MISTAKE)
+    info = plugin / "fake_trainer-1.0.dist-info" / "entry_points.txt"
+    info.write_text(info.read_text().replace("fake_trainer:", "mistaken:"))
+    yield walk
+    sys.modules.pop("mistaken", None)
+
+
+def test_a_mistake_before_the_first_line_leaves_nothing(mistaken: Path, tmp_path: Path):
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "notes.txt").write_text("mine")
+    for folder in (tmp_path / "new" / "out", there):
+        before = set(tmp_path.rglob("*"))
+        with pytest.raises(ParameterError, match="a mistake"):
+            launch.train(mistaken, [f"run_dir={folder}", "seed=1", "trainer.step=13"])
+        assert set(tmp_path.rglob("*")) - before <= set(tmp_path.glob("site/__pycache__/*")) | {
+            tmp_path / "site" / "__pycache__"
+        }
+        launch.train(mistaken, [f"run_dir={folder}", "seed=1"])
+
+
+def test_a_mistake_after_the_first_line_leaves_the_run(mistaken: Path, tmp_path: Path):
+    with pytest.raises(ParameterError, match="a mistake"):
+        launch.train(mistaken, [f"run_dir={tmp_path / 'out'}", "trainer.step=14"])
+    assert [entry["iteration"] for entry in Run.open(tmp_path / "out").metrics()] == [1]
+
+
+def test_a_mistake_in_a_later_seed_keeps_the_earlier_ones(mistaken: Path, tmp_path: Path):
+    path = tmp_path / "out"
+    with pytest.raises(ParameterError, match="a mistake"):
+        launch.train(mistaken, [f"run_dir={path}", "seeds=[1,0]", "trainer.step=13"])
+    assert not path.exists()
+    with pytest.raises(ParameterError, match="a mistake"):
+        launch.train(mistaken, [f"run_dir={path}", "seeds=[0,1]", "trainer.step=13"])
+    assert [folder.name for folder in path.glob("s*")] == ["s0"]
+    assert Run.open(path).settings["seeds"] == [0, 1]
 
 
 # -- losses, full disks, permissions --------------------------------------------------------------------------------
@@ -261,6 +321,16 @@ def test_a_place_that_cannot_be_written(walk: Path, tmp_path: Path, place: str):
 # -- damage ---------------------------------------------------------------------------------------------------------
 
 
+WHOLE = f"""\
+lawgiver: {{version: {version("lawgiver")}, config: walk}}
+game: {{name: taxed_dilemma}}
+agents: {{}}
+trainer: {{name: walk}}
+seed: 0
+"""
+NEEDED = ("game", "agents", "trainer", "seed")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -269,6 +339,10 @@ def test_a_place_that_cannot_be_written(walk: Path, tmp_path: Path, place: str):
         ("game: {name: taxed_dilemma}", "config.yaml is not of a run"),
         ("lawgiver: {version: 99.1.0, config: walk}", r"was written by lawgiver 99\.1\.0; this is"),
         ("\0\0", "config.yaml is damaged"),
+        *((re.sub(f"{key}:.*", "", WHOLE), f"config.yaml is damaged: {key} is missing") for key in NEEDED),
+        (WHOLE.replace("name: taxed_dilemma", "name: taxed_dilemma, 1: 2"), r"config.yaml is damaged: game\.1 .*strings"),
+        (WHOLE.replace("seed: 0", "seed: x"), "config.yaml is damaged: seed is 'x'"),
+        (WHOLE.replace("agents: {}", "agents: 3"), "config.yaml is damaged: agents is 3"),
     ],
 )
 def test_a_folder_that_is_no_run_of_this_version(tmp_path: Path, content: str | None, said: str):

@@ -116,6 +116,16 @@ class Config(Settings, Generic[AgentsT, TrainerT]):
     """The run's folder; None for a new one under ``runs/``."""
 
 
+class _Kept(BaseModel):
+    """Settings of some trainer, whichever keys they have."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class _KeptTrainer(TrainerSettings):
+    model_config = ConfigDict(extra="allow")
+
+
 AnyConfig = Config[Any, Any]
 Trainer = Callable[[AnyConfig, Any], dict[str, Any]]
 
@@ -240,6 +250,16 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
         raise ParameterError(complaint(model, data, error)) from None
     config.game.make()
     return config
+
+
+def stored_complaint(settings: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the settings that a run keeps, None if nothing; its trainer need not be installed."""
+    model = Config[_Kept, _KeptTrainer]
+    try:
+        model.model_validate(settings)
+    except ValidationError as error:
+        return complaint(model, settings, error)
+    return None if "seed" in settings else "seed is missing"
 
 
 def _trainer_name(data: Mapping[str, Any]) -> Any:

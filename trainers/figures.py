@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.errors import MissingExtraError
+from lawgiver.trainers.files import writing
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -55,10 +56,18 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, whole or not at all.
+
+    Raises:
+        RunError: if it cannot be written.
+    """
     part = path.with_name(f".{path.name}.part")
-    figure.savefig(part, format="png")
-    part.replace(path)
+    with writing(path):
+        try:
+            figure.savefig(part, format="png")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective: str) -> Figure:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.errors import MissingExtraError, ParameterError
+from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
 from lawgiver.trainers.aggregate import INTERVAL, aggregate
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import (
@@ -17,8 +17,10 @@ from lawgiver.trainers.config import (
     config_name,
     find_trainer,
     load_config,
+    one_line,
     validate,
 )
+from lawgiver.trainers.files import RunError
 from lawgiver.trainers.runs import Run
 
 RESUMABLE = ("trainer.iterations", "trainer.updates")
@@ -72,18 +74,31 @@ def _carry_out(run: Run, config: AnyConfig) -> tuple[Path, dict[str, Any]]:
         return run.path, summary
     except KeyboardInterrupt as stop:
         raise Interrupted(run.path) from stop
+    except LawgiverError:
+        run.discard()  # where a mistake shows before the first line of metrics, the same run_dir can be used again
+        raise
     finally:
         run.close()
 
 
 def _draw(run: Run, summary: dict[str, Any]) -> None:
-    """Draw the figures of a finished run, if matplotlib is installed; nothing else depends on them."""
+    """Draw the figures of a finished run, if matplotlib is installed; nothing else depends on them.
+
+    Raises:
+        RunError: if that fails, saying that the run is complete without them.
+    """
     try:
         from lawgiver.trainers import report
     except MissingExtraError as missing:
         logging.getLogger("lawgiver").info("no figures: %s", missing)
         return
-    report.draw(run, summary)
+    try:
+        report.draw(run, summary)
+    except Exception as error:
+        raise RunError(
+            f"{run.path} is complete, its summary.json is written; only the figures in {run.figures} could not all be"
+            f" drawn: {one_line(error) or repr(error)}"
+        ) from error
 
 
 def _train_one(run: Run, config: AnyConfig) -> dict[str, Any]:

@@ -31,13 +31,15 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     """
     game, policies = run.game(), load(run.path)
     objective = str(getattr(game, "objective", "score"))
-    scores = summary.get(objective) or {}
+    scores = _column(summary, objective)
     references = {name: value for name, value in scores.items() if name != "learned"}
     curves = figures.curves(_panels(objective, game.roles["participant"]), _flat(run), references)
     if curves.axes:
         figures.save(curves, run.figures / "curves.png")
-    if scores and "gini" in summary:
-        figures.save(figures.welfare_equality(summary, objective), run.figures / "welfare_equality.png")
+    inequality = _column(summary, "gini")
+    if scores and inequality:
+        both = {objective: scores, "gini": inequality}
+        figures.save(figures.welfare_equality(both, objective), run.figures / "welfare_equality.png")
     if not isinstance(game, PublicInvestment) or "mechanism" not in policies:
         return
     if max(math.prod(e + 1 for e in endowments) for endowments in game.conditions) <= LARGEST_PANELS:
@@ -46,6 +48,16 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         )
     if "participant" in policies:
         _draw_contributions(run, game, policies["mechanism"], policies["participant"])
+
+
+def _column(summary: Mapping[str, Any], measure: str) -> dict[str, float | None]:
+    """Return a measure by mechanism; nothing where another's trainer means something else by that name."""
+    found = summary.get(measure)
+    return {k: v for k, v in found.items() if v is None or _is_number(v)} if isinstance(found, Mapping) else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _panels(objective: str, participants: int) -> list[tuple[str, str, list[str]]]:
@@ -67,12 +79,15 @@ def _panels(objective: str, participants: int) -> list[tuple[str, str, list[str]
 
 
 def _flat(run: Run) -> list[dict[str, Any]]:
-    """Return the metrics with nested keys joined by slashes."""
+    """Return the metrics that are numbers, nested keys joined by slashes."""
 
     def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         flat: dict[str, Any] = {}
         for key, value in metrics.items():
-            flat |= flatten(value, f"{prefix}{key}/") if isinstance(value, Mapping) else {prefix + key: value}
+            if isinstance(value, Mapping):
+                flat |= flatten(value, f"{prefix}{key}/")
+            elif _is_number(value):
+                flat[prefix + key] = value
         return flat
 
     return [flatten(entry) for entry in run.metrics()]
@@ -85,8 +100,8 @@ def _weights(game: PublicInvestment, mechanism: Policy) -> figures.Weights:
 
 def _draw_contributions(run: Run, game: PublicInvestment, mechanism: Policy, participants: Policy) -> None:
     """Draw the trained participants beside the equilibrium under the learned mechanism, condition by condition."""
-    given = run.settings["agents"].get("participants", {})
-    if "inverse_temperature" not in given:
+    given = run.settings["agents"].get("participants")
+    if not isinstance(given, Mapping) or not _is_number(given.get("inverse_temperature")):
         return  # there is no equilibrium to compare with
     anchor = make_anchor(game, given.get("anchor", "uniform"))
     for endowments in game.conditions:

@@ -21,7 +21,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -32,7 +32,7 @@ from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_game
-from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml
+from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
     RunError,
@@ -74,6 +74,7 @@ class Run:
         self._lock: IO[str] | None = None
         self._commit: str | None = None
         self._log = MetricsLog(path)
+        self._made: list[Path] = []  # by this process, a folder before what is in it
 
     # -- making one ---------------------------------------------------------------------------------------------
 
@@ -86,14 +87,30 @@ class Run:
         """
         path = config.run_dir or new_folder(name, f"s{config.seed}" if config.seeds is None else "seeds")
         run = cls(path, config.model_dump(mode="json") | {"run_dir": str(path)}, name)
-        make_folder(path)
-        run._acquire()
-        if config.seeds is None:
-            with writing(path):
-                for folder in (run.checkpoints, run.policies, run.figures):
+        if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json")):
+            raise RunError(f"{path} already holds a run: choose another run_dir, or continue it with --resume {path}")
+        inner = (run.checkpoints, run.policies, run.figures) if config.seeds is None else ()
+        with writing(path):
+            for folder in (*reversed(path.parents), path, *inner):
+                if not folder.exists():
                     folder.mkdir(exist_ok=True)
+                    run._made.append(folder)
+        run._acquire()
+        run._made += [path / ".lock", path / "config.yaml"]
         run._write_config()
         return run
+
+    def discard(self) -> None:
+        """Remove what :meth:`create` has made, unless something has been trained since: nobody wants to continue it."""
+        trained = ("metrics.jsonl", "summary.json", "checkpoints/*", "policies/*", "s*/config.yaml")
+        if any(any(self.path.glob(pattern)) for pattern in trained):
+            return
+        for made in reversed(self._made):
+            if not made.is_dir():
+                made.unlink(missing_ok=True)
+            else:
+                with suppress(OSError):  # somebody else's files are in it by now
+                    made.rmdir()
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -117,6 +134,9 @@ class Run:
         ours = version("lawgiver")
         if _series(str(stamp["version"])) != _series(ours):
             raise RunError(f"{file} was written by lawgiver {stamp['version']}; this is {ours}, which cannot read it")
+        wrong = stored_complaint(settings)
+        if wrong is not None:
+            raise RunError(f"{file} is damaged: {wrong}")
         return cls(path, settings, str(stamp["config"]))
 
     @classmethod
@@ -167,10 +187,7 @@ class Run:
 
     def game(self) -> Game[Any]:
         """Return the game that was trained on."""
-        settings = self.settings.get("game")
-        if not isinstance(settings, dict) or "name" not in settings:
-            raise RunError(f"{self.path / 'config.yaml'} is damaged: it names no game")
-        return make_game(**settings)
+        return make_game(**self.settings["game"])
 
     def summary(self) -> dict[str, Any] | None:
         """Return what summary.json says, None while there is none."""
@@ -178,9 +195,11 @@ class Run:
         if not file.exists():
             return None
         try:
-            summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            summary = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"{file} is damaged: {error}") from error
+        if not isinstance(summary, dict):
+            raise RunError(f"{file} is damaged: it is no mapping")
         return summary
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -310,7 +329,6 @@ class Run:
         timing = {"wall_s": self.wall_s, **summary.get("timing", {})}
         whole: dict[str, Any] = plain({**summary, **facts, "timing": timing})
         write_json(self.path / "summary.json", whole)
-        self.close()
         return whole
 
     def close(self) -> None:
@@ -329,18 +347,6 @@ def new_folder(name: str, suffix: str) -> Path:
         count += 1
         path = Path("runs", name, f"{stem}.{count}-{suffix}")
     return path
-
-
-def make_folder(path: Path) -> None:
-    """Make the folder of a new run.
-
-    Raises:
-        RunError: if it holds a run already, or cannot be made.
-    """
-    with writing(path):
-        if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json")):
-            raise RunError(f"{path} already holds a run: choose another run_dir, or continue it with --resume {path}")
-        path.mkdir(parents=True, exist_ok=True)
 
 
 def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None) -> Any:
