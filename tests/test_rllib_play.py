@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.config import GameConfig, Resources
-from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config
+from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, start_of
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.mapping import RoleMapping, assign
 from lawgiver.trainers.rllib.play import Record, Table, make_table, play
@@ -200,3 +201,27 @@ def test_a_role_that_is_given_a_policy_is_played_by_it_and_leaves_no_trajectorie
         )
     else:
         np.testing.assert_allclose(record.returns["participant"].sum(1), 3 * 1.6 * 22)
+
+
+@pytest.mark.parametrize(("runners", "learners", "steps"), [(0, 0, 2010), (3, 0, 2000), (0, 3, 2001), (2, 2, 400)])
+def test_one_call_of_every_runner_is_an_iteration(runners: int, learners: int, steps: int) -> None:
+    config = RLlibConfig(
+        game=GameConfig(name="public_investment"),
+        agents=RLlibAgents(),
+        trainer=RLlibTrainer(name="rllib", steps_per_iteration=steps),
+        resources=Resources(num_env_runners=runners, num_learners=learners),
+    )
+    built = algorithm_config(config)
+    runner = built.env_runner_cls(config=built)
+    games = runner.games_per_sample()
+    sampled = games * runner.table.game.max_steps * max(1, runners)
+    assert sampled >= built.total_train_batch_size >= steps
+    assert sampled - steps < 20 * max(1, runners) * max(1, learners) + max(1, learners)
+    assert games % max(1, learners) == 0
+
+
+@pytest.mark.parametrize("start", [(float("nan"), 0.0), (-1.0, 0.0), (1.0, 5.0)])
+def test_a_start_outside_the_box_is_named(start: tuple[float, ...]) -> None:
+    game = make_game("public_investment", mechanism_mode="announce")
+    with pytest.raises(ParameterError, match=r"agents\.mechanism\.start has [pq] = .* allowed: a number in \["):
+        start_of(game.action_layout("mechanism"), game.members, start)

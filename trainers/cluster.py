@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
-from lawgiver.envs.core.errors import MissingExtraError
+from lawgiver.envs.core.errors import MissingExtraError, ParameterError
 
 if TYPE_CHECKING:
     from lawgiver.trainers.config import Resources
@@ -22,6 +23,7 @@ def start_ray(resources: Resources) -> None:
 
     Raises:
         MissingExtraError: if Ray is not installed.
+        ParameterError: if there is no cluster at the address.
     """
     try:
         import ray
@@ -31,14 +33,24 @@ def start_ray(resources: Resources) -> None:
         return
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     variables = {**REPRODUCIBLE, "RAY_AUTH_MODE": "disabled"}
-    ray.init(
-        address=resources.address,
-        num_cpus=None if resources.address else max(os.cpu_count() or 1, _processes(resources)),
-        include_dashboard=None if resources.address else False,
-        runtime_env={"env_vars": {key: os.environ.get(key, value) for key, value in variables.items()}},
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
+    environment = {"env_vars": {key: os.environ.get(key, value) for key, value in variables.items()}}
+    common = {"runtime_env": environment, "log_to_driver": False, "logging_level": "ERROR"}
+    if resources.address is None:
+        ray.init(num_cpus=max(os.cpu_count() or 1, _processes(resources)), include_dashboard=False, **common)
+        return
+    try:
+        _probe(resources.address)
+        ray.init(address=resources.address, **common)
+    except (OSError, ValueError, RuntimeError) as error:  # what Ray raises for an address that it cannot use
+        reason = " ".join(str(error).split())
+        raise ParameterError(f"resources.address is {resources.address!r}: no Ray cluster there: {reason}") from error
+
+
+def _probe(address: str) -> None:
+    """Raise OSError if nobody listens at ``host:port``: Ray itself would wait for minutes and end the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _processes(resources: Resources) -> int:

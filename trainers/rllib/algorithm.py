@@ -53,12 +53,18 @@ def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | St
     if start is None:
         return tuple((field.low + field.high) / 2 for field in layout for _ in range(field.size))
     if isinstance(start, str):
-        if start not in members or len(members[start]) != width(layout):
-            choices = f"{allowed(start, members)}, or a list of numbers"
+        fitting = [name for name, rule in members.items() if len(rule) == width(layout)]
+        if start not in fitting:
+            choices = f"{allowed(start, fitting)}, or a list of {width(layout)} numbers"
             raise ParameterError(f"agents.mechanism.start is {start!r}: {choices}")
         return members[start]
-    if len(start) != width(layout):
-        raise ParameterError(f"agents.mechanism.start has {len(start)} numbers, allowed: {width(layout)}")
+    fields = [field for field in layout for _ in range(field.size)]
+    if len(start) != len(fields):
+        raise ParameterError(f"agents.mechanism.start has {len(start)} numbers, allowed: {len(fields)}")
+    for value, field in zip(start, fields, strict=True):
+        if not field.low <= value <= field.high:  # false for NaN
+            bounds = f"[{field.low:g}, {field.high:g}]"
+            raise ParameterError(f"agents.mechanism.start has {field.name} = {value!r}, allowed: a number in {bounds}")
     return start
 
 
@@ -173,7 +179,7 @@ def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[s
         .debugging(seed=config.seed, log_level="ERROR")
         .multi_agent(
             policies=set(modules),
-            policy_mapping_fn=RoleMapping(),
+            policy_mapping_fn=RoleMapping(share=config.agents.mechanism.snapshot_share),
             algorithm_config_overrides_per_module={
                 role: _overrides(learning_of(config.agents, role)) for role in modules
             },
@@ -242,5 +248,15 @@ def algorithm_config(config: RLlibConfig) -> PPOConfig:
 
 
 def gpus(resources: Resources) -> float:
-    """Return the share of a GPU that each learner gets."""
-    return resources.num_gpus_per_learner or (1 if resources.torch_device() == "cuda" else 0)
+    """Return the share of a GPU that each learner gets.
+
+    Raises:
+        ParameterError: if GPUs are asked for where there are none: of a learner in this process, or on the CPU.
+    """
+    local = resources.num_learners == 0
+    device = resources.torch_device() if local or resources.device != "cuda" else "cuda"
+    wanted = resources.num_gpus_per_learner
+    if wanted and (resources.device == "cpu" or (local and device == "cpu")):
+        reason = "resources.device is 'cpu'" if resources.device == "cpu" else "torch sees no GPU here"
+        raise ParameterError(f"resources.num_gpus_per_learner is {wanted:g}, but {reason}: allowed: 0")
+    return wanted or (1 if device == "cuda" else 0)

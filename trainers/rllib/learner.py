@@ -88,7 +88,7 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
         for module_id, rows in sorted(batch.policy_batches.items()):
             if self.should_module_be_updated(module_id):
                 steps[module_id] = list(self._minibatches(rows, self.plans[module_id]))
-        for left in range(max(map(len, steps.values())), 0, -1):  # the shorter ones join at the end
+        for left in range(max(map(len, steps.values()), default=0), 0, -1):  # the shorter ones join at the end
             yield Minibatch({m: batches[-left] for m, batches in steps.items() if left <= len(batches)})
 
     def _minibatches(self, rows: SampleBatch, plan: ModulePlan) -> Iterator[SampleBatch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -68,10 +69,10 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         """Return how many games a call of ``sample`` plays: a runner's share of an iteration, if no fewer are set."""
         parts, given = self._parts(), int(self.config.num_envs_per_env_runner)
         runners = max(1, self.config.num_env_runners)
-        wanted = self.config.total_train_batch_size / (runners * self.table.game.max_steps)
+        wanted: float = self.config.total_train_batch_size / (runners * self.table.game.max_steps)
         if given > 1:  # 1 is RLlib's own default: nobody has asked for anything
             wanted = min(wanted, given)
-        return max(1, round(float(wanted) / parts)) * parts
+        return math.ceil(wanted / parts) * parts  # not one step short: RLlib would sample all over again
 
     def _parts(self) -> int:
         return max(1, int(self.config.num_learners))

@@ -97,6 +97,10 @@ class Mechanism(Learning):
     logit reply to current play; None for no gate."""
     average_over: Natural = 50
     """The final rule is the mean's average over so many last updates."""
+    snapshot_every: Natural | None = None
+    """Iterations between two frozen copies of the mechanism that join the games; None for none."""
+    snapshot_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Of the games that are played by one of the copies, drawn evenly, once there are any."""
     lr: Positive = 0.03
     epochs: Natural = 1
     minibatch_size: Natural = 1000

@@ -22,6 +22,7 @@ from lawgiver.trainers.rllib.gate import reply_gap
 from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
+from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import Run
 
 log = logging.getLogger("lawgiver")
@@ -80,7 +81,8 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     except TrainingError as error:
         last = run.latest_checkpoint()
         kept = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
-        raise TrainingError(f"{error}; {kept}") from error
+        told = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
+        raise TrainingError(f"{told}; {kept}") from error
     finally:
         algorithm.stop()
 
@@ -92,6 +94,10 @@ def _check(config: RLlibConfig, table: Table) -> None:
         raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
     if table.given and config.resources.runner == "stock":
         raise ParameterError(f"agents.*.given ({', '.join(table.given)}) needs resources.runner=batched")
+    if "mechanism" in table.given and config.agents.mechanism.snapshot_every:
+        raise ParameterError(
+            "agents.mechanism.snapshot_every needs a mechanism that learns: drop agents.mechanism.given"
+        )
     if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
         raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
 
@@ -118,6 +124,9 @@ def _loop(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, pro
             seconds = time.perf_counter() - started
             timing = {"iteration_s": seconds, "env_steps_per_s": (progress.env_steps - before) / seconds}
             run.log(progress.iteration, metrics, timing)
+            every = config.agents.mechanism.snapshot_every
+            if every and progress.iteration % every == 0 and progress.iteration < total:
+                add_snapshot(algorithm, "mechanism")
             show(progress.iteration, f"{results.objective(table.game)} {progress.scores[-1]:.3f}")
             if progress.iteration % config.trainer.checkpoint_every == 0 or progress.iteration == total:
                 save = partial(session.save, algorithm, extras={"progress": progress})
@@ -133,7 +142,11 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
     progress.iteration += 1
     progress.env_steps = int(sampled["num_env_steps_sampled_lifetime"])
     stock = config.resources.runner == "stock"
-    metrics: dict[str, Any] = {"env_steps": progress.env_steps, **_of_play(table, sampled, stock)}
+    metrics: dict[str, Any] = {
+        "env_steps": progress.env_steps,
+        "weights_seq_no": float(sampled["weights_seq_no"]),  # of the weights that were sampled with
+        **_of_play(table, sampled, stock),
+    }
     for role in table.game.roles:
         metrics[role] |= results.learner_metrics(learned.get(role, {}))
     updates = {role: int(metrics[role].get("updates", 0)) for role in table.learned}
