@@ -88,10 +88,16 @@ def vector_rounds(game: Game[Any], participants: PolicyLike) -> float:
     env.action_space.seed(0)
     ready = env.action_space.sample()
 
+    over = np.zeros(VECTOR_GAMES, bool)
+
     def work() -> int:
+        nonlocal over
+        rounds = 0
         for _ in range(VECTOR_STEPS):
-            env.step(ready)
-        return VECTOR_STEPS * VECTOR_GAMES
+            rounds += VECTOR_GAMES - int(over.sum())  # where a game is over, the step only starts the next one
+            _, _, terminated, truncated, _ = env.step(ready)
+            over = terminated | truncated
+        return rounds
 
     env.reset(seed=0)
     return rate(work)
