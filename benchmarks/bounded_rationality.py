@@ -5,7 +5,8 @@
 
 Endowments (10, 4, 4, 4) under two rules with dominant strategies: libertarian, where a point contributed returns 0.6
 points net, and strict egalitarian, where it costs 0.6. The policy of a participant with inverse temperature L and
-anchor pi_0 is then pi_0(c) exp(+-0.6 L c) exactly. A run that is there already is not trained again.
+anchor pi_0 is then pi_0(c) exp(+-0.6 L c) exactly. A run that is there already is not trained
+again; one that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ def divergence(p: np.ndarray, prior: np.ndarray) -> float:
 
 
 def trained(folder: Path, overrides: list[str]) -> Run:
-    if not (folder / "summary.json").exists():
-        launch.train("bounded_rationality", [*overrides, f"run_dir={folder}"])
+    launch.ensure(folder, "bounded_rationality", *overrides)
     return Run.open(folder)
 
 

@@ -13,18 +13,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lawgiver.trainers import figures, launch
+from lawgiver.trainers import figures
+from lawgiver.trainers.launch import ensure
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.scoring import CANONICAL
 
 SEEDS = (0, 1, 2)
-CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
-
-
-def trained(folder: Path, config: str, *overrides: str) -> dict[str, Any]:
-    """Return the summary of a run, trained or continued if need be."""
-    if not (folder / "config.yaml").exists():
-        return launch.train(config, [*overrides, f"run_dir={folder}"])[1]
-    return Run.open(folder).summary() or launch.resume(folder)[1]
 
 
 def row(*cells: object) -> None:
@@ -87,7 +81,7 @@ def main(folder: Path) -> None:
     """Train what is missing, print the tables and draw the figure."""
     for level in (1, 2):
         override = f"agents.participants.inverse_temperature={level}.0"
-        runs = {s: trained(folder / f"main-{level}-s{s}", "public_investment", override, f"seed={s}") for s in SEEDS}
+        runs = {s: ensure(folder / f"main-{level}-s{s}", "public_investment", override, f"seed={s}") for s in SEEDS}
         print(f"## Learned at inverse temperature {level}\n")
         learned(runs)
         if level == 1:
@@ -107,9 +101,9 @@ def main(folder: Path) -> None:
                 populations(summary["robustness"])
     control = "public_investment_negative_control"
     print("## The negative control: a mechanism that acts after the contributions\n")
-    learned({s: trained(folder / f"control-s{s}", control, f"seed={s}") for s in SEEDS})
+    learned({s: ensure(folder / f"control-s{s}", control, f"seed={s}") for s in SEEDS})
     print("## The timescales reversed\n")
-    learned({0: trained(folder / "reversed-s0", "public_investment_reversed", "seed=0")})
+    learned({0: ensure(folder / "reversed-s0", "public_investment_reversed", "seed=0")})
     two_timescales(folder / "main-1-s0", folder / "reversed-s0", folder / "two_timescales.png")
 
 

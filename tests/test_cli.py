@@ -18,10 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from lawgiver.agents.learned import LearnedMechanism
-from lawgiver.envs.core.registry import GAMES, names
+from lawgiver.envs.core.registry import GAMES, make_game, names
 from lawgiver.trainers import bench, launch
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.pages import game_page
+from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.cluster import REPRODUCIBLE
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.evaluation import evaluate
@@ -142,6 +143,20 @@ def test_seeds_end_with_intervals(walk: Path, tmp_path: Path):
     assert "half its 95 % interval" in " ".join(done.output.split())
 
 
+@pytest.mark.parametrize(
+    ("alarms", "said"),
+    [
+        (["drift [1]", "ceiling"], "alarm: drift [1]\nalarm: ceiling\n"),
+        ({"0": ["drift"], "2": ["ceiling"]}, "alarm (seed 0): drift\nalarm (seed 2): ceiling\n"),
+    ],
+)
+def test_alarms_are_the_last_lines_of_a_table(capsys: pytest.CaptureFixture[str], alarms: object, said: str):
+    show_summary({"position": 1.0, "alarms": alarms})
+    shown = capsys.readouterr().out
+    assert shown.endswith(said)
+    assert re.search(r"position +1", shown)
+
+
 def test_evaluate_scores_the_learned_policies(walk: Path, tmp_path: Path):
     config = load_config(
         walk, ["game.name=public_investment", "game.mechanism_mode=announce", f"run_dir={tmp_path / 'out'}"]
@@ -209,6 +224,18 @@ def test_bench_measures_every_view(monkeypatch: pytest.MonkeyPatch):
         short = name.rpartition("-v")[0]
         views = ("parallel.steps_per_s", "vector.rounds_per_s", "torch.rounds_per_s")
         assert {f"{short}.{view}" for view in views} <= rates.keys()
+
+
+@pytest.mark.parametrize(("steps", "rounds"), [(10, 10), (11, 10), (12, 11), (33, 30)])
+def test_bench_counts_a_round_for_an_action_in_a_game(monkeypatch: pytest.MonkeyPatch, steps: int, rounds: int):
+    """Games of ten rounds: every eleventh step only starts the next game."""
+    counted: list[int] = []
+    monkeypatch.setattr(bench, "rate", lambda work: counted.append(work()) or 1.0)
+    monkeypatch.setattr(bench, "VECTOR_GAMES", 8)
+    monkeypatch.setattr(bench, "VECTOR_STEPS", steps)
+    game = make_game("public_investment", n_rounds=10)
+    bench.vector_rounds(game, bench.Fixed(game))
+    assert counted == [8 * rounds]
 
 
 def test_bench_prints_json(monkeypatch: pytest.MonkeyPatch):

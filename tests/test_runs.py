@@ -20,7 +20,7 @@ from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers import launch
-from lawgiver.trainers.aggregate import aggregate, interval, t_quantile
+from lawgiver.trainers.aggregate import aggregate, interval, over_seeds, t_quantile
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.files import RunError, write_text
 from lawgiver.trainers.metrics_log import _scalars
@@ -340,7 +340,10 @@ NEEDED = ("game", "agents", "trainer", "seed")
         ("lawgiver: {version: 99.1.0, config: walk}", r"was written by lawgiver 99\.1\.0; this is"),
         ("\0\0", "config.yaml is damaged"),
         *((re.sub(f"{key}:.*", "", WHOLE), f"config.yaml is damaged: {key} is missing") for key in NEEDED),
-        (WHOLE.replace("name: taxed_dilemma", "name: taxed_dilemma, 1: 2"), r"config.yaml is damaged: game\.1 .*strings"),
+        (
+            WHOLE.replace("name: taxed_dilemma", "name: taxed_dilemma, 1: 2"),
+            r"config.yaml is damaged: game\.1 .*strings",
+        ),
         (WHOLE.replace("seed: 0", "seed: x"), "config.yaml is damaged: seed is 'x'"),
         (WHOLE.replace("agents: {}", "agents: 3"), "config.yaml is damaged: agents is 3"),
     ],
@@ -485,6 +488,30 @@ def test_interrupted_seeds_are_resumed_where_they_stopped(walk: Path, tmp_path: 
     assert len(summary["aggregate"]["position"]["values"]) == 2
     launch.resume(path, ["trainer.iterations=8"])
     assert [len(lines(path / member)) for member in ("s0", "s1")] == [8, 8]
+
+
+def test_a_study_trains_continues_and_reads(walk: Path, tmp_path: Path):
+    path = tmp_path / "study" / "one"
+    with pytest.raises(launch.Interrupted):
+        launch.ensure(path, walk, "trainer.mode=interrupt")
+    summary = launch.ensure(path, walk, "trainer.mode=interrupt")
+    assert [entry["iteration"] for entry in lines(path)] == list(range(1, 8))
+    written = (path / "metrics.jsonl").stat().st_mtime_ns
+    assert launch.ensure(path, walk) == summary
+    assert (path / "metrics.jsonl").stat().st_mtime_ns == written
+
+
+def test_alarms_of_seeds_are_kept_by_seed():
+    summaries = {0: {"a": 1.0, "alarms": ["drift", "ceiling"]}, 3: {"a": 2.0, "alarms": []}, 5: {"a": 3.0}}
+    found = over_seeds(summaries)
+    assert found["alarms"] == {"0": ["drift", "ceiling"]}
+    assert found["aggregate"] == {"a": interval([1.0, 2.0, 3.0])}
+    assert "alarms" not in over_seeds({0: {"alarms": []}, 1: {"alarms": []}})
+
+
+def test_what_has_an_interval_is_aggregated_by_its_means():
+    played = [{"gini": {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}} for mean in (0.25, 0.5)]
+    assert aggregate(played) == {"gini": interval([0.25, 0.5])}
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 4, 9, 99])

@@ -9,6 +9,8 @@ import numpy as np
 
 LEVEL = 0.95
 INTERVAL = "mean over seeds, with its 95 % interval by Student's t"
+OF_ONE = ("seed", "config", "commit", "versions", "alarms")
+"""What a summary says of one run only."""
 
 
 def t_quantile(freedom: int, level: float = LEVEL) -> float:
@@ -35,16 +37,33 @@ def interval(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": mean, "low": mean - half, "high": mean + half, "values": list(values)}
 
 
+def over_seeds(summaries: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a summary says of several seeds' results.
+
+    Args:
+        summaries: by seed.
+
+    Returns:
+        ``interval`` in words, the ``aggregate`` of the results, and the ``alarms`` of each seed that has any.
+    """
+    results = [{key: value for key, value in each.items() if key not in OF_ONE} for each in summaries.values()]
+    alarms = {str(seed): list(each["alarms"]) for seed, each in summaries.items() if each.get("alarms")}
+    return {"interval": INTERVAL, "aggregate": aggregate(results)} | ({"alarms": alarms} if alarms else {})
+
+
 def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the intervals of every number that all summaries have, in the shape of a summary.
 
-    A number that is None in some of them is aggregated over the others. What is no number stays if all agree on it.
+    A number that is None in some of them is aggregated over the others, one that has an interval already (``mean``,
+    ``low``, ``high``) by its means. What is no number stays if all agree on it.
     """
     first, *others = summaries
     result: dict[str, Any] = {}
     for key, value in first.items():
         column = [value, *(other.get(key) for other in others)]
-        if all(isinstance(item, Mapping) for item in column):
+        if all(isinstance(item, Mapping) and {"mean", "low", "high"} <= item.keys() for item in column):
+            result[key] = interval([item["mean"] for item in column])
+        elif all(isinstance(item, Mapping) for item in column):
             inner = aggregate(column)
             if inner:
                 result[key] = inner

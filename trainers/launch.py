@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
-from lawgiver.trainers.aggregate import INTERVAL, aggregate
+from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import (
     AnyConfig,
@@ -45,6 +45,17 @@ def train(source: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict
     """
     config = load_config(source, overrides)
     return _carry_out(Run.create(config_name(source), config), config)
+
+
+def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
+    """Return the summary of the run in a folder: trained if there is none, continued if it was interrupted.
+
+    Raises:
+        LawgiverError: as :func:`train` and :func:`resume` do.
+    """
+    if not (folder / "config.yaml").exists():
+        return train(source, [*overrides, f"run_dir={folder}"])[1]
+    return Run.open(folder).summary() or resume(folder)[1]
 
 
 def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
@@ -114,11 +125,8 @@ def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
     several = config.resources.concurrent_seeds > 1
     summaries = _in_ray(group.name, members) if several else [_train_member(group.name, m) for m in members]
     folders = [str(member.run_dir) for member in members]
-    return {"runs": folders, "interval": INTERVAL, "aggregate": aggregate([_results(summary) for summary in summaries])}
-
-
-def _results(summary: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in summary.items() if key not in ("seed", "config", "commit", "versions")}
+    by_seed = {member.seed: summary for member, summary in zip(members, summaries, strict=True)}
+    return {"runs": folders, **over_seeds(by_seed)}
 
 
 def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
-    """Print a summary: what is told by mechanism as tables, by condition too, then the single numbers."""
+    """Print a summary: what is told by mechanism as tables, by condition too, then single numbers and alarms."""
     numbers = summary.get("aggregate", summary)
     _show_columns({key: value for key, value in numbers.items() if key != "timing" and _is_column(value)})
     for name, value in numbers.items():
@@ -50,6 +50,16 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         singles.add_row(key, _cell(value))
     if singles.row_count:
         show(singles)
+    for line in _alarms(summary.get("alarms")):
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _alarms(alarms: Any) -> Iterator[str]:
+    """Yield a line an alarm, of one run (a list) or of several seeds (lists by seed)."""
+    by_seed = alarms if isinstance(alarms, Mapping) else {None: alarms or []}
+    for seed, found in by_seed.items():
+        of = "" if seed is None else f" (seed {seed})"
+        yield from (f"alarm{of}: {alarm}" for alarm in found)
 
 
 def _show_condition(condition: Mapping[str, Any]) -> None:
