@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from lawgiver.envs.core.registry import GAMES, names
+from lawgiver.envs.taxed_dilemma import TaxedDilemma
+from lawgiver.trainers.cli import pages
 from lawgiver.trainers.cli.pages import game_page
 from lawgiver.trainers.config import config_names
 
@@ -70,6 +72,7 @@ def test_walk_through(heading, tmp_path):
         assert "toll_road-v0" in printed
         assert "# lawgiver/toll_road-v0" in printed
         assert "largest sum of payoffs a day | 5 |" in printed
+        assert "The day's payoff in points, once everybody has driven" in printed
 
 
 def test_readme_lists_every_config():
@@ -85,6 +88,50 @@ def test_links(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         if "://" not in target:
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def section(page, heading):
+    """Return what a page says under a heading."""
+    return page.partition(f"\n{heading}\n")[2].partition("\n## ")[0]
+
+
+def test_a_page_says_how_a_game_is_shown_played_and_paid():
+    page = game_page("public_investment")
+    announce = page.partition("### announce\n")[2].partition("###")[0]
+    for field in ("| `rule_p` | 1 | [0, 12] |", "| `rule_q` | 1 | [-1, 2] |", "| `p` | 1 |", "| `q` | 1 |"):
+        assert field in announce
+    assert "`rule_w`" in page and "`own_endowment`" in page.partition("see only the rule\n")[2]
+    masks = section(page, "## Infos and masks")
+    assert "action_mask" in masks and "of participant_0 to participant_3." in masks and "nearest legal" in masks
+    assert "mask_in_observation=True" in masks and "ActionError" in masks
+    ends = section(page, "## How a game ends")
+    assert "after exactly 20 steps" in ends and "NEXT_STEP" in ends and "max_cycles" in ends
+    assert "payoff in points" in section(page, "## participant_0 to participant_3")
+    assert "By default `nash_welfare`: the sum of log(payoff + 0.001)" in section(page, "## mechanism")
+    assert section(page, "## Versions").strip() == "- v0: first version"
+
+
+def test_a_page_tells_a_game_that_may_be_cut_off_and_has_no_masks():
+    page = game_page("taxed_dilemma")
+    assert "*truncated* when it is cut off, after 40 steps" in section(page, "## How a game ends")
+    assert section(page, "## Infos and masks").strip().startswith("Infos are empty")
+    assert "## Spaces with other arguments" not in page
+
+
+class Plain(TaxedDilemma):
+    """A game that neither names an objective nor says what is paid."""
+
+    reward_meaning = {}  # noqa: RUF012
+
+    def __init__(self):
+        super().__init__()
+        object.__setattr__(self, "objective", None)
+
+
+def test_a_page_claims_no_objective_that_a_game_does_not_name(monkeypatch):
+    monkeypatch.setattr(pages, "make_game", lambda name: Plain())
+    mechanism = section(game_page("taxed_dilemma"), "## mechanism")
+    assert "objective" not in mechanism and "In the game's own units." in mechanism
 
 
 @pytest.mark.parametrize("name", [name for name in names(GAMES) if (ROOT / "envs" / name.rpartition("-")[0]).exists()])

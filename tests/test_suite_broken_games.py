@@ -222,6 +222,20 @@ class NotIdentical(TaxedDilemma):
     sum_type = "identical"
 
 
+@dataclass(frozen=True)
+class ForgetsVersion(TaxedDilemma):
+    """Has a new version and does not say what it brought."""
+
+    name = "taxed_dilemma-v1"
+
+
+@dataclass(frozen=True)
+class PaysStrangers(TaxedDilemma):
+    """Says what a role is paid that it does not have."""
+
+    reward_meaning = {"taxman": "a wage"}  # noqa: RUF012
+
+
 @pytest.mark.parametrize(
     ("game", "complaint"),
     [
@@ -248,6 +262,8 @@ class NotIdentical(TaxedDilemma):
         (CutGradient(), r"at step 1 a gradient is off its central difference"),
         (NotConstant(), r"sums differ by .*, declared constant"),
         (NotIdentical(), r"participants earn differently at step 1, declared as identical"),
+        (ForgetsVersion(), r"its versions are \['v0'\], the last should be v1"),
+        (PaysStrangers(), r"it says what \['taxman'\] are paid"),
     ],
     ids=lambda x: type(x).__name__ if not isinstance(x, str) else "",
 )

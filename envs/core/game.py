@@ -21,6 +21,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
+from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Layout, box
 from lawgiver.envs.core.policy import Policy
 
@@ -77,6 +78,18 @@ class Game(ABC, Generic[StateT]):
     horizon_known: ClassVar[bool]
     """Whether the players know which round is the last: then every game is terminated after ``max_steps`` steps."""
 
+    reward_meaning: ClassVar[Mapping[str, str]] = {}
+    """What each role is paid, in which unit and when, for the game's page."""
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Parameters under which spaces differ from those by default, by a name for the game's page."""
+    versions: ClassVar[Mapping[str, str]] = {"v0": "first version"}
+    """What each version of the game's behaviour brought, from the first to the one in ``name``."""
+
+    @property
+    def members(self) -> Mapping[str, tuple[float, ...]]:
+        """The canonical rules that the mechanism can announce, by name, each with its action (k,)."""
+        return {}
+
     # -- who plays, and when ------------------------------------------------------------------------------------
 
     @property
@@ -93,8 +106,14 @@ class Game(ABC, Generic[StateT]):
     def phase(self, state: StateT) -> str:
         """Return the role that acts now."""
 
+    def check_role(self, role: str) -> None:
+        """Raise ParameterError if there is no such role."""
+        if not isinstance(role, str) or role not in self.roles:
+            raise ParameterError(f"unknown role {role!r} of {self.name}: {allowed(str(role), self.roles)}")
+
     def agents_of(self, role: str) -> tuple[str, ...]:
         """Return the agent ids of a role: ``mechanism`` where there is one, else ``participant_0`` and so on."""
+        self.check_role(role)
         count = self.roles[role]
         if role == "mechanism" and count == 1:
             return (role,)
@@ -129,11 +148,15 @@ class Game(ABC, Generic[StateT]):
 
     def observation_space(self, role: str) -> gymnasium.Space[Any]:
         """Return the space of one agent's observation."""
+        self.check_role(role)
         return self._spaces[role][0]
 
     def action_space(self, role: str) -> gymnasium.Space[Any]:
         """Return the space of one agent's action."""
-        return self._spaces[role][1]
+        spaces = self._spaces
+        if role not in spaces:
+            self.check_role(role)
+        return spaces[role][1]
 
     # -- the dynamics -------------------------------------------------------------------------------------------
 
@@ -157,6 +180,14 @@ class Game(ABC, Generic[StateT]):
         folded into a game may give its outcome directly, exact zeros included.
         """
         return actions
+
+    def outcome_fault(self, state: StateT, outcome: np.ndarray) -> str | None:
+        """Return what is wrong with an outcome that a given policy makes instead of an action, None if nothing.
+
+        Asked at its first play, of finite numbers in the shape that :meth:`outcome` returns. A game whose outcomes
+        are bound by more (weights that sum to one, say) says so here.
+        """
+        return None
 
     @abstractmethod
     def advance(self, state: StateT, outcome: Array, draws: Draws) -> tuple[StateT, Rewards, Array, Array]:

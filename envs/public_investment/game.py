@@ -112,6 +112,18 @@ class PublicInvestment(Game[PublicInvestmentState]):
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = True
     horizon_known: ClassVar[bool] = True
+    reward_meaning: ClassVar[Mapping[str, str]] = {
+        "participant": "the round's payoff in points, once the round is over",
+        "mechanism": "the `objective` of the round's payoffs, once the round is over",
+    }
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "announce": {"mechanism_mode": "announce"},
+        "announce, manifold": {"mechanism_mode": "announce", "rule_family": "manifold"},
+        "announce, participants see only the rule": {
+            "mechanism_mode": "announce",
+            "participant_observation": "rule",
+        },
+    }
 
     def __post_init__(self) -> None:
         """Check every parameter."""
@@ -162,7 +174,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         return FAMILIES[self.rule_family]
 
     @cached_property
-    def members(self) -> dict[str, tuple[float, ...]]:
+    def members(self) -> Mapping[str, tuple[float, ...]]:  # type: ignore[override]
         """The canonical rules that the family contains, by name, with their parameters."""
         members = dict(self.family.members)
         if self.rule_family == "manifold":
@@ -219,6 +231,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
             if not self.announces:
                 seen += (Field("contributions", n, 0, top, "points", "of each participant, in this round"),)
             return seen
+        self.check_role(role)
         rule = tuple(replace(f, name=f"rule_{f.name}") for f in self.family.layout) if self.announces else ()
         own: Layout = (Field("own_endowment", 1, 0, top, "points", "own endowment"),)
         if self.participant_observation == "rule":
@@ -237,6 +250,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         """Participants choose a contribution in points; the mechanism sends logits or the parameters of a rule."""
         if role == "participant":
             return self.largest_endowment + 1
+        self.check_role(role)
         if self.announces:
             return self.family.layout
         return (
@@ -247,6 +261,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         """Return what the agents of a role see, (B, n_role, d)."""
         if role == "participant":
             return select(self._public(state), self._seen)
+        self.check_role(role)
         if self.announces:
             return state.endowments[:, None, :]
         xp = namespace(state.endowments)
@@ -296,11 +311,23 @@ class PublicInvestment(Game[PublicInvestmentState]):
         )
 
     def outcome(self, state: PublicInvestmentState, actions: Array) -> Array:
-        """Return contributions at most the endowments, weights (softmax of logits), or the announced parameters."""
+        """Return contributions between nothing and the endowments, weights (softmax of logits), or the announced parameters."""
         if self.phase(state) == "participant":
-            return namespace(state.endowments).minimum(floats(actions, state.endowments), state.endowments)
+            xp = namespace(state.endowments)
+            return xp.clip(xp.minimum(floats(actions, state.endowments), state.endowments), 0.0, None)
         sent = floats(actions, state.endowments)[:, 0]
         return sent if self.announces else softmax(sent)
+
+    def outcome_fault(self, state: PublicInvestmentState, outcome: np.ndarray) -> str | None:
+        """Contributions lie between nothing and the endowments, weights on the simplex, a rule in its family's Box."""
+        if self.phase(state) == "participant":
+            fine = (outcome >= 0) & (outcome <= state.endowments)
+            return None if fine.all() else "holds contributions below 0 or above the endowment"
+        if self.announces:
+            inside = all(self.action_space("mechanism").contains(rule) for rule in outcome.astype(np.float32))
+            return None if inside else f"holds rules outside {self.family.layout}"
+        fine = (outcome >= 0).all(axis=-1) & (np.abs(outcome.sum(axis=-1) - 1) <= 1e-5)
+        return None if fine.all() else f"holds weights that are negative or do not sum to 1: {outcome[~fine][0]}"
 
     def advance(
         self, state: PublicInvestmentState, outcome: Array, draws: Draws

@@ -75,6 +75,10 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = True
     horizon_known: ClassVar[bool] = False
+    reward_meaning: ClassVar[Mapping[str, str]] = {
+        "participant": "the round's payoff after tax in points, once the round is over",
+        "mechanism": "the `objective` of the round's payoffs, once the round is over",
+    }
 
     def __post_init__(self) -> None:
         """Check every parameter."""
@@ -97,7 +101,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         return self.mechanism_mode == "announce"
 
     @property
-    def members(self) -> dict[str, tuple[float, ...]]:
+    def members(self) -> Mapping[str, tuple[float, ...]]:
         """The canonical rules by name, with their tax rate: share everything, or nothing."""
         return {"strict_egalitarian": (1.0,), "libertarian": (0.0,)}
 
@@ -120,16 +124,19 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         cooperated = Field("cooperated", 2, 0, 1, "flag", "who cooperated last (own first for a participant)")
         if role == "mechanism":
             return (cooperated,)
+        self.check_role(role)
         return (cooperated, Field("rule_tax", 1, 0, 1, "rate", "the tax announced for this round, or the last one"))
 
     def action_layout(self, role: str) -> Layout | int:
         """Participants defect (0) or cooperate (1); the mechanism sets the tax rate."""
+        self.check_role(role)
         return 2 if role == "participant" else (Field("tax", 1, 0, 1, "rate", "share of every payoff that is pooled"),)
 
     def observe(self, state: TaxedDilemmaState, role: str) -> Array:
         """Return what the agents of a role see, (B, n_role, d)."""
         if role == "mechanism":
             return state.cooperated[:, None, :]
+        self.check_role(role)
         return select(namespace(state.tax).concat([state.cooperated, state.tax], axis=-1), SEEN)
 
     def initial_state(self, batch: int, rng: Rng) -> TaxedDilemmaState:
@@ -145,6 +152,12 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         """Return the choices (B, 2) as numbers, or the tax rate (B, 1)."""
         sent = floats(actions, state.payoffs)
         return sent if self.phase(state) == "participant" else sent[:, 0]
+
+    def outcome_fault(self, state: TaxedDilemmaState, outcome: np.ndarray) -> str | None:
+        """Choices are 0 or 1, a tax rate lies in [0, 1]."""
+        if self.phase(state) == "participant":
+            return None if np.isin(outcome, (0, 1)).all() else "holds choices other than 0 and 1"
+        return None if ((outcome >= 0) & (outcome <= 1)).all() else "holds a tax rate outside [0, 1]"
 
     def advance(
         self, state: TaxedDilemmaState, outcome: Array, draws: Draws
@@ -187,7 +200,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         """Return the objective's value a round under mutual cooperation, None for an objective not built in."""
         from lawgiver.envs.taxed_dilemma.one_round import CEILINGS
 
-        return CEILINGS.get(self.objective) if self.objective != "gini" else None
+        return CEILINGS.get(self.objective)
 
     def ceiling_scores(self) -> list[dict[str, float]]:
         """Return the measures of mutual cooperation."""

@@ -26,7 +26,7 @@ class GameCheckError(LawgiverError, AssertionError):
 def require(condition: Any, game: Game[Any], complaint: str) -> None:
     """Raise GameCheckError with the game's name and the complaint unless the condition holds."""
     if not condition:
-        raise GameCheckError(f"{game.name}: {complaint}")
+        raise GameCheckError(" ".join(f"{game.name}: {complaint}".split()))
 
 
 @contextlib.contextmanager

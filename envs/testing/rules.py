@@ -24,10 +24,17 @@ ROUNDING = 1e-9
 def check_declarations(game: Game[Any]) -> None:
     """The game has a versioned name, a source, roles, spaces, and a horizon."""
     require(re.fullmatch(r"[a-z0-9_]+-v\d+", game.name), game, "its name is not of the form some_game-v0")
+    version = game.name.rpartition("-")[2]
+    told = list(game.versions)[-1:] == [version]
+    require(told, game, f"its versions are {list(game.versions)}, the last should be {version}: say what it brought")
     require(game.reference, game, "it names no paper or book that it comes from")
     require(game.sum_type in ("general", "constant", "identical"), game, f"unknown sum_type {game.sum_type!r}")
     require(game.max_steps >= 1, game, f"max_steps is {game.max_steps}")
     require(game.roles and min(game.roles.values()) >= 1, game, f"its roles are {dict(game.roles)}")
+    strangers = set(game.reward_meaning) - set(game.roles)
+    require(not strangers, game, f"it says what {sorted(strangers)} are paid, its roles are {list(game.roles)}")
+    for params in game.variants.values():
+        type(game)(**params)
     for role in game.roles:
         for field in game.observation_layout(role):
             require(field.size >= 1 and field.low <= field.high, game, f"empty observation field {field} of {role}")

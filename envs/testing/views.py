@@ -79,7 +79,8 @@ def check_bad_actions(game: Game[Any]) -> None:
 def _refused_in_pettingzoo(game: Game[Any], role: str) -> None:
     env = GameParallelEnv(game)
     aec = GameAECEnv(GameParallelEnv(game, flag_turns=False))
-    env.reset(seed=0), aec.reset(seed=0)
+    env.reset(seed=0)
+    aec.reset(seed=0)
     fine = {agent: env.action_space(agent).sample() for agent in env.possible_agents}
     while (acting := game.phase(env._session.state)) != role:
         env.step(fine)
@@ -88,18 +89,16 @@ def _refused_in_pettingzoo(game: Game[Any], role: str) -> None:
     *others, last = env.acting_agents
     before = pickle.dumps(env._session)
     for bad in bad_actions(env.action_space(last)):
-        sent = {**fine, last: bad}
-        _refused(
-            game, f"parallel view, {bad!r} of {last}", lambda sent=sent: env.step(sent), last, env.action_space(last)
-        )
+        names = (last, env.action_space(last))
+        _refused(game, f"parallel view, {bad!r} of {last}", names, env.step, {**fine, last: bad})
     without = {agent: action for agent, action in fine.items() if agent != last}
-    _refused(game, f"parallel view, no action of {last}", lambda: env.step(without), last)
-    _refused(game, "parallel view, an unknown agent", lambda: env.step({**fine, "nobody_7": 0}), "nobody_7")
+    _refused(game, f"parallel view, no action of {last}", (last,), env.step, without)
+    _refused(game, "parallel view, an unknown agent", ("nobody_7",), env.step, {**fine, "nobody_7": 0})
     require(before == pickle.dumps(env._session), game, f"a refused action of {last} has changed the game")
     for agent in others:
         aec.step(fine[agent])
     for bad in bad_actions(aec.action_space(last)):
-        _refused(game, f"AEC view, {bad!r} of {last}", lambda bad=bad: aec.step(bad), last, aec.action_space(last))
+        _refused(game, f"AEC view, {bad!r} of {last}", (last, aec.action_space(last)), aec.step, bad)
 
 
 def _refused_in_gymnasium(game: Game[Any], role: str) -> None:
@@ -109,10 +108,9 @@ def _refused_in_gymnasium(game: Game[Any], role: str) -> None:
     fine, space, who = env.action_space.sample(), env.action_space, game.agents_of(role)[0]
     before = pickle.dumps((env.session, many.session))
     for bad in bad_actions(space):
-        _refused(game, f"Gymnasium view, {bad!r} of {who}", lambda bad=bad: env.step(bad), who, space)
-        sent = [fine, bad, fine]
-        _refused(game, f"vector view, {bad!r} in game 1", lambda sent=sent: many.step(sent), "game 1", space)
-    _refused(game, "vector view, 2 actions for 3 games", lambda: many.step([fine, fine]), "game 0", space)
+        _refused(game, f"Gymnasium view, {bad!r} of {who}", (who, space), env.step, bad)
+        _refused(game, f"vector view, {bad!r} in game 1", ("game 1", space), many.step, [fine, bad, fine])
+    _refused(game, "vector view, 2 actions for 3 games", ("game 0", space), many.step, [fine, fine])
     kept = before == pickle.dumps((env.session, many.session))
     require(kept, game, f"a refused action of {who} has changed the game")
 
@@ -120,20 +118,21 @@ def _refused_in_gymnasium(game: Game[Any], role: str) -> None:
 def bad_actions(space: gymnasium.Space[Any]) -> list[Any]:
     """Return what no view may take as an action of a space: out of bounds, NaN, wrong in type or shape."""
     if isinstance(space, gymnasium.spaces.Discrete):
-        return [int(space.start + space.n), int(space.start) - 1, 1.0, np.nan, None, "1", np.array([0]), [0, [1]]]
+        return [int(space.start) + int(space.n), int(space.start) - 1, 1.0, np.nan, None, "1", np.array([0]), [0, [1]]]
     assert isinstance(space, gymnasium.spaces.Box)
     low, high = space.low.astype(np.float32), space.high.astype(np.float32)
     fine = (low + high) / 2
-    return [high + 1, low - 1, np.full_like(fine, np.nan), fine[:-1], None, "x", fine.astype(str)]
+    above, below = np.nextafter(high, np.float32(np.inf)), np.nextafter(low, np.float32(-np.inf))
+    return [above, below, np.full_like(fine, np.nan), fine[:-1], None, "x", fine.astype(str)]
 
 
-def _refused(game: Game[Any], what: str, act: Callable[[], Any], *named: object) -> None:
-    """Require that ``act`` raises a ValueError which names what it should."""
+def _refused(game: Game[Any], what: str, names: tuple[Any, ...], step: Callable[[Any], Any], sent: Any) -> None:
+    """Require that the step raises a ValueError which says whose action it is, or what is allowed: ``names``."""
     try:
-        act()
+        step(sent)
     except ValueError as error:
         message = str(error)
-        for name in named:
+        for name in names:
             require(str(name) in message, game, f"{what}: the error does not name {name}: {message}")
     else:
         require(False, game, f"{what}: taken without an error")

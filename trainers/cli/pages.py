@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from rich.table import Column, Table
 
 from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import GAMES, game_name, lookup, make_game, names
+from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup, make_game, names
 
 
 def game_list() -> Table:
@@ -32,7 +33,7 @@ def game_list() -> Table:
 
 
 def game_page(name: str) -> str:
-    """Return a game's page: how to make it, what is seen, done and paid, its parameters and what is known exactly.
+    """Return a game's page: how to make it, what is seen, done, paid and told, its parameters, what is known exactly.
 
     Raises:
         UnknownNameError: if there is no such game.
@@ -43,13 +44,16 @@ def game_page(name: str) -> str:
     prose, arguments = _docstring(factory)
     title, _, description = prose.partition("\n")
     parts = [f"# lawgiver/{full}", f"*{title}*", description.strip(), _creation(full)]
-    for role, count in game.roles.items():
-        parts += _role(game, role, count)
+    for role in game.roles:
+        parts += _role(game, role)
+    parts += _variants(game, full)
+    parts += ["## Infos and masks", *_masks(game), "## How a game ends", *_ends(game)]
     parts += ["## Arguments", _table(("name", "default", "meaning"), _parameters(factory, arguments))]
     parts += ["## Declarations", _declarations(game)]
     solutions = [(s.name, f"{s.value():.6g}", s.source) for s in game.known_solutions()]
     if solutions:
         parts += ["## Known solutions", _table(("what", "value", "source"), solutions)]
+    parts += ["## Versions", "\n".join(f"- {version}: {what}" for version, what in game.versions.items())]
     parts += ["## Reference", game.reference]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -67,28 +71,105 @@ def _creation(full: str) -> str:
     return "## Creation\n\n```python\n" + "\n".join(lines) + "\n```"
 
 
-def _role(game: Game[Any], role: str, count: int) -> list[str]:
-    agents = game.agents_of(role)
-    who = agents[0] if count == 1 else f"{agents[0]} to {agents[-1]}"
-    action = game.action_layout(role)
-    done = f"`Discrete({action})`: 0 to {action - 1}" if isinstance(action, int) else _layout(action)
+def _role(game: Game[Any], role: str) -> list[str]:
     turn = "PettingZoo's parallel view adds a last number, `acts_now`: 1 if it is this agent's turn."
-    seen = _layout(game.observation_layout(role))
-    return [f"## {who}", "Observation", seen, turn, "Action", done]
+    seen, done = (_layout(layout) for layout in _spaces(game, role).values())
+    return [f"## {_who(game, role)}", "Observation", seen, turn, "Action", done, "Reward", _reward(game, role)]
 
 
-def _layout(layout: Layout) -> str:
+def _who(game: Game[Any], role: str) -> str:
+    agents = game.agents_of(role)
+    return agents[0] if len(agents) == 1 else f"{agents[0]} to {agents[-1]}"
+
+
+def _reward(game: Game[Any], role: str) -> str:
+    """Return what a role is paid: what the game says, and what its objective is where it names one."""
+    meaning = game.reward_meaning.get(role)
+    lines = f"{meaning[0].upper()}{meaning[1:]}; 0 in other phases." if meaning else "In the game's own units."
+    objective = getattr(game, "objective", None)
+    if role == "mechanism" and isinstance(objective, str):
+        what = inspect.getdoc(lookup(OBJECTIVES, objective)) or ""
+        lines += f" By default `{objective}`: {what.partition(chr(10))[0].removeprefix('Return ')}"
+    return lines
+
+
+def _variants(game: Game[Any], full: str) -> list[str]:
+    """Return the spaces that other parameters bring, each shown once."""
+    shown = {(role, layout) for role in game.roles for layout in _spaces(game, role).values()}
+    parts = []
+    for name, params in game.variants.items():
+        variant = make_game(full, **params)
+        parts += [f"### {name}", "With " + ", ".join(f"`{key}={value!r}`" for key, value in params.items()) + ":"]
+        for role in variant.roles:
+            for key, layout in _spaces(variant, role).items():
+                if (role, layout) not in shown:
+                    parts += [f"{key} of {_who(variant, role)}", _layout(layout)]
+                    shown.add((role, layout))
+    return ["## Spaces with other arguments", "What is not listed is as above.", *parts] if parts else []
+
+
+def _spaces(game: Game[Any], role: str) -> dict[str, Layout | int]:
+    return {"Observation": game.observation_layout(role), "Action": game.action_layout(role)}
+
+
+def _masks(game: Game[Any]) -> list[str]:
+    """Return what infos hold, and how actions are played that the rules or the space do not allow."""
+    opening = game.initial_state(1, np.random.default_rng(0))
+    masked = [_who(game, role) for role in game.roles if game.legal_actions(opening, role) is not None]
+    refused = (
+        "An action outside its space, NaN, of a wrong type or missing raises an `ActionError` (a `ValueError`) that "
+        "names the agent (of a vector, the game) and the space, and changes nothing. Actions out of turn are ignored."
+    )
+    if not masked:
+        told = (
+            "Infos are empty: every action inside its space is legal, and there is no mask. With "
+            '`mask_in_observation=True` PettingZoo\'s views still show `{"observation": ..., "action_mask": ...}`, '
+            "all ones, to whoever has a Discrete space."
+        )
+        return [told, refused]
+    keys = (
+        f'`info["action_mask"]` (int8, 1 for legal) marks the legal actions of {" and of ".join(masked)}. It is an '
+        'info\'s only key; infos of others are empty. The vector view has `infos["action_mask"]`, (num_envs, '
+        'n_actions). With `mask_in_observation=True` PettingZoo\'s views show `{"observation": ..., "action_mask": '
+        "...}` to whoever has a Discrete space, and infos are empty."
+    )
+    played = "An illegal action inside its space is played as the nearest legal one."
+    return [keys, f"{played} {refused}"]
+
+
+def _ends(game: Game[Any]) -> list[str]:
+    """Return how termination and truncation differ in this game, and what each view does afterwards."""
+    steps = f"{game.max_steps} steps (a step is one phase: the agents of one role act; with default arguments)"
+    if game.horizon_known:
+        ending = f"*Terminated* by its rules after exactly {steps}, which the players know; never *truncated* by them."
+    else:
+        ending = (
+            "*Terminated* when its rules end it, which the players do not foresee; *truncated* when it is cut off, "
+            f"after {steps} at the latest. Never both."
+        )
+    views = (
+        "PettingZoo: all agents end together; then `agents` is empty until `reset`. `max_cycles=` truncates earlier.",
+        "Gymnasium, one game: a step lasts until the learner's next turn and pays what it earned since its last. No "
+        "autoreset: `reset` after the end.",
+        "Gymnasium, vector: the same, with autoreset `NEXT_STEP`. The step after a game's end ignores its action and "
+        "returns the new game's first observation, reward 0 and both flags False.",
+    )
+    return [ending, "\n".join(f"- {view}" for view in views)]
+
+
+def _layout(layout: Layout | int) -> str:
+    if isinstance(layout, int):
+        return f"`Discrete({layout})`: 0 to {layout - 1}"
     rows = [(f"`{f.name}`", f.size, f"[{f.low:g}, {f.high:g}]", f.unit, f.meaning) for f in layout]
     return _table(("field", "size", "range", "unit", "meaning"), rows)
 
 
 def _declarations(game: Game[Any]) -> str:
-    horizon = "known to the players" if game.horizon_known else "not known to the players"
     rows = [
-        ("rewards", f"{game.sum_type} sum, in the game's own units; the mechanism is paid the objective"),
+        ("participants' rewards", f"{game.sum_type} sum"),
         ("budget", "balanced" if game.budget_balanced else "not balanced"),
-        ("longest game", f"{game.max_steps} steps (a step is one phase), {horizon}"),
-        ("autoreset", "vector view: NEXT_STEP; the step after a game's end ignores its action"),
+        ("longest game", f"{game.max_steps} steps"),
+        ("horizon", "known to the players" if game.horizon_known else "not known to the players"),
     ]
     return _table(("what", "declared"), rows)
 
