@@ -15,11 +15,13 @@ import gymnasium
 import numpy as np
 import pettingzoo
 import pytest
+import torch
 from typer.testing import CliRunner
 
-from lawgiver.agents.learned import LearnedMechanism
+from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.registry import GAMES, make_game, names
 from lawgiver.trainers import bench, launch
+from lawgiver.trainers.aggregate import aggregate
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.pages import game_page
 from lawgiver.trainers.cli.tables import show_summary
@@ -175,6 +177,62 @@ def test_evaluate_scores_the_learned_policies(walk: Path, tmp_path: Path):
     shown = CliRunner().invoke(app, ["evaluate", str(run.path)]).output
     assert re.search(r"learned +[\d.]+ ±[\d.e-]+", shown)
     assert "the config gives the participants no inverse temperature" in shown
+
+
+def trained_run(walk: Path, path: Path, agents: dict, *roles: str, seeds: tuple[int, ...] | None = None) -> Run:
+    """Return a run of the investment game whose policies are as they come; ``roles`` are those that it has learned."""
+    small = ["game.name=public_investment", "game.mechanism_mode=announce", "game.endowments=[4,2,2]"]
+    config = load_config(walk, [*small, f"run_dir={path}", *([f"seeds={list(seeds)}"] if seeds else [])])
+    run = Run.create("walk", config)
+    run.settings["agents"] = agents
+    run._write_config()
+    torch.manual_seed(0)
+    if "mechanism" in roles:
+        run.save_policy("mechanism", LearnedMechanism(run.game(), start=(3.0, 0.5), hidden=None))
+    if "participant" in roles:
+        run.save_policy("participant", LearnedParticipants(run.game(), hidden=(4,), anchor="uniform"))
+    run.finish({})
+    run.close()
+    return run
+
+
+def test_evaluate_plays_the_mechanism_that_was_given(walk: Path, tmp_path: Path):
+    agents = {
+        "participants": {"inverse_temperature": 0.0},
+        "mechanism": {"given": {"policy": "rule", "parameters": [1.0, 1.0]}},
+    }
+    found = evaluate(trained_run(walk, tmp_path / "out", agents, "participant").path, games=500)
+    surplus = found["simulated"]["surplus"]
+    assert surplus["given"] == pytest.approx(surplus["libertarian"])  # the same rule by another name
+    assert "learned" not in surplus
+    played, equilibrium = (found["trained_participants"][key]["surplus"] for key in ("played", "equilibrium"))
+    assert played == surplus["given"]
+    assert equilibrium == pytest.approx(0.6 * (4 + 2 + 2) / 2)  # at inverse temperature 0 everybody is at random
+    assert "nash_welfare" not in found  # the table of exact scores is of a learned mechanism
+
+
+def test_evaluate_plays_the_participants_that_were_given(walk: Path, tmp_path: Path):
+    agents = {"participants": {"inverse_temperature": 1.0, "given": {"policy": "full_contributor"}}}
+    found = evaluate(trained_run(walk, tmp_path / "out", agents, "mechanism").path, games=50)
+    assert found["simulated"]["surplus"]["learned"]["mean"] == pytest.approx(0.6 * 8)
+    assert "exact scores" in found["reasons"]
+    assert "trained_participants" not in found
+
+
+def test_evaluate_takes_every_seed_of_a_group(walk: Path, tmp_path: Path):
+    agents = {"participants": {"inverse_temperature": 1.0}}
+    group = trained_run(walk, tmp_path / "group", agents, seeds=(0, 1))
+    members = [trained_run(walk, group.path / f"s{seed}", agents, "mechanism", "participant") for seed in (0, 1)]
+    found = evaluate(group.path, games=200)
+    assert found["runs"] == [str(member.path) for member in members]
+    alone = [evaluate(member.path, games=200) for member in members]
+    for key in ("simulated", "trained_participants"):
+        assert found["aggregate"][key] == aggregate([one[key] for one in alone])
+    means = [one["simulated"]["gini"]["learned"]["mean"] for one in alone]
+    assert found["aggregate"]["simulated"]["gini"]["learned"]["values"] == means
+    assert alone[0]["nash_welfare"]["learned"] == found["aggregate"]["nash_welfare"]["learned"]["mean"]
+    shown = CliRunner().invoke(app, ["evaluate", str(group.path)]).output
+    assert re.search(r"learned +[\d.]+ ±[\d.e-]+", shown)
 
 
 def test_evaluate_needs_policies(refused, walk: Path, tmp_path: Path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
+from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.runs import Run, load
 from lawgiver.trainers.scoring import mechanisms, score_table
 from lawgiver.trainers.simulation import simulate
@@ -20,35 +23,68 @@ STREAM = 0x6576616C
 
 
 def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
-    """Return the final table of a run once more.
+    """Return the final table of a run once more; of a run over several seeds, the aggregate of theirs.
+
+    A role is played by what the run has learned or, where the config gives it a policy (``agents.<role>.given``), by
+    that one. Where there is neither, participants play at random.
 
     Returns:
-        ``simulated``: by measure and mechanism, mean and 95 % interval a round of ``games`` games that the learned
-        participants play (random ones, if the run has learned none) under the canonical mechanisms and the learned
-        one; all meet the same random numbers, which the training has not seen. And what
-        :meth:`ScoreTable.to_summary` tells of the exact equilibrium, if the config gives the participants'
-        inverse temperature.
+        ``simulated``: by measure and mechanism, mean and 95 % interval a round of ``games`` games under the canonical
+        mechanisms and the ``learned`` or ``given`` one; all meet the same random numbers, which the training has not
+        seen. What :meth:`ScoreTable.to_summary` tells of a learned mechanism at the exact equilibrium, if the config
+        gives the participants' inverse temperature. And of learned participants ``trained_participants``: what they
+        make of the run's own mechanism (``played``), beside the exact ``equilibrium`` under it.
 
     Raises:
-        RunError: if the folder is not a run, is damaged, or has learned no mechanism.
+        RunError: if the folder is not a run, is damaged, or there is no mechanism.
     """
     run = Run.open(path)
-    learned: Policy = load(path, role="mechanism")
-    game = run.game()
-    participants = load(path).get("participant") or make_policy(game, "participant", "random")
+    if run.settings.get("seeds") is None:
+        return _evaluate(run, games)
+    members = {seed: run.path / f"s{seed}" for seed in run.settings["seeds"]}
+    found = {seed: _evaluate(Run.open(member), games) for seed, member in members.items()}
+    return {"runs": [str(member) for member in members.values()], **over_seeds(found)}
+
+
+def _evaluate(run: Run, games: int) -> dict[str, Any]:
+    game, learned = run.game(), load(run.path)
+    given = {role: _given(run, game, role) for role in game.roles if role not in learned}
+    own: Policy = given.get("mechanism") or load(run.path, role="mechanism")
+    participants = learned.get("participant") or given.get("participant") or make_policy(game, "participant", "random")
+    label = "learned" if "mechanism" in learned else "given"
     simulated: dict[str, dict[str, Any]] = {}
-    for name, mechanism in mechanisms(game, learned):
+    for name, mechanism in mechanisms(game, own, label):
         rng = np.random.default_rng([STREAM, run.settings["seed"]])
         for measure, value in simulate(game, {"mechanism": mechanism, "participant": participants}, games, rng).items():
             simulated.setdefault(measure, {})[name] = value
-    return {"simulated": simulated, **_exact(run, learned)}
-
-
-def _exact(run: Run, learned: Policy) -> dict[str, Any]:
-    settings = run.settings["agents"].get("participants") or {}
+    result: dict[str, Any] = {"simulated": simulated}
+    settings = _settings(run, "participant")
     if "inverse_temperature" not in settings:
-        return {"reasons": {"exact scores": "the config gives the participants no inverse temperature"}}
-    game = run.game()
+        return result | {"reasons": {"exact scores": "the config gives the participants no inverse temperature"}}
+    if given.get("participant") is not None:
+        return result | {"reasons": {"exact scores": "the config gives the participants a policy, whatever is optimal"}}
+    level = float(settings["inverse_temperature"])
     anchor = make_anchor(game, settings.get("anchor", "uniform"))
-    temperature = float(settings["inverse_temperature"])
-    return score_table(game, learned, inverse_temperature=temperature, anchor=anchor).to_summary()
+    if "participant" in learned:
+        exact = game.exact_scores(own, inverse_temperature=level, anchor=anchor)
+        known = {} if isinstance(exact, str) else exact
+        result["trained_participants"] = {
+            "played": {measure: values[label] for measure, values in simulated.items()},
+            "equilibrium": {measure: known.get(measure) for measure in simulated},
+        }
+    if "mechanism" in learned:
+        result |= score_table(game, own, inverse_temperature=level, anchor=anchor).to_summary()
+    return result
+
+
+def _settings(run: Run, role: str) -> Mapping[str, Any]:
+    """Return what the config says of a role, by the names that the trainers here use for it."""
+    agents = run.settings["agents"]
+    found = agents.get("participants" if role == "participant" else role)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _given(run: Run, game: Game[Any], role: str) -> Policy | None:
+    """Return the policy that the config gives a role, None if it gives none."""
+    given = _settings(run, role).get("given")
+    return make_policy(game, role, **given) if isinstance(given, Mapping) and "policy" in given else None

@@ -117,12 +117,12 @@ def score_table(
     return ScoreTable(str(getattr(game, "objective", MEASURES[0])), table)
 
 
-def mechanisms(game: Game[Any], learned: Policy) -> Iterator[tuple[str, Policy]]:
-    """Yield the canonical mechanisms that a game has, by name, and the learned one."""
+def mechanisms(game: Game[Any], own: Policy, label: str = "learned") -> Iterator[tuple[str, Policy]]:
+    """Yield the canonical mechanisms that a game has, by name, and a run's own one under ``label``."""
     for name in CANONICAL:
         with suppress(UnsupportedGameError):  # not every rule means something in every game
             yield name, make_policy(game, "mechanism", name)
-    yield "learned", learned
+    yield label, own
 
 
 def ceiling_scores(game: Game[Any]) -> Scores:
