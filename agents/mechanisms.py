@@ -148,10 +148,9 @@ def _canonical(game: Game[Any], name: str) -> Policy:
     if isinstance(game, PublicInvestment) and not game.announces:
         power = FAMILIES["power"]
         return FamilyWeights(game, power, power.members[name])
-    members: dict[str, tuple[float, ...]] = getattr(game, "members", {})
-    if name not in members:
-        raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, members)}")
-    return Announcement(members[name])
+    if name not in game.members:
+        raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, game.members)}")
+    return Announcement(game.members[name])
 
 
 def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:

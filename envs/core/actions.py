@@ -1,4 +1,4 @@
-"""Checking actions that come from outside, before any rule sees them."""
+"""Checking actions before any rule sees them: those that come from outside, and those of given policies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.game import Game
+
+BOOLS = frozenset({bool, np.bool_})
 
 
 def check_actions(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> np.ndarray:
@@ -27,10 +30,56 @@ def check_actions(space: gymnasium.Space[Any], actions: Any, who: Sequence[str])
         array = np.asarray(actions)
     except ValueError:  # their shapes differ
         raise _complaint(space, actions, who) from None
+    if type(actions) in (list, tuple) and not BOOLS.isdisjoint(map(type, actions)):  # NumPy takes True beside 2 for 1
+        raise _complaint(space, actions, who)
     fits = array.shape == (len(who), *(space.shape or ())) and array.dtype.kind in _kinds(space)
     if fits and _inside(space, array):
         return array
     raise _complaint(space, actions, who)
+
+
+def check_given(game: Game[Any], state: Any, role: str, actions: Any, batch: int) -> None:
+    """Check the actions that a given policy has chosen for all agents of a role.
+
+    Raises:
+        ActionError: naming the role, if they are no array (B, n_role[, k]) of numbers in the action space.
+    """
+    space, shape = game.action_space(role), _shape(game, role, batch)
+    found = actions if isinstance(actions, np.ndarray) else np.empty(0, object)
+    if found.shape == shape and found.dtype.kind in _kinds(space):
+        if _inside(space, found.astype(space.dtype) if isinstance(space, gymnasium.spaces.Box) else found):
+            return
+        fault = "some are NaN or outside it"
+    elif isinstance(actions, np.ndarray):
+        fault = f"they are {found.dtype} {found.shape} instead of {shape}"
+    else:
+        fault = f"they are {type(actions).__name__}, not an array {shape}"
+    raise ActionError(f"the policy given to the {role} of {game.name} acts outside {space}: {fault}")
+
+
+def check_outcome(game: Game[Any], state: Any, role: str, outcome: Any, batch: int) -> None:
+    """Check the outcome that a given policy has made instead of an action.
+
+    Raises:
+        ActionError: naming the role, if it is no finite array of the shape that an action's outcome has, or is not
+            what :meth:`Game.outcome_fault` allows.
+    """
+    space = game.action_space(role)
+    some: Any = space.low if isinstance(space, gymnasium.spaces.Box) else space.start  # type: ignore[attr-defined]
+    shape = game.outcome(state, np.broadcast_to(some, _shape(game, role, batch))).shape
+    fault: str | None
+    if not isinstance(outcome, np.ndarray) or outcome.shape != shape or outcome.dtype.kind not in "iuf":
+        fault = f"is {getattr(outcome, 'dtype', type(outcome).__name__)} {np.shape(outcome)}, not numbers {shape}"
+    elif not np.isfinite(outcome).all():
+        fault = "is not finite"
+    else:
+        fault = game.outcome_fault(state, outcome)
+    if fault is not None:
+        raise ActionError(f"the outcome that the policy given to the {role} of {game.name} makes {fault}")
+
+
+def _shape(game: Game[Any], role: str, batch: int) -> tuple[int, ...]:
+    return (batch, game.roles[role], *(game.action_space(role).shape or ()))
 
 
 def _kinds(space: gymnasium.Space[Any]) -> str:

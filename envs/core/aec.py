@@ -9,7 +9,9 @@ import numpy as np
 from pettingzoo import AECEnv
 
 from lawgiver.envs.core.actions import check_actions
-from lawgiver.envs.core.parallel import GameParallelEnv, make_parallel_env
+from lawgiver.envs.core.errors import ActionError, allowed
+from lawgiver.envs.core.parallel import GameParallelEnv
+from lawgiver.envs.core.registry import make_view
 
 
 class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
@@ -66,10 +68,24 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
 
     def observe(self, agent: str) -> Any:
         """Return what an agent sees now."""
+        self._env.require_begun()
+        if agent not in self._observations:
+            raise ActionError(f"unknown agent {agent!r}: {allowed(str(agent), self.possible_agents)}")
         return self._observations[agent]
+
+    def last(self, observe: bool = True) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Return what ``agent_selection`` sees, its reward since it last acted, whether it is over, and its info."""
+        self._require_agents()
+        result: tuple[Any, float, bool, bool, dict[str, Any]] = super().last(observe)
+        return result
+
+    def _require_agents(self) -> None:
+        if not self.agents:
+            raise ActionError("the game is over or has not begun: call reset() first")
 
     def step(self, action: Any) -> None:
         """Take the action of ``agent_selection``."""
+        self._require_agents()
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
@@ -105,4 +121,4 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
 
 def make_aec_env(game: str, **kwargs: Any) -> GameAECEnv:
     """Return the AECEnv of a registered game; keywords are the view's or the game's parameters."""
-    return GameAECEnv(make_parallel_env(game, flag_turns=False, **kwargs))
+    return GameAECEnv(make_view(GameParallelEnv, game, kwargs, flag_turns=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 import gymnasium
@@ -9,15 +11,14 @@ import numpy as np
 from pettingzoo import ParallelEnv
 
 from lawgiver.envs.core.actions import check_actions
-from lawgiver.envs.core.errors import ActionError, ParameterError, allowed
-from lawgiver.envs.core.fields import Field, box
+from lawgiver.envs.core.errors import ActionError, allowed, integer
+from lawgiver.envs.core.fields import box
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.registry import make_policy, make_view
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
 from lawgiver.envs.core.session import Session
-
-ACTS_NOW = Field("acts_now", 1, 0.0, 1.0, "flag", "1 if it is this agent's turn, else its action is ignored")
+from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space
 
 
 class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
@@ -36,7 +37,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
 
     Args:
         game: the rules.
-        mechanism: a policy for the mechanism: a registered name, a run's folder or a policy.
+        mechanism: a policy for the mechanism: a registered name, a run's folder, ``{"policy": NAME, **parameters}``
+            or a policy.
         participants: the same for the participants.
         mask_in_observation: see above.
         render_mode: None, ``ansi`` (text) or ``rgb_array`` (height, width, 3).
@@ -46,7 +48,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     Raises:
         ParameterError: if the render mode is unknown or every role is given a policy.
         ActionError: from ``step``, if an action of the acting agents is missing, NaN or outside its space, if an
-            agent is unknown, or if the game is over.
+            agent is unknown, or if the game is over; from everything that needs a game, before the first ``reset``.
     """
 
     metadata = {"render_modes": list(RENDER_MODES), "name": "lawgiver", "is_parallelizable": True}  # noqa: RUF012
@@ -66,11 +68,9 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.game = game
         given = {"mechanism": mechanism, "participant": participants}
         policies = {role: make_policy(game, role, p) for role, p in given.items() if p is not None}
-        if max_cycles is not None and max_cycles < 1:
-            raise ParameterError(f"max_cycles is {max_cycles}, allowed: 1 or more, or None")
         self._session = Session(game, policies)
         self.render_mode = check_render_mode(render_mode)
-        self.max_cycles = max_cycles
+        self.max_cycles = None if max_cycles is None else integer("max_cycles", max_cycles, 1)
         self.metadata = {**self.metadata, "name": game.name}
         self._masked = mask_in_observation
         self._agents_of = {role: game.agents_of(role) for role in self._session.outside}
@@ -84,18 +84,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.action_spaces: dict[str, gymnasium.Space[Any]] = {}
         for role, agents in self._agents_of.items():
             for agent in agents:
-                self.observation_spaces[agent] = self._observation_space(role)
-                self.action_spaces[agent] = _copy_space(game.action_space(role))
-
-    def _observation_space(self, role: str) -> gymnasium.Space[Any]:
-        layout = self.game.observation_layout(role) + ((ACTS_NOW,) if self._flagged else ())
-        space = box(layout)
-        action = self.game.action_space(role)
-        if not self._masked or not isinstance(action, gymnasium.spaces.Discrete):
-            return space
-        return gymnasium.spaces.Dict(
-            {"observation": space, "action_mask": gymnasium.spaces.Box(0, 1, (int(action.n),), np.int8)}
-        )
+                self.observation_spaces[agent] = shown_space(game, role, masked=self._masked, flagged=self._flagged)
+                self.action_spaces[agent] = copy_space(game.action_space(role))
 
     def observation_space(self, agent: str) -> gymnasium.Space[Any]:
         """Return the space of an agent's observations, always the same object."""
@@ -110,19 +100,23 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         """The agents whose turn it is."""
         return self._agents_of[self._session.acting]
 
+    def require_begun(self) -> None:
+        """Raise ActionError before the first :meth:`reset`."""
+        self._session.require_begun()
+
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Start a new game. ``seed`` restarts the random numbers; ``options`` has no keys that are read."""
         if seed is not None:
-            self._session.rng = np.random.default_rng(seed)
+            self._session.rng = np.random.default_rng(integer("seed", seed, 0))
         self._session.reset(1)
         self._cycles = 0
         self.agents = list(self.possible_agents)
         return self._observe()
 
     def step(
-        self, actions: dict[str, Any]
+        self, actions: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
         """Play one phase with the actions of the agents whose turn it is."""
         session = self._session
@@ -130,6 +124,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             raise ActionError("the game is over or has not begun: call reset() first")
         role = session.acting
         acting = self._agents_of[role]
+        if not isinstance(actions, Mapping):
+            raise ActionError(f"actions are {actions!r}, allowed: a mapping from agent to action")
         if not self.action_spaces.keys() >= actions.keys():
             unknown = next(agent for agent in actions if agent not in self.action_spaces)
             raise ActionError(f"unknown agent {unknown!r}: {allowed(str(unknown), self.possible_agents)}")
@@ -155,27 +151,11 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         observations: dict[str, Any] = {}
         infos: dict[str, dict[str, Any]] = {}
         for role, agents in self._agents_of.items():
-            rows, masks = self._rows(role), self._masks(role)
-            if masks is None:
-                for agent, row in zip(agents, rows, strict=True):
-                    observations[agent], infos[agent] = row, {}
-            elif self._masked:
-                for agent, row, mask in zip(agents, rows, masks, strict=True):
-                    observations[agent], infos[agent] = {"observation": row, "action_mask": mask}, {}
-            else:
-                for agent, row, mask in zip(agents, rows, masks, strict=True):
-                    observations[agent], infos[agent] = row, {"action_mask": mask}
+            marked = masks(self.game, self._session.state, role, masked=self._masked)
+            legal = repeat(None) if marked is None else marked[0]
+            for agent, row, mask in zip(agents, self._rows(role), legal, strict=False):
+                observations[agent], infos[agent] = shown(row, mask, self._masked)
         return observations, infos
-
-    def _masks(self, role: str) -> np.ndarray | None:
-        """Return the masks of a role, (n_role, n_actions), None where they are not shown."""
-        mask = self.game.legal_actions(self._session.state, role)
-        if mask is not None:
-            return mask[0].astype(np.int8)  # type: ignore[no-any-return]
-        space = self.game.action_space(role)
-        if self._masked and isinstance(space, gymnasium.spaces.Discrete):
-            return np.ones((self.game.roles[role], int(space.n)), np.int8)
-        return None
 
     def _rows(self, role: str) -> np.ndarray:
         """Return the observations of a role, (n_role, d), the turn flag included."""
@@ -188,8 +168,6 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
 
     def render(self) -> str | np.ndarray | None:
         """Return the game as text or image, by ``render_mode``."""
-        if self._session.state is None:
-            raise ActionError("nothing to render: call reset() first")
         return render(self.game, self._session.state, self.render_mode)
 
     def state(self) -> np.ndarray:
@@ -201,18 +179,6 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         """Nothing is held open."""
 
 
-def _copy_space(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
-    """Return an equal space with a random generator of its own, so that agents sample independently."""
-    if isinstance(space, gymnasium.spaces.Discrete):
-        return gymnasium.spaces.Discrete(int(space.n), start=int(space.start))
-    assert isinstance(space, gymnasium.spaces.Box)
-    return gymnasium.spaces.Box(space.low, space.high, dtype=np.float32)
-
-
-VIEW_OPTIONS = ("mechanism", "participants", "mask_in_observation", "render_mode", "max_cycles", "flag_turns")
-
-
 def make_parallel_env(game: str, **kwargs: Any) -> GameParallelEnv:
     """Return the ParallelEnv of a registered game; keywords are the view's or the game's parameters."""
-    view = {key: kwargs.pop(key) for key in VIEW_OPTIONS if key in kwargs}
-    return GameParallelEnv(make_game(game, **kwargs), **view)
+    return make_view(GameParallelEnv, game, kwargs)

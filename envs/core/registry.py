@@ -7,11 +7,11 @@ up in the command line, in configs and in the registries of Gymnasium and Pettin
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gymnasium
 import pettingzoo
@@ -20,6 +20,8 @@ from gymnasium.envs.registration import registry as gymnasium_registry
 from lawgiver.envs.core.errors import MissingExtraError, ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
+
+V = TypeVar("V")
 
 GAMES = "lawgiver.games"
 OBJECTIVES = "lawgiver.objectives"
@@ -100,6 +102,34 @@ def make_game(name: str, **params: Any) -> Game[Any]:
     full = game_name(name)
     game: Game[Any] = call_with(lookup(GAMES, full), f"game {full!r}", **params)
     return game
+
+
+def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fixed: Any) -> V:
+    """Return a view of a registered game.
+
+    Args:
+        view: a class that takes the game and keyword-only options.
+        game: its name.
+        params: options of the view and parameters of the game, side by side.
+        fixed: options of the view that are not open to choice.
+
+    Raises:
+        ParameterError: if a parameter is neither the view's nor the game's, is missing, or outside its range.
+    """
+    made = lookup(GAMES, game_name(game))
+    options = [
+        p.name for p in inspect.signature(view).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in fixed
+    ]
+    accepted = inspect.signature(made).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+        for key in params:
+            if key not in options and key not in accepted:
+                raise ParameterError(
+                    f"neither {game_name(game)!r} nor its view has a parameter {key!r}: "
+                    f"{allowed(key, [*options, *accepted])}"
+                )
+    rules = make_game(game, **{key: value for key, value in params.items() if key not in options})
+    return view(rules, **{key: value for key, value in params.items() if key in options}, **fixed)
 
 
 def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -> Policy:

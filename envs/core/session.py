@@ -14,14 +14,15 @@ on the i-th row of what is drawn, and on nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.actions import check_given, check_outcome
 from lawgiver.envs.core.arrays import Array, Rng, merge_games
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game, Rewards
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 
@@ -36,13 +37,14 @@ class Session:
 
     Attributes:
         outside: the roles played from outside, in the game's order.
-        state: of all games.
         rewards: what every role earned in the last step, (B, n_role) each; do not write into it.
         terminated: games that their rules have ended, (B,); ``truncated``: games that were cut off.
         rng: a ``numpy.random.Generator``; set it before :meth:`reset` to seed the games.
 
     Raises:
         ParameterError: if no role is left to be played from outside.
+        ActionError: if a given policy acts outside its space or makes an outcome that the game does not allow. Its
+            first play after :meth:`reset` is looked at, and any other whose shape or type differs.
     """
 
     def __init__(self, game: Game[Any], policies: Mapping[str, Policy], partners: Policy | None = None) -> None:
@@ -57,14 +59,28 @@ class Session:
             self.policies[self.outside[0]] = partners
         self._outcomes = {role: p.outcome for role, p in self.policies.items() if isinstance(p, OutcomePolicy)}
         self.rng: Rng = np.random.default_rng()
-        self.state: Any = None
+        self._state: Any = None
+        self._forms: dict[str, Any] = {}
         self.memory: dict[str, Memory] = {}
         self.rewards: Rewards = {}
+        self.terminated = self.truncated = np.zeros(0, bool)
+
+    def require_begun(self) -> None:
+        """Raise ActionError before the first :meth:`reset`."""
+        if self._state is None:
+            raise ActionError(f"{self.game.name} has not begun: call reset() first")
+
+    @property
+    def state(self) -> Any:
+        """The state of all games; raises ActionError before the first :meth:`reset`."""
+        self.require_begun()
+        return self._state
 
     def reset(self, batch: int) -> None:
         """Start ``batch`` new games and play until a role from outside is to act."""
         self.batch = batch
-        self.state = self.game.initial_state(batch, self.rng)
+        self._forms = {}
+        self._state = self.game.initial_state(batch, self.rng)
         self.memory = {role: policy.initial_state(batch) for role, policy in self.policies.items()}
         self.terminated = np.zeros(batch, bool)
         self.truncated = np.zeros(batch, bool)
@@ -84,6 +100,7 @@ class Session:
         With partners, ``actions`` are those of seat 0, (B, 1[, k]). Afterwards ``rewards``, ``terminated`` and
         ``truncated`` are those of this step. Games that had ended before are started anew.
         """
+        self.require_begun()
         over = self.terminated | self.truncated
         if not np.count_nonzero(over):
             self.rewards = self._apply(self._outcome(actions), alive=None)
@@ -100,13 +117,13 @@ class Session:
     def _restart(self, over: np.ndarray) -> None:
         """Put new games in the place of those that are over, once the others have finished their round."""
         fresh = self.game.initial_state(self.batch, self.rng)
-        while fresh.turn != self.state.turn:
+        while fresh.turn != self._state.turn:
             if self.acting in self.outside:
                 raise UnsupportedGameError(
                     f"{self.game.name}: games of a batch that end apart must begin at the turn at which others end"
                 )
             self._play_phase(~(self.terminated | self.truncated))
-        self.state = merge_games(self.state, fresh, over)
+        self._state = merge_games(self._state, fresh, over)
         for role, policy in self.policies.items():
             if self.memory[role] is not None:
                 self.memory[role] = merge_games(self.memory[role], policy.initial_state(self.batch), over)
@@ -123,23 +140,25 @@ class Session:
 
     def _play_phase(self, alive: np.ndarray | None) -> None:
         role = self.acting
-        obs, mask = self.game.observe(self.state, role), self.game.legal_actions(self.state, role)
+        obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
         if role in self._outcomes:
             outcome, self.memory[role] = self._outcomes[role](obs, mask, self.memory[role], self.rng)
+            self._check(check_outcome, role, outcome)
         else:
             actions, self.memory[role] = self.policies[role].act(obs, mask, self.memory[role], self.rng)
-            outcome = self.game.outcome(self.state, actions)
+            self._check(check_given, role, actions)
+            outcome = self.game.outcome(self._state, actions)
         paid = self._apply(outcome, alive)
         self.rewards = {earner: self.rewards[earner] + paid[earner] for earner in paid}
 
     def _apply(self, outcome: Array, alive: np.ndarray | None) -> Rewards:
         """Advance the rules; games that are not alive stay as they ended and earn nothing."""
         draws = self.game.draw(self.batch, self.rng)
-        state, rewards, terminated, truncated = self.game.advance(self.state, outcome, draws)
+        state, rewards, terminated, truncated = self.game.advance(self._state, outcome, draws)
         if alive is None:
-            self.state, self.terminated, self.truncated = state, terminated, truncated
+            self._state, self.terminated, self.truncated = state, terminated, truncated
             return rewards
-        self.state = merge_games(replace(self.state, turn=state.turn), state, alive)
+        self._state = merge_games(replace(self._state, turn=state.turn), state, alive)
         self.terminated = np.where(alive, terminated, self.terminated)
         self.truncated = np.where(alive, truncated, self.truncated)
         return {role: np.where(alive[:, None], reward, 0.0) for role, reward in rewards.items()}
@@ -148,7 +167,15 @@ class Session:
         """Return the outcome of the actions from outside, the partners' included."""
         if self.partners is not None:
             role = self.outside[0]
-            obs, mask = self.game.observe(self.state, role), self.game.legal_actions(self.state, role)
+            obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
             everyone, self.memory[role] = self.partners.act(obs, mask, self.memory[role], self.rng)
+            self._check(check_given, role, everyone)
             actions = np.concatenate([actions, everyone[:, 1:]], axis=1)
-        return self.game.outcome(self.state, actions)
+        return self.game.outcome(self._state, actions)
+
+    def _check(self, check: Callable[..., None], role: str, made: Any) -> None:
+        """Look at what a given policy makes, if that is its first play or of another form than the last."""
+        form = getattr(made, "shape", None), getattr(made, "dtype", None)
+        if self._forms.get(role) != form:
+            check(self.game, self._state, role, made, self.batch)
+            self._forms[role] = form

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lawgiver.envs.core.actions import check_actions
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import ParameterError, allowed, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.registry import make_policy, make_view
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
 from lawgiver.envs.core.session import Session
+from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space
+
+
+def check_role(game: Game[Any], role: str | None) -> str:
+    """Return the role that learns.
+
+    Raises:
+        ParameterError: if it is missing or unknown.
+    """
+    if role is None:
+        raise ParameterError(f"role is missing: {allowed('', game.roles)} (who learns; the others are given)")
+    game.check_role(role)
+    return role
 
 
 def learner_session(
@@ -23,10 +37,8 @@ def learner_session(
     """Return a session in which one agent (the mechanism, or participant 0) is played from outside.
 
     Raises:
-        ParameterError: if the role is unknown, or a role that must be given a policy has none.
+        ParameterError: if the role that learns is given a policy, or a policy is none.
     """
-    if role not in game.roles:
-        raise ParameterError(f"unknown role {role!r} of {game.name}: {allowed(role, game.roles)}")
     if role == "mechanism" and mechanism is not None:
         raise ParameterError("role='mechanism' is played from outside: leave out mechanism=")
     given = {"mechanism": mechanism, "participant": participants}
@@ -34,7 +46,8 @@ def learner_session(
     for other in game.roles:
         if other == role and game.roles[role] == 1:
             continue
-        policies[other] = make_policy(game, other, given[other] or "random")
+        policy = given[other]
+        policies[other] = make_policy(game, other, "random" if policy is None else policy)
     partners = policies.pop(role, None)
     return Session(game, policies, partners)
 
@@ -45,8 +58,10 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
     Observations are float32 (num_envs, d), the fields of the game's ``observation_layout``; rewards (num_envs,) are
     what the learner earned since the step before, in the game's own units. Autoreset is ``NEXT_STEP``: the step after
     a game's end ignores its action and returns the first observation of a new game, reward 0 and both flags False.
-    ``infos["action_mask"]``, int8 (num_envs, n_actions), marks the legal actions where actions are Discrete, and is
-    the only key. An illegal action inside the space is played as the nearest legal one.
+    ``infos["action_mask"]``, int8 (num_envs, n_actions), marks the legal actions of a Discrete role of which the rules
+    forbid some, and is the only key; with ``mask_in_observation`` the observations of a Discrete role are
+    ``{"observation": ..., "action_mask": ...}`` instead. An illegal action inside the space is played as the nearest
+    legal one.
 
     Args:
         game: the rules.
@@ -54,11 +69,13 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         num_envs: number of games.
         mechanism: plays the mechanism where a participant learns (default ``random``).
         participants: plays the (other) participants (default ``random``).
+        mask_in_observation: see above.
         render_mode: None, ``ansi`` or ``rgb_array``; shows game 0.
 
     Raises:
         ParameterError: if the role or the render mode is unknown, or ``num_envs`` is below 1.
-        ActionError: from ``step``, if an action is NaN or outside its space, or their number is wrong.
+        ActionError: from ``step``, if the action of a game that is not over is NaN or outside its space, or their
+            number is wrong; from ``step`` and ``render``, before the first ``reset``.
     """
 
     metadata = {"render_modes": list(RENDER_MODES), "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -67,68 +84,73 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         self,
         game: Game[Any],
         *,
-        role: str,
-        num_envs: int,
+        role: str | None = None,
+        num_envs: int = 1,
         mechanism: PolicyLike | None = None,
         participants: PolicyLike | None = None,
+        mask_in_observation: bool = False,
         render_mode: str | None = None,
     ) -> None:
         """See the class."""
-        if num_envs < 1:
-            raise ParameterError(f"num_envs is {num_envs}, allowed: 1 or more")
-        self.game, self.role, self.num_envs = game, role, num_envs
+        self.game, self.role = game, check_role(game, role)
+        self.num_envs = integer("num_envs", num_envs, 1)
         self.render_mode = check_render_mode(render_mode)
-        self.session = learner_session(game, role, mechanism, participants)
-        self.single_observation_space = game.observation_space(role)
-        self.single_action_space = game.action_space(role)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._who = tuple(f"game {i}" for i in range(num_envs))
+        self.session = learner_session(game, self.role, mechanism, participants)
+        self._masked = mask_in_observation
+        self.single_observation_space = shown_space(game, self.role, masked=mask_in_observation)
+        self.single_action_space = copy_space(game.action_space(self.role))
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._who = tuple(f"game {i}" for i in range(self.num_envs))
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start every game anew. One seed serves the whole batch; ``options`` has no keys that are read."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else integer("seed", seed, 0))
         self.session.rng = self.np_random
         self.session.reset(self.num_envs)
         return self._observe()
 
-    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Play the learner's turn in every game and everything up to its next turn."""
-        checked = check_actions(self.single_action_space, actions, self._who)
         session = self.session
+        over = session.terminated | session.truncated
+        if np.count_nonzero(over):
+            actions = _ignoring(actions, over, self.single_action_space)
+        checked = check_actions(self.single_action_space, actions, self._who)
         session.step(checked[:, None])
         observation, info = self._observe()
         rewards = session.rewards[self.role][:, 0].copy()  # the caller may write into what it gets
         return observation, rewards, session.terminated.copy(), session.truncated.copy(), info
 
-    def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
+    def _observe(self) -> tuple[Any, dict[str, Any]]:
         state = self.session.state
-        observation = self.game.observe(state, self.role)[:, 0].astype(np.float32)
-        mask = self.game.legal_actions(state, self.role)
-        return observation, {} if mask is None else {"action_mask": mask[:, 0].astype(np.int8)}
+        seen = self.game.observe(state, self.role)[:, 0].astype(np.float32)
+        mask = masks(self.game, state, self.role, masked=self._masked)
+        return shown(seen, None if mask is None else mask[:, 0], self._masked)
 
     def render(self) -> Any:
         """Return game 0 as text or image in a tuple, by ``render_mode``, None without one."""
-        return None if self.render_mode is None else (render(self.game, self.session.state, self.render_mode),)
+        shown_game = render(self.game, self.session.state, self.render_mode)
+        return None if shown_game is None else (shown_game,)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing is held open."""
 
 
-VIEW_OPTIONS = ("role", "mechanism", "participants", "render_mode")
+def _ignoring(actions: Any, over: np.ndarray, space: gymnasium.Space[Any]) -> Any:
+    """Return actions in which those of games that are over (B,), whatever they are, have become some of the space."""
+    filler: Any = space.low if isinstance(space, gymnasium.spaces.Box) else space.start  # type: ignore[attr-defined]
+    if isinstance(actions, np.ndarray):
+        if actions.shape != (len(over), *(space.shape or ())):
+            return actions  # refused by the check that follows
+        filled = actions.copy()
+        filled[over] = filler
+        return filled
+    if not isinstance(actions, (list, tuple)) or len(actions) != len(over):
+        return actions
+    return [filler if ended else action for action, ended in zip(actions, over.tolist(), strict=True)]
 
 
-def view_and_game(game: str, kwargs: dict[str, Any]) -> tuple[Game[Any], dict[str, Any]]:
-    """Split keywords into a view's and the game's, and return the game with the view's."""
-    view = {key: kwargs.pop(key) for key in VIEW_OPTIONS if key in kwargs}
-    if "role" not in view:
-        raise ParameterError("role is missing: allowed: mechanism, participant (who learns; the others are given)")
-    return make_game(game, **kwargs), view
-
-
-def make_vector_env(game: str, num_envs: int = 1, **kwargs: Any) -> GameVectorEnv:
+def make_vector_env(game: str, **kwargs: Any) -> GameVectorEnv:
     """Return the VectorEnv of a registered game; keywords are the view's or the game's parameters."""
-    made, view = view_and_game(game, kwargs)
-    return GameVectorEnv(made, num_envs=num_envs, **view)
+    return make_view(GameVectorEnv, game, kwargs)

@@ -174,7 +174,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         return FAMILIES[self.rule_family]
 
     @cached_property
-    def members(self) -> Mapping[str, tuple[float, ...]]:  # type: ignore[override]
+    def members(self) -> Mapping[str, tuple[float, ...]]:
         """The canonical rules that the family contains, by name, with their parameters."""
         members = dict(self.family.members)
         if self.rule_family == "manifold":
@@ -311,7 +311,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         )
 
     def outcome(self, state: PublicInvestmentState, actions: Array) -> Array:
-        """Return contributions between nothing and the endowments, weights (softmax of logits), or the announced parameters."""
+        """Return contributions from 0 to the endowments, weights (softmax of logits), or the announced parameters."""
         if self.phase(state) == "participant":
             xp = namespace(state.endowments)
             return xp.clip(xp.minimum(floats(actions, state.endowments), state.endowments), 0.0, None)
@@ -324,8 +324,10 @@ class PublicInvestment(Game[PublicInvestmentState]):
             fine = (outcome >= 0) & (outcome <= state.endowments)
             return None if fine.all() else "holds contributions below 0 or above the endowment"
         if self.announces:
-            inside = all(self.action_space("mechanism").contains(rule) for rule in outcome.astype(np.float32))
-            return None if inside else f"holds rules outside {self.family.layout}"
+            space: Any = self.action_space("mechanism")
+            announced = outcome.astype(np.float32)
+            fine = (announced >= space.low) & (announced <= space.high)
+            return None if fine.all() else f"holds rules outside {space}"
         fine = (outcome >= 0).all(axis=-1) & (np.abs(outcome.sum(axis=-1) - 1) <= 1e-5)
         return None if fine.all() else f"holds weights that are negative or do not sum to 1: {outcome[~fine][0]}"
 

@@ -1,0 +1,60 @@
+"""What an agent is shown: its observation, and the mask of its legal actions, in the info or beside the observation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.fields import Field, box
+from lawgiver.envs.core.game import Game
+
+ACTS_NOW = Field("acts_now", 1, 0.0, 1.0, "flag", "1 if it is this agent's turn, else its action is ignored")
+
+
+def shown_space(game: Game[Any], role: str, *, masked: bool, flagged: bool = False) -> gymnasium.Space[Any]:
+    """Return the space of what one agent is shown.
+
+    Args:
+        game: that is played.
+        role: of the agent.
+        masked: whether the mask stands beside the observation, where actions are Discrete.
+        flagged: whether the observation ends with ``acts_now``.
+    """
+    space = box(game.observation_layout(role) + ((ACTS_NOW,) if flagged else ()))
+    action = game.action_space(role)
+    if not masked or not isinstance(action, gymnasium.spaces.Discrete):
+        return space
+    return gymnasium.spaces.Dict(
+        {"observation": space, "action_mask": gymnasium.spaces.Box(0, 1, (int(action.n),), np.int8)}
+    )
+
+
+def masks(game: Game[Any], state: Any, role: str, *, masked: bool) -> np.ndarray | None:
+    """Return the masks of a role, int8 (B, n_role, n_actions), None where there are none to be shown.
+
+    A mask that stands beside the observation is there for every Discrete role, all ones where nothing is forbidden.
+    """
+    mask = game.legal_actions(state, role)
+    if mask is not None:
+        return mask.astype(np.int8)  # type: ignore[no-any-return]
+    space = game.action_space(role)
+    if masked and isinstance(space, gymnasium.spaces.Discrete):
+        return np.ones((*game.observe(state, role).shape[:2], int(space.n)), np.int8)
+    return None
+
+
+def shown(seen: np.ndarray, mask: np.ndarray | None, masked: bool) -> tuple[Any, dict[str, Any]]:
+    """Return the observation and the info of one agent, or of a batch, with its mask where it belongs."""
+    if mask is None:
+        return seen, {}
+    return ({"observation": seen, "action_mask": mask}, {}) if masked else (seen, {"action_mask": mask})
+
+
+def copy_space(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    """Return an equal space with a random generator of its own, so that agents and views sample independently."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return gymnasium.spaces.Discrete(int(space.n), start=int(space.start))
+    assert isinstance(space, gymnasium.spaces.Box)
+    return gymnasium.spaces.Box(space.low, space.high, dtype=np.float32)
