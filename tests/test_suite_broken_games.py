@@ -7,7 +7,7 @@ import pytest
 
 from lawgiver.envs.core import aec, parallel, single, vector
 from lawgiver.envs.core.actions import check_actions
-from lawgiver.envs.core.arrays import namespace
+from lawgiver.envs.core.arrays import namespace, uniform
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.session import Session
 from lawgiver.envs.public_investment import PublicInvestment
@@ -170,6 +170,14 @@ class LeavesTorch(TaxedDilemma):
 
 
 @dataclass(frozen=True)
+class DrawsFewerInBatches(TaxedDilemma):
+    """Draws once more where it is played alone."""
+
+    def draw(self, batch, rng):
+        return super().draw(batch, rng) | ({"idle": uniform(rng, (batch,))} if batch == 1 else {})
+
+
+@dataclass(frozen=True)
 class BeginsOnNumPy(TaxedDilemma):
     """Puts an array of NumPy into every initial state."""
 
@@ -256,6 +264,7 @@ class PaysStrangers(TaxedDilemma):
         (OtherOnTorch(), r"at step 1 PyTorch differs from NumPy by"),
         (DrawsOnNumPyOnly(), r"check_torch_play fails: AttributeError: .*Generator.* no attribute 'random'"),
         (LeavesTorch(), r"draw with a torch.Generator makes 'going_on' a ndarray, not a tensor"),
+        (DrawsFewerInBatches(), r"a game alone draws numbers of shape \(1,\), in a batch of \(1, 2\)"),
         (BeginsOnNumPy(), r"initial_state with a torch.Generator makes 'tax' a ndarray, not a tensor"),
         (ChangesDtype(), r"step 0 with a torch.Generator makes 'tax' of torch.float64, torch's default for"),
         (Raises(), r"check_payments fails: ZeroDivisionError: division by zero"),

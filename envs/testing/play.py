@@ -124,16 +124,16 @@ class Tape:
 class Playback:
     """A random generator that hands one game what a tape drew for it in a batch."""
 
-    def __init__(self, tape: Tape, index: int) -> None:
-        """Begin at the start of the tape."""
-        self.tape, self.index, self.position = tape, index, 0
+    def __init__(self, game: Game[Any], tape: Tape, index: int) -> None:
+        """Begin at the start of the tape; the game is named where it draws otherwise."""
+        self.game, self.tape, self.index, self.position = game, tape, index, 0
 
     def random(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the game's row of what the batch drew at this point, (1, ...)."""
-        if self.position == len(self.tape.drawn):
-            raise GameCheckError("a game alone draws more random numbers than the same game in a batch")
+        left = self.position < len(self.tape.drawn)
+        require(left, self.game, "a game alone draws more random numbers than the same game in a batch")
         row = self.tape.drawn[self.position][self.index : self.index + 1]
         self.position += 1
-        if row.shape != tuple(shape):
-            raise GameCheckError(f"a game alone draws numbers of shape {tuple(shape)}, in a batch of {row.shape}")
+        told = f"a game alone draws numbers of shape {tuple(shape)}, in a batch of {row.shape}"
+        require(row.shape == tuple(shape), self.game, told)
         return row.copy()

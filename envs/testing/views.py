@@ -175,7 +175,7 @@ def compare_vector_with_single(
             break  # games that begin anew in between draw numbers that the others do not
     alone = GameEnv(game, role=role, **policies)
     for index in range(num_envs):
-        alone.np_random = Playback(tape, index)  # type: ignore[assignment]
+        alone.np_random = Playback(game, tape, index)  # type: ignore[assignment]
         _compare(game, index, begun, alone.reset())
         for actions, shown in steps:
             _compare(game, index, shown, alone.step(actions[index]))

@@ -120,21 +120,18 @@ def _masks(game: Game[Any]) -> list[str]:
         "An action outside its space, NaN, of a wrong type or missing raises an `ActionError` (a `ValueError`) that "
         "names the agent (of a vector, the game) and the space, and changes nothing. Actions out of turn are ignored."
     )
+    beside = (
+        '`mask_in_observation=True` shows `{"observation": ..., "action_mask": ...}` to whoever has a Discrete space'
+    )
     if not masked:
-        told = (
-            "Infos are empty: every action inside its space is legal, and there is no mask. With "
-            '`mask_in_observation=True` PettingZoo\'s views still show `{"observation": ..., "action_mask": ...}`, '
-            "all ones, to whoever has a Discrete space."
-        )
-        return [told, refused]
+        told = "Infos are empty: every action inside its space is legal, and there is no mask."
+        return [f"{told} Still, {beside}, with a mask of ones.", refused]
     keys = (
-        f'`info["action_mask"]` (int8, 1 for legal) marks the legal actions of {" and of ".join(masked)}. It is an '
-        'info\'s only key; infos of others are empty. The vector view has `infos["action_mask"]`, (num_envs, '
-        'n_actions). With `mask_in_observation=True` PettingZoo\'s views show `{"observation": ..., "action_mask": '
-        "...}` to whoever has a Discrete space, and infos are empty."
+        f'`info["action_mask"]` (int8, 1 for legal) marks the legal actions of {" and of ".join(masked)}. It is '
+        'the only key; infos of others are empty. The vector view has `infos["action_mask"]`, (num_envs, n_actions).'
     )
     played = "An illegal action inside its space is played as the nearest legal one."
-    return [keys, f"{played} {refused}"]
+    return [f"{keys} Instead, {beside}, and infos are empty.", f"{played} {refused}"]
 
 
 def _ends(game: Game[Any]) -> list[str]:
