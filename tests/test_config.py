@@ -10,7 +10,7 @@ import yaml
 
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError, UnknownNameError
 from lawgiver.envs.core.registry import TRAINERS, lookup
-from lawgiver.trainers.config import Resources, apply_overrides, config_names, load_config
+from lawgiver.trainers.config import Resources, anchor_of, apply_overrides, config_names, load_config
 
 
 def test_a_trainer_declares_its_own_settings(walk: Path):
@@ -114,6 +114,15 @@ def test_an_unknown_config_is_told_what_there_is():
 @pytest.mark.parametrize("name", config_names())
 def test_every_packaged_config_is_valid(name: str):
     load_config(name)
+
+
+@pytest.mark.parametrize("name", ["public_investment", "exact_designer"])
+def test_every_trainer_describes_anchors_alike(name: str):
+    assert anchor_of(load_config(name).agents.participants) == "uniform"
+    used = load_config(name, ["agents.participants.anchor={mechanism: libertarian}"]).agents.participants
+    assert anchor_of(used) == {"mechanism": "libertarian", "inverse_temperature": 1.0}
+    with pytest.raises(ParameterError, match=r"agents\.participants\.anchor\.inverse_temperature is -1"):
+        load_config(name, ["agents.participants.anchor={mechanism: libertarian, inverse_temperature: -1}"])
 
 
 def test_overrides_leave_what_they_are_given_alone():

@@ -13,9 +13,8 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -24,9 +23,12 @@ from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import TRAINERS, lookup, make_game
 from lawgiver.trainers.complaints import complaint
+from lawgiver.trainers.packaged import CONFIGS
+from lawgiver.trainers.packaged import config_names as config_names
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=0)]
+Natural = Annotated[int, Field(ge=1)]
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -39,6 +41,31 @@ class Settings(BaseModel):
     """Base of every settings model: frozen, and a key that it does not have is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EquilibriumAnchor(Settings):
+    """The logit equilibrium under a first mechanism, as what participants are used to."""
+
+    mechanism: str
+    """A mechanism's name, or a run's folder."""
+    inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
+
+
+Anchor = Literal["uniform"] | EquilibriumAnchor
+"""What participants do by themselves: uniform over the legal actions, or an equilibrium of the past."""
+
+
+class Anchored(Protocol):
+    """Settings of participants of bounded rationality."""
+
+    @property
+    def anchor(self) -> Anchor:
+        """What they do by themselves."""
+
+
+def anchor_of(participants: Anchored) -> str | dict[str, Any]:
+    """Return the anchor as plain data, as :func:`lawgiver.agents.anchor.make_anchor` takes it."""
+    return participants.anchor if isinstance(participants.anchor, str) else participants.anchor.model_dump()
 
 
 class TrainerSettings(Settings):
@@ -66,7 +93,12 @@ class GameConfig(BaseModel):
 
 
 class Resources(Settings):
-    """Where a training runs. The default is one local process; results may depend on none but ``runner``."""
+    """Where a training runs. The default is one local process.
+
+    The same resources give the same numbers. Another ``runner``, device or number of sampling or learning processes
+    draws other random numbers and cuts minibatches differently: what is learned differs as it does between seeds.
+    ``address`` and ``concurrent_seeds`` change nothing but the time it takes.
+    """
 
     runner: Literal["batched", "stock"] = "batched"
     """``batched`` steps many games at once; ``stock`` is RLlib's own, for other PettingZoo environments."""
@@ -129,8 +161,6 @@ class _KeptTrainer(TrainerSettings):
 AnyConfig = Config[Any, Any]
 Trainer = Callable[[AnyConfig, Any], dict[str, Any]]
 
-_TREE = resources.files("lawgiver") / "configs"
-
 
 class _Loader(yaml.SafeLoader):
     """YAML in which 1e-3 is a number, as everybody expects (YAML 1.1 wants 1.0e-3)."""
@@ -151,11 +181,6 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def config_names() -> list[str]:
-    """Return the names of the packaged configs."""
-    return sorted(f.name.removesuffix(".yaml") for f in _TREE.iterdir() if f.name.endswith(".yaml"))
-
-
 def config_name(source: str | Path) -> str:
     """Return the name of a config that is given by name or as a path."""
     return Path(source).name.removesuffix(".yaml").removesuffix(".yml")
@@ -172,7 +197,7 @@ def read_mapping(source: str | Path) -> dict[str, Any]:
     is_path = isinstance(source, Path) or "/" in text or text.endswith((".yaml", ".yml"))
     if not is_path and text not in config_names():
         raise UnknownNameError(f"unknown config {text!r}: {allowed(text, config_names())}, or a YAML file")
-    file = Path(text) if is_path else _TREE / f"{text}.yaml"
+    file = Path(text) if is_path else CONFIGS / f"{text}.yaml"
     try:
         data = parse_yaml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

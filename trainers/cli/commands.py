@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.trainers.packaged import config_names
 
 app = typer.Typer(
     help="Learn the rules of a game together with the people who live under them.",
@@ -33,7 +36,10 @@ def games(
         show_markdown(game_page(name))
 
 
-@app.command()
+EXIT_CODES = "Exit codes: 0 done, 2 wrong input or a training that cannot go on (one line says why), 130 interrupted."
+
+
+@app.command(epilog=f"Packaged configs: {', '.join(config_names())}. {EXIT_CODES}")
 def train(
     config: Annotated[
         list[str] | None,
@@ -59,8 +65,6 @@ def train(
 
     arguments = config or []
     if resume is None and (not arguments or "=" in arguments[0]):
-        from lawgiver.trainers.config import config_names
-
         raise ParameterError(f"CONFIG is missing: allowed: {', '.join(config_names())}, or a YAML file")
     try:
         if resume is None:
@@ -85,7 +89,13 @@ def evaluate(
     show_summary(evaluate_run(run))
 
 
-@app.command()
+@app.command(
+    epilog="Keys are WHAT.VIEW.UNIT. A step of GAME.parallel is a phase in PettingZoo's parallel view of one game; a"
+    " round of GAME.vector (the Gymnasium vector env of 4,096 games, participants fixed or conditional cooperators) and"
+    " of GAME.torch (65,536 games) is one action of the mechanism in one game. rllib.batched and rllib.stock are phases"
+    " sampled by lawgiver's runner and by RLlib's own; iteration_env_steps_per_s are those of whole PPO iterations,"
+    " learning included."
+)
 def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
@@ -93,7 +103,8 @@ def bench(
     from lawgiver.trainers.bench import machine, measure
     from lawgiver.trainers.cli.tables import show_rates
 
-    rates = measure()
+    with redirect_stdout(sys.stderr):  # stdout is for what is asked for, whatever a library has to tell
+        rates = measure()
     if as_json:
         typer.echo(json.dumps({**rates, "machine": machine()}, indent=2))
     else:

@@ -12,21 +12,11 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedGraphMechanism, LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.config import Config, Settings, TrainerSettings
+from lawgiver.trainers.config import Anchor, Config, Natural, Settings, TrainerSettings, anchor_of
 from lawgiver.trainers.differentiable.ascent import ascend
 from lawgiver.trainers.differentiable.gradient import Sends, rounds, value
 from lawgiver.trainers.runs import Run
 from lawgiver.trainers.scoring import other_populations, score_table
-
-Natural = Annotated[int, Field(ge=1)]
-
-
-class EquilibriumAnchor(Settings):
-    """The logit equilibrium under a first mechanism, as what participants are used to."""
-
-    mechanism: str
-    """A mechanism's name, or a run's folder."""
-    inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
 
 
 class Participants(Settings):
@@ -34,7 +24,7 @@ class Participants(Settings):
 
     inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
     """Per point of payoff."""
-    anchor: Literal["uniform"] | EquilibriumAnchor = "uniform"
+    anchor: Anchor = "uniform"
     """pi_0: uniform over the legal contributions, or an equilibrium of the past."""
 
 
@@ -80,8 +70,7 @@ def train(config: Config[ExactAgents, ExactTrainer], run: Run) -> dict[str, Any]
         run.rewind(0)  # seconds of work, and no checkpoints
     torch.manual_seed(config.seed)
     participants, settings = config.agents.participants, config.trainer
-    described = participants.anchor if isinstance(participants.anchor, str) else participants.anchor.model_dump()
-    anchor = make_anchor(game, described)
+    anchor = make_anchor(game, anchor_of(participants))
     policy, sends = make_mechanism(game, config.agents.mechanism)
     conditions = rounds(game, anchor)
     started = time.monotonic()

@@ -13,7 +13,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Field, Layout, width
-from lawgiver.trainers.config import Config, Resources
+from lawgiver.trainers.config import Config, Resources, anchor_of
 from lawgiver.trainers.rllib.connector import ChunksToBatch
 from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
 from lawgiver.trainers.rllib.mapping import RoleMapping, role_of
@@ -70,13 +70,11 @@ def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | St
 
 def env_config(config: RLlibConfig) -> dict[str, Any]:
     """Return what a runner makes the game and the priors of."""
-    anchor = config.agents.participants.anchor
-    given = anchor if isinstance(anchor, str) else anchor.model_dump()
     played = {role: learning_of(config.agents, role).given for role in ("participant", "mechanism")}
     return {
         "game": config.game.name,
         "params": config.game.parameters,
-        "anchors": {"participant": given},
+        "anchors": {"participant": anchor_of(config.agents.participants)},
         "given": {role: policy.model_dump() for role, policy in played.items() if policy is not None},
     }
 
@@ -138,7 +136,7 @@ def game_modules(table: Table, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
     for role in sorted(table.learned):
         layout = game.action_layout(role)
         fields: Layout = () if isinstance(layout, int) else layout
-        start = start_of(layout, getattr(game, "members", {}), agents.mechanism.start)
+        start = start_of(layout, game.members, agents.mechanism.start)
         specs[role] = module_spec(agents, table.observation_space(role), game.action_space(role), fields, start)
     return specs
 

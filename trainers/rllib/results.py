@@ -12,6 +12,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
+from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.rllib.algorithm import start_of
 from lawgiver.trainers.rllib.settings import Mechanism, Participants
 from lawgiver.trainers.scoring import on_all_conditions, other_populations, score_table
@@ -40,14 +41,9 @@ def averaged(weights: Iterable[Weights]) -> Weights:
     return {name: torch.stack([w[name] for w in every]).mean(0) for name in every[0]}
 
 
-def anchor_of(learning: Participants) -> str | dict[str, Any]:
-    """Return the anchor as plain data."""
-    return learning.anchor if isinstance(learning.anchor, str) else learning.anchor.model_dump()
-
-
 def mechanism_policy(game: Game[Any], learning: Mechanism, weights: Weights) -> LearnedMechanism:
     """Return the mechanism that sends the mean of these weights."""
-    start = start_of(game.action_layout("mechanism"), getattr(game, "members", {}), learning.start)
+    start = start_of(game.action_layout("mechanism"), game.members, learning.start)
     policy = LearnedMechanism(game, start=start, hidden=learning.hidden)
     policy.network.load_state_dict(weights)
     return policy

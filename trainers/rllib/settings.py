@@ -6,20 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from lawgiver.trainers.config import Settings, TrainerSettings
+from lawgiver.trainers.config import Anchor, Natural, Settings, TrainerSettings
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Natural = Annotated[int, Field(ge=1)]
 Hidden = tuple[Natural, ...]
-
-
-class EquilibriumAnchor(Settings):
-    """The logit equilibrium under a first mechanism, as what participants are used to."""
-
-    mechanism: str
-    """A mechanism's name, or a run's folder."""
-    inverse_temperature: Positive = 1.0
 
 
 class Given(Settings):
@@ -61,7 +52,7 @@ class Participants(Learning):
 
     inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
     """Per unit of payoff. 0 stays at pi_0 and is never trained; .inf is plain PPO."""
-    anchor: Literal["uniform"] | EquilibriumAnchor = "uniform"
+    anchor: Anchor = "uniform"
     """pi_0: uniform over the legal actions, or an equilibrium of the past."""
     hidden: Hidden = (32, 32)
     lr: Positive = 3e-3
