@@ -31,7 +31,7 @@ import yaml
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.registry import extras, make_game
 from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
@@ -379,7 +379,8 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
 
 
 def _checked_policy(folder: Path, game: Game[Any]) -> Policy:
-    from lawgiver.agents.learned import load_policy
+    with extras(f"the learned policy in {folder}"):
+        from lawgiver.agents.learned import load_policy
 
     if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself
         read_manifest(folder)

@@ -7,7 +7,8 @@ up in the command line, in configs and in the registries of Gymnasium and Pettin
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -56,13 +57,20 @@ def lookup(group: str, name: str) -> Any:
     entry = _entries(group).get(name) if isinstance(name, str) else None
     if entry is None:
         raise UnknownNameError(f"unknown {kind} {name!r}: {allowed(str(name), _entries(group))}")
-    try:
+    with extras(f"{kind} {name!r}"):
         return entry.load()
+
+
+@contextmanager
+def extras(purpose: str) -> Iterator[None]:
+    """Turn the failure to import an optional package into a MissingExtraError that says what it is needed for."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
-        raise MissingExtraError(package, EXTRAS[package], f"{kind} {name!r}") from error
+        raise MissingExtraError(package, EXTRAS[package], purpose) from error
 
 
 def game_name(name: str) -> str:

@@ -1,0 +1,32 @@
+"""What is said where an optional package is missing."""
+
+import builtins
+import sys
+from pathlib import Path
+
+import pytest
+
+from lawgiver.envs.core.errors import MissingExtraError
+from lawgiver.envs.core.registry import extras
+from lawgiver.trainers.runs import _checked_policy
+
+
+def test_a_missing_extra_is_named():
+    with pytest.raises(MissingExtraError, match=r"this needs torch: pip install 'lawgiver\[torch\]'"), extras("this"):
+        raise ModuleNotFoundError("no torch", name="torch.nn")
+    with pytest.raises(ModuleNotFoundError, match="no other"), extras("this"):
+        raise ModuleNotFoundError("no other", name="other")
+
+
+def test_a_learned_policy_says_that_it_needs_torch(monkeypatch, tmp_path: Path):
+    real = builtins.__import__
+
+    def without_torch(name, *args, **kwargs):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.delitem(sys.modules, "lawgiver.agents.learned", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without_torch)
+    with pytest.raises(MissingExtraError, match=r"the learned policy in .* needs torch"):
+        _checked_policy(tmp_path, None)
