@@ -10,13 +10,15 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lawgiver.agents.anchor import make_anchor
-from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, GraphWeights
+from lawgiver.agents.mechanisms import Weights
+from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
-from lawgiver.envs.core.arrays import Array, constant
+from lawgiver.envs.core.arrays import Array, constant, log_softmax
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -59,12 +61,7 @@ class LearnedParticipants(DiscretePolicy):
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, n_role, n_actions) and the memory."""
         prior = log_prior(self._anchor, obs, mask, self.n_actions)
-
-        logits = prior + _evaluated(self.network, obs)
-        if isinstance(logits, np.ndarray):
-            shifted = logits - logits.max(axis=-1, keepdims=True)
-            return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), state
-        return logits.log_softmax(-1), state
+        return log_softmax(prior + _evaluated(self.network, obs)), state
 
 
 class LearnedMechanism(RulePolicy):
@@ -85,7 +82,7 @@ class LearnedMechanism(RulePolicy):
         return _evaluated(self.network.mean_action, obs)
 
 
-class LearnedGraphMechanism(GraphWeights):
+class LearnedGraphMechanism(Weights):
     """The graph network as a learned mechanism of the public investment game in allocate mode."""
 
     kind: ClassVar[str] = "graph_mechanism"
@@ -99,7 +96,19 @@ class LearnedGraphMechanism(GraphWeights):
             )
         n_units = integer("n_units", n_units, 1)
         self.settings = {"n_units": n_units}
-        super().__init__(game, GraphNetwork(game.largest_endowment, n_units))
+        super().__init__(game)
+        self.network = GraphNetwork(game.largest_endowment, n_units)
+
+    def weights(self, endowments: Array, contributions: Array) -> Array:
+        """Return the softmax of the network's logits, on the backend of the endowments."""
+        dtype = next(self.network.parameters()).dtype
+        if isinstance(endowments, np.ndarray):
+            with torch.no_grad():
+                logits = self.network(
+                    torch.as_tensor(endowments, dtype=dtype), torch.as_tensor(contributions, dtype=dtype)
+                )
+            return constant(logits.softmax(-1).numpy(), endowments)
+        return self.network(endowments.to(dtype), contributions.to(dtype)).softmax(-1).to(endowments.dtype)
 
 
 def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Policy:
@@ -127,7 +136,8 @@ def load_policy(folder: Path, game: Game[Any]) -> Policy:
 
     Raises:
         PolicyFileError: if a file is missing, corrupt, of another format, or holds weights for another game.
-        UnsupportedGameError: if the policy does not apply to the game.
+        UnsupportedGameError: if a policy of this kind does not apply to the game.
+        ParameterError: if its settings do not.
     """
     path = folder / "policy.json"
     try:
@@ -145,8 +155,6 @@ def load_policy(folder: Path, game: Game[Any]) -> Policy:
     try:
         policy = KINDS[kind](game, **settings)
         policy.network.load_state_dict(load_file(weights))
-    except (
-        Exception
-    ) as error:  # safetensors raises its own type for a corrupt file, torch RuntimeError for other shapes
+    except (SafetensorError, RuntimeError, TypeError, OSError) as error:  # corrupt, other shapes, other settings, gone
         raise PolicyFileError(f"{weights} does not fit {game.name} with these parameters: {error}") from error
     return policy

@@ -14,11 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lawgiver.agents.mechanisms import Weights
-from lawgiver.envs.core.arrays import Array, constant
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import Layout
-from lawgiver.envs.public_investment.game import PublicInvestment
 
 SMALLEST = 1e-3
 """Lower end of a log-scaled component whose field begins at 0."""
@@ -166,23 +163,3 @@ class GraphNetwork(nn.Module):
         others = 1 - torch.eye(n, dtype=nodes.dtype, device=nodes.device)
         received = (messages * others.unsqueeze(-1)).sum(-2) / (n - 1)
         return cast(torch.Tensor, self.node(torch.cat([nodes, received], dim=-1)).squeeze(-1))
-
-
-class GraphWeights(Weights):
-    """The graph network as a mechanism in allocate mode."""
-
-    def __init__(self, game: PublicInvestment, network: GraphNetwork) -> None:
-        """Keep the network."""
-        super().__init__(game)
-        self.network = network
-
-    def weights(self, endowments: Array, contributions: Array) -> Array:
-        """Return the softmax of the network's logits, on the backend of the endowments."""
-        dtype = next(self.network.parameters()).dtype
-        if isinstance(endowments, np.ndarray):
-            with torch.no_grad():
-                logits = self.network(
-                    torch.as_tensor(endowments, dtype=dtype), torch.as_tensor(contributions, dtype=dtype)
-                )
-            return constant(logits.softmax(-1).numpy(), endowments)
-        return self.network(endowments.to(dtype), contributions.to(dtype)).softmax(-1).to(endowments.dtype)

@@ -243,8 +243,14 @@ def test_learned_policies_survive_saving(tmp_path):
 def test_corrupt_policies_are_named(tmp_path):
     game = announce()
     save_policy(tmp_path, LearnedMechanism(game, start=(1.0, 1.0), hidden=None))
-    with pytest.raises(PolicyFileError, match="does not fit taxed_dilemma"):
+    with pytest.raises(ParameterError, match=r"start is \[1\.0, 1\.0\], allowed: 1 numbers"):
         load_policy(tmp_path, make_game("taxed_dilemma"))
+    with pytest.raises(PolicyFileError, match="does not fit public_investment"):
+        save_policy(tmp_path / "people", LearnedParticipants(game, hidden=(4,)))
+        load_policy(tmp_path / "people", make_game("public_investment", endowments=(5, 5, 5, 5)))
+    save_policy(tmp_path / "graph", make_policy(allocate(), "mechanism", "graph_network"))
+    with pytest.raises(UnsupportedGameError, match="'graph_network' shares a fund"):
+        load_policy(tmp_path / "graph", game)
     (tmp_path / "weights.safetensors").write_bytes(b"nonsense")
     with pytest.raises(PolicyFileError, match=r"weights\.safetensors"):
         load_policy(tmp_path, game)

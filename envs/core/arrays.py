@@ -106,6 +106,13 @@ def softmax(logits: Array) -> Array:
     return shifted / total(shifted)[..., None]
 
 
+def log_softmax(logits: Array) -> Array:
+    """Return the logarithm of the softmax over the last axis."""
+    xp = namespace(logits)
+    shifted = logits - xp.max(logits, axis=-1, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+
+
 def evolve(state: S, **changes: Any) -> S:
     """Return a copy of a state with some fields changed.
 

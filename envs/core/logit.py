@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace, softmax
+from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace, softmax
 from lawgiver.envs.core.joint_grid import JointGrid
+from lawgiver.envs.core.prior import ILLEGAL
 
 Strategies = tuple[Array, ...]
 """Action probabilities (B, n_actions) of each group."""
@@ -89,13 +90,6 @@ def _parts(grid: JointGrid, strategies: Strategies, g: int) -> list[Array]:
     ]
 
 
-def log_softmax(logits: Array) -> Array:
-    """Return the logarithm of the softmax over the last axis."""
-    xp = namespace(logits)
-    shifted = logits - xp.max(logits, axis=-1, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
-
-
 def log_reply(log_priors: Strategies, inverse_temperature: Array, values: list[Array]) -> Strategies:
     """Return log-probabilities of the logit reply of every group to expected payoffs ``values``.
 
@@ -135,8 +129,6 @@ def log_slopes(
 TOLERANCE = 1e-10
 RATIONAL = 2.0**14
 """Inverse temperature at which the rational limit is read off: 0.001 points matter by a factor of 10 million."""
-IMPOSSIBLE = -1e9
-"""Stands for the logarithm of zero: finite, and beyond what any payoff can make up for."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +166,7 @@ def solve_tables(
     xp = namespace(inverse_temperature)
     priors = []
     for prior, table in zip(log_priors, tables, strict=True):
-        possible = xp.where(prior > IMPOSSIBLE, prior, xp.full_like(prior, IMPOSSIBLE))
+        possible = xp.where(prior > ILLEGAL, prior, xp.full_like(prior, ILLEGAL))
         priors.append(possible + xp.zeros_like(table[:, :, 0]))
     rational = xp.isinf(inverse_temperature)
     logs, residual = _iterate(

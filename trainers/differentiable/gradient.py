@@ -21,6 +21,7 @@ from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.joint_grid import JointGrid, joint_grid
 from lawgiver.envs.core.one_round import log_of
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import after_round, alike, priors_of, refusal
@@ -80,7 +81,7 @@ def rounds(game: PublicInvestment, anchor: Policy | None = None, *, weights: boo
         contributions = torch.as_tensor(grid.actions, dtype=torch.float64)
         given = torch.tensor(endowments, dtype=torch.float64).expand_as(contributions)
         log_priors = tuple(
-            np.maximum(log_of(priors[group.seats[0], : group.n_actions]), logit.IMPOSSIBLE) for group in grid.groups
+            np.maximum(log_of(priors[group.seats[0], : group.n_actions]), ILLEGAL) for group in grid.groups
         )
         played = allocating_game(game) if weights else game
         made.append(Round(played, grid, given, contributions, labels, priors, log_priors))
