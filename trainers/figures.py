@@ -91,6 +91,7 @@ def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective
     axis.set_xlabel("inequality: expected Gini of payoffs (0 = equal)")
     axis.set_ylabel(f"{words(objective)} a round")
     axis.set_title("Welfare and equality at the exact equilibrium")
+    axis.locator_params(axis="x", nbins=6)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

@@ -26,6 +26,9 @@ from lawgiver.trainers.runs import Run
 RESUMABLE = ("trainer.iterations", "trainer.updates")
 """What may be changed when a run is continued, besides ``resources.*``: how long it goes on."""
 
+FIXED = ("resources.runner", "resources.num_envs_per_env_runner")
+"""What may not: a checkpoint goes on with the runner, and the games at once, that it was made with."""
+
 
 class Interrupted(KeyboardInterrupt):
     """The user has stopped a training; ``path`` is the run that can be continued."""
@@ -67,8 +70,8 @@ def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[
     """
     for override in overrides:
         key = override.partition("=")[0]
-        if key not in RESUMABLE and not key.startswith("resources."):
-            choices = ", ".join((*RESUMABLE, "resources.*"))
+        if key in FIXED or (key not in RESUMABLE and not key.startswith("resources.")):
+            choices = ", ".join((*RESUMABLE, f"resources.* but {' and '.join(FIXED)}"))
             raise ParameterError(f"{key!r} cannot be changed when a run is continued; allowed: {choices}")
     run = Run.open(path)
     settings = {**run.settings, "run_dir": str(run.path)}  # the folder may have been moved
