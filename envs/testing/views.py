@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import pickle
 import warnings
 from collections.abc import Callable, Mapping
@@ -37,9 +38,9 @@ def check_pettingzoo(game: Game[Any]) -> None:
 
 
 def check_gymnasium(game: Game[Any]) -> None:
-    """Gymnasium's checker passes for either role."""
-    for role in game.roles:
-        env = GameEnv(game, role=role, **given(game, role))
+    """Gymnasium's checker passes for either role, with and without masks in the observation."""
+    for role, masked in itertools.product(game.roles, (False, True)):
+        env = GameEnv(game, role=role, mask_in_observation=masked, **given(game, role))
         _run(game, f"check_env for {role}", lambda env=env: check_env(env, skip_render_check=True))  # type: ignore[misc]
 
 
@@ -139,9 +140,9 @@ def _refused(game: Game[Any], what: str, names: tuple[Any, ...], step: Callable[
 
 
 def check_vector(game: Game[Any], num_envs: int = 16) -> None:
-    """A vector of games is the same as so many single games, for either role."""
-    for role in game.roles:
-        compare_vector_with_single(game, role, num_envs, given(game, role))
+    """A vector of games is the same as so many single games, for either role, wherever masks are shown."""
+    for role, masked in itertools.product(game.roles, (False, True)):
+        compare_vector_with_single(game, role, num_envs, {**given(game, role), "mask_in_observation": masked})
 
 
 def given(game: Game[Any], role: str) -> dict[str, Any]:
@@ -152,16 +153,17 @@ def given(game: Game[Any], role: str) -> dict[str, Any]:
 
 
 def compare_vector_with_single(
-    game: Game[Any], role: str, num_envs: int, policies: Mapping[str, Any], max_steps: int | None = None
+    game: Game[Any], role: str, num_envs: int, view: Mapping[str, Any], max_steps: int | None = None
 ) -> None:
     """Play ``num_envs`` games at random in one vector env and each alone, with the same random numbers.
 
-    They are compared step by step, bit by bit, until each game's end, or for ``max_steps`` steps.
+    ``view`` holds the keywords of both views. They are compared step by step, bit by bit, until each game's end, or
+    for ``max_steps`` steps.
 
     Raises:
         GameCheckError: at the first difference.
     """
-    many = GameVectorEnv(game, role=role, num_envs=num_envs, **policies)
+    many = GameVectorEnv(game, role=role, num_envs=num_envs, **view)
     tape = Tape(np.random.default_rng(8))
     many.np_random = tape  # type: ignore[assignment]
     begun = many.reset()
@@ -173,7 +175,7 @@ def compare_vector_with_single(
         over = many.session.terminated | many.session.truncated
         if over.all() or (over.any() and _draws_at_start(game)):
             break  # games that begin anew in between draw numbers that the others do not
-    alone = GameEnv(game, role=role, **policies)
+    alone = GameEnv(game, role=role, **view)
     for index in range(num_envs):
         alone.np_random = Playback(game, tape, index)  # type: ignore[assignment]
         _compare(game, index, begun, alone.reset())
