@@ -15,7 +15,8 @@ import torch
 
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.envs.public_investment.game import CONDITIONS, PublicInvestment
+from lawgiver.envs.public_investment.endowments import CONDITIONS
+from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.differentiable import reachable
 from lawgiver.trainers.differentiable.ascent import ascend
 from lawgiver.trainers.differentiable.gradient import rounds, value

@@ -15,7 +15,8 @@ from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
-from lawgiver.envs.public_investment.game import CONDITIONS, PublicInvestment
+from lawgiver.envs.public_investment.endowments import CONDITIONS
+from lawgiver.envs.public_investment.game import PublicInvestment
 
 CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
 MEASURES = ("nash_welfare", "surplus", "gini")

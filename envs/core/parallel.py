@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import Any
 
@@ -79,6 +79,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.state_space = box(tuple(field for layout in seats for field in layout))
         self.possible_agents = [agent for agents in self._agents_of.values() for agent in agents]
         self.agents: list[str] = []
+        self._kept_masks: dict[str, tuple[Any, Iterable[np.ndarray | None]]] = {}
         self._flags = {role: (np.zeros((count, 1)), np.ones((count, 1))) for role, count in game.roles.items()}
         self.observation_spaces: dict[str, gymnasium.Space[Any]] = {}
         self.action_spaces: dict[str, gymnasium.Space[Any]] = {}
@@ -151,11 +152,23 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         observations: dict[str, Any] = {}
         infos: dict[str, dict[str, Any]] = {}
         for role, agents in self._agents_of.items():
-            marked = masks(self.game, self._session.state, role, masked=self._masked)
-            legal = repeat(None) if marked is None else marked[0]
-            for agent, row, mask in zip(agents, self._rows(role), legal, strict=False):
+            for agent, row, mask in zip(agents, self._rows(role), self._legal(role), strict=False):
                 observations[agent], infos[agent] = shown(row, mask, self._masked)
         return observations, infos
+
+    def _legal(self, role: str) -> Iterable[np.ndarray | None]:
+        """Return the masks of a role's agents, kept for as long as the rules hand out the same array."""
+        state = self._session.state
+        given = self.game.legal_actions(state, role)
+        kept = self._kept_masks.get(role)
+        if kept is None or kept[0] is not given:
+            marked = masks(self.game, state, role, masked=self._masked)
+            rows: Iterable[np.ndarray | None] = repeat(None)
+            if marked is not None:
+                marked.flags.writeable = False  # the rows are shown more than once
+                rows = list(marked[0])
+            kept = self._kept_masks[role] = (given, rows)
+        return kept[1]
 
     def _rows(self, role: str) -> np.ndarray:
         """Return the observations of a role, (n_role, d), the turn flag included."""

@@ -27,12 +27,10 @@ from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
+from lawgiver.envs.public_investment.endowments import CONDITIONS, checked_endowments
 from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily, normalised
 
-LARGEST_ENDOWMENT = 1000
 LOGIT_BOUND = 10.0
-CONDITIONS = tuple((10, tail, tail, tail) for tail in (2, 4, 6, 8, 10))
-"""One well-endowed head and three tails: the five conditions of the paper."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
 
     def __post_init__(self) -> None:
         """Check every parameter."""
-        object.__setattr__(self, "endowments", _checked_endowments(self.endowments))
+        object.__setattr__(self, "endowments", checked_endowments(self.endowments))
         object.__setattr__(self, "n_rounds", integer("n_rounds", self.n_rounds, 1))
         object.__setattr__(self, "multiplier", number("multiplier", self.multiplier, "(0, inf)"))
         for key, choices in (
@@ -314,7 +312,8 @@ class PublicInvestment(Game[PublicInvestmentState]):
         """Return contributions from 0 to the endowments, weights (softmax of logits), or the announced parameters."""
         if self.phase(state) == "participant":
             xp = namespace(state.endowments)
-            return xp.clip(xp.minimum(floats(actions, state.endowments), state.endowments), 0.0, None)
+            most = xp.minimum(floats(actions, state.endowments), state.endowments)
+            return xp.maximum(most, xp.zeros_like(most))
         sent = floats(actions, state.endowments)[:, 0]
         return sent if self.announces else softmax(sent)
 
@@ -400,23 +399,3 @@ class PublicInvestment(Game[PublicInvestmentState]):
         from lawgiver.envs.public_investment.solutions import known_solutions
 
         return known_solutions(self)
-
-
-def _checked_endowments(endowments: Any) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
-    if not isinstance(endowments, (tuple, list)) or not endowments:
-        raise ParameterError(f"endowments is {endowments!r}, allowed: a list of integers, or a list of such lists")
-    if isinstance(endowments[0], (tuple, list)):
-        checked = tuple(_checked_condition(condition) for condition in endowments)
-        sizes = {len(condition) for condition in checked}
-        if len(sizes) > 1:
-            raise ParameterError(
-                f"endowments have conditions of {sorted(sizes)} participants, allowed: the same number in each"
-            )
-        return checked
-    return _checked_condition(endowments)
-
-
-def _checked_condition(condition: Any) -> tuple[int, ...]:
-    if not isinstance(condition, (tuple, list)) or len(condition) < 2:
-        raise ParameterError(f"endowments has the condition {condition!r}, allowed: a list of at least 2 integers")
-    return tuple(integer("one of endowments", value, 1, LARGEST_ENDOWMENT) for value in condition)
