@@ -6,6 +6,7 @@ parameters of a rule out of a family, only members of that family can be announc
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,9 +49,9 @@ class Weights(RulePolicy):
         self._columns = columns(game.observation_layout("mechanism"))
         self.multiplier = game.multiplier
 
+    @abstractmethod
     def weights(self, endowments: Array, contributions: Array) -> Array:
         """Return weights (..., n) that sum to one."""
-        raise NotImplementedError
 
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the weights (B, n) and the memory."""

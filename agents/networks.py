@@ -24,6 +24,9 @@ SMALLEST = 1e-3
 class Scaled(nn.Module):
     """Maps observations (..., d) to [-1, 1] by their bounds."""
 
+    middle: torch.Tensor
+    half_width: torch.Tensor
+
     def __init__(self, space: gymnasium.spaces.Box) -> None:
         """Keep the bounds as buffers; a bound that is infinite leaves its number as it is."""
         super().__init__()
@@ -36,7 +39,7 @@ class Scaled(nn.Module):
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Return the scaled observations."""
-        return (obs - self.middle) / self.half_width  # type: ignore[operator]
+        return (obs - self.middle) / self.half_width
 
 
 def mlp(space: gymnasium.spaces.Box, hidden: Sequence[int], outputs: int, *, zero_last: bool) -> nn.Sequential:
@@ -93,6 +96,10 @@ class GaussianNet(nn.Module):
         std: standard deviation at the start, in exploration space.
     """
 
+    logarithmic: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+
     def __init__(
         self,
         space: gymnasium.spaces.Box,
@@ -118,12 +125,12 @@ class GaussianNet(nn.Module):
 
     def to_exploration(self, action: torch.Tensor) -> torch.Tensor:
         """Return an action (..., k) in exploration space."""
-        return torch.where(self.logarithmic, action.clamp(min=SMALLEST).log(), action)  # type: ignore[arg-type]
+        return torch.where(self.logarithmic, action.clamp(min=SMALLEST).log(), action)
 
     def to_action(self, explored: torch.Tensor) -> torch.Tensor:
         """Return the action (..., k) of a point in exploration space, not clipped."""
-        bounded = torch.where(self.logarithmic, explored.clamp(max=20.0), explored)  # type: ignore[arg-type]
-        return torch.where(self.logarithmic, bounded.exp(), explored)  # type: ignore[arg-type]
+        bounded = torch.where(self.logarithmic, explored.clamp(max=20.0), explored)
+        return torch.where(self.logarithmic, bounded.exp(), explored)
 
     def forward(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log standard deviation in exploration space, both (..., k), for observations (..., d)."""
@@ -134,7 +141,7 @@ class GaussianNet(nn.Module):
     def mean_action(self, obs: torch.Tensor) -> torch.Tensor:
         """Return the action at the mean, clipped to the Box, (..., k)."""
         mean, _ = self(obs)
-        return self.to_action(mean).clamp(self.low, self.high)  # type: ignore[arg-type]
+        return self.to_action(mean).clamp(self.low, self.high)
 
 
 class GraphNetwork(nn.Module):

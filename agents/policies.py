@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,12 @@ class Memoryless:
         return None
 
 
-class DiscretePolicy(Memoryless):
+class DiscretePolicy(Memoryless, ABC):
     """A policy over Discrete actions that is given by its log-probabilities."""
 
+    @abstractmethod
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, n_role, n_actions), minus infinity where illegal, and the memory."""
-        raise NotImplementedError
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return actions (B, n_role) drawn from the distribution, and the memory."""
@@ -34,12 +35,12 @@ class DiscretePolicy(Memoryless):
         return draw_discrete(log_probabilities, rng), state
 
 
-class RulePolicy(Memoryless):
+class RulePolicy(Memoryless, ABC):
     """A mechanism without randomness, given by its action (B, 1, k)."""
 
+    @abstractmethod
     def action(self, obs: Array) -> Array:
         """Return the action (B, 1, k) for observations (B, 1, d)."""
-        raise NotImplementedError
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return the action as mean, with standard deviation 0, (B, 1, 2, k), and the memory."""
