@@ -59,7 +59,7 @@ def test_agents_of_another_shape_have_no_equilibrium_to_compare_with(walk: Path,
 
 
 def test_a_full_disk_leaves_no_part_of_a_figure(tmp_path: Path):
-    (tmp_path / ".a.png.part").symlink_to("/dev/full")
+    (tmp_path / ".a.png.tmp").symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"cannot write .*a\.png: No space left on device"):
         figures.save(figures.new_figure(1, 1), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.runs import Run, load
-from lawgiver.trainers.scoring import mechanisms, score_table
+from lawgiver.trainers.scoring import beside_equilibrium, mechanisms, score_table
 from lawgiver.trainers.simulation import simulate
 
 GAMES = 4_096
@@ -67,11 +67,8 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
     anchor = make_anchor(game, settings.get("anchor", "uniform"))
     if "participant" in learned:
         exact = game.exact_scores(own, inverse_temperature=level, anchor=anchor)
-        known = {} if isinstance(exact, str) else exact
-        result["trained_participants"] = {
-            "played": {measure: values[label] for measure, values in simulated.items()},
-            "equilibrium": {measure: known.get(measure) for measure in simulated},
-        }
+        played = {measure: values[label] for measure, values in simulated.items()}
+        result["trained_participants"] = beside_equilibrium(played, exact)
     if "mechanism" in learned:
         result |= score_table(game, own, inverse_temperature=level, anchor=anchor).to_summary()
     return result

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.errors import MissingExtraError
-from lawgiver.trainers.files import writing
+from lawgiver.trainers.files import replacing
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -61,13 +61,8 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         RunError: if it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
-    with writing(path):
-        try:
-            figure.savefig(part, format="png")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
 
 
 def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective: str) -> Figure:

@@ -57,8 +57,9 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file at once: it holds the old text or the new one, whatever happens.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a file beside ``path`` that takes its place when the block ends, and is removed if it fails.
 
     Raises:
         RunError: if it cannot be written.
@@ -66,13 +67,22 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path):
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file at once: it holds the old text or the new one, whatever happens.
+
+    Raises:
+        RunError: if it cannot be written.
+    """
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -202,6 +202,12 @@ def low_anchor(game: Game[Any]) -> Policy:
     )
 
 
+def beside_equilibrium(played: Mapping[str, Any], exact: Scores) -> dict[str, Mapping[str, Any]]:
+    """Return columns ``played`` and ``equilibrium`` by measure, None where the exact value is not known."""
+    known = {} if isinstance(exact, str) else exact
+    return {"played": played, "equilibrium": {measure: known.get(measure) for measure in played}}
+
+
 def other_populations(game: Game[Any], learned: Policy) -> dict[str, dict[str, float | None]]:
     """Return the objective by population and mechanism: other inverse temperatures, and a low anchor."""
     rows = {f"{level:g}": row for level, row in robustness(game, learned).items()}

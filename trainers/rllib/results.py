@@ -15,7 +15,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.rllib.algorithm import start_of
 from lawgiver.trainers.rllib.settings import Mechanism, Participants
-from lawgiver.trainers.scoring import on_all_conditions, other_populations, score_table
+from lawgiver.trainers.scoring import beside_equilibrium, on_all_conditions, other_populations, score_table
 from lawgiver.trainers.simulation import simulate
 
 Weights = dict[str, torch.Tensor]
@@ -79,7 +79,7 @@ def scores(game: Game[Any], mechanism: Policy, participants: Participants) -> di
 
 def in_play(
     game: Game[Any], mechanism: Policy, trained: Policy, participants: Participants, seed: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Mapping[str, Any]]:
     """Return what the trained participants make of the learned mechanism, beside the exact equilibrium.
 
     Columns ``played`` (mean and 95 % interval of games played anew) and ``equilibrium``, by measure.
@@ -88,8 +88,7 @@ def in_play(
     played = simulate(game, {"mechanism": mechanism, "participant": trained}, PLAYED, rng)
     anchor = make_anchor(game, anchor_of(participants))
     exact = game.exact_scores(mechanism, inverse_temperature=participants.inverse_temperature, anchor=anchor)
-    known = {} if isinstance(exact, str) else exact
-    return {"played": played, "equilibrium": {name: known.get(name) for name in played}}
+    return beside_equilibrium(played, exact)
 
 
 def objective(game: Game[Any]) -> str:
