@@ -30,6 +30,10 @@ class Remembering:
 class Lottery(Weights):
     """Gives the whole fund to somebody drawn by lot, as an outcome."""
 
+    def weights(self, endowments, contributions):
+        """Never asked: the outcome below is the whole rule."""
+        raise NotImplementedError
+
     def outcome(self, obs, mask, state, rng):
         return np.eye(2)[(rng.random(len(obs)) < 0.5).astype(int)], state
 
