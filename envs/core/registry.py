@@ -32,7 +32,14 @@ POLICIES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.partici
 RUNS = "lawgiver.runs"
 """The group whose entry ``folder`` loads policies from a run's folder; it keeps envs free of upward imports."""
 
-EXTRAS = {"torch": "torch", "safetensors": "torch", "ray": "rllib", "tensorboard": "rllib", "scipy": "solve"}
+EXTRAS = {
+    "torch": "torch",
+    "safetensors": "torch",
+    "ray": "rllib",
+    "tensorboard": "rllib",
+    "scipy": "solve",
+    "bayes_opt": "bo",
+}
 """The extra that brings an optional package."""
 
 
