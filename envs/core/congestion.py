@@ -1,0 +1,235 @@
+"""Anonymous congestion games: what each option pays in expectation when everybody mixes, exactly.
+
+Each of N agents belongs to a group and chooses one of its group's options. An option uses some of the resources, and a
+resource that k agents use pays each of them what its table holds for k (Rosenthal 1973, International Journal of Game
+Theory 2); on top come a constant of the option and the transfers (tolls below 0) of the resources it uses.
+
+If the members of a group mix alike and independently, the number of others whom a member of group g meets on a
+resource is a sum of independent binomials, one a group, its own less one member. The expectation of a table under it is
+computed in the frequency domain, where a sum of independent numbers is a product: by Parseval's identity it is the mean
+of the table's Fourier transform times the conjugate of prod_h (1 - q_h + q_h w)^n_h, w over the roots of unity. That is
+a polynomial in the probabilities q, hence differentiable at 0 and 1 as well, and costs O(N) a resource and group. The
+error is about 1e-15 of the table's largest entry for N = 100 and grows no faster than N.
+
+Every function runs on NumPy and on torch; leading axes are batches and broadcast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from operator import mul
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.errors import ParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class CongestionGame:
+    """An anonymous congestion game of N agents in G groups, with up to O options a group and R resources.
+
+    Attributes:
+        counts: members of each group, >= 1, (G,); agents are numbered group by group.
+        uses: 1 where an option uses a resource, else 0, (G, O, R); 0 throughout for options that pad the table.
+        legal: whether a group has that option, (G, O); each group has one at least.
+        table: payoff of each user of a resource that k agents use, (..., R, N + 1), k = 0 to N; k = 0 is never paid.
+        constants: payoff of an option whoever else chooses it, (G, O).
+
+    ``table`` and ``constants`` may be torch tensors, for gradients by them; then strategies have to be, too.
+
+    Raises:
+        ParameterError: if shapes do not fit, or an entry of ``counts`` or ``uses`` is not of the kind above.
+    """
+
+    counts: tuple[int, ...]
+    uses: np.ndarray
+    legal: np.ndarray
+    table: Array
+    constants: Array
+
+    def __post_init__(self) -> None:
+        """Check that the arrays fit together."""
+        if not self.counts or min(self.counts) < 1:
+            raise ParameterError(f"counts is {self.counts}, allowed: at least one group, each of >= 1 members")
+        check_options(self.uses, self.legal, len(self.counts))
+        shape, ends = tuple(self.table.shape), (self.uses.shape[2], self.n + 1)
+        if shape[-2:] != ends:
+            raise ParameterError(f"table has shape {shape}, allowed: (..., {ends[0]}, {ends[1]})")
+        if tuple(self.constants.shape) != self.legal.shape:
+            raise ParameterError(f"constants has shape {tuple(self.constants.shape)}, allowed: {self.legal.shape}")
+
+    @cached_property
+    def n(self) -> int:
+        """Number of agents."""
+        return sum(self.counts)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Group of each agent, (N,)."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+
+def check_options(uses: np.ndarray, legal: np.ndarray, n_groups: int) -> None:
+    """Check the options of ``n_groups`` groups: their shapes, zeros and ones, one option a group at least.
+
+    Raises:
+        ParameterError: naming the array and what is wrong with it.
+    """
+    if uses.ndim != 3 or uses.shape[0] != n_groups or not np.isin(uses, (0, 1)).all():
+        raise ParameterError(f"uses has shape {uses.shape}, allowed: zeros and ones (groups = {n_groups}, O, R)")
+    if legal.shape != uses.shape[:2] or not legal.any(1).all():
+        raise ParameterError(f"legal has shape {legal.shape}, allowed: {uses.shape[:2]} with an option for each group")
+    if uses[~legal].any():
+        raise ParameterError("uses has ones at options that are not legal, allowed: zeros there")
+
+
+# -- expectations when the members of a group mix alike -------------------------------------------------------------
+
+
+def expected_payoffs(game: CongestionGame, strategies: Array, transfers: Array | None = None) -> Array:
+    """Return what a member of each group expects of each option, (..., G, O).
+
+    Args:
+        game: that is played.
+        strategies: probabilities of the options, (..., G, O), 0 where an option is not legal. Nothing is normalised,
+            so derivatives by single entries make sense.
+        transfers: paid to each user of a resource, (..., R); a toll is below 0. None for nothing.
+    """
+    xp, uses = namespace(strategies), constant(game.uses, like=strategies)
+    paid = _expectations(_like(game.table, strategies)[..., 1:], _others(game, _usage(game, strategies), game.n))
+    if transfers is not None:
+        paid = paid + transfers[..., None, :]
+    return xp.squeeze(uses @ paid[..., None], axis=-1) + _like(game.constants, strategies)
+
+
+def expected_welfare(game: CongestionGame, strategies: Array) -> Array:
+    """Return the expected sum of all agents' payoffs without transfers, (...)."""
+    xp = namespace(strategies)
+    return xp.sum(_members(game, strategies) * strategies * expected_payoffs(game, strategies), axis=(-2, -1))
+
+
+def expected_loads(game: CongestionGame, strategies: Array) -> Array:
+    """Return how many agents use each resource in expectation, (..., R).
+
+    Expected transfers are the sum of these times the transfers.
+    """
+    return namespace(strategies).sum(_members(game, strategies) * _usage(game, strategies), axis=-2)
+
+
+def expected_of_loads(game: CongestionGame, strategies: Array, values: Array) -> Array:
+    """Return the expectation of any function of each resource's load, (..., R).
+
+    Args:
+        game: that is played.
+        strategies: as in :func:`expected_payoffs`.
+        values: of the function when k agents use a resource, (..., R, N + 1).
+    """
+    met = _others(game, _usage(game, strategies), game.n + 1, without_self=False)
+    return _expectations(_like(values, strategies), met)[..., 0, :]
+
+
+def _like(x: Array, like: Array) -> Array:
+    return constant(x, like=like) if type(x) is np.ndarray else x
+
+
+def _members(game: CongestionGame, like: Array) -> Array:
+    return constant(np.array(game.counts)[:, None], like=like)
+
+
+def _usage(game: CongestionGame, strategies: Array) -> Array:
+    """Return the probability that a member of each group uses each resource, (..., G, R)."""
+    uses = constant(game.uses, like=strategies)
+    return namespace(strategies).squeeze(strategies[..., None, :] @ uses, axis=-2)
+
+
+def _others(game: CongestionGame, usage: Array, size: int, *, without_self: bool = True) -> Array:
+    """Return the Fourier transform of the distribution of the loads that others cause, for each group.
+
+    Args:
+        game: that is played.
+        usage: probability of use, (..., G, R).
+        size: of the transform; as large as the number of possible loads.
+        without_self: one member of the own group less; else everybody, and a single row in place of one a group.
+
+    Returns:
+        Its non-negative frequencies, (..., G or 1, R, size // 2 + 1), complex.
+    """
+    xp = namespace(usage)
+    angles = -2 * np.pi * np.arange(size // 2 + 1) / size
+    turned = constant(np.cos(angles) - 1, like=usage) + 1j * constant(np.sin(angles), like=usage)
+    one = 1 + usage[..., None] * turned
+    members = [one[..., g, :, :] for g in range(len(game.counts))]
+    less = [_power(member, count - 1) for member, count in zip(members, game.counts, strict=True)]
+    everyone = [rest * member for rest, member in zip(less, members, strict=True)]
+    if not without_self:
+        return list(accumulate(everyone, mul))[-1][..., None, :, :]
+    before = [1.0, *accumulate(everyone[:-1], mul)]
+    after = [*list(accumulate(everyone[:0:-1], mul))[::-1], 1.0]
+    return xp.stack([a * own * z for a, own, z in zip(before, less, after, strict=True)], axis=-3)
+
+
+def _power(x: Array, exponent: int) -> Array:
+    """Return x to an integer power >= 0 by repeated squaring, which has the right derivative at 0 as well."""
+    result = namespace(x).ones_like(x)
+    while exponent:
+        if exponent & 1:
+            result = result * x
+        x, exponent = (x * x if exponent > 1 else x), exponent >> 1
+    return result
+
+
+def _expectations(values: Array, transform: Array) -> Array:
+    """Return the expectation (..., G, R) of values (..., R, M) under distributions given by their transforms."""
+    xp, size = namespace(values), values.shape[-1]
+    ours = xp.fft.rfft(values, axis=-1)[..., None, :, :]
+    weights = np.full(size // 2 + 1, 2.0 / size)  # each stands for its conjugate, too,
+    weights[0] = 1.0 / size
+    if size % 2 == 0:
+        weights[-1] = 1.0 / size  # but for the two that are real
+    return xp.sum(constant(weights, like=values) * xp.real(ours * xp.conj(transform)), axis=-1)
+
+
+# -- what is paid when everybody has chosen ---------------------------------------------------------------------------
+
+
+def loads_of(game: CongestionGame, choices: Array) -> Array:
+    """Return how many agents use each resource, (..., R), integers in the dtype of ``choices``.
+
+    Args:
+        game: that is played.
+        choices: option of each agent, (..., N) integers; legal ones.
+    """
+    return namespace(choices).sum(_used(game, choices), axis=-2)
+
+
+def payoffs_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
+    """Return what each agent is paid, (..., N), in the dtype of ``transfers``.
+
+    Args:
+        game: that is played.
+        choices: option of each agent, (..., N) integers; legal ones.
+        transfers: paid to each user of a resource, (..., R); zeros for nothing.
+    """
+    xp = namespace(transfers)
+    used = _used(game, choices)
+    loads = xp.sum(used, axis=-2)[..., None]
+    table = xp.broadcast_to(_like(game.table, transfers), (*loads.shape[:-1], game.n + 1))
+    paid = xp.squeeze(xp.take_along_axis(table, loads, axis=-1), axis=-1) + transfers
+    shared = xp.squeeze(xp.astype(used, paid.dtype) @ paid[..., None], axis=-1)
+    return shared + _of_choices(xp.reshape(_like(game.constants, transfers), (-1,)), game, choices)
+
+
+def _used(game: CongestionGame, choices: Array) -> Array:
+    """Return 1 where an agent uses a resource, (..., N, R)."""
+    rows = constant(game.uses, like=choices)
+    return _of_choices(namespace(choices).reshape(rows, (-1, rows.shape[-1])), game, choices)
+
+
+def _of_choices(rows: Array, game: CongestionGame, choices: Array) -> Array:
+    """Return the row (G * O, ...) of each agent's choice, (..., N, ...)."""
+    xp = namespace(choices)
+    index = choices + constant(game.groups * game.legal.shape[1], like=choices)
+    return xp.reshape(xp.take(rows, xp.reshape(index, (-1,)), axis=0), (*choices.shape, *rows.shape[1:]))
