@@ -1,0 +1,124 @@
+"""What every mechanism optimiser has in common: a box of coefficients, ask, tell, and a state that pickles."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lawgiver.envs.core.errors import LawgiverError, ParameterError
+from lawgiver.trainers.designers.schedules import Schedule
+
+
+@dataclass(kw_only=True, eq=False)
+class Optimiser(ABC):
+    """Finds the coefficients w of a mechanism, in a box, under which welfare is highest.
+
+    A round is ``tried = ask(rng)``, play each row, ``tell(welfare)``. An optimiser holds numbers only, so that one that
+    is pickled, even between ask and tell, goes on exactly as it would have.
+
+    Attributes:
+        uses_gradient: whether ``tell`` needs the gradient.
+        low: lower ends of the box, (D,).
+        high: upper ends, (D,).
+        start: where it begins, (D,), inside the box.
+        step: the mechanism's steps, by round.
+        radius: of the perturbations, by round, in coefficients.
+        coefficients: what it would announce now, (D,), inside the box.
+        updates: how many rounds it was told.
+
+    Raises:
+        ParameterError: if the box is empty, or the start does not fit it or lies outside.
+    """
+
+    uses_gradient: ClassVar[bool] = False
+
+    low: np.ndarray
+    high: np.ndarray
+    start: np.ndarray
+    step: Schedule
+    radius: Schedule
+    coefficients: np.ndarray = field(init=False)
+    updates: int = field(init=False, default=0)
+    _asked: np.ndarray | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the box and begin."""
+        self.start = _vector("start", self.start)
+        self.low, self.high = _vector("low", self.low), _vector("high", self.high)
+        self.coefficients = self.start.copy()
+        for name, end in (("low", self.low), ("high", self.high)):
+            if len(end) != self.n_coefficients:
+                raise ParameterError(
+                    f"start has {self.n_coefficients} coefficients, {name} has {len(end)}: they have to agree"
+                )
+        for i, (low, value, high) in enumerate(zip(self.low, self.start, self.high, strict=True)):
+            if not low < high:
+                raise ParameterError(f"low is {low:g} and high {high:g} in coefficient {i}: low has to be below high")
+            if not low <= value <= high:
+                raise ParameterError(
+                    f"start is {value:g} in coefficient {i}, allowed: a number in the box, [{low:g}, {high:g}]"
+                )
+
+    @property
+    def n_coefficients(self) -> int:
+        """D."""
+        return len(self.coefficients)
+
+    @property
+    def round(self) -> int:
+        """Number n = 1, 2, ... of the update that is under way or comes next."""
+        return self.updates + 1
+
+    def ask(self, rng: np.random.Generator) -> np.ndarray:
+        """Return the mechanisms to be played next, (k, D), inside the box."""
+        self._asked = self._propose(rng)
+        return self._asked.copy()
+
+    def tell(self, welfare: ArrayLike, gradient: ArrayLike | None = None) -> None:
+        """Learn how the mechanisms that were asked for did.
+
+        Args:
+            welfare: of each, (k,), to be maximised; divided by a scale, so that it is of the order of 1.
+            gradient: of each one's welfare in its coefficients, (k, D), where ``uses_gradient``.
+
+        Raises:
+            ParameterError: if an array has another shape or holds a number that is not finite, or is missing.
+            LawgiverError: if nothing was asked.
+        """
+        if self._asked is None:
+            raise LawgiverError("tell answers ask: ask first, then tell once")
+        told = _told("welfare", welfare, self._asked.shape[:1])
+        slopes = None
+        if self.uses_gradient:
+            if gradient is None:
+                raise ParameterError(f"gradient is missing, allowed: {self._asked.shape} finite numbers")
+            slopes = _told("gradient", gradient, self._asked.shape)
+        self._learn(self._asked, told, slopes)
+        self.updates += 1
+        self._asked = None
+
+    @abstractmethod
+    def _propose(self, rng: np.random.Generator) -> np.ndarray:
+        """Return the mechanisms to be played, (k, D)."""
+
+    @abstractmethod
+    def _learn(self, tried: np.ndarray, welfare: np.ndarray, gradient: np.ndarray | None) -> None:
+        """Move ``coefficients``; the arguments are as ``tell`` checked them."""
+
+
+def _vector(name: str, values: ArrayLike) -> np.ndarray:
+    vector = np.array(values, dtype=np.float64)
+    if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
+        raise ParameterError(f"{name} is {values!r}, allowed: one finite number a coefficient")
+    return vector
+
+
+def _told(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    told = np.asarray(values, dtype=np.float64)
+    if told.shape != shape or not np.isfinite(told).all():
+        raise ParameterError(f"{name} is {values!r}, allowed: finite numbers of shape {shape}, one for each asked")
+    return told
