@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.policies import DiscretePolicy
+from lawgiver.agents.tables import equilibrium_table
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
@@ -61,10 +63,10 @@ class LogitEquilibrium(DiscretePolicy):
 
 
 def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism: PolicyLike) -> Policy:
-    """Return participants of the public investment game in the logit equilibrium under a mechanism.
+    """Return participants in the logit equilibrium under a mechanism: of the public investment game and its like.
 
-    Each contributes c with probability proportional to exp(inverse_temperature * E[payoff | c]), everybody doing so
-    (McKelvey and Palfrey 1995). In announce mode they play the equilibrium under ``mechanism`` whatever is announced.
+    Each takes an action a with probability proportional to exp(inverse_temperature * E[payoff | a]), everybody doing
+    so (McKelvey and Palfrey 1995). They play the equilibrium under ``mechanism`` whatever is announced to them.
 
     Args:
         game: that is played.
@@ -75,7 +77,13 @@ def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism:
         ParameterError: if the inverse temperature is negative or not a number.
         UnsupportedGameError: if the game is another, or there is no exact equilibrium (see ``exact_scores``).
     """
-    if not isinstance(game, PublicInvestment):
-        raise UnsupportedGameError(f"participant 'logit_equilibrium' plays public_investment, not {game.name}")
     level = number("inverse_temperature", inverse_temperature, "[0, inf]")
-    return LogitEquilibrium(game, make_policy(game, "mechanism", mechanism), level)
+    rules = make_policy(game, "mechanism", mechanism)
+    if isinstance(game, MechanismGame):
+        return equilibrium_table(game, rules, level)
+    if not isinstance(game, PublicInvestment):
+        raise UnsupportedGameError(
+            "participant 'logit_equilibrium' plays public_investment and games whose mechanism announces its "
+            f"parameters once, not {game.name}"
+        )
+    return LogitEquilibrium(game, rules, level)

@@ -46,8 +46,8 @@ class Settings(BaseModel):
 class EquilibriumAnchor(Settings):
     """The logit equilibrium under a first mechanism, as what participants are used to."""
 
-    mechanism: str
-    """A mechanism's name, or a run's folder."""
+    mechanism: str | dict[str, Any]
+    """A mechanism's name, a run's folder, or ``{policy: NAME, ...}`` with the policy's parameters."""
     inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
 
 

@@ -26,6 +26,19 @@ class HasPayoffs(Protocol):
         """What each participant holds before the round, (B, n)."""
 
 
+class HasUtilities(Protocol):
+    """A state of a game whose mechanism pays transfers on top of utilities."""
+
+    @property
+    def utilities(self) -> Array:
+        """Utilities of the last completed round, without transfers, (B, n)."""
+
+
+def welfare(state: HasUtilities) -> Array:
+    """Return the sum of utilities, without transfers (games whose mechanism announces transfers)."""
+    return total(state.utilities)
+
+
 def surplus(state: HasPayoffs) -> Array:
     """Return the sum of payoffs less the sum of endowments: what the group has created."""
     return total(state.payoffs - state.endowments)

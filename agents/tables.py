@@ -1,0 +1,60 @@
+"""Participants who play a table of the agents' subgame, such as its equilibrium."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lawgiver.agents.policies import DiscretePolicy
+from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace
+from lawgiver.envs.core.equilibrium import SOLVED, solve
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.one_round import inexact, mean_outcome
+from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.core.subgame import uniform_prior
+
+
+class TablePolicy(DiscretePolicy):
+    """Plays log-probabilities (T, S, A) by round and situation, interpolated between situations of continuous types."""
+
+    def __init__(self, game: MechanismGame, log_policy: np.ndarray) -> None:
+        """Keep the table."""
+        self._subgame = game.subgame
+        self.log_policy = log_policy
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return log-probabilities (B, n, A) and the memory."""
+        xp = namespace(obs)
+        rounds, situations, weights = self._subgame.locate(obs)
+        table = constant(self.log_policy, obs)
+        logs = xp.sum(table[rounds[..., None], situations] * weights[..., None], axis=-2)
+        return log_softmax(logs), state
+
+
+def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperature: float) -> TablePolicy:
+    """Return participants in the logit equilibrium, from a uniform prior, under what a mechanism announces.
+
+    Raises:
+        UnsupportedGameError: if participants do not choose among finitely many actions, or there is no equilibrium.
+    """
+    if not isinstance(game.announcement_layout(), int):
+        raise UnsupportedGameError(
+            f"participant 'logit_equilibrium' chooses among finitely many actions, those of {game.name} are a Box"
+        )
+    state = game.initial_state(1, np.random.default_rng(0))
+    fault = inexact(game, mechanism, state)
+    if fault is not None:
+        raise UnsupportedGameError(f"participant 'logit_equilibrium': {fault}")
+    parameters = np.asarray(mean_outcome(game, mechanism, state))[0]
+    found = solve(game.subgame, parameters, inverse_temperature, uniform_prior(game.subgame))
+    if found.residual > SOLVED:
+        raise UnsupportedGameError(f"participant 'logit_equilibrium': no equilibrium found ({found.residual:.1g} off)")
+    return TablePolicy(game, found.log_policy)
+
+
+def tabulate(game: MechanismGame, policy: Policy, parameters: np.ndarray) -> np.ndarray:
+    """Return the log-probabilities (T, S, A) of what a policy does in every round and situation under w (D,)."""
+    subgame = game.subgame
+    legal = np.broadcast_to(subgame.legal(), subgame.shape)
+    seen = subgame.observations(parameters)
+    return np.asarray(policy.distribution(seen, legal, policy.initial_state(len(seen)))[0])

@@ -1,0 +1,100 @@
+"""What a designed mechanism is worth beside what is known, for games whose mechanism announces its parameters w once.
+
+Everything is scored in the participants' exact equilibrium (:mod:`lawgiver.envs.core.equilibrium`), whoever trained it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lawgiver.agents.tables import tabulate
+from lawgiver.envs.core.equilibrium import best_in_box, scores
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.incentives import incentives
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.policy import Policy
+
+MEASURES = ("kl", "ir_violation", "expected_budget", "regret", "misreport_regret")
+"""The incentive report's columns."""
+
+
+def design_summary(
+    game: MechanismGame,
+    *,
+    start: np.ndarray,
+    learned: np.ndarray,
+    inverse_temperature: float,
+    anchor: Policy | None = None,
+    participants: Policy | None = None,
+) -> dict[str, Any]:
+    """Return the tables of a training as summary.json holds them.
+
+    Args:
+        game: that was played.
+        start: w (D,) at which the training began.
+        learned: w (D,) that it ended with.
+        inverse_temperature: of the participants.
+        anchor: their prior policy; None for uniform.
+        participants: the trained ones; None where they are in equilibrium by construction.
+
+    Returns:
+        ``welfare`` a round of ``no_mechanism``, ``start``, ``learned`` and ``best_in_box`` (in equilibrium), of the
+        ``optimum`` and the ``first_best`` of rational participants; ``gap_closed`` of the way from start to best in
+        box; ``incentives`` by measure and mechanism; ``parameters``; and for each kind of behaviour (``threshold``)
+        what participants have ``learned`` beside the ``closed_form`` of the logit reply under the learned mechanism.
+
+    Raises:
+        UnsupportedGameError: if there is no equilibrium to score a mechanism in.
+    """
+    best = best_in_box(game, inverse_temperature, anchor)
+    mechanisms = {
+        "no_mechanism": np.zeros_like(start),
+        "start": start,
+        "learned": learned,
+        "best_in_box": best.parameters,
+    }
+    found = {name: _scores(game, w, inverse_temperature, anchor) for name, w in mechanisms.items()}
+    welfare: dict[str, float | None] = {name: score["welfare"] for name, score in found.items()}
+    known = {"optimum": game.optimum(), "first_best": game.first_best()}
+    welfare |= {name: None if value is None else value / game.horizon for name, value in known.items()}
+    behaviour = [name for name in found["learned"] if name not in ("welfare", *MEASURES)]
+    trained = found["learned"] if participants is None else _trained(game, learned, participants)
+    return {
+        "welfare": welfare,
+        "gap_closed": gap_closed(welfare),
+        "incentives": {measure: {name: score[measure] for name, score in found.items()} for measure in MEASURES},
+        **{name: {"learned": trained[name], "closed_form": found["learned"][name]} for name in behaviour},
+        "parameters": {f"w_{j + 1}": {name: float(w[j]) for name, w in mechanisms.items()} for j in range(start.size)},
+        "trained_participants": {
+            measure: {"trained": trained[measure], "equilibrium": found["learned"][measure]}
+            for measure in ("welfare", *MEASURES[1:])
+        },
+    }
+
+
+def gap_closed(welfare: Mapping[str, float | None]) -> float | None:
+    """Return (learned - start) / (best in box - start), None where the start is as good as the best."""
+    start, learned, best = (welfare[name] for name in ("start", "learned", "best_in_box"))
+    if start is None or learned is None or best is None or best - start <= 1e-9 * abs(best):
+        return None
+    return (learned - start) / (best - start)
+
+
+def _scores(game: MechanismGame, w: np.ndarray, inverse_temperature: float, anchor: Policy | None) -> dict[str, Any]:
+    found = scores(game, w, inverse_temperature, anchor)
+    if isinstance(found, str):
+        raise UnsupportedGameError(f"{game.name}: {found}")
+    return found
+
+
+def _trained(game: MechanismGame, w: np.ndarray, participants: Policy) -> dict[str, float]:
+    """Return what trained participants do under w, and what it is worth, exactly."""
+    policy = np.exp(tabulate(game, participants, w))
+    return {
+        "welfare": float(game.subgame.welfare(policy)) / game.horizon,
+        **incentives(game, w, policy),
+        **game.subgame.behaviour(policy),
+    }
