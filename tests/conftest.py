@@ -67,6 +67,10 @@ GAMES = {
     "taxed_dilemma": ("taxed_dilemma", {}),
     "taxed_dilemma-allocate": ("taxed_dilemma", {"mechanism_mode": "allocate", "objective": "surplus"}),
     "taxed_dilemma-endless": ("taxed_dilemma", {"continuation": 1.0, "max_rounds": 5}),
+    "lanes": ("lanes", {}),
+    "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),
+    "lanes-blind": ("lanes", {"n": 3, "agent_objective": "blind", "payment_on": "u", "n_moves": 5}),
+    "lanes-any_move": ("lanes", {"n": 2, "n_moves": None, "payment_on": "x0", "degree": 1}),
 }
 """The games that every suite-wide test is run on: each registered game, with parameters that change its course."""
 
