@@ -77,13 +77,13 @@ def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism:
         ParameterError: if the inverse temperature is negative or not a number.
         UnsupportedGameError: if the game is another, or there is no exact equilibrium (see ``exact_scores``).
     """
+    if not isinstance(game, (PublicInvestment, MechanismGame)):
+        raise UnsupportedGameError(
+            f"participant 'logit_equilibrium' plays public_investment, not {game.name}; or games that are solved in "
+            "tables (lawgiver.envs.core.subgame)"
+        )
     level = number("inverse_temperature", inverse_temperature, "[0, inf]")
     rules = make_policy(game, "mechanism", mechanism)
     if isinstance(game, MechanismGame):
         return equilibrium_table(game, rules, level)
-    if not isinstance(game, PublicInvestment):
-        raise UnsupportedGameError(
-            "participant 'logit_equilibrium' plays public_investment and games whose mechanism announces its "
-            f"parameters once, not {game.name}"
-        )
     return LogitEquilibrium(game, rules, level)

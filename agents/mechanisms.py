@@ -13,8 +13,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.agents.policies import Memoryless, RulePolicy
-from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
+from lawgiver.agents.policies import RulePolicy, UniformBox
+from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.fields import columns, width
 from lawgiver.envs.core.game import Game
@@ -102,24 +102,6 @@ class ExPostEqualiser(Weights):
         empty = (fund <= 0)[..., None]
         safe = xp.where(empty, xp.ones_like(fund[..., None]), fund[..., None])
         return xp.where(empty, xp.ones_like(payouts) / payouts.shape[-1], payouts / safe)
-
-
-class UniformBox(Memoryless):
-    """Draws every action uniformly from the Box."""
-
-    def __init__(self, space: gymnasium.spaces.Box) -> None:
-        """Keep the bounds."""
-        self.low, self.high = space.low, space.high
-
-    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
-        """Return the mean and the standard deviation of the uniform distribution, (B, n_role, 2, k)."""
-        moments = constant(np.stack([(self.low + self.high) / 2, (self.high - self.low) / 12**0.5]), obs)
-        return namespace(obs).broadcast_to(moments, (*obs.shape[:2], *moments.shape)), state
-
-    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
-        """Return actions (B, n_role, k) and the memory."""
-        draws = uniform(rng, (*obs.shape[:2], self.low.size))
-        return constant(self.low, draws) + draws * constant(self.high - self.low, draws), state
 
 
 def random(game: Game[Any]) -> Policy:

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.agents.policies import DiscretePolicy, require_field, surely
+from lawgiver.agents.policies import DiscretePolicy, UniformBox, require_field, surely
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import Game
@@ -99,8 +99,9 @@ class ConditionalCooperators(DiscretePolicy):
 
 
 def random(game: Game[Any]) -> Policy:
-    """Return participants who draw uniformly from their legal actions. Every game with Discrete actions has them."""
-    return UniformLegal(_choices(game, "random"))
+    """Return participants who draw uniformly from their legal actions, or from their Box. Every game has them."""
+    space = game.action_space("participant")
+    return UniformBox(space) if isinstance(space, gymnasium.spaces.Box) else UniformLegal(_choices(game, "random"))
 
 
 def free_rider(game: Game[Any]) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
@@ -51,6 +52,24 @@ class RulePolicy(Memoryless, ABC):
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the action (B, 1, k) and the memory."""
         return self.action(obs), state
+
+
+class UniformBox(Memoryless):
+    """Draws every action uniformly from the Box."""
+
+    def __init__(self, space: gymnasium.spaces.Box) -> None:
+        """Keep the bounds."""
+        self.low, self.high = space.low, space.high
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return the mean and the standard deviation of the uniform distribution, (B, n_role, 2, k)."""
+        moments = constant(np.stack([(self.low + self.high) / 2, (self.high - self.low) / 12**0.5]), obs)
+        return namespace(obs).broadcast_to(moments, (*obs.shape[:2], *moments.shape)), state
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return actions (B, n_role, k) and the memory."""
+        draws = uniform(rng, (*obs.shape[:2], self.low.size))
+        return constant(self.low, draws) + draws * constant(self.high - self.low, draws), state
 
 
 def draw_discrete(log_probabilities: Array, rng: Rng) -> Array:
