@@ -5,9 +5,9 @@ Participant i = 1 .. n starts at x_i, uniform on [0, H] with H = length / 2, mov
 
     r_i = -b sum_j (y_i - y_j)^2 - d u_i,          welfare = sum_i r_i,          A = b (n - 1).
 
-**Meeting.** Against others who end at m on average, a participant that sees its own start alone loses A (y - m)^2 + d u,
-up to a constant: a convex function of where it ends. So does a planner, with 2 A for A. Hence it ends as near to one
-point a, the threshold, as its legs allow, which is called *meeting at a* here:
+**Meeting.** Against others who end at m on average, a participant that sees its own start alone loses
+A (y - m)^2 + d u up to a constant: convex in where it ends. So does a planner, with 2 A for A. Hence it ends as near to
+one point a, the threshold, as its moves allow, which is called *meeting at a* here:
 
     y(x) = min(max(x, a), x + H),     for a <= H just max(x, a): who starts behind a moves up to it, who is ahead stays.
 
@@ -17,8 +17,8 @@ With h = |H - a|, and +- the sign of H - a,
 
 a = 0: nobody moves; a = H: all gather at H; a = length: all move as far as they can.
 
-**Equilibrium and optimum.** The best reply to m is a = m - d / 2A. The map from m to E y contracts with slope a / H < 1,
-so the equilibrium is unique, E y - a = d / 2A. The payoffs have the exact potential
+**Equilibrium and optimum.** The best reply to m is a = m - d / 2A. The map from m to E y contracts with slope a / H, so
+that the equilibrium is unique: E y - a = d / 2A. The payoffs have the exact potential
 
     Phi = -b sum_{i<j} (y_i - y_j)^2 - d sum_i u_i,
 
@@ -28,13 +28,13 @@ E y - a = d / 4A. So the distances to H are sqrt(2) apart,
 
     a_NE = max(0, H - sqrt(H d / A)),              a* = max(0, H - sqrt(H d / 2A)).
 
-**Readings.** A participant maximises r_i plus the payment g(y_i) (``full``), only -d u_i + g(y_i) (``local``: distance
-is nothing that it takes for its own doing), or r_i without seeing where it starts (``blind``). With no payment, ``local``
-and ``blind`` ones stay: a = 0. Moves that ignore the start add to Var y, so that no payment helps the blind.
+**Readings.** A participant maximises r_i plus the payment g(y_i) (``full``), only -d u_i + g(y_i) (``local``: it does
+not take distance for its own doing), or r_i without seeing where it starts (``blind``). Without payment, ``local`` and
+``blind`` ones stay: a = 0. Moves that ignore the start add to Var y, so that no payment helps the blind.
 
-**Payments.** Under a concave g a rational participant meets at the least a where 2 A (E y - a) [full only] + g'(a) <= d.
-So a* asks for one equation: g'(a*) = d / 2 (full), g'(a*) = d (local). Full: half the fare, g = d y / 2, does it, and so
-does what Pigou would charge, g = -A (y - m*)^2 with m* = E y at a*. Local: linear payments move nobody or everybody as
+**Payments.** Under a concave g, rational participants meet at the least a with 2 A (E y - a) [if full] + g'(a) <= d. So
+a* asks for one equation: g'(a*) = d / 2 (full), g'(a*) = d (local). Full: half the fare, g = d y / 2, does it, and so
+does what Pigou would charge, g = -A (y - m*)^2 with m* = E y at a*. Local: linear payments move nobody, or everybody as
 far as can be; the planner's own loss, g = -2 A (y - m*)^2, does it.
 
 **First best.** A planner who sees all starts moves to max(x_i, a) with sum_i (x_i - a)^+ = c = d / 4b, so that a unit
@@ -43,8 +43,8 @@ more for the hindmost costs what it saves; nobody moves if no such a >= 0 exists
 
     W_FB = -4 b n  integral_0^H  (t / H)  E min(S_t, c)  dt,          S_t = sum over n - 1 starts of (x_j - t)^+.
 
-**What payments cost.** g(y) + w_0 with any constant w_0 has the same equilibrium. One w_0 makes everybody come of their
-own accord wherever they start, another balances the budget in expectation. Payoffs being losses, the first is larger.
+**What payments cost.** The constant w_0 of g changes no equilibrium. One w_0 makes everybody come of their own accord
+wherever they start, another balances the budget in expectation; payoffs being losses, the first is larger.
 
 Sources: the game is section 5 of Mguni and Tomczak, Efficient Reinforcement Dynamic Mechanism Design; potentials,
 Monderer and Shapley 1996; the rest is derived here and checked by simulation in the tests.
@@ -53,9 +53,10 @@ Monderer and Shapley 1996; the rest is derived here and checked by simulation in
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from itertools import pairwise
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -68,7 +69,7 @@ Coefficients: TypeAlias = Sequence[float] | np.ndarray
 """w_1 .. w_P of a payment; w_0 is its ``constant``."""
 
 CONCAVE = 1e-9
-"""Curvature, as a share of the largest one, up to which a payment passes for concave: rounding of a change of basis."""
+"""Share of its largest curvature that may be upward in a concave payment: the rounding of a change of basis."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _threshold(setting: Setting, threshold: float) -> float:
 
 
 def _excess(setting: Setting, a: float) -> float:
-    """E y - a, falling in a: positive below H, where some start ahead of a, negative above, where some cannot reach it."""
+    """E y - a, which falls in a: above 0 as long as some start ahead of a, below where some cannot reach it."""
     return (setting.half - a) * abs(setting.half - a) / setting.length
 
 
@@ -162,7 +163,7 @@ def meeting_welfare_sd(setting: Setting, threshold: float) -> float:
     fourth = (low / half) * behind**4 + ((h - behind) ** 5 + behind**5) / (5 * half)
     of_spread = (fourth - variance**2 * (n - 3) / (n - 1)) / n
     of_moves = n * (low**3 / (3 * half) - moved**2)
-    joint = math.copysign((behind**2 - variance) * moved, half - a) if a != half else (behind**2 - variance) * moved
+    joint = (behind**2 - variance) * moved * (1 if a <= half else -1)
     spread, cost = 2 * n * setting.strength, setting.movement_cost
     return math.sqrt(max(spread**2 * of_spread + cost**2 * of_moves + 2 * spread * cost * joint, 0.0))
 
@@ -192,7 +193,7 @@ def private_optimum_welfare(setting: Setting) -> float:
 
 
 def potential(setting: Setting, moves: np.ndarray, terminals: np.ndarray) -> np.ndarray:
-    """Return the potential Phi (...) for moves and terminal positions (..., n): one's own deviation changes it as r_i."""
+    """Return the potential Phi (...) of moves and terminal positions (..., n)."""
     pairs = setting.n * ((terminals - terminals.mean(-1, keepdims=True)) ** 2).sum(-1)
     return np.asarray(-setting.coordination_weight * pairs - setting.movement_cost * moves.sum(-1))
 
@@ -200,8 +201,8 @@ def potential(setting: Setting, moves: np.ndarray, terminals: np.ndarray) -> np.
 def first_best_welfare(setting: Setting) -> float:
     """Return the expected welfare of a planner who sees all starts; see the module's docstring for the formula.
 
-    Up to n = 38 the integrand is a polynomial on every piece that the quadrature takes exactly; beyond that pieces are
-    short against the scale on which it changes. Relative error below 1e-10 (tests); cost about n d / b H.
+    Between kinks the integrand is a polynomial of degree n + 1: up to n = 38, 20 nodes integrate it exactly. Beyond,
+    pieces are short against the scale on which it changes. Relative error about 1e-15, time growing with n d / b H.
     """
     others, cap = setting.n - 1, setting.movement_cost / (4 * setting.coordination_weight * setting.half)
     if cap == 0:
@@ -214,10 +215,10 @@ def first_best_welfare(setting: Setting) -> float:
     bounds = np.unique([*edges, *kinks[(kinks > low) & (kinks < 1)]])
     nodes, weights = np.polynomial.legendre.leggauss(20)
     loss = others * (low**3 / 6 - low**4 / 8)
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         ahead = (start + end) / 2 + (end - start) / 2 * nodes
         loss += (end - start) / 2 * float(weights @ ((1 - ahead) * _capped_sum(ahead, cap, others)))
-    return -4 * setting.coordination_weight * setting.n * setting.half**2 * loss
+    return -4 * setting.coordination_weight * setting.n * setting.half**2 * float(loss)
 
 
 def _most_ahead(others: int, ahead: float) -> int:
@@ -230,12 +231,8 @@ def _capped_sum(ahead: np.ndarray, cap: float, others: int) -> np.ndarray:
 
     Given k terms that are not 0, E (z - S / p)^+ at z = cap / p is the second antiderivative of the Irwin-Hall density
     f_k at z, which is sum_i (i + 1) f_{k+2}(z - i). The densities follow from one another by the B-splines' recursion:
-    sums of non-negative terms throughout, where the textbook's alternating sum loses all digits for k beyond 30 or so.
-
-    Args:
-        ahead: probabilities p (M,) in (0, 1).
-        cap: > 0.
-        others: number of terms.
+    non-negative terms throughout, where the textbook's alternating sum loses all digits for k beyond 30 or so.
+    Probabilities p (M,) in (0, 1).
     """
     z = cap / ahead
     shifts = np.arange(math.floor(z.max()) + 1)
@@ -265,22 +262,16 @@ def _reading(agent_objective: str) -> str:
 
 
 def payment(setting: Setting, coefficients: Coefficients, basis: Basis, constant: float = 0.0) -> Polynomial:
-    """Return g(s) = constant + sum_j w_j z^j as a function of s in units of length.
+    """Return g(s) = w_0 + sum_j w_j z^j as a function of s in units of length.
 
-    Args:
-        setting: of the game.
-        coefficients: w_1 .. w_P, (P,).
-        basis: ``raw``, z = s; or ``centred``, z = 2 s / length - 1.
-        constant: w_0.
+    Basis ``raw`` is z = s, ``centred`` z = 2 s / length - 1; w_0 is the constant.
 
     Raises:
         ParameterError: if ``basis`` is neither, or a coefficient is not a finite number.
     """
     if basis not in ("centred", "raw"):
         raise ParameterError(f"basis is {basis!r}: {allowed(str(basis), ('centred', 'raw'))}")
-    weights = np.array([constant, *coefficients], float)
-    if not np.isfinite(weights).all():
-        raise ParameterError(f"coefficients are {weights.tolist()} with the constant, allowed: finite numbers")
+    weights = [number(f"coefficient w_{j}", w, "(-inf, inf)") for j, w in enumerate([constant, *coefficients])]
     return Polynomial(weights, domain=[0, setting.length] if basis == "centred" else [-1, 1])
 
 
@@ -313,8 +304,8 @@ def _highest(curve: Polynomial, low: float, high: float) -> float:
 def optimal_transfer(setting: Setting, degree: int, agent_objective: Reading, basis: Basis) -> np.ndarray:
     """Return coefficients w_1 .. w_P of an optimal payment on terminal positions for rational participants, (P,).
 
-    ``full``: half the fare for degree 1, Pigou's charge from 2 on. ``local``: the planner's loss from degree 2 on. Where
-    no payment of that degree improves on none (``blind``; ``local`` below 2; degree 0), zeros.
+    ``full``: half the fare for degree 1, Pigou's charge from 2 on. ``local``: the planner's loss from 2 on. Zeros where
+    no payment of that degree improves on none: ``blind``, ``local`` below degree 2.
     """
     degree, full = integer("degree", degree, 0), _reading(agent_objective) == "full"
     weights = np.zeros(degree + 1)
@@ -327,15 +318,10 @@ def optimal_transfer(setting: Setting, degree: int, agent_objective: Reading, ba
 
 
 def best_reply(setting: Setting, mean: float, coefficients: Coefficients = (), basis: Basis = "raw") -> float:
-    """Return the threshold at which a participant of the ``full`` reading meets, if the others end at ``mean`` on average.
+    """Return the threshold at which a ``full`` participant meets, if the others end at ``mean`` on average.
 
-    Iterating ``mean_terminal(setting, best_reply(setting, mean))`` leads to the equilibrium from any start.
-
-    Args:
-        setting: of the game.
-        mean: of the others' terminal positions, in [0, length].
-        coefficients: of a concave payment, if there is one.
-        basis: of the coefficients.
+    Iterating ``mean_terminal(setting, best_reply(setting, mean))`` leads to the equilibrium from any mean on the lane.
+    The payment, none by default, has to be concave.
     """
     mean = number("mean", mean, f"[0, {setting.length!r}]")
     slope = _concave(setting, coefficients, basis).deriv()
@@ -345,7 +331,7 @@ def best_reply(setting: Setting, mean: float, coefficients: Coefficients = (), b
 def induced_threshold(setting: Setting, coefficients: Coefficients, basis: Basis, agent_objective: Reading) -> float:
     """Return the threshold in [0, length] at which rational participants meet under a concave payment.
 
-    For ``full`` it is the unique symmetric equilibrium, for ``local`` a dominant strategy. Who is indifferent moves less.
+    For ``full`` it is the unique equilibrium, for ``local`` a dominant strategy. The indifferent move less.
 
     Raises:
         ParameterError: if the payment is not concave on the lane: rational replies need not be thresholds then.
@@ -370,7 +356,7 @@ def _concave(setting: Setting, coefficients: Coefficients, basis: Basis) -> Poly
     return g
 
 
-def _last_gain(setting: Setting, gain: Any) -> float:
+def _last_gain(setting: Setting, gain: Callable[[float], float]) -> float:
     """Return the least a in [0, length] where ``gain(a)``, falling, is no more than a unit's movement costs."""
     low, high = 0.0, setting.length
     if gain(low) <= setting.movement_cost:
