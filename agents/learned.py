@@ -18,11 +18,14 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.mechanisms import Weights
 from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
+from lawgiver.agents.tables import TablePolicy
 from lawgiver.envs.core.arrays import Array, constant, log_softmax
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed, integer
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.prior import log_prior
+from lawgiver.envs.core.subgame import uniform_prior
 from lawgiver.envs.public_investment.game import PublicInvestment
 
 FORMAT = 1
@@ -62,6 +65,23 @@ class LearnedParticipants(DiscretePolicy):
         """Return log-probabilities (B, n_role, n_actions) and the memory."""
         prior = log_prior(self._anchor, obs, mask, self.n_actions)
         return log_softmax(prior + _evaluated(self.network, obs)), state
+
+
+class LearnedTable(TablePolicy):
+    """Participants who play a learned table of the agents' subgame, log-probabilities (T, S, A); None for uniform."""
+
+    kind: ClassVar[str] = "table"
+
+    def __init__(self, game: Game[Any], log_policy: np.ndarray | None = None) -> None:
+        """Keep a copy of the table, which the module to be saved and loaded shares."""
+        if not isinstance(game, MechanismGame) or not isinstance(game.announcement_layout(), int):
+            raise UnsupportedGameError(
+                f"a table of participants needs a game of finitely many announcements, not {game.name}"
+            )
+        self.settings: dict[str, Any] = {}
+        super().__init__(game, np.array(uniform_prior(game.subgame) if log_policy is None else log_policy))
+        self.network = nn.Module()
+        self.network.register_buffer("log_policy", torch.from_numpy(self.log_policy))
 
 
 class LearnedMechanism(RulePolicy):
@@ -119,8 +139,8 @@ def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Polic
         return LearnedGraphMechanism(game, n_units=n_units)
 
 
-KINDS = {cls.kind: cls for cls in (LearnedParticipants, LearnedMechanism, LearnedGraphMechanism)}
-LearnedPolicy = LearnedParticipants | LearnedMechanism | LearnedGraphMechanism
+KINDS = {cls.kind: cls for cls in (LearnedParticipants, LearnedTable, LearnedMechanism, LearnedGraphMechanism)}
+LearnedPolicy = LearnedParticipants | LearnedTable | LearnedMechanism | LearnedGraphMechanism
 
 
 def save_policy(folder: Path, policy: LearnedPolicy) -> None:

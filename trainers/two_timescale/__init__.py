@@ -1,0 +1,5 @@
+"""The fast path for games with an announced mechanism: the mechanism slow, the participants' table fast."""
+
+from lawgiver.trainers.two_timescale.train import train
+
+__all__ = ["train"]

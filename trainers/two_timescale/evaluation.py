@@ -1,0 +1,48 @@
+"""What the mechanisms that are tried are worth: measured in games, by the game's own rules, or in expectation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lawgiver.agents.tables import TablePolicy
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.trainers.simulation import outcome_of
+from lawgiver.trainers.two_timescale.participants import play
+
+
+def welfare_of(
+    game: MechanismGame, tried: np.ndarray, logits: np.ndarray, games: int | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the welfare of a whole game under each mechanism, (k,).
+
+    Args:
+        game: whose rules apply.
+        tried: w of each mechanism, (k, D).
+        logits: theta of the participants under each, (k, T, S, A).
+        games: to be played under each, all with the same random numbers, and averaged; None for the expectation.
+        rng: draws the random numbers of the games.
+    """
+    if games is None:
+        return np.asarray(game.subgame.welfare(play(logits)))
+    seed = int(rng.integers(2**63))
+    return np.array(
+        [
+            played(game, parameters, table, games, np.random.default_rng(seed)).mean()
+            for parameters, table in zip(tried, logits, strict=True)
+        ]
+    )
+
+
+def played(
+    game: MechanismGame, parameters: np.ndarray, logits: np.ndarray, games: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the welfare of ``games`` whole games, (games,), in which w (D,) is announced and a table is played."""
+    participants = TablePolicy(game, logits)
+    state = game.initial_state(games, rng)
+    state, *_ = game.advance(state, np.broadcast_to(parameters, (games, parameters.size)), {})
+    welfare, memory = np.zeros(games), participants.initial_state(games)
+    for _ in range(game.horizon):
+        outcome, memory = outcome_of(game, participants, state, "participant", memory, rng)
+        state, rewards, *_ = game.advance(state, outcome, game.draw(games, rng))
+        welfare += rewards["mechanism"][:, 0]
+    return welfare

@@ -1,0 +1,75 @@
+"""What stands under ``agents`` and ``trainer`` in a config for the trainer ``two_timescale``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lawgiver.trainers.config import Anchor, Natural, Settings, TrainerSettings
+from lawgiver.trainers.designers import OptimiserName, Schedule, Timescale
+
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class Participants(Settings):
+    """Participants of bounded rationality: reward less KL(pi || pi_0) / inverse_temperature."""
+
+    inverse_temperature: NotNegative | None = None
+    """Per unit of payoff. 0 stays at pi_0; .inf is rational. Either this or ``kl_budget``."""
+    kl_budget: NotNegative | None = None
+    """KL(pi || pi_0) of a whole game in nats that a participant spends under the mechanism's start. It fixes the
+    inverse temperature, which stays the same when the mechanism moves."""
+    anchor: Anchor = "uniform"
+    """pi_0: uniform over the legal actions, or an equilibrium of the past."""
+    learning: Literal["relaxed_logits", "equilibrium"] = "relaxed_logits"
+    """Steps towards the exact reply to current play; or play the exact equilibrium in every evaluation (nested)."""
+    updates_per_evaluation: Natural = 200
+    """Steps under each mechanism that is tried, before its welfare is measured."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.inverse_temperature is None) == (self.kl_budget is None):
+            raise ValueError("allowed: one of inverse_temperature and kl_budget, the other null")
+        return self
+
+
+class Mechanism(Settings):
+    """The announced parameters w, found by an optimiser."""
+
+    start: str | tuple[float, ...] = "no_mechanism"
+    """Where w begins: one number a parameter, or the name of a canonical mechanism of the game."""
+    optimiser: OptimiserName = "two_point"
+    draws: Annotated[int, Field(ge=2)] = 8
+    """Mechanisms that ``score_function`` tries in an iteration; the others know how many they need."""
+    games_per_evaluation: Natural | None = 16
+    """Games that are played to measure the welfare of a mechanism; null for its expectation."""
+    average_over: Natural = 1
+    """What is announced in the end is the mean of w over so many last iterations."""
+
+
+class TwoTimescaleAgents(Settings):
+    """Who plays and learns."""
+
+    participants: Participants
+    mechanism: Mechanism = Mechanism()
+
+
+class TwoTimescaleTrainer(TrainerSettings):
+    """Steps of both; see :mod:`lawgiver.trainers.designers.schedules` for the conditions that they are held to."""
+
+    name: Literal["two_timescale"]
+    timescale: Timescale = "two_timescale"
+    """Who moves more slowly in the long run."""
+    agents_step: Schedule = Schedule(initial=0.8, exponent=0.51)
+    """eta_n, share of the way to the exact reply that participants go in a step of iteration n; at most 1."""
+    mechanism_step: Schedule = Schedule(initial=2.0, exponent=0.6)
+    """xi_n, in coefficients for a gradient of welfare / game.welfare_scale; ``implicit_gradient`` (Adam): in half
+    widths of the box; not used by ``bayesian``."""
+    radius: Schedule = Schedule(initial=0.5, exponent=0.0)
+    """rho_n of the perturbations, in coefficients; not used by ``implicit_gradient`` and ``bayesian``."""
+    iterations: Natural = 1000
+    log_every: Natural = 50
+    """Iterations between two lines of metrics, which hold exact scores."""
+    checkpoint_every: Natural = 500
+    """Iterations."""
