@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,8 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from lawgiver.envs.core.errors import ParameterError, allowed
-from lawgiver.envs.core.fields import Field, Layout, width
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.trainers.config import Config, Resources, anchor_of
 from lawgiver.trainers.rllib.connector import ChunksToBatch
 from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
@@ -30,9 +30,9 @@ from lawgiver.trainers.rllib.settings import (
     Schedule,
 )
 from lawgiver.trainers.rllib.stock import TurnAdapter
+from lawgiver.trainers.roles import Start, start_of
 
 RLlibConfig = Config[RLlibAgents, RLlibTrainer]
-Start = tuple[float, ...]
 STOCK_ENVS = 50
 """Environments that RLlib's own runner steps one after the other, with one forward pass for all: the fastest found."""
 
@@ -40,32 +40,6 @@ STOCK_ENVS = 50
 def learning_of(agents: RLlibAgents, role: str) -> Participants | Mechanism:
     """Return the settings of a role's module."""
     return agents.mechanism if role == "mechanism" else agents.participants
-
-
-def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Start | None) -> Start:
-    """Return the action at which the mean of a Box action begins, (k,): mid-Box for None; nothing for Discrete ones.
-
-    Raises:
-        ParameterError: if the family of rules has no member of that name, or the numbers do not fit.
-    """
-    if isinstance(layout, int):
-        return ()
-    if start is None:
-        return tuple((field.low + field.high) / 2 for field in layout for _ in range(field.size))
-    if isinstance(start, str):
-        fitting = [name for name, rule in members.items() if len(rule) == width(layout)]
-        if start not in fitting:
-            choices = f"{allowed(start, fitting)}, or a list of {width(layout)} numbers"
-            raise ParameterError(f"agents.mechanism.start is {start!r}: {choices}")
-        return members[start]
-    fields = [field for field in layout for _ in range(field.size)]
-    if len(start) != len(fields):
-        raise ParameterError(f"agents.mechanism.start has {len(start)} numbers, allowed: {len(fields)}")
-    for value, field in zip(start, fields, strict=True):
-        if not field.low <= value <= field.high:  # false for NaN
-            bounds = f"[{field.low:g}, {field.high:g}]"
-            raise ParameterError(f"agents.mechanism.start has {field.name} = {value!r}, allowed: a number in {bounds}")
-    return start
 
 
 def env_config(config: RLlibConfig) -> dict[str, Any]:
@@ -90,7 +64,7 @@ def plan_of(learning: Participants | Mechanism) -> ModulePlan:
         "update_every": learning.update_every,
     }
     if isinstance(learning, Participants):
-        return ModulePlan(**common, raw_advantages=True, inverse_temperature=learning.inverse_temperature)
+        return ModulePlan(**common, raw_advantages=True, inverse_temperature=learning.level)
     std = learning.std
     schedule = StdSchedule(std.start, std.end, std.iterations) if isinstance(std, Schedule) else None
     return ModulePlan(**common, std=schedule)

@@ -13,8 +13,8 @@ from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.trainers.config import anchor_of
-from lawgiver.trainers.rllib.algorithm import start_of
 from lawgiver.trainers.rllib.settings import Mechanism, Participants
+from lawgiver.trainers.roles import start_of
 from lawgiver.trainers.scoring import beside_equilibrium, on_all_conditions, other_populations, score_table
 from lawgiver.trainers.simulation import simulate
 
@@ -58,9 +58,8 @@ def participants_policy(game: Game[Any], learning: Participants, weights: Weight
 
 def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) -> float | str:
     """Return the objective a round in the participants' exact equilibrium, or why it is not known."""
-    temperature = participants.inverse_temperature
     anchor = make_anchor(game, anchor_of(participants))
-    scores = game.exact_scores(mechanism, inverse_temperature=temperature, anchor=anchor)
+    scores = game.exact_scores(mechanism, inverse_temperature=participants.level, anchor=anchor)
     return scores if isinstance(scores, str) else float(scores[objective(game)])
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from lawgiver.trainers.config import Anchor, Natural, Settings, TrainerSettings
+from lawgiver.trainers.config import Natural, Settings, TrainerSettings
+from lawgiver.trainers.roles import BoundedRationality, Start
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -47,13 +48,12 @@ class Learning(Settings):
     """Largest global norm of a gradient; None for no clipping."""
 
 
-class Participants(Learning):
-    """Participants of bounded rationality: reward less KL(pi || pi_0) / inverse_temperature, on raw advantages."""
+class Participants(Learning, BoundedRationality):
+    """Participants of bounded rationality, trained on raw advantages.
 
-    inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
-    """Per unit of payoff. 0 stays at pi_0 and is never trained; .inf is plain PPO."""
-    anchor: Anchor = "uniform"
-    """pi_0: uniform over the legal actions, or an equilibrium of the past."""
+    An inverse temperature of 0 is never trained; .inf is plain PPO.
+    """
+
     hidden: Hidden = (32, 32)
     lr: Positive = 3e-3
     epochs: Natural = 4
@@ -78,7 +78,7 @@ class LearnedStd(Settings):
 class Mechanism(Learning):
     """A mechanism that explores in the space of its actions (their logarithm where they are log-scaled)."""
 
-    start: str | tuple[float, ...] | None = None
+    start: str | Start | None = None
     """Where the mean begins: a canonical rule of the game's family by name, an action, or None for mid-Box."""
     hidden: Hidden | None = (32, 32)
     """Layers through which the mean depends on what is observed; None for a mean that does not."""

@@ -1,0 +1,96 @@
+"""What configs say of participants and of a mechanism, whoever trains them: how bounded they are, where it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.equilibrium import temperature_of_budget
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed
+from lawgiver.envs.core.fields import Layout, width
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.trainers.config import Anchor, Settings, anchor_of
+
+Start = tuple[float, ...]
+
+
+class BoundedRationality(Settings):
+    """Participants who are paid, and pay for leaving what they do by themselves: by its price, or by a budget."""
+
+    inverse_temperature: Annotated[float, Field(ge=0)] | None = None
+    """Per unit of payoff: reward less KL(pi || pi_0) / inverse_temperature. 0 stays at pi_0; .inf is rational."""
+    kl_budget: Annotated[float, Field(ge=0)] | None = None
+    """In place of it: the KL(pi || pi_0), in nats over a game, that they spend under the mechanism's start."""
+    anchor: Anchor = "uniform"
+    """pi_0: uniform over the legal actions, or an equilibrium of the past."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default(cls, given: Any) -> Any:
+        """Take an inverse temperature of 1 where nothing is said."""
+        unsaid = isinstance(given, Mapping) and not {"inverse_temperature", "kl_budget"} & given.keys()
+        return {**given, "inverse_temperature": 1.0} if unsaid else given
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.inverse_temperature is None) == (self.kl_budget is None):
+            raise ValueError("exactly one of inverse_temperature and kl_budget is needed, the other is null")
+        return self
+
+    @property
+    def level(self) -> float:
+        """The inverse temperature of participants that are :meth:`solved`."""
+        assert self.inverse_temperature is not None, "the budget has not been solved"
+        return self.inverse_temperature
+
+    def solved(self, game: Game[Any], start: str | Sequence[float] | None) -> Self:
+        """Return these settings with the inverse temperature at which a budget is spent; themselves without budget.
+
+        Args:
+            game: that is played.
+            start: of the mechanism, as :func:`start_of` takes it.
+
+        Raises:
+            UnsupportedGameError: if there is a budget, but no equilibrium to solve it in.
+        """
+        if self.kl_budget is None:
+            return self
+        if not isinstance(game, MechanismGame):
+            raise UnsupportedGameError(
+                "agents.participants.kl_budget is solved in games whose mechanism announces its parameters once, not in"
+                f" {game.name}: give inverse_temperature"
+            )
+        parameters = np.array(start_of(game.action_layout("mechanism"), game.members, start))
+        level = temperature_of_budget(game, parameters, self.kl_budget, make_anchor(game, anchor_of(self)))
+        return self.model_copy(update={"inverse_temperature": level, "kl_budget": None})
+
+
+def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Sequence[float] | None) -> Start:
+    """Return the action at which the mean of a Box action begins, (k,): mid-Box for None; nothing for Discrete ones.
+
+    Raises:
+        ParameterError: if the family of rules has no member of that name, or the numbers do not fit.
+    """
+    if isinstance(layout, int):
+        return ()
+    fields = [field for field in layout for _ in range(field.size)]
+    if start is None:
+        return tuple((field.low + field.high) / 2 for field in fields)
+    if isinstance(start, str):
+        fitting = [name for name, rule in members.items() if len(rule) == width(layout)]
+        if start not in fitting:
+            choices = f"{allowed(start, fitting)}, or a list of {width(layout)} numbers"
+            raise ParameterError(f"agents.mechanism.start is {start!r}: {choices}")
+        return members[start]
+    if len(start) != len(fields):
+        raise ParameterError(f"agents.mechanism.start has {len(start)} numbers, allowed: {len(fields)}")
+    for value, field in zip(start, fields, strict=True):
+        if not field.low <= value <= field.high:  # false for NaN
+            bounds = f"[{field.low:g}, {field.high:g}]"
+            raise ParameterError(f"agents.mechanism.start has {field.name} = {value!r}, allowed: a number in {bounds}")
+    return tuple(start)
