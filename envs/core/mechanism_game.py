@@ -114,6 +114,13 @@ class MechanismGame(Game[MechanismState]):
     def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
         """Return what each participant is paid by the mechanism, negative where it pays, (B, n): the transfer rule."""
 
+    def in_force(self, state: MechanismState) -> Array:
+        """Return the parameters (B, d) that the two rules are given in the round that is played; by default all of w.
+
+        A mechanism that is announced once can still do one thing in one round and another in the next.
+        """
+        return state.parameters
+
     @abstractmethod
     def utility(self, types: Array, allocations: Array) -> Array:
         """Return each participant's utility (B, n) without transfers."""
@@ -236,9 +243,10 @@ class MechanismGame(Game[MechanismState]):
             nothing = namespace(state.utilities).zeros_like(state.utilities)
             rewards = {"participant": nothing, "mechanism": nothing[:, :1]}
             return evolve(state, turn=1, parameters=outcome), rewards, nobody, nobody
-        allocations = self.allocate(state.types, outcome, state.parameters)
+        parameters = self.in_force(state)
+        allocations = self.allocate(state.types, outcome, parameters)
         utilities = self.utility(state.types, allocations)
-        payments = self.transfer(state.types, allocations, state.parameters)
+        payments = self.transfer(state.types, allocations, parameters)
         payoffs = self.attributed(state.types, allocations, utilities) + payments
         played = evolve(
             state,
