@@ -71,6 +71,9 @@ GAMES = {
     "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),
     "lanes-blind": ("lanes", {"n": 3, "agent_objective": "blind", "payment_on": "u", "n_moves": 5}),
     "lanes-any_move": ("lanes", {"n": 2, "n_moves": None, "payment_on": "x0", "degree": 1}),
+    "divisible_good": ("divisible_good", {}),
+    "divisible_good-full": ("divisible_good", {"n": 3, "agent_objective": "full", "prices": "flat", "recovery": 1.0}),
+    "divisible_good-one_round": ("divisible_good", {"rounds": 1, "ration": 4, "opening": [0.0, 0.1, 0.2, 0.3, 0.4]}),
 }
 """The games that every suite-wide test is run on: each registered game, with parameters that change its course."""
 
