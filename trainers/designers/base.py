@@ -110,6 +110,16 @@ class Optimiser(ABC):
         """Move ``coefficients``; the arguments are as ``tell`` checked them."""
 
 
+class Fixed(Optimiser):
+    """Announces its start for ever, one evaluation a round: what participants come to without a designer."""
+
+    def _propose(self, rng: np.random.Generator) -> np.ndarray:
+        return self.coefficients[None]
+
+    def _learn(self, tried: np.ndarray, welfare: np.ndarray, gradient: np.ndarray | None) -> None:
+        pass
+
+
 def _vector(name: str, values: ArrayLike) -> np.ndarray:
     vector = np.array(values, dtype=np.float64)
     if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from lawgiver.envs.core.errors import UnknownNameError, allowed
 from lawgiver.envs.core.registry import call_with, extras
 from lawgiver.trainers.designers.ascent import ImplicitGradient
-from lawgiver.trainers.designers.base import Optimiser
+from lawgiver.trainers.designers.base import Fixed, Optimiser
 from lawgiver.trainers.designers.perturbations import OnePoint, ScoreFunction, TwoPoint
 from lawgiver.trainers.designers.schedules import Schedule
 
-OptimiserName = Literal["one_point", "two_point", "score_function", "implicit_gradient", "bayesian"]
+OptimiserName = Literal["one_point", "two_point", "score_function", "implicit_gradient", "bayesian", "fixed"]
 """What :func:`make_optimiser` knows."""
 
 
@@ -31,12 +31,12 @@ def make_optimiser(
     """Return the optimiser of that name.
 
     Args:
-        name: ``one_point``, ``two_point``, ``score_function``, ``implicit_gradient`` or ``bayesian``.
+        name: ``one_point``, ``two_point``, ``score_function``, ``implicit_gradient``, ``bayesian`` or ``fixed``.
         low: lower ends of the box, (D,).
         high: upper ends, (D,).
         start: coefficients to begin with, (D,).
-        step: the mechanism's steps; in half widths of the box for ``implicit_gradient``, not used by ``bayesian``.
-        radius: of the perturbations, in coefficients; not used by the last two.
+        step: the mechanism's steps; in half widths of the box for ``implicit_gradient``, not used by the last two.
+        radius: of the perturbations, in coefficients; not used by the last three.
         options: ``draws`` of ``score_function``.
 
     Raises:
@@ -62,4 +62,5 @@ def _kind(name: OptimiserName) -> type[Optimiser]:
         "two_point": TwoPoint,
         "score_function": ScoreFunction,
         "implicit_gradient": ImplicitGradient,
+        "fixed": Fixed,
     }[name]

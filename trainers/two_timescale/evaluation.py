@@ -6,28 +6,27 @@ import numpy as np
 
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.envs.core.mechanism_game import MechanismGame
-from lawgiver.trainers.simulation import outcome_of
 from lawgiver.trainers.two_timescale.participants import play
 
 
 def welfare_of(
     game: MechanismGame, tried: np.ndarray, logits: np.ndarray, games: int | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the welfare of a whole game under each mechanism, (k,).
+    """Return the welfare of whole games under each mechanism, (k, games).
 
     Args:
         game: whose rules apply.
         tried: w of each mechanism, (k, D).
         logits: theta of the participants under each, (k, T, S, A).
-        games: to be played under each, all with the same random numbers, and averaged; None for the expectation.
+        games: to be played under each, all with the same random numbers; None for the expectation, (k, 1).
         rng: draws the random numbers of the games.
     """
     if games is None:
-        return np.asarray(game.subgame.welfare(play(logits)))
+        return np.asarray(game.subgame.welfare(play(logits)))[:, None]
     seed = int(rng.integers(2**63))
     return np.array(
         [
-            played(game, parameters, table, games, np.random.default_rng(seed)).mean()
+            played(game, parameters, table, games, np.random.default_rng(seed))
             for parameters, table in zip(tried, logits, strict=True)
         ]
     )
@@ -42,7 +41,8 @@ def played(
     state, *_ = game.advance(state, np.broadcast_to(parameters, (games, parameters.size)), {})
     welfare, memory = np.zeros(games), participants.initial_state(games)
     for _ in range(game.horizon):
-        outcome, memory = outcome_of(game, participants, state, "participant", memory, rng)
-        state, rewards, *_ = game.advance(state, outcome, game.draw(games, rng))
+        seen, legal = game.observe(state, "participant"), game.legal_actions(state, "participant")
+        actions, memory = participants.act(seen, legal, memory, rng)
+        state, rewards, *_ = game.step(state, actions, game.draw(games, rng))
         welfare += rewards["mechanism"][:, 0]
     return welfare
