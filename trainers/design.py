@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.tables import tabulate
-from lawgiver.envs.core.equilibrium import best_in_box, scores
+from lawgiver.envs.core.equilibrium import Best, best_in_box, scores
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.incentives import incentives
 from lawgiver.envs.core.mechanism_game import MechanismGame
@@ -29,6 +29,7 @@ def design_summary(
     inverse_temperature: float,
     anchor: Policy | None = None,
     participants: Policy | None = None,
+    best: Best | None = None,
 ) -> dict[str, Any]:
     """Return the tables of a training as summary.json holds them.
 
@@ -39,6 +40,7 @@ def design_summary(
         inverse_temperature: of the participants.
         anchor: their prior policy; None for uniform.
         participants: the trained ones; None where they are in equilibrium by construction.
+        best: of the game's box, if it has been searched already.
 
     Returns:
         ``welfare`` a round of ``no_mechanism``, ``start``, ``learned`` and ``best_in_box`` (in equilibrium), of the
@@ -49,7 +51,7 @@ def design_summary(
     Raises:
         UnsupportedGameError: if there is no equilibrium to score a mechanism in.
     """
-    best = best_in_box(game, inverse_temperature, anchor)
+    best = best or best_in_box(game, inverse_temperature, anchor)
     mechanisms = {
         "no_mechanism": np.zeros_like(start),
         "start": start,

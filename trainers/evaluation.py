@@ -13,8 +13,10 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.trainers.aggregate import over_seeds
+from lawgiver.trainers.config import anchor_of
+from lawgiver.trainers.roles import BoundedRationality
 from lawgiver.trainers.runs import Run, load
-from lawgiver.trainers.scoring import beside_equilibrium, mechanisms, score_table
+from lawgiver.trainers.scoring import beside_equilibrium, final_table, mechanisms
 from lawgiver.trainers.simulation import simulate
 
 GAMES = 4_096
@@ -31,9 +33,9 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
     Returns:
         ``simulated``: by measure and mechanism, mean and 95 % interval a round of ``games`` games under the canonical
         mechanisms and the ``learned`` or ``given`` one; all meet the same random numbers, which the training has not
-        seen. What :meth:`ScoreTable.to_summary` tells of a learned mechanism at the exact equilibrium, if the config
-        gives the participants' inverse temperature. And of learned participants ``trained_participants``: what they
-        make of the run's own mechanism (``played``), beside the exact ``equilibrium`` under it.
+        seen. What :func:`lawgiver.trainers.scoring.final_table` tells of a learned mechanism at the exact equilibrium,
+        if the config says how bounded the participants' rationality is. And of participants who have learned under a
+        given mechanism ``trained_participants``: what they make of it (``played``), beside the exact ``equilibrium``.
 
     Raises:
         RunError: if the folder is not a run, is damaged, or there is no mechanism.
@@ -59,18 +61,28 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
             simulated.setdefault(measure, {})[name] = value
     result: dict[str, Any] = {"simulated": simulated}
     settings = _settings(run, "participant")
-    if "inverse_temperature" not in settings:
+    if not {"inverse_temperature", "kl_budget"} & settings.keys():
         return result | {"reasons": {"exact scores": "the config gives the participants no inverse temperature"}}
     if given.get("participant") is not None:
         return result | {"reasons": {"exact scores": "the config gives the participants a policy, whatever is optimal"}}
-    level = float(settings["inverse_temperature"])
-    anchor = make_anchor(game, settings.get("anchor", "uniform"))
-    if "participant" in learned:
-        exact = game.exact_scores(own, inverse_temperature=level, anchor=anchor)
-        played = {measure: values[label] for measure, values in simulated.items()}
-        result["trained_participants"] = beside_equilibrium(played, exact)
+    bounded = {name: settings[name] for name in BoundedRationality.model_fields if name in settings}
+    start = _settings(run, "mechanism").get("start")
+    people = BoundedRationality.model_validate(bounded).solved(game, start)
+    anchor = make_anchor(game, anchor_of(people))
+    played = {measure: values[label] for measure, values in simulated.items()}
     if "mechanism" in learned:
-        result |= score_table(game, own, inverse_temperature=level, anchor=anchor).to_summary()
+        return result | final_table(
+            game,
+            own,
+            inverse_temperature=people.level,
+            anchor=anchor,
+            start=start,
+            participants=learned.get("participant"),
+            played=played,
+        )
+    if "participant" in learned:
+        exact = game.exact_scores(own, inverse_temperature=people.level, anchor=anchor)
+        result["trained_participants"] = beside_equilibrium(played, exact)
     return result
 
 

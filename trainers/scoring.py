@@ -11,12 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from lawgiver.envs.core.equilibrium import Best
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.one_round import mean_outcome
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.design import design_summary
+from lawgiver.trainers.roles import start_of
 
 CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
 MEASURES = ("nash_welfare", "surplus", "gini")
@@ -92,6 +99,56 @@ class ScoreTable:
             "gap_closed": self.gap_closed("ceiling", condition),
             "reachable_gap_closed": self.gap_closed("reachable", condition),
         }
+
+
+def final_table(
+    game: Game[Any],
+    learned: Policy,
+    *,
+    inverse_temperature: float,
+    anchor: Policy | None,
+    start: str | Sequence[float] | None,
+    participants: Policy | None,
+    played: Mapping[str, Any],
+    best: Best | None = None,
+) -> dict[str, Any]:
+    """Return what a learned mechanism is worth, as summary.json holds it, whatever the game.
+
+    Args:
+        game: that was played.
+        learned: a memoryless mechanism; its mean action is scored.
+        inverse_temperature: of the participants, per unit of payoff.
+        anchor: the participants' prior policy; None for uniform.
+        start: where the mechanism began, as :func:`start_of` takes it.
+        participants: that have been trained with it; None if none were.
+        played: what these make of it in games, by measure; see :func:`lawgiver.trainers.simulation.simulate`.
+        best: of the box of a game whose mechanism announces its parameters, if it has been searched already.
+
+    Returns:
+        :func:`lawgiver.trainers.design.design_summary` of a game whose mechanism announces its parameters once; of
+        others :meth:`ScoreTable.to_summary`, and ``trained_participants`` in columns ``played`` and ``equilibrium``.
+    """
+    if isinstance(game, MechanismGame):
+        return design_summary(
+            game,
+            start=np.array(start_of(game.action_layout("mechanism"), game.members, start)),
+            learned=announced(game, learned),
+            inverse_temperature=inverse_temperature,
+            anchor=anchor,
+            participants=participants,
+            best=best,
+        )
+    table = score_table(game, learned, inverse_temperature=inverse_temperature, anchor=anchor).to_summary()
+    if participants is None:
+        return table
+    exact = game.exact_scores(learned, inverse_temperature=inverse_temperature, anchor=anchor)
+    return table | {"trained_participants": beside_equilibrium(played, exact)}
+
+
+def announced(game: MechanismGame, mechanism: Policy) -> np.ndarray:
+    """Return the parameters w (D,) that a memoryless mechanism announces on average."""
+    state = game.initial_state(1, np.random.default_rng(0))
+    return np.asarray(np.asarray(mean_outcome(game, mechanism, state))[0])
 
 
 def score_table(

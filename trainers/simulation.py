@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.objectives import gini
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.objectives import gini, welfare
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
 
@@ -26,10 +27,9 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
         rng: of policies and rules.
 
     Returns:
-        ``mean``, ``low`` and ``high`` (95 %, games independent) a round of every registered objective and of the Gini
-        coefficient.
+        ``mean``, ``low`` and ``high`` (95 %, games independent) a round of each of the game's :func:`measures`.
     """
-    measures = {name: lookup(OBJECTIVES, name) for name in names(OBJECTIVES)} | {"gini": gini}
+    measured = measures(game)
     state = game.initial_state(games, rng)
     memory = {role: policy.initial_state(games) for role, policy in policies.items()}
     over = np.zeros(games, bool)
@@ -43,10 +43,21 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
         counted = (state.round > before) & ~over
         if counted.any():
             rounds += counted
-            for name, measure in measures.items():
+            for name, measure in measured.items():
                 sums[name] = sums.get(name, 0.0) + np.where(counted, measure(state), 0.0)
         over = over | terminated | truncated
     return {name: _a_round(total, rounds) for name, total in sums.items()}
+
+
+def measures(game: Game[Any]) -> dict[str, Callable[[Any], np.ndarray]]:
+    """Return what a round of a game is measured by, by name, functions of the state after it, (B,).
+
+    Welfare and what the mechanism has paid out, where it pays transfers on top of utilities; in other games every
+    other registered objective, and the Gini coefficient.
+    """
+    if isinstance(game, MechanismGame):
+        return {"welfare": welfare, "payments": game.deficit}
+    return {name: lookup(OBJECTIVES, name) for name in names(OBJECTIVES) if name != "welfare"} | {"gini": gini}
 
 
 def outcome_of(

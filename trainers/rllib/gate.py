@@ -1,4 +1,4 @@
-"""How far participants are from the logit reply to current play: counterfactuals by the rules of any game.
+"""How far participants are from the logit reply to current play: by the rules of any game, or exactly by its tables.
 
 A mechanism that goes on learning while the participants no longer adapt (a saturated policy has no gradient) exploits
 them on paper only. So it is held while they are further from their reply than a gate allows.
@@ -13,7 +13,11 @@ import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 
+from lawgiver.agents.tables import tabulate
 from lawgiver.envs.core.arrays import softmax, take_games
+from lawgiver.envs.core.equilibrium import prior_table
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.trainers.rllib.modules import KLModule
 from lawgiver.trainers.rllib.play import Table
@@ -46,6 +50,26 @@ def reply_gap(
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(int(rng.integers(2**62)))
         return _reply_gap(table, modules, min(inverse_temperature, RATIONAL), rng, games)
+
+
+def exact_reply_gap(
+    game: MechanismGame,
+    participants: Policy,
+    parameters: np.ndarray,
+    inverse_temperature: float,
+    anchor: Policy | None,
+) -> float:
+    """Return the same distance from the reply to what everybody does under w (D,), exactly, on average over rounds.
+
+    Where types are continuous hardly two participants see the same, so that counterfactuals of single games would be
+    replies to how the others happen to draw. The agents' subgame has the expectations.
+    """
+    subgame = game.subgame
+    prior = prior_table(game, anchor, parameters)
+    policy = np.exp(tabulate(game, participants, parameters))
+    reply = np.exp(subgame.log_reply(parameters, subgame.aggregates(policy), inverse_temperature, prior))
+    reached = subgame.occupancy(policy).sum(-1) / subgame.shape[0]
+    return float((reached * np.abs(_shares(policy, prior) - _shares(reply, prior))).sum())
 
 
 def _shares(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:

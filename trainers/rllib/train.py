@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -13,17 +14,23 @@ import numpy as np
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 
+from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedPolicy
+from lawgiver.envs.core.equilibrium import Best, best_in_box
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.policy import Policy
 from lawgiver.trainers.cluster import start_ray
+from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config
-from lawgiver.trainers.rllib.gate import reply_gap
+from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
 from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.scoring import announced
 
 log = logging.getLogger("lawgiver")
 
@@ -39,6 +46,7 @@ class Progress:
         means: the mechanism's weights after each of its last updates.
         updates: how often each module has been trained.
         gap: participants' distance from the logit reply to current play, None where there is no gate.
+        best: of the mechanism's box, where it announces its parameters once for a game.
         suspicious: whether the last exact score looked wrong beside the online one.
         alarms: what looked wrong twice running, or at the end, in words.
     """
@@ -50,6 +58,7 @@ class Progress:
     means: deque[Weights] = field(default_factory=deque)
     updates: dict[str, int] = field(default_factory=dict)
     gap: float | None = None
+    best: Best | None = None
     suspicious: bool = False
     alarms: list[str] = field(default_factory=list)
 
@@ -73,9 +82,12 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
     table = make_table(env_config(config))
     _check(config, table)
+    config = _solved(config, table)
     start_ray(config.resources)
     algorithm, progress = _begin(config, run)
     try:
+        if progress.best is None:
+            progress.best = _best(config, table)
         _loop(config, run, table, algorithm, progress)
         return _conclude(config, run, table, algorithm, progress)
     except TrainingError as error:
@@ -90,6 +102,11 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
 def _check(config: RLlibConfig, table: Table) -> None:
     if set(table.game.roles) != {"participant", "mechanism"}:
         raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
+    if not isinstance(table.game.action_layout("participant"), int) and "participant" in table.learned:
+        raise ParameterError(
+            "trainer 'rllib' trains participants of bounded rationality, who choose among finitely many actions; those"
+            f" of {table.game.name} choose from a Box: give the game a number of actions (lanes: game.n_moves=101)"
+        )
     if not table.learned:
         raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
     if table.given and config.resources.runner == "stock":
@@ -100,6 +117,20 @@ def _check(config: RLlibConfig, table: Table) -> None:
         )
     if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
         raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
+
+
+def _solved(config: RLlibConfig, table: Table) -> RLlibConfig:
+    """Return the config with the inverse temperature at which the participants' budget is spent, if it gives one."""
+    participants = config.agents.participants.solved(table.game, config.agents.mechanism.start)
+    return config.model_copy(update={"agents": config.agents.model_copy(update={"participants": participants})})
+
+
+def _best(config: RLlibConfig, table: Table) -> Best | None:
+    """Return the best mechanism of the box, if what is learned is to be held against it."""
+    if table.given or not isinstance(table.game, MechanismGame):
+        return None
+    participants = config.agents.participants
+    return best_in_box(table.game, participants.level, make_anchor(table.game, anchor_of(participants)))
 
 
 def _begin(config: RLlibConfig, run: Run) -> tuple[Algorithm, Progress]:
@@ -183,9 +214,15 @@ def _of_play(table: Table, sampled: dict[str, Any], stock: bool) -> dict[str, An
 
 
 def _gap(config: RLlibConfig, table: Table, algorithm: Algorithm, iteration: int) -> float:
-    modules = {role: algorithm.get_module(role) for role in table.game.roles}
+    game, agents = table.game, config.agents
+    if isinstance(game, MechanismGame):
+        mechanism = results.mechanism_policy(game, agents.mechanism, _weights(algorithm, "mechanism"))
+        people = results.participants_policy(game, agents.participants, _weights(algorithm, "participant"))
+        anchor = table.anchors.get("participant")
+        return exact_reply_gap(game, people, announced(game, mechanism), agents.participants.level, anchor)
+    modules = {role: algorithm.get_module(role) for role in game.roles}
     rng = np.random.default_rng([config.seed, iteration])
-    return reply_gap(table, modules, config.agents.participants.inverse_temperature, rng)
+    return reply_gap(table, modules, agents.participants.level, rng)
 
 
 def _weights(algorithm: Algorithm, role: str) -> Weights:
@@ -209,7 +246,19 @@ def _exact(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Pr
         if progress.suspicious:  # participants who are still on their way to their reply look the same, but once
             _raise(progress, found)
         progress.suspicious = bool(found)
-    return {"exact_score": exact}
+    return {"exact_score": exact} | _shown(config, table, algorithm, progress, policy)
+
+
+def _shown(
+    config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress, mechanism: Policy
+) -> dict[str, Any]:
+    """Return how far mechanism and participants are from what is known, in a game that is solved in tables."""
+    game, agents = table.game, config.agents
+    if not isinstance(game, MechanismGame):
+        return {}
+    assert progress.best is not None
+    people = results.participants_policy(game, agents.participants, _weights(algorithm, "participant"))
+    return results.distances(game, mechanism, people, agents, progress.best)
 
 
 def _raise(progress: Progress, alarms: list[str]) -> None:
@@ -230,17 +279,20 @@ def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm,
         learned["participant"] = results.participants_policy(game, agents.participants, weights)
     for role, policy in learned.items():
         run.save_policy(role, policy)
-    counts = {"iterations": progress.iteration, "env_steps": progress.env_steps, "updates": progress.updates}
+    counts: dict[str, Any] = {
+        "inverse_temperature": agents.participants.level if math.isfinite(agents.participants.level) else None,
+        "iterations": progress.iteration,
+        "env_steps": progress.env_steps,
+        "updates": progress.updates,
+    }
     online = float(np.mean(progress.scores))
     if table.given:
         return {**counts, "online_score": online, "given": sorted(table.given)}
-    mechanism, participants = learned["mechanism"], learned["participant"]
-    exact = results.exact_score(game, mechanism, agents.participants)
+    exact = results.exact_score(game, learned["mechanism"], agents.participants)
     if not isinstance(exact, str):
         _raise(progress, results.alarms(game, agents.participants, online, exact, progress.iteration))
     return {
-        **results.scores(game, mechanism, agents.participants),
-        "trained_participants": results.in_play(game, mechanism, participants, agents.participants, config.seed),
+        **results.scores(game, learned, agents, config.seed, progress.best),
         **counts,
         "online_score": online,
         "exact_score": None if isinstance(exact, str) else exact,
