@@ -118,7 +118,8 @@ class Subgame(ABC):
                 leads = constant(self.transitions().reshape(-1, self.shape[1]), rewards)
                 value = value + (future @ leads.T).reshape(*value.shape[:-2], *self.shape[1:])
             reply = log_softmax(log_prior[t] + level * value)
-            future = certainty_equivalent(value, reply, log_prior[t], level)
+            if t:  # nothing is before the first round
+                future = certainty_equivalent(value, reply, log_prior[t], level)
             values.append(value)
             replies.append(reply)
         return xp.stack(values[::-1], axis=-3), xp.stack(replies[::-1], axis=-3)
@@ -133,6 +134,16 @@ class Subgame(ABC):
         policy = xp.exp(log_policy)
         apart = xp.where(policy > 0, log_policy - log_prior, xp.zeros_like(policy))
         return xp.sum(self.occupancy(policy) * apart, axis=(-3, -2, -1))
+
+
+def tilted(log_prior: Array, values: Array, inverse_temperature: float) -> Array:
+    """Return log pi_0 + lambda Q up to a constant, (..., S, A); no value makes up for an illegal action's prior."""
+    xp = namespace(values)
+    legal = log_prior > ILLEGAL / 2
+    if xp.all(legal):
+        return log_prior + inverse_temperature * values
+    best = xp.max(xp.where(legal, values, constant(-np.inf, values)), axis=-1, keepdims=True)
+    return log_prior + inverse_temperature * xp.where(legal, values - best, xp.zeros_like(values))
 
 
 def certainty_equivalent(values: Array, reply: Array, log_prior: Array, inverse_temperature: float) -> Array:

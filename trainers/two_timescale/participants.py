@@ -11,6 +11,7 @@ whose only rest points are the logit equilibria under w. Where the reply does no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Learners:
             return np.stack([self._equilibrium(w) for w in tried])
         if not self.subgame.coupled:
             far = 1 - (1 - step) ** self.updates
-            return logits + far * (self.reply(logits, tried) - logits)
+            return np.asarray(logits + far * (self.reply(logits, tried) - logits))
         copies = np.repeat(logits[None], len(tried), axis=0)
         for _ in range(self.updates):
             copies += step * (self.reply(copies, tried) - copies)
@@ -66,8 +67,14 @@ class Learners:
 
     def reply(self, logits: np.ndarray, tried: np.ndarray) -> np.ndarray:
         """Return the log-probabilities (..., T, S, A) of the exact reply to play (..., T, S, A) under w (..., D)."""
-        aggregates = self.subgame.aggregates(play(logits)) + np.zeros_like(tried[..., :1])
+        # Where the others do not count, any aggregates will do.
+        aggregates = self.subgame.aggregates(play(logits)) if self.subgame.coupled else self._at_the_prior
+        aggregates = aggregates + np.zeros_like(tried[..., :1])
         return np.asarray(self.subgame.log_reply(tried, aggregates, self.level, self.prior))
+
+    @cached_property
+    def _at_the_prior(self) -> np.ndarray:
+        return np.asarray(self.subgame.aggregates(play(self.prior)))
 
     @property
     def level(self) -> float:

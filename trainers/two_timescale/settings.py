@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from lawgiver.trainers.config import Anchor, Natural, Settings, TrainerSettings
+from lawgiver.trainers.config import Natural, Settings, TrainerSettings
 from lawgiver.trainers.designers import OptimiserName, Schedule, Timescale
+from lawgiver.trainers.roles import BoundedRationality, Start
 
-NotNegative = Annotated[float, Field(ge=0)]
 
+class Participants(BoundedRationality):
+    """Participants of bounded rationality, who learn how to reply.
 
-class Participants(Settings):
-    """Participants of bounded rationality: reward less KL(pi || pi_0) / inverse_temperature."""
+    A ``kl_budget`` fixes the inverse temperature under the mechanism's start; it stays the same when the mechanism
+    moves.
+    """
 
-    inverse_temperature: NotNegative | None = None
-    """Per unit of payoff. 0 stays at pi_0; .inf is rational. Either this or ``kl_budget``."""
-    kl_budget: NotNegative | None = None
-    """KL(pi || pi_0) of a whole game in nats that a participant spends under the mechanism's start. It fixes the
-    inverse temperature, which stays the same when the mechanism moves."""
-    anchor: Anchor = "uniform"
-    """pi_0: uniform over the legal actions, or an equilibrium of the past."""
     learning: Literal["relaxed_logits", "equilibrium"] = "relaxed_logits"
     """Steps towards the exact reply to current play; or play the exact equilibrium in every evaluation (nested)."""
     updates_per_evaluation: Natural = 200
     """Steps under each mechanism that is tried, before its welfare is measured."""
 
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.inverse_temperature is None) == (self.kl_budget is None):
-            raise ValueError("allowed: one of inverse_temperature and kl_budget, the other null")
-        return self
-
 
 class Mechanism(Settings):
     """The announced parameters w, found by an optimiser."""
 
-    start: str | tuple[float, ...] = "no_mechanism"
-    """Where w begins: one number a parameter, or the name of a canonical mechanism of the game."""
+    start: str | Start | None = "no_mechanism"
+    """Where w begins: the name of a canonical mechanism of the game, one number a parameter, or None for mid-Box."""
     optimiser: OptimiserName = "two_point"
     draws: Annotated[int, Field(ge=2)] = 8
     """Mechanisms that ``score_function`` tries in an iteration; the others know how many they need."""
@@ -51,7 +41,7 @@ class Mechanism(Settings):
 class TwoTimescaleAgents(Settings):
     """Who plays and learns."""
 
-    participants: Participants
+    participants: Participants = Participants()
     mechanism: Mechanism = Mechanism()
 
 

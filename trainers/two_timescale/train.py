@@ -108,21 +108,21 @@ def _kept(folder: Path) -> Progress:
     return progress
 
 
-def iterate(setup: Setup, progress: Progress) -> float:
-    """Carry out one iteration; return the mean welfare a round that was measured."""
+def iterate(setup: Setup, progress: Progress) -> np.ndarray:
+    """Carry out one iteration; return the welfare of each game under each mechanism that was tried, (k, games)."""
     optimiser, game, learners = progress.optimiser, setup.game, setup.learners
     tried = optimiser.ask(progress.rng)
     step = setup.config.trainer.agents_step.at(progress.iteration + 1)
     copies = learners.respond(progress.logits, tried, step)
-    welfare = welfare_of(game, tried, copies, setup.config.agents.mechanism.games_per_evaluation, progress.rng)
+    measured = welfare_of(game, tried, copies, setup.config.agents.mechanism.games_per_evaluation, progress.rng)
     gradient = _gradients(setup, tried) / game.welfare_scale if optimiser.uses_gradient else None
-    optimiser.tell(welfare / game.welfare_scale, gradient)
+    optimiser.tell(measured.mean(axis=1) / game.welfare_scale, gradient)
     progress.logits = copies.mean(axis=0) if len(copies) > 1 else copies[0]
     progress.recent.append(optimiser.coefficients)
     progress.iteration += 1
     progress.agent_updates += len(tried) * learners.updates_of_one
     progress.evaluations += len(tried)
-    return float(welfare.mean()) / game.horizon
+    return measured
 
 
 def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
@@ -150,15 +150,20 @@ def _loop(setup: Setup, run: Run, progress: Progress) -> None:
                 run.save_checkpoint(n, lambda folder: _keep(folder, progress))
 
 
-def _metrics(setup: Setup, progress: Progress, measured: float) -> dict[str, Any]:
-    """Return a line of metrics; ``score`` is what participants now make of w, ``exact_score`` what they would."""
+def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str, Any]:
+    """Return a line of metrics.
+
+    ``score`` is the expected welfare a round of what participants now do, ``exact_score`` that in equilibrium under w,
+    ``measured`` what this iteration's games had on average, and ``measured_sd`` how far they were apart.
+    """
     game, settings = setup.game, setup.config.trainer
     w, n, policy = progress.mechanism, progress.iteration, play(progress.logits)
     exact = setup.exact(w)
     return {
         "score": float(game.subgame.welfare(policy)) / game.horizon,
         "exact_score": exact,
-        "measured": measured,
+        "measured": float(measured.mean()) / game.horizon,
+        "measured_sd": float(measured.std(axis=1).mean()) / game.horizon,
         "gap_closed": setup.gap_closed(exact),
         "reply_gap": setup.learners.reply_gap(progress.logits, w),
         "coefficients": {f"w_{j + 1}": float(value) for j, value in enumerate(w)},

@@ -1,0 +1,97 @@
+"""What a training on two timescales begins with, checked against the game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.equilibrium import Best, best_in_box, equilibrium_welfare, prior_table
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.policy import Policy
+from lawgiver.trainers.config import Config, anchor_of
+from lawgiver.trainers.design import gap_closed
+from lawgiver.trainers.designers import check_timescales
+from lawgiver.trainers.roles import start_of
+from lawgiver.trainers.two_timescale.participants import Learners
+from lawgiver.trainers.two_timescale.settings import TwoTimescaleAgents, TwoTimescaleTrainer
+
+TwoTimescaleConfig = Config[TwoTimescaleAgents, TwoTimescaleTrainer]
+PERTURBED = ("one_point", "two_point", "score_function")
+"""Optimisers that use ``trainer.radius``."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What stays the same in a training.
+
+    Attributes:
+        config: the whole.
+        game: that is played.
+        anchor: the participants' prior policy, None for uniform.
+        learners: how participants change.
+        start: w (D,) where the mechanism begins.
+        best: the best mechanism of the box.
+    """
+
+    config: TwoTimescaleConfig
+    game: MechanismGame
+    anchor: Policy | None
+    learners: Learners
+    start: np.ndarray
+    best: Best
+
+    @property
+    def inverse_temperature(self) -> float:
+        """Of the participants, in [0, inf]."""
+        return self.learners.inverse_temperature
+
+    def exact(self, parameters: np.ndarray) -> float:
+        """Return the welfare a round in equilibrium under w (D,)."""
+        whole = equilibrium_welfare(self.game, parameters, self.inverse_temperature, self.anchor)
+        return whole / self.game.horizon
+
+    def gap_closed(self, welfare: float) -> float | None:
+        """Return which share of the way from the start to the best in the box a welfare a round is."""
+        best = self.best.welfare / self.game.horizon
+        return gap_closed({"start": self.exact(self.start), "learned": welfare, "best_in_box": best})
+
+
+def prepare(config: TwoTimescaleConfig) -> Setup:
+    """Return what a training begins with.
+
+    Raises:
+        UnsupportedGameError: if the game has no mechanism that announces its parameters once, or its participants
+            choose among infinitely many actions.
+        ParameterError: naming the key that does not fit the game or the conditions of the timescale.
+    """
+    settings, mechanism = config.trainer, config.agents.mechanism
+    game = config.game.make()
+    if not isinstance(game, MechanismGame):
+        raise UnsupportedGameError(
+            f"trainer 'two_timescale' needs a mechanism that announces its parameters once, not {game.name}"
+        )
+    if not isinstance(game.announcement_layout(), int):
+        raise UnsupportedGameError(
+            f"trainer 'two_timescale' learns tables of finitely many actions, those of {game.name} are a Box"
+        )
+    radius = settings.radius if mechanism.optimiser in PERTURBED else None
+    check_timescales(settings.timescale, settings.agents_step, settings.mechanism_step, radius)
+    if settings.agents_step.initial > 1:
+        raise ParameterError(
+            f"trainer.agents_step.initial is {settings.agents_step.initial:g}, a share of the way to the exact reply: "
+            "allowed: a number in (0, 1]"
+        )
+    start = np.array(start_of(game.action_layout("mechanism"), game.members, mechanism.start))
+    participants = config.agents.participants.solved(game, mechanism.start)
+    anchor = make_anchor(game, anchor_of(participants))
+    learners = Learners(
+        subgame=game.subgame,
+        prior=prior_table(game, anchor, start),
+        inverse_temperature=participants.level,
+        updates=participants.updates_per_evaluation,
+        exact=participants.learning == "equilibrium",
+    )
+    return Setup(config, game, anchor, learners, start, best_in_box(game, participants.level, anchor))
