@@ -6,7 +6,9 @@ Each function draws one figure and returns it; :func:`save` writes it.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,10 @@ COLOURS = {
     "learned": "#D55E00",
     "reachable": "#CC79A7",
     "ceiling": "#000000",
+    "start": "#56B4E9",
+    "best_in_box": "#CC79A7",
+    "optimum": "#000000",
+    "first_best": "#E69F00",
 }
 MARKERS = {
     "strict_egalitarian": "s",
@@ -193,4 +199,96 @@ def curves(
         if axis.get_legend_handles_labels()[0]:
             axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes[-1].set_xlabel("iteration")
+    return figure
+
+
+@dataclass(frozen=True)
+class Band:
+    """A noisy quantity over time.
+
+    Attributes:
+        time: (T,).
+        mean: (T,).
+        sd: standard deviation around the mean, (T,).
+    """
+
+    time: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of several panels below each other.
+
+    Attributes:
+        title: of the panel.
+        bands: by the name under which the legend has them.
+        references: horizontal lines, likewise.
+    """
+
+    title: str
+    bands: Mapping[str, Band]
+    references: Mapping[str, float]
+
+
+DASHES = ((0, (6, 2)), (0, (3, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)), (0, (6, 2, 1, 2, 1, 2)))
+
+
+def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
+    """Return panels of welfare over time, mean solid and one standard deviation on either side dashed.
+
+    Welfare is a loss here, <= 0 in expectation, and what is compared differs by orders of magnitude: the vertical axis
+    is logarithmic below the power of ten under the smallest reference, linear between that and 0.
+
+    Args:
+        panels: from top to bottom. Bands of the same name have the same colour.
+        time: label of the horizontal axis.
+        welfare: label of the vertical axes.
+    """
+    figure = new_figure(9.0, 0.5 + 2.9 * len(panels))
+    names = dict.fromkeys(name for panel in panels for name in panel.bands)
+    colours = dict(zip(names, itertools.cycle(CYCLE)))
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, panel in zip(axes, panels, strict=True):
+        for name, band in panel.bands.items():
+            axis.plot(band.time, band.mean, color=colours[name], linewidth=1.6, label=name)
+            for side in (-1, 1):
+                axis.plot(
+                    band.time, band.mean + side * band.sd, color=colours[name], linewidth=0.8, linestyle="--", alpha=0.8
+                )
+        for dashes, (name, value) in zip(itertools.cycle(DASHES), panel.references.items()):
+            axis.axhline(value, color="#000000", linewidth=1.0, linestyle=dashes, label=f"{name}: {value:.3g}")
+        smallest = min(abs(value) for value in panel.references.values() if value)
+        axis.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(smallest)))
+        axis.set_title(panel.title, fontsize=10, loc="left")
+        axis.set_ylabel(welfare)
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes[-1].set_xlabel(time)
+    return figure
+
+
+def payments(
+    places: np.ndarray, curves: Mapping[str, np.ndarray], thresholds: Mapping[str, float], unit: str
+) -> Figure:
+    """Return payment functions, each shifted so that its highest payment is 0: constants move nobody.
+
+    Args:
+        places: what is paid for, (K,).
+        curves: payments (K,) by mechanism.
+        thresholds: vertical lines by name.
+        unit: label of the horizontal axis.
+    """
+    figure = new_figure(8.0, 4.0)
+    axis = figure.subplots()
+    for name, paid in curves.items():
+        axis.plot(places, paid - paid.max(), color=COLOURS.get(name, "#56B4E9"), linewidth=1.6, label=words(name))
+    for dashes, (name, value) in zip(itertools.cycle(DASHES[1:]), thresholds.items()):
+        axis.axvline(value, color="#000000", linewidth=1.0, linestyle=dashes, label=f"{name}: {value:.3f}")
+    axis.set_title("The payment, and where those who start at 0 end on average", fontsize=10, loc="left")
+    axis.set_xlabel(unit)
+    axis.set_ylabel("payment below the highest (utility)")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.lanes.game import Lanes
+from lawgiver.envs.lanes.solutions import optimal_threshold
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import after_round, sends, solve
 from lawgiver.trainers import figures
@@ -29,7 +32,11 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     Raises:
         MissingExtraError: without matplotlib.
     """
-    game, policies = run.game(), load(run.path)
+    game = run.game()
+    if isinstance(game, MechanismGame):
+        _draw_design(run, game, summary)
+        return
+    policies = load(run.path)
     objective = str(getattr(game, "objective", "score"))
     scores = _column(summary, objective)
     references = {name: value for name, value in scores.items() if name != "learned"}
@@ -48,6 +55,45 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         )
     if "participant" in policies:
         _draw_contributions(run, game, policies["mechanism"], policies["participant"])
+
+
+def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> None:
+    """Draw how a mechanism that announces its parameters, and those who live under it, came to what they are."""
+    history, welfare = _flat(run), _column(summary, game.objective)
+    last = history[-1] if history else {}
+    behaviour = [key for key in last if key.startswith("behaviour/") or key.endswith(("/learned", "/closed_form"))]
+    panels = [
+        ("Welfare, as participants play and in their equilibrium", "welfare a round", ["score", "exact_score"]),
+        ("Mechanism: coefficients", "utility", [key for key in last if key.startswith("coefficients/")]),
+        ("Participants: what they do", "units of the game", behaviour),
+        ("Participants: distance from the exact reply to current play", "reply gap", ["reply_gap"]),
+    ]
+    references = {name: welfare.get(name) for name in ("start", "best_in_box", "optimum", "first_best")}
+    curves = figures.curves(panels, history, references)
+    if curves.axes:
+        figures.save(curves, run.figures / "curves.png")
+    if isinstance(game, Lanes):
+        parameters = [_column(summary.get("parameters") or {}, f"w_{j + 1}") for j in range(game.degree)]
+        paid = {name: [column.get(name) for column in parameters] for name in ("start", "learned", "best_in_box")}
+        complete = {name: np.array(w, float) for name, w in paid.items() if None not in w}
+        if "learned" in complete:
+            thresholds = {} if game.payment_on == "u" else _column(summary, "threshold")
+            _draw_payments(run, game, complete, thresholds)
+
+
+def _draw_payments(
+    run: Run, game: Lanes, coefficients: Mapping[str, np.ndarray], thresholds: Mapping[str, float | None]
+) -> None:
+    base, end = {
+        "xT": ("terminal position", game.length),
+        "x0": ("start", game.half),
+        "u": ("move", game.half),
+    }[game.payment_on]
+    places = np.linspace(0, end, 201)
+    curves = {name: np.asarray(game.payment(places, w)) for name, w in coefficients.items()}
+    known: dict[str, float | None] = {"optimum": optimal_threshold(game.setting)} if thresholds else {}
+    shown = {f"threshold, {figures.words(k)}": v for k, v in {**thresholds, **known}.items() if v is not None}
+    figures.save(figures.payments(places, curves, shown, f"{base} (units of length)"), run.figures / "payments.png")
 
 
 def _column(summary: Mapping[str, Any], measure: str) -> dict[str, float | None]:

@@ -85,13 +85,24 @@ def _show_columns(columns: Columns, title: str = "") -> None:
     groups: dict[tuple[str, ...], list[str]] = {}
     for key, column in columns.items():
         groups.setdefault(tuple(column), []).append(key)
+    console = Console()
+    unbounded = console.options.update(max_width=10_000)
     for rows, keys in groups.items():
-        table = _table("", title or None)
-        for key in keys:
-            table.add_column(key, justify="right")
-        for row in rows:
-            table.add_row(row, *(_cell(columns[key][row]) for key in keys))
-        show(table)
+        cells = {row: {key: _cell(columns[key][row]) for key in keys} for row in rows}
+        across = {key: {row: cells[row][key] for row in rows} for key in keys}
+        upright, turned = _laid_out(cells, title), _laid_out(across, title)
+        width, other = (console.measure(table, options=unbounded).maximum for table in (upright, turned))
+        console.print(turned if other < width > console.width else upright)
+
+
+def _laid_out(cells: Mapping[str, Mapping[str, str]], title: str) -> Table:
+    """Return a table of cells by row and column."""
+    table = _table("", title or None)
+    for column in next(iter(cells.values())):
+        table.add_column(column, justify="right")
+    for name, row in cells.items():
+        table.add_row(name, *row.values())
+    return table
 
 
 def _singles(numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
