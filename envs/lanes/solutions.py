@@ -94,11 +94,8 @@ class Setting:
     def __post_init__(self) -> None:
         """Check every parameter."""
         object.__setattr__(self, "n", integer("n", self.n, 2))
-        for name, interval in (
-            ("length", "(0, inf)"),
-            ("coordination_weight", "(0, inf)"),
-            ("movement_cost", "[0, inf)"),
-        ):
+        for name in ("length", "coordination_weight", "movement_cost"):
+            interval = "[0, inf)" if name == "movement_cost" else "(0, inf)"
             object.__setattr__(self, name, number(name, getattr(self, name), interval))
 
     @property
@@ -201,17 +198,17 @@ def potential(setting: Setting, moves: np.ndarray, terminals: np.ndarray) -> np.
 def first_best_welfare(setting: Setting) -> float:
     """Return the expected welfare of a planner who sees all starts; see the module's docstring for the formula.
 
-    Between kinks the integrand is a polynomial of degree n + 1: up to n = 38, 20 nodes integrate it exactly. Beyond,
-    pieces are short against the scale on which it changes. Relative error about 1e-15, time growing with n d / b H.
+    By quadrature: the integrand is a polynomial between kinks at p = c / jH, where it has j + 1 continuous derivatives.
+    Relative error below 1e-12, against exact fractions and finer pieces; 0.1 s for n = 20, 2 s for a million.
     """
     others, cap = setting.n - 1, setting.movement_cost / (4 * setting.coordination_weight * setting.half)
     if cap == 0:
         return 0.0
     edges = [1.0]  # in p = 1 - t / H, the probability of a start ahead of t
     while cap < edges[-1] * _most_ahead(others, edges[-1]):
-        edges.append(edges[-1] / 1.15)
+        edges.append(edges[-1] / 1.3)
     low = edges[-1]  # below it S_t stays under the cap, so that its mean, others p^2 / 2, is all that counts
-    kinks = cap / np.arange(1, 41)
+    kinks = cap / np.arange(1, 11)
     bounds = np.unique([*edges, *kinks[(kinks > low) & (kinks < 1)]])
     nodes, weights = np.polynomial.legendre.leggauss(20)
     loss = others * (low**3 / 6 - low**4 / 8)
@@ -297,8 +294,11 @@ def _converted(polynomial: Polynomial, size: int, domain: list[float]) -> np.nda
 
 def _highest(curve: Polynomial, low: float, high: float) -> float:
     """Return the largest value on [low, high], which lies at an end or where the slope vanishes."""
-    level = np.clip(curve.deriv().trim().roots().real, low, high)
-    return float(np.max(curve(np.array([low, high, *level]))))
+    if low == high:
+        return float(curve(low))
+    slope = curve.convert(domain=[low, high], window=[-1, 1]).deriv()
+    slope = slope.trim(1e-15 * np.abs(slope.coef).max())  # powers without weight would send roots to infinity
+    return float(np.max(curve(np.array([low, high, *np.clip(slope.roots().real, low, high)]))))
 
 
 def optimal_transfer(setting: Setting, degree: int, agent_objective: Reading, basis: Basis) -> np.ndarray:
