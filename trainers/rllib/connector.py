@@ -13,6 +13,7 @@ from ray.rllib.utils.numpy import convert_to_numpy
 from ray.rllib.utils.postprocessing.value_predictions import compute_value_targets
 
 from lawgiver.trainers.rllib.chunks import Chunk, Trajectories
+from lawgiver.trainers.rllib.modules import KLModule, anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan
 
 Batch = dict[str, torch.Tensor]
@@ -59,7 +60,11 @@ def _columns(module: Any, part: Trajectories, plan: ModulePlan) -> Batch:
         values = module.compute_values({Columns.OBS: arrays["obs"]})
         bootstrap = module.compute_values({Columns.OBS: arrays["last_obs"]})
     bootstrap = torch.where(arrays["terminated"], torch.zeros_like(bootstrap), bootstrap)
-    advantages = gae(arrays["rewards"], values, bootstrap, arrays["lengths"], plan.gamma, plan.lambda_)
+    rewards = arrays["rewards"]
+    if looks_ahead(module, plan):
+        inside = torch.as_tensor(part.mask, device=device)
+        rewards = rewards - price_ahead(module, plan, arrays["obs"], arrays["dist_inputs"], inside)
+    advantages = gae(rewards, values, bootstrap, arrays["lengths"], plan.gamma, plan.lambda_)
     kept = torch.as_tensor(part.mask, device=device)
     columns = {
         Columns.OBS: arrays["obs"],
@@ -105,11 +110,36 @@ def gae(
     return advantages
 
 
+def looks_ahead(module: Any, plan: ModulePlan) -> bool:
+    """Return whether what a module earns at a turn depends on what leaving its prior will cost it at later ones."""
+    return isinstance(module, KLModule) and plan.gamma > 0 and plan.kl_weight > 0
+
+
+def price_ahead(
+    module: KLModule, plan: ModulePlan, obs: torch.Tensor, logits: torch.Tensor, inside: torch.Tensor
+) -> torch.Tensor:
+    """Return what leaving the prior costs at the next turn, discounted; to be taken from the reward, (..., T).
+
+    The learner's loss charges a turn with its own KL(pi || pi_0) / inverse_temperature alone. What follows from an
+    action is worth that much less, or participants would not be in the equilibrium of a game of several rounds.
+
+    Args:
+        module: that acted.
+        plan: of the module.
+        obs: what was seen, prior included, (..., T, d).
+        logits: of the policy, (..., T, n_actions).
+        inside: which turns count, (..., T); one that does not counts for nothing.
+    """
+    cost = plan.kl_weight * anchor_kl(logits, module.log_prior({Columns.OBS: obs})) * inside
+    return plan.gamma * torch.cat([cost[..., 1:], torch.zeros_like(cost[..., :1])], dim=-1)
+
+
 class MaskedAdvantages(ConnectorV2):  # type: ignore[misc]
     """GAE for RLlib's own episodes, with each module's own discount, standardised over real steps only.
 
-    RLlib ends every episode with an artificial step whose advantage is junk, masks it in the loss, but standardises
-    over it all the same; the better the critic, the more that shrinks the advantages that count.
+    Rows are turns, one episode of an agent after the other. RLlib ends every episode with an artificial step whose
+    advantage is junk, masks it in the loss, but standardises over it all the same; the better the critic, the more
+    that shrinks the advantages that count.
     """
 
     def __init__(self, obs_space: Any = None, action_space: Any = None, *, plans: Mapping[str, ModulePlan]) -> None:
@@ -126,6 +156,10 @@ class MaskedAdvantages(ConnectorV2):  # type: ignore[misc]
     def _add(self, module: Any, rows: dict[str, Any], plan: ModulePlan) -> None:
         with torch.no_grad():
             values = module.compute_values(rows)
+            if looks_ahead(module, plan):  # the step after an episode's last turn is no real one, and costs nothing
+                logits, real = rows[Columns.ACTION_DIST_INPUTS], rows[Columns.LOSS_MASK]
+                price = price_ahead(module, plan, rows[Columns.OBS], logits, real)
+                rows[Columns.REWARDS] = torch.as_tensor(rows[Columns.REWARDS], device=price.device) - price
         reward, terminated, truncated = (
             convert_to_numpy(rows[name]) for name in (Columns.REWARDS, Columns.TERMINATEDS, Columns.TRUNCATEDS)
         )

@@ -59,17 +59,18 @@ def exact_reply_gap(
     inverse_temperature: float,
     anchor: Policy | None,
 ) -> float:
-    """Return the same distance from the reply to what everybody does under w (D,), exactly, on average over rounds.
+    """Return the probability with which a participant acts otherwise than the logit reply to what everybody does.
 
     Where types are continuous hardly two participants see the same, so that counterfactuals of single games would be
-    replies to how the others happen to draw. The agents' subgame has the expectations.
+    replies to how the others happen to draw. The agents' subgame has the expectations. Its actions need not be amounts
+    either: the distance is the total variation under w (D,), on average over rounds and what comes up in them.
     """
     subgame = game.subgame
     prior = prior_table(game, anchor, parameters)
     policy = np.exp(tabulate(game, participants, parameters))
     reply = np.exp(subgame.log_reply(parameters, subgame.aggregates(policy), inverse_temperature, prior))
     reached = subgame.occupancy(policy).sum(-1) / subgame.shape[0]
-    return float((reached * np.abs(_shares(policy, prior) - _shares(reply, prior))).sum())
+    return float((reached * np.abs(policy - reply).sum(-1) / 2).sum())
 
 
 def _shares(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from ray.rllib.policy.sample_batch import SampleBatch
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.rllib.connector import MaskedAdvantages
-from lawgiver.trainers.rllib.modules import KLModule, MechanismModule
+from lawgiver.trainers.rllib.modules import KLModule, MechanismModule, anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan
 
 PLANS = "plans"
@@ -178,9 +178,3 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
         """Take RLlib's state and the counts of updates."""
         super().set_state(state)
         self.updates = Counter(state.get("updates", self.updates))
-
-
-def anchor_kl(logits: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:
-    """Return KL(pi || pi_0) (...) for logits and log-priors (..., n_actions), in nats."""
-    log_policy = logits.log_softmax(-1)
-    return (log_policy.exp() * (log_policy - log_prior.log_softmax(-1))).sum(-1)

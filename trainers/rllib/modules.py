@@ -55,6 +55,12 @@ class KLModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: igno
         return ["critic"]
 
 
+def anchor_kl(logits: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:
+    """Return KL(pi || pi_0) (...) for logits and log-priors (..., n_actions), in nats."""
+    log_policy = logits.log_softmax(-1)
+    return (log_policy.exp() * (log_policy - log_prior.log_softmax(-1))).sum(-1)
+
+
 class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
     """A mechanism that acts in a Box: a Gaussian in exploration space, with a critic of its own.
 

@@ -104,7 +104,10 @@ def scores(
 def distances(
     game: MechanismGame, mechanism: Policy, participants: Policy, agents: RLlibAgents, best: Best
 ) -> dict[str, Any]:
-    """Return the share of the gap that a mechanism closes, and participants' behaviour beside the reply to it."""
+    """Return the share of the gap that a mechanism closes, its w, and participants' ``behaviour`` beside the exact one.
+
+    The names are those of the trainer ``two_timescale``; ``closed_form`` is what ``behaviour`` is in equilibrium.
+    """
     table = final_table(
         game,
         mechanism,
@@ -116,7 +119,12 @@ def distances(
         best=best,
     )
     behaviour = {k: v for k, v in table.items() if isinstance(v, Mapping) and set(v) == {"learned", "closed_form"}}
-    return {"gap_closed": table["gap_closed"]} | behaviour
+    return {
+        "gap_closed": table["gap_closed"],
+        "coefficients": {name: values["learned"] for name, values in table["parameters"].items()},
+        "behaviour": {name: values["learned"] for name, values in behaviour.items()},
+        "closed_form": {name: values["closed_form"] for name, values in behaviour.items()},
+    }
 
 
 def objective(game: Game[Any]) -> str:

@@ -84,8 +84,9 @@ class Mechanism(Learning):
     """Layers through which the mean depends on what is observed; None for a mean that does not."""
     std: Schedule | LearnedStd = Schedule()
     gate: Positive | None = 0.05
-    """Held while participants are, on average over seats, further than this share of their largest action from the
-    logit reply to current play; None for no gate."""
+    """Held while participants are further than this from the logit reply to current play: on average over seats, as a
+    share of their largest action; or, in games that are solved in tables, as the probability with which they act
+    otherwise. None for no gate."""
     average_over: Natural = 50
     """The final rule is the mean's average over so many last updates."""
     snapshot_every: Natural | None = None

@@ -18,6 +18,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedPolicy
 from lawgiver.envs.core.equilibrium import Best, best_in_box
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
 from lawgiver.trainers.cluster import start_ray
@@ -102,11 +103,8 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
 def _check(config: RLlibConfig, table: Table) -> None:
     if set(table.game.roles) != {"participant", "mechanism"}:
         raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
-    if not isinstance(table.game.action_layout("participant"), int) and "participant" in table.learned:
-        raise ParameterError(
-            "trainer 'rllib' trains participants of bounded rationality, who choose among finitely many actions; those"
-            f" of {table.game.name} choose from a Box: give the game a number of actions (lanes: game.n_moves=101)"
-        )
+    if "participant" in table.learned:
+        _check_participants(config, table.game)
     if not table.learned:
         raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
     if table.given and config.resources.runner == "stock":
@@ -117,6 +115,20 @@ def _check(config: RLlibConfig, table: Table) -> None:
         )
     if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
         raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
+
+
+def _check_participants(config: RLlibConfig, game: Game[Any]) -> None:
+    if not isinstance(game.action_layout("participant"), int):
+        raise ParameterError(
+            "trainer 'rllib' trains participants of bounded rationality, who choose among finitely many actions; those"
+            f" of {game.name} choose from a Box: give the game a number of actions (lanes: game.n_moves=101)"
+        )
+    gamma = config.agents.participants.gamma
+    if isinstance(game, MechanismGame) and game.horizon > 1 and gamma != 1:
+        raise ParameterError(
+            f"agents.participants.gamma is {gamma:g}, but participants of {game.name} look ahead over its"
+            f" {game.horizon} rounds: allowed: 1"
+        )
 
 
 def _solved(config: RLlibConfig, table: Table) -> RLlibConfig:
