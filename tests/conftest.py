@@ -67,6 +67,23 @@ GAMES = {
     "taxed_dilemma": ("taxed_dilemma", {}),
     "taxed_dilemma-allocate": ("taxed_dilemma", {"mechanism_mode": "allocate", "objective": "surplus"}),
     "taxed_dilemma-endless": ("taxed_dilemma", {"continuation": 1.0, "max_rounds": 5}),
+    "selfish_routing": ("selfish_routing", {}),
+    "selfish_routing-pigou": ("selfish_routing", {"n": 3, "network": "pigou", "tolled": ["s-t#1"], "box": 2.0}),
+    "selfish_routing-two_pairs": (
+        "selfish_routing",
+        {
+            "n": 4,
+            "network": {
+                "edges": [["a", "t", [0, 2]], ["a", "b", [0.25]], ["b", "t", [0.5, 0, 1]], ["a", "t", [1.5]]],
+                "demands": [["a", "t", 0.75], ["b", "t", 0.25]],
+            },
+        },
+    ),
+    "supply_demand": ("supply_demand", {}),
+    "supply_demand-one_home": (
+        "supply_demand",
+        {"n": 5, "demand": [1.5, 3], "homes": [1, 0], "travel": [[0, 0.5], [0.5, 0]], "box": 0.3},
+    ),
     "lanes": ("lanes", {}),
     "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),
     "lanes-blind": ("lanes", {"n": 3, "agent_objective": "blind", "payment_on": "u", "n_moves": 5}),

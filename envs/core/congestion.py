@@ -86,6 +86,20 @@ def check_options(uses: np.ndarray, legal: np.ndarray, n_groups: int) -> None:
         raise ParameterError("uses has ones at options that are not legal, allowed: zeros there")
 
 
+def whole_counts(n: int, shares: np.ndarray, name: str) -> tuple[int, ...]:
+    """Return how many of n agents are in each group of a share > 0, (G,).
+
+    Raises:
+        ParameterError: naming ``name[g]``, if a share is not a whole number of agents, at least one.
+    """
+    exact = n * shares
+    counts = np.rint(exact)
+    for i, (agents, whole) in enumerate(zip(exact, counts, strict=True)):
+        if abs(agents - whole) > 1e-6 * n or whole < 1:
+            raise ParameterError(f"{name}[{i}] is {agents:.6g} of {n} agents, allowed: a whole number of agents, >= 1")
+    return tuple(counts.astype(int).tolist())
+
+
 # -- expectations when the members of a group mix alike -------------------------------------------------------------
 
 
@@ -220,6 +234,12 @@ def payoffs_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
     paid = xp.squeeze(xp.take_along_axis(table, loads, axis=-1), axis=-1) + transfers
     shared = xp.squeeze(xp.astype(used, paid.dtype) @ paid[..., None], axis=-1)
     return shared + _of_choices(xp.reshape(_like(game.constants, transfers), (-1,)), game, choices)
+
+
+def transfers_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
+    """Return what transfers alone pay each agent, (..., N); arguments as in :func:`payoffs_of`."""
+    used = namespace(transfers).astype(_used(game, choices), transfers.dtype)
+    return namespace(transfers).squeeze(used @ transfers[..., None], axis=-1)
 
 
 def _used(game: CongestionGame, choices: Array) -> Array:

@@ -128,6 +128,13 @@ def total_cost(game: NonatomicGame, flows: np.ndarray) -> float:
     return float((flows * option_costs(game, flows)).sum())
 
 
+def cost_gap(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> float:
+    """Return by how much a used option costs more than its group's cheapest, at most: 0 in a Wardrop equilibrium."""
+    costs = option_costs(game, flows, tolls)
+    cheapest = np.where(game.legal, costs, np.inf).min(1, keepdims=True)
+    return float((costs - cheapest)[flows > 0].max())
+
+
 def potential(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> float:
     """Return the Beckmann potential at flows (G, O), whose minima are the Wardrop equilibria."""
     loads = loads_of_flows(game, flows)

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from lawgiver.envs.core.congestion import CongestionGame
+from lawgiver.envs.core.congestion import CongestionGame, whole_counts
 from lawgiver.envs.core.errors import ParameterError, allowed, number
 from lawgiver.envs.core.registry import call_with
 from lawgiver.envs.core.wardrop import NonatomicGame, PolynomialCosts
@@ -111,6 +111,15 @@ class Network:
         )
 
     @property
+    def route_names(self) -> tuple[tuple[str, ...], ...]:
+        """Nodes of each demand's routes, ``s-v-t``, with a number where one of several edges is taken, ``s-t#2``."""
+        ways = [name.removeprefix(tail) for name, (tail, _, _) in zip(self.edge_names, self.edges, strict=True)]
+        return tuple(
+            tuple(origin + "".join(ways[i] for i in route) for route in routes)
+            for (origin, _, _), routes in zip(self.demands, self.routes, strict=True)
+        )
+
+    @property
     def shares(self) -> np.ndarray:
         """Share of all agents that each demand has, (G,)."""
         return np.array([share for _, _, share in self.demands])
@@ -141,21 +150,23 @@ class Network:
         """Return the game of a mass 1 of infinitesimal agents."""
         return NonatomicGame(self.shares, self.uses, self.legal, self.costs, np.zeros(self.legal.shape))
 
-    def atomic(self, n: int) -> CongestionGame:
-        """Return the game of n agents, each 1 / n of the traffic, who are paid minus the cost of their routes.
+    def counts(self, n: int) -> tuple[int, ...]:
+        """Return how many of n agents each demand has, (G,).
 
         Raises:
             ParameterError: if a demand's share of n is not a whole number of agents.
         """
-        exact = n * self.shares
-        counts = np.rint(exact)
-        for i, (agents, whole) in enumerate(zip(exact, counts, strict=True)):
-            if abs(agents - whole) > 1e-6 * n or whole < 1:
-                raise ParameterError(
-                    f"demands[{i}] is {agents:.6g} of {n} agents, allowed: a whole number of agents, >= 1"
-                )
-        table = -np.stack([self.costs.cost(np.full(len(self.edges), k / n)) for k in range(n + 1)], axis=1)
-        return CongestionGame(tuple(counts.astype(int)), self.uses, self.legal, table, np.zeros(self.legal.shape))
+        return whole_counts(n, self.shares, "demands")
+
+    def atomic(self, n: int) -> CongestionGame:
+        """Return the game of n agents, each 1 / n of the traffic, who are paid minus the cost of their routes.
+
+        Raises:
+            ParameterError: as :meth:`counts`.
+        """
+        loads = np.arange(n + 1)[:, None] / n + np.zeros(len(self.edges))
+        table = -self.costs.cost(loads).T
+        return CongestionGame(self.counts(n), self.uses, self.legal, table, np.zeros(self.legal.shape))
 
 
 def _items(name: str, value: Any) -> Sequence[Any]:

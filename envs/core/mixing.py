@@ -1,0 +1,94 @@
+"""One group of N agents who mix alike: the equilibrium and the optimum of their strategy, exactly.
+
+If each of N agents uses a resource with probability q, a user of it expects E[payoff(1 + K)], K ~ Binomial(N - 1, q).
+That is a function of q alone, so that the symmetric equilibrium is the Wardrop equilibrium of a mass of 1 with these
+expectations for costs. Its potential is E[sum_{k <= K} payoff(k)] / N with K ~ Binomial(N, q).
+
+The optimum is the equilibrium when everybody is paid what its presence adds, k payoff(k) - (k - 1) payoff(k - 1): then
+the potential is welfare. Both are unique, up to strategies that are worth the same, if that falls with k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lawgiver.envs.core.congestion import CongestionGame, expected_of_loads, expected_payoffs, expected_welfare
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.wardrop import NonatomicGame, wardrop_equilibrium
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A strategy that all agents play: probabilities of the options (1, O), and the expected sum of payoffs."""
+
+    strategies: np.ndarray
+    welfare: float
+
+
+@dataclass(frozen=True, eq=False)
+class MixingCosts:
+    """What a use of each resource of the game ``apart`` costs in expectation, by how likely each agent uses it.
+
+    The options of ``apart`` are its resources one by one.
+    """
+
+    apart: CongestionGame
+
+    def cost(self, loads: np.ndarray) -> np.ndarray:
+        """Return the expected cost of each resource at the probabilities of use, (R,)."""
+        return np.asarray(-expected_payoffs(self.apart, loads[None])[0])
+
+    def area(self, loads: np.ndarray) -> np.ndarray:
+        """Return the integral of each cost from 0 to the probability of use, (R,)."""
+        summed = np.cumsum(np.where(np.arange(self.apart.n + 1) > 0, self.apart.table, 0.0), axis=-1)
+        return np.asarray(-expected_of_loads(self.apart, loads[None], summed) / self.apart.n)
+
+
+def equilibrium_mixture(game: CongestionGame, transfers: np.ndarray | None = None) -> Mixture:
+    """Return the symmetric equilibrium of rational agents; payoffs must nowhere rise in the load.
+
+    Args:
+        game: of one group.
+        transfers: paid to each user of a resource, (R,). None for nothing.
+
+    Raises:
+        UnsupportedGameError: if there are several groups.
+    """
+    tolls = None if transfers is None else -transfers
+    strategies = wardrop_equilibrium(_as_mass(game), tolls).flows
+    return Mixture(strategies, float(expected_welfare(game, strategies)))
+
+
+def best_mixture(game: CongestionGame) -> Mixture:
+    """Return the strategy of the largest expected welfare, if the load's welfare k payoff(k) is concave.
+
+    Raises:
+        UnsupportedGameError: if there are several groups.
+    """
+    strategies = equilibrium_mixture(paid_by_presence(game)).strategies
+    return Mixture(strategies, float(expected_welfare(game, strategies)))
+
+
+def paid_by_presence(game: CongestionGame) -> CongestionGame:
+    """Return the game in which each user of a resource is paid what its presence adds to everybody's payoffs there."""
+    summed = np.arange(game.n + 1) * np.asarray(game.table)
+    return replace(game, table=np.diff(summed, axis=-1, prepend=0.0))
+
+
+def regret(game: CongestionGame, strategies: np.ndarray, transfers: np.ndarray | None = None) -> float:
+    """Return what an agent of any group gains at most by leaving an option that its group uses; strategies (G, O)."""
+    payoffs = expected_payoffs(game, strategies, transfers)
+    best = np.where(game.legal, payoffs, -np.inf).max(1, keepdims=True)
+    return float((best - payoffs)[strategies > 0].max())
+
+
+def _as_mass(game: CongestionGame) -> NonatomicGame:
+    if len(game.counts) != 1:
+        raise UnsupportedGameError(f"agents in {len(game.counts)} groups do not mix alike, allowed: one group")
+    resources = np.eye(game.uses.shape[-1])
+    apart = CongestionGame(
+        game.counts, resources[None], np.ones((1, len(resources)), bool), game.table, np.zeros((1, len(resources)))
+    )
+    return NonatomicGame(np.ones(1), game.uses, game.legal, MixingCosts(apart), -np.asarray(game.constants))

@@ -1,0 +1,42 @@
+"""What is known exactly about zones with demand: by convex programmes for a mass of 1 in the place of the agents.
+
+The equilibrium minimises the potential -sum_k of the integral of min(1, d_k / x) up to the load, plus travel; the
+optimum is a transport problem. Both are given for n agents, of whom many come close.
+"""
+
+from __future__ import annotations
+
+from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.sharing import matched_optimum
+from lawgiver.envs.core.wardrop import NonatomicGame, cost_gap, wardrop_equilibrium
+
+
+def selfish_welfare(mass: NonatomicGame, n: int) -> float:
+    """Return n times the demand that a mass of 1 matches in equilibrium without bonuses, less what it travels."""
+    return -n * wardrop_equilibrium(mass).total_cost
+
+
+def best_welfare(mass: NonatomicGame, n: int) -> float:
+    """Return n times the most demand that a mass of 1 can match, less what it travels.
+
+    With whole demands it is the optimum of n agents, too.
+    """
+    return -n * matched_optimum(mass).total_cost
+
+
+def known_solutions(mass: NonatomicGame, n: int) -> tuple[KnownSolution, ...]:
+    """Return the welfare in equilibrium and at best."""
+    return (
+        KnownSolution(
+            "welfare of n agents in equilibrium, were they a mass",
+            "Wardrop 1952: nobody gains by another zone; by descent of Beckmann's potential",
+            lambda: selfish_welfare(mass, n),
+            lambda: cost_gap(mass, wardrop_equilibrium(mass).flows),
+        ),
+        KnownSolution(
+            "welfare of n agents at best, were they a mass",
+            "transport problem; the optimum of n agents where demands are whole numbers",
+            lambda: best_welfare(mass, n),
+            lambda: matched_optimum(mass).gap,
+        ),
+    )
