@@ -1,0 +1,105 @@
+"""The lanes game on RLlib's path beside the fast one: three seeds, a table, and both paths over time in one figure.
+
+    python benchmarks/lanes_rllib.py [FOLDER]
+
+trains into FOLDER (default runs/lanes_rllib_study), prints the table of docs/results/lanes_rllib.md and draws
+FOLDER/lanes_rllib.png. A run that is there already is not trained again; one that was interrupted goes on. Times are
+of the machine that trained, while nothing else runs on it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lawgiver.trainers import figures
+from lawgiver.trainers.launch import ensure
+from lawgiver.trainers.runs import Run
+
+SEEDS = (0, 1, 2)
+FAST = {
+    "fast path, two-point": ("trainer.log_every=10",),
+    "fast path, one-point": (
+        "agents.mechanism.optimiser=one_point",
+        "trainer.iterations=8000",
+        "trainer.log_every=10",
+    ),
+}
+LINES = ("start", "best_in_box", "optimum")
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
+
+
+def table(name: str, summaries: dict[int, dict[str, Any]]) -> None:
+    """Print what the runs of a path have learned, a row a seed."""
+    for seed, summary in summaries.items():
+        welfare, threshold = summary["welfare"], summary["threshold"]
+        apart = abs(threshold["learned"] - threshold["closed_form"])
+        found = welfare["start"], welfare["learned"], welfare["best_in_box"], summary["gap_closed"]
+        seconds = f"{summary['timing']['wall_s']:.0f}"
+        row(name, seed, *found, threshold["learned"], threshold["closed_form"], apart, seconds)
+
+
+def seconds(entries: list[dict[str, Any]]) -> np.ndarray:
+    """Return how long the training had taken at each line of metrics, (T,)."""
+    if "iteration_s" in entries[0]["timing"]:
+        return np.cumsum([entry["timing"]["iteration_s"] for entry in entries])
+    return np.array([entry["iteration"] / entry["timing"]["iterations_per_s"] for entry in entries])
+
+
+def draw(runs: dict[str, list[Path]], to: Path) -> None:
+    """Draw exact welfare and the participants' distance from their reply over the time of training."""
+    figure = figures.new_figure(9.0, 6.4)
+    axes = figure.subplots(2, 1, sharex=True)
+    for (name, folders), colour in zip(runs.items(), figures.CYCLE, strict=False):
+        for folder in folders:
+            entries = Run.open(folder).metrics()
+            time, label = seconds(entries), name if folder == folders[0] else None
+            for axis, key in zip(axes, ("exact_score", "reply_gap"), strict=True):
+                points = [(at, entry[key]) for at, entry in zip(time, entries, strict=True) if key in entry]
+                axis.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, label=label)
+    summary = Run.open(next(iter(runs.values()))[0]).summary()
+    assert summary is not None
+    for name, dashes in zip(LINES, figures.DASHES, strict=False):
+        value = summary["welfare"][name]
+        label = f"{figures.words(name)}: {value:.3f}"
+        axes[0].axhline(value, color="#000000", linewidth=1, linestyle=dashes, label=label)
+    axes[0].set_title("Welfare in the exact equilibrium under the current mechanism", fontsize=10, loc="left")
+    axes[0].set_ylabel("welfare")
+    axes[0].set_ylim(1.15 * summary["welfare"]["start"], 0.9 * summary["welfare"]["optimum"])
+    axes[1].set_title("Participants: distance from the exact reply to current play", fontsize=10, loc="left")
+    axes[1].set_ylabel("probability of acting otherwise")
+    axes[1].set_yscale("log")
+    axes[1].set_xlabel("seconds of training")
+    axes[1].set_xscale("log")
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    axes[0].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figures.save(figure, to)
+
+
+def main(folder: Path) -> None:
+    """Train what is missing, print the table and draw the figure."""
+    kinds = {"RLlib": ("lanes_rllib",), **{name: ("lanes", *overrides) for name, overrides in FAST.items()}}
+    folders: dict[str, list[Path]] = {}
+    learned: dict[str, dict[int, dict[str, Any]]] = {}
+    for name, (config, *overrides) in kinds.items():
+        runs = {seed: folder / f"{name.rpartition(' ')[2]}-s{seed}" for seed in SEEDS}
+        learned[name] = {seed: ensure(path, config, f"seed={seed}", *overrides) for seed, path in runs.items()}
+        folders[name] = list(runs.values())
+    threshold = "threshold, trained", "threshold, exact reply", "apart"
+    columns = "path", "seed", "start", "learned", "best in box", "gap closed", *threshold, "s"
+    row(*columns)
+    print("|" + "---|" * len(columns))
+    for name, summaries in learned.items():
+        table(name, summaries)
+    draw(folders, folder / "lanes_rllib.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs/lanes_rllib_study"))
