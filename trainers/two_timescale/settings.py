@@ -20,7 +20,7 @@ class Participants(BoundedRationality):
 
     learning: Literal["relaxed_logits", "equilibrium"] = "relaxed_logits"
     """Steps towards the exact reply to current play; or play the exact equilibrium in every evaluation (nested)."""
-    updates_per_evaluation: Natural = 200
+    updates_per_evaluation: Natural = 50
     """Steps under each mechanism that is tried, before its welfare is measured."""
 
 
@@ -34,8 +34,6 @@ class Mechanism(Settings):
     """Mechanisms that ``score_function`` tries in an iteration; the others know how many they need."""
     games_per_evaluation: Natural | None = 16
     """Games that are played to measure the welfare of a mechanism; null for its expectation."""
-    average_over: Natural = 1
-    """What is announced in the end is the mean of w over so many last iterations."""
 
 
 class TwoTimescaleAgents(Settings):
@@ -53,12 +51,12 @@ class TwoTimescaleTrainer(TrainerSettings):
     """Who moves more slowly in the long run."""
     agents_step: Schedule = Schedule(initial=0.8, exponent=0.51)
     """eta_n, share of the way to the exact reply that participants go in a step of iteration n; at most 1."""
-    mechanism_step: Schedule = Schedule(initial=2.0, exponent=0.6)
+    mechanism_step: Schedule = Schedule(initial=8.0, exponent=0.6)
     """xi_n, in coefficients for a gradient of welfare / game.welfare_scale; ``implicit_gradient`` (Adam): in half
-    widths of the box; not used by ``bayesian``."""
+    widths of the box; not used by ``bayesian`` and ``fixed``."""
     radius: Schedule = Schedule(initial=0.5, exponent=0.0)
-    """rho_n of the perturbations, in coefficients; not used by ``implicit_gradient`` and ``bayesian``."""
-    iterations: Natural = 1000
+    """rho_n of the perturbations, in coefficients; used by ``one_point``, ``two_point``, ``score_function``."""
+    iterations: Natural = 1500
     log_every: Natural = 50
     """Iterations between two lines of metrics, which hold exact scores."""
     checkpoint_every: Natural = 500

@@ -5,6 +5,14 @@ a few steps of size eta_n; their welfare is measured, divided by the game's scal
 moves w by a step of size xi_n; the population goes on as the mean of its copies. With xi_n / eta_n -> 0 the
 participants see a mechanism that all but stands still, and the mechanism sees participants who have all but settled
 (Mguni and Tomczak, section 4; the prose there, not the listing, has the rates the right way round).
+
+The steps within an evaluation, k of them, decide how much of a perturbation the welfare tells of: participants that
+set out from a reply to w have gone the share 1 - (1 - eta_n)^k of the way to that to the perturbed w, and so has the
+estimate's mean. With k = 1 the mechanism's effective steps xi_n eta_n have a finite sum, however well the conditions
+on xi and eta are met, and w comes to rest half-way.
+
+What is announced in the end is the last w: beside it, averages over the last 100 or 1,000 change nothing, as the steps
+are small by then.
 """
 
 from __future__ import annotations
@@ -12,7 +20,6 @@ from __future__ import annotations
 import math
 import pickle
 import time
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +50,6 @@ class Progress:
         optimiser: of the mechanism.
         logits: theta of the population, (T, S, A).
         rng: of perturbations and games.
-        recent: the last w, at most ``average_over``.
         iteration: completed ones.
         agent_updates: steps that tables of participants have taken; an equilibrium counts as one.
         evaluations: mechanisms whose welfare was measured.
@@ -52,15 +58,9 @@ class Progress:
     optimiser: Optimiser
     logits: np.ndarray
     rng: np.random.Generator
-    recent: deque[np.ndarray]
     iteration: int = 0
     agent_updates: int = 0
     evaluations: int = 0
-
-    @property
-    def mechanism(self) -> np.ndarray:
-        """The parameters (D,) that would be announced now."""
-        return np.asarray(np.mean(self.recent, axis=0) if self.recent else self.optimiser.coefficients)
 
 
 def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def begin(setup: Setup) -> Progress:
         **({"draws": mechanism.draws} if mechanism.optimiser == "score_function" else {}),
     )
     rng = np.random.default_rng(setup.config.seed)
-    return Progress(optimiser, setup.learners.prior, rng, deque(maxlen=mechanism.average_over))
+    return Progress(optimiser, setup.learners.prior, rng)
 
 
 def _keep(folder: Path, progress: Progress) -> None:
@@ -118,7 +118,6 @@ def iterate(setup: Setup, progress: Progress) -> np.ndarray:
     gradient = _gradients(setup, tried) / game.welfare_scale if optimiser.uses_gradient else None
     optimiser.tell(measured.mean(axis=1) / game.welfare_scale, gradient)
     progress.logits = copies.mean(axis=0) if len(copies) > 1 else copies[0]
-    progress.recent.append(optimiser.coefficients)
     progress.iteration += 1
     progress.agent_updates += len(tried) * learners.updates_of_one
     progress.evaluations += len(tried)
@@ -157,7 +156,7 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
     ``measured`` what this iteration's games had on average, and ``measured_sd`` how far they were apart.
     """
     game, settings = setup.game, setup.config.trainer
-    w, n, policy = progress.mechanism, progress.iteration, play(progress.logits)
+    w, n, policy = progress.optimiser.coefficients, progress.iteration, play(progress.logits)
     exact = setup.exact(w)
     return {
         "score": float(game.subgame.welfare(policy)) / game.horizon,
@@ -180,7 +179,7 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
 
 def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
     """Announce the mechanism, let the participants respond to it once more, keep both and score them."""
-    game, learners, learned = setup.game, setup.learners, progress.mechanism
+    game, learners, learned = setup.game, setup.learners, progress.optimiser.coefficients
     step = setup.config.trainer.agents_step.at(progress.iteration)
     logits = learners.respond(progress.logits, learned[None], step)[0]
     participants = LearnedTable(game, log_softmax(logits))
