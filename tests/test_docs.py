@@ -62,6 +62,13 @@ def test_readme_tour(tmp_path):
     assert [float(number) for number in found] == [6.87, 7.99, 8.05, 8.69]
 
 
+def test_a_mechanism_is_scored_as_the_page_says(tmp_path):
+    (example,) = blocks("docs/mechanism_games.md")
+    printed = run(example, tmp_path, tmp_path)
+    assert re.search(r"welfare +-0.4183\n", printed)
+    assert "best in the box: -0.264" in printed
+
+
 @pytest.mark.parametrize("heading", ["Add a game", "Add a mechanism"])
 def test_walk_through(heading, tmp_path):
     (tmp_path / "site").mkdir()
