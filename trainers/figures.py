@@ -6,11 +6,10 @@ Each function draws one figure and returns it; :func:`save` writes it.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from lawgiver.trainers.files import replacing
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import SymmetricalLogLocator
 except ImportError as error:
     raise MissingExtraError("matplotlib", "plot", "drawing figures") from error
 
@@ -30,6 +30,7 @@ COLOURS = {
     "learned": "#D55E00",
     "reachable": "#CC79A7",
     "ceiling": "#000000",
+    "nobody_moves": "#999999",
     "start": "#56B4E9",
     "best_in_box": "#CC79A7",
     "optimum": "#000000",
@@ -209,12 +210,12 @@ class Band:
     Attributes:
         time: (T,).
         mean: (T,).
-        sd: standard deviation around the mean, (T,).
+        sd: standard deviation around the mean, (T,); None where it is not to be drawn.
     """
 
     time: np.ndarray
     mean: np.ndarray
-    sd: np.ndarray
+    sd: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ class Panel:
     Attributes:
         title: of the panel.
         bands: by the name under which the legend has them.
-        references: horizontal lines, likewise.
+        references: horizontal lines by name, < 0.
     """
 
     title: str
@@ -233,39 +234,85 @@ class Panel:
 
 
 DASHES = ((0, (6, 2)), (0, (3, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)), (0, (6, 2, 1, 2, 1, 2)))
+BANDS = ("#0072B2", "#D55E00", "#009E73", "#56B4E9")
+"""Colours that no reference has."""
 
 
 def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
     """Return panels of welfare over time, mean solid and one standard deviation on either side dashed.
 
-    Welfare is a loss here, <= 0 in expectation, and what is compared differs by orders of magnitude: the vertical axis
-    is logarithmic below the power of ten under the smallest reference, linear between that and 0.
+    Welfare is a loss here, and what is compared differs by orders of magnitude: both axes are logarithmic, and what
+    reaches half the smallest loss among the references, or 0, is cut off.
 
     Args:
-        panels: from top to bottom. Bands of the same name have the same colour.
+        panels: from top to bottom; the times of bands are > 0, references < 0.
         time: label of the horizontal axis.
         welfare: label of the vertical axes.
     """
-    figure = new_figure(9.0, 0.5 + 2.9 * len(panels))
-    names = dict.fromkeys(name for panel in panels for name in panel.bands)
-    colours = dict(zip(names, itertools.cycle(CYCLE)))
+    figure = new_figure(10.0, 0.5 + 2.9 * len(panels))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, panels, strict=True):
-        for name, band in panel.bands.items():
-            axis.plot(band.time, band.mean, color=colours[name], linewidth=1.6, label=name)
-            for side in (-1, 1):
-                axis.plot(
-                    band.time, band.mean + side * band.sd, color=colours[name], linewidth=0.8, linestyle="--", alpha=0.8
-                )
+        for colour, (name, band) in zip(itertools.cycle(BANDS), panel.bands.items()):
+            axis.plot(band.time, band.mean, color=colour, linewidth=1.8, label=words(name))
+            for edge in _edges(band):
+                axis.plot(band.time, edge, color=colour, linewidth=0.9, linestyle="--")
         for dashes, (name, value) in zip(itertools.cycle(DASHES), panel.references.items()):
-            axis.axhline(value, color="#000000", linewidth=1.0, linestyle=dashes, label=f"{name}: {value:.3g}")
-        smallest = min(abs(value) for value in panel.references.values() if value)
-        axis.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(smallest)))
+            colour, label = COLOURS.get(name, "#000000"), f"{words(name)}: {value:.3g}"
+            axis.axhline(value, color=colour, linewidth=1.2, linestyle=dashes, label=label, zorder=1)
+        worst = min(float(edge.min()) for band in panel.bands.values() for edge in (band.mean, *_edges(band)))
+        axis.set_xscale("log")
+        _loss_scale(axis, "y", min(worst, *panel.references.values()), max(panel.references.values()))
         axis.set_title(panel.title, fontsize=10, loc="left")
         axis.set_ylabel(welfare)
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes[-1].set_xlabel(time)
+    axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    return figure
+
+
+def _edges(band: Band) -> tuple[np.ndarray, ...]:
+    return () if band.sd is None else (band.mean - band.sd, band.mean + band.sd)
+
+
+def _loss_scale(axis: Any, which: Literal["x", "y"], worst: float, least: float) -> None:
+    """Make an axis of losses logarithmic, from a little below the worst to half the least, both < 0."""
+    getattr(axis, f"set_{which}scale")("symlog", linthresh=-least / 2)
+    getattr(axis, f"set_{which}lim")(1.1 * worst, least / 2)
+    ticks = getattr(axis, f"{which}axis")
+    ticks.set_major_locator(SymmetricalLogLocator(base=10, linthresh=-least / 2, subs=(1, 2, 5)))
+    ticks.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def dots(
+    found: Mapping[str, Sequence[float]], best: Mapping[str, float], references: Mapping[str, float], welfare: str
+) -> Figure:
+    """Return what each of several seeds reached, one dot each, a line for each kind of training.
+
+    Args:
+        found: losses by kind, < 0.
+        best: the best that each kind could have reached, by kind, where that is known.
+        references: vertical lines by name, < 0.
+        welfare: label of the horizontal axis, logarithmic as in :func:`losses`.
+    """
+    figure = new_figure(9.0, 1.3 + 0.42 * len(found))
+    axis = figure.subplots()
+    for height, (name, values) in enumerate(found.items()):
+        label = {"one": "a seed", "median": "median of the seeds", "best": "best that there is"} if not height else {}
+        axis.plot(values, [height] * len(values), "o", color="#0072B2", alpha=0.6, label=label.get("one"))
+        axis.plot(np.median(values), height, "|", color="#D55E00", ms=18, mew=2, label=label.get("median"))
+        if name in best:
+            axis.plot(best[name], height, "D", color="#CC79A7", ms=6, label=label.get("best"), zorder=1)
+    for dashes, (name, value) in zip(itertools.cycle(DASHES), references.items()):
+        colour = COLOURS.get(name, "#000000")
+        axis.axvline(value, color=colour, linewidth=1.2, linestyle=dashes, label=f"{words(name)}: {value:.3g}")
+    all_values = [value for values in found.values() for value in values] + list(references.values())
+    _loss_scale(axis, "x", min(all_values), max(all_values))
+    axis.set_yticks(range(len(found)), list(found))
+    axis.set_ylim(len(found) - 0.5, -0.5)
+    axis.set_xlabel(welfare)
+    axis.grid(alpha=0.3, axis="x")
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 

@@ -27,5 +27,5 @@ def _fix_environment(arguments: list[str]) -> None:
     """Set what makes a training reproducible. Python reads its hash seed when it starts, hence the second start."""
     missing = {key: value for key, value in REPRODUCIBLE.items() if key not in os.environ}
     os.environ.update(missing)
-    if "PYTHONHASHSEED" in missing and arguments[:1] == ["train"]:
+    if "PYTHONHASHSEED" in missing and arguments[:1] in (["train"], ["reproduce"]):
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -12,6 +12,8 @@ import typer
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.packaged import config_names
+from lawgiver.trainers.reproduce import PAPERS
+from lawgiver.trainers.reproduce import reproduce as reproduce_paper
 
 app = typer.Typer(
     help="Learn the rules of a game together with the people who live under them.",
@@ -87,6 +89,35 @@ def evaluate(
     from lawgiver.trainers.evaluation import evaluate as evaluate_run
 
     show_summary(evaluate_run(run))
+
+
+@app.command(epilog=f"Papers: {', '.join(PAPERS)}. {EXIT_CODES}")
+def reproduce(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A paper.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the runs, the figures and table.json, runs/reproduce/NAME if not given. Runs that are there"
+            " are not trained again; one that was interrupted goes on.",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Trainings of each kind; standard errors are over them.")] = 5,
+) -> None:
+    """Make a paper's tables and figures again: paper | ours ± standard error | known limit | ours / limit."""
+    from lawgiver.trainers import launch
+    from lawgiver.trainers.cli.tables import show_markdown
+
+    folder = out or Path("runs/reproduce") / name
+    try:
+        made = reproduce_paper(name, folder, seeds)
+    except launch.Interrupted:
+        typer.echo(f"interrupted; continue with: lawgiver reproduce {name} --out {folder} --seeds {seeds}", err=True)
+        raise typer.Exit(130) from None
+    show_markdown(made.markdown())
+    for figure in made.figures:
+        typer.echo(f"figure: {figure}")
+    typer.echo(f"table: {folder / 'table.json'}")
 
 
 @app.command(

@@ -1,0 +1,49 @@
+"""Papers' tables and figures, made again: one module a paper, whose ``reproduce(folder, n_seeds)`` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from lawgiver.envs.core.errors import UnknownNameError, allowed, integer
+from lawgiver.trainers.files import write_json
+from lawgiver.trainers.reproduce.table import Reproduction
+
+PAPERS = ("rmd",)
+"""The modules of this package that reproduce a paper, by name."""
+
+
+def find(name: str) -> Callable[[Path, int], Reproduction]:
+    """Return the function that reproduces a paper.
+
+    Args:
+        name: one of ``PAPERS``.
+
+    Raises:
+        UnknownNameError: if there is no such paper.
+        MissingExtraError: if something is not installed that it needs.
+    """
+    if name not in PAPERS:
+        raise UnknownNameError(f"unknown paper {name!r}: {allowed(name, PAPERS)}")
+    function: Callable[[Path, int], Reproduction] = import_module(f"{__name__}.{name}").reproduce
+    return function
+
+
+def reproduce(name: str, folder: Path, n_seeds: int) -> Reproduction:
+    """Train what a paper's tables and figures need, and make them; table.json and the figures are left in a folder.
+
+    Runs that are there already are not trained again, those that were interrupted go on.
+
+    Args:
+        name: one of ``PAPERS``.
+        folder: of the runs and of what is made of them.
+        n_seeds: trainings of each kind, >= 1; standard errors need two.
+
+    Raises:
+        LawgiverError: if the name or the number is wrong, or something cannot be written.
+        Interrupted: if the user stops a training.
+    """
+    made = find(name)(folder, integer("--seeds", n_seeds, 1))
+    write_json(folder / "table.json", made.data())
+    return made

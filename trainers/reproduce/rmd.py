@@ -1,0 +1,260 @@
+"""Mguni and Tomczak, Efficient Reinforcement Dynamic Mechanism Design: figures 1 and 2.
+
+The paper prints two figures without a number in the text: no length of the lanes, weights, degree, rates, numbers of
+episodes or seeds. It says that without the mechanism welfare is negative and very noisy, and that with it welfare is
+steady and much higher. That ordering, and how far the noise falls, is what can be held against the closed forms here;
+no value of a curve can be.
+
+Everything is played with the packaged config ``lanes``; what differs from it is below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.equilibrium import prior_table, solve
+from lawgiver.envs.lanes.game import Lanes
+from lawgiver.envs.lanes.solutions import (
+    Setting,
+    meeting_welfare_sd,
+    no_mechanism_welfare,
+    optimal_threshold,
+    private_optimum_welfare,
+)
+from lawgiver.trainers import figures, launch
+from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
+from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
+from lawgiver.trainers.runs import Run
+
+EVALUATIONS = 3000
+"""Mechanisms that are tried in a training, whoever chooses them."""
+LINES = 500
+"""Lines of metrics of a training."""
+SETTLED = 1 / 3
+"""The last part of a training, in which games count for the table."""
+CROWDS = (20, 10, 5)
+"""Numbers of participants of figure 1, from top to bottom."""
+
+STAYING = ("agents.mechanism.optimiser=fixed", "agents.mechanism.start=no_mechanism")
+ONE_POINT = ("agents.mechanism.optimiser=one_point",)
+TWO_POINT = ("agents.mechanism.optimiser=two_point", "agents.mechanism.start=no_mechanism")
+ARMS = {
+    "without mechanism": STAYING,
+    "one evaluation (the paper's), from (0, -1)": ONE_POINT,
+    "two evaluations, from no payment": TWO_POINT,
+}
+"""Who designs, in figure 1."""
+DEGREES = {
+    "constant (degree 0): no mechanism": STAYING,
+    "degree 1": (*TWO_POINT, "game.degree=1"),
+    "degree 2": TWO_POINT,
+    "degree 3": (*TWO_POINT, "game.degree=3"),
+}
+BASES = {
+    "degree 2 on the start, as printed": (*TWO_POINT, "game.payment_on=x0"),
+    "degree 2 on the move": (*TWO_POINT, "game.payment_on=u"),
+    "degree 2": TWO_POINT,
+    "degree 2, raw powers": (*TWO_POINT, "game.basis=raw"),
+}
+"""What is paid for, in figure 2: the payment's degree, and its base."""
+
+FIGURE_2 = (
+    "3 participants: payments on where a participant ends, by degree",
+    "3 participants: payments of degree 2, on where a participant ends but for the first two",
+)
+
+TITLE = "Efficient Reinforcement Dynamic Mechanism Design (Mguni and Tomczak): figures 1 and 2"
+TIME = "games played"
+WELFARE = "welfare of a game"
+LEARNED = "welfare of a game, in equilibrium under what was learned"
+NOTES = (
+    "The paper prints both figures without any number: what it tells of figure 1 is the ordering and that the noise"
+    " falls. Of figure 2 it tells nothing but that payment functions are compared.",
+    "Welfare is a loss: ours / limit above 1 means that more is lost than need be.",
+    "Played: the last third of the games, those under perturbed payments included. Learned: in the exact equilibrium"
+    " under the payment that was learned, the limit being the best payment in the box for the same participants.",
+    "Closed forms hold for rational participants, who stay without mechanism (a = 0) and meet at a* at best; ours are"
+    " of bounded rationality, inverse temperature 100.",
+    "Participants who count only their own movement are what the paper describes. Those who count the whole of the"
+    " printed payoff coordinate without any mechanism: the last table is all the room that one has there.",
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Trainings of one kind that differ in their seeds alone.
+
+    Attributes:
+        runs: finished, one a seed.
+    """
+
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def game(self) -> Lanes:
+        """The game that was played."""
+        game = self.runs[0].game()
+        assert isinstance(game, Lanes)
+        return game
+
+    @cached_property
+    def histories(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Of each seed: games played so far, mean and standard deviation of the welfare of the last ones, (T,) each."""
+        games = self.runs[0].settings["agents"]["mechanism"]["games_per_evaluation"]
+        found = []
+        for run in self.runs:
+            lines = run.metrics()
+            played = games * np.array([line["evaluations"] for line in lines])
+            found.append((played, *(np.array([line[key] for line in lines]) for key in ("measured", "measured_sd"))))
+        return found
+
+    def settled(self) -> list[tuple[float, float]]:
+        """Return mean and standard deviation of the welfare of the last games, of each seed."""
+        last = slice(-round(SETTLED * len(self.histories[0][0])), None)
+        return [pooled(mean[last], sd[last]) for _, mean, sd in self.histories]
+
+    def learned(self) -> list[float]:
+        """Return the welfare in equilibrium under what was learned, of each seed."""
+        return [_summary(run)["welfare"]["learned"] for run in self.runs]
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What the first seed's summary tells: what is known is the same for all of them."""
+        return _summary(self.runs[0])
+
+    @property
+    def designed(self) -> bool:
+        """Whether somebody learned a payment."""
+        return bool(self.runs[0].settings["agents"]["mechanism"]["optimiser"] != "fixed")
+
+    @property
+    def limit(self) -> str:
+        """What an exact solver finds to hold the trainings against: the best payment in the box, or none."""
+        return "best_in_box" if self.designed else "no_mechanism"
+
+    def noise(self) -> float:
+        """Return the exact standard deviation of a game's welfare in the equilibrium under :attr:`limit`."""
+        parameters = np.array([column[self.limit] for column in self.summary["parameters"].values()])
+        prior = prior_table(self.game, None, parameters)
+        found = solve(self.game.subgame, parameters, self.summary["inverse_temperature"], prior)
+        return welfare_sd(self.game, found.policy)
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    summary = run.summary()
+    assert summary is not None
+    return summary
+
+
+def reproduce(folder: Path, n_seeds: int) -> Reproduction:
+    """Draw both figures and tell what is in them; see :func:`lawgiver.trainers.reproduce.reproduce`."""
+    crowds = {n: {arm: _trained(folder, n, what, n_seeds) for arm, what in ARMS.items()} for n in CROWDS}
+    three = [{name: _trained(folder, 3, what, n_seeds) for name, what in kinds.items()} for kinds in (DEGREES, BASES)]
+    kinds = {name: found for group in three for name, found in group.items()}
+    drawn = {
+        "figure1.png": figures.losses([_panel(f"{n} participants", arms) for n, arms in crowds.items()], TIME, WELFARE),
+        "figure2.png": figures.losses(
+            [_panel(title, group, noisy=False) for title, group in zip(FIGURE_2, three, strict=True)], TIME, WELFARE
+        ),
+        "figure2_learned.png": _reached(kinds),
+    }
+    for name, figure in drawn.items():
+        figures.save(figure, folder / name)
+    sections = {f"Figure 1, {n} participants": tuple(_pattern(arms)) for n, arms in sorted(crowds.items())}
+    sections["Figure 2, 3 participants: welfare under what was learned"] = tuple(
+        _payment(name, found) for kinds in three for name, found in kinds.items()
+    )
+    sections["Participants who count their whole utility: exact"] = tuple(_room())
+    return Reproduction(TITLE, sections, NOTES, tuple(folder / name for name in drawn))
+
+
+def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int) -> Trained:
+    """Return the finished runs of n participants, trained or continued where they are not finished."""
+    iterations = EVALUATIONS // (2 if TWO_POINT[0] in overrides else 1)
+    shared = (
+        *overrides,
+        f"game.n={n}",
+        f"trainer.iterations={iterations}",
+        f"trainer.log_every={max(1, iterations // LINES)}",
+    )
+    name = "-".join(part.rpartition(".")[2].replace("=", "_") for part in (f"game.n={n}", *overrides))
+    runs = []
+    for seed in range(n_seeds):
+        place = folder / name / f"s{seed}"
+        launch.ensure(place, "lanes", *shared, f"seed={seed}")
+        runs.append(Run.open(place))
+    return Trained(tuple(runs))
+
+
+def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> figures.Panel:
+    """Return welfare over the games played, and what is known of it."""
+    bands = {name: band(found.histories) for name, found in kinds.items()}
+    shown = bands if noisy else {name: replace(one, sd=None) for name, one in bands.items()}
+    return figures.Panel(title, shown, _known(kinds.values()))
+
+
+def _known(kinds: Iterable[Trained]) -> dict[str, float]:
+    """Return what is known of the welfare of one crowd; of several boxes, the best payment is that of the best."""
+    best = max(kinds, key=lambda found: found.summary["welfare"]["best_in_box"])
+    welfare = best.summary["welfare"]
+    references = {name: welfare[name] for name in ("no_mechanism", "best_in_box", "optimum", "first_best")}
+    return {"nobody_moves": -best.game.welfare_scale, **references}
+
+
+def _reached(kinds: Mapping[str, Trained]) -> Any:
+    """Return figure 2 once more: where each payment function ends, beside the best of its kind."""
+    designed = {name: found for name, found in kinds.items() if found.designed}
+    known = _known(kinds.values())
+    known.pop("best_in_box")
+    best = {name: found.summary["welfare"]["best_in_box"] for name, found in designed.items()}
+    return figures.dots({name: found.learned() for name, found in designed.items()}, best, known, LEARNED)
+
+
+def _pattern(arms: Mapping[str, Trained]) -> Iterator[Row]:
+    """Yield figure 1's pattern for one number of participants: welfare and noise, without mechanism and with it."""
+    without = next(iter(arms.values()))
+    at = without.game.setting
+    for name, found in arms.items():
+        welfare, noise = zip(*found.settled(), strict=True)
+        limit = found.summary["welfare"][found.limit]
+        yield over_seeds(f"welfare, played, {name}", welfare, limit)
+        yield over_seeds(f"its standard deviation from game to game, {name}", noise, found.noise())
+        if found.designed:
+            yield over_seeds(f"welfare, learned, {name}", found.learned(), limit)
+    before = np.array(without.settled())
+    best = next(found for found in arms.values() if found.designed)
+    reached = (
+        without.summary["welfare"]["no_mechanism"] / best.summary["welfare"]["best_in_box"],
+        without.noise() / best.noise(),
+    )
+    rational = (
+        no_mechanism_welfare(at, "local") / private_optimum_welfare(at),
+        meeting_welfare_sd(at, 0.0) / meeting_welfare_sd(at, optimal_threshold(at)),
+    )
+    for what, value, limit in zip(("loss", "noise"), reached, rational, strict=True):
+        yield Row(f"{what} without / best in the box, exact; closed form", value, limit=limit, paper="above 1")
+    for name, found in arms.items():
+        if found.designed:
+            ratios = (before / np.array(found.settled())).T
+            for what, values, limit in zip(("loss", "noise"), ratios, rational, strict=True):
+                yield over_seeds(f"{what} without / {name}; closed form", values, limit, "above 1")
+
+
+def _payment(name: str, found: Trained) -> Row:
+    """Return what a kind of payment reaches in equilibrium (none: in the games), beside the best of that kind."""
+    values = found.learned() if found.designed else [mean for mean, _ in found.settled()]
+    return over_seeds(name, values, found.summary["welfare"][found.limit])
+
+
+def _room() -> Iterator[Row]:
+    """Yield what rational participants who count their whole utility lose without mechanism, beside the optimum."""
+    for n, cost in ((3, 0.1), (5, 0.1), (10, 0.1), (20, 0.1), (3, 0.5)):
+        at = Setting(n, movement_cost=cost)
+        name = f"welfare without mechanism, {n} participants, movement cost {cost:g}"
+        yield Row(name, no_mechanism_welfare(at, "full"), limit=private_optimum_welfare(at))
