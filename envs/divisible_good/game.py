@@ -63,16 +63,16 @@ class DivisibleGood(MechanismGame):
 
     n: int = 10
     rounds: int = 3
-    appetite: int = 4
-    ration: int = 2
-    value: float = 1.0
-    waiting_cost: float = 0.5
-    supply_cost: float = 2.0
+    appetite: int = 10
+    ration: int = 5
+    value: float = 0.2
+    waiting_cost: float = 0.2
+    supply_cost: float = 0.5
     recovery: float = 0.2
     opening: Sequence[float] | None = None
     prices: Literal["round", "flat"] = "round"
     agent_objective: Literal["local", "full"] = "local"
-    box: float = 4.0
+    box: float = 2.0
 
     name: ClassVar[str] = "divisible_good-v0"
     reference: ClassVar[str] = (
