@@ -4,21 +4,22 @@ In a symmetric logit equilibrium everybody replies to the aggregates z that thes
 
     z = F(z),    F(z) = aggregates(reply(w, z))
 
-It is found by damped iteration from the anchor's aggregates; where that does not settle, along the branch that starts
-there, by Newton's method at one inverse temperature after the other. Where the subgame is not coupled, one reply is
-enough: it is a dominant strategy.
+Where there are several, it is one that learning from the anchor leads to: F is iterated from the anchor's aggregates,
+damped where that does not settle, and Newton's method covers what is left of the way, if it ends in a point that
+iteration would not leave. Where all that fails, the branch of solutions that starts at the anchor is followed from one
+inverse temperature to the next. Where the subgame is not coupled, one reply is enough: it is a dominant strategy.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, namespace
-from lawgiver.envs.core.errors import ParameterError, number
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.one_round import inexact, mean_outcome
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.prior import log_prior
@@ -28,10 +29,14 @@ from lawgiver.envs.core.subgame import RATIONAL, Subgame
 if TYPE_CHECKING:
     from lawgiver.envs.core.mechanism_game import MechanismGame
 
-TOLERANCE = 1e-9
-"""Residual at which aggregates count as found, as a share of their size (at least one)."""
+TOLERANCE = 1e-11
+"""Residual at which aggregates count as found, as a share of their size (at least one), at low inverse temperatures."""
 SOLVED = 1e-6
 """Residual above which there is no equilibrium to speak of."""
+FIRST, MORE = 8, (0, 32, 128)
+"""Iterations that all make; and those of who is not there, after each of which Newton's method is tried."""
+STEPS = 200
+"""Steps in which a branch is followed, at most."""
 STARTS = 5
 """Best points of the coarse search from which the box is searched finely."""
 GRID = 400
@@ -70,6 +75,8 @@ def prior_table(game: MechanismGame, anchor: Policy | None, parameters: np.ndarr
 def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior: Array) -> Equilibrium:
     """Return the logit equilibrium under w (..., D) that is reached from the prior (T, S, A).
 
+    Aggregates are found on NumPy, whichever backend w is on.
+
     Raises:
         ParameterError: if the inverse temperature is negative or not a number.
     """
@@ -79,85 +86,164 @@ def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior
     if not subgame.coupled:
         reply = subgame.log_reply(parameters, start, level, prior)
         return Equilibrium(reply, subgame.aggregates(xp.exp(reply)), 0.0)
-    aggregates, residual = _iterate(subgame, parameters, level, prior, start)
-    if residual > TOLERANCE and parameters.ndim == 1:
-        traced, left = _trace(subgame, parameters, level, prior, start)
-        if left < residual:
-            aggregates, residual = traced, left
-    return Equilibrium(subgame.log_reply(parameters, aggregates, level, prior), aggregates, residual)
+    problem = _Problem(subgame, np.asarray(parameters, float), level, np.asarray(prior, float))
+    found, residuals = _settle(problem, np.asarray(start, float))
+    aggregates = constant(found, parameters)
+    return Equilibrium(subgame.log_reply(parameters, aggregates, level, prior), aggregates, float(residuals.max()))
 
 
-def respond(subgame: Subgame, parameters: Array, aggregates: Array, level: float, prior: Array) -> Array:
-    """Return F(z): the aggregates (..., m) of everybody's reply to z."""
-    xp = namespace(aggregates)
-    return subgame.aggregates(xp.exp(subgame.log_reply(parameters, aggregates, level, prior)))
+@dataclass(frozen=True)
+class _Problem:
+    """What is to be solved, on NumPy: w (..., D) and the logarithm of the prior (T, S, A)."""
+
+    subgame: Subgame
+    parameters: np.ndarray
+    level: float
+    prior: np.ndarray
+
+    @property
+    def tolerance(self) -> float:
+        """Residual at which aggregates count as found: replies magnify rounding by the inverse temperature."""
+        return TOLERANCE + 1e-14 * self.level
+
+    def reply(self, aggregates: np.ndarray) -> np.ndarray:
+        """Return the probabilities (..., T, S, A) of the reply to z (..., m)."""
+        return np.asarray(np.exp(self.subgame.log_reply(self.parameters, aggregates, self.level, self.prior)))
+
+    def respond(self, aggregates: np.ndarray) -> np.ndarray:
+        """Return F(z): the aggregates (..., m) of everybody's reply to z (..., m)."""
+        return np.asarray(self.subgame.aggregates(self.reply(aggregates)))
+
+    def slope(self, aggregates: np.ndarray) -> np.ndarray:
+        """Return dF/dz (m, m) at z (m,), row by component of F.
+
+        Rewards and aggregates are smooth and are differenced; replies, which are not at a high inverse temperature, are
+        differentiated: dV = E[dQ], d log pi = lambda (dQ - dV).
+        """
+        size = aggregates.size
+        nudges = 1e-6 * (1 + np.abs(aggregates))
+        around = np.concatenate([aggregates + np.diag(nudges), aggregates - np.diag(nudges)])
+        rewards = self.subgame.rewards(np.broadcast_to(self.parameters, (2 * size, self.parameters.size)), around)
+        moved = (rewards[:size] - rewards[size:]) / (2 * nudges[:, None, None, None])
+        policy = self.reply(aggregates)
+        turned = _tilts(self.subgame, policy, moved) * self.level
+        far = 1e-6 / np.maximum(np.abs(turned).max(axis=(1, 2, 3)), 1e-300)
+        apart = far[:, None, None, None] * turned
+        after, before = self.subgame.aggregates(policy + apart), self.subgame.aggregates(policy - apart)
+        return np.asarray((after - before) / (2 * far[:, None])).T
 
 
-def _residual(found: Array, aggregates: Array) -> float:
-    xp = namespace(found)
-    return float(xp.max(xp.abs(found - aggregates) / (1 + xp.abs(aggregates))))
+def _tilts(subgame: Subgame, policy: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    """Return pi (dQ - dV), (m, T, S, A), for changes of rewards (m, T, S, A) at the policy (T, S, A)."""
+    tilts, future = np.empty(rewards.shape), np.zeros(rewards[:, 0, :, 0].shape)
+    for t in reversed(range(subgame.shape[0])):
+        values = rewards[:, t]
+        if t + 1 < subgame.shape[0]:
+            values = values + np.einsum("san,mn->msa", subgame.transitions(), future)
+        future = (policy[t] * values).sum(axis=-1)
+        tilts[:, t] = policy[t] * (values - future[..., None])
+    return tilts
 
 
-def _iterate(subgame: Subgame, parameters: Array, level: float, prior: Array, start: Array) -> tuple[Array, float]:
-    aggregates, damping, stalled = start, 1.0, 0
-    found = respond(subgame, parameters, aggregates, level, prior)
-    residual = _residual(found, aggregates)
-    for _ in range(300):
-        if residual <= TOLERANCE:
+def _residuals(found: np.ndarray, aggregates: np.ndarray) -> np.ndarray:
+    """Return how far F(z) is from z, (...)."""
+    return np.asarray((np.abs(found - aggregates) / (1 + np.abs(aggregates))).max(axis=-1))
+
+
+def _settle(problem: _Problem, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return fixed points (..., m) and their residuals (...); see the module's docstring."""
+    aggregates, residuals = _iterate(problem, start, FIRST)
+    for i in np.ndindex(residuals.shape):
+        if residuals[i] > problem.tolerance:
+            row = replace(problem, parameters=problem.parameters[i])
+            aggregates[i], residuals[i] = _settle_one(row, start[i], aggregates[i])
+    return aggregates, residuals
+
+
+def _settle_one(problem: _Problem, start: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, float]:
+    tried: list[tuple[np.ndarray, float]] = []
+    for times in MORE:
+        near, residual = _iterate(problem, near, times)
+        if residual <= problem.tolerance:
+            return near, float(residual)
+        polished, left = _newton(problem, near)
+        if left <= problem.tolerance and _attracts(problem, polished):
+            return polished, left
+        tried += [(near, float(residual)), (polished, left)]
+    return min([*tried, _trace(problem, start)], key=lambda found: found[1])
+
+
+def _attracts(problem: _Problem, aggregates: np.ndarray) -> bool:
+    """Whether damped iteration returns to a fixed point."""
+    return bool((np.linalg.eigvals(problem.slope(aggregates)).real < 1).all())
+
+
+def _iterate(problem: _Problem, start: np.ndarray, times: int) -> tuple[np.ndarray, np.ndarray]:
+    """Iterate F from z (..., m), each by itself, more damped where its residual has not fallen for three times."""
+    aggregates = start.copy()
+    found = problem.respond(aggregates)
+    residuals = _residuals(found, aggregates)
+    damping, stalled = np.ones(residuals.shape), np.zeros(residuals.shape, int)
+    for _ in range(times):
+        moving = residuals > problem.tolerance
+        if not moving.any():
             break
-        aggregates = aggregates + damping * (found - aggregates)
-        found = respond(subgame, parameters, aggregates, level, prior)
-        distance = _residual(found, aggregates)
-        stalled = stalled + 1 if distance >= 0.95 * residual else 0
-        if stalled == 3:
-            damping, stalled = 0.7 * damping, 0
-        residual = distance
-    return aggregates, residual
+        aggregates = aggregates + np.where(moving, damping, 0.0)[..., None] * (found - aggregates)
+        found = problem.respond(aggregates)
+        distances = _residuals(found, aggregates)
+        stalled = np.where(moving & (distances >= residuals), stalled + 1, 0)
+        damping = np.where(stalled == 3, 0.7 * damping, damping)
+        stalled = np.where(stalled == 3, 0, stalled)
+        residuals = distances
+    return aggregates, residuals
 
 
-def _trace(subgame: Subgame, parameters: Array, level: float, prior: Array, start: Array) -> tuple[np.ndarray, float]:
-    """Follow the fixed point from inverse temperature 0 to ``level`` by Newton's method, halving steps that fail."""
-    at, aggregates, ratio = 0.0, np.asarray(start, float), 4.0
-    ahead = level / 4096
-    residual = math.inf
-    for _ in range(400):
-        ahead = min(ahead, level)
-        moved, left = _newton(subgame, parameters, ahead, prior, aggregates)
-        if left > TOLERANCE and ratio > 1.001:
-            ratio = 1 + (ratio - 1) / 4
+def _trace(problem: _Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
+    """Follow the fixed point by Newton's method from inverse temperature 0 up to ``level``, in steps that adapt.
+
+    Extrapolated in 1 / inverse temperature: where participants mix, that is how it approaches the rational limit.
+    """
+    known: list[tuple[float, np.ndarray]] = []
+    ahead, ratio = min(1.0, problem.level), 4.0
+    for _ in range(STEPS):
+        row = replace(problem, level=ahead)
+        found, left = _newton(row, _extrapolated(known[-2:], ahead) if known else start)
+        if left <= row.tolerance:
+            if ahead == problem.level:
+                return found, left
+            known.append((ahead, found))
+            ratio = min(4.0, ratio**1.5)
         else:
-            at, aggregates, residual, ratio = ahead, moved, left, min(4.0, 1 + 2 * (ratio - 1))
-            if at == level:
-                break
-        ahead = at * ratio if at else ahead / 4
-    return aggregates, residual if at == level else math.inf
+            ratio = ratio**0.5
+        ahead = min(known[-1][0] * ratio, problem.level) if known else ahead / 4
+    return found, math.inf
 
 
-def _newton(
-    subgame: Subgame, parameters: Array, level: float, prior: Array, start: np.ndarray
-) -> tuple[np.ndarray, float]:
-    def gap(aggregates: np.ndarray) -> np.ndarray:
-        made: np.ndarray = np.asarray(respond(subgame, parameters, aggregates, level, prior))
-        return np.asarray(made - aggregates)
+def _extrapolated(known: list[tuple[float, np.ndarray]], level: float) -> np.ndarray:
+    """Return a guess of z (m,) at an inverse temperature from those at one or two lower ones."""
+    (first, at_first), (last, at_last) = known[0], known[-1]
+    if first == last:
+        return at_last
+    return np.asarray(at_last + (at_last - at_first) * (1 / level - 1 / last) / (1 / last - 1 / first))
 
-    aggregates, value = start, gap(start)
+
+def _newton(problem: _Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
+    """Improve on z (m,) by Newton's method with backtracking; return where it ends and its residual."""
+    aggregates, found = start, problem.respond(start)
+    residual = _residuals(found, start)
     for _ in range(30):
-        if np.abs(value / (1 + np.abs(aggregates))).max() <= TOLERANCE:
+        if residual <= problem.tolerance:
             break
-        slope = np.empty((value.size, value.size))
-        for j in range(value.size):
-            nudge = np.zeros_like(aggregates)
-            nudge[j] = 1e-7 * (1 + abs(aggregates[j]))
-            slope[:, j] = (gap(aggregates + nudge) - gap(aggregates - nudge)) / (2 * nudge[j])
-        step = np.linalg.lstsq(slope, -value, rcond=None)[0]
+        step = np.linalg.lstsq(np.eye(start.size) - problem.slope(aggregates), found - aggregates, rcond=None)[0]
         for shrink in (1.0, 0.5, 0.25, 0.1, 0.02):
-            tried = gap(aggregates + shrink * step)
-            if np.abs(tried).max() < np.abs(value).max():
-                aggregates, value = aggregates + shrink * step, tried
+            moved = aggregates + shrink * step
+            answer = problem.respond(moved)
+            if _residuals(answer, moved) < residual:
+                aggregates, found, residual = moved, answer, _residuals(answer, moved)
                 break
         else:
             break
-    return aggregates, float(np.abs(value / (1 + np.abs(aggregates))).max())
+    return aggregates, float(residual)
 
 
 # -- what a mechanism is worth --------------------------------------------------------------------------------------
@@ -188,8 +274,9 @@ def scores(
 
     prior = prior_table(game, anchor, parameters)
     found = solve(game.subgame, parameters, inverse_temperature, prior)
-    if not found.residual <= SOLVED:
-        return f"no exact equilibrium: the replies under w = {parameters.tolist()} do not settle ({found.residual:.1g})"
+    fault = unsolved(found, parameters)
+    if fault is not None:
+        return fault
     return {
         "welfare": float(game.subgame.welfare(found.policy)) / game.horizon,
         "kl": float(game.subgame.divergence(found.log_policy, prior)),
@@ -198,12 +285,26 @@ def scores(
     }
 
 
+def unsolved(found: Equilibrium, parameters: np.ndarray) -> str | None:
+    """Return why what was found under w (D,) is no equilibrium, None if it is one."""
+    if found.residual <= SOLVED:
+        return None
+    return f"no exact equilibrium: the replies under w = {parameters.tolist()} do not settle ({found.residual:.1g} off)"
+
+
 def equilibrium_welfare(
     game: MechanismGame, parameters: np.ndarray, inverse_temperature: float, anchor: Policy | None = None
 ) -> float:
-    """Return the expected welfare of a whole game under w (D,), in the participants' logit equilibrium."""
-    prior = prior_table(game, anchor, parameters)
-    return float(game.subgame.welfare(solve(game.subgame, parameters, inverse_temperature, prior).policy))
+    """Return the expected welfare of a whole game under w (D,), in the participants' logit equilibrium.
+
+    Raises:
+        UnsupportedGameError: if no equilibrium is found.
+    """
+    found = solve(game.subgame, parameters, inverse_temperature, prior_table(game, anchor, parameters))
+    fault = unsolved(found, parameters)
+    if fault is not None:
+        raise UnsupportedGameError(f"{game.name}: {fault}")
+    return float(game.subgame.welfare(found.policy))
 
 
 def temperature_of_budget(
@@ -216,6 +317,7 @@ def temperature_of_budget(
 
     Raises:
         ParameterError: if the budget is negative or not a number.
+        UnsupportedGameError: if no equilibrium is found.
     """
     budget = number("kl_budget", kl_budget, "[0, inf]")
     if budget == 0:
@@ -224,8 +326,9 @@ def temperature_of_budget(
 
     def spent(logarithm: float) -> float:
         found = solve(game.subgame, parameters, math.exp(logarithm), prior)
-        if found.residual > SOLVED:
-            raise ParameterError(f"kl_budget is {kl_budget}: no equilibrium at w = {list(parameters)} to solve it in")
+        fault = unsolved(found, parameters)
+        if fault is not None:
+            raise UnsupportedGameError(f"kl_budget is {kl_budget}: {fault}")
         return float(game.subgame.divergence(found.log_policy, prior))
 
     low, high = math.log(1e-9), math.log(RATIONAL)
@@ -253,7 +356,8 @@ class Best:
 def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy | None = None) -> Best:
     """Return the mechanism of the largest equilibrium welfare within the game's box, by exact search.
 
-    A grid over the box (its corners and centre included), then L-BFGS-B from the best few of its points.
+    A grid over the box (its corners and centre included) and the game's canonical mechanisms, then L-BFGS-B from the
+    best few of these points. So it is nowhere worse than those, where near-rational participants make steps of welfare.
 
     Raises:
         MissingExtraError: without scipy.
@@ -276,7 +380,7 @@ def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy 
         points = np.stack([axis.ravel() for axis in axes], axis=-1)
     else:
         points = low + Sobol(size, rng=0).random(GRID) * (high - low)
-    points = np.concatenate([points, np.zeros((1, size)).clip(low, high)])
+    points = np.concatenate([points, np.array(list(game.members.values())).clip(low, high)])
     order = np.argsort([loss(point) for point in points], kind="stable")
     found = [
         minimize(loss, points[i], method="L-BFGS-B", bounds=list(zip(low, high, strict=True))) for i in order[:STARTS]

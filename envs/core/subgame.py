@@ -94,7 +94,7 @@ class Subgame(ABC):
             if t + 1 < self.shape[0]:
                 leads = constant(self.transitions().reshape(-1, self.shape[1]), policy)
                 here = joint.reshape(*joint.shape[:-2], -1) @ leads
-        return xp.stack(rounds, axis=-3)
+        return by_round(rounds)
 
     def action_values(
         self, parameters: Array, aggregates: Array, inverse_temperature: float, log_prior: Array
@@ -117,12 +117,12 @@ class Subgame(ABC):
             if t + 1 < self.shape[0]:
                 leads = constant(self.transitions().reshape(-1, self.shape[1]), rewards)
                 value = value + (future @ leads.T).reshape(*value.shape[:-2], *self.shape[1:])
-            reply = log_softmax(log_prior[t] + level * value)
+            reply = log_softmax(tilted(log_prior[t], value, level))
             if t:  # nothing is before the first round
                 future = certainty_equivalent(value, reply, log_prior[t], level)
             values.append(value)
             replies.append(reply)
-        return xp.stack(values[::-1], axis=-3), xp.stack(replies[::-1], axis=-3)
+        return by_round(values[::-1]), by_round(replies[::-1])
 
     def log_reply(self, parameters: Array, aggregates: Array, inverse_temperature: float, log_prior: Array) -> Array:
         """Return the log-probabilities (..., T, S, A) of the reply to aggregates; see :meth:`action_values`."""
@@ -134,6 +134,11 @@ class Subgame(ABC):
         policy = xp.exp(log_policy)
         apart = xp.where(policy > 0, log_policy - log_prior, xp.zeros_like(policy))
         return xp.sum(self.occupancy(policy) * apart, axis=(-3, -2, -1))
+
+
+def by_round(tables: list[Array]) -> Array:
+    """Return tables (..., S, A), one a round, as one (..., T, S, A); without a copy where there is one round."""
+    return tables[0][..., None, :, :] if len(tables) == 1 else namespace(tables[0]).stack(tables, axis=-3)
 
 
 def tilted(log_prior: Array, values: Array, inverse_temperature: float) -> Array:

@@ -1,5 +1,12 @@
 """The movers' subgame: situations are starts on an even grid over [0, H], actions are moves on an even grid.
 
+Starts are continuous, and the grid must not pretend otherwise. Were its steps those of the moves, all could end at
+exactly one point, from which nobody would leave alone: each of several points would be an equilibrium of rational
+participants (13 for n = 20 and 101 moves). Between the points of the grid, though, participants can only end near where
+they want to, on this side of it or that, and the equilibrium is unique but for fractions of a step. Hence a number of
+starts whose steps stand to those of the moves in the golden ratio or nearly so: how far they miss where they want to
+end is spread evenly over a step.
+
 What a mover has to know of the others is where they end on average, m = E[y], and E[y^2]: with A = b (n - 1),
 
     E[sum_j b (y_i - y_j)^2] = A (y_i^2 - 2 y_i m + E[y^2]),    welfare = -n (2 A Var(y) + d E[u])
@@ -17,8 +24,9 @@ from lawgiver.envs.core.subgame import Subgame
 if TYPE_CHECKING:
     from lawgiver.envs.lanes.game import Lanes
 
-STARTS = 101
-"""Starts on the grid."""
+INTERVALS = range(128, 256)
+"""Numbers of intervals between starts from which the best for given moves is taken."""
+GOLDEN = (5**0.5 - 1) / 2
 MOVES = 101
 """Moves on the grid, where the game allows any."""
 
@@ -31,14 +39,16 @@ class LanesSubgame(Subgame):
         self.game = game
         self.blind = game.agent_objective == "blind"
         self.coupled = game.agent_objective != "local"
-        self.starts = np.linspace(0, game.half, STARTS)
         self.moves = np.linspace(0, game.half, game.n_moves or MOVES)
+        self.starts = np.linspace(0, game.half, n_starts(self.moves.size))
         self.ends = self.starts[:, None] + self.moves
-        weights = 2.0 + 2.0 * (np.arange(STARTS) % 2)  # Simpson's rule: exact for the moments of those who stay
-        weights[[0, -1]] = 1.0
-        self.weights = weights / weights.sum()
-        self.shape = (1, 1 if self.blind else STARTS, self.moves.size)
+        self.weights = even_weights(self.starts.size)
+        self.shape = (1, 1 if self.blind else self.starts.size, self.moves.size)
         self._strength = game.coordination_weight * (game.n - 1)
+        base = {"xT": self.ends, "x0": self.starts[:, None], "u": self.moves[None]}[game.payment_on]
+        points = np.broadcast_to(base, self.ends.shape)
+        each = [game.payment(points, one) - game.constant for one in np.eye(game.degree)]
+        self._powers = self._seen(np.stack(each))  # what a coefficient of 1 pays, (P, T, S, A)
 
     def opening(self) -> np.ndarray:
         """Return the probability of each start."""
@@ -51,40 +61,37 @@ class LanesSubgame(Subgame):
             return table[..., None, None, :]
         return table[..., None, :, :]
 
-    def _paid(self, parameters: Array) -> Array:
-        base = {"xT": self.ends, "x0": self.starts[:, None] + 0 * self.moves, "u": self.moves + 0 * self.ends}
-        points = constant(base[self.game.payment_on], parameters)
-        return self.game.payment(points, parameters[..., None, None, :])
-
     def _intrinsic(self, aggregates: Array) -> Array:
         mean, square = aggregates[..., 0, None, None], aggregates[..., 1, None, None]
         ends, moves = constant(self.ends, aggregates), constant(self.moves, aggregates)
-        return -self._strength * (ends**2 - 2 * ends * mean + square) - self.game.movement_cost * moves
+        return self._strength * (ends * (2 * mean - ends) - square) - self.game.movement_cost * moves
 
     def rewards(self, parameters: Array, aggregates: Array) -> Array:
         """Return payment and cost of movement, and where they count it the distance to the others."""
-        paid = self._paid(parameters)
+        paid = self.transfers(parameters)
         if self.coupled:
-            return self._seen(paid + self._intrinsic(aggregates))
-        return self._seen(paid - self.game.movement_cost * constant(self.moves, paid))
+            return paid + self.utilities(aggregates)
+        return paid - self.game.movement_cost * constant(self.moves, paid)
 
     def utilities(self, aggregates: Array) -> Array:
         """Return expected utilities without payments."""
         return self._seen(self._intrinsic(aggregates))
 
     def transfers(self, parameters: Array) -> Array:
-        """Return payments."""
-        return self._seen(self._paid(parameters))
+        """Return payments, which are linear in the coefficients."""
+        powers = constant(self._powers.reshape(self._powers.shape[0], -1), parameters)
+        return (parameters @ powers).reshape(*parameters.shape[:-1], *self.shape) + self.game.constant
 
     def _moments(self, policy: Array) -> tuple[Array, Array, Array]:
         """Return E[y], E[y^2] and E[u], (...)."""
         xp = namespace(policy)
-        joint = constant(self.weights[:, None], policy) * policy[..., 0, :, :]  # blind rows are the same for all starts
-        ends = constant(self.ends, policy)
+        played, moves = policy[..., 0, :, :], constant(self.moves, policy)
+        move, square = played @ moves, played @ moves**2  # E[u | x] and E[u^2 | x], (..., S); blind: whatever x
+        starts, weights = constant(self.starts, policy), constant(self.weights, policy)
         return (
-            xp.sum(joint * ends, axis=(-2, -1)),
-            xp.sum(joint * ends**2, axis=(-2, -1)),
-            xp.sum(joint * constant(self.moves, policy), axis=(-2, -1)),
+            xp.sum(weights * (starts + move), axis=-1),
+            xp.sum(weights * (starts**2 + 2 * starts * move + square), axis=-1),
+            xp.sum(weights * move, axis=-1),
         )
 
     def aggregates(self, policy: Array) -> Array:
@@ -109,8 +116,9 @@ class LanesSubgame(Subgame):
         if self.blind:
             nothing = xp.zeros_like(obs[..., :1], dtype=xp.int64)
             return nothing[..., 0], nothing, xp.ones_like(obs[..., :1])
-        place = obs[..., 0] * (self.game.length / self.game.half * (STARTS - 1))
-        below = xp.clip(xp.floor(place), 0, STARTS - 2)
+        intervals = self.starts.size - 1
+        place = obs[..., 0] * (self.game.length / self.game.half * intervals)
+        below = xp.clip(xp.floor(place), 0, intervals - 1)
         situations = xp.astype(xp.stack([below, below + 1], axis=-1), xp.int64)
         nearness = place - below
         return xp.zeros_like(situations[..., 0]), situations, xp.stack([1 - nearness, nearness], axis=-1)
@@ -118,3 +126,19 @@ class LanesSubgame(Subgame):
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
         """Return ``threshold``, the mean terminal position of those who start at 0 (blind: the mean move)."""
         return {"threshold": float(policy[0, 0] @ self.moves)}
+
+
+def n_starts(n_moves: int) -> int:
+    """Return the number of starts for a number of moves; see the module's docstring."""
+    ratios = {k: (n_moves - 1) / k % 1 for k in INTERVALS}
+    return 1 + min(INTERVALS, key=lambda k: abs(abs(ratios[k] - 0.5) - (GOLDEN - 0.5)))
+
+
+def even_weights(size: int) -> np.ndarray:
+    """Return weights (size,) that sum to one, even but for the ends: Gregory's rule, exact for polynomials to degree 3.
+
+    Unlike Simpson's they do not favour every other point, so that edges in what is integrated do little harm.
+    """
+    weights = np.ones(size)
+    weights[:3] = weights[:-4:-1] = 3 / 8, 7 / 6, 23 / 24
+    return np.asarray(weights / weights.sum())
