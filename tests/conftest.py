@@ -80,9 +80,9 @@ GAMES = {
         },
     ),
     "supply_demand": ("supply_demand", {}),
-    "supply_demand-one_home": (
+    "supply_demand-two_homes": (
         "supply_demand",
-        {"n": 5, "demand": [1.5, 3], "homes": [1, 0], "travel": [[0, 0.5], [0.5, 0]], "box": 0.3},
+        {"n": 5, "demand": [1.5, 3], "homes": [0.6, 0.4], "travel": [[0, 0.5], [0.4, 0.1]], "box": 0.3},
     ),
     "lanes": ("lanes", {}),
     "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),

@@ -16,6 +16,7 @@ Every function runs on NumPy and on torch; leading axes are batches and broadcas
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -86,18 +87,19 @@ def check_options(uses: np.ndarray, legal: np.ndarray, n_groups: int) -> None:
         raise ParameterError("uses has ones at options that are not legal, allowed: zeros there")
 
 
-def whole_counts(n: int, shares: np.ndarray, name: str) -> tuple[int, ...]:
-    """Return how many of n agents are in each group of a share > 0, (G,).
+def whole_counts(n: int, shares: Mapping[str, float]) -> tuple[int, ...]:
+    """Return how many of n agents are in each group, (G,), for the groups' shares > 0 by name.
 
     Raises:
-        ParameterError: naming ``name[g]``, if a share is not a whole number of agents, at least one.
+        ParameterError: naming the group, if its share is not a whole number of agents, at least one.
     """
-    exact = n * shares
-    counts = np.rint(exact)
-    for i, (agents, whole) in enumerate(zip(exact, counts, strict=True)):
-        if abs(agents - whole) > 1e-6 * n or whole < 1:
-            raise ParameterError(f"{name}[{i}] is {agents:.6g} of {n} agents, allowed: a whole number of agents, >= 1")
-    return tuple(counts.astype(int).tolist())
+    counts = []
+    for name, share in shares.items():
+        whole = round(n * share)
+        if abs(n * share - whole) > 1e-6 * n or whole < 1:
+            raise ParameterError(f"{name} is {n * share:.6g} of {n} agents, allowed: a whole number of agents, >= 1")
+        counts.append(whole)
+    return tuple(counts)
 
 
 # -- expectations when the members of a group mix alike -------------------------------------------------------------

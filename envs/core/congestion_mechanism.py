@@ -20,7 +20,7 @@ from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
-from lawgiver.envs.core.mixing import best_mixture, paid_by_presence, regret
+from lawgiver.envs.core.mixing import best_mixture, best_transfers, regret
 from lawgiver.envs.core.pure_congestion import pure_optimum
 
 
@@ -130,6 +130,10 @@ class CongestionMechanism(MechanismGame):
         Exact for one group, whose members cannot tell themselves apart and so leave something to chance; for several
         :meth:`first_best`, which nobody exceeds.
         """
+        return self._optimum
+
+    @cached_property
+    def _optimum(self) -> float:
         return best_mixture(self.congestion).welfare if len(self.congestion.counts) == 1 else self.first_best()
 
     def first_best(self) -> float:
@@ -147,9 +151,14 @@ class CongestionMechanism(MechanismGame):
                 name="most welfare of n agents who draw independently",
                 source="the equilibrium of agents who are each paid what their presence adds",
                 value=self.optimum,
-                residual=lambda: regret(paid_by_presence(self.congestion), best_mixture(self.congestion).strategies),
+                residual=self._gain_from_leaving_the_best,
             ),
         )
+
+    def _gain_from_leaving_the_best(self) -> float:
+        """Return what an agent gains by leaving the best mixture under the transfers that should bring it about."""
+        game = self.congestion
+        return regret(game, best_mixture(game).strategies, best_transfers(game))
 
     @cached_property
     def _first_best(self) -> float:

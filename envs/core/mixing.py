@@ -5,7 +5,8 @@ That is a function of q alone, so that the symmetric equilibrium is the Wardrop 
 expectations for costs. Its potential is E[sum_{k <= K} payoff(k)] / N with K ~ Binomial(N, q).
 
 The optimum is the equilibrium when everybody is paid what its presence adds, k payoff(k) - (k - 1) payoff(k - 1): then
-the potential is welfare. Both are unique, up to strategies that are worth the same, if that falls with k.
+the potential is welfare. Transfers that make up the difference in expectation bring it about, as marginal tolls do for
+a mass. Both are unique, up to strategies that are worth the same, if what is paid nowhere rises with k.
 """
 
 from __future__ import annotations
@@ -67,11 +68,23 @@ def best_mixture(game: CongestionGame) -> Mixture:
     Raises:
         UnsupportedGameError: if there are several groups.
     """
-    strategies = equilibrium_mixture(paid_by_presence(game)).strategies
+    strategies = equilibrium_mixture(_paid_by_presence(game)).strategies
     return Mixture(strategies, float(expected_welfare(game, strategies)))
 
 
-def paid_by_presence(game: CongestionGame) -> CongestionGame:
+def best_transfers(game: CongestionGame) -> np.ndarray:
+    """Return what users of each resource should be paid, (R,), for the best mixture to be an equilibrium.
+
+    Raises:
+        UnsupportedGameError: if there are several groups.
+    """
+    best = best_mixture(game).strategies
+    loads = np.einsum("go,gor->r", best, game.uses)
+    paid, due = _as_mass(game).costs.cost(loads), _as_mass(_paid_by_presence(game)).costs.cost(loads)
+    return np.asarray(paid - due)
+
+
+def _paid_by_presence(game: CongestionGame) -> CongestionGame:
     """Return the game in which each user of a resource is paid what its presence adds to everybody's payoffs there."""
     summed = np.arange(game.n + 1) * np.asarray(game.table)
     return replace(game, table=np.diff(summed, axis=-1, prepend=0.0))

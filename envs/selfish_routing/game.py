@@ -32,8 +32,9 @@ class SelfishRouting(CongestionMechanism):
     """Travellers who crowd the roads that look shortest.
 
     The mechanism announces tolls; each participant then sees its origin and destination (where there are several) and
-    the tolls, and chooses a route. Where pairs differ in their number of routes, masks say which there are. Tolls are
-    not below 0: no cost falls as traffic grows, so that the tolls that repair selfishness are not either.
+    the tolls, and chooses a route by its number in ``game.roads.route_names``. Where pairs differ in their number of
+    routes, masks say which there are. Tolls are not below 0: no cost falls as traffic grows, so that the tolls that
+    repair selfishness are not either.
 
     Args:
         n: number of agents, >= 2; each pair's share of them has to be a whole number.

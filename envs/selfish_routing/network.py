@@ -156,7 +156,7 @@ class Network:
         Raises:
             ParameterError: if a demand's share of n is not a whole number of agents.
         """
-        return whole_counts(n, self.shares, "demands")
+        return whole_counts(n, {f"demands[{i}]": float(share) for i, share in enumerate(self.shares)})
 
     def atomic(self, n: int) -> CongestionGame:
         """Return the game of n agents, each 1 / n of the traffic, who are paid minus the cost of their routes.

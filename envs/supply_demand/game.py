@@ -34,7 +34,7 @@ class SupplyDemand(CongestionMechanism):
     """Agents who crowd the zones that are near, and leave demand unserved elsewhere.
 
     The mechanism announces a bonus for each zone, a charge if below 0; each participant then sees its home zone (where
-    there are several) and the bonuses, and chooses a zone.
+    there are several) and the bonuses, and chooses a zone, counted from 0.
 
     Args:
         n: number of agents, >= 2.
@@ -49,13 +49,13 @@ class SupplyDemand(CongestionMechanism):
 
     n: int = 20
     demand: tuple[float, ...] = (6.0, 8.0, 6.0)
-    homes: tuple[float, ...] = (0.8, 0.2, 0.0)
+    homes: tuple[float, ...] = (1.0, 0.0, 0.0)
     travel: tuple[tuple[float, ...], ...] = ((0.0, 0.6, 0.6), (0.6, 0.0, 0.6), (0.6, 0.6, 0.0))
     box: float = 1.0
 
     name: ClassVar[str] = "supply_demand-v0"
     reference: ClassVar[str] = "Mguni et al., Coordinating the Crowd (AAMAS 2019)"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"All from one zone": {"homes": (1.0, 0.0, 0.0)}}
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"Agents from two zones": {"homes": (0.8, 0.2, 0.0)}}
 
     def __post_init__(self) -> None:
         """Check every parameter."""
@@ -81,7 +81,7 @@ class SupplyDemand(CongestionMechanism):
         self._counts()
 
     def _counts(self) -> tuple[int, ...]:
-        return whole_counts(self.n, np.array(self.homes)[list(self.inhabited)], "homes")
+        return whole_counts(self.n, {f"homes[{zone}]": self.homes[zone] for zone in self.inhabited})
 
     @property
     def inhabited(self) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ class SupplyDemand(CongestionMechanism):
     def congestion(self) -> CongestionGame:
         """The game of n agents in their home zones."""
         size, groups = len(self.demand), list(self.inhabited)
-        uses = np.broadcast_to(np.eye(size), (len(groups), size, size))
+        uses = np.tile(np.eye(size), (len(groups), 1, 1))
         legal = np.ones((len(groups), size), bool)
         table = share_table(np.array(self.demand), self.n)
         return CongestionGame(self._counts(), uses, legal, table, -np.array(self.travel)[groups])
