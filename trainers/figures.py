@@ -234,8 +234,8 @@ class Panel:
 
 
 DASHES = ((0, (6, 2)), (0, (3, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)), (0, (6, 2, 1, 2, 1, 2)))
-BANDS = ("#0072B2", "#D55E00", "#009E73", "#56B4E9")
-"""Colours that no reference has."""
+BANDS = ("#0072B2", "#D55E00", "#009E73", "#56B4E9", "#E69F00")
+"""Colours of bands; the last is a reference's as well."""
 
 
 def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:

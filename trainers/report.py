@@ -73,7 +73,7 @@ def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> N
     if curves.axes:
         figures.save(curves, run.figures / "curves.png")
     if isinstance(game, Lanes):
-        parameters = [_column(summary.get("parameters") or {}, f"w_{j + 1}") for j in range(game.degree)]
+        parameters = [_column(summary.get("parameters"), f"w_{j + 1}") for j in range(game.degree)]
         paid = {name: [column.get(name) for column in parameters] for name in ("start", "learned", "best_in_box")}
         complete = {name: np.array(w, float) for name, w in paid.items() if None not in w}
         if "learned" in complete:
@@ -96,9 +96,9 @@ def _draw_payments(
     figures.save(figures.payments(places, curves, shown, f"{base} (units of length)"), run.figures / "payments.png")
 
 
-def _column(summary: Mapping[str, Any], measure: str) -> dict[str, float | None]:
+def _column(table: Any, measure: str) -> dict[str, float | None]:
     """Return a measure by mechanism; nothing where another's trainer means something else by that name."""
-    found = summary.get(measure)
+    found = table.get(measure) if isinstance(table, Mapping) else None
     return {k: v for k, v in found.items() if v is None or _is_number(v)} if isinstance(found, Mapping) else {}
 
 

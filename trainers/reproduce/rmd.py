@@ -32,9 +32,9 @@ from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import Run
 
-EVALUATIONS = 3000
+EVALUATIONS = 2000
 """Mechanisms that are tried in a training, whoever chooses them."""
-LINES = 500
+LINES = 250
 """Lines of metrics of a training."""
 SETTLED = 1 / 3
 """The last part of a training, in which games count for the table."""

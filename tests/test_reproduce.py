@@ -1,0 +1,271 @@
+"""A paper made again: noise is computed exactly, what is there is not trained again, figures tell the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from lawgiver.agents.tables import tabulate
+from lawgiver.envs.core.equilibrium import prior_table, solve
+from lawgiver.envs.core.errors import ParameterError, UnknownNameError
+from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.lanes import Lanes
+from lawgiver.envs.lanes.solutions import meeting_welfare_sd
+from lawgiver.trainers import figures, launch, report, reproduce
+from lawgiver.trainers.cli import app, main
+from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.config import load_config
+from lawgiver.trainers.designers import Schedule, make_optimiser
+from lawgiver.trainers.reproduce import rmd
+from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
+from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
+from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.two_timescale.evaluation import played
+
+
+def meeting(game: Lanes, threshold: float) -> np.ndarray:
+    """Return the table in which everybody who starts behind a threshold of the grid moves up to it."""
+    at = game.subgame
+    move = np.clip(np.round((threshold - at.starts) / at.moves[1]), 0, None).astype(int)
+    policy = np.zeros(at.shape)
+    policy[0, np.arange(at.starts.size), move] = 1
+    return policy
+
+
+# -- noise ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20])
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 0.9])
+def test_noise_of_meeting_is_the_closed_form(n: int, threshold: float):
+    game = Lanes(n=n, movement_cost=0.5)
+    exact = meeting_welfare_sd(game.setting, threshold)
+    # Simpson's rule is not exact at the kink that the threshold is.
+    assert welfare_sd(game, meeting(game, threshold)) == pytest.approx(exact, rel=0.02)
+    if threshold == 0:
+        assert welfare_sd(game, meeting(game, threshold)) == pytest.approx(exact, rel=1e-6)
+
+
+def test_noise_is_that_of_games_played_by_the_rules():
+    game, w = make_game("lanes", n=4, movement_cost=0.7), np.array([0.4, -1.5])
+    found = solve(game.subgame, w, 8.0, prior_table(game, None, w))
+    games = played(game, w, np.asarray(found.log_policy), 10_000, np.random.default_rng(3))
+    spread = np.sqrt(np.var((games - games.mean()) ** 2) / games.size) / 2 / games.std()  # delta method
+    assert abs(games.std() - welfare_sd(game, found.policy)) < 4 * spread + 1e-3 * games.std()
+
+
+def test_pooled_batches_are_their_games():
+    games = np.random.default_rng(0).normal(size=(7, 16)) + np.arange(7)[:, None]
+    assert pooled(games.mean(axis=1), games.std(axis=1)) == pytest.approx((games.mean(), games.std()))
+
+
+def test_a_band_is_the_mean_of_each_seeds_games():
+    times = np.arange(1, 101) * 16
+    rng = np.random.default_rng(1)
+    games = rng.normal(size=(3, 100, 16)) - 5
+    drawn = band([(times, each.mean(axis=1), each.std(axis=1)) for each in games], n_bins=5)
+    assert drawn.time.size == 5
+    assert (np.diff(drawn.time) > 0).all()
+    last = games[:, times >= 1600 * (16 / 1600) ** (1 / 5)].reshape(3, -1)
+    assert drawn.mean[-1] == pytest.approx(last.mean())
+    assert drawn.sd[-1] == pytest.approx(np.sqrt(last.var(axis=1).mean()))
+    np.testing.assert_allclose(band([(times, np.full(100, -2.0), np.full(100, 0.5))]).sd, 0.5)
+
+
+# -- tables ---------------------------------------------------------------------------------------------------------
+
+
+def test_rows_say_what_is_known_and_how_near_ours_comes():
+    row = over_seeds("welfare", [-1.0, -3.0], -1.6)
+    assert (row.ours, row.standard_error, row.ratio) == (-2.0, pytest.approx(1.0), pytest.approx(1.25))
+    assert over_seeds("welfare", [-1.0]).standard_error is None
+    assert Row("nothing known", 1.0).ratio is None
+    made = Reproduction("A paper", {"Table 1": (row, Row("exact", 0.5, paper="0.5"))}, ("A note.",), (Path("a/b.png"),))
+    assert "| welfare | not given | -2 ± 1 | -1.6 | 1.25 |\n| exact | 0.5 | 0.5 | - | - |" in made.markdown()
+    assert made.markdown().endswith("- A note.")
+    data = json.loads(json.dumps(made.data()))
+    assert data["rows"]["Table 1"][0] == {
+        "quantity": "welfare",
+        "ours": -2.0,
+        "standard_error": pytest.approx(1.0),
+        "limit": -1.6,
+        "paper": "not given",
+        "ratio": pytest.approx(1.25),
+    }
+    assert data["figures"] == ["b.png"]
+
+
+def test_tables_too_wide_for_the_screen_are_turned(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    measures = [f"a_long_measure_{i}" for i in range(6)]
+    wide = {measure: {"start": 0.25, "learned": 0.5} for measure in measures}
+    show_summary({"incentives": wide, "parameters": {"w_1": {"start": 0.125, "learned": 2.0}}})
+    said = capsys.readouterr().out
+    assert all(re.search(rf"{measure} +0.25 +0.5\n", said) for measure in measures)
+    assert re.search(r"start +0.125\n", said)  # as it was: it fits
+    assert "…" not in said
+
+
+# -- figures --------------------------------------------------------------------------------------------------------
+
+
+def test_losses_are_drawn_down_to_the_worst_and_cut_off_above_the_least(tmp_path: Path):
+    noisy = figures.Band(np.array([1.0, 10.0, 100.0]), np.array([-30.0, -3.0, -0.3]), np.array([5.0, 4.0, 0.1]))
+    panel = figures.Panel("many", {"learned": noisy, "given": figures.Band(noisy.time, noisy.mean)}, {"optimum": -0.2})
+    figure = figures.losses([panel, panel], "games", "welfare")
+    figures.save(figure, tmp_path / "a.png")
+    for axis in figure.axes:
+        assert axis.get_ylim() == pytest.approx((-38.5, -0.1))
+        assert len(axis.lines) == 2 + 2 + 1  # two means, the edges of one, one reference
+        assert axis.get_legend_handles_labels()[1] == ["learned", "given", "optimum: -0.2"]
+    assert [axis.get_xlabel() for axis in figure.axes] == ["", "games"]
+
+
+def test_every_seed_is_a_dot(tmp_path: Path):
+    figure = figures.dots({"fast": [-1.0, -2.0, -4.0], "slow": [-8.0]}, {"slow": -1.0}, {"optimum": -0.5}, "welfare")
+    figures.save(figure, tmp_path / "a.png")
+    axis = figure.axes[0]
+    drawn = {tuple(line.get_xdata()) for line in axis.lines if line.get_marker() == "o"}
+    assert drawn == {(-1.0, -2.0, -4.0), (-8.0,)}
+    assert [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "|"] == [-2.0, -8.0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["fast", "slow"]
+
+
+# -- the whole ------------------------------------------------------------------------------------------------------
+
+SMALL = ("game.n_moves=5", "game.degree=1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rmd")
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the trainings short, and few."""
+    staying, learning = (*rmd.STAYING, *SMALL), (*rmd.TWO_POINT, *SMALL)
+    monkeypatch.setattr(rmd, "EVALUATIONS", 20)
+    monkeypatch.setattr(rmd, "CROWDS", (3,))
+    monkeypatch.setattr(rmd, "ARMS", {"without mechanism": staying, "with": learning})
+    monkeypatch.setattr(rmd, "DEGREES", {"none": staying, "degree 1": learning})
+    monkeypatch.setattr(rmd, "BASES", {"degree 1": learning})
+
+
+def test_reproduce_prints_a_table_and_leaves_figures(folder: Path, small: None):
+    done = CliRunner().invoke(app, ["reproduce", "rmd", "--out", str(folder), "--seeds", "2"])
+    assert done.exit_code == 0, done.output
+    assert "| quantity | paper | ours ± standard error | known limit | ours / limit |" in done.stdout
+    table = json.loads((folder / "table.json").read_text())
+    assert [figure for figure in table["figures"] if not (folder / figure).read_bytes().startswith(b"\x89PNG")] == []
+    rows = {row["quantity"]: row for section in table["rows"].values() for row in section}
+    assert rows["none"]["limit"] == pytest.approx(rows["welfare, played, without mechanism"]["limit"])
+    assert rows["loss without / with; closed form"]["limit"] == pytest.approx(1 / 0.1203, rel=1e-3)
+    assert rows["degree 1"]["ratio"] > 1 - 1e-9  # nobody is better than the best in the box
+    room = {name: row["ratio"] for name, row in rows.items() if name.startswith("welfare without mechanism, ")}
+    assert 1.01 < min(room.values()) < max(room.values()) < 1.14
+    assert sorted(path.name for path in folder.glob("*/s*")) == ["s0", "s0", "s1", "s1"]
+
+
+def test_what_is_there_is_not_trained_again(folder: Path, small: None, monkeypatch: pytest.MonkeyPatch):
+    assert any(folder.glob("*/s1/summary.json"))
+    before = (folder / "table.json").read_bytes()
+    monkeypatch.setattr(launch, "train", None)
+    monkeypatch.setattr(launch, "resume", None)
+    reproduce.reproduce("rmd", folder, 2)
+    assert (folder / "table.json").read_bytes() == before
+
+
+def test_a_run_on_lanes_draws_its_payment_and_its_path(folder: Path):
+    run = Run.open(next(folder.glob("*two_point*/s0")))
+    assert {file.name for file in run.figures.iterdir()} == {"curves.png", "payments.png"}
+    summary = run.summary()
+    for file in run.figures.iterdir():
+        file.unlink()
+    for odd in ({}, {"welfare": -1.0, "parameters": {"w_1": 2.0}, "threshold": None}, {"parameters": [1.0]}):
+        report.draw(run, odd)
+        assert {file.name for file in run.figures.iterdir()} == {"curves.png"}
+    partly = {"parameters": {"w_1": {"learned": 1.0}}, "threshold": {"learned": 0.5, "closed_form": None}}
+    report.draw(run, partly)
+    assert (run.figures / "payments.png").exists()
+    assert summary is not None
+
+
+def test_a_mechanism_that_is_fixed_stays_and_participants_settle(folder: Path):
+    run = Run.open(next(folder.glob("*fixed*/s0")))
+    summary = run.summary()
+    assert summary is not None
+    assert {line["coefficients"]["w_1"] for line in run.metrics()} == {0.0}
+    assert summary["gap_closed"] == 0
+    trained = np.exp(tabulate(run.game(), load(run.path, role="participant"), np.zeros(1)))
+    exact = solve(run.game().subgame, np.zeros(1), 100.0, prior_table(run.game(), None, np.zeros(1)))
+    np.testing.assert_allclose(trained, exact.policy, atol=1e-3)
+    still = Schedule(initial=1.0, exponent=0.6)
+    fixed = make_optimiser("fixed", low=[-1, -1], high=[1, 1], start=[0.5, -1], step=still, radius=still)
+    for _ in range(3):
+        np.testing.assert_array_equal(fixed.ask(np.random.default_rng(0)), [[0.5, -1]])
+        fixed.tell([3.0])
+
+
+@pytest.mark.parametrize("kinds", ["ARMS", "DEGREES", "BASES"])
+def test_what_is_compared_is_a_valid_config(kinds: str):
+    for overrides in getattr(rmd, kinds).values():
+        assert load_config("lanes", [*overrides, "game.n=3"]).trainer.name == "two_timescale"
+
+
+# -- mistakes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnd"], "unknown paper 'rnd': did you mean 'rmd'? allowed: rmd"),
+        (["rmd", "--seeds", "0"], "--seeds is 0, allowed: an integer >= 1"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    monkeypatch.setattr(sys, "argv", ["lawgiver", "reproduce", *arguments, "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"lawgiver: {said}\n"
+    assert not (tmp_path / "out").exists()
+    with pytest.raises((UnknownNameError, ParameterError), match=re.escape(said)):
+        reproduce.reproduce(arguments[0], tmp_path / "out", int(arguments[-1]) if arguments[1:] else 1)
+
+
+def test_an_interruption_says_how_to_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def stop(*_: object) -> None:
+        raise launch.Interrupted(tmp_path / "run")
+
+    monkeypatch.setattr(launch, "ensure", stop)
+    done = CliRunner().invoke(app, ["reproduce", "rmd", "--out", str(tmp_path / "out"), "--seeds", "3"])
+    assert done.exit_code == 130
+    assert done.stderr == f"interrupted; continue with: lawgiver reproduce rmd --out {tmp_path / 'out'} --seeds 3\n"
+
+
+def test_help_is_quick_and_complete():
+    code = (
+        "import sys; from lawgiver.trainers.cli import app; from typer.testing import CliRunner;"
+        "print(CliRunner().invoke(app, ['reproduce', '--help']).output);"
+        "assert not {'torch', 'ray', 'matplotlib', 'scipy'} & set(sys.modules)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "200"}
+    ).stdout
+    assert all(word in shown for word in ("NAME", "--out DIR", "--seeds K", "Papers: rmd", "130 interrupted"))
