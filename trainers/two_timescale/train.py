@@ -73,13 +73,15 @@ def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
     Raises:
         LawgiverError: if the config does not fit the game, or the steps violate the conditions of their timescale.
     """
+    before = time.process_time()
     setup = prepare(config)
     found = run.latest_checkpoint() if run.resumed else None
     if run.resumed:
         run.rewind(found[0] if found else 0)
     progress = begin(setup) if found is None else _kept(found[1])
     _loop(setup, run, progress)
-    return _conclude(setup, run, progress)
+    summary = _conclude(setup, run, progress)
+    return summary | {"timing": {"cpu_s": time.process_time() - before}}  # of this process, where others are at work
 
 
 def begin(setup: Setup) -> Progress:
