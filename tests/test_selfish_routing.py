@@ -38,9 +38,7 @@ def test_closed_forms_of_n_agents(n):
     assert braess.optimum() == pytest.approx(-(3 * n + 1) / 2)
     assert pigou.first_best() == pytest.approx(-(n - (n // 2) * (n - n // 2) / n))
     assert braess.first_best() <= -1.5 * n + 1e-9 and braess.first_best() == pytest.approx(-1.5 * n, abs=1 / n)
-    toll = (n - 1) / (
-        2 * n
-    )  # the first road costs (1 + (n - 1) q) / n if all take it with probability q
+    toll = (n - 1) / (2 * n)  # the first road costs (1 + (n - 1) q) / n if all take it with probability q
     np.testing.assert_allclose(best_transfers(pigou.congestion), [-toll, 0], atol=1e-8)
     np.testing.assert_allclose(best_transfers(braess.congestion), [-toll, 0, 0, -toll, 0], atol=1e-8)
     assert equilibrium_mixture(pigou.congestion).welfare == pytest.approx(-n)
