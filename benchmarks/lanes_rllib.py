@@ -52,17 +52,33 @@ def seconds(entries: list[dict[str, Any]]) -> np.ndarray:
     return np.array([entry["iteration"] / entry["timing"]["iterations_per_s"] for entry in entries])
 
 
+def middle(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return quartiles (K, 3) of values by time (K,), in eight bins a decade: single iterations jump about."""
+    bins = np.floor(8 * np.log10(times))
+    kept = [bins == one for one in np.unique(bins)]
+    return np.array([times[b].mean() for b in kept]), np.array(
+        [np.quantile(values[b], (0.25, 0.5, 0.75)) for b in kept]
+    )
+
+
 def draw(runs: dict[str, list[Path]], to: Path) -> None:
     """Draw exact welfare and the participants' distance from their reply over the time of training."""
     figure = figures.new_figure(9.0, 6.4)
     axes = figure.subplots(2, 1, sharex=True)
     for (name, folders), colour in zip(runs.items(), figures.CYCLE, strict=False):
+        times, gaps = [], []
         for folder in folders:
             entries = Run.open(folder).metrics()
             time, label = seconds(entries), name if folder == folders[0] else None
-            for axis, key in zip(axes, ("exact_score", "reply_gap"), strict=True):
-                points = [(at, entry[key]) for at, entry in zip(time, entries, strict=True) if key in entry]
-                axis.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, label=label)
+            scored = [
+                (at, entry["exact_score"]) for at, entry in zip(time, entries, strict=True) if "exact_score" in entry
+            ]
+            axes[0].plot(*zip(*scored, strict=True), color=colour, linewidth=1.2, label=label)
+            times.append(time)
+            gaps.append([entry["reply_gap"] for entry in entries])
+        at, quartiles = middle(np.concatenate(times), np.concatenate(gaps))
+        axes[1].plot(at, quartiles[:, 1], color=colour, linewidth=1.6)
+        axes[1].fill_between(at, quartiles[:, 0], quartiles[:, 2], color=colour, alpha=0.25, linewidth=0)
     summary = Run.open(next(iter(runs.values()))[0]).summary()
     assert summary is not None
     for name, dashes in zip(LINES, figures.DASHES, strict=False):
@@ -70,9 +86,13 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
         label = f"{figures.words(name)}: {value:.3f}"
         axes[0].axhline(value, color="#000000", linewidth=1, linestyle=dashes, label=label)
     axes[0].set_title("Welfare in the exact equilibrium under the current mechanism", fontsize=10, loc="left")
-    axes[0].set_ylabel("welfare")
+    axes[0].set_ylabel("welfare (utility, all movers)")
     axes[0].set_ylim(1.15 * summary["welfare"]["start"], 0.9 * summary["welfare"]["optimum"])
-    axes[1].set_title("Participants: distance from the exact reply to current play", fontsize=10, loc="left")
+    axes[1].set_title(
+        "Participants: distance from the exact reply to current play (median and quartiles, three seeds)",
+        fontsize=10,
+        loc="left",
+    )
     axes[1].set_ylabel("probability of acting otherwise")
     axes[1].set_yscale("log")
     axes[1].set_xlabel("seconds of training")
