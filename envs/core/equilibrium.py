@@ -374,12 +374,12 @@ def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy 
         clipped = np.clip(parameters, low, high)
         return -equilibrium_welfare(game, clipped, inverse_temperature, anchor) / game.welfare_scale
 
-    side = int(GRID ** (1 / size))
+    side = min(int(GRID ** (1 / size)), 40)
     if side >= 3:
         axes = np.meshgrid(*(np.linspace(a, b, side | 1) for a, b in zip(low, high, strict=True)), indexing="ij")
         points = np.stack([axis.ravel() for axis in axes], axis=-1)
     else:
-        points = low + Sobol(size, rng=0).random(GRID) * (high - low)
+        points = low + Sobol(size, rng=0).random_base2(round(math.log2(GRID))) * (high - low)
     points = np.concatenate([points, np.array(list(game.members.values())).clip(low, high)])
     order = np.argsort([loss(point) for point in points], kind="stable")
     found = [
