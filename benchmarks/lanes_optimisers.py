@@ -32,6 +32,8 @@ ARMS: dict[str, tuple[str, ...]] = {
     ),
 }
 """What each optimiser changes of the config ``lanes``."""
+UPDATES = (1, 10, 50, 200)
+"""Steps of the movers in an evaluation, for one_point with 5 movers and mechanism steps of a quarter."""
 ARRIVED = 0.95
 """Share of the gap at which an optimiser has arrived."""
 
@@ -45,11 +47,10 @@ def header(*names: str) -> None:
     print("|" + "---|" * len(names))
 
 
-def trained(folder: Path, n: int, optimiser: str, seed: int) -> dict[str, Any]:
-    """Return what the table tells of a run."""
-    path = folder / f"{optimiser}-n{n}-s{seed}"
+def trained(path: Path, n: int, optimiser: str, seed: int, *more: str) -> dict[str, Any]:
+    """Return what the tables tell of a run."""
     fixed = (f"game.n={n}", f"agents.mechanism.optimiser={optimiser}", f"seed={seed}", "trainer.log_every=20")
-    summary = ensure(path, "lanes", *fixed, *ARMS[optimiser])
+    summary = ensure(path, "lanes", *fixed, *ARMS[optimiser], *more)
     arrived = (line["agent_updates"] for line in Run.open(path).metrics() if line["gap_closed"] >= ARRIVED)
     return summary | {"arrived": next(arrived, "-")}
 
@@ -73,12 +74,25 @@ def together(n: int, optimiser: str, runs: list[dict[str, Any]]) -> None:
 
 def main(folder: Path) -> None:
     """Train what is missing and print the tables."""
-    runs = {(n, arm): [trained(folder, n, arm, seed) for seed in SEEDS] for arm in ARMS for n in MOVERS}
+    runs = {
+        (n, arm): [trained(folder / f"{arm}-n{n}-s{seed}", n, arm, seed) for seed in SEEDS]
+        for arm in ARMS
+        for n in MOVERS
+    }
     print("Gap closed: the median and the worst seed; seconds by the clock and of the processor: the slowest seed.\n")
     header("n", "optimiser", "gap closed", "worst", "s", "processor s", "seeds at 95 %", "median agent updates until")
     for (n, optimiser), found in sorted(runs.items()):
         together(n, optimiser, found)
-    print()
+    print(
+        "\nHow many steps the movers take in an evaluation (one_point, 5 movers, trainer.mechanism_step.initial 2):\n"
+    )
+    header("updates per evaluation", "gap closed", "worst", "best")
+    for updates in UPDATES:
+        more = ("trainer.mechanism_step.initial=2", f"agents.participants.updates_per_evaluation={updates}")
+        found = [trained(folder / f"steps{updates}-s{seed}", 5, "one_point", seed, *more) for seed in SEEDS]
+        closed = [run["gap_closed"] for run in found]
+        row(updates, median(closed), min(closed), max(closed))
+    print("\nEvery run:\n")
     columns = ("start", "learned", "best in box", "gap closed", "s", "processor s", "agent updates", "until 95 %")
     header("n", "optimiser", "seed", *columns)
     for (n, optimiser), found in sorted(runs.items()):

@@ -96,7 +96,7 @@ def test_learners_over_several_rounds_come_to_the_equilibrium():
 def test_measured_welfare_has_the_expectation_and_common_random_numbers():
     game, w = make_game("lanes", n=4), np.array([0.1, -1.0])
     tables = np.stack([solve(game.subgame, w, 20.0, learners(game, 1).prior).log_policy] * 3)
-    tried = np.stack([w, w, w + [0.0, 1e-9]])
+    tried = np.stack([w, w, w + np.array([0.0, 1e-9])])
     measured = welfare_of(game, tried, tables, 4_000, np.random.default_rng(1))
     np.testing.assert_array_equal(measured[0], measured[1])
     np.testing.assert_allclose(measured[0], measured[2], atol=1e-6)
@@ -118,9 +118,9 @@ def test_measured_welfare_has_the_expectation_and_common_random_numbers():
         ("score_function", 0.5, ("trainer.iterations=60", "agents.mechanism.draws=4")),
         (
             "bayesian",
-            0.25,
+            0.5,
             (
-                "trainer.iterations=10",
+                "trainer.iterations=18",
                 "agents.participants.learning=equilibrium",
                 "agents.mechanism.games_per_evaluation=null",
             ),

@@ -38,7 +38,7 @@ from lawgiver.trainers.two_timescale.setup import Setup, TwoTimescaleConfig, pre
 
 STATE = "state.pkl"
 """The file of a checkpoint."""
-LARGEST_REPLY_GAP = 0.1
+LARGEST_REPLY_GAP = 0.2
 """Distance of trained participants from their exact reply above which it is an alarm."""
 
 
