@@ -53,11 +53,11 @@ def measures(game: Game[Any]) -> dict[str, Callable[[Any], np.ndarray]]:
     """Return what a round of a game is measured by, by name, functions of the state after it, (B,).
 
     Welfare and what the mechanism has paid out, where it pays transfers on top of utilities; in other games every
-    other registered objective, and the Gini coefficient.
+    registered objective, and the Gini coefficient.
     """
     if isinstance(game, MechanismGame):
         return {"welfare": welfare, "payments": game.deficit}
-    return {name: lookup(OBJECTIVES, name) for name in names(OBJECTIVES) if name != "welfare"} | {"gini": gini}
+    return {name: lookup(OBJECTIVES, name) for name in names(OBJECTIVES)} | {"gini": gini}
 
 
 def outcome_of(

@@ -13,6 +13,8 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import take_games
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.core.rendering import render
 from lawgiver.envs.testing.play import SLACK, Moment, moments, require
@@ -201,7 +203,9 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
     ties them to the budget. Where such a game names its ``objective``, a single mechanism is paid that.
     """
     name = getattr(game, "objective", None)
-    objective = lookup(OBJECTIVES, name) if isinstance(name, str) and game.roles.get("mechanism") == 1 else None
+    objective = None
+    if game.roles.get("mechanism") == 1 and isinstance(name, str):
+        objective = welfare if isinstance(game, MechanismGame) else lookup(OBJECTIVES, name)
     for moment in moments(game, batch, np.random.default_rng(seed)):
         if not (hasattr(moment.after, "payoffs") and hasattr(moment.after, "round")):
             return

@@ -86,8 +86,9 @@ def _reward(game: Game[Any], role: str) -> str:
     """Return what a role is paid: what the game says, and what its objective is where it names one."""
     meaning = game.reward_meaning.get(role)
     lines = f"{meaning[0].upper()}{meaning[1:]}; 0 in other phases." if meaning else "In the game's own units."
-    objective = getattr(game, "objective", None)
-    if role == "mechanism" and isinstance(objective, str):
+    chosen = {field.name for field in dataclasses.fields(game)}
+    if role == "mechanism" and "objective" in chosen:
+        objective: str = getattr(game, "objective", "")
         what = inspect.getdoc(lookup(OBJECTIVES, objective)) or ""
         lines += f" By default `{objective}`: {what.partition(chr(10))[0].removeprefix('Return ')}"
     return lines
