@@ -87,8 +87,8 @@ def _reward(game: Game[Any], role: str) -> str:
     meaning = game.reward_meaning.get(role)
     lines = f"{meaning[0].upper()}{meaning[1:]}; 0 in other phases." if meaning else "In the game's own units."
     chosen = {field.name for field in dataclasses.fields(game)}
-    if role == "mechanism" and "objective" in chosen:
-        objective: str = getattr(game, "objective", "")
+    objective = getattr(game, "objective", None) if "objective" in chosen else None
+    if role == "mechanism" and isinstance(objective, str):
         what = inspect.getdoc(lookup(OBJECTIVES, objective)) or ""
         lines += f" By default `{objective}`: {what.partition(chr(10))[0].removeprefix('Return ')}"
     return lines
