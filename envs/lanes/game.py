@@ -164,8 +164,8 @@ class Lanes(MechanismGame):
     def payment(self, base: Array, parameters: Array) -> Array:
         """Return g_w(s) for bases s (...) in units of length and coefficients (..., P)."""
         z = 2 * base / self.length - 1 if self.basis == "centred" else base
-        paid = namespace(base).zeros_like(z * parameters[..., 0])
-        for j in reversed(range(self.degree)):
+        paid = parameters[..., -1] * z
+        for j in reversed(range(self.degree - 1)):
             paid = (paid + parameters[..., j]) * z
         return paid + self.constant
 
