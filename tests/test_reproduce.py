@@ -24,6 +24,7 @@ from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.designers import Schedule, make_optimiser
+from lawgiver.trainers.files import RunError
 from lawgiver.trainers.reproduce import rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
@@ -184,13 +185,21 @@ def test_what_is_there_is_not_trained_again(folder: Path, small: None, monkeypat
     assert (folder / "table.json").read_bytes() == before
 
 
+def test_a_run_with_other_settings_is_not_taken_for_what_is_asked(
+    folder: Path, small: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rmd, "EVALUATIONS", 30)
+    with pytest.raises(RunError, match="holds a run with other settings: remove it, or choose another --out"):
+        reproduce.reproduce("rmd", folder, 1)
+
+
 def test_a_run_on_lanes_draws_its_payment_and_its_path(folder: Path):
     run = Run.open(next(folder.glob("*two_point*/s0")))
     assert {file.name for file in run.figures.iterdir()} == {"curves.png", "payments.png"}
     summary = run.summary()
     for file in run.figures.iterdir():
         file.unlink()
-    for odd in ({}, {"welfare": -1.0, "parameters": {"w_1": 2.0}, "threshold": None}, {"parameters": [1.0]}):
+    for odd in ({"welfare": -1.0, "parameters": {"w_1": 2.0}, "threshold": None}, {"parameters": [1.0]}):
         report.draw(run, odd)
         assert {file.name for file in run.figures.iterdir()} == {"curves.png"}
     partly = {"parameters": {"w_1": {"learned": 1.0}}, "threshold": {"learned": 0.5, "closed_form": None}}
@@ -218,7 +227,9 @@ def test_a_mechanism_that_is_fixed_stays_and_participants_settle(folder: Path):
 @pytest.mark.parametrize("kinds", ["ARMS", "DEGREES", "BASES"])
 def test_what_is_compared_is_a_valid_config(kinds: str):
     for overrides in getattr(rmd, kinds).values():
-        assert load_config("lanes", [*overrides, "game.n=3"]).trainer.name == "two_timescale"
+        config = load_config("lanes", [*overrides, "game.n=3"])
+        assert config.trainer.name == "two_timescale"
+        assert config.agents.mechanism.start == ((0.0, -1.0) if overrides == rmd.ONE_POINT else "no_mechanism")
 
 
 # -- mistakes -------------------------------------------------------------------------------------------------------

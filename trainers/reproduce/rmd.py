@@ -28,6 +28,8 @@ from lawgiver.envs.lanes.solutions import (
     private_optimum_welfare,
 )
 from lawgiver.trainers import figures, launch
+from lawgiver.trainers.config import load_config
+from lawgiver.trainers.files import RunError
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import Run
@@ -46,8 +48,8 @@ ONE_POINT = ("agents.mechanism.optimiser=one_point",)
 TWO_POINT = ("agents.mechanism.optimiser=two_point", "agents.mechanism.start=no_mechanism")
 ARMS = {
     "without mechanism": STAYING,
-    "one evaluation (the paper's), from (0, -1)": ONE_POINT,
-    "two evaluations, from no payment": TWO_POINT,
+    "one-point (the paper's), from (0, -1)": ONE_POINT,
+    "two-point, from no payment": TWO_POINT,
 }
 """Who designs, in figure 1."""
 DEGREES = {
@@ -168,14 +170,18 @@ def reproduce(folder: Path, n_seeds: int) -> Reproduction:
         figures.save(figure, folder / name)
     sections = {f"Figure 1, {n} participants": tuple(_pattern(arms)) for n, arms in sorted(crowds.items())}
     sections["Figure 2, 3 participants: welfare under what was learned"] = tuple(
-        _payment(name, found) for kinds in three for name, found in kinds.items()
+        _payment(*kind) for kind in kinds.items()
     )
     sections["Participants who count their whole utility: exact"] = tuple(_room())
     return Reproduction(TITLE, sections, NOTES, tuple(folder / name for name in drawn))
 
 
 def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int) -> Trained:
-    """Return the finished runs of n participants, trained or continued where they are not finished."""
+    """Return the finished runs of n participants, trained or continued where they are not finished.
+
+    Raises:
+        RunError: if a run that is there was trained with other settings.
+    """
     iterations = EVALUATIONS // (2 if TWO_POINT[0] in overrides else 1)
     shared = (
         *overrides,
@@ -188,7 +194,10 @@ def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int) -> Tr
     for seed in range(n_seeds):
         place = folder / name / f"s{seed}"
         launch.ensure(place, "lanes", *shared, f"seed={seed}")
-        runs.append(Run.open(place))
+        run, asked = Run.open(place), load_config("lanes", [*shared, f"seed={seed}"]).model_dump(mode="json")
+        if {**run.settings, "run_dir": None} != asked:
+            raise RunError(f"{place} holds a run with other settings: remove it, or choose another --out")
+        runs.append(run)
     return Trained(tuple(runs))
 
 
