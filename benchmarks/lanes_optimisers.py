@@ -60,7 +60,7 @@ def each(n: int, optimiser: str, runs: list[dict[str, Any]]) -> None:
     for seed, run in zip(SEEDS, runs, strict=True):
         welfare = (run["welfare"][name] for name in ("start", "learned", "best_in_box"))
         timing = (run["timing"][name] for name in ("wall_s", "cpu_s"))
-        row(n, optimiser, seed, *welfare, run["gap_closed"], *timing, run["agent_updates"], run["arrived"])
+        row(n, optimiser, seed, *welfare, run["gap_closed"], *timing, run["arrived"])
 
 
 def together(n: int, optimiser: str, runs: list[dict[str, Any]]) -> None:
@@ -93,7 +93,7 @@ def main(folder: Path) -> None:
         closed = [run["gap_closed"] for run in found]
         row(updates, median(closed), min(closed), max(closed))
     print("\nEvery run:\n")
-    columns = ("start", "learned", "best in box", "gap closed", "s", "processor s", "agent updates", "until 95 %")
+    columns = ("start", "learned", "best in box", "gap closed", "s", "processor s", "agent updates until 95 %")
     header("n", "optimiser", "seed", *columns)
     for (n, optimiser), found in sorted(runs.items()):
         each(n, optimiser, found)

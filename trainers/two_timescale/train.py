@@ -38,6 +38,8 @@ from lawgiver.trainers.two_timescale.setup import Setup, TwoTimescaleConfig, pre
 
 STATE = "state.pkl"
 """The file of a checkpoint."""
+SETTLING = 10
+"""Evaluations' worth of steps that participants take under the mechanism that is announced in the end."""
 LARGEST_REPLY_GAP = 0.2
 """Distance of trained participants from their exact reply above which it is an alarm."""
 
@@ -68,7 +70,8 @@ def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
 
     Returns:
         What :func:`lawgiver.trainers.design.design_summary` tells, and ``inverse_temperature``, ``iterations``,
-        ``agent_updates``, ``evaluations``, ``reply_gap`` and ``alarms``.
+        ``agent_updates`` and ``evaluations`` until the mechanism is announced, the ``reply_gap`` of the participants
+        who are kept, and ``alarms``.
 
     Raises:
         LawgiverError: if the config does not fit the game, or the steps violate the conditions of their timescale.
@@ -180,10 +183,12 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
 
 
 def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
-    """Announce the mechanism, let the participants respond to it once more, keep both and score them."""
+    """Announce the mechanism, let the participants settle under it, keep both and score them."""
     game, learners, learned = setup.game, setup.learners, progress.optimiser.coefficients
     step = setup.config.trainer.agents_step.at(progress.iteration)
-    logits = learners.respond(progress.logits, learned[None], step)[0]
+    logits = progress.logits
+    for _ in range(SETTLING):  # they have last met a mechanism that was tried, which is not the one that is announced
+        logits = learners.respond(logits, learned[None], step)[0]
     participants = LearnedTable(game, log_softmax(logits))
     run.save_policy("mechanism", LearnedMechanism(game, start=learned.tolist(), hidden=None))
     run.save_policy("participant", participants)
@@ -200,7 +205,7 @@ def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
     return summary | {
         "inverse_temperature": level if math.isfinite(level) else None,
         "iterations": progress.iteration,
-        "agent_updates": progress.agent_updates + learners.updates_of_one,
+        "agent_updates": progress.agent_updates,
         "evaluations": progress.evaluations,
         "reply_gap": gap,
         "alarms": alarms(summary["welfare"], gap),
