@@ -49,7 +49,7 @@ class Lanes(MechanismGame):
             their whole utility; ``blind``, the whole, without seeing where they start.
         box: largest absolute value of a coefficient, > 0.
         constant: w_0, paid to everybody whatever they do; it changes nothing but who is better off at home.
-        n_moves: how many moves there are, evenly from 0 to H, >= 2; None for all in between. That nobody can end exactly
+        n_moves: how many moves there are, evenly from 0 to H, >= 2; None for all in between. That nobody can end just
             where it wants to costs rational participants about n A H^2 / 6 (n_moves - 1)^2 of welfare, with
             A = coordination_weight (n - 1): 0.7 % of the optimum for 20 participants and 101 moves.
 
