@@ -39,6 +39,7 @@ EXTRAS = {
     "tensorboard": "rllib",
     "scipy": "solve",
     "bayes_opt": "bo",
+    "sklearn": "bo",
 }
 """The extra that brings an optional package."""
 

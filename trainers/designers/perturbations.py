@@ -32,7 +32,7 @@ class Perturbation(Optimiser):
         return 0.0
 
     def _inside(self, coefficients: np.ndarray, margin: float = 0.0) -> np.ndarray:
-        return np.clip(coefficients, self.low + margin, self.high - margin)
+        return np.asarray(np.clip(coefficients, self.low + margin, self.high - margin))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -103,12 +103,12 @@ class TwoPoint(Perturbation):
 
 @dataclass(kw_only=True, eq=False)
 class ScoreFunction(Perturbation):
-    """``draws`` evaluations a round at w + rho e, e standard normal, clipped into the box: the mean of
-    (G - mean G of the other draws) e / rho.
+    """``draws`` evaluations a round at w + rho e, e standard normal, clipped into the box.
 
-    Its mean is the exact gradient in w of E G(clip(w + rho e)) (Williams, Simple statistical gradient-following
-    algorithms for connectionist reinforcement learning, 1992): the log-density is that of the draw before it is
-    clipped, which is a part of what is evaluated. The mean over the others does not depend on a draw's own e.
+    The estimate is the average of (G - mean G of the other draws) e / rho. Its mean is the exact gradient in w of
+    E G(clip(w + rho e)) (Williams, Simple statistical gradient-following algorithms for connectionist reinforcement
+    learning, 1992): the log-density is that of the draw before it is clipped, and clipping is a part of what is
+    evaluated. The mean over the others does not depend on a draw's own e, so that it takes away variance only.
     """
 
     draws: int = 8
