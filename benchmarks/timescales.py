@@ -89,7 +89,7 @@ def main(folder: Path) -> None:
     for kind, found in summaries.items():
         tell(*kind, found)
     welfare = next(iter(summaries.values()))[0]["welfare"]
-    known = {name: welfare[name] for name in ("no_mechanism", "start", "best_in_box", "optimum")}
+    known = {name: welfare[name] for name in ("no_mechanism", "best_in_box", "optimum")}
     reached = {
         f"{arm}; from {s}": [one["welfare"]["learned"] for one in found] for (s, arm), found in summaries.items()
     }
