@@ -140,8 +140,12 @@ def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
     """Return the member of the game's own family of rules with these parameters, for instance (p, q) = (5, 0.5)."""
     layout = game.family.layout if isinstance(game, PublicInvestment) else game.action_layout("mechanism")
     listed = isinstance(parameters, (Sequence, np.ndarray)) and not isinstance(parameters, str)
-    if isinstance(layout, int) or not listed or len(parameters) != width(layout):
-        raise ParameterError(f"parameters is {parameters!r}, allowed: one number for each of {layout}")
+    if isinstance(layout, int):
+        raise UnsupportedGameError(f"mechanism 'rule' announces numbers; that of {game.name} has {layout} choices")
+    if not listed or len(parameters) != width(layout):
+        meant = ", ".join(f"{field.size} {field.name} in [{field.low:g}, {field.high:g}]" for field in layout)
+        given = f"has {len(parameters)} numbers" if listed else f"is {parameters!r}"
+        raise ParameterError(f"parameters {given}, allowed: one number for each of {meant}")
     fields = [field for field in layout for _ in range(field.size)]
     chosen = [
         number(f"{field.name} in parameters", value, f"[{field.low}, {field.high}]")
@@ -150,6 +154,16 @@ def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
     if isinstance(game, PublicInvestment) and not game.announces:
         return FamilyWeights(game, game.family, chosen)
     return Announcement(chosen)
+
+
+def no_mechanism(game: Game[Any]) -> Policy:
+    """Return the mechanism that announces zeros: nobody is paid or charged."""
+    return _canonical(game, "no_mechanism")
+
+
+def pigou(game: Game[Any]) -> Policy:
+    """Return the mechanism that charges what others lose by one's doing, at the optimum; where the game knows it."""
+    return _canonical(game, "pigou")
 
 
 def manifold(game: Game[Any], *, w: float, v: float) -> Policy:

@@ -281,3 +281,20 @@ def test_equilibrium_participants_are_refused_where_they_cannot_know_the_equilib
         make_policy(make_game("taxed_dilemma"), "participant", "logit_equilibrium", **kwargs)
     with pytest.raises(ParameterError, match="inverse_temperature is -1"):
         make_policy(allocate(), "participant", "logit_equilibrium", inverse_temperature=-1, mechanism="libertarian")
+
+
+def test_named_mechanisms_of_lanes_announce_their_coefficients():
+    game = make_game("lanes", n=3, agent_objective="full")
+    reached = {}
+    for name in ("no_mechanism", "pigou"):
+        found = game.exact_scores(make_policy(game, "mechanism", name), inverse_temperature=1000.0)
+        reached[name] = found["welfare"]
+    assert reached["no_mechanism"] < reached["pigou"] <= game.optimum()
+    assert game.optimum() - reached["pigou"] < 0.002
+    with pytest.raises(UnsupportedGameError, match="'pigou' is not a rule of lanes-v0: allowed: no_mechanism"):
+        make_policy(make_game("lanes"), "mechanism", "pigou")  # its box does not hold it
+
+
+def test_a_rule_says_how_many_numbers_it_takes():
+    with pytest.raises(ParameterError, match=r"has 1 numbers, allowed: one number for each of 2 coefficients in \[-4, 4\]"):
+        make_policy(make_game("lanes"), "mechanism", {"policy": "rule", "parameters": [0]})

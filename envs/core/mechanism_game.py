@@ -151,7 +151,7 @@ class MechanismGame(Game[MechanismState]):
         """What participants face once the mechanism stands still."""
 
     def optimum(self) -> float | None:
-        """Return the expected welfare of a whole game that no mechanism can exceed, if known."""
+        """Return the expected welfare of a whole game that no mechanism exceeds where all play alike, if known."""
         return None
 
     def first_best(self) -> float | None:
@@ -196,7 +196,9 @@ class MechanismGame(Game[MechanismState]):
         """Participants see their own type, the round (of several) and w; the mechanism sees the last welfare."""
         if role == "mechanism":
             low, high = self.welfare_bounds
-            return (Field("welfare", 1, low, high, "utility", "welfare of the last round, 0 before the first"),)
+            return (
+                Field("welfare", 1, low, high, "utility", "of the last round; 0 when it announces, before the first"),
+            )
         self.check_role(role)
         rounds = (Field("round", 1, 0, self.horizon, "rounds", "completed rounds"),) if self.horizon > 1 else ()
         rule = tuple(replace(field, name=f"rule_{field.name}") for field in self.parameter_layout())

@@ -12,10 +12,13 @@ whether participants count the coordination loss as their own doing. Hence ``pay
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from lawgiver.envs.core.arrays import Array, namespace, total
 from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
@@ -208,9 +211,9 @@ class Lanes(MechanismGame):
         return solutions.first_best_welfare(self.setting)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """The thresholds of the equilibrium without mechanism and of the optimum, by their first-order conditions."""
+        """The thresholds without mechanism, at the optimum and under the optimal payment, and what they are worth."""
         at = self.setting
-        return (
+        known = (
             KnownSolution(
                 name="welfare when nobody moves",
                 source="moments of the uniform distribution",
@@ -226,4 +229,53 @@ class Lanes(MechanismGame):
                     - solutions.best_reply(at, solutions.mean_terminal(at, solutions.equilibrium_threshold(at)))
                 ),
             ),
+            KnownSolution(
+                name="threshold at which welfare is largest, each seeing its own start alone",
+                source="first-order condition of the welfare of meeting at a threshold",
+                value=lambda: solutions.optimal_threshold(at),
+                residual=lambda: self._below_the_largest(solutions.optimal_threshold(at)),
+            ),
+            KnownSolution(
+                name="that largest welfare",
+                source="closed form of the welfare of meeting at a threshold",
+                value=lambda: solutions.private_optimum_welfare(at),
+                residual=lambda: self._below_the_largest(solutions.optimal_threshold(at)),
+            ),
         )
+        return (*known, self._payment_known()) if self._payable else known
+
+    def _below_the_largest(self, threshold: float) -> float:
+        """Return by which share of its size the welfare of meeting at a threshold is below that of any on a grid."""
+        welfare = [solutions.meeting_welfare(self.setting, a) for a in np.linspace(0, self.half, 2001)]
+        reached = solutions.meeting_welfare(self.setting, threshold)
+        return max(0.0, max(welfare) - reached) / self.welfare_scale
+
+    @property
+    def _payable(self) -> bool:
+        """Whether some payment of the degree brings rational participants to the optimum."""
+        enough = {"full": 1, "local": 2}.get(self.agent_objective, math.inf)
+        return self.payment_on == "xT" and self.degree >= enough
+
+    def _best_payment(self) -> np.ndarray:
+        return solutions.optimal_transfer(self.setting, self.degree, self.agent_objective, self.basis)
+
+    def _payment_known(self) -> KnownSolution:
+        at = self.setting
+
+        def induced() -> float:
+            return solutions.induced_threshold(at, self._best_payment(), self.basis, self.agent_objective)
+
+        coefficients = ", ".join(f"{w:.4g}" for w in self._best_payment())
+        return KnownSolution(
+            name=f"threshold that the payment ({coefficients}) induces in rational participants",
+            source="Pigou's charge: what a participant's distance costs all others",
+            value=induced,
+            residual=lambda: abs(induced() - solutions.optimal_threshold(at)) / self.half,
+        )
+
+    @property
+    def members(self) -> Mapping[str, tuple[float, ...]]:
+        """The mechanism that pays nothing, and the payment that is optimal for rational participants, if in the box."""
+        if not self._payable or np.abs(self._best_payment()).max() > self.box:
+            return super().members
+        return {**super().members, "pigou": tuple(self._best_payment().tolist())}

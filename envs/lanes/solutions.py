@@ -308,6 +308,8 @@ def optimal_transfer(setting: Setting, degree: int, agent_objective: Reading, ba
     no payment of that degree improves on none: ``blind``, ``local`` below degree 2.
     """
     degree, full = integer("degree", degree, 0), _reading(agent_objective) == "full"
+    if basis not in ("raw", "centred"):
+        raise ParameterError(f"basis is {basis!r}: {allowed(str(basis), ('raw', 'centred'))}")
     weights = np.zeros(degree + 1)
     if full and degree == 1:
         weights[1] = setting.movement_cost / 2
