@@ -296,5 +296,5 @@ def test_named_mechanisms_of_lanes_announce_their_coefficients():
 
 
 def test_a_rule_says_how_many_numbers_it_takes():
-    with pytest.raises(ParameterError, match=r"has 1 numbers, allowed: one number for each of 2 coefficients in \[-4, 4\]"):
+    with pytest.raises(ParameterError, match=r"has 1 numbers, .* for each of 2 coefficients in \[-4, 4\]"):
         make_policy(make_game("lanes"), "mechanism", {"policy": "rule", "parameters": [0]})
