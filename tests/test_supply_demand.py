@@ -120,6 +120,8 @@ def test_a_thousand_agents_in_four_zones_play():
         ({"homes": [0.5, 0.4, 0.0]}, "homes sum to 0.9"),
         ({"homes": [1.5, -0.5, 0.0]}, r"homes\[0\] is 1.5"),
         ({"homes": [0.5, 0.0, 0.5], "n": 5}, r"homes\[0\] is 2.5 of 5 agents"),
+        ({"homes": [1 / 3, 1 / 3, 1 / 3], "n": 1_000_000}, r"homes\[0\] is 333333.3333 of 1000000 agents"),
+        ({"homes": [0.5, 0.499999, 0.0], "n": 1_000_000}, r"homes\[0\], homes\[1\] are 999999 of 1000000 agents"),
         ({"homes": [0.0, 0.0, 1.0], "demand": [1, 2, math.nan]}, r"demand\[2\] is nan"),
         ({"box": 0}, "box is 0"),
         ({"budget": 1}, "no parameter 'budget'"),

@@ -91,14 +91,18 @@ def whole_counts(n: int, shares: Mapping[str, float]) -> tuple[int, ...]:
     """Return how many of n agents are in each group, (G,), for the groups' shares > 0 by name.
 
     Raises:
-        ParameterError: naming the group, if its share is not a whole number of agents, at least one.
+        ParameterError: naming the group, if its share is not a whole number of agents, at least one; or if the groups
+            together are not n agents.
     """
+    off = min(1e-6 * n, 1e-3)  # shares may be rounded to six digits, but not by enough to mistake a fraction
     counts = []
     for name, share in shares.items():
         whole = round(n * share)
-        if abs(n * share - whole) > 1e-6 * n or whole < 1:
-            raise ParameterError(f"{name} is {n * share:.6g} of {n} agents, allowed: a whole number of agents, >= 1")
+        if abs(n * share - whole) > off or whole < 1:
+            raise ParameterError(f"{name} is {n * share:.10g} of {n} agents, allowed: a whole number of agents, >= 1")
         counts.append(whole)
+    if sum(counts) != n:
+        raise ParameterError(f"{', '.join(shares)} are {sum(counts)} of {n} agents, allowed: all of them")
     return tuple(counts)
 
 
