@@ -151,6 +151,8 @@ def test_a_game_is_equal_to_itself_however_its_network_was_given():
         ({"tolled": []}, "tolled is .*allowed: null"),
         ({"tolled": ["v-w", "v-w"]}, "tolled is .*different edges"),
         ({"tolled": "v-w"}, "tolled is 'v-w'"),
+        ({"tolled": [["a"]]}, r"tolled is \[\['a'\]\], allowed: null, or a list of different edges of s-v"),
+        ({"tolled": [1]}, r"tolled is \[1\]"),
         ({"box": 0}, r"box is 0, allowed: a number in \(0, inf\)"),
         ({"box": math.inf}, "box is inf"),
         ({"tolls": 1}, "no parameter 'tolls'.*did you mean 'tolled'"),

@@ -143,9 +143,10 @@ class SelfishRouting(CongestionMechanism):
 def _tolled(tolled: Any, edges: tuple[str, ...]) -> tuple[str, ...] | None:
     if tolled is None:
         return None
-    if not isinstance(tolled, (list, tuple)) or not tolled or len(set(tolled)) < len(tolled):
+    several = isinstance(tolled, (list, tuple)) and all(isinstance(name, str) for name in tolled)
+    if not several or not tolled or len(set(tolled)) < len(tolled):
         raise ParameterError(f"tolled is {tolled!r}, allowed: null, or a list of different edges of {', '.join(edges)}")
     for name in tolled:
         if name not in edges:
-            raise ParameterError(f"tolled has the edge {name!r}: {allowed(str(name), edges)}")
+            raise ParameterError(f"tolled has the edge {name!r}: {allowed(name, edges)}")
     return tuple(tolled)
