@@ -114,7 +114,7 @@ class SupplyDemand(CongestionMechanism):
     @property
     def group_meaning(self) -> str:
         """Home zone."""
-        return f"1 at the participant's home zone: {', '.join(f'zone {zone + 1}' for zone in self.inhabited)}"
+        return f"1 at the participant's home zone: {', '.join(f'zone {zone}' for zone in self.inhabited)}"
 
     def parameter_layout(self) -> Layout:
         """Return the bonuses."""
@@ -132,7 +132,7 @@ class SupplyDemand(CongestionMechanism):
 
     def behaviour(self, shares: np.ndarray) -> dict[str, float]:
         """Return the share of all agents in each zone."""
-        return {f"zone {zone + 1}": float(x) for zone, x in enumerate(shares.sum(0))}
+        return {f"zone {zone}": float(x) for zone, x in enumerate(shares.sum(0))}
 
     # -- what is known ------------------------------------------------------------------------------------------
 
