@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from lawgiver.envs.core.arrays import softmax
 from lawgiver.envs.core.congestion import (
     CongestionGame,
-    expected_loads,
     expected_of_loads,
     expected_payoffs,
     expected_welfare,
-    loads_of,
     payoffs_of,
+    transfers_of,
 )
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.joint_grid import joint_grid
@@ -83,11 +82,15 @@ def test_expectations_are_those_of_full_enumeration(seed, counts):
             chosen = choices[:, seat] == option
             exact = chance[chosen] @ paid[chosen, seat] / chance[chosen].sum()
             assert found[g, option] == pytest.approx(exact, abs=1e-11)
-    loads = loads_of(game, choices)
+    used = game.uses[game.groups, choices]
+    loads = used.sum(-2).astype(int)
     free = payoffs_of(game, choices, np.zeros((len(choices), 4)))
     values = np.random.default_rng(seed).normal(size=(4, game.n + 1))
     assert expected_welfare(game, strategies) == pytest.approx(chance @ free.sum(-1), abs=1e-11)
-    np.testing.assert_allclose(expected_loads(game, strategies), chance @ loads, atol=1e-11)
+    np.testing.assert_allclose(transfers_of(game, choices, transfers), used @ transfers, atol=1e-13)
+    by_hand = game.table[np.arange(4), loads] + transfers
+    by_hand = (used * by_hand[:, None]).sum(-1) + game.constants[game.groups, choices]
+    np.testing.assert_allclose(paid, by_hand, atol=1e-13)
     np.testing.assert_allclose(
         expected_of_loads(game, strategies, values), chance @ values[np.arange(4), loads], atol=1e-11
     )
@@ -135,10 +138,9 @@ def test_torch_gives_the_same_numbers():
     pairs = [
         (expected_payoffs(game, strategies, transfers), expected_payoffs(game, p, t)),
         (expected_welfare(game, strategies), expected_welfare(game, p)),
-        (expected_loads(game, strategies), expected_loads(game, p)),
         (expected_of_loads(game, strategies, game.table), expected_of_loads(game, p, game.table)),
-        (loads_of(game, choices), loads_of(game, torch.tensor(choices))),
         (payoffs_of(game, choices, free), payoffs_of(game, torch.tensor(choices), torch.tensor(free))),
+        (transfers_of(game, choices, transfers), transfers_of(game, torch.tensor(choices), t)),
     ]
     for ours, theirs in pairs:
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-9, rtol=0)

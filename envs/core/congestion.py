@@ -16,6 +16,7 @@ Every function runs on NumPy and on torch; leading axes are batches and broadcas
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,14 +132,6 @@ def expected_welfare(game: CongestionGame, strategies: Array) -> Array:
     return xp.sum(_members(game, strategies) * strategies * expected_payoffs(game, strategies), axis=(-2, -1))
 
 
-def expected_loads(game: CongestionGame, strategies: Array) -> Array:
-    """Return how many agents use each resource in expectation, (..., R).
-
-    Expected transfers are the sum of these times the transfers.
-    """
-    return namespace(strategies).sum(_members(game, strategies) * _usage(game, strategies), axis=-2)
-
-
 def expected_of_loads(game: CongestionGame, strategies: Array, values: Array) -> Array:
     """Return the expectation of any function of each resource's load, (..., R).
 
@@ -215,18 +208,8 @@ def _expectations(values: Array, transform: Array) -> Array:
 # -- what is paid when everybody has chosen ---------------------------------------------------------------------------
 
 
-def loads_of(game: CongestionGame, choices: Array) -> Array:
-    """Return how many agents use each resource, (..., R), integers in the dtype of ``choices``.
-
-    Args:
-        game: that is played.
-        choices: option of each agent, (..., N) integers; legal ones.
-    """
-    return namespace(choices).sum(_used(game, choices), axis=-2)
-
-
 def payoffs_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
-    """Return what each agent is paid, (..., N), in the dtype of ``transfers``.
+    """Return what each agent is paid, (..., N), in the dtype of ``transfers``; O(N + G O R) a game.
 
     Args:
         game: that is played.
@@ -234,28 +217,43 @@ def payoffs_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
         transfers: paid to each user of a resource, (..., R); zeros for nothing.
     """
     xp = namespace(transfers)
-    used = _used(game, choices)
-    loads = xp.sum(used, axis=-2)[..., None]
+    index = _index(game, choices)
+    loads = _loads(game, index)[..., None]
     table = xp.broadcast_to(_like(game.table, transfers), (*loads.shape[:-1], game.n + 1))
     paid = xp.squeeze(xp.take_along_axis(table, loads, axis=-1), axis=-1) + transfers
-    shared = xp.squeeze(xp.astype(used, paid.dtype) @ paid[..., None], axis=-1)
-    return shared + _of_choices(xp.reshape(_like(game.constants, transfers), (-1,)), game, choices)
+    constants = xp.reshape(_like(game.constants, transfers), (-1,))
+    return _of_choices(_of_options(game, paid) + constants, index)
 
 
 def transfers_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
     """Return what transfers alone pay each agent, (..., N); arguments as in :func:`payoffs_of`."""
-    used = namespace(transfers).astype(_used(game, choices), transfers.dtype)
-    return namespace(transfers).squeeze(used @ transfers[..., None], axis=-1)
+    return _of_choices(_of_options(game, transfers), _index(game, choices))
 
 
-def _used(game: CongestionGame, choices: Array) -> Array:
-    """Return 1 where an agent uses a resource, (..., N, R)."""
-    rows = constant(game.uses, like=choices)
-    return _of_choices(namespace(choices).reshape(rows, (-1, rows.shape[-1])), game, choices)
+def _index(game: CongestionGame, choices: Array) -> Array:
+    """Return the number of each agent's choice among the options of all groups, g O + o, (..., N)."""
+    return choices + constant(game.groups * game.legal.shape[1], like=choices)
 
 
-def _of_choices(rows: Array, game: CongestionGame, choices: Array) -> Array:
-    """Return the row (G * O, ...) of each agent's choice, (..., N, ...)."""
-    xp = namespace(choices)
-    index = choices + constant(game.groups * game.legal.shape[1], like=choices)
-    return xp.reshape(xp.take(rows, xp.reshape(index, (-1,)), axis=0), (*choices.shape, *rows.shape[1:]))
+def _loads(game: CongestionGame, index: Array) -> Array:
+    """Return how many agents use each resource, (..., R) integers."""
+    xp, batch = namespace(index), index.shape[:-1]
+    rows = game.uses.reshape(-1, game.uses.shape[-1])
+    games = math.prod(batch)
+    apart = xp.reshape(index, (games, game.n)) + constant(np.arange(games)[:, None] * len(rows), like=index)
+    chosen = xp.reshape(xp.bincount(xp.reshape(apart, (-1,)), minlength=games * len(rows)), (*batch, len(rows), 1))
+    return xp.sum(chosen * constant(rows, like=chosen), axis=-2)
+
+
+def _of_options(game: CongestionGame, paid: Array) -> Array:
+    """Return the sums over the resources that each option uses, (..., G O), of what they pay (..., R)."""
+    rows = constant(game.uses.reshape(-1, game.uses.shape[-1]), like=paid)
+    return namespace(paid).squeeze(rows @ paid[..., None], axis=-1)
+
+
+def _of_choices(values: Array, index: Array) -> Array:
+    """Return the entry of each agent's choice, (..., N), of values (..., G O)."""
+    xp = namespace(values)
+    batch = np.broadcast_shapes(values.shape[:-1], index.shape[:-1])
+    values = xp.broadcast_to(values, (*batch, values.shape[-1]))
+    return xp.take_along_axis(values, xp.broadcast_to(index, (*batch, index.shape[-1])), axis=-1)
