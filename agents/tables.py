@@ -6,10 +6,9 @@ import numpy as np
 
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace
-from lawgiver.envs.core.equilibrium import SOLVED, solve
+from lawgiver.envs.core.equilibrium import announced, solve, unsolved
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.mechanism_game import MechanismGame
-from lawgiver.envs.core.one_round import inexact, mean_outcome
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.subgame import uniform_prior
 
@@ -41,14 +40,13 @@ def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperatur
         raise UnsupportedGameError(
             f"participant 'logit_equilibrium' chooses among finitely many actions, those of {game.name} are a Box"
         )
-    state = game.initial_state(1, np.random.default_rng(0))
-    fault = inexact(game, mechanism, state)
+    parameters = announced(game, mechanism)
+    if isinstance(parameters, str):
+        raise UnsupportedGameError(f"participant 'logit_equilibrium': {parameters}")
+    found = solve(game.subgame, parameters, inverse_temperature, uniform_prior(game.subgame))
+    fault = unsolved(found, parameters)
     if fault is not None:
         raise UnsupportedGameError(f"participant 'logit_equilibrium': {fault}")
-    parameters = np.asarray(mean_outcome(game, mechanism, state))[0]
-    found = solve(game.subgame, parameters, inverse_temperature, uniform_prior(game.subgame))
-    if found.residual > SOLVED:
-        raise UnsupportedGameError(f"participant 'logit_equilibrium': no equilibrium found ({found.residual:.1g} off)")
     return TablePolicy(game, found.log_policy)
 
 

@@ -10,7 +10,6 @@ from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.envs.core import equilibrium
 from lawgiver.envs.core.equilibrium import (
-    SOLVED,
     Equilibrium,
     best_in_box,
     equilibrium_welfare,
@@ -22,6 +21,7 @@ from lawgiver.envs.core.equilibrium import (
 )
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.incentives import incentives
+from lawgiver.envs.core.one_round import SOLVED
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.core.subgame import uniform_prior
 from lawgiver.envs.lanes.game import Lanes
@@ -176,6 +176,49 @@ def test_what_does_not_settle_is_no_equilibrium(monkeypatch):
             ask()
 
 
+# -- what w may be ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("w", [np.array([0, -1]), [0, -1], (0, -1.0), np.array([0, -1], np.float32), np.int8([0, -1])])
+def test_whatever_holds_the_numbers_they_count_in_full(w):
+    game, exact = Lanes(), np.array([0.0, -1.0])
+    assert scores(game, w, 10.0) == scores(game, exact, 10.0)
+    assert scores(game, w, 10.0)["welfare"] == pytest.approx(-1.81, abs=5e-3)
+    assert equilibrium_welfare(game, w, 10.0) == equilibrium_welfare(game, exact, 10.0)
+    assert temperature_of_budget(game, w, 1.0) == temperature_of_budget(game, exact, 1.0)
+    prior = uniform_prior(game.subgame)
+    assert solve(game.subgame, w, 10.0, prior).log_policy.dtype == np.float64
+    np.testing.assert_array_equal(prior_table(game, None, w), prior)
+
+
+@pytest.mark.parametrize(
+    ("w", "says"),
+    [
+        (np.zeros(1), r"parameters has 1 number, allowed: 2 \(coefficients: 2 in \[-4, 4\]\)"),
+        ([0.0, 1.0, 2.0], "parameters has 3 numbers, allowed: 2"),
+        (0.5, "parameters has 1 number, allowed: 2"),
+        ([0.0, math.nan], r"parameters is \[0.0, nan\], allowed: finite numbers"),
+        ([math.inf, 0.0], r"parameters is \[inf, 0.0\], allowed: finite numbers"),
+        (["much", 0.0], "parameters is .*much.*, allowed: 2 numbers"),
+        (np.zeros((3, 2)), r"parameters is of shape \(3, 2\), allowed: \(2,\)"),
+    ],
+)
+def test_bad_parameters_are_named(w, says):
+    game = Lanes()
+    for ask in (scores, equilibrium_welfare, temperature_of_budget):
+        with pytest.raises(ParameterError, match=says):
+            ask(game, w, 10.0)
+    if np.ndim(w) < 2:
+        with pytest.raises(ParameterError, match=says):
+            solve(game.subgame, w, 10.0, uniform_prior(game.subgame))
+
+
+def test_tensors_of_whole_numbers_are_refused():
+    game = Lanes()
+    with pytest.raises(ParameterError, match="floating point"):
+        solve(game.subgame, torch.tensor([0, -1]), 10.0, torch.as_tensor(uniform_prior(game.subgame)))
+
+
 # -- quoted figures -------------------------------------------------------------------------------------------------
 
 FIXED_POINTS = {
@@ -281,6 +324,50 @@ def test_rational_participants_have_one_equilibrium(n_moves):
     for _ in range(100):
         ends = game.subgame.aggregates(np.exp(game.subgame.log_reply(np.zeros(2), ends, 1e6, prior)))
     assert abs(ends[0, 0] - ends[1, 0]) <= 0.35 * game.half / (n_moves - 1)
+
+
+UNITS = (1e-6, 1e-3, 0.1, 1e3)
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("level", [3.0, 100.0, math.inf])
+def test_the_unit_of_payoff_is_a_matter_of_taste(reading, level):
+    """Payoffs times c, and the inverse temperature divided by it, are the same game; also for rational participants."""
+    w, rule = np.array([-0.4, -2.0]), {"n": 4, "agent_objective": reading, "n_moves": 31}
+    plain = Lanes(**rule, coordination_weight=1.0, movement_cost=0.1)
+    expected = scores(plain, w, level)
+    for c in UNITS:
+        game = Lanes(**rule, coordination_weight=c, movement_cost=0.1 * c)
+        prior = uniform_prior(game.subgame)
+        found = solve(game.subgame, c * w, level / c, prior)
+        same = solve(plain.subgame, w, level, prior)
+        np.testing.assert_allclose(found.policy, same.policy, atol=1e-5 if level == math.inf else 1e-8)
+        report = scores(game, c * w, level / c)
+        for name in ("welfare", "regret", "expected_budget", "ir_violation"):
+            assert report[name] / c == pytest.approx(expected[name], rel=1e-6, abs=1e-6), (name, c)
+
+
+def test_a_budget_is_spent_alike_in_any_unit():
+    w, most = np.array([-0.4, -2.0]), scores(Lanes(n_moves=31), np.array([-0.4, -2.0]), math.inf)["kl"]
+    for c in UNITS:
+        game = Lanes(coordination_weight=c, movement_cost=0.1 * c, n_moves=31)
+        for budget in (1e-4, 0.5 * most):
+            level = temperature_of_budget(game, c * w, budget)
+            assert level * c == pytest.approx(temperature_of_budget(Lanes(n_moves=31), w, budget), rel=1e-6)
+        assert temperature_of_budget(game, c * w, 1.01 * most) == math.inf
+
+
+@pytest.mark.parametrize("level", [1.0, 30.0, math.inf])
+def test_the_unit_of_money_is_a_matter_of_taste_in_several_rounds(level):
+    rule = {"agent_objective": "full", "rounds": 3}
+    plain = make_game("divisible_good", **rule)
+    w = 0.3 * np.asarray(plain.action_space("mechanism").high, float)
+    expected = solve(plain.subgame, w, level, uniform_prior(plain.subgame)).policy
+    for c in UNITS:
+        costs = {name: c * getattr(plain, name) for name in ("value", "waiting_cost", "supply_cost")}
+        game = make_game("divisible_good", **rule, **costs)
+        found = solve(game.subgame, c * w, level / c, uniform_prior(game.subgame)).policy
+        np.testing.assert_allclose(found, expected, atol=1e-5 if level == math.inf else 1e-8)
 
 
 # -- what payments can and cannot do --------------------------------------------------------------------------------

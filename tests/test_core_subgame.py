@@ -132,6 +132,7 @@ class Small(Subgame):
 
     shape = (3, 3, 2)
     coupled = False
+    unit = 1.0
 
     def __init__(self, rng):
         self.paid, self.own = rng.normal(size=self.shape), rng.normal(size=self.shape)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class CongestionSubgame(Subgame):
     """See the module's docstring. Participants see their group, where there are several, and w."""
 
+    game: CongestionMechanism
+
     def __init__(self, game: CongestionMechanism) -> None:
         """Take the groups and options of the game."""
         self.game = game

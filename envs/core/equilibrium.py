@@ -20,19 +20,17 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError, number
-from lawgiver.envs.core.one_round import inexact, mean_outcome
+from lawgiver.envs.core.one_round import SOLVED, inexact, mean_outcome
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.core.subgame import RATIONAL, Subgame
+from lawgiver.envs.core.subgame import RATIONAL, Subgame, checked_parameters
 
 if TYPE_CHECKING:
     from lawgiver.envs.core.mechanism_game import MechanismGame
 
 TOLERANCE = 1e-11
 """Residual at which aggregates count as found, as a share of their size (at least one), at low inverse temperatures."""
-SOLVED = 1e-6
-"""Residual above which there is no equilibrium to speak of."""
 FIRST, MORE = 8, (0, 32, 128)
 """Iterations that all make; and those of who is not there, after each of which Newton's method is tried."""
 STEPS = 200
@@ -64,10 +62,14 @@ class Equilibrium:
 
 
 def prior_table(game: MechanismGame, anchor: Policy | None, parameters: np.ndarray) -> np.ndarray:
-    """Return log pi_0 (T, S, A) under w (D,): the anchor's, floored, or uniform over the legal actions."""
+    """Return log pi_0 (T, S, A) under w (D,): the anchor's, floored, or uniform over the legal actions.
+
+    Raises:
+        ParameterError: if w is not as many finite numbers as the game has parameters.
+    """
     subgame = game.subgame
     rounds, _, actions = subgame.shape
-    seen = subgame.observations(parameters)
+    seen = subgame.observations(checked_parameters(game, parameters))
     legal = np.broadcast_to(subgame.legal(), (rounds, *subgame.shape[1:]))
     return np.asarray(log_prior(anchor, seen, legal, actions))
 
@@ -78,9 +80,11 @@ def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior
     Aggregates are found on NumPy, whichever backend w is on.
 
     Raises:
-        ParameterError: if the inverse temperature is negative or not a number.
+        ParameterError: if w is not as many finite numbers as the game has parameters, or the inverse temperature is
+            negative or not a number.
     """
-    level = min(number("inverse_temperature", inverse_temperature, "[0, inf]"), RATIONAL)
+    parameters = checked_parameters(subgame.game, parameters, batched=True)
+    level = subgame.level(number("inverse_temperature", inverse_temperature, "[0, inf]"))
     xp = namespace(parameters)
     start = subgame.aggregates(xp.exp(prior)) + xp.zeros_like(parameters[..., :1])
     if not subgame.coupled:
@@ -104,7 +108,7 @@ class _Problem:
     @property
     def tolerance(self) -> float:
         """Residual at which aggregates count as found: replies magnify rounding by the inverse temperature."""
-        return TOLERANCE + 1e-14 * self.level
+        return TOLERANCE + 1e-14 * self.level * self.subgame.unit
 
     def reply(self, aggregates: np.ndarray) -> np.ndarray:
         """Return the probabilities (..., T, S, A) of the reply to z (..., m)."""
@@ -204,7 +208,7 @@ def _trace(problem: _Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
     Extrapolated in 1 / inverse temperature: where participants mix, that is how it approaches the rational limit.
     """
     known: list[tuple[float, np.ndarray]] = []
-    ahead, ratio = min(1.0, problem.level), 4.0
+    ahead, ratio = min(1 / problem.subgame.unit, problem.level), 4.0
     for _ in range(STEPS):
         row = replace(problem, level=ahead)
         found, left = _newton(row, _extrapolated(known[-2:], ahead) if known else start)
@@ -259,19 +263,27 @@ def exact_scores(
         :func:`lawgiver.envs.core.incentives.incentives` tells, and what the subgame tells of behaviour; or why there
         is no equilibrium to score it in.
     """
+    parameters = announced(game, mechanism)
+    return parameters if isinstance(parameters, str) else scores(game, parameters, inverse_temperature, anchor)
+
+
+def announced(game: MechanismGame, mechanism: Policy) -> np.ndarray | str:
+    """Return w (D,) that a mechanism announces, or why it does not announce one and the same each time."""
     state = game.initial_state(1, np.random.default_rng(0))
-    fault = inexact(game, mechanism, state)
-    if fault is not None:
-        return fault
-    return scores(game, np.asarray(mean_outcome(game, mechanism, state))[0], inverse_temperature, anchor)
+    return inexact(game, mechanism, state) or np.asarray(mean_outcome(game, mechanism, state))[0]
 
 
 def scores(
     game: MechanismGame, parameters: np.ndarray, inverse_temperature: float, anchor: Policy | None = None
 ) -> dict[str, Any] | str:
-    """Return :func:`exact_scores` of the mechanism that announces w (D,)."""
+    """Return :func:`exact_scores` of the mechanism that announces w (D,).
+
+    Raises:
+        ParameterError: as in :func:`solve`.
+    """
     from lawgiver.envs.core.incentives import incentives
 
+    parameters = checked_parameters(game, parameters)
     prior = prior_table(game, anchor, parameters)
     found = solve(game.subgame, parameters, inverse_temperature, prior)
     fault = unsolved(found, parameters)
@@ -298,8 +310,10 @@ def equilibrium_welfare(
     """Return the expected welfare of a whole game under w (D,), in the participants' logit equilibrium.
 
     Raises:
+        ParameterError: as in :func:`solve`.
         UnsupportedGameError: if no equilibrium is found.
     """
+    parameters = checked_parameters(game, parameters)
     found = solve(game.subgame, parameters, inverse_temperature, prior_table(game, anchor, parameters))
     fault = unsolved(found, parameters)
     if fault is not None:
@@ -316,9 +330,10 @@ def temperature_of_budget(
     temperature. 0 for a budget of 0; infinity where even rational participants spend less.
 
     Raises:
-        ParameterError: if the budget is negative or not a number.
+        ParameterError: if the budget is negative or not a number; or as in :func:`solve`.
         UnsupportedGameError: if no equilibrium is found.
     """
+    parameters = checked_parameters(game, parameters)
     budget = number("kl_budget", kl_budget, "[0, inf]")
     if budget == 0:
         return 0.0
@@ -331,7 +346,8 @@ def temperature_of_budget(
             raise UnsupportedGameError(f"kl_budget is {kl_budget}: {fault}")
         return float(game.subgame.divergence(found.log_policy, prior))
 
-    low, high = math.log(1e-9), math.log(RATIONAL)
+    unit = game.subgame.unit
+    low, high = math.log(1e-9 / unit), math.log(RATIONAL / unit)
     if spent(high) <= budget:
         return math.inf
     for _ in range(60):

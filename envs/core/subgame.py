@@ -17,19 +17,27 @@ All arrays may have leading axes (...): one mechanism each. They are NumPy's or 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.fields import width
 from lawgiver.envs.core.prior import ILLEGAL
 
+if TYPE_CHECKING:
+    from lawgiver.envs.core.mechanism_game import MechanismGame
+
 RATIONAL = 1e6
-"""Stands for an infinite inverse temperature."""
+"""Stands for an infinite inverse temperature, per :attr:`Subgame.unit` of payoff."""
 
 
 class Subgame(ABC):
     """See the module's docstring. ``shape`` is (T, S, A)."""
 
+    game: MechanismGame
     shape: tuple[int, int, int]
     coupled: bool = True
     """Whether rewards depend on the aggregates: if not, everybody has a dominant strategy."""
@@ -83,6 +91,15 @@ class Subgame(ABC):
 
     # -- what follows -------------------------------------------------------------------------------------------
 
+    @cached_property
+    def unit(self) -> float:
+        """A payoff of the order of those that participants get: their share of the game's scale of welfare."""
+        return self.game.welfare_scale / self.game.n
+
+    def level(self, inverse_temperature: float) -> float:
+        """Return the inverse temperature that is reckoned with: infinity is ``RATIONAL`` per unit, and so is beyond."""
+        return min(inverse_temperature, RATIONAL / self.unit)
+
     def occupancy(self, policy: Array) -> Array:
         """Return how likely each situation and action are in each round, (..., T, S, A), for probabilities."""
         xp = namespace(policy)
@@ -108,7 +125,7 @@ class Subgame(ABC):
             log_prior: log pi_0, (T, S, A), about -1e9 where illegal.
         """
         xp = namespace(aggregates)
-        level = min(inverse_temperature, RATIONAL)
+        level = self.level(inverse_temperature)
         rewards = self.rewards(parameters, aggregates)
         future = xp.zeros_like(rewards[..., 0, :, 0])
         values, replies = [], []
@@ -134,6 +151,35 @@ class Subgame(ABC):
         policy = xp.exp(log_policy)
         apart = xp.where(policy > 0, log_policy - log_prior, xp.zeros_like(policy))
         return xp.sum(self.occupancy(policy) * apart, axis=(-3, -2, -1))
+
+
+def checked_parameters(game: MechanismGame, parameters: Any, *, batched: bool = False) -> Array:
+    """Return w (D,), or (..., D) where ``batched``, as floats: of NumPy and lists in double precision, torch as it is.
+
+    Raises:
+        ParameterError: if its shape is another, or it holds anything but finite numbers.
+    """
+    layout = game.parameter_layout()
+    fields = ", ".join(f"{field.name}: {field.size} in [{field.low:g}, {field.high:g}]" for field in layout)
+    size = width(layout)
+    if isinstance(parameters, (np.ndarray, np.generic, list, tuple, int, float)):
+        try:
+            w: Array = np.asarray(parameters, np.float64)
+        except (TypeError, ValueError):
+            raise ParameterError(f"parameters is {parameters!r}, allowed: {size} numbers ({fields})") from None
+    else:
+        w = parameters
+        xp = namespace(w)
+        if not xp.isdtype(w.dtype, "real floating"):
+            raise ParameterError(f"parameters is of {w.dtype}, allowed: floating point ({fields})")
+    if w.ndim == 0 or w.shape[-1] != size:
+        count = 1 if w.ndim == 0 else w.shape[-1]
+        raise ParameterError(f"parameters has {count} number{'s' * (count != 1)}, allowed: {size} ({fields})")
+    if w.ndim > 1 and not batched:
+        raise ParameterError(f"parameters is of shape {tuple(w.shape)}, allowed: ({size},) ({fields})")
+    if not bool(namespace(w).isfinite(w).all()):
+        raise ParameterError(f"parameters is {w.tolist()}, allowed: finite numbers ({fields})")
+    return w
 
 
 def by_round(tables: list[Array]) -> Array:

@@ -31,6 +31,8 @@ class DivisibleGoodSubgame(Subgame):
         gains: without prices and the cost of supply, (S, A).
     """
 
+    game: DivisibleGood
+
     def __init__(self, game: DivisibleGood) -> None:
         """Lay the tables."""
         self.game = game

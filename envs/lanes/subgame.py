@@ -34,6 +34,8 @@ MOVES = 101
 class LanesSubgame(Subgame):
     """See the module's docstring. Blind movers have one situation, and average over starts."""
 
+    game: Lanes
+
     def __init__(self, game: Lanes) -> None:
         """Lay the grids."""
         self.game = game

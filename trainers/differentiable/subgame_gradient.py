@@ -17,6 +17,7 @@ import torch
 from lawgiver.envs.core.equilibrium import solve, unsolved
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.core.subgame import checked_parameters
 
 
 def welfare_and_gradient(
@@ -31,18 +32,20 @@ def welfare_and_gradient(
         prior: log pi_0, (T, S, A), which does not depend on w.
 
     Raises:
-        ParameterError: if the inverse temperature is negative or not a number.
+        ParameterError: if w is not as many finite numbers as the game has parameters, or the inverse temperature is
+            negative or not a number.
         UnsupportedGameError: if no equilibrium is found.
     """
     level, subgame = number("inverse_temperature", inverse_temperature, "[0, inf]"), game.subgame
+    parameters = checked_parameters(game, parameters)
     w = torch.tensor(parameters, dtype=torch.float64, requires_grad=True)
     anchor = torch.as_tensor(prior, dtype=torch.float64)
     if not subgame.coupled:
         anywhere = subgame.aggregates(anchor.exp())  # what the others do is all the same
         welfare = subgame.welfare(subgame.log_reply(w, anywhere, level, anchor).exp())
         return float(welfare.detach()), _slopes(welfare, w)[0].numpy()
-    found = solve(subgame, np.asarray(parameters, float), level, prior)
-    fault = unsolved(found, np.asarray(parameters))
+    found = solve(subgame, parameters, level, prior)
+    fault = unsolved(found, parameters)
     if fault is not None:
         raise UnsupportedGameError(f"{game.name}: {fault}")
     z = torch.tensor(found.aggregates, dtype=torch.float64, requires_grad=True)

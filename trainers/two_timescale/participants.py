@@ -16,9 +16,10 @@ from functools import cached_property
 import numpy as np
 
 from lawgiver.envs.core.arrays import log_softmax
-from lawgiver.envs.core.equilibrium import SOLVED, solve
+from lawgiver.envs.core.equilibrium import solve
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.subgame import RATIONAL, Subgame
+from lawgiver.envs.core.one_round import SOLVED
+from lawgiver.envs.core.subgame import Subgame
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Learners:
     @property
     def level(self) -> float:
         """The inverse temperature that is reckoned with."""
-        return min(self.inverse_temperature, RATIONAL)
+        return self.subgame.level(self.inverse_temperature)
 
     def _equilibrium(self, parameters: np.ndarray) -> np.ndarray:
         found = solve(self.subgame, parameters, self.inverse_temperature, self.prior)
