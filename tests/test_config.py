@@ -145,3 +145,12 @@ def test_a_missing_extra_is_named(plugin: Path, monkeypatch: pytest.MonkeyPatch)
     (plugin / "fake_trainer.py").write_text("import ray.rllib\n")
     with pytest.raises(MissingExtraError, match=r"trainer 'walk' needs ray: pip install 'lawgiver\[rllib\]'"):
         lookup(TRAINERS, "walk")
+
+
+def test_another_trainer_takes_over_what_means_the_same_to_it():
+    kept = load_config("lanes", ["trainer.name=rllib"]).agents
+    assert (kept.participants.inverse_temperature, kept.mechanism.start) == (100.0, (0.0, -1.0))
+    changed = load_config("lanes", ["trainer.name=rllib", "agents.mechanism.start=no_mechanism"]).agents
+    assert changed.mechanism.start == "no_mechanism"
+    back = load_config("lanes_rllib", ["trainer.name=two_timescale"]).agents
+    assert back.participants.inverse_temperature == 100.0 and back.participants.learning == "relaxed_logits"

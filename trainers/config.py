@@ -26,6 +26,9 @@ from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.packaged import CONFIGS
 from lawgiver.trainers.packaged import config_names as config_names
 
+SHARED = {"participants": ("inverse_temperature", "kl_budget", "anchor"), "mechanism": ("start",)}
+"""Settings of ``agents`` that mean the same to every trainer that has them."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=0)]
 Natural = Annotated[int, Field(ge=1)]
@@ -296,7 +299,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
     """Return a checked config.
 
     What a config says under ``agents`` and ``trainer`` is meant for its own trainer. Where the overrides name another
-    one, only they count there.
+    one, only they count there, and what means the same to both: how rational participants are, and where the mechanism
+    begins (``SHARED``).
 
     Args:
         source: the name of a packaged config, or the path of a YAML file.
@@ -308,5 +312,27 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
     data = read_mapping(source)
     changed = apply_overrides(data, overrides)
     if _trainer_name(changed) != _trainer_name(data):
-        changed = apply_overrides({**data, "agents": {}, "trainer": {}}, overrides)
+        kept = _shared(data.get("agents"), changed.get("trainer"))
+        changed = apply_overrides({**data, "agents": kept, "trainer": {}}, overrides)
     return validate(changed)
+
+
+def _shared(agents: Any, trainer: Any) -> dict[str, Any]:
+    """Return what a config says of ``agents`` that means the same to another trainer, as far as that one has it."""
+    name = trainer.get("name") if isinstance(trainer, dict) else None
+    if not isinstance(agents, dict) or not isinstance(name, str):
+        return {}
+    known = _fields(find_trainer(name)[1], "agents")
+    kept: dict[str, Any] = {}
+    for role, keys in SHARED.items():
+        said, has = agents.get(role), _fields(known, role)
+        if isinstance(said, dict) and has is not None:
+            kept[role] = {key: said[key] for key in keys if key in said and key in has.model_fields}
+    return {role: said for role, said in kept.items() if said}
+
+
+def _fields(model: type[BaseModel] | None, key: str) -> type[BaseModel] | None:
+    """Return the settings model under a key of another, None where there is none."""
+    field = None if model is None else model.model_fields.get(key)
+    inner = None if field is None else field.annotation
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
