@@ -61,7 +61,7 @@ def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> N
     """Draw how a mechanism that announces its parameters, and those who live under it, came to what they are."""
     history, welfare = _flat(run), _column(summary, game.objective)
     last = history[-1] if history else {}
-    behaviour = [key for key in last if key.startswith("behaviour/") or key.endswith(("/learned", "/closed_form"))]
+    behaviour = [key for key in last if key.startswith(("behaviour/", "closed_form/"))]
     panels = [
         ("Welfare, as participants play and in their equilibrium", "welfare a round", ["score", "exact_score"]),
         ("Mechanism: coefficients", "utility", [key for key in last if key.startswith("coefficients/")]),
@@ -91,7 +91,9 @@ def _draw_payments(
     }[game.payment_on]
     places = np.linspace(0, end, 201)
     curves = {name: np.asarray(game.payment(places, w)) for name, w in coefficients.items()}
-    known: dict[str, float | None] = {"optimum": optimal_threshold(game.setting)} if thresholds else {}
+    known: dict[str, float | None] = (
+        {"optimum of rational participants": optimal_threshold(game.setting)} if thresholds else {}
+    )
     shown = {f"threshold, {figures.words(k)}": v for k, v in {**thresholds, **known}.items() if v is not None}
     figures.save(figures.payments(places, curves, shown, f"{base} (units of length)"), run.figures / "payments.png")
 

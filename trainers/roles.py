@@ -89,8 +89,9 @@ def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Se
         return members[start]
     if len(start) != len(fields):
         raise ParameterError(f"agents.mechanism.start has {len(start)} numbers, allowed: {len(fields)}")
-    for value, field in zip(start, fields, strict=True):
+    for place, (value, field) in enumerate(zip(start, fields, strict=True), 1):
         if not field.low <= value <= field.high:  # false for NaN
             bounds = f"[{field.low:g}, {field.high:g}]"
-            raise ParameterError(f"agents.mechanism.start has {field.name} = {value!r}, allowed: a number in {bounds}")
+            which = field.name if field.size == 1 else f"number {place} ({field.name})"
+            raise ParameterError(f"agents.mechanism.start has {which} = {value!r}, allowed: a number in {bounds}")
     return tuple(start)
