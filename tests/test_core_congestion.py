@@ -116,6 +116,20 @@ def test_one_group_meets_a_binomial_number_of_others(n):
         np.testing.assert_allclose(expected_payoffs(game, np.array([strategy]))[0], exact, atol=1e-11)
 
 
+def test_what_is_kept_of_a_table_is_not_kept_from_gradients_or_other_tables():
+    game, strategies, _ = drawn_game(np.random.default_rng(5), (3, 2))
+    first = expected_payoffs(game, strategies)
+    table = torch.tensor(game.table, requires_grad=True)
+    for _ in range(2):
+        again = expected_payoffs(replace(game, table=table), torch.tensor(strategies))
+        (slope,) = torch.autograd.grad(again.sum(), table)
+        assert (slope != 0).any()
+        np.testing.assert_allclose(again.detach().numpy(), first, atol=1e-13)
+    constants = expected_payoffs(replace(game, table=0 * game.table), strategies)
+    twice = expected_payoffs(replace(game, table=2 * game.table), strategies)
+    np.testing.assert_allclose(twice, 2 * first - constants, atol=1e-13)
+
+
 def test_a_batch_is_its_games_one_by_one():
     rng = np.random.default_rng(3)
     games = [drawn_game(rng, (3, 2)) for _ in range(4)]

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
 from itertools import accumulate
 from operator import mul
 
@@ -40,7 +40,8 @@ class CongestionGame:
         table: payoff of each user of a resource that k agents use, (..., R, N + 1), k = 0 to N; k = 0 is never paid.
         constants: payoff of an option whoever else chooses it, (G, O).
 
-    ``table`` and ``constants`` may be torch tensors, for gradients by them; then strategies have to be, too.
+    ``table`` and ``constants`` may be torch tensors, for gradients by them; then strategies have to be, too. A NumPy
+    table must not be changed in place: its transform is kept.
 
     Raises:
         ParameterError: if shapes do not fit, or an entry of ``counts`` or ``uses`` is not of the kind above.
@@ -72,6 +73,11 @@ class CongestionGame:
     def groups(self) -> np.ndarray:
         """Group of each agent, (N,)."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        """Weighted transform of a NumPy table without its column for k = 0, (..., R, N // 2 + 1), complex."""
+        return np.asarray(_spectrum(self.table[..., 1:]))
 
 
 def check_options(uses: np.ndarray, legal: np.ndarray, n_groups: int) -> None:
@@ -120,7 +126,12 @@ def expected_payoffs(game: CongestionGame, strategies: Array, transfers: Array |
         transfers: paid to each user of a resource, (..., R); a toll is below 0. None for nothing.
     """
     xp, uses = namespace(strategies), constant(game.uses, like=strategies)
-    paid = _expectations(_like(game.table, strategies)[..., 1:], _others(game, _usage(game, strategies), game.n))
+    table = game.table
+    if type(table) is type(strategies) is np.ndarray and table.dtype == strategies.dtype:
+        ours = game.spectrum
+    else:
+        ours = _spectrum(_like(table, strategies)[..., 1:])
+    paid = _expectations(ours, _others(game, _usage(game, strategies), game.n))
     if transfers is not None:
         paid = paid + transfers[..., None, :]
     return xp.squeeze(uses @ paid[..., None], axis=-1) + _like(game.constants, strategies)
@@ -141,7 +152,7 @@ def expected_of_loads(game: CongestionGame, strategies: Array, values: Array) ->
         values: of the function when k agents use a resource, (..., R, N + 1).
     """
     met = _others(game, _usage(game, strategies), game.n + 1, without_self=False)
-    return _expectations(_like(values, strategies), met)[..., 0, :]
+    return _expectations(_spectrum(_like(values, strategies)), met)[..., 0, :]
 
 
 def _like(x: Array, like: Array) -> Array:
@@ -171,38 +182,49 @@ def _others(game: CongestionGame, usage: Array, size: int, *, without_self: bool
         Its non-negative frequencies, (..., G or 1, R, size // 2 + 1), complex.
     """
     xp = namespace(usage)
-    angles = -2 * np.pi * np.arange(size // 2 + 1) / size
-    turned = constant(np.cos(angles) - 1, like=usage) + 1j * constant(np.sin(angles), like=usage)
-    one = 1 + usage[..., None] * turned
+    real, imaginary = (constant(part, like=usage) for part in _roots(size))
+    one = 1 + usage[..., None] * (real + 1j * imaginary)
     members = [one[..., g, :, :] for g in range(len(game.counts))]
     less = [_power(member, count - 1) for member, count in zip(members, game.counts, strict=True)]
     everyone = [rest * member for rest, member in zip(less, members, strict=True)]
     if not without_self:
         return list(accumulate(everyone, mul))[-1][..., None, :, :]
-    before = [1.0, *accumulate(everyone[:-1], mul)]
-    after = [*list(accumulate(everyone[:0:-1], mul))[::-1], 1.0]
-    return xp.stack([a * own * z for a, own, z in zip(before, less, after, strict=True)], axis=-3)
+    before = [[], *([x] for x in accumulate(everyone[:-1], mul))]
+    after = [*[[x] for x in accumulate(everyone[:0:-1], mul)][::-1], []]
+    return xp.stack([reduce(mul, [*a, own, *z]) for a, own, z in zip(before, less, after, strict=True)], axis=-3)
+
+
+@lru_cache(maxsize=4)
+def _roots(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return real and imaginary parts of w - 1 at half of the roots of unity w, (size // 2 + 1,) each."""
+    angles = -2 * np.pi * np.arange(size // 2 + 1) / size
+    return np.cos(angles) - 1, np.sin(angles)
 
 
 def _power(x: Array, exponent: int) -> Array:
     """Return x to an integer power >= 0 by repeated squaring, which has the right derivative at 0 as well."""
-    result = namespace(x).ones_like(x)
+    result = None
     while exponent:
         if exponent & 1:
-            result = result * x
+            result = x if result is None else result * x
         x, exponent = (x * x if exponent > 1 else x), exponent >> 1
-    return result
+    return namespace(x).ones_like(x) if result is None else result
 
 
-def _expectations(values: Array, transform: Array) -> Array:
-    """Return the expectation (..., G, R) of values (..., R, M) under distributions given by their transforms."""
+def _expectations(ours: Array, transform: Array) -> Array:
+    """Return the expectation (..., G, R) of values under distributions (..., G, R, K), by their transforms."""
+    xp = namespace(transform)
+    return xp.sum(xp.real(ours[..., None, :, :] * xp.conj(transform)), axis=-1)
+
+
+def _spectrum(values: Array) -> Array:
+    """Return the transform of values (..., R, M) with the weights of a mean over all frequencies, (..., R, K)."""
     xp, size = namespace(values), values.shape[-1]
-    ours = xp.fft.rfft(values, axis=-1)[..., None, :, :]
     weights = np.full(size // 2 + 1, 2.0 / size)  # each stands for its conjugate, too,
     weights[0] = 1.0 / size
     if size % 2 == 0:
         weights[-1] = 1.0 / size  # but for the two that are real
-    return xp.sum(constant(weights, like=values) * xp.real(ours * xp.conj(transform)), axis=-1)
+    return xp.fft.rfft(values, axis=-1) * constant(weights, like=values)
 
 
 # -- what is paid when everybody has chosen ---------------------------------------------------------------------------
