@@ -68,7 +68,7 @@ def together(n: int, optimiser: str, runs: list[dict[str, Any]]) -> None:
     closed = [run["gap_closed"] for run in runs]
     arrived = [run["arrived"] for run in runs if run["arrived"] != "-"]
     slowest = (max(run["timing"][name] for run in runs) for name in ("wall_s", "cpu_s"))
-    share, count = f"{len(arrived)} of {len(runs)}", median(arrived) if arrived else "-"
+    share, count = f"{len(arrived)} of {len(runs)}", int(median(arrived)) if arrived else "-"
     row(n, optimiser, median(closed), min(closed), *slowest, share, count)
 
 
