@@ -11,6 +11,7 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.pure_congestion import pure_equilibrium, pure_optimum
 from lawgiver.envs.core.system_optimum import least_tolls, marginal_tolls, price_of_anarchy, system_optimum
 from lawgiver.envs.core.wardrop import option_costs, potential, total_cost, wardrop_equilibrium
+from lawgiver.envs.selfish_routing import SelfishRouting, solutions
 from lawgiver.envs.selfish_routing.network import NETWORKS, Network, as_network
 
 CLOSE = 1e-6
@@ -131,6 +132,31 @@ def test_a_network_is_plain_data():
     game = network.atomic(8)
     assert game.counts == (6, 2)
     np.testing.assert_allclose(game.table[:, 4], (-0.5, -1, -0.625, -3, 0))
+
+
+@pytest.mark.parametrize("unit", [1e-11, 1e9])
+@pytest.mark.parametrize("name", ["pigou", "braess"])
+def test_the_unit_of_costs_does_not_matter(name, unit):
+    plain = NETWORKS[name]
+    network = Network(tuple((a, b, tuple(unit * c for c in cost)) for a, b, cost in plain.edges), plain.demands)
+    game = network.nonatomic()
+    assert price_of_anarchy(game) == pytest.approx(4 / 3, abs=CLOSE)
+    np.testing.assert_allclose(system_optimum(game).loads, system_optimum(plain.nonatomic()).loads, atol=CLOSE)
+    scaled = SelfishRouting(n=10, network=network)
+    for solution, unscaled in zip(
+        scaled.known_solutions(), SelfishRouting(n=10, network=plain).known_solutions(), strict=True
+    ):
+        assert solution.residual() < 1e-9
+        factor = 1 if "anarchy" in solution.name else unit
+        assert solution.value() == pytest.approx(factor * unscaled.value())
+
+
+def test_the_residual_of_the_price_of_anarchy_finds_a_wrong_price(monkeypatch):
+    game = SelfishRouting(n=10)
+    (price,) = [solution for solution in game.known_solutions() if "price" in solution.name]
+    assert price.residual() < 1e-9
+    monkeypatch.setattr(solutions, "price_of_anarchy", lambda _: 1.33)
+    assert price.residual() > 1e-3
 
 
 def test_costs_of_zero_have_no_anarchy():

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.congestion import CongestionGame, payoffs_of, transfers_of
+from lawgiver.envs.core.congestion import CongestionGame, expected_payoffs, payoffs_of, transfers_of
 from lawgiver.envs.core.congestion_subgame import CongestionSubgame
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout
@@ -156,9 +156,14 @@ class CongestionMechanism(MechanismGame):
         )
 
     def _gain_from_leaving_the_best(self) -> float:
-        """Return what an agent gains by leaving the best mixture under the transfers that should bring it about."""
+        """Return what an agent gains by leaving the best mixture under the transfers that should bring it about.
+
+        Relative to the largest payoff without them, or the largest constant in it.
+        """
         game = self.congestion
-        return regret(game, best_mixture(game).strategies, best_transfers(game))
+        best = best_mixture(game).strategies
+        payoffs = np.stack([expected_payoffs(game, best), game.constants])[:, game.legal]
+        return regret(game, best, best_transfers(game)) / (float(np.abs(payoffs).max()) or 1.0)
 
     @cached_property
     def _first_best(self) -> float:

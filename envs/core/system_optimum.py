@@ -18,6 +18,7 @@ from lawgiver.envs.core.wardrop import (
     Flow,
     NonatomicGame,
     PolynomialCosts,
+    cost_size,
     loads_of_flows,
     option_costs,
     total_cost,
@@ -47,12 +48,12 @@ def marginal_tolls(game: NonatomicGame) -> np.ndarray:
 def price_of_anarchy(game: NonatomicGame) -> float:
     """Return the total cost of a Wardrop equilibrium over the least total cost; all costs have to be >= 0.
 
-    Infinity where only the least cost is 0, 1 where both are.
+    1 where the least cost is 0 but for rounding: then that of the equilibrium is, too, since its potential is.
     """
-    selfish, least = wardrop_equilibrium(game).total_cost, system_optimum(game).total_cost
-    if least <= TOLERANCE:
-        return 1.0 if selfish <= TOLERANCE else float("inf")
-    return selfish / least
+    selfish, best = wardrop_equilibrium(game), system_optimum(game)
+    if best.total_cost <= TOLERANCE * cost_size(game, best.flows):
+        return 1.0
+    return selfish.total_cost / best.total_cost
 
 
 def _polynomial(game: NonatomicGame) -> PolynomialCosts:

@@ -23,7 +23,10 @@ from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.envs.core.registry import extras
 
 TOLERANCE = 1e-11
-"""Largest difference of cost between a used option and the cheapest, relative to 1 + the largest cost."""
+"""Largest difference of cost between a used option and the cheapest, relative to :func:`cost_size`."""
+
+ROUNDING = 1e-13
+"""The same, relative to the largest cost at no or full load, by which the rounding errors of costs are measured."""
 
 MOST_MOVES = 200_000
 """Moves of flow after which an equilibrium counts as not found."""
@@ -128,11 +131,31 @@ def total_cost(game: NonatomicGame, flows: np.ndarray) -> float:
     return float((flows * option_costs(game, flows)).sum())
 
 
-def cost_gap(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> float:
-    """Return by how much a used option costs more than its group's cheapest, at most: 0 in a Wardrop equilibrium."""
-    costs = option_costs(game, flows, tolls)
-    cheapest = np.where(game.legal, costs, np.inf).min(1, keepdims=True)
-    return float((costs - cheapest)[flows > 0].max())
+def relative_gap(game: NonatomicGame, flows: np.ndarray) -> float:
+    """Return by how much a used option costs more than its group's cheapest, at most: 0 in a Wardrop equilibrium.
+
+    Relative to :func:`cost_size`.
+    """
+    dearer = option_costs(game, flows) - least_costs(game, flows)[:, None]
+    return float(dearer[flows > 0].max()) / cost_size(game, flows)
+
+
+def least_costs(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> np.ndarray:
+    """Return the cost of each group's cheapest option at flows (G, O), with tolls (R,) on top, (G,)."""
+    return np.asarray(np.where(game.legal, option_costs(game, flows, tolls), np.inf).min(1))
+
+
+def cost_size(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> float:
+    """Return how large costs are at flows (G, O): that of the dearest option, if none of its parts were below 0.
+
+    1 where nothing costs anything, so that errors may be divided by it.
+    """
+    return _size(game, game.costs.cost(loads_of_flows(game, flows)), tolls) or 1.0
+
+
+def _size(game: NonatomicGame, costs: np.ndarray, tolls: np.ndarray | None) -> float:
+    parts = np.abs(costs) + (0.0 if tolls is None else np.abs(tolls))
+    return float((game.uses @ parts + np.abs(game.fixed))[game.legal].max())
 
 
 def potential(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> float:
@@ -158,13 +181,15 @@ def wardrop_equilibrium(game: NonatomicGame, tolls: np.ndarray | None = None) ->
     flows = np.zeros(game.legal.shape)
     first = np.where(game.legal, option_costs(game, flows, charged), np.inf).argmin(1)
     flows[np.arange(len(first)), first] = game.shares
+    ends = [np.abs(game.costs.cost(np.full(game.uses.shape[2], load))) for load in (0.0, 1.0)]
+    rounding = ROUNDING * _size(game, np.maximum(*ends), charged)
     gap = np.inf
     for _ in range(MOST_MOVES):
         costs = option_costs(game, flows, charged)
         dear, cheap = np.where(flows > 0, costs, -np.inf), np.where(game.legal, costs, np.inf)
         gaps = dear.max(1) - cheap.min(1)
         g, gap = int(gaps.argmax()), float(gaps.max())
-        if gap <= TOLERANCE * (1 + np.abs(costs).max()):
+        if gap <= TOLERANCE * cost_size(game, flows, charged) + rounding:
             return Flow(flows, loads_of_flows(game, flows), total_cost(game, flows), gap)
         source, target = int(dear[g].argmax()), int(cheap[g].argmin())
         lead, most = _lead(game, flows, charged, (g, source, target)), float(flows[g, source])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.system_optimum import marginal_tolls, price_of_anarchy, system_optimum
-from lawgiver.envs.core.wardrop import cost_gap, wardrop_equilibrium
+from lawgiver.envs.core.wardrop import NonatomicGame, cost_size, least_costs, relative_gap, wardrop_equilibrium
 from lawgiver.envs.selfish_routing.network import Network
 
 
@@ -28,24 +28,41 @@ def known_solutions(network: Network) -> tuple[KnownSolution, ...]:
             "cost of a mass of 1 in equilibrium",
             "Wardrop 1952: every used route costs the least; by descent of Beckmann's potential",
             lambda: selfish_cost(network),
-            lambda: cost_gap(game, wardrop_equilibrium(game).flows),
+            lambda: relative_gap(game, wardrop_equilibrium(game).flows),
         ),
         KnownSolution(
             "least cost of a mass of 1",
             "Pigou 1920: an equilibrium under marginal costs",
             lambda: least_cost(network),
-            lambda: cost_gap(replace(game, costs=network.costs.marginal()), system_optimum(game).flows),
+            lambda: relative_gap(replace(game, costs=network.costs.marginal()), system_optimum(game).flows),
         ),
         KnownSolution(
             "price of anarchy of a mass of 1",
             "cost in equilibrium over the least cost; at most 4/3 for affine costs (Roughgarden and Tardos 2002)",
             lambda: price_of_anarchy(game),
-            lambda: max(0.0, least_cost(network) - selfish_cost(network)),
+            lambda: _anarchy_apart_from_least_costs(game),
         ),
         KnownSolution(
             "revenue of the marginal tolls x c'(x) from a mass of 1",
             "Pigou 1920: the equilibrium under them is the optimum",
             lambda: float(marginal_tolls(game) @ system_optimum(game).loads),
-            lambda: abs(wardrop_equilibrium(game, marginal_tolls(game)).total_cost - least_cost(network)),
+            lambda: _excess_under_tolls(game),
         ),
     )
+
+
+def _anarchy_apart_from_least_costs(game: NonatomicGame) -> float:
+    """Return how far the price of anarchy is from what the cheapest routes alone say, relative to the costs' size.
+
+    In equilibrium everybody pays the least cost of its pair; at the optimum the least marginal cost, which is what
+    travelling costs plus the tolls x c'(x).
+    """
+    selfish, best, tolls = wardrop_equilibrium(game), system_optimum(game), marginal_tolls(game)
+    paid = game.shares @ least_costs(game, selfish.flows)
+    least = game.shares @ least_costs(game, best.flows, tolls) - tolls @ best.loads
+    return float(abs(price_of_anarchy(game) * least - paid)) / cost_size(game, selfish.flows)
+
+
+def _excess_under_tolls(game: NonatomicGame) -> float:
+    best, tolled = system_optimum(game), wardrop_equilibrium(game, marginal_tolls(game))
+    return abs(tolled.total_cost - best.total_cost) / cost_size(game, best.flows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.sharing import matched_optimum
-from lawgiver.envs.core.wardrop import NonatomicGame, cost_gap, wardrop_equilibrium
+from lawgiver.envs.core.wardrop import NonatomicGame, cost_size, relative_gap, wardrop_equilibrium
 
 
 def selfish_welfare(mass: NonatomicGame, n: int) -> float:
@@ -31,12 +31,17 @@ def known_solutions(mass: NonatomicGame, n: int) -> tuple[KnownSolution, ...]:
             "welfare of n agents in equilibrium, were they a mass",
             "Wardrop 1952: nobody gains by another zone; by descent of Beckmann's potential",
             lambda: selfish_welfare(mass, n),
-            lambda: cost_gap(mass, wardrop_equilibrium(mass).flows),
+            lambda: relative_gap(mass, wardrop_equilibrium(mass).flows),
         ),
         KnownSolution(
             "welfare of n agents at best, were they a mass",
             "transport problem; the optimum of n agents where demands are whole numbers",
             lambda: best_welfare(mass, n),
-            lambda: matched_optimum(mass).gap,
+            lambda: _optimum_gap(mass),
         ),
     )
+
+
+def _optimum_gap(mass: NonatomicGame) -> float:
+    best = matched_optimum(mass)
+    return best.gap / cost_size(mass, best.flows)
