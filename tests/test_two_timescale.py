@@ -261,7 +261,7 @@ REFUSED = [
     (("game.coordination_weight=-1",), "coordination_weight is -1"),
     (("game.movement_cost=-0.1",), "movement_cost is -0.1"),
     (("game.degree=3",), "agents.mechanism.start has 2 numbers, allowed: 3"),
-    (("game.box=0.5",), "agents.mechanism.start has coefficients = -1.0, allowed: a number in"),
+    (("game.box=0.5",), "agents.mechanism.start has number 2 (coefficients) = -1.0, allowed: a number in"),
     (("agents.mechanism.start=no_mechanisn",), "agents.mechanism.start is 'no_mechanisn': did you mean 'no_mechanism'"),
     (("agents.mechanism.optimiser=two_pint",), "agents.mechanism.optimiser is 'two_pint': did you mean 'two_point'"),
     (("agents.mechanism.games_per_evaluation=0",), "agents.mechanism.games_per_evaluation is 0"),
