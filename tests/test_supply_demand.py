@@ -8,7 +8,7 @@ import pytest
 from lawgiver.envs.core.equilibrium import best_in_box, scores, solve
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.mixing import best_transfers, equilibrium_mixture
-from lawgiver.envs.core.pure_congestion import pure_equilibrium, pure_optimum
+from lawgiver.envs.core.pure_congestion import pure_optimum
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.core.subgame import uniform_prior
 from lawgiver.envs.core.vector import GameVectorEnv
@@ -40,8 +40,9 @@ def test_selfishness_costs_a_third_by_default_and_the_optimum_differs():
     game = spreading()
     free, best = (value.value() for value in game.known_solutions()[:2])
     assert (free, best) == pytest.approx((8.0, 11.6))
-    crowd, planned = pure_equilibrium(game.congestion), pure_optimum(game.congestion)
-    assert crowd.counts[0, 0] == 15 and crowd.welfare == pytest.approx(8.0)  # 6 / 15 at home, as much as 1 - 0.6 away
+    loads = wardrop_equilibrium(game.mass).loads
+    assert 20 * loads[0] == pytest.approx(15)  # 6 / 15 at home, as much as 1 - 0.6 away
+    planned = pure_optimum(game.congestion)
     assert planned.counts[0].tolist() == [6, 8, 6] and planned.welfare == pytest.approx(11.6)
     assert game.first_best() == pytest.approx(11.6)
     assert equilibrium_mixture(game.congestion).welfare < 8.0 < game.optimum() < 11.6

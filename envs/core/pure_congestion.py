@@ -1,8 +1,6 @@
-"""Pure equilibria and the optimum of small anonymous congestion games, by listing who goes where.
+"""The optimum of small anonymous congestion games, by listing who goes where.
 
-Only how many members of a group choose each option matters. The potential sum_r sum_{k <= load_r} payoff_r(k), plus
-constants and transfers, changes by exactly what an agent gains when it alone changes its option; so its largest value
-is at a pure equilibrium (Rosenthal 1973, International Journal of Game Theory 2; Monderer and Shapley 1996). NumPy.
+Only how many members of a group choose each option matters. NumPy.
 """
 
 from __future__ import annotations
@@ -53,38 +51,15 @@ def _spreads(n: int, parts: int) -> np.ndarray:
     return np.diff(edges, axis=1) - 1
 
 
-def pure_equilibrium(game: CongestionGame, transfers: np.ndarray | None = None) -> Crowd:
-    """Return the pure equilibrium at which the potential is largest; ``transfers`` (R,) as in expected_payoffs."""
-    profiles = count_profiles(game)
-    summed = np.cumsum(np.where(np.arange(game.n + 1) > 0, game.table, 0.0), axis=-1)
-    loads = _loads(game, profiles)
-    paid = 0.0 if transfers is None else loads @ transfers
-    return _best(game, profiles, _over_resources(summed, loads) + _constants(game, profiles) + paid)
-
-
 def pure_optimum(game: CongestionGame) -> Crowd:
     """Return who goes where when the sum of all payoffs without transfers is largest."""
     profiles = count_profiles(game)
-    return _best(game, profiles, _welfare(game, profiles))
-
-
-def _best(game: CongestionGame, profiles: np.ndarray, scores: np.ndarray) -> Crowd:
-    best = profiles[[scores.argmax()]]
-    return Crowd(best[0], float(_welfare(game, best)[0]))
+    welfare = _welfare(game, profiles)
+    best = int(welfare.argmax())
+    return Crowd(profiles[best], float(welfare[best]))
 
 
 def _welfare(game: CongestionGame, profiles: np.ndarray) -> np.ndarray:
+    loads = np.einsum("sgo,gor->sr", profiles, game.uses.astype(np.int64))
     paid = np.arange(game.n + 1) * game.table
-    return np.asarray(_over_resources(paid, _loads(game, profiles)) + _constants(game, profiles))
-
-
-def _loads(game: CongestionGame, profiles: np.ndarray) -> np.ndarray:
-    return np.asarray(np.einsum("sgo,gor->sr", profiles, game.uses.astype(np.int64)))
-
-
-def _constants(game: CongestionGame, profiles: np.ndarray) -> np.ndarray:
-    return np.asarray((profiles * game.constants).sum((1, 2)))
-
-
-def _over_resources(values: np.ndarray, loads: np.ndarray) -> np.ndarray:
-    return np.asarray(np.take_along_axis(values.T, loads, axis=0).sum(1))
+    return np.asarray(np.take_along_axis(paid.T, loads, axis=0).sum(1) + (profiles * game.constants).sum((1, 2)))
