@@ -398,7 +398,7 @@ def test_boxes_that_do_not_fit_are_refused(name: str, changes: dict[str, Any], c
 
 
 def test_a_radius_larger_than_the_box_is_refused():
-    with pytest.raises(ParameterError, match=r"radius.initial is 0.5, .*at most .*, 0.25 in coefficient 1"):
+    with pytest.raises(ParameterError, match=r"trainer.radius.initial is 0.5, .*less than .*, 0.25 in coefficient 1"):
         made("one_point", low=[-4, -1.2], high=[4, -0.7])
     with pytest.raises(ParameterError, match=r"draws is 1, allowed: an integer >= 2"):
         made("score_function", draws=1)

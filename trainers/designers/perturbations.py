@@ -55,10 +55,11 @@ class OnePoint(Perturbation):
         """Begin as near to ``start`` as the margin of the box lets it."""
         super().__post_init__()
         widths = self.high - self.low
-        if self._margin(1) > widths.min() / 2:
+        if self._margin(1) >= widths.min() / 2:
             raise ParameterError(
-                f"radius.initial is {self.radius.initial:g}, but one_point plays at that distance from its centre: "
-                f"allowed: at most half the width of the box, {widths.min() / 2:g} in coefficient {widths.argmin()}"
+                f"trainer.radius.initial is {self.radius.initial:g}, but one_point plays at that distance from its "
+                f"centre: allowed: less than half the width of the box, {widths.min() / 2:g} in coefficient "
+                f"{widths.argmin()}"
             )
         self.coefficients = self._inside(self.coefficients, self._margin(1))
 

@@ -33,7 +33,8 @@ class Mechanism(Settings):
     draws: Annotated[int, Field(ge=2)] = 8
     """Mechanisms that ``score_function`` tries in an iteration; the others know how many they need."""
     games_per_evaluation: Natural | None = 16
-    """Games that are played to measure the welfare of a mechanism; null for its expectation."""
+    """Games that are played to measure the welfare of a mechanism (``implicit_gradient`` needs none: they are for the
+    metrics); null for its expectation."""
 
 
 class TwoTimescaleAgents(Settings):

@@ -21,6 +21,8 @@ from lawgiver.trainers.two_timescale.settings import TwoTimescaleAgents, TwoTime
 TwoTimescaleConfig = Config[TwoTimescaleAgents, TwoTimescaleTrainer]
 PERTURBED = ("one_point", "two_point", "score_function")
 """Optimisers that use ``trainer.radius``."""
+UNSTEPPED = ("bayesian", "fixed")
+"""Optimisers that take no steps."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,12 @@ def prepare(config: TwoTimescaleConfig) -> Setup:
         )
     if not isinstance(game.announcement_layout(), int):
         raise UnsupportedGameError(
-            f"trainer 'two_timescale' learns tables of finitely many actions, those of {game.name} are a Box"
+            f"trainer 'two_timescale' learns tables of finitely many actions, those of {game.name} are a Box here (of "
+            "lanes: set game.n_moves)"
         )
     radius = settings.radius if mechanism.optimiser in PERTURBED else None
-    check_timescales(settings.timescale, settings.agents_step, settings.mechanism_step, radius)
+    if mechanism.optimiser not in UNSTEPPED:
+        check_timescales(settings.timescale, settings.agents_step, settings.mechanism_step, radius)
     if settings.agents_step.initial > 1:
         raise ParameterError(
             f"trainer.agents_step.initial is {settings.agents_step.initial:g}, a share of the way to the exact reply: "
