@@ -125,10 +125,11 @@ class CongestionMechanism(MechanismGame):
         return CongestionSubgame(self)
 
     def optimum(self) -> float:
-        """Return the most welfare of participants who draw independently.
+        """Return the most welfare of participants who all play the same policy and draw independently.
 
-        Exact for one group, whose members cannot tell themselves apart and so leave something to chance; for several
-        :meth:`first_best`, which nobody exceeds.
+        Exact for one group, where all choose with the same probabilities if they play the same policy. Policies that
+        differ by seat may exceed it, up to :meth:`first_best`, which is the answer for several groups: nobody exceeds
+        it, and nothing says that it is reached.
         """
         return self._optimum
 
@@ -148,7 +149,7 @@ class CongestionMechanism(MechanismGame):
             return ()
         return (
             KnownSolution(
-                name="most welfare of n agents who draw independently",
+                name="most welfare of n agents who play the same policy",
                 source="the equilibrium of agents who are each paid what their presence adds",
                 value=self.optimum,
                 residual=self._gain_from_leaving_the_best,

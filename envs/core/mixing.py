@@ -63,7 +63,7 @@ def equilibrium_mixture(game: CongestionGame, transfers: np.ndarray | None = Non
 
 
 def best_mixture(game: CongestionGame) -> Mixture:
-    """Return the strategy of the largest expected welfare, if the load's welfare k payoff(k) is concave.
+    """Return the strategy of the largest expected welfare when all play it, if the load's k payoff(k) is concave.
 
     Raises:
         UnsupportedGameError: if there are several groups.
