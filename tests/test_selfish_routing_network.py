@@ -147,7 +147,14 @@ def test_the_unit_of_costs_does_not_matter(name, unit):
     ):
         assert solution.residual() < 1e-9
         factor = 1 if "anarchy" in solution.name else unit
-        assert solution.value() == pytest.approx(factor * unscaled.value())
+        assert solution.value() == pytest.approx(factor * unscaled.value(), abs=factor * 1e-9)
+
+
+def test_the_least_money_is_known_in_closed_form():
+    for name, least in (("pigou", 0.25), ("braess", 0.0)):  # half of the mass pays 1/2; a toll on a bridge left empty
+        known = {one.name: one for one in SelfishRouting(n=10, network=name).known_solutions()}
+        (money,) = [one for text, one in known.items() if text.startswith("least money")]
+        assert money.value() == pytest.approx(least, abs=1e-8) and money.residual() < 1e-8
 
 
 def test_the_residual_of_the_price_of_anarchy_finds_a_wrong_price(monkeypatch):

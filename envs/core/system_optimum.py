@@ -19,6 +19,7 @@ from lawgiver.envs.core.wardrop import (
     NonatomicGame,
     PolynomialCosts,
     cost_size,
+    least_costs,
     loads_of_flows,
     option_costs,
     total_cost,
@@ -74,7 +75,8 @@ def least_tolls(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
         from scipy.optimize import linprog
     groups, options = np.nonzero(game.legal)
     uses, cost = game.uses[groups, options], option_costs(game, flows)[groups, options]
-    free = flows[groups, options] <= UNUSED
+    unit = cost_size(game, flows)  # the programme's tolerances are absolute
+    cost, free = cost / unit, flows[groups, options] <= UNUSED
     n_groups, n_resources = len(game.shares), uses.shape[1]
     # unknowns: what is raised (R,), what is lowered (R,), the least cost of each group (G,), at most cost + toll
     rows = np.concatenate([-uses, uses, np.eye(n_groups)[groups]], axis=1)
@@ -99,4 +101,10 @@ def least_tolls(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
 
     _, budget = least(money, rows[:0], [])
     solution, _ = least(size, money[None], [budget + 1e-12])
-    return np.asarray(solution[:n_resources] - solution[n_resources : 2 * n_resources])
+    return np.asarray(unit * (solution[:n_resources] - solution[n_resources : 2 * n_resources]))
+
+
+def gap_under_tolls(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> float:
+    """Return how far tolls (R,) are from making flows (G, O) an equilibrium, relative to the size of costs."""
+    dearer = option_costs(game, flows, tolls) - least_costs(game, flows, tolls)[:, None]
+    return float(dearer[flows > UNUSED].max()) / cost_size(game, flows)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.system_optimum import marginal_tolls, price_of_anarchy, system_optimum
+from lawgiver.envs.core.system_optimum import (
+    gap_under_tolls,
+    least_tolls,
+    marginal_tolls,
+    price_of_anarchy,
+    system_optimum,
+)
 from lawgiver.envs.core.wardrop import NonatomicGame, cost_size, least_costs, relative_gap, wardrop_equilibrium
 from lawgiver.envs.selfish_routing.network import Network
 
@@ -48,6 +56,12 @@ def known_solutions(network: Network) -> tuple[KnownSolution, ...]:
             lambda: float(marginal_tolls(game) @ system_optimum(game).loads),
             lambda: _excess_under_tolls(game),
         ),
+        KnownSolution(
+            "least money that tolls or subsidies move to implement the optimum of a mass of 1",
+            "linear programme over all tolls under which the optimum is an equilibrium",
+            lambda: _least_money(game),
+            lambda: gap_under_tolls(game, system_optimum(game).flows, _least_tolls(game)),
+        ),
     )
 
 
@@ -61,6 +75,16 @@ def _anarchy_apart_from_least_costs(game: NonatomicGame) -> float:
     paid = game.shares @ least_costs(game, selfish.flows)
     least = game.shares @ least_costs(game, best.flows, tolls) - tolls @ best.loads
     return float(abs(price_of_anarchy(game) * least - paid)) / cost_size(game, selfish.flows)
+
+
+def _least_tolls(game: NonatomicGame) -> np.ndarray:
+    return least_tolls(game, system_optimum(game).flows)
+
+
+def _least_money(game: NonatomicGame) -> float:
+    best = system_optimum(game)
+    unit = cost_size(game, best.flows)
+    return unit * round(float(np.abs(_least_tolls(game)) @ best.loads) / unit, 8)  # what follows is the solver's error
 
 
 def _excess_under_tolls(game: NonatomicGame) -> float:
