@@ -4,41 +4,40 @@ In a symmetric logit equilibrium everybody replies to the aggregates z that thes
 
     z = F(z),    F(z) = aggregates(reply(w, z))
 
-Where there are several, it is one that learning from the anchor leads to: F is iterated from the anchor's aggregates,
-damped where that does not settle, and Newton's method covers what is left of the way, if it ends in a point that
-iteration would not leave. Where all that fails, the branch of solutions that starts at the anchor is followed from one
-inverse temperature to the next. Where the subgame is not coupled, one reply is enough: it is a dominant strategy.
+(:mod:`lawgiver.envs.core.fixed_point`). Where there are several, it is one that learning from the anchor leads to.
+Where the subgame is not coupled, one reply is enough: it is a dominant strategy.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError, number
+from lawgiver.envs.core.fixed_point import Problem, iterate, newton, settle
 from lawgiver.envs.core.one_round import SOLVED, inexact, mean_outcome
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.core.subgame import RATIONAL, Subgame, checked_parameters
+from lawgiver.envs.core.subgame import RATIONAL, Subgame, checked_parameters, uniform_prior
 
 if TYPE_CHECKING:
     from lawgiver.envs.core.mechanism_game import MechanismGame
 
-TOLERANCE = 1e-11
-"""Residual at which aggregates count as found, as a share of their size (at least one), at low inverse temperatures."""
-FIRST, MORE = 8, (0, 32, 128)
-"""Iterations that all make; and those of who is not there, after each of which Newton's method is tried."""
-STEPS = 200
-"""Steps in which a branch is followed, at most."""
-STARTS = 5
-"""Best points of the coarse search from which the box is searched finely."""
-GRID = 400
+GRID = 128
 """Mechanisms of the coarse search, about."""
+CACHED = 2**16
+"""Numbers in the tables that are worked on together: more would not fit into a processor's cache."""
+ROUGH, NEAR = 60, 1e-3
+"""Iterations in which the coarse search gets near an equilibrium, and the residual with which it is content."""
+STARTS = 4
+"""Best points of the coarse search from which the box is searched finely."""
+NUDGE = 1e-6
+"""Step of differences, as a share of the box."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,18 @@ def prior_table(game: MechanismGame, anchor: Policy | None, parameters: np.ndarr
 
     Raises:
         ParameterError: if w is not as many finite numbers as the game has parameters.
+        UnsupportedGameError: if there is an anchor, but participants do not choose among finitely many actions.
     """
-    subgame = game.subgame
+    parameters, subgame = checked_parameters(game, parameters), game.subgame
+    if anchor is None:
+        return uniform_prior(subgame)
+    if not isinstance(game.announcement_layout(), int):
+        raise UnsupportedGameError(
+            f"{game.name} has no exact equilibrium around an anchor where actions are a Box: allowed: no anchor, or "
+            "finitely many actions (lanes: set n_moves)"
+        )
     rounds, _, actions = subgame.shape
-    seen = subgame.observations(checked_parameters(game, parameters))
+    seen = subgame.observations(parameters)
     legal = np.broadcast_to(subgame.legal(), (rounds, *subgame.shape[1:]))
     return np.asarray(log_prior(anchor, seen, legal, actions))
 
@@ -90,164 +97,10 @@ def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior
     if not subgame.coupled:
         reply = subgame.log_reply(parameters, start, level, prior)
         return Equilibrium(reply, subgame.aggregates(xp.exp(reply)), 0.0)
-    problem = _Problem(subgame, np.asarray(parameters, float), level, np.asarray(prior, float))
-    found, residuals = _settle(problem, np.asarray(start, float))
+    problem = Problem(subgame, np.asarray(parameters, float), level, np.asarray(prior, float))
+    found, residuals = settle(problem, np.asarray(start, float))
     aggregates = constant(found, parameters)
     return Equilibrium(subgame.log_reply(parameters, aggregates, level, prior), aggregates, float(residuals.max()))
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """What is to be solved, on NumPy: w (..., D) and the logarithm of the prior (T, S, A)."""
-
-    subgame: Subgame
-    parameters: np.ndarray
-    level: float
-    prior: np.ndarray
-
-    @property
-    def tolerance(self) -> float:
-        """Residual at which aggregates count as found: replies magnify rounding by the inverse temperature."""
-        return TOLERANCE + 1e-14 * self.level * self.subgame.unit
-
-    def reply(self, aggregates: np.ndarray) -> np.ndarray:
-        """Return the probabilities (..., T, S, A) of the reply to z (..., m)."""
-        return np.asarray(np.exp(self.subgame.log_reply(self.parameters, aggregates, self.level, self.prior)))
-
-    def respond(self, aggregates: np.ndarray) -> np.ndarray:
-        """Return F(z): the aggregates (..., m) of everybody's reply to z (..., m)."""
-        return np.asarray(self.subgame.aggregates(self.reply(aggregates)))
-
-    def slope(self, aggregates: np.ndarray) -> np.ndarray:
-        """Return dF/dz (m, m) at z (m,), row by component of F.
-
-        Rewards and aggregates are smooth and are differenced; replies, which are not at a high inverse temperature, are
-        differentiated: dV = E[dQ], d log pi = lambda (dQ - dV).
-        """
-        size = aggregates.size
-        nudges = 1e-6 * (1 + np.abs(aggregates))
-        around = np.concatenate([aggregates + np.diag(nudges), aggregates - np.diag(nudges)])
-        rewards = self.subgame.rewards(np.broadcast_to(self.parameters, (2 * size, self.parameters.size)), around)
-        moved = (rewards[:size] - rewards[size:]) / (2 * nudges[:, None, None, None])
-        policy = self.reply(aggregates)
-        turned = _tilts(self.subgame, policy, moved) * self.level
-        far = 1e-6 / np.maximum(np.abs(turned).max(axis=(1, 2, 3)), 1e-300)
-        apart = far[:, None, None, None] * turned
-        after, before = self.subgame.aggregates(policy + apart), self.subgame.aggregates(policy - apart)
-        return np.asarray((after - before) / (2 * far[:, None])).T
-
-
-def _tilts(subgame: Subgame, policy: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """Return pi (dQ - dV), (m, T, S, A), for changes of rewards (m, T, S, A) at the policy (T, S, A)."""
-    tilts, future = np.empty(rewards.shape), np.zeros(rewards[:, 0, :, 0].shape)
-    for t in reversed(range(subgame.shape[0])):
-        values = rewards[:, t]
-        if t + 1 < subgame.shape[0]:
-            values = values + np.einsum("san,mn->msa", subgame.transitions(), future)
-        future = (policy[t] * values).sum(axis=-1)
-        tilts[:, t] = policy[t] * (values - future[..., None])
-    return tilts
-
-
-def _residuals(found: np.ndarray, aggregates: np.ndarray) -> np.ndarray:
-    """Return how far F(z) is from z, (...)."""
-    return np.asarray((np.abs(found - aggregates) / (1 + np.abs(aggregates))).max(axis=-1))
-
-
-def _settle(problem: _Problem, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return fixed points (..., m) and their residuals (...); see the module's docstring."""
-    aggregates, residuals = _iterate(problem, start, FIRST)
-    for i in np.ndindex(residuals.shape):
-        if residuals[i] > problem.tolerance:
-            row = replace(problem, parameters=problem.parameters[i])
-            aggregates[i], residuals[i] = _settle_one(row, start[i], aggregates[i])
-    return aggregates, residuals
-
-
-def _settle_one(problem: _Problem, start: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, float]:
-    tried: list[tuple[np.ndarray, float]] = []
-    for times in MORE:
-        near, residual = _iterate(problem, near, times)
-        if residual <= problem.tolerance:
-            return near, float(residual)
-        polished, left = _newton(problem, near)
-        if left <= problem.tolerance and _attracts(problem, polished):
-            return polished, left
-        tried += [(near, float(residual)), (polished, left)]
-    return min([*tried, _trace(problem, start)], key=lambda found: found[1])
-
-
-def _attracts(problem: _Problem, aggregates: np.ndarray) -> bool:
-    """Whether damped iteration returns to a fixed point."""
-    return bool((np.linalg.eigvals(problem.slope(aggregates)).real < 1).all())
-
-
-def _iterate(problem: _Problem, start: np.ndarray, times: int) -> tuple[np.ndarray, np.ndarray]:
-    """Iterate F from z (..., m), each by itself, more damped where its residual has not fallen for three times."""
-    aggregates = start.copy()
-    found = problem.respond(aggregates)
-    residuals = _residuals(found, aggregates)
-    damping, stalled = np.ones(residuals.shape), np.zeros(residuals.shape, int)
-    for _ in range(times):
-        moving = residuals > problem.tolerance
-        if not moving.any():
-            break
-        aggregates = aggregates + np.where(moving, damping, 0.0)[..., None] * (found - aggregates)
-        found = problem.respond(aggregates)
-        distances = _residuals(found, aggregates)
-        stalled = np.where(moving & (distances >= residuals), stalled + 1, 0)
-        damping = np.where(stalled == 3, 0.7 * damping, damping)
-        stalled = np.where(stalled == 3, 0, stalled)
-        residuals = distances
-    return aggregates, residuals
-
-
-def _trace(problem: _Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
-    """Follow the fixed point by Newton's method from inverse temperature 0 up to ``level``, in steps that adapt.
-
-    Extrapolated in 1 / inverse temperature: where participants mix, that is how it approaches the rational limit.
-    """
-    known: list[tuple[float, np.ndarray]] = []
-    ahead, ratio = min(1 / problem.subgame.unit, problem.level), 4.0
-    for _ in range(STEPS):
-        row = replace(problem, level=ahead)
-        found, left = _newton(row, _extrapolated(known[-2:], ahead) if known else start)
-        if left <= row.tolerance:
-            if ahead == problem.level:
-                return found, left
-            known.append((ahead, found))
-            ratio = min(4.0, ratio**1.5)
-        else:
-            ratio = ratio**0.5
-        ahead = min(known[-1][0] * ratio, problem.level) if known else ahead / 4
-    return found, math.inf
-
-
-def _extrapolated(known: list[tuple[float, np.ndarray]], level: float) -> np.ndarray:
-    """Return a guess of z (m,) at an inverse temperature from those at one or two lower ones."""
-    (first, at_first), (last, at_last) = known[0], known[-1]
-    if first == last:
-        return at_last
-    return np.asarray(at_last + (at_last - at_first) * (1 / level - 1 / last) / (1 / last - 1 / first))
-
-
-def _newton(problem: _Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
-    """Improve on z (m,) by Newton's method with backtracking; return where it ends and its residual."""
-    aggregates, found = start, problem.respond(start)
-    residual = _residuals(found, start)
-    for _ in range(30):
-        if residual <= problem.tolerance:
-            break
-        step = np.linalg.lstsq(np.eye(start.size) - problem.slope(aggregates), found - aggregates, rcond=None)[0]
-        for shrink in (1.0, 0.5, 0.25, 0.1, 0.02):
-            moved = aggregates + shrink * step
-            answer = problem.respond(moved)
-            if _residuals(answer, moved) < residual:
-                aggregates, found, residual = moved, answer, _residuals(answer, moved)
-                break
-        else:
-            break
-    return aggregates, float(residual)
 
 
 # -- what a mechanism is worth --------------------------------------------------------------------------------------
@@ -370,37 +223,104 @@ class Best:
 
 
 def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy | None = None) -> Best:
-    """Return the mechanism of the largest equilibrium welfare within the game's box, by exact search.
+    """Return the mechanism of the largest equilibrium welfare that a search of the game's box finds.
 
-    A grid over the box (its corners and centre included) and the game's canonical mechanisms, then L-BFGS-B from the
-    best few of these points. So it is nowhere worse than those, where near-rational participants make steps of welfare.
+    A search, and no proof that nothing is better. The game's canonical mechanisms, the centre of the box and a grid (in
+    few dimensions, its corners included) or a quasi-random sample over it are scored near their equilibria; L-BFGS-B
+    goes on from the best few. Welfare is compared, and told, in exact equilibria.
 
     Raises:
+        ParameterError: if the inverse temperature is negative or not a number.
+        UnsupportedGameError: if there is no equilibrium under any of the mechanisms that it comes down to.
         MissingExtraError: without scipy.
     """
     with extras("the best mechanism in a box"):
         from scipy.optimize import minimize
-        from scipy.stats.qmc import Sobol
 
+    level = game.subgame.level(number("inverse_temperature", inverse_temperature, "[0, inf]"))
     space: Any = game.action_space("mechanism")
     low, high = space.low.astype(float), space.high.astype(float)
+    tried = np.concatenate([np.array(list(game.members.values())).clip(low, high), _spread(low, high)])
+    welfare, aggregates = _scored(game, level, tried, anchor)
+    chosen = np.argsort(-welfare, kind="stable")[:STARTS]
+    candidates = list(tried[chosen])
+    for i in chosen:
+        climb = _Climb(game, level, anchor, (high - low) * NUDGE, aggregates[i])
+        bounds = list(zip(low, high, strict=True))
+        candidates.append(minimize(climb, tried[i], jac=True, method="L-BFGS-B", bounds=bounds).x.clip(low, high))
+    found: list[Best] = []
+    for parameters in candidates:
+        try:
+            found.append(Best(parameters, equilibrium_welfare(game, parameters, inverse_temperature, anchor)))
+        except UnsupportedGameError as error:
+            fault = error
+    if not found:
+        raise fault
+    return max(found, key=lambda one: one.welfare)
+
+
+def _spread(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return about ``GRID`` points all over a box, (K, D), its centre among them."""
     size = low.size
-
-    def loss(parameters: np.ndarray) -> float:
-        clipped = np.clip(parameters, low, high)
-        return -equilibrium_welfare(game, clipped, inverse_temperature, anchor) / game.welfare_scale
-
     side = min(int(GRID ** (1 / size)), 40)
     if side >= 3:
         axes = np.meshgrid(*(np.linspace(a, b, side | 1) for a, b in zip(low, high, strict=True)), indexing="ij")
-        points = np.stack([axis.ravel() for axis in axes], axis=-1)
-    else:
-        points = low + Sobol(size, rng=0).random_base2(round(math.log2(GRID))) * (high - low)
-    points = np.concatenate([points, np.array(list(game.members.values())).clip(low, high)])
-    order = np.argsort([loss(point) for point in points], kind="stable")
-    found = [
-        minimize(loss, points[i], method="L-BFGS-B", bounds=list(zip(low, high, strict=True))) for i in order[:STARTS]
-    ]
-    best = min(found, key=lambda one: float(one.fun))
-    parameters = np.clip(best.x, low, high)
-    return Best(parameters, equilibrium_welfare(game, parameters, inverse_temperature, anchor))
+        return np.stack([axis.ravel() for axis in axes], axis=-1)
+    from scipy.stats.qmc import Sobol
+
+    sample = low + Sobol(size, rng=0).random_base2(round(math.log2(GRID))) * (high - low)
+    return np.concatenate([(low + high)[None] / 2, sample])
+
+
+def _scored(
+    game: MechanismGame, level: float, tried: np.ndarray, anchor: Policy | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return welfare (K,) and aggregates (K, m) near the equilibria under mechanisms (K, D)."""
+    subgame, scored = game.subgame, []
+    at_once = max(1, CACHED // math.prod(subgame.shape))
+    for i in range(0, len(tried), at_once):
+        some = tried[i : i + at_once]
+        prior = prior_table(game, None, some[0]) if anchor is None else _priors(game, anchor, some)
+        problem = Problem(subgame, some, level, prior)
+        start = subgame.aggregates(np.exp(prior)) + np.zeros((len(some), 1))
+        near = iterate(problem, start, ROUGH, NEAR)[0] if subgame.coupled else start
+        scored.append((subgame.welfare(problem.reply(near)), near))
+    welfare, aggregates = zip(*scored, strict=True)
+    return np.concatenate(welfare), np.concatenate(aggregates)
+
+
+def _priors(game: MechanismGame, anchor: Policy, tried: np.ndarray) -> np.ndarray:
+    """Return the priors (K, T, S, A) under mechanisms (K, D)."""
+    return np.stack([prior_table(game, anchor, one) for one in tried])
+
+
+class _Climb:
+    """Loss and gradient in w (D,), which go on from the aggregates of the last w.
+
+    By the implicit function theorem, in differences: where F(w, z) = z, dz/dw = (I - F_z)^-1 F_w.
+    """
+
+    def __init__(
+        self, game: MechanismGame, level: float, anchor: Policy | None, nudges: np.ndarray, aggregates: np.ndarray
+    ) -> None:
+        self.game, self.level, self.anchor = game, level, anchor
+        self.nudges, self.aggregates = nudges, aggregates
+
+    def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        subgame, count = self.game.subgame, len(parameters)
+        around = np.concatenate([parameters + np.diag(self.nudges), parameters - np.diag(self.nudges)])
+        prior = prior_table(self.game, self.anchor, parameters)
+        priors = prior if self.anchor is None else _priors(self.game, self.anchor, around)
+        here, there = Problem(subgame, parameters, self.level, prior), Problem(subgame, around, self.level, priors)
+        z = self.aggregates
+        moved = np.broadcast_to(z, (2 * count, z.size))
+        if subgame.coupled:
+            z = newton(here, iterate(here, z, 2)[0])[0]
+            answers = there.respond(np.broadcast_to(z, moved.shape))
+            turned = np.linalg.lstsq(
+                np.eye(z.size) - here.slope(z), (answers[:count] - answers[count:]).T / 2, rcond=None
+            )[0].T
+            moved = np.concatenate([z + turned, z - turned])
+            self.aggregates = z
+        welfare = subgame.welfare(np.concatenate([here.reply(z)[None], there.reply(moved)])) / self.game.welfare_scale
+        return -float(welfare[0]), -(welfare[1 : count + 1] - welfare[count + 1 :]) / (2 * self.nudges)

@@ -74,6 +74,10 @@ class Subgame(ABC):
         """Return which actions are legal in each situation, (S, A)."""
         return np.ones(self.shape[1:], bool)
 
+    def stand_for(self) -> np.ndarray:
+        """Return how much of what participants can do each action stands for, up to a factor, (A,)."""
+        return np.ones(self.shape[2])
+
     @abstractmethod
     def observations(self, parameters: np.ndarray) -> np.ndarray:
         """Return what participants see in each round and situation under w (D,), (T, S, d)."""
@@ -122,7 +126,7 @@ class Subgame(ABC):
             parameters: w, (..., D).
             aggregates: z, (..., m).
             inverse_temperature: lambda, per unit of payoff; infinity for rational participants.
-            log_prior: log pi_0, (T, S, A), about -1e9 where illegal.
+            log_prior: log pi_0, (T, S, A) or (..., T, S, A), about -1e9 where illegal.
         """
         xp = namespace(aggregates)
         level = self.level(inverse_temperature)
@@ -134,9 +138,9 @@ class Subgame(ABC):
             if t + 1 < self.shape[0]:
                 leads = constant(self.transitions().reshape(-1, self.shape[1]), rewards)
                 value = value + (future @ leads.T).reshape(*value.shape[:-2], *self.shape[1:])
-            reply = log_softmax(tilted(log_prior[t], value, level))
+            reply = log_softmax(tilted(log_prior[..., t, :, :], value, level))
             if t:  # nothing is before the first round
-                future = certainty_equivalent(value, reply, log_prior[t], level)
+                future = certainty_equivalent(value, reply, log_prior[..., t, :, :], level)
             values.append(value)
             replies.append(reply)
         return by_round(values[::-1]), by_round(replies[::-1])
@@ -209,7 +213,9 @@ def certainty_equivalent(values: Array, reply: Array, log_prior: Array, inverse_
 
 
 def uniform_prior(subgame: Subgame) -> np.ndarray:
-    """Return log pi_0 (T, S, A) that is uniform over the legal actions."""
+    """Return log pi_0 (T, S, A) that is uniform over the legal actions, or over the interval that they stand for."""
     legal = subgame.legal()
-    logs = np.where(legal, -np.log(legal.sum(axis=-1, keepdims=True)), ILLEGAL)
+    shares = legal * subgame.stand_for()
+    shares = shares / shares.sum(axis=-1, keepdims=True)
+    logs = np.where(legal, np.log(np.where(legal, shares, 1.0)), ILLEGAL)
     return np.broadcast_to(logs, subgame.shape).copy()

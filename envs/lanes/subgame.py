@@ -56,6 +56,13 @@ class LanesSubgame(Subgame):
         """Return the probability of each start."""
         return np.ones(1) if self.blind else self.weights
 
+    def stand_for(self) -> np.ndarray:
+        """Return the share of all moves between which each lies; those at the ends have neighbours on one side only."""
+        shares = np.ones(self.moves.size)
+        if self.game.n_moves is None:
+            shares[[0, -1]] = 0.5
+        return shares
+
     def _seen(self, table: Array) -> Array:
         """Return a table (..., starts, moves) by situations, (..., 1, S, moves)."""
         if self.blind:
