@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.agents.policies import DiscretePolicy
-from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace
+from lawgiver.agents.policies import DiscretePolicy, draw_discrete
+from lawgiver.envs.core.arrays import Array, Rng, constant, log_softmax, namespace
 from lawgiver.envs.core.equilibrium import announced, solve, unsolved
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.subgame import uniform_prior
+
+
+AT_ONCE = 2**16
+"""Participants whose distributions are laid out at a time: a million of them would need gigabytes."""
 
 
 class TablePolicy(DiscretePolicy):
@@ -28,6 +32,16 @@ class TablePolicy(DiscretePolicy):
         table = constant(self.log_policy, obs)
         logs = xp.sum(table[rounds[..., None], situations] * weights[..., None], axis=-2)
         return log_softmax(logs), state
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return actions (B, n) drawn from the distribution, and the memory; of any number of participants."""
+        xp = namespace(obs)
+        everybody = xp.reshape(obs, (1, -1, obs.shape[-1]))
+        drawn = [
+            draw_discrete(self.distribution(everybody[:, i : i + AT_ONCE], None, state)[0], rng)
+            for i in range(0, everybody.shape[1], AT_ONCE)
+        ]
+        return xp.reshape(xp.concat(drawn, axis=-1), obs.shape[:2]), state
 
 
 def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperature: float) -> TablePolicy:
