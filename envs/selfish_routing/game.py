@@ -136,7 +136,7 @@ class SelfishRouting(CongestionMechanism):
         return solutions.least_cost(self.roads)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """Equilibrium, optimum and tolls of a mass of 1; the best strategy of n agents."""
+        """Equilibrium, optimum and tolls of a mass of 1; the best policy that all n agents play."""
         return (*solutions.known_solutions(self.roads), *super().known_solutions())
 
 

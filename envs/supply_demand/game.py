@@ -141,7 +141,7 @@ class SupplyDemand(CongestionMechanism):
         return -solutions.best_welfare(self.mass, 1)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """Equilibrium and optimum of a mass of 1 in the place of the agents; the best strategy of n agents."""
+        """Equilibrium and optimum of a mass of 1 in the place of the agents; the best policy that all n agents play."""
         return (*solutions.known_solutions(self.mass, self.n), *super().known_solutions())
 
 
