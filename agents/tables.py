@@ -12,7 +12,6 @@ from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.subgame import uniform_prior
 
-
 AT_ONCE = 2**16
 """Participants whose distributions are laid out at a time: a million of them would need gigabytes."""
 
