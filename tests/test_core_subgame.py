@@ -225,15 +225,37 @@ def test_the_report_of_incentives_by_enumeration(small, rng):
     assert report["ir_violation"] == pytest.approx(max(0.0, -min(worth(policy, reckoned, s) for s in range(3))))
     gain = 0.0
     for s in range(3):
-        reports = [r for r in range(3) if not (policy[0, r] * ~legal[s]).any()]
         told = []
-        for r in reports:
+        for r in range(3):
             pretended = policy.copy()
             pretended[0, s] = policy[0, r]
+            if not legal[s, 1]:  # played as the one that is
+                pretended[0, s] = 1.0, 0.0
             told.append(worth(pretended, reckoned, s))
         gain += small.first[s] * (max(told) - worth(policy, reckoned, s))
     assert report["misreport_regret"] == pytest.approx(gain)
     assert 0 < gain < report["regret"]
+
+
+def test_who_asks_for_more_than_it_could_take_gets_all_that_it_can(rng):
+    """Bounded participants sometimes ask for any quantity, which closes no report to those of smaller appetites."""
+    game = make_game("divisible_good", rounds=1, n=3)
+    subgame, w = game.subgame, np.array([0.3, 0.2])
+    policy = np.exp(subgame.log_reply(w, np.zeros(2), 3.0, uniform_prior(subgame)))
+    values = subgame.rewards(w, np.zeros(2))[0]
+    gain, legal = 0.0, subgame.legal()
+    for s, likely in enumerate(subgame.opening()):
+        told = [sum(policy[0, r, a] * values[s, min(a, s)] for a in range(subgame.shape[2])) for r in range(len(legal))]
+        gain += likely * (max(told) - told[s])
+    assert gain > 0.01
+    assert incentives(game, w, policy)["misreport_regret"] == pytest.approx(gain)
+
+
+def test_a_seat_cannot_be_misreported(rng):
+    game = make_game("supply_demand", n=10, homes=(0.8, 0.2, 0.0))
+    w = some_parameters(game, rng)
+    report = incentives(game, w, some_policy(game.subgame, rng))
+    assert report["misreport_regret"] == 0.0 < report["regret"]
 
 
 def test_rational_replies_leave_nothing_to_gain(small):

@@ -22,6 +22,7 @@ class CongestionSubgame(Subgame):
     """See the module's docstring. Participants see their group, where there are several, and w."""
 
     game: CongestionMechanism
+    public = True
 
     def __init__(self, game: CongestionMechanism) -> None:
         """Take the groups and options of the game."""

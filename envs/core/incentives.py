@@ -5,8 +5,10 @@ Of a given behaviour of all participants (their equilibrium, or what they have l
 - *individual rationality*: expected utility and transfers of each opening situation; the paper asks for at least 0.
 - *budget*: what the mechanism expects to hand out.
 - *regret*: what a participant of unbounded rationality would gain by leaving the behaviour, in what it reckons with.
-- *implementability*: the direct mechanism in which one reports one's situation, and is treated as the behaviour treats
-  that report. ``misreport_regret`` is what the best false report gains over the truth.
+- *implementability*: the direct mechanism in which one reports one's opening situation, and is dealt an action as the
+  behaviour deals it to that report; one that is not legal is played as the nearest legal one. ``misreport_regret`` is
+  what the best report gains over the truth, the rest of the game being played as before. 0 where everybody knows all
+  situations, as those that go with a seat: there is nothing to report.
 """
 
 from __future__ import annotations
@@ -60,13 +62,13 @@ def _evaluated(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray | None)
 
 
 def _misreport_regret(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray, kept: np.ndarray) -> float:
-    """Return the expected gain of the best report in the first round, truthful ones afterwards.
-
-    A report is open to a participant if what it leads to is legal in its situation.
-    """
+    """Return the expected gain of the best report in the first round, truthful ones afterwards."""
+    if subgame.public:
+        return 0.0
     values = rewards[0] + (_future(subgame, kept[1]) if subgame.shape[0] > 1 else 0.0)
-    legal = subgame.legal()
-    treated = np.where(legal, values, 0.0) @ policy[0].T
-    treated[(~legal).astype(float) @ policy[0].T > 1e-12] = -np.inf
-    gains = treated.max(axis=-1) - (policy[0] * np.where(legal, values, 0.0)).sum(-1)
-    return max(0.0, float(subgame.opening() @ gains))
+    legal, actions = subgame.legal(), np.arange(subgame.shape[2])
+    if not legal.all():
+        apart = np.where(legal[:, None, :], np.abs(actions[:, None] - actions), np.inf)  # (S, A, A)
+        values = np.take_along_axis(values, apart.argmin(-1), axis=-1)
+    treated = values @ policy[0].T  # (S, S), column by report
+    return max(0.0, float(subgame.opening() @ (treated.max(axis=-1) - np.diagonal(treated))))

@@ -41,6 +41,8 @@ class Subgame(ABC):
     shape: tuple[int, int, int]
     coupled: bool = True
     """Whether rewards depend on the aggregates: if not, everybody has a dominant strategy."""
+    public: bool = False
+    """Whether situations go with seats, so that nobody could pretend to be in another."""
 
     @abstractmethod
     def opening(self) -> np.ndarray:
