@@ -90,7 +90,10 @@ GAMES = {
     "lanes-any_move": ("lanes", {"n": 2, "n_moves": None, "payment_on": "x0", "degree": 1}),
     "divisible_good": ("divisible_good", {}),
     "divisible_good-full": ("divisible_good", {"n": 3, "agent_objective": "full", "prices": "flat", "recovery": 1.0}),
-    "divisible_good-one_round": ("divisible_good", {"rounds": 1, "ration": 4, "opening": [0.0, 0.1, 0.2, 0.3, 0.4]}),
+    "divisible_good-one_round": (
+        "divisible_good",
+        {"rounds": 1, "appetite": 4, "ration": 4, "opening": [0, 0.1, 0.2, 0.3, 0.4]},
+    ),
 }
 """The games that every suite-wide test is run on: each registered game, with parameters that change its course."""
 
