@@ -58,15 +58,19 @@ def row(*cells: object) -> None:
     print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
 
 
-def tell(start: str, arm: str, summaries: list[dict]) -> None:
-    """Print one line: learned payments in equilibrium, then what the trained participants make of them."""
-    learned, played, closed, gap = (
+def tell(start: str, arm: str, runs: list[Run]) -> None:
+    """Print one line: learned payments in equilibrium, then what participants do in the last iteration.
+
+    The summary's own reply gap is that of participants who were given time to settle at the end.
+    """
+    summaries, last = [run.summary() for run in runs], [run.metrics()[-1] for run in runs]
+    learned, closed, played, gap = (
         np.array(values)
         for values in (
             [s["welfare"]["learned"] for s in summaries],
-            [s["trained_participants"]["welfare"]["trained"] for s in summaries],
             [s["gap_closed"] for s in summaries],
-            [s["reply_gap"] for s in summaries],
+            [line["score"] for line in last],
+            [line["reply_gap"] for line in last],
         )
     )
     medians = (float(np.median(values)) for values in (closed, played, gap))
@@ -86,8 +90,8 @@ def main(folder: Path) -> None:
     summaries = {kind: [run.summary() for run in runs] for kind, runs in kinds.items()}
     row("from", "participants", "median", "worst", "best", "median gap closed", "median as played", "reply gap")
     print("|" + "---|" * 8)
-    for kind, found in summaries.items():
-        tell(*kind, found)
+    for kind, runs in kinds.items():
+        tell(*kind, runs)
     welfare = next(iter(summaries.values()))[0]["welfare"]
     known = {name: welfare[name] for name in ("no_mechanism", "best_in_box", "optimum")}
     reached = {
