@@ -80,7 +80,8 @@ NOTES = (
     " falls. Of figure 2 it tells nothing but that payment functions are compared.",
     "Welfare is a loss: ours / limit above 1 means that more is lost than need be.",
     "Played: games of the last third (of every iteration that is logged), those under perturbed payments included."
-    " Learned: in the exact equilibrium under the payment that was learned, the limit being the best payment in the box for the same participants.",
+    " Learned: in the exact equilibrium under the payment that was learned, the limit being the best payment in the box"
+    " for the same participants.",
     "Closed forms hold for rational participants, who stay without mechanism (a = 0) and meet at a* at best; ours are"
     " of bounded rationality, inverse temperature 100.",
     "Participants who count only their own movement are what the paper describes. Those who count the whole of the"
