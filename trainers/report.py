@@ -71,6 +71,7 @@ def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> N
     references = {name: welfare.get(name) for name in ("start", "best_in_box", "optimum", "first_best")}
     curves = figures.curves(panels, history, references)
     if curves.axes:
+        curves.axes[-1].set_xscale("log")  # shared by all: most is learned in the first iterations
         figures.save(curves, run.figures / "curves.png")
     if isinstance(game, Lanes):
         parameters = [_column(summary.get("parameters"), f"w_{j + 1}") for j in range(game.degree)]
