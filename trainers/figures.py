@@ -166,6 +166,12 @@ def head_shares(condition: Sequence[int], weights: Weights) -> np.ndarray:
     return (total / np.bincount(cell, minlength=(head + 1) * columns)).reshape(head + 1, columns)
 
 
+def _label(metric: str) -> str:
+    """Return a metric's name as words, and whether it is what is known of it."""
+    what, _, name = metric.rpartition("/")
+    return f"{words(name)}, closed form" if what == "closed_form" else words(name)
+
+
 def curves(
     panels: Sequence[tuple[str, str, Sequence[str]]],
     history: Sequence[Mapping[str, Any]],
@@ -187,9 +193,7 @@ def curves(
         for colour, metric in zip(itertools.cycle(CYCLE), metrics):
             points = [(row["iteration"], row[metric]) for row in history if row.get(metric) is not None]
             if points:
-                axis.plot(
-                    *zip(*points, strict=True), color=colour, label=words(metric.rpartition("/")[2]), linewidth=1.3
-                )
+                axis.plot(*zip(*points, strict=True), color=colour, label=_label(metric), linewidth=1.3)
         axis.set_title(title, fontsize=10, loc="left")
         axis.set_ylabel(unit)
         axis.grid(alpha=0.3)

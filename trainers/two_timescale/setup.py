@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,7 +59,11 @@ class Setup:
     def gap_closed(self, welfare: float) -> float | None:
         """Return which share of the way from the start to the best in the box a welfare a round is."""
         best = self.best.welfare / self.game.horizon
-        return gap_closed({"start": self.exact(self.start), "learned": welfare, "best_in_box": best})
+        return gap_closed({"start": self._at_start, "learned": welfare, "best_in_box": best})
+
+    @cached_property
+    def _at_start(self) -> float:
+        return self.exact(self.start)
 
 
 def prepare(config: TwoTimescaleConfig) -> Setup:

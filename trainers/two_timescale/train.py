@@ -163,7 +163,7 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
 
     ``score`` is the expected welfare a round of what participants now do, ``exact_score`` that in equilibrium under w,
     ``measured`` what this iteration's games had on average, under whatever was tried, and ``measured_sd`` how far they
-    were apart.
+    were apart; ``closed_form`` is the behaviour of the exact reply under w to what participants now do.
     """
     game, settings = setup.game, setup.config.trainer
     w, n, policy = progress.optimiser.coefficients, progress.iteration, play(progress.logits)
@@ -177,6 +177,7 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
         "reply_gap": setup.learners.reply_gap(progress.logits, w),
         "coefficients": {f"w_{j + 1}": float(value) for j, value in enumerate(w)},
         "behaviour": game.subgame.behaviour(policy),
+        "closed_form": game.subgame.behaviour(play(setup.learners.reply(progress.logits, w))),
         "agent_updates": progress.agent_updates,
         "evaluations": progress.evaluations,
         "step": {
