@@ -114,8 +114,10 @@ def torch_rounds(game: Game[Any]) -> float:
         state, rounds = game.initial_state(TORCH_GAMES, rng), 0
         while rounds < TORCH_ROUNDS:
             role = game.phase(state)
-            state, *_ = game.step(state, ready[role], game.draw(TORCH_GAMES, rng))
+            state, _, terminated, truncated = game.step(state, ready[role], game.draw(TORCH_GAMES, rng))
             rounds += role == "mechanism"
+            if bool((terminated | truncated).all()):
+                state = game.initial_state(TORCH_GAMES, rng)
         return rounds * TORCH_GAMES
 
     with torch.no_grad():
