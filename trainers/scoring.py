@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.equilibrium import Best
+from lawgiver.envs.core.equilibrium import Best, mean_parameters
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
-from lawgiver.envs.core.one_round import mean_outcome
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment.endowments import CONDITIONS
@@ -132,7 +131,7 @@ def final_table(
         return design_summary(
             game,
             start=np.array(start_of(game.action_layout("mechanism"), game.members, start)),
-            learned=announced(game, learned),
+            learned=mean_parameters(game, learned),
             inverse_temperature=inverse_temperature,
             anchor=anchor,
             participants=participants,
@@ -143,12 +142,6 @@ def final_table(
         return table
     exact = game.exact_scores(learned, inverse_temperature=inverse_temperature, anchor=anchor)
     return table | {"trained_participants": beside_equilibrium(played, exact)}
-
-
-def announced(game: MechanismGame, mechanism: Policy) -> np.ndarray:
-    """Return the parameters w (D,) that a memoryless mechanism announces on average."""
-    state = game.initial_state(1, np.random.default_rng(0))
-    return np.asarray(np.asarray(mean_outcome(game, mechanism, state))[0])
 
 
 def score_table(

@@ -123,7 +123,13 @@ def exact_scores(
 def announced(game: MechanismGame, mechanism: Policy) -> np.ndarray | str:
     """Return w (D,) that a mechanism announces, or why it does not announce one and the same each time."""
     state = game.initial_state(1, np.random.default_rng(0))
-    return inexact(game, mechanism, state) or np.asarray(mean_outcome(game, mechanism, state))[0]
+    return inexact(game, mechanism, state) or mean_parameters(game, mechanism)
+
+
+def mean_parameters(game: MechanismGame, mechanism: Policy) -> np.ndarray:
+    """Return w (D,) that a memoryless mechanism announces on average."""
+    state = game.initial_state(1, np.random.default_rng(0))
+    return np.asarray(np.asarray(mean_outcome(game, mechanism, state))[0])
 
 
 def scores(

@@ -158,6 +158,15 @@ class Subgame(ABC):
         apart = xp.where(policy > 0, log_policy - log_prior, xp.zeros_like(policy))
         return xp.sum(self.occupancy(policy) * apart, axis=(-3, -2, -1))
 
+    def distance(self, policy: Array, other: Array) -> Array:
+        """Return the probability with which who plays one table (..., T, S, A) acts otherwise than by another, (...).
+
+        The total variation between them, averaged over rounds and over the situations that come up under the first.
+        """
+        xp = namespace(policy)
+        apart = xp.sum(xp.abs(policy - other), axis=-1) / 2
+        return xp.sum(xp.sum(self.occupancy(policy), axis=-1) * apart, axis=(-2, -1)) / self.shape[0]
+
 
 def checked_parameters(game: MechanismGame, parameters: Any, *, batched: bool = False) -> Array:
     """Return w (D,), or (..., D) where ``batched``, as floats: of NumPy and lists in double precision, torch as it is.

@@ -63,14 +63,13 @@ def exact_reply_gap(
 
     Where types are continuous hardly two participants see the same, so that counterfactuals of single games would be
     replies to how the others happen to draw. The agents' subgame has the expectations. Its actions need not be amounts
-    either: the distance is the total variation under w (D,), on average over rounds and what comes up in them.
+    either: the distance under w (D,) is that of :meth:`Subgame.distance`.
     """
     subgame = game.subgame
     prior = prior_table(game, anchor, parameters)
     policy = np.exp(tabulate(game, participants, parameters))
     reply = np.exp(subgame.log_reply(parameters, subgame.aggregates(policy), inverse_temperature, prior))
-    reached = subgame.occupancy(policy).sum(-1) / subgame.shape[0]
-    return float((reached * np.abs(policy - reply).sum(-1) / 2).sum())
+    return float(subgame.distance(policy, reply))
 
 
 def _shares(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:

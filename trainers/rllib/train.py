@@ -16,7 +16,7 @@ from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedPolicy
-from lawgiver.envs.core.equilibrium import Best, best_in_box
+from lawgiver.envs.core.equilibrium import Best, best_in_box, mean_parameters
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
@@ -31,7 +31,6 @@ from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import Run
-from lawgiver.trainers.scoring import announced
 
 log = logging.getLogger("lawgiver")
 
@@ -231,7 +230,7 @@ def _gap(config: RLlibConfig, table: Table, algorithm: Algorithm, iteration: int
         mechanism = results.mechanism_policy(game, agents.mechanism, _weights(algorithm, "mechanism"))
         people = results.participants_policy(game, agents.participants, _weights(algorithm, "participant"))
         anchor = table.anchors.get("participant")
-        return exact_reply_gap(game, people, announced(game, mechanism), agents.participants.level, anchor)
+        return exact_reply_gap(game, people, mean_parameters(game, mechanism), agents.participants.level, anchor)
     modules = {role: algorithm.get_module(role) for role in game.roles}
     rng = np.random.default_rng([config.seed, iteration])
     return reply_gap(table, modules, agents.participants.level, rng)

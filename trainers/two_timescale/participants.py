@@ -92,14 +92,8 @@ class Learners:
         return np.asarray(found.log_policy)
 
     def reply_gap(self, logits: np.ndarray, parameters: np.ndarray) -> float:
-        """Return the probability, in [0, 1], with which a participant acts otherwise than its exact reply would.
-
-        The total variation between play and the reply to it under w (D,), averaged over rounds and over the situations
-        that come up.
-        """
-        policy, reply = play(logits), np.exp(self.reply(logits, parameters))
-        apart = np.abs(policy - reply).sum(-1) / 2
-        return float((self.subgame.occupancy(policy).sum(-1) * apart).sum() / policy.shape[-3])
+        """Return how probable it is, in [0, 1], that a participant acts otherwise than its exact reply under w (D,)."""
+        return float(self.subgame.distance(play(logits), np.exp(self.reply(logits, parameters))))
 
 
 def play(logits: np.ndarray) -> np.ndarray:
