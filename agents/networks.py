@@ -6,19 +6,34 @@ Actions are never scaled. Components of an action whose field says ``scale="log"
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
 import torch
 from torch import nn
 
+from lawgiver.envs.core.arrays import Array, constant, map_arrays
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import Layout
 
 SMALLEST = 1e-3
 """Lower end of a log-scaled component whose field begins at 0."""
+
+
+def evaluated(network: nn.Module, function: Callable[..., Any], *arrays: Array) -> Any:
+    """Return ``function(*arrays)``, a function of torch tensors, whatever the backend of the arrays.
+
+    The function is given what ``network`` computes in, its dtype. What it returns comes back as the first array is: for
+    NumPy as NumPy arrays, computed without a gradient; for torch as tensors of that dtype.
+    """
+    like, dtype = arrays[0], next(network.parameters()).dtype
+    if not isinstance(like, np.ndarray):
+        return map_arrays(lambda x: x.to(like.dtype), function(*(x.to(dtype) for x in arrays)))
+    with torch.no_grad():
+        result = function(*(torch.tensor(x, dtype=dtype) for x in arrays))  # copies: they may be read-only
+    return map_arrays(lambda x: constant(x.numpy(), like), result)
 
 
 class Scaled(nn.Module):
