@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,10 +16,11 @@ from torch import nn
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.mechanisms import Weights
-from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork
+from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, evaluated
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
 from lawgiver.agents.tables import TablePolicy
-from lawgiver.envs.core.arrays import Array, constant, log_softmax
+from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
+from lawgiver.envs.core.arrays import Array, log_softmax
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
@@ -33,15 +34,6 @@ FORMAT = 1
 
 class PolicyFileError(LawgiverError):
     """A saved policy is missing, corrupt or of another format."""
-
-
-def _evaluated(function: Any, obs: Array) -> Array:
-    """Return ``function(obs)``, computed without gradient and in float32 if ``obs`` is a NumPy array."""
-    if not isinstance(obs, np.ndarray):
-        return function(obs)
-    with torch.no_grad():
-        result: torch.Tensor = function(torch.tensor(obs, dtype=torch.float32))  # a copy: obs may be read-only
-    return constant(result.numpy(), obs)
 
 
 class LearnedParticipants(DiscretePolicy):
@@ -64,7 +56,7 @@ class LearnedParticipants(DiscretePolicy):
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, n_role, n_actions) and the memory."""
         prior = log_prior(self._anchor, obs, mask, self.n_actions)
-        return log_softmax(prior + _evaluated(self.network, obs)), state
+        return log_softmax(prior + evaluated(self.network, self.network, obs)), state
 
 
 class LearnedTable(TablePolicy):
@@ -99,7 +91,7 @@ class LearnedMechanism(RulePolicy):
 
     def action(self, obs: Array) -> Array:
         """Return the mean action (B, 1, k)."""
-        return _evaluated(self.network.mean_action, obs)
+        return evaluated(self.network, self.network.mean_action, obs)
 
 
 class LearnedGraphMechanism(Weights):
@@ -121,14 +113,12 @@ class LearnedGraphMechanism(Weights):
 
     def weights(self, endowments: Array, contributions: Array) -> Array:
         """Return the softmax of the network's logits, on the backend of the endowments."""
-        dtype = next(self.network.parameters()).dtype
-        if isinstance(endowments, np.ndarray):
-            with torch.no_grad():
-                logits = self.network(
-                    torch.as_tensor(endowments, dtype=dtype), torch.as_tensor(contributions, dtype=dtype)
-                )
-            return constant(logits.softmax(-1).numpy(), endowments)
-        return self.network(endowments.to(dtype), contributions.to(dtype)).softmax(-1).to(endowments.dtype)
+
+        def shares(*seen: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.network(*seen)
+            return logits.softmax(-1)
+
+        return evaluated(self.network, shares, endowments, contributions)
 
 
 def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Policy:
@@ -139,12 +129,16 @@ def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Polic
         return LearnedGraphMechanism(game, n_units=n_units)
 
 
-KINDS = {cls.kind: cls for cls in (LearnedParticipants, LearnedTable, LearnedMechanism, LearnedGraphMechanism)}
-LearnedPolicy = LearnedParticipants | LearnedTable | LearnedMechanism | LearnedGraphMechanism
+KINDS: dict[str, Any] = {
+    cls.kind: cls
+    for cls in (LearnedParticipants, LearnedTable, LearnedMechanism, LearnedGraphMechanism, VirtualParticipants)
+}
+VOTERS: dict[str, Any] = {VirtualVoters.kind: VirtualVoters}
+LearnedPolicy = LearnedParticipants | LearnedTable | LearnedMechanism | LearnedGraphMechanism | VirtualParticipants
 
 
-def save_policy(folder: Path, policy: LearnedPolicy) -> None:
-    """Write a policy's description and weights into ``folder``, which is made."""
+def save_policy(folder: Path, policy: LearnedPolicy | VirtualVoters) -> None:
+    """Write the description and weights of a policy, or of voters, into ``folder``, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: t.contiguous() for name, t in policy.network.state_dict().items()}, folder / "weights.safetensors")
     description = {"format": FORMAT, "kind": policy.kind, "settings": policy.settings}
@@ -159,6 +153,17 @@ def load_policy(folder: Path, game: Game[Any]) -> Policy:
         UnsupportedGameError: if a policy of this kind does not apply to the game.
         ParameterError: if its settings do not.
     """
+    policy: Policy = _load(folder, game, KINDS)
+    return policy
+
+
+def load_voters(folder: Path, game: Game[Any]) -> VirtualVoters:
+    """Return the voters kept in ``folder``, who have played ``game``; raises what :func:`load_policy` does."""
+    voters: VirtualVoters = _load(folder, game, VOTERS)
+    return voters
+
+
+def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any]) -> Any:
     path = folder / "policy.json"
     try:
         description = json.loads(path.read_text())
@@ -169,11 +174,11 @@ def load_policy(folder: Path, game: Game[Any]) -> Policy:
         raise PolicyFileError(f"{path} is corrupt: {error}") from error
     if version != FORMAT:
         raise PolicyFileError(f"{path} has format {version!r}, allowed: {FORMAT}")
-    if kind not in KINDS:
-        raise PolicyFileError(f"{path} holds a policy of kind {kind!r}: {allowed(str(kind), KINDS)}")
+    if kind not in kinds:
+        raise PolicyFileError(f"{path} holds something of kind {kind!r}: {allowed(str(kind), kinds)}")
     weights = folder / "weights.safetensors"
     try:
-        policy = KINDS[kind](game, **settings)
+        policy = kinds[kind](game, **settings)
         policy.network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, TypeError, OSError) as error:  # corrupt, other shapes, other settings, gone
         raise PolicyFileError(f"{weights} does not fit {game.name} with these parameters: {error}") from error

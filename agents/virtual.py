@@ -108,7 +108,7 @@ class VirtualVoters:
         """
         game = allocating(game, "virtual voters")
         self.settings: dict[str, Any] = {}
-        self.top = game.largest_endowment
+        self.n, self.n_rounds, self.top = game.n, game.n_rounds, game.largest_endowment
         self.network = VoteNet(game.n, game.n_rounds)
         self.network.requires_grad_(False)
         self._columns = columns(experience_layout(game))
@@ -135,4 +135,5 @@ class VirtualVoters:
             own_arrangement(endowments)[..., None, :, :],
             top=self.top,
         ).squeeze(-2)
-        return self.network(features).log_softmax(-1)
+        logits: torch.Tensor = self.network(features)
+        return logits.log_softmax(-1)
