@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
+from lawgiver.envs.core.arrays import Array, Rng, constant, drawn_index, namespace, uniform
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
@@ -18,7 +18,7 @@ from lawgiver.envs.core.policy import Memory
 class Memoryless:
     """A policy that remembers nothing."""
 
-    def initial_state(self, batch: int) -> Memory:
+    def initial_state(self, batch: int, rng: Rng) -> Memory:
         """Return None."""
         return None
 
@@ -74,10 +74,7 @@ class UniformBox(Memoryless):
 
 def draw_discrete(log_probabilities: Array, rng: Rng) -> Array:
     """Return indices (...) drawn from log-probabilities (..., n_actions) by inverting the distribution function."""
-    xp = namespace(log_probabilities)
-    cumulative = xp.cumulative_sum(xp.exp(log_probabilities), axis=-1)
-    level = uniform(rng, log_probabilities.shape[:-1])[..., None] * cumulative[..., -1:]
-    return xp.sum(xp.astype(cumulative <= level, xp.int64), axis=-1)
+    return drawn_index(log_probabilities, uniform(rng, log_probabilities.shape[:-1]))
 
 
 def surely(choice: Array, n_actions: int, like: Array) -> Array:

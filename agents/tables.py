@@ -68,4 +68,5 @@ def tabulate(game: MechanismGame, policy: Policy, parameters: np.ndarray) -> np.
     subgame = game.subgame
     legal = np.broadcast_to(subgame.legal(), subgame.shape)
     seen = subgame.observations(parameters)
-    return np.asarray(policy.distribution(seen, legal, policy.initial_state(len(seen)))[0])
+    memory = policy.initial_state(len(seen), np.random.default_rng(0))
+    return np.asarray(policy.distribution(seen, legal, memory)[0])

@@ -15,7 +15,7 @@ class Given:
     def __init__(self, made):
         self.made = made
 
-    def initial_state(self, batch):
+    def initial_state(self, batch, rng):
         return None
 
     def distribution(self, obs, mask, state):

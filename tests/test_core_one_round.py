@@ -23,7 +23,7 @@ class Remembering:
         self.rule = make_policy(game, "mechanism", "libertarian")
         self.distribution, self.act = self.rule.distribution, self.rule.act
 
-    def initial_state(self, batch):
+    def initial_state(self, batch, rng):
         return np.zeros(batch)
 
 

@@ -212,7 +212,7 @@ def test_a_mechanism_that_tells_equals_apart_is_solved_seat_by_seat():
     class Favourite:
         """Gives everything to seat 0."""
 
-        def initial_state(self, batch):
+        def initial_state(self, batch, rng):
             return None
 
         def distribution(self, obs, mask, state):

@@ -437,7 +437,7 @@ def test_learned_policies_play(learned: Path):
     policy = lawgiver.load(learned, role="mechanism", game=make_game("taxed_dilemma", max_rounds=3))
     game = make_game("taxed_dilemma")
     obs = game.observe(game.initial_state(2, np.random.default_rng(0)), "mechanism")
-    action, _ = policy.act(obs, None, policy.initial_state(2), None)
+    action, _ = policy.act(obs, None, policy.initial_state(2, None), None)
     assert action == pytest.approx(0.3, abs=1e-6)
 
 

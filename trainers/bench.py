@@ -69,7 +69,7 @@ class Fixed:
         """Take action 1 in every seat."""
         self.actions = np.ones((VECTOR_GAMES, game.roles["participant"]), int)
 
-    def initial_state(self, batch: int) -> Memory:
+    def initial_state(self, batch: int, rng: Rng) -> Memory:
         """Return None."""
         return None
 

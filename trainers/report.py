@@ -14,7 +14,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import optimal_threshold
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.envs.public_investment.one_round import after_round, sends, solve
+from lawgiver.envs.public_investment.one_round import sends, solve
 from lawgiver.trainers import figures
 from lawgiver.trainers.runs import Run, load
 
@@ -50,9 +50,8 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     if not isinstance(game, PublicInvestment) or "mechanism" not in policies:
         return
     if max(math.prod(e + 1 for e in endowments) for endowments in game.conditions) <= LARGEST_PANELS:
-        figures.save(
-            figures.beach_plot(game.conditions, _weights(game, policies["mechanism"])), run.figures / "beach.png"
-        )
+        weights = figures.weights_of(game, policies["mechanism"])
+        figures.save(figures.beach_plot(game.conditions, weights), run.figures / "beach.png")
     if "participant" in policies:
         _draw_contributions(run, game, policies["mechanism"], policies["participant"])
 
@@ -142,11 +141,6 @@ def _flat(run: Run) -> list[dict[str, Any]]:
     return [flatten(entry) for entry in run.metrics()]
 
 
-def _weights(game: PublicInvestment, mechanism: Policy) -> figures.Weights:
-    sent = sends(game, mechanism)
-    return lambda e, c: np.asarray(after_round(game, sent(e, c), e, c).weights)
-
-
 def _draw_contributions(run: Run, game: PublicInvestment, mechanism: Policy, participants: Policy) -> None:
     """Draw the trained participants beside the equilibrium under the learned mechanism, condition by condition."""
     given = run.settings["agents"].get("participants")
@@ -171,5 +165,6 @@ def first_round(
     if game.announces:
         state, *_ = game.advance(state, sends(game, mechanism)(amounts, np.zeros_like(amounts)), {})
     mask = game.legal_actions(state, "participant")
-    logs, _ = participants.distribution(game.observe(state, "participant"), mask, participants.initial_state(1))
+    memory = participants.initial_state(1, np.random.default_rng(0))
+    logs, _ = participants.distribution(game.observe(state, "participant"), mask, memory)
     return np.asarray(np.exp(np.asarray(logs)[0]))

@@ -31,7 +31,7 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
     """
     measured = measures(game)
     state = game.initial_state(games, rng)
-    memory = {role: policy.initial_state(games) for role, policy in policies.items()}
+    memory = {role: policy.initial_state(games, rng) for role, policy in policies.items()}
     over = np.zeros(games, bool)
     rounds = np.zeros(games)
     sums: dict[str, np.ndarray] = {}

@@ -47,6 +47,13 @@ def uniform(rng: Rng, shape: tuple[int, ...]) -> Array:
     return rng.random(shape) if torch is None else torch.rand(shape, generator=rng, device=rng.device)
 
 
+def fixed_rng(like: Array) -> Rng:
+    """Return a generator of seed 0 on the backend and device of ``like``, for what should not depend on chance."""
+    if type(like) is np.ndarray:
+        return np.random.default_rng(0)
+    return sys.modules["torch"].Generator(like.device).manual_seed(0)
+
+
 def constant(value: Any, like: Array) -> Array:
     """Return ``value`` as an array with the backend, dtype and device of ``like``."""
     if type(like) is np.ndarray:
@@ -111,6 +118,16 @@ def log_softmax(logits: Array) -> Array:
     xp = namespace(logits)
     shifted = logits - xp.max(logits, axis=-1, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+
+
+def drawn_index(log_probabilities: Array, level: Array) -> Array:
+    """Return indices (...) drawn from log-probabilities (..., n) with uniform numbers ``level`` (...) in [0, 1).
+
+    The distribution function is inverted; what is impossible is never drawn.
+    """
+    xp = namespace(log_probabilities)
+    cumulative = xp.cumulative_sum(xp.exp(log_probabilities), axis=-1)
+    return xp.sum(xp.astype(cumulative <= level[..., None] * cumulative[..., -1:], xp.int64), axis=-1)
 
 
 def evolve(state: S, **changes: Any) -> S:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.arrays import Array, constant, fixed_rng, namespace
 from lawgiver.envs.core.errors import number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
@@ -33,7 +33,7 @@ def inexact(game: Game[Any], mechanism: Policy, state: Any) -> str | None:
     None where it is one: it remembers nothing, and neither its action nor its outcome is drawn at random.
     """
     seen = game.observe(state, "mechanism")
-    memory = mechanism.initial_state(seen.shape[0])
+    memory = mechanism.initial_state(seen.shape[0], fixed_rng(seen))
     if memory is not None:
         return "no exact equilibrium: the mechanism remembers, so that no two rounds are the same game"
     if isinstance(mechanism, OutcomePolicy):
@@ -49,7 +49,7 @@ def mean_outcome(game: Game[Any], mechanism: Policy, state: Any) -> Array:
     mean action, clipped to the action space, amounts to.
     """
     seen = game.observe(state, "mechanism")
-    memory = mechanism.initial_state(seen.shape[0])
+    memory = mechanism.initial_state(seen.shape[0], fixed_rng(seen))
     if isinstance(mechanism, OutcomePolicy):
         return mechanism.outcome(seen, None, memory, np.random.default_rng(0))[0]
     box: Any = game.action_space("mechanism")

@@ -19,8 +19,12 @@ class Policy(Protocol):
     Observations are (B, n_role, d), masks (B, n_role, n_actions) or None, actions (B, n_role) or (B, n_role, k).
     """
 
-    def initial_state(self, batch: int) -> Memory:
-        """Return the memory at the start of ``batch`` games."""
+    def initial_state(self, batch: int, rng: Rng) -> Memory:
+        """Return the memory at the start of ``batch`` games, on the backend and device of ``rng``.
+
+        People who differ from one another draw from ``rng`` who they are. Those who remember something when they
+        play again (as in an election) say what in a method ``next_game(memory) -> memory``.
+        """
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return the parameters of the action distribution and the new memory.

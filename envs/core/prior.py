@@ -6,7 +6,7 @@ is usual and what is legal.
 
 from __future__ import annotations
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.arrays import Array, constant, fixed_rng, namespace
 from lawgiver.envs.core.policy import Policy
 
 FLOOR = 1e-4
@@ -26,7 +26,7 @@ def log_prior(anchor: Policy | None, obs: Array, mask: Array | None, n_actions: 
     if anchor is None:
         probabilities = xp.astype(legal, obs.dtype)
     else:
-        log_probabilities, _ = anchor.distribution(obs, mask, anchor.initial_state(obs.shape[0]))
+        log_probabilities, _ = anchor.distribution(obs, mask, anchor.initial_state(obs.shape[0], fixed_rng(obs)))
         floored = xp.maximum(xp.exp(log_probabilities), constant(FLOOR, obs))
         probabilities = xp.where(legal, floored, xp.zeros_like(floored))
     probabilities = probabilities / xp.sum(probabilities, axis=-1, keepdims=True)

@@ -81,7 +81,7 @@ class Session:
         self.batch = batch
         self._forms = {}
         self._state = self.game.initial_state(batch, self.rng)
-        self.memory = {role: policy.initial_state(batch) for role, policy in self.policies.items()}
+        self.memory = {role: policy.initial_state(batch, self.rng) for role, policy in self.policies.items()}
         self.terminated = np.zeros(batch, bool)
         self.truncated = np.zeros(batch, bool)
         nothing = {role: np.zeros((batch, count)) for role, count in self.game.roles.items()}
@@ -126,7 +126,7 @@ class Session:
         self._state = merge_games(self._state, fresh, over)
         for role, policy in self.policies.items():
             if self.memory[role] is not None:
-                self.memory[role] = merge_games(self.memory[role], policy.initial_state(self.batch), over)
+                self.memory[role] = merge_games(self.memory[role], policy.initial_state(self.batch, self.rng), over)
         self.terminated = self.terminated & ~over
         self.truncated = self.truncated & ~over
 

@@ -50,7 +50,7 @@ class UniformPlayer:
         self.role = role
         self.space = game.action_space(role)
 
-    def initial_state(self, batch: int) -> Memory:
+    def initial_state(self, batch: int, rng: Rng) -> Memory:
         """Return None."""
         return None
 

@@ -188,7 +188,7 @@ def compare_vector_with_single(
 class CountingPlayer(UniformPlayer):
     """Plays at random and keeps count, in its memory (B,), of how often it has acted in each game."""
 
-    def initial_state(self, batch: int) -> np.ndarray:
+    def initial_state(self, batch: int, rng: Rng) -> np.ndarray:
         """Return zeros."""
         return np.zeros(batch, int)
 
@@ -235,9 +235,11 @@ def _check_vector_memory(
 
 def _require_counts(game: Game[Any], session: Session, past: list[str], of: np.ndarray) -> None:
     for role in session.policies:
-        counts, acted = session.memory[role][of], past.count(role)
-        told = f"a policy for {role} that has acted {acted} times in its game remembers {np.unique(counts).tolist()}"
-        require((counts == acted).all(), game, told)
+        kept, acted = session.memory[role], past.count(role)
+        for counts in kept if isinstance(kept, tuple) else (kept,):  # a tuple where each seat has a policy of its own
+            found = np.unique(counts[of]).tolist()
+            told = f"a policy for {role} that has acted {acted} times in its game remembers {found}"
+            require((counts[of] == acted).all(), game, told)
 
 
 def _draws_at_start(game: Game[Any]) -> bool:

@@ -127,7 +127,7 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
     game = table.game
     rows = {role: _rows_by_module(ids.ravel()) for role, ids in modules.items()}
     seats = {role: _Seats() for role in table.learned}
-    memory = {role: policy.initial_state(games) for role, policy in table.given.items()}
+    memory = {role: policy.initial_state(games, rng) for role, policy in table.given.items()}
     returns = {role: np.zeros((games, count)) for role, count in game.roles.items()}
     turns = {role: np.zeros(games, np.int64) for role in game.roles}
     state = game.initial_state(games, rng)

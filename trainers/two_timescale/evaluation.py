@@ -39,7 +39,7 @@ def played(
     participants = TablePolicy(game, logits)
     state = game.initial_state(games, rng)
     state, *_ = game.advance(state, np.broadcast_to(parameters, (games, parameters.size)), {})
-    welfare, memory = np.zeros(games), participants.initial_state(games)
+    welfare, memory = np.zeros(games), participants.initial_state(games, rng)
     for _ in range(game.horizon):
         seen, legal = game.observe(state, "participant"), game.legal_actions(state, "participant")
         actions, memory = participants.act(seen, legal, memory, rng)
