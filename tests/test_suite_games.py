@@ -42,7 +42,7 @@ def test_check_game_takes_a_name(name):
 def test_no_game_is_secretly_of_constant_sum(game):
     earned = np.zeros(64)
     for moment in moments(game, 64, np.random.default_rng(0)):
-        earned += np.where(moment.alive, moment.rewards["participant"].sum(axis=-1), 0)
+        earned += np.where(moment.alive, moment.rewards[game.players].sum(axis=-1), 0)
     assert game.sum_type == "general" and np.ptp(earned) > 1
 
 

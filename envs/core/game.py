@@ -71,8 +71,12 @@ class Game(ABC, Generic[StateT]):
     reference: ClassVar[str]
     """The paper and section that the game comes from."""
     sum_type: ClassVar[Literal["general", "constant", "identical"]]
-    """How the participants' rewards relate: ``constant``, their sum over a whole game is the same whatever happens;
-    ``identical``, all earn the same at every step; ``general``, neither is claimed."""
+    """How the rewards of the players (:attr:`players`) relate: ``constant``, their sum over a whole game is the same
+    whatever happens; ``identical``, all earn the same at every step; ``general``, neither is claimed."""
+    players: ClassVar[str] = "participant"
+    """The role whose rewards ``sum_type`` speaks of."""
+    seats_take_turns: ClassVar[bool] = False
+    """Whether some agents of the acting role may have to wait; see :meth:`acts`."""
     budget_balanced: ClassVar[bool]
     """Whether the mechanism hands out exactly what it has; see :meth:`deficit`."""
     horizon_known: ClassVar[bool]
@@ -105,6 +109,17 @@ class Game(ABC, Generic[StateT]):
     @abstractmethod
     def phase(self, state: StateT) -> str:
         """Return the role that acts now."""
+
+    def acts(self, state: StateT, role: str) -> Array:
+        """Return which agents of the role whose phase it is act in it, bool (B, n_role); what others send is ignored.
+
+        Asked of games that declare ``seats_take_turns``; elsewhere all act.
+        """
+        raise NotImplementedError(f"{self.name} does not say which agents act")
+
+    def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
+        """Return the policy for all seats of a role that ``make`` makes for the game it is to play: this one."""
+        return make(self)
 
     def check_role(self, role: str) -> None:
         """Raise ParameterError if there is no such role."""
@@ -213,6 +228,10 @@ class Game(ABC, Generic[StateT]):
         much it is not, up to rounding.
         """
         raise NotImplementedError(f"{self.name} does not say how its mechanism's budget comes out")
+
+    def told(self, state: StateT) -> Mapping[str, Array]:
+        """Return what infos tell beside observations and rewards, by name, (B, ...); the same to every agent."""
+        return {}
 
     # -- for people ---------------------------------------------------------------------------------------------
 

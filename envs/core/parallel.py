@@ -18,7 +18,7 @@ from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_policy, make_view
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
 from lawgiver.envs.core.session import Session
-from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space
+from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space, turn_flags
 
 
 class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
@@ -30,10 +30,11 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     A role that is given a policy (``mechanism=`` or ``participants=``) is played by it and has no agents.
 
     ``info["action_mask"]`` (int8, 1 for legal) marks the legal actions of a Discrete role of which the rules forbid
-    some, and is the only key of an info; with ``mask_in_observation`` the observations of Discrete roles are
-    ``{"observation": ..., "action_mask": ...}`` instead. An illegal action inside the space is played as the nearest
-    legal one. Rewards are what an agent earned since the step before, in the game's own units. A game that ends by
-    its rules is terminated, one that is cut off truncated; then ``agents`` is empty until ``reset``: no autoreset.
+    some; with ``mask_in_observation`` the observations of Discrete roles are ``{"observation": ..., "action_mask":
+    ...}`` instead. Infos hold what the game tells besides (:meth:`Game.told`). An illegal action inside the space
+    is played as the nearest legal one. Rewards are what an agent earned since the step before, in the game's own
+    units. A game that ends by its rules is terminated, one that is cut off truncated; then ``agents`` is empty
+    until ``reset``: no autoreset.
 
     Args:
         game: the rules.
@@ -74,7 +75,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.metadata = {**self.metadata, "name": game.name}
         self._masked = mask_in_observation
         self._agents_of = {role: game.agents_of(role) for role in self._session.outside}
-        self._flagged = len(self._agents_of) > 1 if flag_turns is None else flag_turns
+        several = len(self._agents_of) > 1 or game.seats_take_turns
+        self._flagged = several if flag_turns is None else flag_turns
         seats = (game.observation_layout(role) * count for role, count in game.roles.items())
         self.state_space = box(tuple(field for layout in seats for field in layout))
         self.possible_agents = [agent for agents in self._agents_of.values() for agent in agents]
@@ -99,7 +101,11 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     @property
     def acting_agents(self) -> tuple[str, ...]:
         """The agents whose turn it is."""
-        return self._agents_of[self._session.acting]
+        agents = self._agents_of[self._session.acting]
+        if not self.game.seats_take_turns:
+            return agents
+        acts = self.game.acts(self._session.state, self._session.acting)[0]
+        return tuple(agent for agent, turn in zip(agents, acts, strict=True) if turn)
 
     def require_begun(self) -> None:
         """Raise ActionError before the first :meth:`reset`."""
@@ -124,7 +130,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         if not self.agents:
             raise ActionError("the game is over or has not begun: call reset() first")
         role = session.acting
-        acting = self._agents_of[role]
+        acting = self.acting_agents
         if not isinstance(actions, Mapping):
             raise ActionError(f"actions are {actions!r}, allowed: a mapping from agent to action")
         if not self.action_spaces.keys() >= actions.keys():
@@ -134,7 +140,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             taken = [actions[agent] for agent in acting]
         except KeyError as missing:
             raise ActionError(f"no action of {missing.args[0]}, acting now: {', '.join(acting)}") from None
-        session.step(check_actions(self.game.action_space(role), taken, acting)[None])
+        checked = check_actions(self.game.action_space(role), taken, acting)
+        session.step((self._seated(role, checked) if self.game.seats_take_turns else checked)[None])
         self._cycles += 1
         observations, infos = self._observe()
         terminated = bool(session.terminated[0])
@@ -148,12 +155,22 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             self.agents = []
         return observations, rewards, *flags, infos
 
+    def _seated(self, role: str, taken: np.ndarray) -> np.ndarray:
+        """Return actions for all seats of a role, those taken by the agents that act, and any for the others."""
+        acts = self.game.acts(self._session.state, role)[0]
+        space: Any = self.game.action_space(role)
+        filler = space.low if isinstance(space, gymnasium.spaces.Box) else space.start
+        actions = np.broadcast_to(np.asarray(filler, taken.dtype), (len(acts), *taken.shape[1:])).copy()
+        actions[acts] = taken
+        return actions
+
     def _observe(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         observations: dict[str, Any] = {}
         infos: dict[str, dict[str, Any]] = {}
+        told = {name: np.array(value[0]) for name, value in self.game.told(self._session.state).items()}
         for role, agents in self._agents_of.items():
             for agent, row, mask in zip(agents, self._rows(role), self._legal(role), strict=False):
-                observations[agent], infos[agent] = shown(row, mask, self._masked)
+                observations[agent], infos[agent] = shown(row, mask, self._masked, told)
         return observations, infos
 
     def _legal(self, role: str) -> Iterable[np.ndarray | None]:
@@ -176,7 +193,10 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         seen: np.ndarray = self.game.observe(state, role)[0]
         if not self._flagged:
             return seen.astype(np.float32)
-        flags = self._flags[role][self.game.phase(state) == role]
+        if self.game.seats_take_turns:
+            flags = turn_flags(self.game, state, role)[0]
+        else:
+            flags = self._flags[role][self.game.phase(state) == role]
         return np.concatenate((seen, flags), axis=1, dtype=np.float32)
 
     def render(self) -> str | np.ndarray | None:

@@ -29,6 +29,7 @@ OBJECTIVES = "lawgiver.objectives"
 TRAINERS = "lawgiver.trainers"
 POLICIES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.participants"}
 """The group in which the policies of a role are found."""
+VOTERS = "lawgiver.voters"
 RUNS = "lawgiver.runs"
 """The group whose entry ``folder`` loads policies from a run's folder; it keeps envs free of upward imports."""
 
@@ -38,8 +39,10 @@ EXTRAS = {
     "ray": "rllib",
     "tensorboard": "rllib",
     "scipy": "solve",
+    "nashpy": "solve",
     "bayes_opt": "bo",
     "sklearn": "bo",
+    "pyarrow": "data",
 }
 """The extra that brings an optional package."""
 
@@ -126,17 +129,19 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
     Args:
         view: a class that takes the game and keyword-only options.
         game: its name.
-        params: options of the view and parameters of the game, side by side.
+        params: options of the view and parameters of the game, side by side; what both have is the game's.
         fixed: options of the view that are not open to choice.
 
     Raises:
         ParameterError: if a parameter is neither the view's nor the game's, is missing, or outside its range.
     """
     made = lookup(GAMES, game_name(game))
-    options = [
-        p.name for p in inspect.signature(view).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in fixed
-    ]
     accepted = inspect.signature(made).parameters
+    options = [
+        p.name
+        for p in inspect.signature(view).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name not in fixed and p.name not in accepted
+    ]
     if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         for key in params:
             if key not in options and key not in accepted:
@@ -166,6 +171,10 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
     """
     if role not in POLICIES:
         raise ParameterError(f"unknown role {role!r}: {allowed(str(role), POLICIES)}")
+    return game.given(role, lambda played: _make_policy(played, role, policy, params))
+
+
+def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]) -> Policy:
     if isinstance(policy, Mapping):
         params = {**{str(key): value for key, value in policy.items()}, **params}
         policy = params.pop("policy", None)
@@ -187,6 +196,31 @@ def _named_policy(game: Game[Any], role: str, name: str | Path, params: dict[str
         return loaded
     made: Policy = call_with(lookup(POLICIES[role], str(name)), f"{role} {str(name)!r}", game, **params)
     return made
+
+
+def make_voter(game: Game[Any], voter: Any) -> Any:
+    """Return the voters of an election about a base game.
+
+    Args:
+        game: the base game, which the voters have played under each mechanism.
+        voter: a registered name, ``{"policy": NAME, **parameters}``, or a voter, which is returned.
+
+    Raises:
+        UnknownNameError: if there is no such voter.
+        ParameterError: if a parameter is unknown, missing or outside its range.
+    """
+    params: dict[str, Any] = {}
+    if isinstance(voter, Mapping):
+        params = {str(key): value for key, value in voter.items()}
+        voter = params.pop("policy", None)
+    if isinstance(voter, str):
+        return call_with(lookup(VOTERS, voter), f"voter {voter!r}", game, **params)
+    if not hasattr(voter, "log_probabilities") or params:
+        raise ParameterError(
+            f"voters are {voter!r}, allowed: a registered name ({', '.join(names(VOTERS))}), "
+            "{'policy': NAME, **parameters}, or an object with log_probabilities(experience)"
+        )
+    return voter
 
 
 def load_policy(run: str | Path, role: str | None = None, game: Game[Any] | None = None) -> Any:

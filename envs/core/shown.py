@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -45,11 +46,33 @@ def masks(game: Game[Any], state: Any, role: str, *, masked: bool) -> np.ndarray
     return None
 
 
-def shown(seen: np.ndarray, mask: np.ndarray | None, masked: bool) -> tuple[Any, dict[str, Any]]:
+def shown(
+    seen: np.ndarray, mask: np.ndarray | None, masked: bool, told: Mapping[str, np.ndarray]
+) -> tuple[Any, dict[str, Any]]:
     """Return the observation and the info of one agent, or of a batch, with its mask where it belongs."""
     if mask is None:
-        return seen, {}
-    return ({"observation": seen, "action_mask": mask}, {}) if masked else (seen, {"action_mask": mask})
+        return seen, dict(told)
+    if masked:
+        return {"observation": seen, "action_mask": mask}, dict(told)
+    return seen, {"action_mask": mask, **told}
+
+
+def turn_flags(game: Game[Any], state: Any, role: str) -> np.ndarray:
+    """Return the column ``acts_now`` of a role, 1.0 for agents whose turn it is, (B, n_role, 1)."""
+    if game.phase(state) == role and game.seats_take_turns:
+        return np.asarray(game.acts(state, role), float)[..., None]
+    return np.full((*game.observe(state, role).shape[:2], 1), float(game.phase(state) == role))
+
+
+def seen_by_learner(game: Game[Any], state: Any, role: str) -> np.ndarray:
+    """Return what agent 0 of a role sees as the only learner, float32 (B, d).
+
+    It ends with ``acts_now`` where agents of one role take turns, for then it is asked out of its turn too.
+    """
+    seen = game.observe(state, role)[:, 0]
+    if game.seats_take_turns:
+        seen = np.concatenate((seen, turn_flags(game, state, role)[:, 0]), axis=1)
+    return seen.astype(np.float32)  # type: ignore[no-any-return]
 
 
 def copy_space(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:

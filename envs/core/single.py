@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
-import numpy as np
 
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.errors import ActionError, integer
@@ -13,7 +12,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_view
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
-from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space
+from lawgiver.envs.core.shown import copy_space, masks, seen_by_learner, shown, shown_space
 from lawgiver.envs.core.vector import check_role, learner_session
 
 
@@ -21,10 +20,11 @@ class GameEnv(gymnasium.Env[Any, Any]):
     """A game with one learner as a Gymnasium Env; arguments as in :class:`~lawgiver.envs.core.vector.GameVectorEnv`.
 
     One step is one turn of the learner and everything up to its next turn. ``info["action_mask"]`` (int8, 1 for
-    legal) marks the legal actions of a Discrete role of which the rules forbid some; with ``mask_in_observation`` the
-    observation of a Discrete role is ``{"observation": ..., "action_mask": ...}`` instead. An illegal action inside
-    the space is played as the nearest legal one. The reward is what the learner earned since the step before, in the
-    game's own units. A game that ends by its rules is terminated; one that is cut off is truncated. No autoreset.
+    legal) marks the legal actions of a Discrete role of which the rules forbid some; with ``mask_in_observation``
+    the observation of a Discrete role is ``{"observation": ..., "action_mask": ...}`` instead. Infos hold what the
+    game tells besides (:meth:`Game.told`). An illegal action inside the space is played as the nearest legal one.
+    The reward is what the learner earned since the step before, in the game's own units. A game that ends by its
+    rules is terminated; one that is cut off is truncated. No autoreset.
 
     Raises:
         ParameterError: if the role or the render mode is unknown.
@@ -49,7 +49,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         self.render_mode = check_render_mode(render_mode)
         self.session = learner_session(game, self.role, mechanism, participants)
         self._masked = mask_in_observation
-        self.observation_space = shown_space(game, self.role, masked=mask_in_observation)
+        self.observation_space = shown_space(game, self.role, masked=mask_in_observation, flagged=game.seats_take_turns)
         self.action_space = copy_space(game.action_space(self.role))
         self._who = (game.agents_of(self.role)[0],)
 
@@ -73,9 +73,10 @@ class GameEnv(gymnasium.Env[Any, Any]):
 
     def _observe(self) -> tuple[Any, dict[str, Any]]:
         state = self.session.state
-        seen = self.game.observe(state, self.role)[0, 0].astype(np.float32)
+        seen = seen_by_learner(self.game, state, self.role)[0]
         mask = masks(self.game, state, self.role, masked=self._masked)
-        return shown(seen, None if mask is None else mask[0, 0], self._masked)
+        told = {name: value[0] for name, value in self.game.told(state).items()}
+        return shown(seen, None if mask is None else mask[0, 0], self._masked, told)
 
     def render(self) -> Any:
         """Return the game as text or image, by ``render_mode``."""

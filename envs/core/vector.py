@@ -16,7 +16,7 @@ from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_policy, make_view
 from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
 from lawgiver.envs.core.session import Session
-from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space
+from lawgiver.envs.core.shown import copy_space, masks, seen_by_learner, shown, shown_space
 
 
 def check_role(game: Game[Any], role: str | None) -> str:
@@ -34,12 +34,12 @@ def check_role(game: Game[Any], role: str | None) -> str:
 def learner_session(
     game: Game[Any], role: str, mechanism: PolicyLike | None, participants: PolicyLike | None
 ) -> Session:
-    """Return a session in which one agent (the mechanism, or participant 0) is played from outside.
+    """Return a session in which one agent (the mechanism, or the first of a role) is played from outside.
 
     Raises:
         ParameterError: if the role that learns is given a policy, or a policy is none.
     """
-    if role == "mechanism" and mechanism is not None:
+    if role == "mechanism" and mechanism is not None and game.roles[role] == 1:
         raise ParameterError("role='mechanism' is played from outside: leave out mechanism=")
     given = {"mechanism": mechanism, "participant": participants}
     policies = {}
@@ -56,18 +56,19 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
     """A batch of games with one learner each, as a Gymnasium VectorEnv. No Python loop runs over the games.
 
     Observations are float32 (num_envs, d), the fields of the game's ``observation_layout``; rewards (num_envs,) are
-    what the learner earned since the step before, in the game's own units. Autoreset is ``NEXT_STEP``: the step after
-    a game's end ignores its action and returns the first observation of a new game, reward 0 and both flags False.
-    ``infos["action_mask"]``, int8 (num_envs, n_actions), marks the legal actions of a Discrete role of which the rules
-    forbid some, and is the only key; with ``mask_in_observation`` the observations of a Discrete role are
-    ``{"observation": ..., "action_mask": ...}`` instead. An illegal action inside the space is played as the nearest
-    legal one.
+    what the learner earned since the step before, in the game's own units. Autoreset is ``NEXT_STEP``: the step
+    after a game's end ignores its action and returns the first observation of a new game, reward 0 and both flags
+    False. ``infos["action_mask"]``, int8 (num_envs, n_actions), marks the legal actions of a Discrete role of which
+    the rules forbid some; with ``mask_in_observation`` the observations of a Discrete role are ``{"observation":
+    ..., "action_mask": ...}`` instead. Infos hold what the game tells besides. An illegal action inside the space
+    is played as the nearest legal one.
 
     Args:
         game: the rules.
         role: who learns: ``mechanism``, or ``participant`` (participant 0, the others play ``participants``).
         num_envs: number of games.
-        mechanism: plays the mechanism where a participant learns (default ``random``).
+        mechanism: plays the mechanism where a participant learns, the other mechanisms where there are several
+            (default ``random``).
         participants: plays the (other) participants (default ``random``).
         mask_in_observation: see above.
         render_mode: None, ``ansi`` or ``rgb_array``; shows game 0.
@@ -97,7 +98,9 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         self.render_mode = check_render_mode(render_mode)
         self.session = learner_session(game, self.role, mechanism, participants)
         self._masked = mask_in_observation
-        self.single_observation_space = shown_space(game, self.role, masked=mask_in_observation)
+        self.single_observation_space = shown_space(
+            game, self.role, masked=mask_in_observation, flagged=game.seats_take_turns
+        )
         self.single_action_space = copy_space(game.action_space(self.role))
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -124,9 +127,10 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _observe(self) -> tuple[Any, dict[str, Any]]:
         state = self.session.state
-        seen = self.game.observe(state, self.role)[:, 0].astype(np.float32)
+        seen = seen_by_learner(self.game, state, self.role)
         mask = masks(self.game, state, self.role, masked=self._masked)
-        return shown(seen, None if mask is None else mask[:, 0], self._masked)
+        told = {name: np.array(value) for name, value in self.game.told(state).items()}
+        return shown(seen, None if mask is None else mask[:, 0], self._masked, told)
 
     def render(self) -> Any:
         """Return game 0 as text or image in a tuple, by ``render_mode``, None without one."""

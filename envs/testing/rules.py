@@ -179,11 +179,12 @@ def check_payments(game: Game[Any], batch: int = 64, seed: int = 5) -> None:
     defined = type(game).deficit is not Game.deficit
     require(defined or not game.budget_balanced, game, "declared as budget balanced, but deficit(state) is not defined")
     for moment in moments(game, batch, np.random.default_rng(seed)):
-        paid = moment.rewards["participant"]
+        paid = moment.rewards[game.players]
         earned += np.where(moment.alive, paid.sum(axis=-1), 0.0)
         if game.sum_type == "identical":
             alike = np.ptp(paid[moment.alive], axis=-1) <= ROUNDING
-            require(alike.all(), game, f"participants earn differently at step {moment.index}, declared as identical")
+            told = f"{game.players}s earn differently at step {moment.index}, declared as identical"
+            require(alike.all(), game, told)
         rewarded = moment.alive & (paid != 0).any(axis=-1)
         if game.budget_balanced and rewarded.any():
             deficit = np.abs(game.deficit(moment.after))[rewarded].max()

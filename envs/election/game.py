@@ -1,0 +1,466 @@
+"""The rules of the election: mechanisms rule the same people one after the other, and the people vote."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.arrays import (
+    Array,
+    Rng,
+    drawn_index,
+    evolve,
+    floats,
+    map_arrays,
+    namespace,
+    total,
+    uniform,
+    zeros,
+)
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
+from lawgiver.envs.core.fields import Layout, width
+from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
+from lawgiver.envs.core.registry import game_name, make_game, make_policy, make_voter
+from lawgiver.envs.election.experience import Voter, experience_layout
+from lawgiver.envs.election.seats import Seats
+
+
+@dataclass(frozen=True)
+class ElectionState:
+    """State of B elections among k mechanisms by n people.
+
+    Attributes:
+        turn: phases of base games that are behind, of k games one after the other.
+        base: state of the base game that is on.
+        opening: its state before the first phase, the same for all k games.
+        first: the mechanism that rules first, (B,); the others follow in the order of their seats.
+        over: whether the base game that is on has ended, bool (B,).
+        counts: whether it had not when people last chose, bool (B,).
+        memory: what the people remember.
+        unwritten: what they remember before any game.
+        lived: what has been experienced in each round so far, (B, n, f) each.
+        payoffs: of the round that is on, (B, n).
+        earned: by each person under each mechanism so far, (B, k, n).
+        log_likelihood: of everything that people have chosen so far, (B,).
+        vote_probabilities: of each person for each mechanism, (B, n, k), once they vote; until then 1/k.
+        votes: the mechanism that each person votes for, (B, n); -1 until they vote.
+    """
+
+    turn: int
+    base: Any
+    opening: Any
+    first: Array
+    over: Array
+    counts: Array
+    memory: Memory
+    unwritten: Memory
+    lived: tuple[Array, ...]
+    payoffs: Array
+    earned: Array
+    log_likelihood: Array
+    vote_probabilities: Array
+    votes: Array
+
+
+@dataclass(frozen=True)
+class Election(Game[ElectionState]):
+    """Mechanisms compete for the votes of the people they rule.
+
+    The players are k mechanisms. The same people play the base game once under each, one game after the other, all
+    from the same opening; who rules first is drawn, the others follow in the order of their seats. Each mechanism
+    sees and does in its own game what a mechanism of the base game sees and does; while another rules it sees the
+    opening, and what it sends is ignored. At the end everyone votes for one mechanism, and mechanism j is paid its
+    share of the votes less 1/k.
+
+    The people are policies of the base game, asked for their ``distribution``. What they remember from one game to
+    the next they say in ``next_game``; those who do not begin every game with the memory they had before the first.
+    A base game may end early in some elections of a batch; their clock goes on, and nothing counts any more.
+
+    Infos tell ``first`` (who rules first), ``earned`` (k, n: each person's payoffs under each mechanism so far, in
+    the order of their seats), ``group_earned`` (k,), ``votes`` (n,; the mechanism, -1 until they vote) and
+    ``vote_share`` (k,; zeros until they vote).
+
+    Args:
+        base: a game with one mechanism and Discrete participants: its name, or ``{"name": NAME, **parameters}``.
+        n_mechanisms: k, at least 2.
+        participants: who plays the base game: a registered name, a run's folder, ``{"policy": NAME, **parameters}``
+            or a policy of the base game.
+        voters: how they vote: a registered name, ``{"policy": NAME, **parameters}`` or a
+            :class:`~lawgiver.envs.election.experience.Voter`.
+
+    Raises:
+        ParameterError, UnknownNameError: if a parameter is outside its range or a name unknown.
+        UnsupportedGameError: if the base game has no single mechanism, or participants without Discrete actions.
+    """
+
+    base: str | Mapping[str, Any] = "public_investment"
+    n_mechanisms: int = 2
+    participants: PolicyLike = "simulated_people"
+    voters: Any = "experience"
+
+    name: ClassVar[str] = "election-v0"
+    reference: ClassVar[str] = "Balaguer et al. 2022, arXiv 2202.10122, 3.1 to 3.5"
+    sum_type: ClassVar[Literal["general", "constant", "identical"]] = "constant"
+    players: ClassVar[str] = "mechanism"
+    seats_take_turns: ClassVar[bool] = True
+    budget_balanced: ClassVar[bool] = False
+    horizon_known: ClassVar[bool] = True
+    reward_meaning: ClassVar[Mapping[str, str]] = {
+        "mechanism": "its share of the votes less 1/k, once everyone has voted; 0 until then"
+    }
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "taxed_dilemma": {"base": "taxed_dilemma", "participants": "random"},
+    }
+
+    def __post_init__(self) -> None:
+        """Check every parameter."""
+        object.__setattr__(self, "n_mechanisms", integer("n_mechanisms", self.n_mechanisms, 2))
+        if set(self.game.roles) != {"participant", "mechanism"} or self.game.roles["mechanism"] != 1:
+            raise UnsupportedGameError(
+                f"an election needs a base game with participants and one mechanism; {self.game.name} has"
+                f" {dict(self.game.roles)}"
+            )
+        if not isinstance(self.game.action_layout("participant"), int):
+            raise UnsupportedGameError(f"an election needs Discrete participants; those of {self.game.name} are not")
+        assert self.people and self.voting  # made here, so that a bad one is refused at once
+
+    @cached_property
+    def game(self) -> Game[Any]:
+        """The base game."""
+        if isinstance(self.base, Mapping):
+            parameters = {str(key): value for key, value in self.base.items()}
+            return make_game(parameters.pop("name", None), **parameters)  # type: ignore[arg-type]
+        if not isinstance(self.base, str):
+            raise ParameterError(f"base is {self.base!r}, allowed: a game's name, or {{'name': NAME, **parameters}}")
+        return make_game(game_name(self.base))
+
+    @cached_property
+    def people(self) -> Policy:
+        """Who plays the base game."""
+        return make_policy(self.game, "participant", self.participants)
+
+    @cached_property
+    def voting(self) -> Voter:
+        """How they vote."""
+        made: Voter = make_voter(self.game, self.voters)
+        return made
+
+    @cached_property
+    def n(self) -> int:
+        """Number of people."""
+        return self.game.roles["participant"]
+
+    @cached_property
+    def schedule(self) -> tuple[str, ...]:
+        """Who acts in each phase of a base game, as long as it can be."""
+        rng = np.random.default_rng(0)
+        state, phases = self.game.initial_state(1, rng), []
+        for _ in range(self.game.max_steps):
+            role = self.game.phase(state)
+            phases.append(role)
+            state, *_ = self.game.step(state, _some_action(self.game, role), self.game.draw(1, rng))
+        return tuple(phases)
+
+    @cached_property
+    def n_rounds(self) -> int:
+        """T: how often people act in a base game."""
+        return self.schedule.count("participant")
+
+    @cached_property
+    def _turns(self) -> tuple[str, ...]:
+        return self.schedule * self.n_mechanisms
+
+    # -- the contract -------------------------------------------------------------------------------------------
+
+    @property
+    def roles(self) -> Mapping[str, int]:
+        """The mechanisms."""
+        return {"mechanism": self.n_mechanisms}
+
+    @property
+    def max_steps(self) -> int:
+        """Every phase of the mechanism in every base game."""
+        return self._turns.count("mechanism")
+
+    def phase(self, state: ElectionState) -> str:
+        """Return ``mechanism``: people act in between."""
+        return "mechanism"
+
+    def acts(self, state: ElectionState, role: str) -> Array:
+        """Return whose game is on, bool (B, k)."""
+        xp = namespace(state.first)
+        seats = xp.arange(self.n_mechanisms, device=state.first.device)
+        return self._ruling(state)[:, None] == seats
+
+    def _ruling(self, state: ElectionState) -> Array:
+        """Return the mechanism whose game is on, (B,)."""
+        return (state.first + state.turn // len(self.schedule)) % self.n_mechanisms
+
+    def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
+        """Return mechanisms of the base game, one a seat."""
+        return Seats(tuple(make(self.game) for _ in range(self.n_mechanisms)))
+
+    def observation_layout(self, role: str) -> Layout:
+        """Return the fields that a mechanism of the base game sees."""
+        self.check_role(role)
+        return self.game.observation_layout(role)
+
+    def action_layout(self, role: str) -> Layout | int:
+        """Return what a mechanism of the base game can do."""
+        self.check_role(role)
+        return self.game.action_layout(role)
+
+    def observe(self, state: ElectionState, role: str) -> Array:
+        """Return what the mechanisms see, (B, k, d): their own game where it is on, else its opening."""
+        self.check_role(role)
+        now, before = self.game.observe(state.base, role), self.game.observe(state.opening, role)
+        return namespace(now).where(self.acts(state, role)[..., None], now, before)
+
+    def draw(self, batch: int, rng: Rng) -> Draws:
+        """Draw what people choose by, what the base game needs for its phases, and what they vote by."""
+        draws: Draws = {"vote": uniform(rng, (batch, self.n))}
+        for index in range(self._longest):
+            draws[f"choice {index}"] = uniform(rng, (batch, self.n))
+            for name, value in self.game.draw(batch, rng).items():
+                draws[f"{name} {index}"] = value
+        return draws
+
+    @cached_property
+    def _longest(self) -> int:
+        """Most phases of base games in one step."""
+        stops = [-1, *(at for at, role in enumerate(self._turns) if role == "mechanism"), len(self._turns)]
+        return max(later - earlier for earlier, later in itertools.pairwise(stops))
+
+    def draw_initial(self, batch: int, rng: Rng) -> Draws:
+        """Draw who rules first."""
+        return {"first": uniform(rng, (batch,))}
+
+    def initial_state(self, batch: int, rng: Rng) -> ElectionState:
+        """Return ``batch`` elections at the first turn of a mechanism."""
+        first = self.draw_initial(batch, rng)["first"] * self.n_mechanisms
+        xp = namespace(first)
+        return self.opening(xp.astype(xp.floor(first), xp.int64), self.game.initial_state(batch, rng), rng)
+
+    def opening(self, first: Array, base: Any, rng: Rng) -> ElectionState:
+        """Return elections at the first turn of a mechanism, in which ``first`` (B,) rules first.
+
+        Args:
+            first: seats, integers from 0 to k - 1.
+            base: the base game before its first phase, which every mechanism's game begins with.
+            rng: for who the people are and what they do before the first turn.
+        """
+        batch, k, n = first.shape[0], self.n_mechanisms, self.n
+        memory = self.people.initial_state(batch, rng)
+        nothing = zeros(rng, (batch, n))
+        xp = namespace(nothing)
+        state = ElectionState(
+            turn=0,
+            base=base,
+            opening=base,
+            first=first,
+            over=first < 0,
+            counts=first >= 0,
+            memory=memory,
+            unwritten=memory,
+            lived=(),
+            payoffs=nothing,
+            earned=zeros(rng, (batch, k, n)),
+            log_likelihood=nothing[:, 0],
+            vote_probabilities=zeros(rng, (batch, n, k)) + 1 / k,
+            votes=xp.zeros_like(first)[:, None] + xp.astype(nothing, xp.int64) - 1,
+        )
+        return self._until_a_mechanism_acts(state, self.draw(batch, rng), 0)
+
+    def outcome(self, state: ElectionState, actions: Array) -> Array:
+        """Return what each mechanism's action amounts to in the game that is on, (B, k, ...)."""
+        each = [self.game.outcome(state.base, actions[:, seat : seat + 1]) for seat in range(self.n_mechanisms)]
+        return namespace(actions).stack(each, axis=1)
+
+    def outcome_fault(self, state: ElectionState, outcome: np.ndarray) -> str | None:
+        """Every mechanism's outcome is one that the base game allows."""
+        for seat in range(self.n_mechanisms):
+            fault = self.game.outcome_fault(state.base, outcome[:, seat])
+            if fault is not None:
+                return f"of mechanism_{seat} {fault}"
+        return None
+
+    def advance(
+        self, state: ElectionState, outcome: Array, draws: Draws
+    ) -> tuple[ElectionState, Rewards, Array, Array]:
+        """Apply what the ruling mechanism does, and go on to the next turn of a mechanism, or to the votes."""
+        xp = namespace(state.payoffs)
+        ruling = self._ruling(state)
+        chosen = outcome[:, 0]
+        for seat in range(1, self.n_mechanisms):
+            chosen = xp.where(_wide(ruling == seat, chosen), outcome[:, seat], chosen)
+        state = self._until_a_mechanism_acts(self._play(state, chosen, draws, 0), draws, 1)
+        done = state.turn == len(self._turns)
+        if done:
+            state = self._vote(state, draws["vote"])
+        paid = self.vote_shares(state) - 1 / self.n_mechanisms if done else xp.zeros_like(state.earned[:, :, 0])
+        never = state.first < 0
+        return state, {"mechanism": paid}, ~never if done else never, never
+
+    # -- what happens between two turns ---------------------------------------------------------------------------
+
+    def _until_a_mechanism_acts(self, state: ElectionState, draws: Draws, index: int) -> ElectionState:
+        """Let people act, and games end and begin, until a mechanism is to act or everything is over.
+
+        ``index`` counts the phases since the last turn, each of which has random numbers of its own.
+        """
+        while True:
+            if state.turn and state.turn % len(self.schedule) == 0:
+                state = self._remember_round(state)
+                if state.turn == len(self._turns):
+                    return state
+                state = self._next_game(state)
+            if self._turns[state.turn] == "mechanism":
+                return state
+            state = self._choose(state, draws, index)
+            index += 1
+
+    def _choose(self, state: ElectionState, draws: Draws, index: int) -> ElectionState:
+        """Let people see what has come of their last choice, and choose."""
+        if self.schedule[: state.turn % len(self.schedule)].count("participant"):
+            state = self._remember_round(state)
+        seen = self.game.observe(state.base, "participant")
+        legal = self.game.legal_actions(state.base, "participant")
+        logs, memory = self.people.distribution(seen, legal, state.memory)
+        xp = namespace(logs)
+        choice = drawn_index(logs, draws[f"choice {index}"])
+        picked = xp.arange(logs.shape[-1], device=logs.device) == choice[..., None]
+        likelihood = total(xp.sum(xp.where(picked, logs, xp.zeros_like(logs)), axis=-1))
+        likelihood = xp.where(state.over, xp.zeros_like(likelihood), likelihood)
+        likelihood = state.log_likelihood + likelihood
+        state = evolve(state, memory=memory, log_likelihood=likelihood, counts=~state.over)
+        return self._play(state, self.game.outcome(state.base, choice), draws, index)
+
+    def _play(self, state: ElectionState, outcome: Array, draws: Draws, index: int) -> ElectionState:
+        """Play one phase of the base game; where it has ended nothing counts."""
+        own = {name: draws[f"{name} {index}"] for name in self._base_draws}
+        after, rewards, terminated, truncated = self.game.advance(state.base, outcome, own)
+        paid = rewards["participant"]
+        xp = namespace(paid)
+        if not self.game.horizon_known:
+            paid = xp.where(state.over[:, None], xp.zeros_like(paid), paid)
+            after = _kept(state.over, state.base, after)
+        mine = self.acts(state, "mechanism")[..., None]
+        return evolve(
+            state,
+            turn=state.turn + 1,
+            base=after,
+            over=state.over | terminated | truncated,
+            payoffs=state.payoffs + paid,
+            earned=state.earned + xp.where(mine, paid[:, None, :], xp.zeros_like(paid)[:, None, :]),
+        )
+
+    @cached_property
+    def _base_draws(self) -> tuple[str, ...]:
+        return tuple(self.game.draw(1, np.random.default_rng(0)))
+
+    def _remember_round(self, state: ElectionState) -> ElectionState:
+        """Write down what people see and have earned since they last chose."""
+        seen = self.game.observe(state.base, "participant")
+        xp = namespace(seen)
+        own_first = [[seat, *(other for other in range(self.n) if other != seat)] for seat in range(self.n)]
+        payoffs = xp.stack([xp.stack([state.payoffs[:, j] for j in row], axis=-1) for row in own_first], axis=1)
+        lived = xp.concat([seen, floats(payoffs, seen)], axis=-1)
+        if not self.game.horizon_known:
+            lived = xp.where(state.counts[:, None, None], lived, xp.zeros_like(lived))
+        return evolve(state, lived=(*state.lived, lived), payoffs=xp.zeros_like(state.payoffs))
+
+    def _next_game(self, state: ElectionState) -> ElectionState:
+        """Let the same people begin the base game anew."""
+        remembered = getattr(self.people, "next_game", None)
+        memory = state.unwritten if remembered is None else remembered(state.memory)
+        return evolve(state, base=state.opening, over=state.first < 0, memory=memory)
+
+    def _vote(self, state: ElectionState, level: Array) -> ElectionState:
+        """Let everyone vote on what they have lived through."""
+        logs = self.voting.log_probabilities(self.experience(state))
+        xp = namespace(logs)
+        return evolve(state, vote_probabilities=xp.exp(logs), votes=drawn_index(logs, level))
+
+    def experience(self, state: ElectionState) -> Array:
+        """Return what voters go by, (B, n, k, T, f), once all games are over."""
+        xp = namespace(state.payoffs)
+        k, rounds = self.n_mechanisms, self.n_rounds
+        games = [xp.stack(state.lived[at * rounds : (at + 1) * rounds], axis=2) for at in range(k)]
+        by_seat = []
+        for seat in range(k):
+            lived, position = games[0], (seat - state.first) % k
+            for at in range(1, k):
+                lived = xp.where(_wide(position == at, lived), games[at], lived)
+            by_seat.append(lived)
+        return xp.stack(by_seat, axis=2)
+
+    def vote_shares(self, state: ElectionState) -> Array:
+        """Return the share of the votes that each mechanism got, (B, k); zeros until they vote."""
+        xp = namespace(state.payoffs)
+        seats = xp.arange(self.n_mechanisms, device=state.votes.device)
+        return total(floats(xp.permute_dims(state.votes[..., None] == seats, (0, 2, 1)), state.payoffs)) / self.n
+
+    # -- for people, and what is known ----------------------------------------------------------------------------
+
+    def told(self, state: ElectionState) -> Mapping[str, Array]:
+        """Return who rules first, what everyone has earned under whom, and the votes; see the class."""
+        return {
+            "first": state.first,
+            "earned": state.earned,
+            "group_earned": total(state.earned),
+            "votes": state.votes,
+            "vote_share": self.vote_shares(state),
+        }
+
+    def picture(self, state: ElectionState, index: int) -> dict[str, np.ndarray]:
+        """Return what each person has earned under each mechanism in points, and their votes."""
+        earned = {f"earned under {seat} (points)": np.asarray(row) for seat, row in enumerate(state.earned[index])}
+        shares = self.vote_shares(state)[index]
+        told = {f"votes for {seat}": np.asarray(shares[seat : seat + 1]) for seat in range(self.n_mechanisms)}
+        return {
+            "rules now": np.asarray(self._ruling(state)[index : index + 1]),
+            **told,
+            **earned,
+            "vote": np.asarray(state.votes[index]),
+        }
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """With voters who cannot tell them apart, every mechanism is paid nothing in expectation."""
+        return (
+            KnownSolution(
+                name="an election that means nothing is a tie",
+                source="symmetry",
+                value=lambda: 0.0,
+                residual=self._tie,
+                tolerance=1e-12,
+            ),
+        )
+
+    def _tie(self) -> float:
+        """Return how far equal experiences are from equal votes."""
+        lived = np.ones((1, self.n, self.n_mechanisms, self.n_rounds, width(experience_layout(self.game))))
+        return float(np.abs(np.exp(self.voting.log_probabilities(lived)) - 1 / self.n_mechanisms).max())
+
+
+def _some_action(game: Game[Any], role: str) -> np.ndarray:
+    """Return an action of every agent of a role, (1, n_role[, d])."""
+    space: Any = game.action_space(role)
+    some = space.low if isinstance(space, gymnasium.spaces.Box) else np.asarray(int(space.start))
+    return np.broadcast_to(some, (1, game.roles[role], *some.shape))
+
+
+def _wide(mask: Array, like: Array) -> Array:
+    """Return a mask (B,) with as many axes as ``like`` (B, ...)."""
+    return namespace(mask).reshape(mask, (mask.shape[0],) + (1,) * (like.ndim - 1))
+
+
+def _kept(mask: Array, old: Any, new: Any) -> Any:
+    """Return ``new`` in which the games of ``mask`` (B,) are still those of ``old``."""
+    return map_arrays(lambda b, a: namespace(b).where(_wide(mask, b), a, b), new, old)
