@@ -14,6 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 from lawgiver.envs.core.errors import MissingExtraError
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.public_investment.one_round import after_round, sends
 from lawgiver.trainers.files import replacing
 
 try:
@@ -136,15 +139,27 @@ def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:
     figure = new_figure(1.4 + 2.7 * len(conditions), 3.3)
     axes = figure.subplots(1, len(conditions), squeeze=False)[0]
     for axis, condition in zip(axes, conditions, strict=True):
-        shares = head_shares(condition, weights)
-        sums, heads = np.arange(shares.shape[1]), np.arange(shares.shape[0])
-        filled = axis.contourf(sums, heads, shares, levels=np.linspace(0, 1, 11), cmap="viridis")
-        axis.contour(sums, heads, shares, levels=np.linspace(0, 1, 11), colors="black", linewidths=0.5)
+        filled = beach_panel(axis, head_shares(condition, weights))
         axis.set_title(f"endowments {', '.join(map(str, condition))}", fontsize=9)
         axis.set_xlabel("sum of the tails' contributions")
     axes[0].set_ylabel("head's contribution (points)")
     figure.colorbar(filled, ax=axes, label="share of the fund to the head")
     return figure
+
+
+def weights_of(game: PublicInvestment, mechanism: Policy) -> Weights:
+    """Return a memoryless mechanism as the weights behind the payouts of a round, by the rules."""
+    sent = sends(game, mechanism)
+    return lambda e, c: np.asarray(after_round(game, sent(e, c), e, c).weights)
+
+
+def beach_panel(axis: Any, shares: np.ndarray) -> Any:
+    """Draw the head's shares (heads, sums) as one panel of a beach plot; return its filled contours."""
+    sums, heads, levels = np.arange(shares.shape[1]), np.arange(shares.shape[0]), np.linspace(0, 1, 11)
+    filled = axis.contourf(sums, heads, shares, levels=levels, cmap="viridis")
+    if ((np.nanmin(shares) < levels) & (levels < np.nanmax(shares))).any():  # else there is no line to draw
+        axis.contour(sums, heads, shares, levels=levels, colors="black", linewidths=0.5)
+    return filled
 
 
 def head_shares(condition: Sequence[int], weights: Weights) -> np.ndarray:

@@ -1,0 +1,269 @@
+"""The meta-game of competing mechanisms, against games whose solution is known and an independent linear program."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.trainers.intervals import group_bootstrap
+from lawgiver.trainers.meta_game import (
+    binomial_errors,
+    condorcet_cycle,
+    condorcet_winner,
+    converged,
+    dominant,
+    double_oracle,
+    exploitability,
+    fictitious_play,
+    nash,
+)
+
+ROCK_PAPER_SCISSORS = np.array([[0.5, 0.2, 0.8], [0.8, 0.5, 0.2], [0.2, 0.8, 0.5]])
+
+
+def symmetric(wins):
+    """Shares whose upper triangle is that of ``wins``."""
+    upper = np.triu(wins, 1)
+    return upper + np.tril(1 - upper.T, -1) + 0.5 * np.eye(len(wins))
+
+
+def bradley_terry(strengths):
+    return 1 / (1 + np.exp(np.subtract.outer(strengths, strengths).T))
+
+
+def random_shares(size, seed):
+    return symmetric(np.random.default_rng(seed).random((size, size)))
+
+
+def value_by_columns(shares):
+    """The game's value from the column player's program, min v subject to shares @ q <= v: not what nashpy solves."""
+    size = len(shares)
+    result = scipy.optimize.linprog(
+        [0.0] * size + [1.0],
+        A_ub=np.hstack([shares, -np.ones((size, 1))]),
+        b_ub=np.zeros(size),
+        A_eq=[[1.0] * size + [0.0]],
+        b_eq=[1.0],
+        bounds=[(0, None)] * size + [(None, None)],
+    )
+    assert result.success
+    return result.fun
+
+
+# -- solutions ------------------------------------------------------------------------------------------------------
+
+
+def test_rock_paper_scissors_is_mixed_evenly():
+    np.testing.assert_allclose(nash(ROCK_PAPER_SCISSORS), 1 / 3, atol=1e-12)
+    assert exploitability(ROCK_PAPER_SCISSORS, nash(ROCK_PAPER_SCISSORS)) == pytest.approx(0, abs=1e-12)
+    assert exploitability(ROCK_PAPER_SCISSORS, [1, 0, 0]) == pytest.approx(0.3)
+
+
+def test_uneven_rock_paper_scissors_has_its_closed_form():
+    """With wins a (0 over 1), b (1 over 2) and c (2 over 0), play is proportional to (b, c, a)."""
+    a, b, c = 0.1, 0.3, 0.2
+    shares = 0.5 + np.array([[0, a, -c], [-a, 0, b], [c, -b, 0]])
+    np.testing.assert_allclose(nash(shares), np.array([b, c, a]) / (a + b + c), atol=1e-9)
+
+
+def test_a_dominated_mechanism_is_never_played():
+    shares = np.zeros((4, 4))
+    shares[:3, :3] = ROCK_PAPER_SCISSORS
+    shares[3] = [0.1, 0.1, 0.1, 0.5]
+    shares[:3, 3] = 0.9
+    np.testing.assert_allclose(nash(shares), [1 / 3, 1 / 3, 1 / 3, 0], atol=1e-9)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=8, unique_by=lambda x: round(x, 2)))
+@settings(deadline=None, max_examples=30)
+def test_transitive_games_are_won_by_the_strongest(strengths):
+    shares, none = bradley_terry(np.array(strengths)), np.zeros((len(strengths),) * 2)
+    best = int(np.argmax(strengths))
+    np.testing.assert_allclose(nash(shares), np.eye(len(strengths))[best], atol=1e-6)
+    assert condorcet_winner(shares, none) == best
+    assert condorcet_cycle(shares, none) is None
+    assert dominant(shares, none) == (best == len(strengths) - 1)
+
+
+@given(st.integers(1, 9), st.integers(0, 10_000))
+@settings(deadline=None, max_examples=40)
+def test_mixtures_of_random_games_secure_their_value(size, seed):
+    shares = random_shares(size, seed)
+    mixture = nash(shares)
+    assert mixture.min() >= 0
+    assert mixture.sum() == pytest.approx(1)
+    assert (mixture @ shares).min() == pytest.approx(value_by_columns(shares), abs=1e-7)
+    assert exploitability(shares, mixture) == pytest.approx(0, abs=1e-7)
+
+
+def test_fictitious_play_nears_the_equilibrium_and_repeats_itself():
+    shares = random_shares(5, 3)
+    few, many = (fictitious_play(shares, count, np.random.default_rng(0)) for count in (30, 3_000))
+    assert many.sum() == pytest.approx(1)
+    assert exploitability(shares, many) < 0.02 < exploitability(shares, few)
+    np.testing.assert_array_equal(many, fictitious_play(shares, 3_000, np.random.default_rng(0)))
+
+
+def test_fictitious_play_leaves_the_global_generator_alone():
+    np.random.seed(5)
+    expected = np.random.random(3)
+    np.random.seed(5)
+    fictitious_play(ROCK_PAPER_SCISSORS, 10, np.random.default_rng(1))
+    np.testing.assert_array_equal(np.random.random(3), expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_double_oracle_solves_a_game_without_opening_all_of_it(seed):
+    strengths = np.random.default_rng(seed).normal(size=30)
+    shares = np.clip(0.3 * random_shares(30, seed) + 0.7 * bradley_terry(strengths), 0, 1)
+    asked = []
+
+    def payoff(i, j):
+        asked.append((i, j))
+        return shares[i, j]
+
+    def best_response(mixture):
+        against = shares @ np.array([mixture.get(i, 0.0) for i in range(30)])
+        return int(against.argmax()) if against.max() > 0.5 + 1e-9 else None
+
+    found = double_oracle(payoff, best_response, start=0)
+    whole = np.array([found.mixture.get(i, 0.0) for i in range(30)])
+    assert (whole @ shares).min() == pytest.approx(value_by_columns(shares), abs=1e-7)
+    assert len(found.opened) < 30
+    assert len(asked) == len(set(asked)) == len(found.opened) * (len(found.opened) - 1) // 2
+    np.testing.assert_allclose(found.shares, shares[np.ix_(found.opened, found.opened)], rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_double_oracle_on_random_games(seed):
+    shares = random_shares(30, seed)
+
+    def best_response(mixture):
+        return int((shares @ np.array([mixture.get(i, 0.0) for i in range(30)])).argmax())
+
+    found = double_oracle(lambda i, j: shares[i, j], best_response, start=0)
+    whole = np.array([found.mixture.get(i, 0.0) for i in range(30)])
+    assert exploitability(shares, whole) == pytest.approx(0, abs=1e-7)
+    assert len(found.opened) < 30
+
+
+# -- who beats whom -------------------------------------------------------------------------------------------------
+
+
+def test_cycles_need_wins_beyond_chance():
+    assert condorcet_cycle(ROCK_PAPER_SCISSORS, np.zeros((3, 3))) == (0, 2, 1)
+    assert condorcet_winner(ROCK_PAPER_SCISSORS, np.zeros((3, 3))) is None
+    assert condorcet_cycle(ROCK_PAPER_SCISSORS, np.full((3, 3), 0.16)) is None
+    assert condorcet_cycle(np.array([[0.5]]), np.zeros((1, 1))) is None
+
+
+def test_a_cycle_among_ties_is_found_at_its_full_length():
+    shares = np.full((5, 5), 0.5)
+    for i, j in ((1, 2), (2, 4), (4, 3), (3, 1)):
+        shares[i, j], shares[j, i] = 0.7, 0.3
+    assert condorcet_cycle(shares, np.zeros((5, 5))) == (1, 2, 4, 3)
+    shares[1, 4], shares[4, 1] = 0.6, 0.4  # a chord makes a shorter one
+    assert condorcet_cycle(shares, np.zeros((5, 5))) == (1, 4, 3)
+
+
+@given(st.integers(3, 8), st.integers(0, 10_000))
+@settings(deadline=None, max_examples=50)
+def test_a_tournament_has_a_cycle_unless_it_can_be_ranked(size, seed):
+    shares = random_shares(size, seed)
+    cycle = condorcet_cycle(shares, np.zeros_like(shares))
+    ranked = sorted((shares > 0.5).sum(axis=1)) == list(range(size))
+    assert (cycle is None) == ranked
+    if cycle is not None:
+        assert len(cycle) == 3
+        assert all(shares[i, j] > 0.5 for i, j in zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+
+
+def test_convergence_says_which_rule_decided():
+    exact = np.zeros((3, 3))
+    cases = {
+        "ahead": (symmetric(np.array([[0, 0.3, 0.2], [0, 0, 0.4], [0, 0, 0]])), exact),
+        "negligible": (symmetric(np.array([[0, 0.3, 0.2], [0, 0, 0.495], [0, 0, 0]])), exact),
+        "indistinguishable": (symmetric(np.array([[0, 0.3, 0.2], [0, 0, 0.45], [0, 0, 0]])), exact + 0.03),
+        "beaten": (symmetric(np.array([[0, 0.3, 0.6], [0, 0, 0.4], [0, 0, 0]])), exact + 0.03),
+    }
+    for cause, (shares, errors) in cases.items():
+        result = converged(shares, errors)
+        assert result.cause == cause
+        assert result.converged == (cause != "ahead")
+        assert result.rival == (0 if cause == "beaten" else 1)
+        assert result.edge == pytest.approx(shares[2, result.rival] - 0.5)
+        assert dominant(shares, errors) == (cause != "beaten")
+    assert "40.0%" in result.reason
+    assert converged(np.array([[0.5]]), np.zeros((1, 1))).cause == "alone"
+    assert converged(cases["ahead"][0], exact, margin=0.11).cause == "negligible"
+
+
+def test_a_tie_lost_by_chance_is_no_defeat():
+    shares = symmetric(np.array([[0, 0.52], [0, 0]]))
+    assert dominant(shares, np.full((2, 2), 0.05))
+    assert not dominant(shares, np.full((2, 2), 0.005))
+
+
+def test_errors_shrink_with_elections_and_are_never_zero_between_two():
+    shares = symmetric(np.array([[0, 0.0], [0, 0]]))
+    errors = binomial_errors(shares, 100)
+    assert errors[0, 1] == pytest.approx(errors[1, 0], rel=1e-12) and errors[0, 1] > 0
+    assert np.diagonal(errors).max() == 0
+    assert binomial_errors(np.full((2, 2), 0.5), 10_000)[0, 1] == pytest.approx(0.005, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        (np.full((2, 3), 0.5), "shape"),
+        (np.array([[0.5, 0.7], [0.4, 0.5]]), r"shares\[0, 1\] = 0.7"),
+        (np.array([[0.5, 1.2], [-0.2, 0.5]]), "1.2"),
+        (np.array([[0.5, np.nan], [np.nan, 0.5]]), "nan"),
+        (np.array([[0.6]]), r"shares\[0, 0\]"),
+    ],
+)
+def test_what_is_no_vote_share_is_refused(shares, said):
+    with pytest.raises(LawgiverError, match=said):
+        nash(shares)
+
+
+# -- intervals ------------------------------------------------------------------------------------------------------
+
+
+def test_groups_that_agree_have_an_interval_of_no_width():
+    assert group_bootstrap(np.full(40, 0.3), np.arange(1, 41), np.random.default_rng(0)) == [0.3, 0.3, 0.3]
+    assert group_bootstrap(np.array([0.25]), None, np.random.default_rng(0)) == [0.25, 0.25, 0.25]
+
+
+def test_the_mean_is_weighted_and_the_interval_repeats_itself():
+    values, weights = np.array([0.0, 1.0, 0.5]), np.array([1, 3, 4])
+    first, again = (group_bootstrap(values, weights, np.random.default_rng(7)) for _ in range(2))
+    assert first == again
+    assert first[0] == pytest.approx(5 / 8)
+    assert first[1] <= first[0] <= first[2]
+
+
+def test_intervals_cover_what_clusters_hide():
+    """Votes of one group are alike; 95 % intervals over groups cover the truth, those over single votes do not."""
+    rng, truth, covered, naive, runs = np.random.default_rng(0), 0.55, 0, 0, 300
+    for _ in range(runs):
+        leaning = rng.beta(2 * truth, 2 * (1 - truth), 60)
+        votes = rng.binomial(4, leaning) / 4
+        mean, low, high = group_bootstrap(votes, None, rng, draws=300)
+        covered += low <= truth <= high
+        naive += abs(mean - truth) <= 1.96 * np.sqrt(mean * (1 - mean) / 240)
+    deviation = np.sqrt(0.95 * 0.05 / runs)
+    assert abs(covered / runs - 0.95) < 4 * deviation
+    assert naive / runs < 0.95 - 4 * deviation
+
+
+@pytest.mark.parametrize(
+    ("values", "weights"), [([], None), ([0.1, np.nan], None), ([0.1, 0.2], [1, 0]), ([0.1, 0.2], [1])]
+)
+def test_groups_that_cannot_be_weighed_are_refused(values, weights):
+    with pytest.raises(LawgiverError):
+        group_bootstrap(values, weights, np.random.default_rng(0))

@@ -1,0 +1,334 @@
+"""The figures of an election between mechanisms: how people live under each of them, and which one they vote for.
+
+Every function takes plain arrays and mappings and draws one figure, in the order and the colours of
+:mod:`lawgiver.trainers.figures`, whose :func:`~lawgiver.trainers.figures.save` writes it. Participant 0 is the head,
+the others are the tails. After figures 2 to 4 of Balaguer et al. 2022 (arXiv 2202.10122).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.objectives import gini, nash_welfare
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.families import normalised
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.aggregate import t_quantile
+from lawgiver.trainers.figures import (  # first: it says what to install where matplotlib is missing
+    COLOURS,
+    CYCLE,
+    MARKERS,
+    beach_panel,
+    head_shares,
+    new_figure,
+    weights_of,
+    words,
+)
+
+# isort: split
+from matplotlib.colors import Normalize, TwoSlopeNorm
+from matplotlib.figure import Figure
+
+HEAD_POINTS = 10
+"""Endowment of the head, and largest one of a tail."""
+
+Bands = Mapping[int, Mapping[str, np.ndarray]]
+"""By the tails' endowment, then ``head`` or ``tail``: mean, low and high of each round, (T, 3)."""
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each name: the one that it has in every figure, else the next that is not taken."""
+    taken = {COLOURS[name] for name in names if name in COLOURS}
+    free = itertools.cycle([colour for colour in CYCLE if colour not in taken] or CYCLE)
+    return {name: COLOURS[name] if name in COLOURS else next(free) for name in names}
+
+
+# -- life under each mechanism --------------------------------------------------------------------------------------
+
+
+def contribution_bands(endowments: np.ndarray, contributions: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
+    """Return what fraction of their endowments heads and tails contribute, by tail endowment, with 95 % bands.
+
+    The mean is over groups, a group's tails averaged first; the band is Student's, groups being independent, cut off
+    at 0 and 1; of a single group it has no width.
+
+    Args:
+        endowments: (G, n), all tails of a group with the same.
+        contributions: (G, T, n).
+    """
+    fractions = np.asarray(contributions, float) / np.asarray(endowments, float)[:, None, :]
+    return {
+        int(tail): {
+            "head": _band(fractions[endowments[:, 1] == tail, :, 0]),
+            "tail": _band(fractions[endowments[:, 1] == tail, :, 1:].mean(axis=-1)),
+        }
+        for tail in np.unique(endowments[:, 1])
+    }
+
+
+def _band(values: np.ndarray) -> np.ndarray:
+    """Return mean, low and high over groups, (G, T) to (T, 3)."""
+    groups, mean = len(values), values.mean(axis=0)
+    half = t_quantile(groups - 1) * values.std(axis=0, ddof=1) / np.sqrt(groups) if groups > 1 else 0 * mean
+    return np.stack([mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)], axis=-1)
+
+
+def contributions_over_rounds(bands: Mapping[str, Bands], title: str = "Contributions under each mechanism") -> Figure:
+    """Return contributions over rounds, a row for head and tails, a column a tail endowment, a line a mechanism.
+
+    Args:
+        bands: by mechanism, as :func:`contribution_bands` returns them; a condition may be missing in some.
+        title: of the figure.
+    """
+    tails = sorted({tail for each in bands.values() for tail in each})
+    colour = colours(list(bands))
+    figure = new_figure(1.2 + 2.3 * len(tails), 5.4)
+    axes = figure.subplots(2, len(tails), sharex=True, sharey=True, squeeze=False)
+    for (row, who), (column, tail) in itertools.product(enumerate(("head", "tail")), enumerate(tails)):
+        axis = axes[row, column]
+        for name, each in bands.items():
+            if tail in each:
+                mean, low, high = np.asarray(each[tail][who]).T
+                rounds = np.arange(1, len(mean) + 1)
+                axis.plot(rounds, mean, color=colour[name], linewidth=1.6, label=words(name))
+                axis.fill_between(rounds, low, high, color=colour[name], alpha=0.2, linewidth=0)
+        axis.grid(alpha=0.3)
+        axis.set_ylim(0, 1)
+        if row == 0:
+            axis.set_title(f"tail endowment {tail}", fontsize=10)
+        else:
+            axis.set_xlabel("round")
+            axis.locator_params(axis="x", integer=True, nbins=6)
+    axes[0, 0].set_ylabel("head: contribution\n(fraction of endowment)")
+    axes[1, 0].set_ylabel("tails: contribution\n(fraction of endowment)")
+    figure.suptitle(f"{title} (bands: 95 %, over groups)", fontsize=11)
+    _legend_below(figure, axes.flat)
+    return figure
+
+
+def _legend_below(figure: Figure, axes: Any) -> None:
+    """Put one legend for all panels under the figure."""
+    entries = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(
+        list(entries.values()), list(entries), loc="outside lower center", ncols=min(len(entries), 6), frameon=False
+    )
+
+
+def votes(shares: Mapping[str, Mapping[str, Sequence[float]]], mechanism: str, rival: str) -> Figure:
+    """Return the share of votes against a rival by condition, populations side by side, with their intervals.
+
+    Args:
+        shares: by population, then by condition (the tails' endowment), in the order in which they are to be drawn, and
+            ``pooled``: ``[share, low, high]``.
+        mechanism: whose votes they are.
+        rival: the other one.
+    """
+    found = dict.fromkeys(condition for each in shares.values() for condition in each)
+    conditions = [condition for condition in found if condition != "pooled"]
+    places = {condition: float(place) for place, condition in enumerate(conditions)}
+    if "pooled" in found:
+        places["pooled"] = len(conditions) + 0.5
+    figure = new_figure(2.6 + 0.95 * len(places), 4.2)
+    axis = figure.subplots()
+    offsets = (np.arange(len(shares)) - (len(shares) - 1) / 2) * min(0.2, 0.7 / len(shares))
+    for offset, marker, (name, colour) in zip(offsets, itertools.cycle("osD^vP"), colours(list(shares)).items()):
+        by_condition = shares[name]
+        at = np.array([places[condition] for condition in by_condition]) + offset
+        share, low, high = 100 * np.array([by_condition[condition] for condition in by_condition], float).T
+        spread = np.maximum([share - low, high - share], 0)
+        axis.errorbar(
+            at, share, yerr=spread, fmt=marker, color=colour, capsize=3, markersize=6, linewidth=1.5, label=words(name)
+        )
+    axis.axhline(50, color="#000000", linestyle="--", linewidth=1, label="tie (50 %)")
+    if conditions and "pooled" in found:
+        axis.axvline(len(conditions) - 0.25, color="#999999", linewidth=0.8)
+    axis.set_xticks(list(places.values()), list(places))
+    axis.set_xlim(-0.6, max(places.values()) + 0.6)
+    axis.set_xlabel("tail endowment (points)")
+    axis.set_ylabel(f"votes for {words(mechanism)} (%)")
+    axis.set_title(f"Votes for {words(mechanism)} against {words(rival)}\n(bars: 95 %, whole groups)", fontsize=10)
+    axis.grid(alpha=0.3, axis="y")
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def reward_and_inequality(rewards: Mapping[str, np.ndarray]) -> Figure:
+    """Return total log reward against the Gini coefficient, a small dot a group, a large one each mechanism's mean.
+
+    Args:
+        rewards: by mechanism, what each participant earned in the whole game, in points, (G, n).
+    """
+    figure = new_figure(7.4, 4.8)
+    axis = figure.subplots()
+    means = []
+    for name, colour in colours(list(rewards)).items():
+        unequal, log_reward = group_scores(rewards[name])
+        marker = MARKERS.get(name, "o")
+        axis.scatter(unequal, log_reward, s=14, color=colour, alpha=0.35, linewidths=0, marker=marker)
+        label = f"{words(name)}\n(mean of {len(unequal)} groups)"
+        means.append((unequal.mean(), log_reward.mean(), colour, marker, label))
+    for x, y, colour, marker, label in means:  # above every group's dot
+        axis.scatter(x, y, s=150, color=colour, marker=marker, edgecolors="black", linewidths=1.3, label=label)
+    axis.set_xlabel("inequality: Gini of the group's total rewards (0 = equal)")
+    axis.set_ylabel("total log reward of the group\n(sum of log(points over the game + 0.001))")
+    axis.set_title("Productivity and inequality, a dot a group", fontsize=11)
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=1.0)
+    return figure
+
+
+def group_scores(rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Gini coefficient and the sum of log(reward + 0.001) of each group, rewards (G, n) to (G,) each."""
+    earned = _Earned(np.asarray(rewards, float), np.zeros_like(rewards))
+    return np.asarray(gini(earned)), np.asarray(nash_welfare(earned))
+
+
+@dataclass(frozen=True)
+class _Earned:
+    """Rewards as the objectives read them, (G, n); those used here do not look at endowments."""
+
+    payoffs: np.ndarray
+    endowments: np.ndarray
+
+
+# -- matrices -------------------------------------------------------------------------------------------------------
+
+
+def relative_to_diagonal(losses: np.ndarray) -> np.ndarray:
+    """Return losses of models (rows) on data sets (columns) divided by that of each data set's own model, (s, s)."""
+    losses = np.asarray(losses, float)
+    if losses.ndim != 2 or losses.shape[0] != losses.shape[1] or not (np.diagonal(losses) > 0).all():
+        raise ParameterError(f"losses have shape {losses.shape}, allowed: (s, s) with a diagonal above 0")
+    return np.asarray(losses / np.diagonal(losses)[None, :])
+
+
+def cross_entropies(losses: Mapping[str, np.ndarray]) -> Figure:
+    """Return how well the model of each iteration predicts the data of each, relative to the data's own model.
+
+    Args:
+        losses: cross-entropies of the models of iterations 1.. (rows) on their data sets (columns), (s, s), by what is
+            predicted, such as ``contributions`` and ``votes``; NaN where not known.
+    """
+    figure = new_figure(0.8 + 5.2 * len(losses), 4.9)
+    axes = figure.subplots(1, len(losses), squeeze=False)[0]
+    for axis, (what, matrix) in zip(axes, losses.items(), strict=True):
+        ratios = relative_to_diagonal(matrix)
+        spread = max(float(np.nanmax(np.abs(ratios - 1))), 1e-3)
+        names = [str(i + 1) for i in range(len(ratios))]
+        scale = TwoSlopeNorm(1.0, 1 - spread, 1 + spread)
+        _heat_map(figure, axis, ratios, names, names, "PuOr_r", scale, "{:.2f}", "ratio (1 = the data's own model)")
+        axis.set_title(
+            f"{words(what)}: cross-entropy of each model\non each data set, relative to the diagonal", fontsize=10
+        )
+        axis.set_xlabel("data set of iteration")
+        axis.set_ylabel("model of iteration")
+    return figure
+
+
+def payoff_matrix(shares: np.ndarray, names: Sequence[str], title: str = "Votes in the meta-game") -> Figure:
+    """Return the vote shares (s, s) of mechanisms (rows) against mechanisms (columns), in percent."""
+    percent = 100 * np.asarray(shares, float)
+    size = 2.4 + 0.62 * len(percent)
+    figure = new_figure(size + 1.0, size)
+    axis = figure.subplots()
+    spread = max(float(np.nanmax(np.abs(percent - 50))), 1.0)
+    named = [words(name) for name in names]
+    scale = TwoSlopeNorm(50.0, 50 - spread, 50 + spread)
+    _heat_map(figure, axis, percent, named, named, "PuOr_r", scale, "{:.1f}", "votes for the row's mechanism (%)")
+    axis.set_title(f"{title}: row against column (%)", fontsize=10)
+    axis.set_xlabel("against mechanism")
+    axis.set_ylabel("mechanism")
+    return figure
+
+
+def _heat_map(
+    figure: Figure,
+    axis: Any,
+    matrix: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    colours: str,
+    scale: Normalize,
+    number: str,
+    label: str,
+) -> None:
+    """Draw a matrix with its numbers written on it; what is NaN stays blank with a dash."""
+    drawn = axis.imshow(matrix, cmap=colours, norm=scale, aspect="auto")
+    for (i, j), value in np.ndenumerate(matrix):
+        red, green, blue, _ = drawn.to_rgba(value)
+        ink = "black" if np.isnan(value) or 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+        axis.text(j, i, "–" if np.isnan(value) else number.format(value), ha="center", va="center", color=ink, size=9)
+    long = max(map(len, columns)) > 3
+    axis.set_xticks(range(len(columns)), columns, rotation=40 if long else 0, ha="right" if long else "center")
+    axis.set_yticks(range(len(rows)), rows)
+    figure.colorbar(drawn, ax=axis, label=label)
+
+
+# -- beach plots ----------------------------------------------------------------------------------------------------
+
+
+def beach(mechanism: Policy, game: PublicInvestment, tail: int) -> np.ndarray:
+    """Return the weight that a memoryless mechanism gives the head, (head's endowment + 1, 3 * ``tail`` + 1).
+
+    Rows are the head's contribution, columns the sum of the three tails'; a cell is the mean over all ways in which
+    the tails can give that sum, each counted once.
+    """
+    return head_shares((HEAD_POINTS, tail, tail, tail), weights_of(game, mechanism))
+
+
+def played_beach(tail: int, contributions: np.ndarray, payouts: np.ndarray) -> np.ndarray:
+    """Return the weight given to the head in rounds that were played, in the shape of :func:`beach`.
+
+    Args:
+        tail: endowment of the tails.
+        contributions: whole points, (S, 4).
+        payouts: (S, 4).
+
+    Returns:
+        Cell means; NaN where nobody was, 1/4 where nobody contributed.
+    """
+    given = np.rint(np.asarray(contributions)).astype(int)
+    heads, sums = given[:, 0], given[:, 1:].sum(axis=1)
+    shape = (HEAD_POINTS + 1, 3 * tail + 1)
+    if not len(given) or heads.max() >= shape[0] or sums.max() >= shape[1] or given.min() < 0:
+        raise ParameterError(f"contributions of {len(given)} rounds, allowed: at least one, within the endowments")
+    cells = np.ravel_multi_index((heads, sums), shape)
+    shares = np.asarray(normalised(np.asarray(payouts, float)))[:, 0]
+    count = np.bincount(cells, minlength=shape[0] * shape[1])
+    with np.errstate(invalid="ignore"):
+        return (np.bincount(cells, shares, minlength=count.size) / count).reshape(shape)
+
+
+def beach_plots(grids: Mapping[str, Mapping[int, np.ndarray]]) -> Figure:
+    """Return beach plots, a row a mechanism, a column a tail endowment: bright = to the head, dark = to the tails.
+
+    Args:
+        grids: by mechanism, then by the tails' endowment, what :func:`beach` or :func:`played_beach` returns.
+    """
+    tails = sorted({tail for each in grids.values() for tail in each})
+    figure = new_figure(1.9 + 2.0 * len(tails), 0.9 + 1.7 * len(grids))
+    axes = figure.subplots(len(grids), len(tails), sharex="col", sharey=True, squeeze=False)
+    filled = None
+    for row, (name, by_tail) in zip(axes, grids.items(), strict=True):
+        for axis, tail in zip(row, tails, strict=True):
+            axis.set_xlim(0, 3 * tail)
+            axis.set_xticks([0, tail, 2 * tail, 3 * tail])
+            axis.tick_params(labelsize=8)
+            if tail in by_tail:
+                filled = beach_panel(axis, by_tail[tail])
+            else:
+                axis.text(0.5, 0.5, "not known", transform=axis.transAxes, ha="center", va="center", color="#777777")
+        row[0].set_ylabel(f"{words(name)}\nhead gives", fontsize=9)
+    for axis, tail in zip(axes[0], tails, strict=True):
+        axis.set_title(f"tail endowment {tail}", fontsize=10)
+    figure.supxlabel("sum of the three tails' contributions (points)", fontsize=10)
+    figure.suptitle("Share of the fund to the head, by contributions (points)", fontsize=11)
+    if filled is not None:
+        figure.colorbar(filled, ax=axes, label="share of the fund to the head", aspect=12 * len(grids), pad=0.02)
+    return figure

@@ -1,0 +1,49 @@
+"""Intervals of what groups of people do: a group's members live through the same games and are no independent data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.trainers.aggregate import LEVEL
+
+
+def group_bootstrap(
+    values: np.ndarray,
+    weights: np.ndarray | None,
+    rng: np.random.Generator,
+    *,
+    draws: int = 2_000,
+    level: float = LEVEL,
+) -> list[float]:
+    """Return the weighted mean of groups and its percentile interval over resamples of whole groups.
+
+    Args:
+        values: one number a group, such as the share of its members' votes, (G,), G >= 1.
+        weights: of each group, > 0, (G,), such as the number of its votes; None for equal ones.
+        rng: draws the resamples.
+        draws: number of resamples.
+        level: probability that the interval is to cover the true mean, in (0, 1).
+
+    Returns:
+        The mean and the interval's ends, ``[mean, low, high]``; all three are equal for a single group, of which
+        nothing can be said.
+
+    Raises:
+        ParameterError: if there is no group, a value is not finite, or a weight is not above 0.
+    """
+    values = np.asarray(values, float)
+    weights = np.ones_like(values) if weights is None else np.asarray(weights, float)
+    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
+        raise ParameterError(f"values {values!r} of groups: allowed is one finite number for each of one group or more")
+    if weights.shape != values.shape or not (np.isfinite(weights) & (weights > 0)).all():
+        raise ParameterError(f"weights {weights!r} of {values.size} groups: allowed is one number above 0 for each")
+    # Weighed about a value that occurs, so that groups which all agree have an interval of no width, not of rounding.
+    centre = values[0]
+    products = weights * (values - centre)
+    means = np.empty(draws)
+    for draw in range(draws):
+        drawn = rng.integers(values.size, size=values.size)
+        means[draw] = products[drawn].sum() / weights[drawn].sum()
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return [float(centre + each) for each in (products.sum() / weights.sum(), low, high)]
