@@ -78,7 +78,8 @@ class Records:
     @property
     def payoffs(self) -> np.ndarray:
         """What each participant ends a round with, (G, E, T, n): endowment - contribution + payout."""
-        return self.endowments[:, None, None, :] - self.contributions + self.payouts
+        payoffs: np.ndarray = self.endowments[:, None, None, :] - self.contributions + self.payouts
+        return payoffs
 
     def _check_shapes(self) -> None:
         sizes: dict[str, int] = {}

@@ -1,0 +1,132 @@
+"""The tidy table of behaviour: one row per participant, round and episode, and records out of it and into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.registry import extras
+from lawgiver.trainers.behaviour.records import Records, RecordsError
+from lawgiver.trainers.behaviour.source import Source, TableError
+from lawgiver.trainers.files import replacing
+
+with extras("tables of behaviour"):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+PLACE = ("group", "episode", "round", "participant")
+COLUMNS = (*PLACE, "endowment", "contribution", "payout", "vote")
+"""Of the tidy table, which may have ``mechanism`` and any other column besides."""
+ARRAYS = {"endowments": "endowment", "contributions": "contribution", "payouts": "payout", "votes": "vote"}
+"""The column that an array of :class:`Records` stands in."""
+
+Votes = Literal["required", "optional"]
+
+
+def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> None:
+    """Write records as a Parquet file, at once; docs/data.md describes it.
+
+    Args:
+        path: of the file, which a new one takes the place of.
+        records: to write.
+        mechanisms: the names of the mechanisms: one for all, one an episode (E,), or (G, E); None leaves them out.
+
+    Raises:
+        RunError: if the file cannot be written.
+    """
+    path, shape = Path(path), records.contributions.shape
+    group, episode, round_, participant = np.indices(shape, np.int32).reshape(4, -1)
+    votes = np.broadcast_to(records.votes[:, None, None, :], shape).reshape(-1)
+    columns = {
+        "group": group,
+        "episode": episode,
+        "round": round_,
+        "participant": participant,
+        "endowment": np.broadcast_to(records.endowments[:, None, None, :], shape).reshape(-1),
+        "contribution": records.contributions.reshape(-1),
+        "payout": records.payouts.reshape(-1),
+        "vote": pa.array(votes.astype(np.int32), mask=votes < 0),
+    }
+    if mechanisms is not None:
+        names = np.broadcast_to(np.asarray(mechanisms, object), shape[:2])
+        columns["mechanism"] = pa.array(names[group, episode], pa.string())
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+def records_of(source: Source, votes: Votes, participants: int | None) -> Records:
+    """Return the records in the rows of a tidy table, which may stand in any order.
+
+    Args:
+        source: the rows.
+        votes: ``required`` if everybody must have voted; else a vote may be empty, or the whole column missing.
+        participants: the number that every group must have; None for any, the same in all groups.
+
+    Raises:
+        TableError: naming the row and the column at fault.
+    """
+    if not len(source.rows):
+        raise TableError(f"{source.path} holds no rows, allowed: at least one group")
+    index = _index(source, participants)
+    asked = np.full(len(source.rows), -1)
+    if votes == "required" or "vote" in source.columns:
+        asked = source.integers("vote", empty=-1)
+    if votes == "required":
+        source.refuse("vote", asked < 0, lambda row: "is empty, allowed: the episode voted for, as votes are required")
+    endowments = source.numbers("endowment")
+    group, participant = source.labels("group")[0], source.integers("participant")
+    for name, values in (("endowment", endowments), ("vote", asked)):
+        source.alike(name, values, (group, participant), "a participant")
+    try:
+        return Records(
+            endowments=endowments[index][:, 0, 0],
+            contributions=source.numbers("contribution")[index],
+            payouts=source.numbers("payout")[index],
+            votes=asked[index][:, 0, 0],
+        )
+    except RecordsError as error:
+        g, *between, p = error.index
+        row = index[(g, *(between or (0, 0)), p)]
+        raise source.error(row, ARRAYS[error.name], error.reason) from error
+
+
+def _index(source: Source, participants: int | None) -> np.ndarray:
+    """Return which row holds what, (G, E, T, n), after checking that every cell stands in exactly one row."""
+    group, names = source.labels("group")
+    cells = np.stack([group, *(source.integers(name) for name in PLACE[1:])], axis=1)
+    order = np.lexsort(cells.T[::-1])
+    cells = cells[order]
+    for at in np.flatnonzero((cells[1:] == cells[:-1]).all(axis=1))[:1]:
+        place = ", ".join(f"{name} {value}" for name, value in zip(PLACE[1:], cells[at, 1:], strict=True))
+        reason = f"group {names[cells[at, 0]]}, {place} stands in {source.where(order[at])} already"
+        raise source.error(order[at + 1], "participant", f"{reason}, allowed: one row of each")
+    starts = np.flatnonzero(np.diff(cells[:, 0], prepend=-1))
+    counts = np.diff(starts, append=len(cells))
+    sizes = np.maximum.reduceat(cells[:, 1:], starts, axis=0) + 1
+    firsts = np.minimum.reduceat(order, starts)
+    if participants is not None:
+        for g in np.flatnonzero(sizes[:, 2] != participants)[:1]:
+            reason = f"group {names[g]} has {sizes[g, 2]} participants, allowed: {participants}"
+            raise source.error(firsts[g], "participant", reason)
+    for g in np.flatnonzero(counts != sizes.astype(float).prod(axis=1))[:1]:
+        column, missing = _missing(cells[starts[g] : starts[g] + counts[g], 1:])
+        raise source.error(firsts[g], column, f"group {names[g]} has no row of {missing}, all counted from 0")
+    for g, axis in np.argwhere(sizes != sizes[0])[:1]:
+        column = PLACE[1:][axis]
+        reason = f"group {names[g]} has {sizes[g, axis]} {column}s, but group {names[0]} {sizes[0, axis]}"
+        raise source.error(firsts[g], column, f"{reason}, allowed: as many in every group")
+    return order.reshape(len(starts), *sizes[0])
+
+
+def _missing(cells: np.ndarray) -> tuple[str, str]:
+    """Return the first (episode, round, participant) that is not among ``cells`` (N, 3), and the column to blame."""
+    there = set(map(tuple, cells.tolist()))
+    _, rounds, n = (int(largest) + 1 for largest in cells.max(axis=0))
+    # of one more than there are rows one is missing, however large a mistyped number is
+    counted = ((k // (rounds * n), k // n % rounds, k % n) for k in range(len(cells) + 1))
+    cell = next(cell for cell in counted if cell not in there)
+    columns = [name for name, value, known in zip(PLACE[1:], cell, cells.T, strict=True) if value not in known]
+    place = ", ".join(f"{name} {value}" for name, value in zip(PLACE[1:], cell, strict=True))
+    return (columns or ["round"])[0], place
