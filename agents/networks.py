@@ -174,10 +174,14 @@ class GraphNetwork(nn.Module):
         self.edge = nn.Sequential(nn.Linear(6, n_units), nn.Tanh())
         self.node = nn.Sequential(nn.Linear(3 + n_units, n_units), nn.Tanh(), nn.Linear(n_units, 1))
 
+    def features(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
+        """Return what the nodes carry, (..., 3), for endowments and contributions (...)."""
+        top = self.largest_endowment
+        return torch.stack([endowments / top, contributions / top, contributions / endowments], dim=-1)
+
     def forward(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
         """Return logits (..., n) for endowments and contributions (..., n); their softmax is the weights."""
-        top = self.largest_endowment
-        nodes = torch.stack([endowments / top, contributions / top, contributions / endowments], dim=-1)
+        nodes = self.features(endowments, contributions)
         n = nodes.shape[-2]
         receivers = nodes.unsqueeze(-2).expand(*nodes.shape[:-2], n, n, 3)
         senders = nodes.unsqueeze(-3).expand(*nodes.shape[:-2], n, n, 3)

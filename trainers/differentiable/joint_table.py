@@ -1,0 +1,178 @@
+"""A memoryless mechanism at every joint contribution of a game: what it pays, tabulated once for many games.
+
+With integer contributions there are few joint contributions (4,235 in the paper's five conditions, participants of
+equal endowment grouped), far fewer than the rounds of a batch of elections. Whoever plays looks payouts up; a gradient
+with respect to the payouts of the rounds played is added up by joint contribution, and goes through the rules and the
+network once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from lawgiver.agents.learned import LearnedGraphMechanism
+from lawgiver.agents.networks import GraphNetwork
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.joint_grid import joint_grid
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.public_investment.one_round import after_round
+
+LARGEST_TABLE = 2_000_000
+"""Joint contributions, seats told apart, up to which they are tabulated."""
+
+
+class JointTable:
+    """All joint contributions of a game's conditions, (S, n), where participants of equal endowment are alike.
+
+    Args:
+        game: whose rules pay, in allocate mode.
+        like: a tensor of the floating dtype and the device to work in.
+
+    Raises:
+        UnsupportedGameError: if there are more than ``LARGEST_TABLE`` joint contributions.
+    """
+
+    def __init__(self, game: PublicInvestment, like: torch.Tensor) -> None:
+        """List the joint contributions, and where each participant of each stands in the list."""
+        size = sum(math.prod(e + 1 for e in endowments) for endowments in game.conditions)
+        if size > LARGEST_TABLE:
+            raise UnsupportedGameError(
+                f"{game.name} has {size} joint contributions, allowed: at most {LARGEST_TABLE} to be tabulated"
+            )
+        self.game = game
+        grids = [joint_grid(tuple(e + 1 for e in endowments), endowments).actions for endowments in game.conditions]
+        given = [np.tile(e, (len(grid), 1)) for e, grid in zip(game.conditions, grids, strict=True)]
+        self.endowments = _as(np.concatenate(given), like)
+        self.contributions = _as(np.concatenate(grids), like)
+        shapes = [tuple(e + 1 for e in endowments) for endowments in game.conditions]
+        strides = [[math.prod(shape[i + 1 :]) for i in range(game.n)] for shape in shapes]
+        starts = np.cumsum([0, *(math.prod(shape) for shape in shapes)])
+        rows = np.cumsum([0, *(len(grid) for grid in grids)])
+        places = [
+            _places(grid, shape, endowments) + first * game.n
+            for grid, shape, endowments, first in zip(grids, shapes, game.conditions, rows[:-1], strict=True)
+        ]
+        self._places = torch.as_tensor(np.concatenate(places, axis=1).ravel(), device=like.device)
+        self._strides = _as(np.array(strides), like)[:, :, None].repeat(2, 1, 1)
+        shifts = starts[:-1, None] + np.arange(game.n) * starts[-1]  # participants one after the other
+        self._starts = torch.as_tensor(shifts[:, :, None], device=like.device).repeat(2, 1, 1)
+        self._nodes = _Nodes(self.endowments, self.contributions)
+
+    def weights(self, mechanism: LearnedGraphMechanism) -> torch.Tensor:
+        """Return the mechanism's weights at every joint contribution, (S, n), with their gradient."""
+        return self._nodes.logits(mechanism.network).softmax(-1)
+
+    def payouts(self, weights: torch.Tensor) -> torch.Tensor:
+        """Return what the rules pay out for weights (S, n), (S, n), in points."""
+        return after_round(self.game, weights, self.endowments, self.contributions).payouts
+
+    def places(self, contributions: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
+        """Return where in the flattened table (S * n) each participant of a round stands.
+
+        Args:
+            contributions: (R, n, games), once through the game's conditions or twice.
+            out: int64, likewise, where the answer is written.
+        """
+        rows = slice(0, len(contributions))
+        joint = (contributions * self._strides[rows]).sum(1, keepdim=True).long()
+        return torch.take(self._places, joint + self._starts[rows], out=out)
+
+    def collect(self, places: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """Return the gradient with respect to the table, (S, n), of rounds at ``places``, both arguments alike."""
+        table = torch.zeros_like(self.contributions)
+        table.view(-1).index_add_(0, places.reshape(-1), gradient.reshape(-1))
+        return table
+
+
+def _as(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=like.dtype, device=like.device)
+
+
+def _places(grid: np.ndarray, shape: tuple[int, ...], endowments: tuple[int, ...]) -> np.ndarray:
+    """Return for each participant and each of all joint contributions its place in the flattened grid, (n, J)."""
+    n = len(shape)
+    joint = np.indices(shape).reshape(n, -1).T
+    order = np.empty_like(joint)  # the participant of the sorted row that stands for each
+    listed = joint.copy()
+    for endowment in set(endowments):
+        seats = np.flatnonzero(np.array(endowments) == endowment)
+        ranks = np.argsort(joint[:, seats], axis=1, kind="stable")
+        listed[:, seats] = np.take_along_axis(joint[:, seats], ranks, axis=1)
+        np.put_along_axis(order, seats[ranks], np.broadcast_to(seats, ranks.shape), axis=1)
+    index = np.full(shape, -1)
+    index[tuple(grid.T)] = np.arange(len(grid))
+    return np.asarray((index[tuple(listed.T)][:, None] * n + order).T)
+
+
+class _Nodes:
+    """The graph network at many graphs whose nodes are few different ones.
+
+    A message depends on two nodes only, so that each pair of different nodes is computed once, and the first layer
+    that receives them is linear, so that it is applied to messages before they are added up instead of after.
+    """
+
+    def __init__(self, endowments: torch.Tensor, contributions: torch.Tensor) -> None:
+        """Find the different nodes of graphs (S, n)."""
+        pairs = torch.stack([endowments, contributions], dim=-1)
+        different, index = torch.unique(pairs.reshape(-1, 2), dim=0, return_inverse=True)
+        self.endowments, self.contributions = different.unbind(-1)
+        own, count, n = index.view(endowments.shape), len(different), endowments.shape[1]
+        terms = [own]
+        for shift in range(1, n):  # the others, whose messages follow the nodes in the table
+            terms.append(count + own * count + own.roll(shift, dims=1))
+        self.terms = torch.stack(terms, dim=-1).view(-1, n)
+        order = self.terms.reshape(-1).argsort(stable=True)
+        counts = torch.bincount(self.terms.reshape(-1), minlength=count + count * count)
+        self.users, self.offsets = order // n, counts.cumsum(0) - counts  # of each entry of the table
+        self._shape = endowments.shape
+        self._scratch: torch.Tensor | None = None
+
+    def scratch(self, like: torch.Tensor) -> torch.Tensor:
+        """Return memory like ``like``, the same at every call: fresh memory costs more than what is done in it."""
+        if self._scratch is None:
+            self._scratch = torch.empty_like(like)
+        return self._scratch
+
+    def logits(self, network: GraphNetwork) -> torch.Tensor:
+        """Return what the network returns for all graphs, (S, n)."""
+        nodes = network.features(self.endowments, self.contributions)
+        count = len(nodes)
+        receivers, senders = nodes[:, None].expand(-1, count, -1), nodes[None].expand(count, -1, -1)
+        messages = network.edge(torch.cat([receivers, senders], dim=-1)).view(count * count, -1)
+        first, _, last = network.node
+        of_node, of_message = first.weight.split([nodes.shape[1], messages.shape[1]], dim=1)
+        own = functional.linear(nodes, of_node, first.bias)
+        table = torch.cat([own, functional.linear(messages, of_message) / (self._shape[1] - 1)])
+        weight = last.weight[0]
+        logits = _Hidden.apply(2 * table, 2 * weight, self) + (last.bias - weight.sum())
+        return logits.view(self._shape)
+
+
+class _Hidden(torch.autograd.Function):
+    """The nodes' hidden layer and the product with the weights of the last: sigmoid(sums of the table) @ weight.
+
+    tanh x = 2 sigmoid(2 x) - 1, and the sigmoid is several times as fast on a CPU. What autograd would need a sorting
+    of indices and an array in new memory for, is here a sum over lists made once, in memory that is kept.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, table: torch.Tensor, weight: torch.Tensor, nodes: _Nodes) -> torch.Tensor:
+        """Return (N,) for a table (K, units) and a weight (units,)."""
+        hidden = functional.embedding_bag(nodes.terms, table, mode="sum").sigmoid_()
+        ctx.save_for_backward(hidden, weight)
+        ctx.nodes = nodes
+        return torch.mv(hidden, weight)
+
+    @staticmethod
+    def backward(ctx: Any, slopes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        """Return the gradients of table and weight for that of the result, (N,)."""
+        hidden, weight = ctx.saved_tensors
+        inner = torch.mul(slopes[:, None], weight, out=ctx.nodes.scratch(hidden))
+        torch.ops.aten.sigmoid_backward.grad_input(inner, hidden, grad_input=inner)
+        table = functional.embedding_bag(ctx.nodes.users, inner, ctx.nodes.offsets, mode="sum")
+        return table, torch.mv(hidden.T, slopes), None
