@@ -431,10 +431,10 @@ def release(votes=True):
     rng = np.random.default_rng(1)
     records = {"endowments": [], "contributions": [], "payouts": [], "votes": []}
     rows = []
-    for group, tail in enumerate((4, 2)):
-        endowments = np.array([10, tail, tail, tail])
+    for group in (0, 1):
+        endowments = np.array([10, 4, 4, 4])
         contributions = rng.integers(0, endowments + 1, (4, 3, 4))
-        payouts = np.round(1.6 * contributions, 3)  # everybody gets back what their own contribution has become
+        payouts = np.broadcast_to(0.4 * contributions.sum(axis=-1, keepdims=True), contributions.shape)
         for_agent = rng.integers(0, 2, 4) if votes else np.full(4, -1)
         codes = [2, 3, 4, 3] if group else [2, 4, 3, 4]  # the baseline, 3, comes first in group 1, second in group 0
         for (session, timestep, player), coins in np.ndenumerate(contributions):
@@ -446,7 +446,7 @@ def release(votes=True):
                     "endowment": endowments[player],
                     "session": session,
                     "timestep": timestep,
-                    "endowcond": tail,
+                    "endowcond": 4,
                     "mechanism_code": codes[session],
                     "baseline": 3,
                     "head": player == 0,
@@ -475,7 +475,7 @@ def test_the_release_is_read(tmp_path, columns, header):
     rows, records = release(votes=columns != EXP1)
     found = read_records(write_release(tmp_path, rows, columns, header))
     first = next(row for row in rows if row["session"] in (1, 2))
-    order = [0, 1] if first["endowcond"] == 4 else [1, 0]
+    order = [0, 1] if float(first["participant_id"]) <= 4 else [1, 0]
     assert_same(found, select(Records(**{name: np.array(values) for name, values in records.items()}), order))
 
 
@@ -497,9 +497,10 @@ def test_the_release_is_read(tmp_path, columns, header):
 def test_a_broken_row_of_the_release_is_named(tmp_path, column, value, said):
     rows, _ = release()
     at = max(at for at, row in enumerate(rows) if row["session"] == 1)
+    old = rows[at]["contribution"]
     rows[at] |= {column: value}
-    if column == "contribution":  # as the payouts, too, would be if it were true
-        rows[at]["payout"] = 1.6 * value
+    if column == "contribution":  # the fund would have grown as well
+        rows[at]["payout"] += 1.6 * (value - old)
     message = said_of(write_release(tmp_path, rows, EXP2))
     assert said in message and re.search(r"line \d+", message)
 
@@ -511,6 +512,17 @@ def test_participants_that_are_no_groups_are_refused(tmp_path):
         row["participant_id"] = 3 * float(row["participant_id"])
     said = said_of(write_release(tmp_path, rows, EXP2))
     assert "participant" in said and "line" in said
+
+
+def test_strangers_are_told_by_their_payouts(tmp_path):
+    """Two people change places between groups, and nothing but the sums shows it."""
+    rows, _ = release()
+    for row in rows:
+        if row["player_id"] == 1:
+            group = int(float(row["participant_id"]) > 4)
+            row["participant_id"] = float(row["participant_id"]) + (-4 if group else 4)
+            row["mechanism_code"] = [3, 4][group if row["session"] == 1 else 1 - group]
+    assert "column 'payout': of the four participant_ids around" in said_of(write_release(tmp_path, rows, EXP2))
 
 
 def test_votes_without_a_baseline_are_refused(tmp_path):
