@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.objectives import gini, nash_welfare
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.families import normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.aggregate import t_quantile
+from lawgiver.trainers.elections import group_scores
 from lawgiver.trainers.figures import (  # first: it says what to install where matplotlib is missing
     COLOURS,
     CYCLE,
@@ -181,20 +180,6 @@ def reward_and_inequality(rewards: Mapping[str, np.ndarray]) -> Figure:
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=1.0)
     return figure
-
-
-def group_scores(rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Gini coefficient and the sum of log(reward + 0.001) of each group, rewards (G, n) to (G,) each."""
-    earned = _Earned(np.asarray(rewards, float), np.zeros_like(rewards))
-    return np.asarray(gini(earned)), np.asarray(nash_welfare(earned))
-
-
-@dataclass(frozen=True)
-class _Earned:
-    """Rewards as the objectives read them, (G, n); those used here do not look at endowments."""
-
-    payoffs: np.ndarray
-    endowments: np.ndarray
 
 
 # -- matrices -------------------------------------------------------------------------------------------------------

@@ -365,8 +365,8 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
     if opened.settings.get("seeds") is not None:
         members = ", ".join(f"{opened.path}/s{seed}" for seed in opened.settings["seeds"])
         raise RunError(f"{opened.path} holds the runs of several seeds: choose one of {members}")
-    own = opened.game()
-    game = game or own
+    own = opened.game().base_game
+    game = own if game is None else game.base_game
     if (game.name, dict(game.roles)) != (own.name, dict(own.roles)):
         trained, wanted = (f"{g.name} with {dict(g.roles)}" for g in (own, game))
         raise UnsupportedGameError(f"{opened.path} was trained on {trained}; it cannot play {wanted}")

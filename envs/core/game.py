@@ -117,9 +117,14 @@ class Game(ABC, Generic[StateT]):
         """
         raise NotImplementedError(f"{self.name} does not say which agents act")
 
+    @property
+    def base_game(self) -> Game[Any]:
+        """The game that policies are made for: this one, unless it is a game about another."""
+        return self
+
     def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
-        """Return the policy for all seats of a role that ``make`` makes for the game it is to play: this one."""
-        return make(self)
+        """Return the policy for all seats of a role that is given as ``make(base_game)``."""
+        return make(self.base_game)
 
     def check_role(self, role: str) -> None:
         """Raise ParameterError if there is no such role."""
@@ -182,6 +187,10 @@ class Game(ABC, Generic[StateT]):
     @abstractmethod
     def initial_state(self, batch: int, rng: Rng) -> StateT:
         """Return the state of ``batch`` new games on the backend and device of ``rng``."""
+
+    def openings(self, batch: int, rng: Rng) -> Mapping[str, StateT]:
+        """Return ``batch`` new games of each condition by its name; of ``all`` where conditions are not told apart."""
+        return {"all": self.initial_state(batch, rng)}
 
     def draw(self, batch: int, rng: Rng) -> Draws:
         """Return the random numbers of one step."""

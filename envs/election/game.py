@@ -136,10 +136,15 @@ class Election(Game[ElectionState]):
         """The base game."""
         if isinstance(self.base, Mapping):
             parameters = {str(key): value for key, value in self.base.items()}
-            return make_game(parameters.pop("name", None), **parameters)  # type: ignore[arg-type]
+            return make_game(parameters.pop("name", None), **parameters)
         if not isinstance(self.base, str):
             raise ParameterError(f"base is {self.base!r}, allowed: a game's name, or {{'name': NAME, **parameters}}")
         return make_game(game_name(self.base))
+
+    @property
+    def base_game(self) -> Game[Any]:
+        """The base game, for which mechanisms and participants are made."""
+        return self.game
 
     @cached_property
     def people(self) -> Policy:

@@ -293,6 +293,14 @@ class PublicInvestment(Game[PublicInvestmentState]):
             chosen = amounts + conditions[0]
         return self.opening(chosen)
 
+    def openings(self, batch: int, rng: Rng) -> Mapping[str, PublicInvestmentState]:
+        """Return ``batch`` new games of each condition, by its endowments: ``10-4-4-4``."""
+        nothing = zeros(rng, (batch, self.n))
+        return {
+            "-".join(map(str, condition)): self.opening(nothing + constant(condition, like=nothing))
+            for condition in self.conditions
+        }
+
     def opening(self, endowments: Array) -> PublicInvestmentState:
         """Return the games before their first round in which participants have these endowments (B, n)."""
         xp = namespace(endowments)

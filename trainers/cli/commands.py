@@ -91,6 +91,35 @@ def evaluate(
     show_summary(evaluate_run(run))
 
 
+@app.command(epilog=EXIT_CODES)
+def tournament(
+    contestants: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|MECHANISM... [KEY=VALUE]...",
+            help="Registered mechanisms and run folders, then what differs from the defaults:"
+            " game.name=public_investment 'game.endowments=[10,2,2,2]' participants=simulated_people voters=experience"
+            " games=1000 seed=0.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write tournament.json and the picture there.")
+    ] = None,
+) -> None:
+    """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
+    from lawgiver.trainers.cli.tables import show_tournament
+    from lawgiver.trainers.tournament import hold_tournament, keep
+
+    names = [argument for argument in contestants if "=" not in argument]
+    settings, held = hold_tournament(names, [argument for argument in contestants if "=" in argument])
+    solved = held.solved(settings.seed)
+    show_tournament(held, solved)
+    if out is not None:
+        for file in keep(out, settings, held, solved):
+            typer.echo(f"written: {file}")
+
+
 @app.command(epilog=f"Papers: {', '.join(PAPERS)}. {EXIT_CODES}")
 def reproduce(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A paper.", show_default=False)],

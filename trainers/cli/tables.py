@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.tournament import Tournament
 
 Columns = Mapping[str, Mapping[str, Any]]
 
@@ -31,6 +34,27 @@ def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
     for key, rate in rates.items():
         table.add_row(key, f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}")
     show(table)
+
+
+def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
+    """Print who takes which share of the votes from whom, and what that amounts to."""
+    table = _table("share of the votes of", f"{held.games:,} elections a pair; ± standard error over groups")
+    for name in held.names:
+        table.add_column(f"against {name}", justify="right")
+    table.add_column("Nash", justify="right")
+    for row, name in enumerate(held.names):
+        cells = [
+            "" if row == column else f"{held.shares[row, column]:.1%} ± {held.errors[row, column]:.1%}"
+            for column in range(len(held.names))
+        ]
+        table.add_row(name, *cells, f"{solved['nash'][name]:.0%}")
+    show(table)
+    winner, cycle = solved["condorcet_winner"], solved["cycle"]
+    told = [f"beats every other: {winner or 'none'}"]
+    if cycle:
+        told.append(f"cycle: {' beats '.join([*cycle, cycle[0]])}")
+    for line in told:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:

@@ -1,0 +1,126 @@
+"""Holding elections: who gets which share of the votes, condition by condition, with intervals clustered by group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.actions import check_outcome
+from lawgiver.envs.core.arrays import Array, Rng, namespace
+from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.objectives import gini, nash_welfare
+from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.election.game import Election, ElectionState
+from lawgiver.trainers.intervals import group_bootstrap
+
+POOLED = "pooled"
+"""The name under which all conditions together stand."""
+
+
+def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rng, first: Array | None = None) -> Any:
+    """Return the final state of elections among mechanisms of the base game, whose outcomes are applied as they are.
+
+    On torch, gradients go through everything that a mechanism does and that people feel of it.
+
+    Args:
+        election: the rules, with the people and how they vote.
+        mechanisms: one a seat.
+        opening: of the base game, B of them, on the backend of ``rng``.
+        rng: for the people, and for mechanisms that draw at random.
+        first: the seat that rules first in each election, (B,); None takes every seat in turn (counterbalanced).
+
+    Raises:
+        ActionError: if a mechanism makes what the base game does not allow: weights that are negative, not finite or
+            do not sum to one, say; every play is looked at (NumPy).
+    """
+    game, k = election.game, election.n_mechanisms
+    batch = _batch(opening)
+    if first is None:
+        first = _alternating(batch, k, rng)
+    memories = [mechanism.initial_state(batch, rng) for mechanism in mechanisms]
+    state: ElectionState = election.opening(first, opening, rng)
+    for _ in range(election.max_steps):
+        seen, outcomes = election.observe(state, "mechanism"), []
+        for seat, mechanism in enumerate(mechanisms):
+            outcome, memories[seat] = _outcome(
+                election, mechanism, state, seen[:, seat : seat + 1], memories[seat], rng
+            )
+            if isinstance(outcome, np.ndarray):
+                try:
+                    check_outcome(game, state.base, "mechanism", outcome, batch)
+                except ActionError as error:
+                    raise ActionError(f"mechanism_{seat}: {error}") from error
+            outcomes.append(outcome)
+        together = namespace(outcomes[0]).stack(outcomes, axis=1)
+        state, *_ = election.advance(state, together, election.draw(batch, rng))
+    return state
+
+
+def _outcome(
+    election: Election, mechanism: Policy, state: ElectionState, seen: Array, memory: Any, rng: Rng
+) -> tuple[Array, Any]:
+    if isinstance(mechanism, OutcomePolicy):
+        return mechanism.outcome(seen, None, memory, rng)
+    actions, memory = mechanism.act(seen, None, memory, rng)
+    return election.game.outcome(state.base, actions), memory
+
+
+def _batch(opening: Any) -> int:
+    size: int = opening.round.shape[0]
+    return size
+
+
+def _alternating(batch: int, k: int, rng: Rng) -> Array:
+    if isinstance(rng, np.random.Generator):
+        return np.arange(batch) % k
+    import torch  # the generator is torch's
+
+    return torch.arange(batch, device=rng.device) % k
+
+
+def shares(
+    election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return the share of the votes that the first mechanism got in each of ``games`` elections, by condition.
+
+    Each election is one group's; its votes are cast, not expected.
+    """
+    found = {}
+    for condition, opening in election.game.openings(games, rng).items():
+        state = hold(election, mechanisms, opening, rng)
+        found[condition] = np.asarray(election.vote_shares(state)[:, 0])
+    return found
+
+
+def vote_share(
+    election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
+) -> dict[str, list[float]]:
+    """Return the first mechanism's share of the votes by condition and ``pooled``, each [share, low, high] (95 %).
+
+    Groups are resampled whole: the votes of one group are not independent.
+    """
+    return intervals(shares(election, mechanisms, games, rng), rng)
+
+
+def intervals(by_condition: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, list[float]]:
+    """Return [mean, low, high] of groups (G,) by condition, and ``pooled``, where there is more than one condition."""
+    found = {condition: group_bootstrap(values, None, rng) for condition, values in by_condition.items()}
+    found[POOLED] = group_bootstrap(np.concatenate(list(by_condition.values())), None, rng)
+    return found
+
+
+@dataclass(frozen=True)
+class _Earned:
+    """Rewards as the objectives read them, (G, n); those used here do not look at endowments."""
+
+    payoffs: np.ndarray
+    endowments: np.ndarray
+
+
+def group_scores(rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Gini coefficient and the sum of log(reward + 0.001) of each group, rewards (G, n) to (G,) each."""
+    earned = _Earned(np.asarray(rewards, float), np.zeros_like(rewards))
+    return np.asarray(gini(earned)), np.asarray(nash_welfare(earned))

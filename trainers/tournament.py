@@ -1,0 +1,168 @@
+"""Round robin: every mechanism against every other, before the same people; and what the meta-game amounts to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.election.game import Election
+from lawgiver.trainers.complaints import complaint
+from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides
+from lawgiver.trainers.elections import shares
+from lawgiver.trainers.files import write_json, writing
+from lawgiver.trainers.meta_game import (
+    condorcet_cycle,
+    condorcet_winner,
+    converged,
+    exploitability,
+    fictitious_play,
+    nash,
+)
+
+ROUNDS = 10_000
+"""Of fictitious play, where there is a cycle."""
+
+
+@dataclass(frozen=True)
+class Tournament:
+    """What a round robin has shown.
+
+    Attributes:
+        names: of the mechanisms, s of them.
+        shares: of the votes, row against column, (s, s), pooled over conditions; 1/2 on the diagonal.
+        errors: their standard errors over groups, (s, s).
+        games: elections a pair.
+    """
+
+    names: tuple[str, ...]
+    shares: np.ndarray
+    errors: np.ndarray
+    games: int
+
+    def solved(self, seed: int = 0) -> dict[str, Any]:
+        """Return the equilibrium of the meta-game, who beats all others, and a cycle of wins if there is one.
+
+        With a cycle also what fictitious play comes to, for then no mechanism is simply the best.
+        """
+        mixture, cycle = nash(self.shares), condorcet_cycle(self.shares, self.errors)
+        winner = condorcet_winner(self.shares, self.errors)
+        found: dict[str, Any] = {
+            "nash": self._named(mixture),
+            "exploitability": exploitability(self.shares, mixture),
+            "condorcet_winner": None if winner is None else self.names[winner],
+            "cycle": None if cycle is None else [self.names[index] for index in cycle],
+        }
+        if cycle is not None:
+            found["fictitious_play"] = self._named(fictitious_play(self.shares, ROUNDS, np.random.default_rng(seed)))
+        return found
+
+    def convergence(self, margin: float) -> dict[str, Any]:
+        """Return whether the newest, which is the last, has ceased to improve on the earlier ones, and why."""
+        result = converged(self.shares, self.errors, margin)
+        return {"converged": result.converged, "reason": result.reason, "edge": result.edge}
+
+    def data(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        plain = {"names": list(self.names), "shares": self.shares.tolist(), "errors": self.errors.tolist()}
+        return {**plain, "games": self.games}
+
+    def _named(self, mixture: np.ndarray) -> dict[str, float]:
+        return {name: float(weight) for name, weight in zip(self.names, mixture, strict=True)}
+
+
+def round_robin(
+    election: Election, mechanisms: Mapping[str, Policy], games: int, seed: int | Sequence[int]
+) -> Tournament:
+    """Return what every pair of mechanisms gets of the votes.
+
+    Args:
+        election: the rules, between two mechanisms, with the people and how they vote.
+        mechanisms: of the base game, by name.
+        games: elections a pair, at least; split evenly over the base game's conditions.
+        seed: the same people and the same chances for every pair.
+    """
+    names = tuple(mechanisms)
+    conditions = len(election.game.openings(1, np.random.default_rng(0)))
+    each = -(-games // conditions)
+    matrix, errors = np.full((len(names),) * 2, 0.5), np.zeros((len(names),) * 2)
+    for i, j in itertools.combinations(range(len(names)), 2):
+        found = shares(election, [mechanisms[names[i]], mechanisms[names[j]]], each, np.random.default_rng(seed))
+        groups = np.concatenate(list(found.values()))
+        matrix[i, j] = groups.mean()
+        matrix[j, i] = 1 - matrix[i, j]
+        errors[i, j] = errors[j, i] = groups.std(ddof=1) / np.sqrt(len(groups))
+    return Tournament(names, matrix, errors, each * conditions)
+
+
+class TournamentSettings(Settings):
+    """What a tournament on the command line is about."""
+
+    game: GameConfig = GameConfig(name="public_investment")
+    """The base game that every mechanism rules."""
+    participants: str | dict[str, Any] = "simulated_people"
+    """Who plays it: a name, a run's folder, or ``{policy: NAME, ...}``."""
+    voters: str | dict[str, Any] = "experience"
+    """How they vote."""
+    games: Annotated[Natural, Field(ge=2)] = 1_000
+    """Elections a pair."""
+    seed: Seed = 0
+
+
+def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tuple[TournamentSettings, Tournament]:
+    """Return the tournament of mechanisms that are given by registered names or as run folders.
+
+    Raises:
+        ParameterError: if there are fewer than two of them, one is given twice, or an override is wrong.
+        LawgiverError: if one is unknown or plays another game.
+    """
+    if len(contestants) < 2:
+        raise ParameterError(f"a tournament of {len(contestants)}: allowed are two mechanisms or more, names or runs")
+    twice = [name for index, name in enumerate(contestants) if name in contestants[:index]]
+    if twice:
+        raise ParameterError(f"{twice[0]!r} is there twice: each mechanism takes part once")
+    data = apply_overrides({"game": {"name": "public_investment"}}, overrides)
+    try:
+        settings = TournamentSettings.model_validate(data)
+    except ValidationError as error:
+        raise ParameterError(complaint(TournamentSettings, data, error)) from None
+    game = settings.game.make()
+    election = Election(
+        base={"name": settings.game.name, **settings.game.parameters},
+        participants=settings.participants,
+        voters=settings.voters,
+    )
+    mechanisms = {name: make_policy(game, "mechanism", name) for name in contestants}
+    labels = {name: Path(name).name if Path(name).is_dir() else name for name in contestants}
+    unique = len(set(labels.values())) == len(labels)
+    named = {labels[name] if unique else name: policy for name, policy in mechanisms.items()}
+    return settings, round_robin(election, named, settings.games, settings.seed)
+
+
+def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: Mapping[str, Any]) -> list[Path]:
+    """Write tournament.json and, where matplotlib is installed, the picture of the payoffs; return what was written.
+
+    Raises:
+        RunError: if they cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "tournament.json"
+    write_json(file, {"settings": settings.model_dump(mode="json"), **held.data(), **solved})
+    if not find_spec("matplotlib"):
+        return [file]
+    from lawgiver.trainers.election_figures import payoff_matrix
+    from lawgiver.trainers.figures import save
+
+    picture = folder / "payoffs.png"
+    save(payoff_matrix(held.shares, held.names), picture)
+    return [file, picture]
