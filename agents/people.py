@@ -1,0 +1,236 @@
+"""Simulated people of the public investment game, calibrated to what humans contributed (Koster et al. 2022).
+
+They know endowments, contributions and payouts, and never which mechanism is at work. What they make of them is in
+:class:`Traits`; the values by default were fitted by ``benchmarks/calibrate_people.py`` to agents/data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from lawgiver.agents.policies import draw_discrete, require_field
+from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, log_softmax, namespace, uniform
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What moves a population; the numbers are those of its average member.
+
+    Contributions are thought of as fractions of one's endowment, amounts of points as multiples of it.
+
+    Attributes:
+        propensity: fraction aimed at by somebody of average endowment who has seen nothing yet.
+        wealth: how much less of it the well endowed aim at, per unit of log(endowment / mean of the group): shares
+            given fall with endowment (Buckley and Croson 2006).
+        spread: half-width of the differences between people's propensities, drawn uniformly.
+        response: how strongly the fraction follows what giving is believed to bring; drawn from an exponential
+            distribution: many hardly react, a few strongly (learning from payoffs, Erev and Roth 1998).
+        doubt: how much has to be seen before people believe that a point given does not just bring one back.
+        social: weight of what others gave and received, beside own experience, as evidence of that (Bandura 1977).
+        similarity: how fast that weight falls as endowments differ (comparison with one's like, Festinger 1954).
+        recency: weight of evidence that is a round older; 1 for perfect memory.
+        conformity: pull towards what the others gave on average (Fischbacher et al. 2001); drawn uniformly between 0
+            and twice as much.
+        standing: more given by those who gain more from the fund than the others, less by those who gain less
+            (inequity aversion, Fehr and Schmidt 1999; reciprocity).
+        coins: how far others' contributions are taken as points, against fractions of their endowments.
+        habit: share of yesterday's inclination in today's.
+        noise: standard deviation of the fraction around its aim.
+        carry: part of inclination and evidence that is left when another game begins. No data fix it.
+    """
+
+    propensity: float
+    wealth: float
+    spread: float
+    response: float
+    doubt: float
+    social: float
+    similarity: float
+    recency: float
+    conformity: float
+    coins: float
+    standing: float
+    habit: float
+    noise: float
+    carry: float
+
+
+INTERVALS: Mapping[str, str] = {
+    "propensity": "[0, 2]",
+    "wealth": "[-1, 1]",
+    "spread": "[0, 2]",
+    "response": "[0, 5]",
+    "doubt": "(0, 100]",
+    "social": "[0, 1]",
+    "similarity": "[0, 10]",
+    "recency": "[0, 1]",
+    "conformity": "[0, 0.5]",
+    "coins": "[0, 1]",
+    "standing": "[0, 2]",
+    "habit": "[0, 1)",
+    "noise": "[0.05, 2]",
+    "carry": "[0, 1]",
+}
+"""Where each trait has to lie."""
+
+
+@dataclass(frozen=True)
+class PeopleMemory:
+    """Who the people are and what they remember.
+
+    Attributes:
+        attitude: how much more than others one is inclined to give, (B, n).
+        response: to what giving is believed to bring, (B, n).
+        conformity: pull towards what others gave, (B, n).
+        mood: inclination that experience has added, (B, n).
+        evidence: weighted sums of 1, x, y, x^2 and x y over (contribution, payout) pairs seen, each in multiples of
+            one's own endowment, (B, n, 5).
+    """
+
+    attitude: Array
+    response: Array
+    conformity: Array
+    mood: Array
+    evidence: Array
+
+
+class SimulatedPeople:
+    """People who give what they are inclined to, learn what giving brings, and look at what others give."""
+
+    def __init__(self, game: Game[Any], traits: Traits) -> None:
+        """Read where the last round stands in the observation."""
+        space = game.action_space("participant")
+        if not isinstance(space, gymnasium.spaces.Discrete):
+            raise UnsupportedGameError(f"participant 'simulated_people' needs Discrete actions, not {space}")
+        self._columns = require_field(
+            game, "participant", "payouts", "participant 'simulated_people'",
+            "play public_investment with participant_observation='paper'",
+        )  # fmt: skip
+        self._n, self._n_actions = game.roles["participant"], int(space.n)
+        self.traits = traits
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The traits, and the kind of population they belong to."""
+        return {"policy": "simulated_people", **asdict(self.traits)}
+
+    def initial_state(self, batch: int, rng: Rng) -> PeopleMemory:
+        """Return ``batch`` groups of people drawn from the population, who have seen nothing yet."""
+        drawn = uniform(rng, (3, batch, self._n))
+        xp, traits = namespace(drawn), self.traits
+        return PeopleMemory(
+            attitude=traits.spread * (2 * drawn[0] - 1),
+            response=-traits.response * xp.log(1 - drawn[1]),
+            conformity=2 * traits.conformity * drawn[2],
+            mood=xp.zeros_like(drawn[0]),
+            evidence=xp.zeros_like(drawn[0])[..., None] * constant(np.zeros(5), drawn),
+        )
+
+    def next_game(self, memory: PeopleMemory) -> PeopleMemory:
+        """Return what the same people bring along to another game: who they are, and a part of what they learned."""
+        carry = self.traits.carry
+        return evolve(memory, mood=carry * memory.mood, evidence=carry * memory.evidence)
+
+    def distribution(self, obs: Array, mask: Array | None, state: PeopleMemory) -> tuple[Array, PeopleMemory]:
+        """Return log-probabilities (B, n, A) of contributions, minus infinity where illegal, and the new memory."""
+        xp, traits = namespace(obs), self.traits
+        endowments = obs[..., self._columns["endowments"]]
+        own = endowments[..., :1]
+        given = obs[..., self._columns["contributions"]] / own
+        received = obs[..., self._columns["payouts"]] / own
+        begun = obs[..., self._columns["round"]] > 0  # (B, n, 1): there is a last round to look back at
+        seen = traits.recency * state.evidence + self._seen(given, received, endowments)
+        evidence = xp.where(begun, seen, state.evidence)
+        rank = xp.log(own / xp.mean(endowments, axis=-1, keepdims=True))[..., 0]
+        base = traits.propensity + state.attitude - traits.wealth * rank
+        gains = received - given  # zeros before the first round
+        ahead = xp.tanh(gains[..., 0] - xp.mean(gains[..., 1:], axis=-1))
+        others = xp.mean((traits.coins + (1 - traits.coins) * own / endowments)[..., 1:] * given[..., 1:], axis=-1)
+        pull = xp.where(begun[..., 0], state.conformity * (others - base), xp.zeros_like(base))
+        learned = state.response * xp.tanh(self.believed_return(evidence) - 1)
+        mood = traits.habit * state.mood + (1 - traits.habit) * (learned + traits.standing * ahead + pull)
+        fractions = constant(np.arange(self._n_actions), obs) / own
+        logits = -0.5 * ((fractions - (base + mood)[..., None]) / traits.noise) ** 2
+        legal = fractions <= 1 if mask is None else mask
+        memory = evolve(state, mood=mood, evidence=evidence)
+        return log_softmax(xp.where(legal, logits, constant(-np.inf, obs))), memory
+
+    def act(self, obs: Array, mask: Array | None, state: PeopleMemory, rng: Rng) -> tuple[Array, PeopleMemory]:
+        """Return contributions (B, n) drawn from the distribution, and the new memory."""
+        log_probabilities, memory = self.distribution(obs, mask, state)
+        return draw_discrete(log_probabilities, rng), memory
+
+    def believed_return(self, evidence: Array) -> Array:
+        """Return how many points somebody thinks one more point given brings back, (B, n).
+
+        The slope of a regression of payouts on contributions, shrunk towards 1 by ``doubt``.
+        """
+        xp = namespace(evidence)
+        one, x, y, xx, xy = (evidence[..., k] for k in range(5))
+        weight = xp.where(one > 0, one, xp.ones_like(one))
+        doubt = self.traits.doubt
+        return (xy - x * y / weight + doubt) / (xx - x * x / weight + doubt)
+
+    def _seen(self, given: Array, received: Array, endowments: Array) -> Array:
+        """Return what the last round adds to the evidence, (B, n, 5)."""
+        xp, traits = namespace(given), self.traits
+        ratio = endowments / endowments[..., :1]
+        alike = xp.minimum(ratio, 1 / ratio) ** traits.similarity
+        is_own = constant(np.arange(self._n) == 0, given)
+        weight = is_own + (1 - is_own) * traits.social * alike
+        moments = [xp.ones_like(given), given, received, given**2, given * received]
+        return xp.stack([xp.sum(weight * moment, axis=-1) for moment in moments], axis=-1)
+
+
+@cache
+def fitted_traits() -> Mapping[str, float]:
+    """Return the fitted traits, agents/data/people.json."""
+    traits: dict[str, float] = json.loads((files("lawgiver.agents") / "data" / "people.json").read_text())["traits"]
+    return traits
+
+
+def simulated_people(game: Game[Any], **traits: float) -> Policy:
+    """Return the population of simulated people; traits that are not given are the fitted ones.
+
+    They are drawn anew, each with an own character, for every group. They need public_investment with
+    ``participant_observation="paper"``.
+
+    Raises:
+        ParameterError: if a trait is unknown or outside its range.
+        UnsupportedGameError: if participants do not see payouts.
+    """
+    known = [field.name for field in fields(Traits)]
+    for name in traits:
+        if name not in known:
+            raise ParameterError(f"participant 'simulated_people' has no parameter {name!r}: {allowed(name, known)}")
+    chosen = {name: number(name, value, INTERVALS[name]) for name, value in {**fitted_traits(), **traits}.items()}
+    return SimulatedPeople(game, Traits(**chosen))
+
+
+def population_hash(*members: Any) -> str:
+    """Return a sha256 (hex) over the settings of a population: its participants, its voters.
+
+    Args:
+        members: policies and voters, in an order of your own; each with ``settings``, plain data that hold everything
+            it was made with, fitted numbers included.
+
+    Raises:
+        ParameterError: if one has no settings, so that nothing could be said about it.
+    """
+    for member in members:
+        if not isinstance(getattr(member, "settings", None), Mapping):
+            raise ParameterError(f"{type(member).__name__} has no settings to hash, allowed: a mapping of plain data")
+    text = json.dumps([dict(member.settings) for member in members], sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
