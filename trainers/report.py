@@ -36,6 +36,11 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     if isinstance(game, MechanismGame):
         _draw_design(run, game, summary)
         return
+    if isinstance(game, PublicInvestment) and "meta_game" in summary:
+        from lawgiver.trainers.hcmd_zero.report import draw as draw_loop
+
+        draw_loop(run, game, summary)
+        return
     policies = load(run.path)
     objective = str(getattr(game, "objective", "score"))
     scores = _column(summary, objective)

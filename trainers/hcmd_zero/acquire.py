@@ -1,0 +1,77 @@
+"""The Acquire step: people play two games under the same mechanism, and vote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.fields import columns
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.election.experience import experience_layout
+from lawgiver.envs.election.game import Election, ElectionState
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.behaviour.readers import read_records
+from lawgiver.trainers.behaviour.records import Records
+from lawgiver.trainers.elections import hold
+from lawgiver.trainers.files import RunError
+
+SUFFIXES = (".parquet", ".csv")
+
+
+def acquire(
+    election: Election, game: PublicInvestment, mechanism: Policy, groups: int, seed: tuple[int, ...]
+) -> Records:
+    """Return what ``groups`` groups did in two games under one mechanism, and which of the two they voted for.
+
+    The conditions take turns, so that their groups differ in number by one at most.
+    """
+    rng = np.random.default_rng(seed)
+    conditions = np.array(game.conditions, float)
+    opening = game.opening(conditions[np.arange(groups) % len(conditions)])
+    nobody_first = np.zeros(groups, np.int64)  # both are the same: seat 0 is the first game, seat 1 the second
+    return recorded(election, game, hold(election, [mechanism, mechanism], opening, rng, nobody_first))
+
+
+def recorded(election: Election, game: PublicInvestment, state: ElectionState) -> Records:
+    """Return an election's games as records; an episode's number is the seat of the mechanism that ruled it."""
+    lived, at = election.experience(state), columns(experience_layout(game))
+    own = {name: lived[..., at[name].start].transpose(0, 2, 3, 1) for name in ("contributions", "payouts")}
+    return Records(endowments=state.opening.endowments, votes=state.votes, **own)
+
+
+def check_source(source: Path, iterations: int) -> None:
+    """Raise ParameterError unless the user's data can be what all iterations need."""
+    if not source.exists():
+        raise ParameterError(
+            f"trainer.acquire.source: {source} does not exist, allowed: a file, or a folder of D1, D2, ..."
+        )
+    if not source.is_dir() and iterations > 1:
+        raise ParameterError(
+            f"trainer.acquire.source: {source} is one file for {iterations} iterations, allowed: a folder of D1 to"
+            f" D{iterations} (.parquet or .csv), or trainer.acquire.groups with one number"
+        )
+
+
+def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) -> Records:
+    """Return the records that the user has collected for an iteration.
+
+    Args:
+        source: a file, or a folder of D1, D2, ...
+        iteration: counted from 1.
+        game: that was played.
+        shown: the folder of the mechanism under which these data are to be collected.
+
+    Raises:
+        RunError: if there are none yet, saying under which mechanism to collect them.
+        LawgiverError: naming row and column, if a file is broken.
+    """
+    files = [source / f"D{iteration}{suffix}" for suffix in SUFFIXES] if source.is_dir() else [source]
+    found = next((file for file in files if file.exists()), None)
+    if found is None:
+        raise RunError(
+            f"there are no data of iteration {iteration}: let people play under the mechanism in {shown}, keep what"
+            f" they do as {files[0]} or .csv, and continue with --resume"
+        )
+    return read_records(found, votes="required", participants=game.n)

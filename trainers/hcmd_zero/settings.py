@@ -1,0 +1,100 @@
+"""What a config of HCMD-zero says. The defaults are the paper's, where it gives any (Balaguer et al. 2022)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from lawgiver.trainers.config import Config, Natural, Settings, TrainerSettings
+from lawgiver.trainers.hcmd_zero.model import ModelSettings
+
+GROUPS = (73, 45, 51, 101, 53, 49, 42)
+"""Of people in each iteration (Table 1)."""
+
+RIVALS = ("liberal_egalitarian", "strict_egalitarian", "libertarian")
+
+
+class Mechanism(Settings):
+    """The graph network that is learned."""
+
+    n_units: Natural = 32
+    """Width; the papers do not give it."""
+
+
+class Population(Settings):
+    """People and how they vote."""
+
+    participants: str | dict[str, Any] = "simulated_people"
+    """A registered name, a run's folder, or ``{policy: NAME, ...}``."""
+    voters: str | dict[str, Any] = "experience"
+    """A registered name, or ``{policy: NAME, ...}``."""
+
+
+class HcmdAgents(Population):
+    """The people from whom data are acquired, and the mechanism."""
+
+    mechanism: Mechanism = Mechanism()
+
+
+class Acquire(Settings):
+    """Where data come from."""
+
+    groups: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)] = GROUPS
+    """Groups in each iteration; there are as many iterations as numbers."""
+    source: Path | None = None
+    """A file with what people did in the first iteration, or a folder of D1, D2, ... (.parquet or .csv), one an
+    iteration; None lets ``agents.participants`` play. Where the next is missing, the run stops and can be resumed."""
+
+
+class Optimise(Settings):
+    """The mechanism's self-play before virtual participants."""
+
+    updates: Natural = 2_000
+    last_updates: Natural = 10_000
+    """Of the last iteration."""
+    batch: Natural = 1_000
+    """Elections an update, split evenly over the conditions."""
+    learning_rate: Annotated[float, Field(gt=0)] = 4e-5
+    """Of Adam."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Ray processes that share a batch; 0 for none."""
+
+
+class MetaGame(Settings):
+    """The round robin of all mechanisms so far, before the newest virtual participants."""
+
+    games: Annotated[int, Field(ge=2)] = 500
+    """Elections a pair; the paper holds 100."""
+    margin: Annotated[float, Field(ge=0)] = 0.01
+    """Edge over the previous mechanism, in shares of the votes, up to which an improvement is negligible."""
+
+
+class Evaluation(Settings):
+    """Elections of the last mechanism against rivals, before people it was not trained on."""
+
+    games: Annotated[int, Field(ge=2)] = 1_000
+    """Elections a condition, rival and population."""
+    rivals: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "liberal_egalitarian",
+        "strict_egalitarian",
+        "libertarian",
+    )
+    """The figures show the first."""
+    populations: dict[str, Population] = {}  # noqa: RUF012
+    """By name, besides the people from whom data are acquired."""
+
+
+class HcmdTrainer(TrainerSettings):
+    """Acquire, Model, Optimize, over and over."""
+
+    name: Literal["hcmd_zero"]
+    acquire: Acquire = Acquire()
+    model: ModelSettings = ModelSettings()
+    optimise: Optimise = Optimise()
+    meta_game: MetaGame = MetaGame()
+    evaluation: Evaluation = Evaluation()
+
+
+HcmdConfig = Config[HcmdAgents, HcmdTrainer]

@@ -1,0 +1,55 @@
+"""The steps of a run, each a folder that is written at once: what is there is done, and is never done again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lawgiver.trainers.files import read_manifest, write_folder
+from lawgiver.trainers.runs import Run
+
+
+class Steps:
+    """The steps of one run under ``iterations/<s>/<name>``, in the order in which they are asked for.
+
+    Every step draws its random numbers from the seed, its iteration and its name alone, so that a run which is
+    interrupted anywhere goes on as if it had not been.
+    """
+
+    def __init__(self, run: Run) -> None:
+        """Begin the log anew: the steps that are done are written into it again."""
+        self.run = run
+        self.folder = run.path / "iterations"
+        self.seconds: dict[str, float] = {}
+        self._logged = 0
+        if run.resumed:
+            run.rewind(0)
+
+    def do(self, iteration: int, name: str, work: Callable[[Path], dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
+        """Return a step's folder and what it tells; ``work`` fills the folder and says it, if it has not before.
+
+        Raises:
+            RunError: if a file of a finished step is missing or damaged, or the folder cannot be written.
+        """
+        path = self.folder / str(iteration) / name
+        if not path.exists():
+            self._carry_out(path, work)
+        facts = read_manifest(path, told=dict, clock=dict)
+        told, seconds = facts["told"], float(facts["clock"]["wall_s"])
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self._logged += 1
+        self.run.log(self._logged, {"iteration_of_the_loop": iteration, "step": name, **told}, {"step_s": seconds})
+        return path, told
+
+    def _carry_out(self, path: Path, work: Callable[[Path], dict[str, Any]]) -> None:
+        started = time.monotonic()
+        told: dict[str, Any] = {}
+        clock: dict[str, float] = {}
+
+        def write(folder: Path) -> None:
+            told.update(work(folder))
+            clock["wall_s"] = time.monotonic() - started
+
+        write_folder(path, write, told=told, clock=clock)

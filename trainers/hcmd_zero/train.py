@@ -1,0 +1,214 @@
+"""The trainer ``hcmd_zero``: Acquire, Model, Optimize, over and over (Balaguer et al. 2022, section 3.2).
+
+In iteration s people play two games under the mechanism of iteration s - 1 and vote; virtual participants are fitted to
+all data so far; the mechanism learns in self-play before them. The first mechanism is a network with random weights.
+What a run leaves under ``iterations/<s>/``: ``acquire/records.parquet``, ``model/`` (the virtual participants and
+voters), ``optimise/mechanism`` and ``meta_game/tournament.json``; the first mechanism is in ``iterations/0/``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lawgiver.agents.learned import LearnedGraphMechanism, graph_network, load_policy, load_voters, save_policy
+from lawgiver.agents.people import population_hash
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.election.game import Election
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.behaviour.readers import read_records
+from lawgiver.trainers.behaviour.records import Records, concatenate
+from lawgiver.trainers.behaviour.table import write_table
+from lawgiver.trainers.files import RunError, write_json
+from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided
+from lawgiver.trainers.hcmd_zero.evaluation import evaluate
+from lawgiver.trainers.hcmd_zero.model import FittedParticipants, cross_entropy, fit
+from lawgiver.trainers.hcmd_zero.optimise import optimise
+from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
+from lawgiver.trainers.hcmd_zero.steps import Steps
+from lawgiver.trainers.runs import Run
+from lawgiver.trainers.tournament import round_robin
+
+RECORDS = "records.parquet"
+
+
+def train(config: HcmdConfig, run: Run) -> dict[str, Any]:
+    """Carry out the loop in the run's folder; return the summary.
+
+    Returns:
+        ``vote_share`` of the last mechanism (rival -> population -> condition or ``pooled`` -> [share, low, high]),
+        ``meta_game`` (the last iteration's: names, shares, errors and its solution), ``convergence`` by iteration,
+        ``cross_entropy`` of every model on every data set, ``virtual_participants`` by iteration (what was chosen),
+        ``population_hash`` and ``timing`` by phase.
+
+    Raises:
+        UnsupportedGameError: if the game is not public investment in allocate mode.
+        RunError: if the user's data of an iteration are not there yet.
+        LawgiverError: if data are broken, or a model or the mechanism diverges; what is finished is kept.
+    """
+    loop = Loop(config, run)
+    for iteration in range(1, loop.iterations + 1):
+        loop.iterate(iteration)
+    return loop.conclude()
+
+
+class Loop:
+    """One run of HCMD-zero: its game, its people, and the steps it has taken."""
+
+    def __init__(self, config: HcmdConfig, run: Run) -> None:
+        """Make the first mechanism."""
+        game = config.game.make()
+        if not isinstance(game, PublicInvestment) or game.announces:
+            raise UnsupportedGameError(
+                f"trainer 'hcmd_zero' needs public_investment with mechanism_mode='allocate', not {game!r}"
+            )
+        self.config, self.run, self.game, self.settings = config, run, game, config.trainer
+        self.iterations = len(self.settings.acquire.groups)
+        if self.settings.acquire.source is not None:
+            check_source(self.settings.acquire.source, self.iterations)
+        self.base = {"name": config.game.name, **config.game.parameters}
+        self.election = Election(base=self.base, participants=config.agents.participants, voters=config.agents.voters)
+        self.device = config.resources.torch_device()
+        self.hash = population_hash(self.election.people, self.election.voting)
+        self.steps = Steps(run)
+        self.records: list[Records] = []
+        self.models: list[FittedParticipants] = []
+        self.told: dict[str, list[dict[str, Any]]] = {"model": [], "optimise": [], "meta_game": []}
+        first, _ = self.steps.do(0, "optimise", self._first)
+        self.mechanisms = [first / "mechanism"]
+
+    def _seed(self, iteration: int, step: int) -> tuple[int, ...]:
+        return self.config.seed, iteration, step
+
+    def _first(self, folder: Path) -> dict[str, Any]:
+        mechanism = graph_network(self.game, n_units=self.config.agents.mechanism.n_units, seed=self.config.seed)
+        assert isinstance(mechanism, LearnedGraphMechanism)
+        save_policy(folder / "mechanism", mechanism)
+        return {"population_hash": self.hash}
+
+    def mechanism(self, iteration: int) -> LearnedGraphMechanism:
+        """Return the mechanism that an iteration has ended with; 0 for the first."""
+        loaded = load_policy(self.mechanisms[iteration], self.game)
+        assert isinstance(loaded, LearnedGraphMechanism)
+        return loaded
+
+    # -- the steps of an iteration ----------------------------------------------------------------------------------
+
+    def iterate(self, iteration: int) -> None:
+        """Acquire, model, optimise, and let all mechanisms so far compete."""
+        acquired, _ = self.steps.do(iteration, "acquire", lambda folder: self._acquire(folder, iteration))
+        self.records.append(read_records(acquired / RECORDS, votes="required", participants=self.game.n))
+        modelled, told = self.steps.do(iteration, "model", lambda folder: self._model(folder, iteration))
+        self.told["model"].append(told)
+        self.models.append(self._load_model(modelled, told))
+        optimised, told = self.steps.do(iteration, "optimise", lambda folder: self._optimise(folder, iteration))
+        self.told["optimise"].append(told)
+        self.mechanisms.append(optimised / "mechanism")
+        _, told = self.steps.do(iteration, "meta_game", lambda folder: self._meta_game(folder, iteration))
+        self.told["meta_game"].append(told)
+
+    def _acquire(self, folder: Path, iteration: int) -> dict[str, Any]:
+        settings = self.settings.acquire
+        if settings.source is not None:
+            records = provided(settings.source, iteration, self.game, self.mechanisms[-1])
+        else:
+            groups, seed = settings.groups[iteration - 1], self._seed(iteration, 0)
+            records = acquire(self.election, self.game, self.mechanism(iteration - 1), groups, seed)
+        write_table(folder / RECORDS, records, f"theta_{iteration - 1}")
+        return {"groups": len(records), "contributed": float(records.contributions.mean() / records.endowments.mean())}
+
+    def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
+        records, seed = concatenate(self.records), self._torch_seed(iteration, 1)
+        fitted = fit(records, self.game, settings=self.settings.model, seed=seed)
+        save_policy(folder / "participants", fitted.participants)
+        save_policy(folder / "voters", fitted.voters)
+        return fitted.report
+
+    def _load_model(self, folder: Path, told: dict[str, Any]) -> FittedParticipants:
+        participants: Any = load_policy(folder / "participants", self.game)
+        return FittedParticipants(participants, load_voters(folder / "voters", self.game), told)
+
+    def _optimise(self, folder: Path, iteration: int) -> dict[str, Any]:
+        settings, last = self.settings.optimise, iteration == self.iterations
+        updates = settings.last_updates if last else settings.updates
+        mechanism, model = self.mechanism(iteration - 1), self.models[-1]
+        curve: list[dict[str, float]] = []
+        with self.run.progress(updates, f"optimise {iteration}/{self.iterations}") as show:
+
+            def report(update: int, measured: dict[str, float]) -> None:
+                curve.append({"update": update, **measured})
+                show(update, ", ".join(f"{name} {value:.4g}" for name, value in measured.items()))
+
+            optimise(
+                mechanism,
+                model.participants,
+                model.voters,
+                self.game,
+                updates=updates,
+                batch=settings.batch,
+                learning_rate=settings.learning_rate,
+                seed=self._torch_seed(iteration, 2),
+                device=self.device,
+                workers=settings.workers,
+                report=report,
+            )
+        save_policy(folder / "mechanism", mechanism)
+        return {"updates": updates, "curve": curve}
+
+    def _meta_game(self, folder: Path, iteration: int) -> dict[str, Any]:
+        settings, model = self.settings.meta_game, self.models[-1]
+        election = Election(base=self.base, participants=model.participants, voters=model.voters)
+        mechanisms = {f"theta_{s}": self.mechanism(s) for s in range(iteration + 1)}
+        held = round_robin(election, mechanisms, settings.games, self._seed(iteration, 3))
+        told = held.data() | held.solved(self.config.seed) | {"convergence": held.convergence(settings.margin)}
+        write_json(folder / "tournament.json", told)
+        return told
+
+    def _torch_seed(self, iteration: int, step: int) -> int:
+        return int(np.random.SeedSequence(self._seed(iteration, step)).generate_state(1)[0] >> 1)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def conclude(self) -> dict[str, Any]:
+        """Keep the last mechanism, judge it before real people, and say everything."""
+        mechanism = self.mechanism(self.iterations)
+        self.run.save_policy("mechanism", mechanism)
+        _, judged = self.steps.do(
+            self.iterations,
+            "evaluation",
+            lambda folder: evaluate(folder, self.config, self.game, mechanism, self._seed(self.iterations, 4)),
+        )
+        if population_hash(self.election.people, self.election.voting) != self.hash:
+            raise RunError("the people that data were acquired from have changed during the run")
+        meta_games, seconds = self.told["meta_game"], self.steps.seconds
+        updates = sum(told["updates"] for told in self.told["optimise"])
+        return {
+            "vote_share": judged["vote_share"],
+            "groups": judged["groups"],
+            "meta_game": {key: value for key, value in meta_games[-1].items() if key != "convergence"},
+            "convergence": {f"{s}": told["convergence"] for s, told in enumerate(meta_games, start=1)},
+            "cross_entropy": self._cross_entropies(),
+            "virtual_participants": {f"{s}": _chosen(told) for s, told in enumerate(self.told["model"], start=1)},
+            "population_hash": self.hash,
+            "updates": updates,
+            "timing": {
+                "wall_s": sum(seconds.values()),
+                "updates_per_s": updates / seconds["optimise"],
+                **{f"{name}_s": spent for name, spent in seconds.items()},
+            },
+        }
+
+    def _cross_entropies(self) -> dict[str, list[list[float]]]:
+        """Return the cross-entropy of each iteration's model (rows) on each iteration's data (columns), in nats."""
+        with torch.no_grad():
+            return {
+                "contributions": [[cross_entropy(m.participants, data) for data in self.records] for m in self.models],
+                "votes": [[cross_entropy(m.voters, data) for data in self.records] for m in self.models],
+            }
+
+
+def _chosen(told: dict[str, Any]) -> dict[str, Any]:
+    return {kind: {key: value for key, value in found.items() if key != "grid"} for kind, found in told.items()}
