@@ -75,30 +75,32 @@ def contribution_features(
     """Return what the contribution network sees of the last round.
 
     Args:
-        endowments: (..., n), points; never 0.
+        endowments: (..., n), points; never 0. Axes of size 1 broadcast, as those of ``arrangement`` do.
         contributions: of the last round, (..., n), points; 0 before the first round.
         payouts: of the last round, (..., n), points; 0 before the first round.
-        arrangement: (..., f, n, n) as :func:`arrangement` returns it (f = n), with axes of size 1 to broadcast.
+        arrangement: (..., f, n, n) as :func:`arrangement` returns it (f = n).
         sees_payouts: whether payouts are among the features.
         top: what amounts are divided by, the largest endowment.
 
     Returns:
         (..., f, d): e / top, c / top, c / e and, where seen, payout / top, for one slot after the other; d = 4n or 3n.
     """
-    numbers = [endowments / top, contributions / top, contributions / endowments]
+    xp = namespace(contributions)
+    repeated = xp.broadcast_to(endowments, contributions.shape)
+    numbers = [repeated / top, contributions / top, contributions / repeated]
     if sees_payouts:
         numbers.append(payouts / top)
-    return _seen(namespace(contributions).stack(numbers, axis=-1), arrangement)
+    return _seen(xp.stack(numbers, axis=-1), arrangement)
 
 
 def vote_features(endowments: Array, contributions: Array, payouts: Array, arrangement: Array, *, top: float) -> Array:
     """Return what the vote network sees of an episode.
 
     Args:
-        endowments: (..., n), points.
+        endowments: (..., n), points. Axes of size 1 broadcast, as those of ``arrangement`` do.
         contributions: (..., T, n), points.
         payouts: (..., T, n), points.
-        arrangement: (..., f, n, n) as :func:`arrangement` returns it (f = n), with axes of size 1 to broadcast.
+        arrangement: (..., f, n, n) as :func:`arrangement` returns it (f = n).
         top: what amounts are divided by, the largest endowment.
 
     Returns:
@@ -131,20 +133,37 @@ class ContributionNet(nn.Module):
         self.output = nn.Linear(n_hidden, n_actions)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return logits (N, T, n_actions), not masked, for whole games of features (N, T, d)."""
-        hidden, _ = self.lstm(self.input(features))
-        return cast(torch.Tensor, self.output(hidden))
+        """Return logits (N, T, n_actions), not masked, for whole games of features (N, T, d).
+
+        Units are few and sequences many, so the recurrence runs with the sequences on the last axis, and the two linear
+        maps before it are made one: half the time of the library's LSTM on a CPU, for the same numbers.
+        """
+        w_input, w_hidden, b_input, b_hidden = self.lstm.all_weights[0]
+        sequences, rounds, _ = features.shape
+        weight = (w_input @ self.input.weight).expand(rounds, -1, -1)
+        bias = w_input @ self.input.bias + b_input + b_hidden
+        h = c = features.new_zeros(self.n_hidden, sequences)
+        shown = []
+        for seen in torch.baddbmm(bias[:, None], weight, features.permute(1, 2, 0)).unbind():
+            h, c = _recur(torch.addmm(seen, w_hidden, h), c, dim=0)
+            shown.append(h)
+        logits = torch.addmm(self.output.bias[:, None], self.output.weight, torch.cat(shown, dim=1))
+        return logits.view(-1, rounds, sequences).permute(2, 1, 0)
 
     def step(self, features: torch.Tensor, state: LstmState) -> tuple[torch.Tensor, LstmState]:
         """Return logits (..., n_actions), not masked, and the new state, for one round of features (..., d)."""
         h, c = state
         w_input, w_hidden, b_input, b_hidden = self.lstm.all_weights[0]
         gates = nn.functional.linear(self.input(features), w_input, b_input)
-        gates = gates + nn.functional.linear(h, w_hidden, b_hidden)
-        admit, forget, candidate, show = gates.chunk(4, dim=-1)
-        c = forget.sigmoid() * c + admit.sigmoid() * candidate.tanh()
-        h = show.sigmoid() * c.tanh()
+        h, c = _recur(gates + nn.functional.linear(h, w_hidden, b_hidden), c, dim=-1)
         return self.output(h), (h, c)
+
+
+def _recur(gates: torch.Tensor, c: torch.Tensor, dim: int) -> LstmState:
+    """Return the LSTM's next state for its four gates, in the library's order, side by side along ``dim``."""
+    admit, forget, candidate, show = gates.chunk(4, dim)
+    c = forget.sigmoid() * c + admit.sigmoid() * candidate.tanh()
+    return show.sigmoid() * c.tanh(), c
 
 
 def legal_log_softmax(logits: torch.Tensor, legal: torch.Tensor) -> torch.Tensor:
