@@ -18,7 +18,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.agents.policies import draw_discrete, require_field
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, log_softmax, namespace, uniform
+from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, softmax, uniform
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
@@ -46,9 +46,9 @@ class Traits:
         standing: more given by those who gain more from the fund than the others, less by those who gain less
             (inequity aversion, Fehr and Schmidt 1999; reciprocity).
         coins: how far others' contributions are taken as points, against fractions of their endowments.
-        habit: share of yesterday's inclination in today's.
         noise: standard deviation of the fraction around its aim.
-        carry: part of inclination and evidence that is left when another game begins. No data fix it.
+        lapse: how often a contribution is made with no aim at all, any legal one alike.
+        carry: weight of the evidence of one game when another begins. No data fix it.
     """
 
     propensity: float
@@ -62,8 +62,8 @@ class Traits:
     conformity: float
     coins: float
     standing: float
-    habit: float
     noise: float
+    lapse: float
     carry: float
 
 
@@ -79,8 +79,8 @@ INTERVALS: Mapping[str, str] = {
     "conformity": "[0, 0.5]",
     "coins": "[0, 1]",
     "standing": "[0, 2]",
-    "habit": "[0, 1)",
     "noise": "[0.05, 2]",
+    "lapse": "(0, 1]",
     "carry": "[0, 1]",
 }
 """Where each trait has to lie."""
@@ -94,7 +94,6 @@ class PeopleMemory:
         attitude: how much more than others one is inclined to give, (B, n).
         response: to what giving is believed to bring, (B, n).
         conformity: pull towards what others gave, (B, n).
-        mood: inclination that experience has added, (B, n).
         evidence: weighted sums of 1, x, y, x^2 and x y over (contribution, payout) pairs seen, each in multiples of
             one's own endowment, (B, n, 5).
     """
@@ -102,7 +101,6 @@ class PeopleMemory:
     attitude: Array
     response: Array
     conformity: Array
-    mood: Array
     evidence: Array
 
 
@@ -134,14 +132,12 @@ class SimulatedPeople:
             attitude=traits.spread * (2 * drawn[0] - 1),
             response=-traits.response * xp.log(1 - drawn[1]),
             conformity=2 * traits.conformity * drawn[2],
-            mood=xp.zeros_like(drawn[0]),
             evidence=xp.zeros_like(drawn[0])[..., None] * constant(np.zeros(5), drawn),
         )
 
     def next_game(self, memory: PeopleMemory) -> PeopleMemory:
         """Return what the same people bring along to another game: who they are, and a part of what they learned."""
-        carry = self.traits.carry
-        return evolve(memory, mood=carry * memory.mood, evidence=carry * memory.evidence)
+        return evolve(memory, evidence=self.traits.carry * memory.evidence)
 
     def distribution(self, obs: Array, mask: Array | None, state: PeopleMemory) -> tuple[Array, PeopleMemory]:
         """Return log-probabilities (B, n, A) of contributions, minus infinity where illegal, and the new memory."""
@@ -160,12 +156,14 @@ class SimulatedPeople:
         others = xp.mean((traits.coins + (1 - traits.coins) * own / endowments)[..., 1:] * given[..., 1:], axis=-1)
         pull = xp.where(begun[..., 0], state.conformity * (others - base), xp.zeros_like(base))
         learned = state.response * xp.tanh(self.believed_return(evidence) - 1)
-        mood = traits.habit * state.mood + (1 - traits.habit) * (learned + traits.standing * ahead + pull)
+        aim = base + learned + traits.standing * ahead + pull
         fractions = constant(np.arange(self._n_actions), obs) / own
-        logits = -0.5 * ((fractions - (base + mood)[..., None]) / traits.noise) ** 2
         legal = fractions <= 1 if mask is None else mask
-        memory = evolve(state, mood=mood, evidence=evidence)
-        return log_softmax(xp.where(legal, logits, constant(-np.inf, obs))), memory
+        deviation = (fractions - aim[..., None]) / traits.noise
+        aimed = softmax(xp.where(legal, -0.5 * deviation**2, constant(-np.inf, obs)))
+        probabilities = (1 - traits.lapse) * aimed + traits.lapse / xp.sum(floats(legal, aimed), axis=-1, keepdims=True)
+        log_probabilities = xp.where(legal, xp.log(probabilities), constant(-np.inf, obs))
+        return log_probabilities, evolve(state, evidence=evidence)
 
     def act(self, obs: Array, mask: Array | None, state: PeopleMemory, rng: Rng) -> tuple[Array, PeopleMemory]:
         """Return contributions (B, n) drawn from the distribution, and the new memory."""

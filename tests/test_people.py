@@ -126,7 +126,7 @@ def test_people_stay_who_they_are_in_another_game_and_remember_a_part(name):
     difference = np.abs(np.exp(then) - np.exp(without)).sum(-1)
     assert difference.mean() > 0.02
     if name == "simulated_people":
-        clean = replace(memory, mood=0 * memory.mood, evidence=0 * memory.evidence)
+        clean = replace(memory, evidence=0 * memory.evidence)
         np.testing.assert_allclose(np.exp(without), np.exp(policy.distribution(obs, state.legal, clean)[0]))
 
 
@@ -144,7 +144,7 @@ def test_bad_traits_and_games_are_refused_by_name():
     make = partial(make_policy, GAME, "participant")
     with pytest.raises(ParameterError, match=r"no parameter 'respons': did you mean 'response'"):
         make("simulated_people", respons=1.0)
-    for name, bad in (("noise", 0.0), ("habit", 1.0), ("carry", -0.1), ("doubt", float("nan")), ("spread", "wide")):
+    for name, bad in (("noise", 0.0), ("lapse", 0.0), ("carry", -0.1), ("doubt", float("nan")), ("spread", "wide")):
         with pytest.raises(ParameterError, match=f"{name} is "):
             make("simulated_people", **{name: bad})
     for name, bad in (("rate", 0.6), ("habituation", 2.0), ("carry", True)):
@@ -173,7 +173,7 @@ def test_the_hash_tells_populations_apart_and_nothing_else():
     people, voter = simulated_people(GAME), experience(GAME)
     assert population_hash(people, voter) == population_hash(simulated_people(GAME), experience(GAME))
     assert len(population_hash(people, voter)) == 64
-    changed = simulated_people(GAME, habit=fitted_traits()["habit"] + 1e-9)
+    changed = simulated_people(GAME, noise=fitted_traits()["noise"] + 1e-9)
     others = (changed, voter), (people, experience(GAME, fairness=3.0)), (people,)
     assert len({population_hash(people, voter), *(population_hash(*members) for members in others)}) == 4
     assert set(fitted_traits()) == set(Traits.__dataclass_fields__)

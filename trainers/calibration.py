@@ -37,8 +37,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "conformity": (0.0, 0.5),
     "coins": (0.0, 1.0),
     "standing": (0.0, 0.5),
-    "habit": (0.0, 0.9),
     "noise": (0.15, 0.6),
+    "lapse": (0.02, 0.4),
 }
 """Where fitted traits are sought. Means say little about how people differ: ``spread`` is held below and ``noise``
 above what would make most people give all or nothing whatever happens."""
