@@ -67,7 +67,7 @@ def lively_players(game: PublicInvestment, seed: int = 0) -> Players:
     return Players(network.requires_grad_(False), voter.requires_grad_(False))
 
 
-# -- the plain version --------------------------------------------------------------------------------------------------
+# -- the plain version ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,14 @@ def reinforce_surrogate(
     return ((shares - others).detach() * a.of_logits).mean()
 
 
-# -- measurements -------------------------------------------------------------------------------------------------------
+# -- measurements -------------------------------------------------------------------------------------------------
 
 
 class Fast:
     """The update as the library makes it, its parts timed."""
 
     def __init__(self, game: PublicInvestment, players: Players, games: int = GAMES, seed: int = 0) -> None:
+        """Prepare everything that does not change."""
         self.mechanism = graph_network(game, seed=seed)
         like = next(self.mechanism.network.parameters()).detach()
         self.joint = JointTable(game, like)
@@ -213,6 +214,7 @@ class Plain:
     """The same update, plainly."""
 
     def __init__(self, game: PublicInvestment, players: Players, games: int = GAMES, seed: int = 0) -> None:
+        """Prepare everything that does not change."""
         self.game, self.players = game, players
         self.mechanism = graph_network(game, seed=seed)
         self.rival = copy.deepcopy(self.mechanism)

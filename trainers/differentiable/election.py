@@ -97,7 +97,9 @@ class Campaign:
         like = joint.contributions
         self._nothing = like.new_zeros(shape[1:])
         self._uniforms = like.new_empty(shape)
-        self._below = like.new_empty((shape[1], joint.game.largest_endowment, n, games))
+        actions = joint.game.largest_endowment + 1
+        self._triangle = like.new_ones(shape[1], actions, actions).tril()  # sums up, faster than cumsum
+        self._below = like.new_empty((shape[1], actions - 1, n, games))
         places = torch.empty(shape, dtype=torch.int64, device=like.device)
         self._played = Elections(like.new_empty(shape), like.new_empty(shape), places)
         self._conditions = conditions
@@ -115,13 +117,14 @@ class Campaign:
         uniforms = torch.rand(self._uniforms.shape, generator=generator, out=self._uniforms)
         contributions = payouts = self._nothing
         for t in range(len(uniforms)):
-            cumulative = self.players.play(t, contributions, payouts).cumsum(1)
+            chances = self.players.play(t, contributions, payouts)
+            cumulative = torch.matmul(self._triangle, chances.flatten(2)).view(chances.shape)
             level = uniforms[t, :, None] * cumulative[:, -1:]
             torch.le(cumulative[:, :-1], level, out=self._below)
             contributions = torch.sum(self._below, dim=1, out=played.contributions[t])
             self.joint.places(contributions, out=played.places[t])
             for side, of_side in zip(sides, tables, strict=True):
-                torch.take(of_side, played.places[t, side], out=played.payouts[t, side])
+                torch.index_select(of_side, 0, played.places[t, side].view(-1), out=played.payouts[t, side].view(-1))
             payouts = played.payouts[t]
         return played
 

@@ -80,7 +80,8 @@ class JointTable:
         """
         rows = slice(0, len(contributions))
         joint = (contributions * self._strides[rows]).sum(1, keepdim=True).long()
-        return torch.take(self._places, joint + self._starts[rows], out=out)
+        torch.index_select(self._places, 0, (joint + self._starts[rows]).view(-1), out=out.view(-1))
+        return out
 
     def collect(self, places: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """Return the gradient with respect to the table, (S, n), of rounds at ``places``, both arguments alike."""

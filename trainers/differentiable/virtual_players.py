@@ -56,6 +56,7 @@ class LstmPlayers:
         self._shape, self._conditions, self._units = (rows, actions, n, games), conditions, units
         rounds = game.n_rounds
         self._gates = like.new_empty(rounds, rows, 4 * units, seats)
+        # twice the LSTM's cell state
         self._cells, self._hidden = (like.new_zeros(rounds + 1, rows, units, seats) for _ in range(2))
         self._shown = like.new_empty(rounds, rows, units, seats)
         self._chances = like.new_empty(rounds, rows, actions, seats)
@@ -75,8 +76,8 @@ class LstmPlayers:
         gates.baddbmm_(self._by_hidden.expand(len(gates), -1, -1), self._hidden[t]).sigmoid_()
         admit, forget, show, candidate = gates.split(units, dim=1)
         cell, shown, hidden = self._cells[t + 1], self._shown[t], self._hidden[t + 1]
-        torch.mul(forget, self._cells[t], out=cell).addcmul_(admit, candidate, value=2).sub_(admit)
-        torch.mul(cell, 2, out=shown).sigmoid_()
+        torch.mul(forget, self._cells[t], out=cell).addcmul_(admit, candidate, value=4).sub_(admit, alpha=2)
+        torch.sigmoid(cell, out=shown)
         torch.mul(show, shown, out=hidden).mul_(2).sub_(show)
         logits = torch.baddbmm(self._bias, self._output.expand(len(gates), -1, -1), hidden)
         torch.softmax(logits, 1, out=self._chances[t])
@@ -105,10 +106,10 @@ class LstmPlayers:
             by_output = by_hidden[t - 1]
             torch.mul(by_output, shown, out=of_show).mul_(2).sub_(by_output)
             torch.mul(by_output, show, out=by_output)
-            by_cell = carried.add_(torch.ops.aten.sigmoid_backward(by_output, shown), alpha=4)
-            torch.mul(by_cell, candidate, out=of_admit).mul_(2).sub_(by_cell)
+            by_cell = carried.add_(torch.ops.aten.sigmoid_backward(by_output, shown), alpha=2)
+            torch.mul(by_cell, candidate, out=of_admit).mul_(4).sub_(by_cell, alpha=2)
             torch.mul(by_cell, self._cells[t, own], out=of_forget)
-            torch.mul(by_cell, admit, out=of_candidate).mul_(2)
+            torch.mul(by_cell, admit, out=of_candidate).mul_(4)
             torch.ops.aten.sigmoid_backward.grad_input(outer, gates, grad_input=inner)
             if t > 1:
                 by_cell.mul_(forget)

@@ -1,0 +1,237 @@
+"""Optimize: a mechanism learns to win the votes of virtual participants against a frozen copy of itself.
+
+The gradient is that of one side alone; of both it would cancel. In self-play the value is one half in expectation
+whatever is learned, so that progress is told by elections against the mechanism as it was at the start.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.utils import get_total_norm, parameters_to_vector, vector_to_parameters
+
+from lawgiver.agents.learned import LearnedGraphMechanism
+from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
+from lawgiver.envs.core.errors import ParameterError, integer, number
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.cluster import start_ray
+from lawgiver.trainers.config import Resources
+from lawgiver.trainers.differentiable.election import Campaign
+from lawgiver.trainers.differentiable.joint_table import JointTable
+from lawgiver.trainers.differentiable.virtual_players import LinearVoters, LstmPlayers
+from lawgiver.trainers.hcmd_zero.model import DivergedError
+
+REPORT_EVERY = 200
+"""Updates between two reports, at most; a tenth of all where those are few."""
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+class SelfPlay:
+    """A mechanism's elections against a copy of itself, and their gradient.
+
+    Args:
+        mechanism: whose gradient is taken; it is looked at anew at every call.
+        participants: who play; their weights are copied.
+        voters: likewise.
+        game: what is played.
+        games: of each condition, under each mechanism.
+        seed: of the contributions, any integers.
+    """
+
+    def __init__(
+        self,
+        mechanism: LearnedGraphMechanism,
+        participants: VirtualParticipants,
+        voters: VirtualVoters,
+        game: PublicInvestment,
+        games: int,
+        seed: tuple[int, ...],
+    ) -> None:
+        """Prepare everything that does not change."""
+        like = next(mechanism.network.parameters()).detach()
+        self._mechanism, self._joint = mechanism, JointTable(game, like)
+        players = LstmPlayers(participants.network, game, games, like)
+        self._campaign = Campaign(self._joint, players, LinearVoters(voters.network, game, like), games)
+        self._generators = [_generator((*seed, use), like.device) for use in range(2)]
+
+    def gradient(self) -> torch.Tensor:
+        """Return the mean value of a batch, and leave the gradient of its negative with the parameters."""
+        payouts = self._joint.payouts(self._joint.weights(self._mechanism))
+        table = payouts.detach()
+        values, slopes = self._campaign.gradient(self._campaign.play(table, table, self._generators[0]))
+        self._mechanism.network.zero_grad()
+        payouts.backward(-slopes)  # type: ignore[no-untyped-call]
+        return values.mean()
+
+    @torch.no_grad()
+    def weights(self) -> torch.Tensor:
+        """Return the mechanism's weights at every joint contribution, (S, n)."""
+        return self._joint.weights(self._mechanism)
+
+    @torch.no_grad()
+    def share(self, weights: torch.Tensor, rival: torch.Tensor) -> torch.Tensor:
+        """Return the mean share of the votes of a mechanism with these weights (S, n) against a rival's, in a batch.
+
+        The random numbers are none of those of :meth:`gradient`.
+        """
+        tables = self._joint.payouts(weights), self._joint.payouts(rival)
+        return self._campaign.value(self._campaign.play(*tables, self._generators[1])).mean()
+
+
+class SharedSelfPlay:
+    """The same batch shared out to Ray processes, each with random numbers of its own; gradients are averaged."""
+
+    def __init__(self, mechanism: LearnedGraphMechanism, workers: int, *arguments: Any, seed: tuple[int, ...]) -> None:
+        """Start the processes; ``arguments`` are those of :class:`SelfPlay` between mechanism and seed."""
+        import ray
+
+        self._get, self._put, self._parameters = ray.get, ray.put, list(mechanism.network.parameters())
+        device = self._parameters[0].device
+        gpus = min(1.0, torch.cuda.device_count() / workers) if device.type == "cuda" else 0
+        actor = ray.remote(num_cpus=1, num_gpus=gpus)(_Worker)
+        mine = copy.deepcopy(mechanism)
+        mine.network.cpu()
+        self._workers = [actor.remote(mine, device.type, *arguments, seed=(*seed, 1 + rank)) for rank in range(workers)]
+
+    def gradient(self) -> torch.Tensor:
+        """See :meth:`SelfPlay.gradient`."""
+        vector = parameters_to_vector(self._parameters).detach()
+        sent = self._put(vector.cpu().numpy())
+        answers = self._get([worker.gradient.remote(sent) for worker in self._workers])
+        mean = torch.from_numpy(np.mean([gradient for _, gradient in answers], axis=0)).to(vector)
+        for parameter, part in zip(self._parameters, mean.split([p.numel() for p in self._parameters]), strict=True):
+            parameter.grad = part.view_as(parameter)
+        return vector.new_tensor(np.mean([value for value, _ in answers]))
+
+    def stop(self) -> None:
+        """End the processes."""
+        import ray
+
+        for worker in self._workers:
+            ray.kill(worker)
+
+
+class _Worker:
+    """One process of :class:`SharedSelfPlay`."""
+
+    def __init__(self, mechanism: LearnedGraphMechanism, device: str, *arguments: Any, seed: tuple[int, ...]) -> None:
+        torch.set_num_threads(1)
+        mechanism.network.to(device)
+        self._parameters = list(mechanism.network.parameters())
+        self._play = SelfPlay(mechanism, *arguments, seed)
+
+    def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the mean value and its negative's gradient at these parameters."""
+        vector_to_parameters(torch.from_numpy(vector.copy()).to(self._parameters[0]), self._parameters)
+        value = self._play.gradient()
+        return float(value), torch.cat([p.grad.flatten() for p in self._parameters if p.grad is not None]).cpu().numpy()
+
+
+def optimise(
+    mechanism: LearnedGraphMechanism,
+    participants: VirtualParticipants,
+    voters: VirtualVoters,
+    game: PublicInvestment,
+    *,
+    updates: int,
+    batch: int,
+    learning_rate: float,
+    seed: int,
+    device: str = "cpu",
+    workers: int = 0,
+    report: Report | None = None,
+) -> None:
+    """Train a mechanism in place.
+
+    Same seed, device, workers and threads: same weights.
+
+    Args:
+        mechanism: to be trained, from its weights as they are.
+        participants: who contribute; they stay as they are.
+        voters: who vote; likewise.
+        game: what is played.
+        updates: of Adam.
+        batch: elections an update, split evenly over the game's conditions and the workers.
+        learning_rate: of Adam.
+        seed: of the contributions.
+        device: ``cpu`` or ``cuda``.
+        workers: Ray processes that share a batch; 0 for none.
+        report: called every ``REPORT_EVERY`` updates or more often, and after the last, with the number of updates
+            and, since the last report: mean ``value`` (a share of the votes against the copy) and ``gradient_norm``,
+            ``policy_change`` (mean absolute change of a weight over all joint contributions); and
+            ``share_against_start`` in a batch of elections.
+
+    Raises:
+        ParameterError: if a setting is outside its range, or the batch cannot be split evenly.
+        UnsupportedGameError: if the game has too many joint contributions.
+        DivergedError: if values or gradients are no longer finite; the mechanism is then as it was when they last
+            were known to be, at the last report.
+    """
+    updates, batch = integer("updates", updates, 1), integer("batch", batch, 1)
+    workers, learning_rate = integer("workers", workers, 0), number("learning_rate", learning_rate, "(0, inf)")
+    shares = len(game.conditions) * max(workers, 1)
+    if batch % shares:
+        raise ParameterError(
+            f"batch is {batch}, allowed: a multiple of {shares}, {len(game.conditions)} conditions"
+            + (f" times {workers} workers" if workers else "")
+        )
+    network = mechanism.network.to(device)
+    arguments = (participants, voters, game, batch // shares)
+    local = SelfPlay(mechanism, *arguments, seed=(seed, 0))
+    shared = None
+    if workers:
+        start_ray(Resources(num_learners=workers))
+        shared = SharedSelfPlay(mechanism, workers, *arguments, seed=(seed,))
+    try:
+        _ascend(network, local, (shared or local).gradient, updates, learning_rate, report)
+    finally:
+        if shared is not None:
+            shared.stop()
+        network.zero_grad()
+        network.cpu()
+
+
+def _ascend(
+    network: torch.nn.Module,
+    measure: SelfPlay,
+    gradient: Callable[[], torch.Tensor],
+    updates: int,
+    learning_rate: float,
+    report: Report | None,
+) -> None:
+    parameters = list(network.parameters())
+    adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    every = min(REPORT_EVERY, max(1, updates // 10))
+    good = copy.deepcopy(network.state_dict())
+    start = before = measure.weights()
+    sums, since = start.new_zeros(2), 0  # on the device: nothing waits for it between reports
+    for update in range(1, updates + 1):
+        value = gradient()
+        norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+        adam.step()
+        sums, since = sums + torch.stack([value, norm]), since + 1
+        if update % every and update < updates:
+            continue
+        now = measure.weights()
+        told = torch.stack([*(sums / since), (now - before).abs().mean(), measure.share(now, start)]).tolist()
+        if not np.isfinite(told).all():
+            network.load_state_dict(good)
+            raise DivergedError(
+                f"optimisation diverged between updates {update - since} and {update}: value {told[0]}, gradient norm "
+                f"{told[1]}; the mechanism of update {update - since} is kept (learning_rate is {learning_rate})"
+            )
+        if report is not None:
+            report(
+                update, dict(zip(("value", "gradient_norm", "policy_change", "share_against_start"), told, strict=True))
+            )
+        good, before, sums, since = copy.deepcopy(network.state_dict()), now, torch.zeros_like(sums), 0
+
+
+def _generator(seed: tuple[int, ...], device: torch.device) -> torch.Generator:
+    state = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
+    return torch.Generator(device).manual_seed(state)
