@@ -180,7 +180,7 @@ class VoteNet(nn.Module):
     def __init__(self, n: int, n_rounds: int) -> None:
         """Build the layer for n participants and n_rounds rounds."""
         super().__init__()
-        self.linear = nn.Linear(n_rounds * 3 * n, 1, bias=False)
+        self.linear: nn.Linear = nn.utils.skip_init(nn.Linear, n_rounds * 3 * n, 1, bias=False)  # type: ignore[no-untyped-call]
         nn.init.zeros_(self.linear.weight)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
