@@ -9,10 +9,11 @@ network once.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from lawgiver.agents.learned import LearnedGraphMechanism
@@ -69,7 +70,8 @@ class JointTable:
 
     def payouts(self, weights: torch.Tensor) -> torch.Tensor:
         """Return what the rules pay out for weights (S, n), (S, n), in points."""
-        return after_round(self.game, weights, self.endowments, self.contributions).payouts
+        paid: torch.Tensor = after_round(self.game, weights, self.endowments, self.contributions).payouts
+        return paid
 
     def places(self, contributions: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
         """Return where in the flattened table (S * n) each participant of a round stands.
@@ -145,13 +147,13 @@ class _Nodes:
         count = len(nodes)
         receivers, senders = nodes[:, None].expand(-1, count, -1), nodes[None].expand(count, -1, -1)
         messages = network.edge(torch.cat([receivers, senders], dim=-1)).view(count * count, -1)
-        first, _, last = network.node
-        of_node, of_message = first.weight.split([nodes.shape[1], messages.shape[1]], dim=1)
+        first, last = cast(nn.Linear, network.node[0]), cast(nn.Linear, network.node[2])
+        of_node, of_message = torch.split(first.weight, [nodes.shape[1], messages.shape[1]], dim=1)
         own = functional.linear(nodes, of_node, first.bias)
         table = torch.cat([own, functional.linear(messages, of_message) / (self._shape[1] - 1)])
         weight = last.weight[0]
-        logits = _Hidden.apply(2 * table, 2 * weight, self) + (last.bias - weight.sum())
-        return logits.view(self._shape)
+        sums: torch.Tensor = _Hidden.apply(2 * table, 2 * weight, self)  # type: ignore[no-untyped-call]
+        return (sums + (last.bias - weight.sum())).view(self._shape)
 
 
 class _Hidden(torch.autograd.Function):

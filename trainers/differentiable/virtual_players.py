@@ -74,7 +74,7 @@ class LstmPlayers:
         by_seat = gates.view(len(gates), -1, inputs.shape[2])
         torch.baddbmm(self._constant, self._by_input, inputs, out=by_seat)
         gates.baddbmm_(self._by_hidden.expand(len(gates), -1, -1), self._hidden[t]).sigmoid_()
-        admit, forget, show, candidate = gates.split(units, dim=1)
+        admit, forget, show, candidate = torch.split(gates, units, dim=1)
         cell, shown, hidden = self._cells[t + 1], self._shown[t], self._hidden[t + 1]
         torch.mul(forget, self._cells[t], out=cell).addcmul_(admit, candidate, value=4).sub_(admit, alpha=2)
         torch.sigmoid(cell, out=shown)
@@ -101,8 +101,8 @@ class LstmPlayers:
         back = self._by_hidden.T.expand(conditions, -1, -1)
         for t in range(rounds - 1, 0, -1):
             gates, shown, inner = self._gates[t, own], self._shown[t, own], self._inner[t]
-            admit, forget, show, candidate = gates.split(units, dim=1)
-            of_admit, of_forget, of_show, of_candidate = outer.split(units, dim=1)
+            admit, forget, show, candidate = torch.split(gates, units, dim=1)
+            of_admit, of_forget, of_show, of_candidate = torch.split(outer, units, dim=1)
             by_output = by_hidden[t - 1]
             torch.mul(by_output, shown, out=of_show).mul_(2).sub_(by_output)
             torch.mul(by_output, show, out=by_output)
@@ -134,7 +134,8 @@ class LinearVoters:
 
         def logits(endowments: torch.Tensor, amounts: torch.Tensor) -> torch.Tensor:
             arranged, top = arrangement(endowments), game.largest_endowment
-            return exact(vote_features(endowments, amounts[:, 0], amounts[:, 1], arranged, top=top))[..., None]
+            features = vote_features(endowments, amounts[:, 0], amounts[:, 1], arranged, top=top)
+            return exact.forward(features)[..., None]
 
         by_amounts, constant = _affine(logits, game, (2, game.n_rounds, game.n))
         self._by_amounts, self._constant = by_amounts.repeat(2, 1, 1).to(like), constant.repeat(2, 1, 1).to(like)

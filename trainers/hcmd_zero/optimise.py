@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -83,11 +83,15 @@ class SelfPlay:
         return self._campaign.value(self._campaign.play(*tables, self._generators[1])).mean()
 
 
+Prepare = Callable[..., SelfPlay]
+""":class:`SelfPlay` but for mechanism and seed."""
+
+
 class SharedSelfPlay:
     """The same batch shared out to Ray processes, each with random numbers of its own; gradients are averaged."""
 
-    def __init__(self, mechanism: LearnedGraphMechanism, workers: int, *arguments: Any, seed: tuple[int, ...]) -> None:
-        """Start the processes; ``arguments`` are those of :class:`SelfPlay` between mechanism and seed."""
+    def __init__(self, mechanism: LearnedGraphMechanism, prepare: Prepare, workers: int, seed: int) -> None:
+        """Start the processes."""
         import ray
 
         self._get, self._put, self._parameters = ray.get, ray.put, list(mechanism.network.parameters())
@@ -96,7 +100,7 @@ class SharedSelfPlay:
         actor = ray.remote(num_cpus=1, num_gpus=gpus)(_Worker)
         mine = copy.deepcopy(mechanism)
         mine.network.cpu()
-        self._workers = [actor.remote(mine, device.type, *arguments, seed=(*seed, 1 + rank)) for rank in range(workers)]
+        self._workers = [actor.remote(mine, device.type, prepare, (seed, 1 + rank)) for rank in range(workers)]
 
     def gradient(self) -> torch.Tensor:
         """See :meth:`SelfPlay.gradient`."""
@@ -104,7 +108,9 @@ class SharedSelfPlay:
         sent = self._put(vector.cpu().numpy())
         answers = self._get([worker.gradient.remote(sent) for worker in self._workers])
         mean = torch.from_numpy(np.mean([gradient for _, gradient in answers], axis=0)).to(vector)
-        for parameter, part in zip(self._parameters, mean.split([p.numel() for p in self._parameters]), strict=True):
+        for parameter, part in zip(
+            self._parameters, torch.split(mean, [p.numel() for p in self._parameters]), strict=True
+        ):
             parameter.grad = part.view_as(parameter)
         return vector.new_tensor(np.mean([value for value, _ in answers]))
 
@@ -119,11 +125,11 @@ class SharedSelfPlay:
 class _Worker:
     """One process of :class:`SharedSelfPlay`."""
 
-    def __init__(self, mechanism: LearnedGraphMechanism, device: str, *arguments: Any, seed: tuple[int, ...]) -> None:
+    def __init__(self, mechanism: LearnedGraphMechanism, device: str, prepare: Prepare, seed: tuple[int, ...]) -> None:
         torch.set_num_threads(1)
         mechanism.network.to(device)
         self._parameters = list(mechanism.network.parameters())
-        self._play = SelfPlay(mechanism, *arguments, seed)
+        self._play = prepare(mechanism, seed=seed)
 
     def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean value and its negative's gradient at these parameters."""
@@ -181,12 +187,12 @@ def optimise(
             + (f" times {workers} workers" if workers else "")
         )
     network = mechanism.network.to(device)
-    arguments = (participants, voters, game, batch // shares)
-    local = SelfPlay(mechanism, *arguments, seed=(seed, 0))
+    prepare = partial(SelfPlay, participants=participants, voters=voters, game=game, games=batch // shares)
+    local = prepare(mechanism, seed=(seed, 0))
     shared = None
     if workers:
         start_ray(Resources(num_learners=workers))
-        shared = SharedSelfPlay(mechanism, workers, *arguments, seed=(seed,))
+        shared = SharedSelfPlay(mechanism, prepare, workers, seed)
     try:
         _ascend(network, local, (shared or local).gradient, updates, learning_rate, report)
     finally:
