@@ -16,7 +16,7 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.registry import lookup, make_game, make_policy, names
 from lawgiver.envs.election.experience import experience_layout
-from lawgiver.trainers.calibration import cell_errors, human_contributions, simulated_contributions, trends
+from lawgiver.trainers.calibration import BOUNDS, cell_errors, fit, human_contributions, simulated_contributions, trends
 
 GAME = make_game("public_investment", endowments=((10, 2, 2, 2), (10, 4, 4, 4), (10, 10, 10, 10)))
 POPULATIONS = ("simulated_people", "learning_automata")
@@ -54,7 +54,7 @@ def test_numpy_and_torch_agree(name):
     obs = GAME.observe(state, "participant")
     on_numpy, after = policy.distribution(obs, state.legal, memory)
     on_torch, torch_after = policy.distribution(
-        torch.as_tensor(obs), torch.as_tensor(state.legal), map_arrays(torch.as_tensor, memory)
+        torch.as_tensor(obs), torch.as_tensor(state.legal), map_arrays(torch.tensor, memory)
     )
     np.testing.assert_allclose(on_torch.numpy(), on_numpy, atol=1e-9)
     map_arrays(lambda a, b: np.testing.assert_allclose(b.numpy(), a, atol=1e-9), after, torch_after)
@@ -75,8 +75,8 @@ def test_gradients_reach_the_payouts_of_every_past_round(name):
     chosen = torch.as_tensor(rng.random((3, 4, 11)))
 
     def score(payouts):
-        people = map_arrays(torch.as_tensor, memory)
-        now = replace(map_arrays(torch.as_tensor, state), legal=legal)
+        people = map_arrays(torch.tensor, memory)
+        now = replace(map_arrays(torch.tensor, state), legal=legal)
         _, people = policy.distribution(first, legal, people)
         for t in range(2):
             now = replace(now, contributions=given[t], payouts=payouts[t], round=now.round + 1)
@@ -108,6 +108,13 @@ def test_contributions_are_drawn_from_the_distribution_and_repeat_with_the_seed(
     assert (a != other).any()
     twice = [simulated_contributions(people, 50, seed=4) for _ in range(2)]
     assert (twice[0] == twice[1]).all()
+
+
+def test_the_fit_repeats_itself_and_keeps_its_bounds():
+    few = {"generations": 1, "refinements": 15, "n_groups": 2}
+    found = fit(("libertarian",), **few)
+    assert found == fit(("libertarian",), **few)
+    assert all(low <= getattr(found, name) <= high for name, (low, high) in BOUNDS.items())
 
 
 @pytest.mark.parametrize("name", POPULATIONS)

@@ -134,7 +134,7 @@ def fit(
 
     found = differential_evolution(
         objective, list(BOUNDS.values()), args=(n_groups,), popsize=5, maxiter=generations, mutation=(0.4, 0.9),
-        recombination=0.8, rng=seed, polish=False, tol=0.0,
+        recombination=0.8, seed=np.random.default_rng(seed), polish=False, tol=0.0,
     )  # fmt: skip
     options = {"maxfev": refinements, "adaptive": True, "xatol": 0.0, "fatol": 0.0}
     bounds = list(zip(low, high, strict=True))
