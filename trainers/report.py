@@ -11,6 +11,7 @@ import numpy as np
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.election.game import Election
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import optimal_threshold
 from lawgiver.envs.public_investment.game import PublicInvestment
@@ -41,6 +42,9 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
 
         draw_loop(run, game, summary)
         return
+    if isinstance(game, Election):
+        _draw_election(run, game)
+        return
     policies = load(run.path)
     objective = str(getattr(game, "objective", "score"))
     scores = _column(summary, objective)
@@ -59,6 +63,23 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         figures.save(figures.beach_plot(game.conditions, weights), run.figures / "beach.png")
     if "participant" in policies:
         _draw_contributions(run, game, policies["mechanism"], policies["participant"])
+
+
+def _draw_election(run: Run, game: Election) -> None:
+    """Draw how a mechanism in self-play has come to its votes, and what it does."""
+    against_first = "league/vote_share_against_first"
+    panels = [
+        ("Against the first snapshot, in fresh elections and in training", "share of votes", ["score", against_first]),
+        ("Against the league", "share of elections won", ["league/win_rate"]),
+        ("Update", "KL (nats)", ["mechanism/kl"]),
+    ]
+    curves = figures.curves(panels, _flat(run), {})
+    if curves.axes:
+        figures.save(curves, run.figures / "curves.png")
+    base, policies = game.game, load(run.path)
+    if isinstance(base, PublicInvestment) and "mechanism" in policies:
+        weights = figures.weights_of(base, policies["mechanism"])
+        figures.save(figures.beach_plot(base.conditions, weights), run.figures / "beach.png")
 
 
 def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> None:

@@ -22,24 +22,28 @@ from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.runner import BatchedEnvRunner
 from lawgiver.trainers.rllib.settings import (
+    GraphMechanism,
     Learning,
     Mechanism,
     Participants,
     RLlibAgents,
     RLlibTrainer,
     Schedule,
+    SelfPlayAgents,
+    SelfPlayTrainer,
 )
 from lawgiver.trainers.rllib.stock import TurnAdapter
 from lawgiver.trainers.roles import Start, start_of
 
 RLlibConfig = Config[RLlibAgents, RLlibTrainer]
+SelfPlayConfig = Config[SelfPlayAgents, SelfPlayTrainer]
 STOCK_ENVS = 50
 """Environments that RLlib's own runner steps one after the other, with one forward pass for all: the fastest found."""
 
 
-def learning_of(agents: RLlibAgents, role: str) -> Participants | Mechanism:
+def learning_of(agents: RLlibAgents | SelfPlayAgents, role: str) -> Participants | Mechanism | GraphMechanism:
     """Return the settings of a role's module."""
-    return agents.mechanism if role == "mechanism" else agents.participants
+    return agents.participants if isinstance(agents, RLlibAgents) and role != "mechanism" else agents.mechanism
 
 
 def env_config(config: RLlibConfig) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def env_config(config: RLlibConfig) -> dict[str, Any]:
     }
 
 
-def plan_of(learning: Participants | Mechanism) -> ModulePlan:
+def plan_of(learning: Participants | Mechanism | GraphMechanism) -> ModulePlan:
     """Return how a module is trained."""
     common: dict[str, Any] = {
         "gamma": learning.gamma,
@@ -138,12 +142,26 @@ def _overrides(learning: Learning) -> Any:
     )
 
 
-def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[str, Any]) -> PPOConfig:
-    """Return what the batched and the stock runner have in common."""
+def common_config(
+    config: RLlibConfig | SelfPlayConfig,
+    modules: dict[str, RLModuleSpec],
+    given: dict[str, Any],
+    mapping: Callable[..., str],
+    steps: int,
+) -> PPOConfig:
+    """Return what the batched and the stock runner have in common.
+
+    Args:
+        config: the experiment.
+        modules: to be trained, by id.
+        given: what a runner makes the game of.
+        mapping: which module plays which agent.
+        steps: phases of the game an iteration.
+    """
     resources, plans = config.resources, {}
     for role in modules:
         plans[role] = plan_of(learning_of(config.agents, role))
-    share = -(-config.trainer.steps_per_iteration // max(1, resources.num_learners))
+    share = -(-steps // max(1, resources.num_learners))
     return (
         PPOConfig()
         .environment(TurnAdapter, env_config=given, normalize_actions=False, clip_actions=True)
@@ -151,7 +169,7 @@ def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[s
         .debugging(seed=config.seed, log_level="ERROR")
         .multi_agent(
             policies=set(modules),
-            policy_mapping_fn=RoleMapping(share=config.agents.mechanism.snapshot_share),
+            policy_mapping_fn=mapping,
             algorithm_config_overrides_per_module={
                 role: _overrides(learning_of(config.agents, role)) for role in modules
             },
@@ -177,13 +195,22 @@ def _common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[s
 def batched_config(config: RLlibConfig) -> PPOConfig:
     """Return RLlib's config with the batched runner."""
     given = env_config(config)
-    base = _common(config, game_modules(make_table(given), config.agents), given)
-    return base.env_runners(
+    return batched(_rllib_common(config, game_modules(make_table(given), config.agents), given), config.resources)
+
+
+def _rllib_common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[str, Any]) -> PPOConfig:
+    mapping = RoleMapping(share=config.agents.mechanism.snapshot_share)
+    return common_config(config, modules, given, mapping, config.trainer.steps_per_iteration)
+
+
+def batched(common: PPOConfig, resources: Resources) -> PPOConfig:
+    """Return a config with the batched runner."""
+    return common.env_runners(
         env_runner_cls=BatchedEnvRunner,
-        num_env_runners=config.resources.num_env_runners,
-        num_envs_per_env_runner=config.resources.num_envs_per_env_runner or 1,
+        num_env_runners=resources.num_env_runners,
+        num_envs_per_env_runner=resources.num_envs_per_env_runner or 1,
     ).learners(
-        learner_connector=partial(ChunksToBatch, plans=base.learner_config_dict[PLANS]),
+        learner_connector=partial(ChunksToBatch, plans=common.learner_config_dict[PLANS]),
         add_default_connectors_to_learner_pipeline=False,
     )
 
@@ -196,18 +223,23 @@ def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = N
         parallel_env: makes a PettingZoo ParallelEnv of anybody's; it must be importable on the workers.
     """
     given = env_config(config) if parallel_env is None else {"parallel_env": parallel_env}
-    resources, fragment = config.resources, "auto"
-    envs = resources.num_envs_per_env_runner or STOCK_ENVS
     if parallel_env is None:
         table = make_table(given)
-        modules = game_modules(table, config.agents)
-        games = config.trainer.steps_per_iteration // (table.game.max_steps * max(1, resources.num_env_runners))
+        common = _rllib_common(config, game_modules(table, config.agents), given)
+        return stock(common, config.resources, table.game.max_steps)
+    common = _rllib_common(config, adapter_modules(TurnAdapter(given), config.agents), given)
+    return stock(common, config.resources, None)
+
+
+def stock(common: PPOConfig, resources: Resources, max_steps: int | None) -> PPOConfig:
+    """Return a config with RLlib's own runner, for games of at most ``max_steps`` steps; None where that is open."""
+    envs, fragment = resources.num_envs_per_env_runner or STOCK_ENVS, "auto"
+    if max_steps is not None:
+        games = common.total_train_batch_size // (max_steps * max(1, resources.num_env_runners))
         # A call covers one game, if the calls of an iteration then come out even.
         envs = resources.num_envs_per_env_runner or max(d for d in range(1, STOCK_ENVS + 1) if games % d == 0)
-        fragment = str(table.game.max_steps) if games % envs == 0 and games else "auto"
-    else:
-        modules = adapter_modules(TurnAdapter(given), config.agents)
-    return _common(config, modules, given).env_runners(
+        fragment = str(max_steps) if games % envs == 0 and games else "auto"
+    return common.env_runners(
         num_env_runners=resources.num_env_runners,
         num_envs_per_env_runner=envs,
         rollout_fragment_length=fragment if fragment == "auto" else int(fragment),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -12,8 +13,9 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.distribution.torch.torch_distribution import TorchDistribution
 from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, ValueFunctionAPI
 from ray.rllib.core.rl_module.torch import TorchRLModule
+from torch import nn
 
-from lawgiver.agents.networks import CategoricalNet, GaussianNet, ValueNet
+from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, ValueNet
 from lawgiver.trainers.rllib.distributions import explored
 
 
@@ -61,6 +63,22 @@ def anchor_kl(logits: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:
     return (log_policy.exp() * (log_policy - log_prior.log_softmax(-1))).sum(-1)
 
 
+class GraphActor(nn.Module):
+    """The graph network with a Gaussian of one standard deviation about each of its logits."""
+
+    def __init__(self, columns: Mapping[str, slice], largest_endowment: float, n_units: int, std: float) -> None:
+        """Build the network; ``columns`` says where endowments and contributions stand in an observation."""
+        super().__init__()
+        self.network = GraphNetwork(largest_endowment, n_units)
+        self.log_std = nn.Parameter(torch.full((1,), math.log(std)))
+        self._columns = columns
+
+    def forward(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean logits and log standard deviations, both (..., n), for observations (..., d)."""
+        logits = self.network(obs[..., self._columns["endowments"]], obs[..., self._columns["contributions"]])
+        return logits, self.log_std.expand_as(logits)
+
+
 class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
     """A mechanism that acts in a Box: a Gaussian in exploration space, with a critic of its own.
 
@@ -71,7 +89,9 @@ class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # typ
     def setup(self) -> None:
         """Build actor and critic."""
         at = self.model_config
-        self.actor = GaussianNet(self.observation_space, at["layout"], at["start"], at["hidden"], at["std"])
+        self.actor: GaussianNet | GraphActor = GaussianNet(
+            self.observation_space, at["layout"], at["start"], at["hidden"], at["std"]
+        )
         self.actor.log_std.requires_grad_(at["learn_std"])
         self.critic = ValueNet(self.observation_space, at["critic"])
         self._distribution = explored(tuple(self.actor.get_buffer("logarithmic").tolist()))
@@ -96,3 +116,19 @@ class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # typ
     def get_inference_action_dist_cls(self) -> type[TorchDistribution]:
         """Return the distribution to act, to explore and to train with."""
         return self._distribution
+
+
+class GraphMechanismModule(MechanismModule):
+    """A mechanism that shares a fund by a graph network, with a critic of its own.
+
+    ``model_config``: ``columns`` of the observation, ``largest_endowment``, ``n_units``, ``std`` at the start,
+    ``learn_std``, and ``critic``, its hidden layers.
+    """
+
+    def setup(self) -> None:
+        """Build actor and critic."""
+        at = self.model_config
+        self.actor = GraphActor(at["columns"], at["largest_endowment"], at["n_units"], at["std"])
+        self.actor.log_std.requires_grad_(at["learn_std"])
+        self.critic = ValueNet(self.observation_space, at["critic"])
+        self._distribution = explored((False,) * int(self.action_space.shape[0]))

@@ -104,7 +104,7 @@ class Record:
     Attributes:
         trajectories: by learned role, one row for each agent of each game (game by game).
         returns: by role, what each agent earned, (B, n_role).
-        turns: by role, how often its agents acted in each game, (B,).
+        turns: by role, how often each agent acted, (B, n_role).
         steps: phases played until each game's end, (B,).
     """
 
@@ -125,29 +125,32 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
         modules: by learned role, the module that plays each agent, (B, n_role) of ids.
     """
     game = table.game
-    rows = {role: _rows_by_module(ids.ravel()) for role, ids in modules.items()}
+    rows = {role: {m: ids.ravel() == m for m in sorted(set(ids.ravel().tolist()))} for role, ids in modules.items()}
     seats = {role: _Seats() for role in table.learned}
     memory = {role: policy.initial_state(games, rng) for role, policy in table.given.items()}
     returns = {role: np.zeros((games, count)) for role, count in game.roles.items()}
-    turns = {role: np.zeros(games, np.int64) for role in game.roles}
+    turns = {role: np.zeros((games, count), np.int64) for role, count in game.roles.items()}
     state = game.initial_state(games, rng)
     alive = np.ones(games, bool)
     ended_by_rules = np.zeros(games, bool)
     steps = np.zeros(games, np.int64)
     for _ in range(game.max_steps):
         role = game.phase(state)
+        acting = np.repeat(alive[:, None], game.roles[role], axis=1)
+        if game.seats_take_turns:
+            acting &= game.acts(state, role)
         if role in table.given:
             outcome, memory[role] = outcome_of(game, table.given[role], state, role, memory[role], rng)
             state, rewards, terminated, truncated = game.advance(state, outcome, game.draw(games, rng))
         else:
             count = game.roles[role]
             obs = table.see(state, role).reshape(games * count, -1)
-            taken = _act(act, rows[role], obs)
-            seats[role].turns.append({"obs": obs, **taken, "alive": np.repeat(alive, count)})
+            taken = _act(act, rows[role], obs, acting.ravel() if game.seats_take_turns else None)
+            seats[role].turns.append({"obs": obs, **taken, "acting": acting.ravel()})
             seats[role].rewards.append(np.zeros((games, count)))
             actions = taken["actions"].reshape(games, count, *taken["actions"].shape[1:])
             state, rewards, terminated, truncated = table.step(state, role, actions, rng)
-        turns[role] += alive
+        turns[role] += acting
         for earner, reward in rewards.items():
             earned = np.where(alive[:, None], reward, 0.0)
             returns[earner] += earned
@@ -163,28 +166,34 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
         if not alive.any():
             break
     trajectories = {
-        role: _stacked(seat, ended_by_rules, game.roles[role]) for role, seat in seats.items() if seat.turns
+        role: _stacked(seat, ended_by_rules, game.roles[role], game.seats_take_turns)
+        for role, seat in seats.items()
+        if seat.turns
     }
     return Record(trajectories, returns, turns, steps)
 
 
-def _rows_by_module(ids: np.ndarray) -> dict[str, np.ndarray | slice]:
-    distinct = sorted(set(ids.tolist()))
-    if len(distinct) == 1:
-        return {distinct[0]: slice(None)}
-    return {module: np.flatnonzero(ids == module) for module in distinct}
+def _act(act: Act, rows: dict[str, np.ndarray], obs: np.ndarray, acting: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return what all agents do; those who do not act now are not asked, and zeros stand in their rows.
 
-
-def _act(act: Act, rows: dict[str, np.ndarray | slice], obs: np.ndarray) -> dict[str, np.ndarray]:
+    Args:
+        act: who acts.
+        rows: of each module, bool (R,).
+        obs: what the agents see, (R, d).
+        acting: which of them act, bool (R,); None for all.
+    """
     columns = ("actions", "logp", "dist_inputs")
-    parts = {module: dict(zip(columns, act(module, obs[index]), strict=True)) for module, index in rows.items()}
-    if len(parts) == 1:
-        return next(iter(parts.values()))
-    example = next(iter(parts.values()))
-    whole = {name: np.empty((len(obs), *a.shape[1:]), a.dtype) for name, a in example.items()}
-    for module, index in rows.items():
-        for name in columns:
-            whole[name][index] = parts[module][name]
+    if acting is None and len(rows) == 1:
+        return dict(zip(columns, act(next(iter(rows)), obs), strict=True))
+    whole: dict[str, np.ndarray] = {}
+    for module, mine in rows.items():
+        index = np.flatnonzero(mine if acting is None else mine & acting)
+        if not index.size:
+            continue
+        for name, part in zip(columns, act(module, obs[index]), strict=True):
+            if name not in whole:
+                whole[name] = np.zeros((len(obs), *part.shape[1:]), part.dtype)
+            whole[name][index] = part
     return whole
 
 
@@ -195,12 +204,38 @@ def _keep_last_sight(table: Table, state: Any, role: str, seat: _Seats, cut: np.
     seat.last_obs[cut] = obs[cut]
 
 
-def _stacked(seat: _Seats, ended_by_rules: np.ndarray, count: int) -> Trajectories:
+def _stacked(seat: _Seats, ended_by_rules: np.ndarray, count: int, take_turns: bool) -> Trajectories:
     columns = {name: np.stack([turn[name] for turn in seat.turns], axis=1) for name in seat.turns[0]}
-    lengths = columns.pop("alive").sum(axis=1)
     games = len(ended_by_rules)
-    rewards = np.stack([r.reshape(games * count) for r in seat.rewards], axis=1).astype(np.float32)
+    columns["rewards"] = np.stack([r.reshape(games * count) for r in seat.rewards], axis=1).astype(np.float32)
+    acting = columns.pop("acting")
+    if take_turns:
+        columns = _own_turns(columns, acting)
     last = np.zeros_like(columns["obs"][:, 0]) if seat.last_obs is None else seat.last_obs.reshape(games * count, -1)
     return Trajectories(
-        **columns, last_obs=last, rewards=rewards, lengths=lengths, terminated=np.repeat(ended_by_rules, count)
+        **columns, last_obs=last, lengths=acting.sum(axis=1), terminated=np.repeat(ended_by_rules, count)
     )
+
+
+def _own_turns(columns: dict[str, np.ndarray], acting: np.ndarray) -> dict[str, np.ndarray]:
+    """Return each agent's own turns, one after the other, out of all turns of its role; zeros beyond the last.
+
+    What an agent earned while others took their turns is paid for its own last turn before; what it earned before its
+    first turn, for nothing.
+
+    Args:
+        columns: arrays (R, T, ...) by name, ``rewards`` among them.
+        acting: which turns are an agent's own, bool (R, T).
+    """
+    lengths = acting.sum(axis=1)
+    order = np.argsort(~acting, axis=1, kind="stable")[:, : lengths.max()]
+    inside = np.arange(order.shape[1]) < lengths[:, None]
+    own = {}
+    for name, column in columns.items():
+        wide = (..., *(None,) * (column.ndim - 2))
+        own[name] = np.where(inside[wide], np.take_along_axis(column, order[wide], axis=1), 0).astype(column.dtype)
+    row, turn = np.nonzero(acting.cumsum(axis=1))
+    latest = acting.cumsum(axis=1)[row, turn] - 1
+    own["rewards"] = np.zeros(order.shape, np.float32)
+    np.add.at(own["rewards"], (row, latest), columns["rewards"][row, turn])
+    return own

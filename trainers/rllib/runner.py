@@ -17,9 +17,13 @@ from ray.rllib.utils import metrics as names
 from ray.rllib.utils.checkpoints import Checkpointable
 
 from lawgiver.trainers.rllib.chunks import Chunk
+from lawgiver.trainers.rllib.league import LeagueMapping
 from lawgiver.trainers.rllib.mapping import assign, role_of
 from lawgiver.trainers.rllib.play import Record, make_table, play
 
+AGAINST = ("games_against", "won_against", "return_against")
+"""Keys of what a league's learner comes to against each of its opponents: how many seats of that opponent it met, in
+how many games it earned more (as much counts half), and the sum of what it earned in them."""
 AGENT_ACTIONS_MEAN = "agent_actions_mean"
 """Key of the mean action of each agent with Discrete actions, beside RLlib's own metrics."""
 Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -150,21 +154,34 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         self._log_spread(names.EPISODE_LEN_MEAN, names.EPISODE_LEN_MIN, names.EPISODE_LEN_MAX, record.steps)
         for role, returns in record.returns.items():
             played = record.trajectories.get(role)
-            lengths = record.turns[role]
+            turns = record.turns[role].sum(axis=0)
             agents = self.table.game.agents_of(role)
-            for agent, earned in zip(agents, returns.T, strict=True):
+            for agent, earned, taken in zip(agents, returns.T, turns, strict=True):
                 log((names.EPISODE_AGENT_RETURN_MEAN, agent), float(earned.mean()), window=1)
-                self._log_turns("agent", agent, int(lengths.sum()))
+                self._log_turns("agent", agent, int(taken))
             if role not in modules:
                 continue
             if played is not None and played.actions.ndim == 2:  # Discrete
                 done = (played.actions * played.mask).sum(axis=1).reshape(returns.shape).sum(axis=0)
-                for agent, action in zip(agents, done / lengths.sum(), strict=True):
+                for agent, action in zip(agents, done / turns, strict=True):
                     log((AGENT_ACTIONS_MEAN, agent), float(action), window=1)
             for module in sorted(set(modules[role].ravel().tolist())):
                 mine = modules[role] == module
                 log((names.EPISODE_MODULE_RETURN_MEAN, module), float((returns * mine).sum() / games), window=1)
-                self._log_turns("module", module, int((lengths[:, None] * mine).sum()))
+                self._log_turns("module", module, int((record.turns[role] * mine).sum()))
+
+        mapping = self.config.policy_mapping_fn
+        if isinstance(mapping, LeagueMapping) and mapping.opponents:
+            self._log_league(record.returns["mechanism"], modules["mechanism"], mapping)
+
+    def _log_league(self, returns: np.ndarray, ids: np.ndarray, mapping: LeagueMapping) -> None:
+        own = (returns * (ids == mapping.learner)).sum(axis=1, keepdims=True)
+        won = (own > returns) + 0.5 * (own == returns)
+        for opponent in mapping.opponents:
+            met = ids == opponent
+            found = met.sum(), (won * met).sum(), (own * met).sum()
+            for key, value in zip(AGAINST, found, strict=True):
+                self.metrics.log_value((key, opponent), float(value), reduce="sum")
 
     def _log_spread(self, mean: str, least: str, most: str, values: Any) -> None:
         self.metrics.log_value(mean, float(np.mean(values)), window=1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +17,43 @@ from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
+from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import Resources
 from lawgiver.trainers.rllib.algorithm import gpus
 from lawgiver.trainers.rllib.learner import TrainingError, TwoTimescaleLearner
 from lawgiver.trainers.rllib.runner import BatchedEnvRunner
+from lawgiver.trainers.runs import Run
 
 ALGORITHM, EXTRAS = "algorithm", "session.pt"
 CONSTRUCTOR = "class_and_ctor_args.pkl"
 """RLlib's file with the config that an Algorithm was built from."""
 ATTEMPTS = 10
 """How often an iteration is tried that brings no data because every remote runner has failed."""
+
+
+@contextmanager
+def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) -> Iterator[tuple[Algorithm, Any]]:
+    """Give an Algorithm to train with, new or as the newest checkpoint has it, and that checkpoint's extras or None.
+
+    Raises:
+        TrainingError: from the body, with the last good checkpoint added.
+    """
+    logging.getLogger("ray.rllib.algorithms.algorithm_config").setLevel(logging.ERROR)  # announces the new API stack
+    torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
+    start_ray(resources)
+    found = run.latest_checkpoint() if run.resumed else None
+    if run.resumed:
+        run.rewind(found[0] if found else 0)
+    algorithm = build(config()) if found is None else restore(found[1], resources)
+    try:
+        yield algorithm, None if found is None else load_extras(algorithm, found[1])
+    except TrainingError as error:
+        last = run.latest_checkpoint()
+        kept = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
+        told = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
+        raise TrainingError(f"{told}; {kept}") from error
+    finally:
+        algorithm.stop()
 
 
 def build(config: PPOConfig) -> Algorithm:

@@ -1,4 +1,4 @@
-"""What stands under ``agents`` and ``trainer`` in a config for RLlib."""
+"""What stands under ``agents`` and ``trainer`` in a config for RLlib: on two timescales, or in self-play."""
 
 from __future__ import annotations
 
@@ -117,3 +117,60 @@ class RLlibTrainer(TrainerSettings):
     """Iterations."""
     score_every: Natural = 10
     """Iterations between two exact scores of the mean rule, where the game can be solved."""
+
+
+class GraphMechanism(Learning):
+    """A mechanism that shares the fund by a graph network, exploring about its logits, trained by self-play.
+
+    What it is paid comes at the end of an election: nothing is discounted, and advantages are what the election
+    brought less what it was expected to at that round.
+    """
+
+    n_units: Natural = 32
+    """Width of the graph network."""
+    critic: Hidden = (32, 32)
+    """Layers of the critic, which sees endowments and contributions."""
+    std: Schedule = Schedule(start=0.5, end=0.3, iterations=300)
+    """Of each logit, in nats."""
+    lr: Positive = 3e-3
+    epochs: Natural = 2
+    minibatch_size: Natural = 5000
+    gamma: Share = 1.0
+    average_over: Natural = 25
+    """The final mechanism is the network's average over so many last iterations."""
+
+
+class SelfPlayAgents(Settings):
+    """Who is trained; participants and voters belong to the election."""
+
+    mechanism: GraphMechanism = GraphMechanism()
+
+
+class LeagueSettings(Settings):
+    """The frozen copies that the mechanism plays against. The first, made before any training, stays for ever."""
+
+    every: Natural = 25
+    """Iterations between two copies."""
+    largest: Annotated[int, Field(ge=2)] = 10
+    """Number of copies; then a new one takes the place of the one that is beaten most often."""
+    power: Annotated[float, Field(ge=0)] = 2.0
+    """A copy is met in proportion to (1 - win rate against it) to this power; 0 meets all alike."""
+    memory: Share = 0.8
+    """How much an election counts for the win rate an iteration later."""
+
+
+class SelfPlayTrainer(TrainerSettings):
+    """PPO by RLlib against frozen copies."""
+
+    name: Literal["self_play"]
+    iterations: Natural = 300
+    elections_per_iteration: Natural = 2000
+    league: LeagueSettings = LeagueSettings()
+    checkpoint_every: Natural = 25
+    """Iterations."""
+    score_every: Natural = 25
+    """Iterations between two measurements of the mean mechanism's vote share against the first copy."""
+    score_elections: Natural = 100
+    """Of each condition, in these."""
+    final_elections: Natural = 400
+    """Of each condition, against every rival at the end."""

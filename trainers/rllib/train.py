@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.anchor import make_anchor
@@ -21,12 +20,10 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
-from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
-from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.snapshots import add_snapshot
@@ -78,25 +75,15 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     Raises:
         LawgiverError: if the config does not fit the game, or the training goes wrong.
     """
-    logging.getLogger("ray.rllib.algorithms.algorithm_config").setLevel(logging.ERROR)  # announces the new API stack
-    torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
     table = make_table(env_config(config))
     _check(config, table)
     config = _solved(config, table)
-    start_ray(config.resources)
-    algorithm, progress = _begin(config, run)
-    try:
+    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, extras):
+        progress: Progress = extras["progress"] if extras else Progress(config.agents.mechanism.average_over)
         if progress.best is None:
             progress.best = _best(config, table)
         _loop(config, run, table, algorithm, progress)
         return _conclude(config, run, table, algorithm, progress)
-    except TrainingError as error:
-        last = run.latest_checkpoint()
-        kept = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
-        told = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
-        raise TrainingError(f"{told}; {kept}") from error
-    finally:
-        algorithm.stop()
 
 
 def _check(config: RLlibConfig, table: Table) -> None:
@@ -142,18 +129,6 @@ def _best(config: RLlibConfig, table: Table) -> Best | None:
         return None
     participants = config.agents.participants
     return best_in_box(table.game, participants.level, make_anchor(table.game, anchor_of(participants)))
-
-
-def _begin(config: RLlibConfig, run: Run) -> tuple[Algorithm, Progress]:
-    """Build a new Algorithm, or continue from the newest checkpoint."""
-    found = run.latest_checkpoint() if run.resumed else None
-    if run.resumed:
-        run.rewind(found[0] if found else 0)
-    if found is None:
-        return session.build(algorithm_config(config)), Progress(config.agents.mechanism.average_over)
-    algorithm = session.restore(found[1], config.resources)
-    progress: Progress = session.load_extras(algorithm, found[1])["progress"]
-    return algorithm, progress
 
 
 def _loop(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, progress: Progress) -> None:

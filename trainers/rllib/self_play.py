@@ -1,0 +1,248 @@
+"""The trainer ``self_play``: a mechanism learns to win elections against frozen copies of itself."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+from lawgiver.agents.learned import LearnedGraphMechanism
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.fields import columns
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.election.game import Election
+from lawgiver.trainers.elections import POOLED, vote_share
+from lawgiver.trainers.rllib import session
+from lawgiver.trainers.rllib.algorithm import SelfPlayConfig, batched, common_config, stock
+from lawgiver.trainers.rllib.league import League
+from lawgiver.trainers.rllib.modules import GraphMechanismModule
+from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.results import Weights, actor_weights, averaged, learner_metrics
+from lawgiver.trainers.rllib.runner import AGAINST
+from lawgiver.trainers.rllib.settings import GraphMechanism
+from lawgiver.trainers.rllib.snapshots import freeze, seat
+from lawgiver.trainers.runs import Run
+
+LEARNER = "mechanism"
+CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
+"""Rivals at the end, beside the first copy."""
+FIRST = "first_snapshot"
+"""Name of the first copy where results are told."""
+STREAMS = {"score": 21, "final": 22}
+"""Mark the random numbers of measurements off from all others."""
+
+
+@dataclass
+class Progress:
+    """What the loop remembers from one iteration to the next, beside the Algorithm.
+
+    Attributes:
+        league: the frozen copies.
+        iteration: completed iterations.
+        elections: held so far in training.
+        latest: the network's weights after each of the last iterations.
+    """
+
+    league: League
+    iteration: int = 0
+    elections: int = 0
+    latest: deque[Weights] = field(default_factory=deque)
+
+
+def train(config: SelfPlayConfig, run: Run) -> dict[str, Any]:
+    """Train the mechanism that the config describes in the run's folder; return the summary.
+
+    Raises:
+        LawgiverError: if the config does not fit the game, or the training goes wrong.
+    """
+    election = _checked(config)
+    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, extras):
+        progress = extras["progress"] if extras else _begun(config, election, algorithm)
+        seat(algorithm, progress.league.mapping(election.n_mechanisms))
+        _loop(config, run, election, algorithm, progress)
+        return _conclude(config, run, election, algorithm, progress)
+
+
+def _checked(config: SelfPlayConfig) -> Election:
+    """Return the election, if a graph network can take part in it.
+
+    Raises:
+        UnsupportedGameError: if the game is no election, or the graph network cannot rule its base game.
+        ParameterError: if the resources do not fit.
+    """
+    election = config.game.make()
+    if not isinstance(election, Election) or election.n_mechanisms != 2:
+        raise UnsupportedGameError(f"trainer 'self_play' plays elections between two mechanisms, not {election}")
+    LearnedGraphMechanism(election.game, n_units=config.agents.mechanism.n_units)
+    if config.resources.runner == "stock":
+        raise ParameterError("resources.runner is 'stock', allowed for trainer 'self_play': batched")
+    return election
+
+
+def algorithm_config(config: SelfPlayConfig) -> PPOConfig:
+    """Return RLlib's config for an election; with the stock runner for comparison, as it keeps no league."""
+    given = {"game": config.game.name, "params": config.game.parameters}
+    table = make_table(given)
+    game = table.game
+    assert isinstance(game, Election)
+    steps = config.trainer.elections_per_iteration * game.max_steps
+    modules = {LEARNER: graph_module(table, game.game, config.agents.mechanism)}
+    mapping = _league(config).mapping(game.n_mechanisms)
+    common = common_config(config, modules, given, mapping, steps)
+    common.training(use_kl_loss=True, kl_coeff=0.0)  # weighs nothing, but is reported
+    if config.resources.runner == "stock":
+        return stock(common, config.resources, game.max_steps)
+    return batched(common, config.resources)
+
+
+def graph_module(table: Table, base: Game[Any], learning: GraphMechanism) -> RLModuleSpec:
+    """Return the spec of a graph network with exploration and critic, for the mechanisms of a table."""
+    at = {
+        "columns": columns(base.observation_layout(LEARNER)),
+        "largest_endowment": base.largest_endowment,  # type: ignore[attr-defined]
+        "n_units": learning.n_units,
+        "std": learning.std.start,
+        "learn_std": False,
+        "critic": list(learning.critic),
+    }
+    return RLModuleSpec(
+        module_class=GraphMechanismModule,
+        observation_space=table.observation_space(LEARNER),
+        action_space=table.game.action_space(LEARNER),
+        model_config=at,
+    )
+
+
+def _league(config: SelfPlayConfig) -> League:
+    settings = config.trainer.league
+    return League(LEARNER, settings.largest, settings.power, settings.memory)
+
+
+def _begun(config: SelfPlayConfig, election: Election, algorithm: Algorithm) -> Progress:
+    progress = Progress(_league(config))
+    _add_copy(election, algorithm, progress)
+    return progress
+
+
+def _add_copy(election: Election, algorithm: Algorithm, progress: Progress) -> None:
+    name = progress.league.admit(progress.iteration)
+    freeze(algorithm, LEARNER, name, progress.league.mapping(election.n_mechanisms))
+
+
+def _loop(config: SelfPlayConfig, run: Run, election: Election, algorithm: Algorithm, progress: Progress) -> None:
+    total, league = config.trainer.iterations, progress.league
+    with run.progress(total, run.name, progress.iteration) as show:
+        while progress.iteration < total:
+            started, before = time.perf_counter(), progress.elections
+            metrics = _iteration(config, election, algorithm, progress)
+            seconds = time.perf_counter() - started
+            timing = {"iteration_s": seconds, "elections_per_s": (progress.elections - before) / seconds}
+            if progress.iteration % config.trainer.score_every == 0:
+                found = _score(config, election, algorithm, progress)
+                metrics |= {"score": found[POOLED][0], "vote_share": found}
+            run.log(progress.iteration, metrics, timing)
+            if progress.iteration % config.trainer.league.every == 0 and progress.iteration < total:
+                _add_copy(election, algorithm, progress)
+            else:
+                seat(algorithm, league.mapping(election.n_mechanisms))
+            show(progress.iteration, f"{league.members[league.first].vote_share:.1%} against the first")
+            if progress.iteration % config.trainer.checkpoint_every == 0 or progress.iteration == total:
+                save = partial(session.save, algorithm, extras={"progress": progress})
+                run.save_checkpoint(progress.iteration, save)
+
+
+def _iteration(config: SelfPlayConfig, election: Election, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+    """Train for one iteration; return its metrics."""
+    sampled, learned = session.iterate(algorithm)
+    progress.iteration += 1
+    progress.elections = int(sampled["num_episodes_lifetime"])
+    league, even = progress.league, 1 / election.n_mechanisms
+    met, won, returned = (_by_module(sampled[key]) for key in AGAINST)
+    league.observe(met, won, {name: returned[name] + even * met[name] for name in met})
+    progress.latest.append(actor_weights(algorithm.get_module(LEARNER)))
+    while len(progress.latest) > config.agents.mechanism.average_over:
+        progress.latest.popleft()
+    first = league.members[league.first]
+    return {
+        "elections": progress.elections,
+        "weights_seq_no": float(sampled["weights_seq_no"]),  # of the weights that were sampled with
+        "league": {
+            "copies": len(league.members),
+            "win_rate": league.win_rate,
+            "win_rate_against_first": first.win_rate,
+            "vote_share_against_first": first.vote_share,
+            "vote_share": sum(returned.values()) / sum(met.values()) + even,
+        },
+        LEARNER: {
+            **learner_metrics(learned[LEARNER]),
+            "kl": float(learned[LEARNER]["mean_kl_loss"]),
+            "std": float(algorithm.get_module(LEARNER).actor.log_std.exp()),
+        },
+    }
+
+
+def _by_module(logged: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in logged.items()}
+
+
+def _policy(config: SelfPlayConfig, election: Election, weights: Weights) -> LearnedGraphMechanism:
+    """Return the mechanism that shares by a network of these weights, without exploration."""
+    policy = LearnedGraphMechanism(election.game, n_units=config.agents.mechanism.n_units)
+    own = {name.removeprefix("network."): tensor for name, tensor in weights.items() if name.startswith("network.")}
+    policy.network.load_state_dict(own)
+    return policy
+
+
+def _learned(config: SelfPlayConfig, election: Election, progress: Progress) -> LearnedGraphMechanism:
+    return _policy(config, election, averaged(progress.latest))
+
+
+def _first(config: SelfPlayConfig, election: Election, algorithm: Algorithm, league: League) -> LearnedGraphMechanism:
+    return _policy(config, election, actor_weights(algorithm.get_module(league.first)))
+
+
+def _score(
+    config: SelfPlayConfig, election: Election, algorithm: Algorithm, progress: Progress
+) -> dict[str, list[float]]:
+    """Return the mean mechanism's vote share against the first copy, by condition."""
+    rivals = [_learned(config, election, progress), _first(config, election, algorithm, progress.league)]
+    rng = np.random.default_rng([STREAMS["score"], config.seed, progress.iteration])
+    return vote_share(election, rivals, config.trainer.score_elections, rng)
+
+
+def _conclude(
+    config: SelfPlayConfig, run: Run, election: Election, algorithm: Algorithm, progress: Progress
+) -> dict[str, Any]:
+    """Save the mechanism and the first copy, and return the summary."""
+    learned = _learned(config, election, progress)
+    first = _first(config, election, algorithm, progress.league)
+    run.save_policy(LEARNER, learned)
+    run.save_policy(FIRST, first)
+    rivals = {FIRST: first, **{name: make_policy(election.game, LEARNER, name) for name in CANONICAL}}
+    found = {
+        name: vote_share(
+            election,
+            [learned, rival],
+            config.trainer.final_elections,
+            np.random.default_rng([STREAMS["final"], config.seed]),
+        )
+        for name, rival in rivals.items()
+    }
+    return {
+        "vote_share": found,
+        "snapshots": {
+            name: {"iteration": member.made, "win_rate": member.win_rate, "vote_share": member.vote_share}
+            for name, member in progress.league.members.items()
+        },
+        "iterations": progress.iteration,
+        "elections": progress.elections,
+    }
