@@ -181,7 +181,7 @@ def test_expectation_of_the_estimator_is_the_gradient_of_the_exact_value(endowme
         places = torch.stack(
             [joint.places(made, out=torch.empty_like(made, dtype=torch.int64)) for made in contributions]
         )
-        paid = torch.stack([payouts.detach().view(-1), against.view(-1)])[:, places]
+        paid = torch.stack([payouts.detach().reshape(-1), against.reshape(-1)])[:, places]
         played = Elections(contributions, torch.cat([paid[0][:, :rows], paid[1][:, rows:]], dim=1), places)
         values, slopes = campaign.slopes(played)
         weights = chance * likely[:, None]

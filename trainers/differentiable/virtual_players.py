@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional
@@ -47,20 +48,19 @@ class LstmPlayers:
         self._by_payouts = by_input[:, :, n:].mT.to(like)  # (C, n, gates * n)
         self._by_input = by_input.repeat(2, 1, 1).to(like)
         self._constant = constant.repeat(2, 1, 1).to(like)
-        self._by_hidden = by_hidden.to(like)
-        self._output = exact.output.weight.to(like)
+        self._by_hidden = by_hidden.to(like).expand(rows, -1, -1)
+        self._output = 2 * exact.output.weight.to(like).expand(rows, -1, -1)
         endowments = torch.tensor(game.conditions).repeat(2, 1)
         impossible = torch.arange(actions)[:, None] > endowments[:, None, :]  # (R, actions, n)
         bias = exact.output.bias[:, None].expand_as(impossible).masked_fill(impossible, -torch.inf)
         self._bias = bias.to(like)[..., None].expand(-1, -1, -1, games).reshape(rows, actions, seats)
-        self._shape, self._conditions, self._units = (rows, actions, n, games), conditions, units
-        rounds = game.n_rounds
-        self._gates = like.new_empty(rounds, rows, 4 * units, seats)
-        # twice the LSTM's cell state
-        self._cells, self._hidden = (like.new_zeros(rounds + 1, rows, units, seats) for _ in range(2))
-        self._shown = like.new_empty(rounds, rows, units, seats)
-        self._chances = like.new_empty(rounds, rows, actions, seats)
-        self._inner = like.new_empty(rounds, conditions, 4 * units, seats)
+        self._logits = like.new_empty(rows, actions, seats)
+        self._chances = like.new_empty(game.n_rounds, rows, actions, seats)
+        self._inner = like.new_empty(game.n_rounds - 1, conditions, 4 * units, seats)
+        self._outer = like.new_empty(conditions, 4 * units, seats)
+        self._shape, self._conditions = (rows, actions, n, games), conditions
+        self._rounds = _memory(like, game.n_rounds, rows, units, seats)
+        self._own = [_Round(*(part[:conditions] for part in parts)) for parts in self._rounds]
         self._unroll(0, like.new_zeros(rows, 2 * n, games))
 
     def play(self, round: int, contributions: torch.Tensor, payouts: torch.Tensor) -> torch.Tensor:
@@ -70,53 +70,83 @@ class LstmPlayers:
         return self._chances[round].view(self._shape)
 
     def _unroll(self, t: int, inputs: torch.Tensor) -> None:
-        gates, units = self._gates[t], self._units
-        by_seat = gates.view(len(gates), -1, inputs.shape[2])
-        torch.baddbmm(self._constant, self._by_input, inputs, out=by_seat)
-        gates.baddbmm_(self._by_hidden.expand(len(gates), -1, -1), self._hidden[t]).sigmoid_()
-        admit, forget, show, candidate = torch.split(gates, units, dim=1)
-        cell, shown, hidden = self._cells[t + 1], self._shown[t], self._hidden[t + 1]
-        torch.mul(forget, self._cells[t], out=cell).addcmul_(admit, candidate, value=4).sub_(admit, alpha=2)
-        torch.sigmoid(cell, out=shown)
-        torch.mul(show, shown, out=hidden).mul_(2).sub_(show)
-        logits = torch.baddbmm(self._bias, self._output.expand(len(gates), -1, -1), hidden)
-        torch.softmax(logits, 1, out=self._chances[t])
+        at = self._rounds[t]
+        torch.baddbmm(self._constant, self._by_input, inputs, out=at.gates.view(len(inputs), -1, inputs.shape[2]))
+        at.gates.baddbmm_(self._by_hidden, at.hidden_before).sigmoid_()
+        torch.mul(at.forget, at.cell_before, out=at.cell)
+        at.cell.addcmul_(at.admit, at.candidate, value=4).sub_(at.admit, alpha=2)
+        torch.sigmoid(at.cell, out=at.shown)
+        torch.mul(at.show, at.shown, out=at.hidden).sub_(at.show, alpha=0.5)
+        torch.baddbmm(self._bias, self._output, at.hidden, out=self._logits)
+        torch.softmax(self._logits, 1, out=self._chances[t])
 
     def score(self, contributions: torch.Tensor, payouts: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:
         """Return the gradient of the weighted log-likelihood with respect to payouts, (T, C, n, m)."""
-        own, units = slice(0, self._conditions), self._units
-        rounds, conditions, n, games = contributions.shape
+        rounds, conditions, _, games = contributions.shape
         result = torch.zeros_like(contributions)
         if rounds == 1:
             return result
-        # by hidden state: of log p at the contribution made, less what is expected
-        weights = advantages[:, None, None].expand(-1, 1, n, -1).reshape(conditions, 1, n * games)
-        surprise = self._chances[1:, own] * -weights
-        made = contributions[1:].long().view(rounds - 1, conditions, 1, n * games)
-        surprise.scatter_add_(2, made, weights.expand_as(made))
-        flat = surprise.view(-1, *surprise.shape[2:])
-        by_hidden = torch.bmm(self._output.T.expand(len(flat), -1, -1), flat).view(rounds - 1, conditions, units, -1)
-        carried = torch.zeros_like(by_hidden[0])
-        outer = torch.empty_like(self._inner[0])
-        back = self._by_hidden.T.expand(conditions, -1, -1)
+        by_hidden = self._surprise(contributions[1:], advantages)
+        by_cell = torch.zeros_like(by_hidden[0])
+        back = self._by_hidden[: self._conditions].mT
+        outer = self._outer
+        of_admit, of_forget, of_show, of_candidate = torch.chunk(outer, 4, dim=1)
         for t in range(rounds - 1, 0, -1):
-            gates, shown, inner = self._gates[t, own], self._shown[t, own], self._inner[t]
-            admit, forget, show, candidate = torch.split(gates, units, dim=1)
-            of_admit, of_forget, of_show, of_candidate = torch.split(outer, units, dim=1)
-            by_output = by_hidden[t - 1]
-            torch.mul(by_output, shown, out=of_show).mul_(2).sub_(by_output)
-            torch.mul(by_output, show, out=by_output)
-            by_cell = carried.add_(torch.ops.aten.sigmoid_backward(by_output, shown), alpha=2)
-            torch.mul(by_cell, candidate, out=of_admit).mul_(4).sub_(by_cell, alpha=2)
-            torch.mul(by_cell, self._cells[t, own], out=of_forget)
-            torch.mul(by_cell, admit, out=of_candidate).mul_(4)
-            torch.ops.aten.sigmoid_backward.grad_input(outer, gates, grad_input=inner)
+            at, by_output, inner = self._own[t], by_hidden[t - 1], self._inner[t - 1]
+            torch.mul(by_output, at.shown, out=of_show).sub_(by_output, alpha=0.5)
+            by_cell += torch.ops.aten.sigmoid_backward(by_output.mul_(at.show), at.shown)
+            torch.mul(by_cell, at.candidate, out=of_admit).mul_(4).sub_(by_cell, alpha=2)
+            torch.mul(by_cell, at.cell_before, out=of_forget)
+            torch.mul(by_cell, at.admit, out=of_candidate).mul_(4)
+            torch.ops.aten.sigmoid_backward.grad_input(outer, at.gates, grad_input=inner)
             if t > 1:
-                by_cell.mul_(forget)
+                by_cell.mul_(at.forget)
                 by_hidden[t - 2].baddbmm_(back, inner)
-        inner = self._inner[1:].view(rounds - 1, conditions, -1, games)
-        torch.matmul(self._by_payouts, inner, out=result[:-1])
+        torch.matmul(self._by_payouts, self._inner.view(rounds - 1, conditions, -1, games), out=result[:-1])
         return result
+
+    def _surprise(self, contributions: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:
+        """Return the gradient by hidden state in each round but the first, (T - 1, C, units, n * m).
+
+        Of log p, that is what leads to the contribution made less what is expected to be made.
+        """
+        rounds, conditions, n, games = contributions.shape
+        weights = advantages[:, None, None].expand(-1, 1, n, -1).reshape(conditions, 1, n * games)
+        surprise = self._chances[1:, :conditions] * -weights
+        made = contributions.long().view(rounds, conditions, 1, n * games)
+        surprise.scatter_add_(2, made, weights.expand_as(made))
+        by_hidden = self._output[0].T.expand(rounds * conditions, -1, -1)
+        return torch.bmm(by_hidden, surprise.flatten(0, 1)).view(rounds, conditions, -1, n * games)
+
+
+class _Round(NamedTuple):
+    """The LSTM in one round, views of one memory, made once: (R, units, n * m) each, ``gates`` (R, 4 units, n * m).
+
+    ``cell`` is twice the LSTM's cell state, ``shown`` its sigmoid, ``hidden`` half of the LSTM's hidden state.
+    """
+
+    gates: torch.Tensor
+    admit: torch.Tensor
+    forget: torch.Tensor
+    show: torch.Tensor
+    candidate: torch.Tensor
+    cell_before: torch.Tensor
+    hidden_before: torch.Tensor
+    cell: torch.Tensor
+    hidden: torch.Tensor
+    shown: torch.Tensor
+
+
+def _memory(like: torch.Tensor, rounds: int, rows: int, units: int, seats: int) -> list[_Round]:
+    gates = like.new_empty(rounds, rows, 4 * units, seats)
+    cells, hidden = (like.new_zeros(rounds + 1, rows, units, seats) for _ in range(2))
+    shown = like.new_empty(rounds, rows, units, seats)
+    made = []
+    for t in range(rounds):
+        admit, forget, show, candidate = torch.chunk(gates[t], 4, dim=1)
+        before, after = (cells[t], hidden[t]), (cells[t + 1], hidden[t + 1])
+        made.append(_Round(gates[t], admit, forget, show, candidate, *before, *after, shown[t]))
+    return made
 
 
 class LinearVoters:
@@ -169,7 +199,7 @@ def _gates(network: ContributionNet, game: PublicInvestment) -> tuple[torch.Tens
         )
         return scale * functional.linear(network.input(features), by_input, input_bias + hidden_bias)[..., order]
 
-    return *_affine(gates, game, (2, game.n)), scale[:, None] * by_hidden[order]
+    return *_affine(gates, game, (2, game.n)), 2 * scale[:, None] * by_hidden[order]  # the hidden state is halved
 
 
 def _affine(
