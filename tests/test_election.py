@@ -1,0 +1,277 @@
+"""The election: who rules when, what people live through, how votes become rewards; and elections held by trainers."""
+
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+import pettingzoo
+import pytest
+
+from lawgiver.agents.policies import Memoryless
+from lawgiver.envs.core.arrays import log_softmax, namespace
+from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError, UnsupportedGameError
+from lawgiver.envs.core.fields import columns, width
+from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.election.experience import experience_layout
+from lawgiver.envs.election.game import Election
+from lawgiver.trainers.elections import hold, shares, vote_share
+
+BASE = {"name": "public_investment", "endowments": [[10, 4, 4, 4], [10, 8, 8, 8]], "n_rounds": 4}
+
+
+@dataclass(frozen=True)
+class Selfish:
+    """Votes for whoever paid it more, by a softmax; ``scale`` 0 is a coin."""
+
+    own: int
+    scale: float = 1.0
+
+    def log_probabilities(self, experience):
+        return log_softmax(self.scale * namespace(experience).sum(experience[..., self.own], axis=-1))
+
+
+def selfish(base, scale=1.0):
+    return Selfish(columns(experience_layout(base))["payoffs"].start, scale)
+
+
+@pytest.fixture
+def election():
+    return Election(base=BASE, voters=selfish(make_game(**BASE)))
+
+
+def mechanisms(election, *names):
+    return [make_policy(election.game, "mechanism", name) for name in names]
+
+
+def final(election, *names, games=40, seed=0, first=None):
+    rng = np.random.default_rng(seed)
+    return hold(election, mechanisms(election, *names), election.game.initial_state(games, rng), rng, first)
+
+
+def test_votes_become_rewards():
+    env = pettingzoo.make("parallel", "lawgiver/election-v0", base=BASE)
+    assert env.possible_agents == ["mechanism_0", "mechanism_1"]
+    env.reset(seed=3)
+    first = None
+    for step in range(8):
+        acting = env.unwrapped.acting_agents
+        assert len(acting) == 1
+        first = first or acting[0]
+        assert (acting[0] == first) == (step < 4), "one game after the other"
+        obs, rewards, over, _, infos = env.step({acting[0]: env.action_space(acting[0]).sample()})
+    told = infos["mechanism_0"]
+    assert all(over.values()) and not env.agents
+    assert first == f"mechanism_{told['first']}"
+    votes = np.bincount(told["votes"], minlength=2) / 4
+    assert [rewards["mechanism_0"], rewards["mechanism_1"]] == pytest.approx(votes - 0.5)
+    assert told["vote_share"] == pytest.approx(votes)
+    assert told["group_earned"] == pytest.approx(told["earned"].sum(axis=-1))
+    assert obs["mechanism_0"].shape == (9,)  # endowments, contributions and the turn flag
+
+
+def test_what_the_idle_mechanism_sends_is_ignored_and_it_sees_only_the_opening(election):
+    rng = np.random.default_rng(0)
+    state, other = (election.initial_state(30, np.random.default_rng(1)) for _ in range(2))
+    for _ in range(election.max_steps):
+        actions = rng.uniform(-5, 5, (30, 2, 4))
+        acts = election.acts(state, "mechanism")
+        assert (acts.sum(axis=1) == 1).all()
+        seen = election.observe(state, "mechanism")
+        assert not seen[~acts][:, 4:].any() and (seen[..., :4] == state.opening.endowments[:, None]).all()
+        draws = election.draw(30, rng)
+        noise = np.where(acts[..., None], actions, rng.uniform(-5, 5, actions.shape))
+        state, paid, *_ = election.step(state, actions, draws)
+        other, _, *_ = election.step(other, noise, draws)
+    assert (state.earned == other.earned).all() and (state.votes == other.votes).all()
+    assert paid["mechanism"].sum(axis=1) == pytest.approx(np.zeros(30))
+
+
+def test_people_live_through_what_is_counted(election):
+    state = final(election, "libertarian", "strict_egalitarian")
+    game, at = election.game, columns(experience_layout(election.game))
+    lived = election.experience(state)
+    assert lived.shape == (40, 4, 2, 4, width(experience_layout(game)))
+    assert lived[..., at["payoffs"].start].sum(axis=-1).transpose(0, 2, 1) == pytest.approx(state.earned)
+    assert (lived[..., 0, at["round"]] == 1).all() and (lived[..., -1, at["round"]] == 4).all()
+    contributed, paid = lived[..., at["contributions"]], lived[..., at["payouts"]]
+    assert paid[:, :, 0] == pytest.approx(1.6 * contributed[:, :, 0]), "seat 0 is libertarian, whoever rules first"
+    assert np.ptp(paid[:, :, 1], axis=-1) == pytest.approx(0)
+    own_first = lived[..., at["payoffs"]][:, 2]
+    assert own_first[..., 1:] == pytest.approx(lived[:, [0, 1, 3]][..., at["payoffs"].start].transpose(0, 2, 3, 1))
+
+
+def test_order_is_counterbalanced_and_people_remember_the_first_game():
+    people = {"policy": "simulated_people"}
+    election = Election(base=BASE, participants=people)
+    state = final(election, "liberal_egalitarian", "liberal_egalitarian", games=4_000)
+    assert state.first.tolist() == [0, 1] * 2_000
+    lived, at = election.experience(state), columns(experience_layout(election.game))
+    begun = lived[..., 0, at["contributions"].start] / lived[..., 0, at["own_endowment"].start]
+    position = np.where(state.first[:, None] == [0, 1], 0, 1)  # of each seat's game
+    means = [begun.transpose(0, 2, 1)[position == at].mean() for at in (0, 1)]
+    error = begun.std() / np.sqrt(begun.size / 2)
+    assert means[1] - means[0] > 4 * error, "a good first game makes people begin the second with more"
+    drawn = election.initial_state(2_000, np.random.default_rng(0)).first
+    assert abs(drawn.mean() - 0.5) < 4 * 0.5 / np.sqrt(2_000)
+
+
+def test_people_are_the_same_under_every_mechanism():
+    class Stubborn(Memoryless):
+        """Who gives what they drew at birth."""
+
+        def initial_state(self, batch, rng):
+            return rng.random((batch, 4))
+
+        def distribution(self, obs, mask, state):
+            given = np.floor(state * (obs[..., 0] + 1))
+            return np.where(np.arange(11) == given[..., None], 0.0, -np.inf), state
+
+        def act(self, obs, mask, state, rng):
+            raise NotImplementedError
+
+    state = final(Election(base=BASE, participants=Stubborn(), voters="random"), "libertarian", "libertarian")
+    assert state.earned[:, 0] == pytest.approx(state.earned[:, 1])
+    assert state.log_likelihood == pytest.approx(0)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_coin_is_a_tie_and_a_better_mechanism_wins(k):
+    base = make_game(**BASE)
+    coin = Election(base=BASE, n_mechanisms=k, voters=selfish(base, 0.0))
+    names = ["liberal_egalitarian", "strict_egalitarian", "libertarian"][:k]
+    rng = np.random.default_rng(0)
+    found = np.concatenate(list(shares(coin, mechanisms(coin, *names), 2_000, rng).values()))
+    assert abs(found.mean() - 1 / k) < 4 * found.std() / np.sqrt(found.size)
+    keen = Election(base=BASE, n_mechanisms=k, voters=selfish(base, 1.0))
+    share, low, high = vote_share(keen, mechanisms(keen, *names), 500, rng)["pooled"]
+    assert 1 / k < low < share < high
+
+
+def test_log_likelihood_is_of_the_choices_made(election):
+    state = final(Election(base=BASE, participants="random", voters="random"), "libertarian", "libertarian")
+    by_hand = -8 * np.log(state.opening.endowments + 1).sum(axis=1)  # four rounds in each of two games
+    assert state.log_likelihood == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("mode", ["announce", "allocate"])
+def test_second_game_with_ends_of_its_own(mode):
+    base = {"name": "taxed_dilemma", "mechanism_mode": mode, "continuation": 0.5, "max_rounds": 6}
+    election = Election(base=base, participants="full_contributor", voters="random")
+    state = final(election, "libertarian", "libertarian", games=500)
+    assert set(np.unique(state.earned)) <= {3.0 * rounds for rounds in range(1, 7)}, "both cooperate: 3 a round"
+    lived = election.experience(state)
+    payoffs = lived[..., columns(experience_layout(election.game))["payoffs"].start]
+    assert payoffs.sum(axis=-1).transpose(0, 2, 1) == pytest.approx(state.earned)
+    lengths = (payoffs[:, 0] > 0).sum(axis=-1)
+    assert lengths.mean() == pytest.approx(sum(0.5**r for r in range(6)), abs=0.15)
+    assert (np.diff((payoffs > 0).astype(int), axis=-1) <= 0).all(), "what is over does not begin again"
+
+
+def test_one_mechanism_learns_in_gymnasium_while_another_rules():
+    env = gymnasium.make(
+        "lawgiver/election-v0", role="mechanism", mechanism="liberal_egalitarian", base=BASE, voters="random"
+    )
+    seen, _ = env.reset(seed=0)
+    turns, over = [], False
+    while not over:
+        turns.append(seen[-1])
+        seen, reward, over, _, info = env.step(np.zeros(4, np.float32))
+    assert sorted(turns) == [0.0] * 4 + [1.0] * 4
+    assert reward == pytest.approx(info["vote_share"][0] - 0.5)
+
+
+class Faulty(Memoryless):
+    """A mechanism that gives what it is told to."""
+
+    def __init__(self, weights):
+        self.weights = np.array(weights, float)
+
+    def distribution(self, obs, mask, state):
+        raise NotImplementedError
+
+    act = distribution
+
+    def outcome(self, obs, mask, state, rng):
+        late = obs[:, 0, 4:].sum(axis=1) > 25  # fair as long as little is given
+        return np.where(late[:, None], self.weights, np.full(4, 0.25)), state
+
+
+@pytest.mark.parametrize(
+    ("weights", "fault"),
+    [([-0.1, 0.5, 0.3, 0.3], "negative"), ([np.nan, 0.5, 0.3, 0.2], "finite"), ([0.3, 0.3, 0.3, 0.3], "sum to 1")],
+)
+def test_faulty_weights_are_an_error_at_any_play(weights, fault):
+    election = Election(base=BASE, participants="full_contributor", voters="random")
+    rng = np.random.default_rng(0)
+    opening = election.game.initial_state(20, rng)
+    with pytest.raises(ActionError, match=f"mechanism_1: .*{fault}"):
+        hold(election, [*mechanisms(election, "libertarian"), Faulty(weights)], opening, rng)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"base": "election"}, UnsupportedGameError, "mechanism"),
+        ({"base": 3}, ParameterError, "base is 3"),
+        ({"base": "public_investmen"}, UnknownNameError, "public_investment"),
+        ({"base": {"name": "public_investment", "n_round": 3}}, ParameterError, "n_rounds"),
+        ({"n_mechanisms": 1}, ParameterError, "n_mechanisms"),
+        ({"participants": "nobody"}, UnknownNameError, "nobody"),
+        ({"voters": "nobody"}, UnknownNameError, "experience"),
+        ({"voters": {"policy": "experience", "sensitivty": 1}}, ParameterError, "sensitivity"),
+        ({"voters": 3}, ParameterError, "voters are 3"),
+        ({"base": "taxed_dilemma", "participants": "conditional_cooperators"}, UnsupportedGameError, "payouts"),
+    ],
+)
+def test_bad_parameters_are_named(params, error, message):
+    with pytest.raises(error, match=message):
+        make_game("election", **params)
+
+
+def test_same_seed_same_election(election):
+    one, other = (final(election, "libertarian", "liberal_egalitarian", seed=5) for _ in range(2))
+    assert (one.votes == other.votes).all() and (one.earned == other.earned).all()
+
+
+def test_gradient_of_the_vote_share_is_that_of_many_elections():
+    torch = pytest.importorskip("torch")
+    from lawgiver.trainers.differentiable.election_designer import Frozen, surrogate
+
+    base = {"name": "public_investment", "endowments": [4, 4], "n_rounds": 4}
+    game = make_game(**base)
+    election = Election(base=base, participants="simulated_people", voters=selfish(game, 0.5))
+
+    class OneNumber(Memoryless):
+        """Gives more to who has contributed more, the more so the larger ``theta`` is."""
+
+        def __init__(self, theta):
+            self.theta = theta
+
+        def outcome(self, obs, mask, state, rng):
+            logit = self.theta * (obs[:, 0, 2] - obs[:, 0, 3])
+            return torch.stack([logit.sigmoid(), (-logit).sigmoid()], dim=-1), state
+
+        def act(self, obs, mask, state, rng):
+            raise NotImplementedError
+
+        distribution = act
+
+    games, at, step = 48_000, 0.3, 0.3
+    generator = torch.Generator().manual_seed(0)
+    theta = torch.tensor(at, requires_grad=True)
+    rival = Frozen(OneNumber(torch.tensor(at)))
+    estimates = []
+    for _ in range(12):
+        raised, _ = surrogate(election, OneNumber(theta), rival, games // 12, generator)
+        estimates.append(float(torch.autograd.grad(raised, theta)[0]))
+    with torch.no_grad():
+        up, down = (
+            surrogate(election, OneNumber(torch.tensor(at + sign * step)), rival, 4 * games, generator)[1].flatten()
+            for sign in (1, -1)
+        )
+    difference = float(up.mean() - down.mean()) / (2 * step)
+    noise = np.hypot(
+        np.std(estimates, ddof=1) / np.sqrt(12), float((up.var() + down.var()).sqrt()) / np.sqrt(4 * games) / (2 * step)
+    )
+    assert abs(np.mean(estimates) - difference) < 4 * noise
+    assert abs(difference) > 8 * noise, "the test can tell it from nothing"

@@ -1,0 +1,178 @@
+"""HCMD-zero end to end, tiny: what it leaves, that it can be interrupted anywhere, and what users may get wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lawgiver
+from lawgiver.envs.core.errors import LawgiverError, ParameterError
+from lawgiver.envs.core.registry import make_game
+from lawgiver.trainers import launch
+from lawgiver.trainers.behaviour.readers import read_records
+from lawgiver.trainers.behaviour.records import select
+from lawgiver.trainers.behaviour.table import write_table
+from lawgiver.trainers.files import RunError
+
+TINY = (
+    "game.n_rounds=3",
+    "game.endowments=[[10,2,2,2],[10,8,8,8]]",
+    "trainer.acquire.groups=[12,10]",
+    "trainer.model.sizes=[[4,2]]",
+    "trainer.model.contribution_l2=[0.01]",
+    "trainer.model.vote_l2=[0.3]",
+    "trainer.model.epochs=3",
+    "trainer.optimise.updates=3",
+    "trainer.optimise.last_updates=4",
+    "trainer.optimise.batch=20",
+    "trainer.meta_game.games=10",
+    "trainer.evaluation.games=4",
+    "trainer.evaluation.rivals=[liberal_egalitarian,libertarian]",
+    "trainer.evaluation.populations={coin: {voters: random}}",
+    "agents.mechanism.n_units=4",
+)
+STEPS = ("0/optimise", "1/acquire", "1/model", "1/optimise", "2/evaluation")
+
+
+def timeless(summary):
+    """Return what must be the same whenever it is run; the source may change while the tests run."""
+    return json.dumps({k: v for k, v in summary.items() if k not in ("timing", "commit")}, sort_keys=True)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave out the figures, which take the most time."""
+    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("hcmd") / "run"
+    launch.train("hcmd_zero", [*TINY, f"run_dir={folder}"])
+    return folder
+
+
+def test_summary_tells_what_was_found(done):
+    summary = json.loads((done / "summary.json").read_text())
+    conditions = {"10-2-2-2", "10-8-8-8", "pooled"}
+    assert set(summary["vote_share"]) == {"liberal_egalitarian", "libertarian"}
+    for by_population in summary["vote_share"].values():
+        assert list(by_population) == ["simulated_people", "coin"]
+        for by_condition in by_population.values():
+            assert set(by_condition) == conditions
+            assert all(0 <= low <= share <= high <= 1 for share, low, high in by_condition.values())
+    shares = np.array(summary["meta_game"]["shares"])
+    assert shares.shape == (3, 3) and shares + shares.T == pytest.approx(1)
+    assert sum(summary["meta_game"]["nash"].values()) == pytest.approx(1)
+    assert np.shape(summary["cross_entropy"]["contributions"]) == np.shape(summary["cross_entropy"]["votes"]) == (2, 2)
+    assert len(summary["population_hash"]) == 64 and summary["updates"] == 7
+    assert {"wall_s", "updates_per_s", "acquire_s", "model_s", "optimise_s"} <= set(summary["timing"])
+    entries = [json.loads(line) for line in (done / "metrics.jsonl").read_text().splitlines()]
+    steps = [f"{entry['iteration_of_the_loop']}/{entry['step']}" for entry in entries]
+    assert steps[:2] == ["0/optimise", "1/acquire"] and steps[-1] == "2/evaluation" and len(steps) == 10
+    drawn = {path.name for path in (done / "figures").glob("*.png")}
+    assert {"beach.png", "contributions.png", "cross_entropy.png", "meta_game.png"} <= drawn
+
+
+def test_learned_mechanism_plays_and_competes(done):
+    mechanism = lawgiver.load(done, role="mechanism")
+    game = make_game("public_investment", endowments=(10, 4, 4, 4))
+    state = game.opening(np.array([[10.0, 4, 4, 4]]))
+    weights, _ = mechanism.outcome(game.observe(state, "mechanism"), None, None, None)
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_people_play_twice_under_the_newest_mechanism(done):
+    records = read_records(done / "iterations/1/acquire/records.parquet", votes="required", participants=4)
+    assert records.contributions.shape == (12, 2, 3, 4)
+    assert {tuple(row) for row in records.endowments.tolist()} == {(10, k, k, k) for k in (2, 8)}
+    assert records.payouts.sum(axis=-1) == pytest.approx(1.6 * records.contributions.sum(axis=-1))
+
+
+@pytest.mark.parametrize("last", STEPS)
+def test_goes_on_from_the_last_finished_step(done, tmp_path, undrawn, last):
+    """What a kill leaves is the steps that were finished, in their order, and perhaps half a folder beside them."""
+    folder = tmp_path / "run"
+    shutil.copytree(done, folder)
+    entries = [json.loads(line) for line in (done / "metrics.jsonl").read_text().splitlines()]
+    order = [f"{entry['iteration_of_the_loop']}/{entry['step']}" for entry in entries]
+    for step in order[order.index(last) + 1 :]:
+        shutil.rmtree(folder / "iterations" / step)
+    (folder / "iterations" / f".{last.partition('/')[2]}.tmp").mkdir(exist_ok=True)
+    (folder / "summary.json").unlink()
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("iterations/*/*/manifest.json")}
+    _, summary = launch.resume(folder)
+    assert timeless(summary) == timeless(json.loads((done / "summary.json").read_text()))
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items()), "nothing finished is done again"
+    logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [{k: v for k, v in e.items() if k != "timing"} for e in logged] == [
+        {k: v for k, v in e.items() if k != "timing"} for e in entries
+    ]
+
+
+def test_same_seed_same_summary(done, tmp_path, undrawn):
+    _, summary = launch.train("hcmd_zero", [*TINY, f"run_dir={tmp_path / 'again'}"])
+    assert timeless(summary) == timeless(json.loads((done / "summary.json").read_text()))
+
+
+def test_data_of_the_user_take_the_place_of_simulated_people(done, tmp_path, undrawn):
+    data = tmp_path / "data"
+    data.mkdir()
+    first = read_records(done / "iterations/1/acquire/records.parquet")
+    write_table(data / "D1.parquet", select(first, slice(0, 11)))
+    run = tmp_path / "run"
+    with pytest.raises(RunError, match=r"no data of iteration 2.*optimise/mechanism.*D2\.parquet.*--resume"):
+        launch.train("hcmd_zero", [*TINY, f"trainer.acquire.source={data}", f"run_dir={run}"])
+    write_table(data / "D2.parquet", select(first, slice(2, 12)))
+    _, summary = launch.resume(run)
+    entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [entry["groups"] for entry in entries if entry["step"] == "acquire"] == [11, 10]
+    assert "liberal_egalitarian" in summary["vote_share"]
+
+
+def test_data_without_votes_or_of_other_games_are_refused(done, tmp_path):
+    records = read_records(done / "iterations/1/acquire/records.parquet")
+    file = tmp_path / "D.csv"
+    rows = ["group,episode,round,participant,endowment,contribution,payout,vote"]
+    for g, e, t, i in np.ndindex(*records.contributions.shape):
+        given, paid = records.contributions[g, e, t, i], records.payouts[g, e, t, i]
+        rows.append(f"{g},{e},{t},{i},{records.endowments[g, i]},{given},{paid},")
+    file.write_text("\n".join(rows) + "\n")
+    one = ["trainer.acquire.groups=[12]", f"trainer.acquire.source={file}"]
+    with pytest.raises(LawgiverError, match="vote"):
+        launch.train("hcmd_zero", [*TINY, *one, f"run_dir={tmp_path / 'a'}"])
+    file.write_text("\n".join(row + "0" if index else row for index, row in enumerate(rows)) + "\n")
+    with pytest.raises(LawgiverError, match="rounds"):
+        launch.train("hcmd_zero", [*TINY, *one, "game.n_rounds=4", f"run_dir={tmp_path / 'b'}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.acquire.source=/nowhere/at/all", "does not exist"),
+        ("trainer.acquire.groups=[1]", "acquire.groups"),
+        ("trainer.optimise.batch=21", "batch is 21"),
+        ("game.mechanism_mode=announce", "allocate"),
+        ("game.name=taxed_dilemma", "taxed_dilemma"),
+        ("agents.participants=nobody", "nobody"),
+        ("trainer.evaluation.rivals=[nobody]", "nobody"),
+    ],
+)
+def test_wrong_settings_are_named(override, message, tmp_path):
+    with pytest.raises(LawgiverError, match=message):
+        launch.train("hcmd_zero", [*TINY, override, f"run_dir={tmp_path / 'run'}"])
+
+
+def test_one_file_for_many_iterations_is_refused(done, tmp_path):
+    file = done / "iterations/1/acquire/records.parquet"
+    with pytest.raises(ParameterError, match="one file for 2 iterations"):
+        launch.train("hcmd_zero", [*TINY, f"trainer.acquire.source={file}", f"run_dir={tmp_path / 'run'}"])
+
+
+def test_a_mechanism_that_diverges_stops_the_run_and_keeps_what_was_finished(tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(LawgiverError, match="diverged"):
+        launch.train("hcmd_zero", [*TINY, "trainer.optimise.learning_rate=1.0e38", f"run_dir={run}"])
+    assert (run / "iterations/1/model").is_dir() and not (run / "iterations/1/optimise").exists()
