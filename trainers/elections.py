@@ -16,6 +16,8 @@ from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.election.game import Election, ElectionState
 from lawgiver.trainers.intervals import group_bootstrap
 
+FIRST = "first_snapshot"
+"""What the mechanism is called that self-play began with; a run keeps it beside the learned one."""
 POOLED = "pooled"
 """The name under which all conditions together stand."""
 
@@ -103,6 +105,30 @@ def vote_share(
     Groups are resampled whole: the votes of one group are not independent.
     """
     return intervals(shares(election, mechanisms, games, rng), rng)
+
+
+def against(
+    election: Election, mechanism: Policy, rivals: Mapping[str, Policy], games: int, seed: Sequence[int]
+) -> dict[str, Any]:
+    """Return a mechanism's share of the votes against each rival, before the same people, as summary.json has it.
+
+    Args:
+        election: the rules, between two mechanisms.
+        mechanism: of the base game.
+        rivals: by name.
+        games: elections of each condition against each rival.
+        seed: of the people and everything else that is drawn.
+
+    Returns:
+        ``vote_share``: by rival, then by condition or ``pooled``, [share, low, high] (95 %, groups resampled whole);
+        ``vote_share_pooled``: by rival, ``mean``, ``low`` and ``high`` of the latter.
+    """
+    found = {
+        name: vote_share(election, [mechanism, rival], games, np.random.default_rng(seed))
+        for name, rival in rivals.items()
+    }
+    pooled = {name: dict(zip(("mean", "low", "high"), by[POOLED], strict=True)) for name, by in found.items()}
+    return {"vote_share": found, "vote_share_pooled": pooled}
 
 
 def intervals(by_condition: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, list[float]]:

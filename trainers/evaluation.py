@@ -12,8 +12,10 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.election.game import Election
 from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.config import anchor_of
+from lawgiver.trainers.elections import FIRST, against
 from lawgiver.trainers.roles import BoundedRationality
 from lawgiver.trainers.runs import Run, load
 from lawgiver.trainers.scoring import beside_equilibrium, final_table, mechanisms
@@ -36,6 +38,8 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
         seen. What :func:`lawgiver.trainers.scoring.final_table` tells of a learned mechanism at the exact equilibrium,
         if the config says how bounded the participants' rationality is. And of participants who have learned under a
         given mechanism ``trained_participants``: what they make of it (``played``), beside the exact ``equilibrium``.
+        Of a mechanism that has learned in self-play, what :func:`lawgiver.trainers.elections.against` tells, held
+        against the one it began with and the canonical ones.
 
     Raises:
         RunError: if the folder is not a run, is damaged, or there is no mechanism.
@@ -50,6 +54,10 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
 
 def _evaluate(run: Run, games: int) -> dict[str, Any]:
     game, learned = run.game(), load(run.path)
+    if isinstance(game, Election) and {"mechanism", FIRST} <= learned.keys():
+        rivals = dict(mechanisms(game.base_game, learned[FIRST], FIRST))
+        each = -(-games // len(game.base_game.openings(1, np.random.default_rng(0))))
+        return against(game, learned["mechanism"], rivals, each, [STREAM, run.settings["seed"]])
     given = {role: _given(run, game, role) for role in game.roles if role not in learned}
     own: Policy = given.get("mechanism") or load(run.path, role="mechanism")
     participants = learned.get("participant") or given.get("participant") or make_policy(game, "participant", "random")

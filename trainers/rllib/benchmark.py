@@ -62,7 +62,7 @@ def sampling(repeats: int = 5) -> dict[str, float]:
             steps += sum(chunk.env_steps() for chunk in runners[name].sample())
         return steps
 
-    return _rates({name: partial(sample, name) for name in runners}, repeats)
+    return rates({name: partial(sample, name) for name in runners}, repeats)
 
 
 def iterations(steps: int = 4000, minibatch: int = 512, repeats: int = 5) -> dict[str, float]:
@@ -75,21 +75,27 @@ def iterations(steps: int = 4000, minibatch: int = 512, repeats: int = 5) -> dic
         return int(sampled["num_env_steps_sampled"])
 
     try:
-        return _rates({name: partial(iterate, name) for name in algorithms}, repeats)
+        return rates({name: partial(iterate, name) for name in algorithms}, repeats)
     finally:
         for algorithm in algorithms.values():
             algorithm.stop()
 
 
-def _rates(work: dict[str, Callable[[], int]], repeats: int) -> dict[str, float]:
-    rates: dict[str, list[float]] = {name: [] for name in work}
+def rates(work: dict[str, Callable[[], int]], repeats: int) -> dict[str, float]:
+    """Return how much each piece of work gets done a second: medians of interleaved calls, the first ones not counted.
+
+    Args:
+        work: functions that return how much they did, by name.
+        repeats: timed calls of each.
+    """
+    found: dict[str, list[float]] = {name: [] for name in work}
     for repeat in range(repeats + 1):
         for name, run in work.items():
             started = time.perf_counter()
             steps = run()
             if repeat:  # the first one warms up
-                rates[name].append(steps / (time.perf_counter() - started))
-    return {name: statistics.median(found) for name, found in rates.items()}
+                found[name].append(steps / (time.perf_counter() - started))
+    return {name: statistics.median(paces) for name, paces in found.items()}
 
 
 def returns(games: int = 2000) -> dict[str, tuple[float, float]]:

@@ -18,9 +18,8 @@ from lawgiver.agents.learned import LearnedGraphMechanism
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections import POOLED, vote_share
+from lawgiver.trainers.elections import FIRST, POOLED, against, vote_share
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import SelfPlayConfig, batched, common_config, stock
 from lawgiver.trainers.rllib.league import League
@@ -31,12 +30,9 @@ from lawgiver.trainers.rllib.runner import AGAINST
 from lawgiver.trainers.rllib.settings import GraphMechanism
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.scoring import mechanisms
 
 LEARNER = "mechanism"
-CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
-"""Rivals at the end, beside the first copy."""
-FIRST = "first_snapshot"
-"""Name of the first copy where results are told."""
 STREAMS = {"score": 21, "final": 22}
 """Mark the random numbers of measurements off from all others."""
 
@@ -227,18 +223,10 @@ def _conclude(
     first = _first(config, election, algorithm, progress.league)
     run.save_policy(LEARNER, learned)
     run.save_policy(FIRST, first)
-    rivals = {FIRST: first, **{name: make_policy(election.game, LEARNER, name) for name in CANONICAL}}
-    found = {
-        name: vote_share(
-            election,
-            [learned, rival],
-            config.trainer.final_elections,
-            np.random.default_rng([STREAMS["final"], config.seed]),
-        )
-        for name, rival in rivals.items()
-    }
+    rivals = dict(mechanisms(election.game, first, FIRST))
+    seed = [STREAMS["final"], config.seed]
     return {
-        "vote_share": found,
+        **against(election, learned, rivals, config.trainer.final_elections, seed),
         "snapshots": {
             name: {"iteration": member.made, "win_rate": member.win_rate, "vote_share": member.vote_share}
             for name, member in progress.league.members.items()
