@@ -126,13 +126,13 @@ class SimulatedPeople:
 
     def initial_state(self, batch: int, rng: Rng) -> PeopleMemory:
         """Return ``batch`` groups of people drawn from the population, who have seen nothing yet."""
-        drawn = uniform(rng, (3, batch, self._n))
-        xp, traits = namespace(drawn), self.traits
+        attitude, response, conformity = (uniform(rng, (batch, self._n)) for _ in range(3))
+        xp, traits = namespace(attitude), self.traits
         return PeopleMemory(
-            attitude=traits.spread * (2 * drawn[0] - 1),
-            response=-traits.response * xp.log(1 - drawn[1]),
-            conformity=2 * traits.conformity * drawn[2],
-            evidence=xp.zeros_like(drawn[0])[..., None] * constant(np.zeros(5), drawn),
+            attitude=traits.spread * (2 * attitude - 1),
+            response=-traits.response * xp.log(1 - response),
+            conformity=2 * traits.conformity * conformity,
+            evidence=xp.zeros_like(attitude)[..., None] * constant(np.zeros(5), attitude),
         )
 
     def next_game(self, memory: PeopleMemory) -> PeopleMemory:

@@ -67,6 +67,15 @@ GAMES = {
     "taxed_dilemma": ("taxed_dilemma", {}),
     "taxed_dilemma-allocate": ("taxed_dilemma", {"mechanism_mode": "allocate", "objective": "surplus"}),
     "taxed_dilemma-endless": ("taxed_dilemma", {"continuation": 1.0, "max_rounds": 5}),
+    "election": ("election", {"base": {"name": "public_investment", "n_rounds": 3}}),
+    "election-three": (
+        "election",
+        {"base": {"name": "public_investment", "n_rounds": 2, "endowments": [[3, 1], [2, 2]]}, "n_mechanisms": 3},
+    ),
+    "election-taxed_dilemma": (
+        "election",
+        {"base": {"name": "taxed_dilemma", "max_rounds": 4}, "participants": "random", "voters": "random"},
+    ),
     "selfish_routing": ("selfish_routing", {}),
     "selfish_routing-pigou": ("selfish_routing", {"n": 3, "network": "pigou", "tolled": ["s-t#1"], "box": 2.0}),
     "selfish_routing-two_pairs": (
