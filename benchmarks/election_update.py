@@ -67,6 +67,23 @@ def lively_players(game: PublicInvestment, seed: int = 0) -> Players:
     return Players(network.requires_grad_(False), voter.requires_grad_(False))
 
 
+def payoff_minded_players(game: PublicInvestment) -> Players:
+    """Return participants who give more after they got back well more than they gave, and vote for what they earned."""
+    network, voter = ContributionNet(game.n, game.largest_endowment + 1, 1, 1), VoteNet(game.n, game.n_rounds)
+    gain = torch.zeros(4 * game.n)
+    gain[1], gain[3] = -1.3, 1.0  # own contribution and payout, over the largest endowment
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network.input.weight.copy_(gain[None])
+        by_input, _, bias, _ = network.lstm.all_weights[0]
+        by_input.copy_(torch.tensor([0.0, 0.0, 8.0, 0.0])[:, None])
+        bias.copy_(torch.tensor([0.0, 2.0, 0.0, 3.0]))
+        network.output.weight.copy_(torch.linspace(0, 6, game.largest_endowment + 1)[:, None])
+        voter.linear.weight.view(game.n_rounds, game.n, 3)[:, 0].copy_(torch.tensor([0.0, -0.5, 0.5]))
+    return Players(network.requires_grad_(False), voter.requires_grad_(False))
+
+
 # -- the plain version ------------------------------------------------------------------------------------------
 
 
@@ -276,10 +293,10 @@ def noise(game: PublicInvestment, players: Players, batches: int) -> None:
     torch.manual_seed(0)
     fast, plain = Fast(game, players), Plain(game, players)
     ours = variance(fast, fast.backward, batches)
-    print(f"\nvariance of a batch's gradient, {batches} batches: {ours:.3e}")
+    print(f"  {batches} batches: {ours:.3e}")
     for std in NOISES:
         theirs = variance(plain, lambda std=std: plain.backward(std), batches)
-        print(f"  REINFORCE, logits drawn with standard deviation {std}: {theirs:.3e}, ratio {ours / theirs:.2e}")
+        print(f"    REINFORCE, logits drawn with standard deviation {std}: {theirs:.3e}, ratio {ours / theirs:.2e}")
 
 
 def main() -> None:
@@ -292,7 +309,10 @@ def main() -> None:
     players = lively_players(game)
     for threads in arguments.threads:
         speed(game, players, threads, arguments.repeats)
+    print("\nvariance of a batch's gradient, participants untrained but lively")
     noise(game, players, arguments.batches)
+    print("\nvariance of a batch's gradient, participants who mind what they are paid")
+    noise(game, payoff_minded_players(game), arguments.batches)
 
 
 if __name__ == "__main__":

@@ -280,11 +280,11 @@ def test_fast_version_equals_the_plain_one_in_single_precision() -> None:
     assert float((fast - slow).norm() / slow.norm()) < 1e-4
 
 
-def test_variance_is_far_below_that_of_reinforce() -> None:
+@pytest.mark.parametrize("people", [plain.lively_players, plain.payoff_minded_players])
+def test_variance_is_far_below_that_of_reinforce(people: Any) -> None:
     game = PublicInvestment()
-    people = plain.lively_players(game)
     torch.manual_seed(0)
-    fast, slow = plain.Fast(game, people, 10), plain.Plain(game, people, 10)
+    fast, slow = (version(game, people(game), 10) for version in (plain.Fast, plain.Plain))
     ours = plain.variance(fast, fast.backward, 12)
     for noise in plain.NOISES:
         assert ours < 0.1 * plain.variance(slow, lambda noise=noise: slow.backward(noise), 12)
@@ -295,21 +295,10 @@ def test_variance_is_far_below_that_of_reinforce() -> None:
 
 def payoff_minded(game: PublicInvestment) -> tuple[VirtualParticipants, VirtualVoters]:
     """Return people who give more after they got back well more than they gave, and who vote for what they earned."""
+    people = plain.payoff_minded_players(game)
     participants, voters = VirtualParticipants(game, n_linear=1, n_hidden=1), VirtualVoters(game)
-    network = participants.network
-    gain = torch.zeros(4 * game.n)
-    gain[1], gain[3] = -1.3, 1.0  # own contribution and payout, over the largest endowment
-    with torch.no_grad():
-        network.input.weight.copy_(gain[None])
-        network.input.bias.zero_()
-        by_input, by_hidden, *biases = network.lstm.all_weights[0]
-        by_input.copy_(torch.tensor([0.0, 0.0, 8.0, 0.0])[:, None])
-        by_hidden.zero_()
-        biases[0].copy_(torch.tensor([0.0, 2.0, 0.0, 3.0]))
-        biases[1].zero_()
-        network.output.weight.copy_(torch.linspace(0, 6, game.largest_endowment + 1)[:, None])
-        network.output.bias.zero_()
-        voters.network.linear.weight.view(game.n_rounds, game.n, 3)[:, 0].copy_(torch.tensor([0.0, -0.5, 0.5]))
+    participants.network.load_state_dict(people.network.state_dict())
+    voters.network.load_state_dict(people.voter.state_dict())
     return participants, voters
 
 

@@ -154,7 +154,7 @@ def optimise(
 ) -> None:
     """Train a mechanism in place.
 
-    Same seed, device, workers and threads: same weights.
+    Same seed, workers and threads: same weights (on a CPU; a GPU adds up in any order).
 
     Args:
         mechanism: to be trained, from its weights as they are.
