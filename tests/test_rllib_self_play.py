@@ -17,6 +17,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import Resources, load_config
+from lawgiver.trainers.evaluation import evaluate
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import SelfPlayConfig
 from lawgiver.trainers.rllib.league import League, LeagueMapping
@@ -180,7 +181,10 @@ def test_a_resumed_self_play_equals_an_uninterrupted_one(cluster: None, tmp_path
     assert [row["iteration"] for row in rows] == [1, 2, 3, 4, 5]
     assert [row["league"]["copies"] for row in rows] == [1, 2, 3, 3, 3]
     assert rows[-1]["elections"] == 300
-    assert set(summary["vote_share"]) >= {"first_snapshot", "strict_egalitarian", "libertarian", "liberal_egalitarian"}
+    rivals = {"first_snapshot", "strict_egalitarian", "libertarian", "liberal_egalitarian"}
+    assert rivals <= set(summary["vote_share"])
+    assert set(summary["vote_share"]["libertarian"]) == {"10-4-4-4", "pooled"}
+    assert set(evaluate(tmp_path / "whole", games=20)["vote_share"]) == set(summary["vote_share"])
     policies = load(tmp_path / "whole")
     assert isinstance(policies["mechanism"], LearnedGraphMechanism)
     base = policies["mechanism"]
