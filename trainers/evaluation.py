@@ -54,10 +54,13 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
 
 def _evaluate(run: Run, games: int) -> dict[str, Any]:
     game, learned = run.game(), load(run.path)
-    if isinstance(game, Election) and {"mechanism", FIRST} <= learned.keys():
-        rivals = dict(mechanisms(game.base_game, learned[FIRST], FIRST))
-        each = -(-games // len(game.base_game.openings(1, np.random.default_rng(0))))
-        return against(game, learned["mechanism"], rivals, each, [STREAM, run.settings["seed"]])
+    election = _election(run, game)
+    if election is not None and "mechanism" in learned:
+        rivals = dict(mechanisms(election.base_game, learned.get(FIRST, learned["mechanism"]), FIRST))
+        if FIRST not in learned:
+            del rivals[FIRST]
+        each = -(-games // len(election.base_game.openings(1, np.random.default_rng(0))))
+        return against(election, learned["mechanism"], rivals, each, [STREAM, run.settings["seed"]])
     given = {role: _given(run, game, role) for role in game.roles if role not in learned}
     own: Policy = given.get("mechanism") or load(run.path, role="mechanism")
     participants = learned.get("participant") or given.get("participant") or make_policy(game, "participant", "random")
@@ -92,6 +95,14 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
         exact = game.exact_scores(own, inverse_temperature=people.level, anchor=anchor)
         result["trained_participants"] = beside_equilibrium(played, exact)
     return result
+
+
+def _election(run: Run, game: Game[Any]) -> Election | None:
+    """Return the election that a run is about, or before whose people and voters its mechanism was learned, if any."""
+    agents = run.settings["agents"]
+    if isinstance(game, Election) or not {"participants", "voters"} <= agents.keys():
+        return game if isinstance(game, Election) else None
+    return Election(base=run.settings["game"], participants=agents["participants"], voters=agents["voters"])
 
 
 def _settings(run: Run, role: str) -> Mapping[str, Any]:

@@ -1,9 +1,9 @@
-"""The trainer ``election_designer``: a mechanism that learns to win votes from people whose choices can be differentiated.
+"""The trainer ``election_designer``: a mechanism that learns to win votes, through people who can be differentiated.
 
 The gradient of the expected vote share V goes through the rules of the election as they are, with whatever people play
 and vote in it: V + (V - b) log p(choices), with V - b held fixed, has the gradient of E[V] in expectation, b being the
-mean of the other elections of the same condition (Schulman et al. 2015, arXiv 1506.05254, corollary 1). What a mechanism
-reaches that is optimised on the very people who judge it is what any other method can hope for.
+mean of the other elections of the same condition (Schulman et al. 2015, arXiv 1506.05254, corollary 1). What is
+reached by optimising on the very people who judge is what any other method can hope for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.config import Config, Natural, Settings, TrainerSettings
-from lawgiver.trainers.elections import hold, vote_share
+from lawgiver.trainers.elections import against, hold
 from lawgiver.trainers.runs import Run
 
 STATE = "state.pt"
@@ -148,12 +148,9 @@ def train(config: Config[DesignerAgents, DesignerTrainer], run: Run) -> dict[str
                 run.save_checkpoint(update, lambda folder: _keep(folder, mechanism, optimiser, rng))
     mechanism.network.to("cpu")
     run.save_policy("mechanism", mechanism)
-    fresh = np.random.default_rng([config.seed, 1])
-    shares = {
-        rival: vote_share(election, [mechanism, make_policy(election.game, "mechanism", rival)], settings.games, fresh)
-        for rival in settings.rivals
-    }
-    return {"vote_share": shares, "updates": settings.updates}
+    rivals = {rival: make_policy(election.game, "mechanism", rival) for rival in settings.rivals}
+    shares = against(election, mechanism, rivals, settings.games, [config.seed, 1])
+    return shares | {"updates": settings.updates}
 
 
 def _keep(
