@@ -123,8 +123,8 @@ def train(config: Config[DesignerAgents, DesignerTrainer], run: Run) -> dict[str
     mechanism = graph_network(election.game, n_units=config.agents.mechanism.n_units, seed=config.seed)
     assert isinstance(mechanism, LearnedGraphMechanism)
     mechanism.network.to(device)
-    against = config.agents.mechanism.against
-    named = Frozen(mechanism) if against == "self" else make_policy(election.game, "mechanism", against)
+    rival = config.agents.mechanism.against
+    named = Frozen(mechanism) if rival == "self" else make_policy(election.game, "mechanism", rival)
     rng = torch.Generator(device).manual_seed(config.seed)
     optimiser = torch.optim.Adam(mechanism.network.parameters(), lr=settings.learning_rate)
     done = _restore(run, mechanism, optimiser, rng)
@@ -148,7 +148,7 @@ def train(config: Config[DesignerAgents, DesignerTrainer], run: Run) -> dict[str
                 run.save_checkpoint(update, lambda folder: _keep(folder, mechanism, optimiser, rng))
     mechanism.network.to("cpu")
     run.save_policy("mechanism", mechanism)
-    rivals = {rival: make_policy(election.game, "mechanism", rival) for rival in settings.rivals}
+    rivals = {name: make_policy(election.game, "mechanism", name) for name in settings.rivals}
     shares = against(election, mechanism, rivals, settings.games, [config.seed, 1])
     return shares | {"updates": settings.updates}
 
