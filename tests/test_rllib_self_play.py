@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from lawgiver.trainers.rllib.league import League, LeagueMapping
 from lawgiver.trainers.rllib.mapping import EpisodeId, assign
 from lawgiver.trainers.rllib.play import make_table, play
 from lawgiver.trainers.rllib.self_play import algorithm_config, train
-from lawgiver.trainers.rllib.snapshots import freeze
+from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.rllib.stock import TurnAdapter
 from lawgiver.trainers.runs import Run, load
 
@@ -83,8 +86,8 @@ def test_seats_that_take_turns_get_their_own_turns_and_are_paid_for_them() -> No
     for _ in range(game.max_steps):
         obs, acting = game.observe(state, "mechanism").astype(np.float32), game.acts(state, "mechanism")
         assert (acting.sum(axis=1) == 1).all()
-        for election, seat in np.argwhere(acting):
-            seen[2 * election + seat].append(obs[election, seat])
+        for election, chair in np.argwhere(acting):
+            seen[2 * election + chair].append(obs[election, chair])
         state, rewards, *_ = game.step(state, sent(obs) * acting[..., None], game.draw(games, rng))
     paid = rewards["mechanism"].ravel()
 
@@ -214,11 +217,28 @@ def test_copies_stay_as_they_were_on_learners_and_runners(cluster: None) -> None
                 for owner in owners:
                     for key, value in weights.items():
                         np.testing.assert_array_equal(owner[key], value)
+        (victim,) = _remote(algorithm, lambda _: os.getpid())
+        os.kill(victim, signal.SIGKILL)
+        seat(algorithm, mapping := league.mapping(2))  # does not mind who is gone
+        running, deadline = [victim], time.monotonic() + 60
+        while running in ([], [victim]) and time.monotonic() < deadline:
+            session.iterate(algorithm)
+            running = _remote(algorithm, lambda _: os.getpid())
+        assert len(running) == 1
+        assert _remote(algorithm, lambda r: r.config.policy_mapping_fn) == [mapping]
+        for copy in league.members:
+            (owner,) = _remote(algorithm, lambda r, n=copy: r.module[n].get_state())
+            assert all(np.array_equal(owner[key], value) for key, value in kept[copy].items())
         learned = _acting(algorithm.learner_group.get_weights(["mechanism"])["mechanism"])
         last = kept[name]
         assert any(not np.array_equal(learned[key], last[key]) for key in learned)
     finally:
         algorithm.stop()
+
+
+def _remote(algorithm: Any, function: Any) -> list[Any]:
+    found: list[Any] = algorithm.env_runner_group.foreach_env_runner(function, local_env_runner=False)
+    return found
 
 
 def _acting(weights: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from lawgiver.trainers.rllib.play import Record, make_table, play
 AGAINST = ("games_against", "won_against", "return_against")
 """Keys of what a league's learner comes to against each of its opponents: how many seats of that opponent it met, in
 how many games it earned more (as much counts half), and the sum of what it earned in them."""
+MAPPING = "policy_mapping_fn"
+"""Key of the mapping in a runner's state: RLlib gives a runner that it replaces the state of the local one."""
 AGENT_ACTIONS_MEAN = "agent_actions_mean"
 """Key of the mean action of each agent with Discrete actions, beside RLlib's own metrics."""
 Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -209,8 +211,11 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         not_components: str | Collection[str] | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Return the counter and, if asked for, the weights."""
-        state: dict[str, Any] = {names.NUM_ENV_STEPS_SAMPLED_LIFETIME: self.num_env_steps_sampled_lifetime}
+        """Return the counter, who plays whom and, if asked for, the weights."""
+        state: dict[str, Any] = {
+            names.NUM_ENV_STEPS_SAMPLED_LIFETIME: self.num_env_steps_sampled_lifetime,
+            MAPPING: self.config.policy_mapping_fn,
+        }
         if self._check_component(COMPONENT_RL_MODULE, components, not_components):
             state[COMPONENT_RL_MODULE] = self.module.get_state(
                 components=self._get_subcomponents(COMPONENT_RL_MODULE, components),
@@ -221,7 +226,9 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take counter and weights; weights that are not newer than one's own are left alone."""
+        """Take counter, mapping and weights; weights that are not newer than one's own are left alone."""
+        if MAPPING in state:
+            self.config.multi_agent(policy_mapping_fn=state[MAPPING])
         if COMPONENT_RL_MODULE in state:
             number = state.get(names.WEIGHTS_SEQ_NO, 0)
             if number == 0 or number > self._weights_seq_no:

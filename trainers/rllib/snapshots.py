@@ -30,8 +30,8 @@ def add_snapshot(algorithm: Algorithm, role: str) -> str:
 def freeze(algorithm: Algorithm, role: str, name: str, mapping: Callable[..., str]) -> None:
     """Make the module ``name`` a frozen copy of a role's module, and seat modules by ``mapping`` from now on.
 
-    A copy is an RLlib module like any other: it is in every checkpoint and on every runner, and where a runner is
-    replaced RLlib gives it to the new one. Where there is one of that name already, it becomes the new copy.
+    A copy is an RLlib module like any other: it is in every checkpoint and on every runner. A runner that is replaced
+    gets modules, weights and seats from the local one. Where there is a copy of that name already, it is overwritten.
 
     RLlib adds modules with fresh weights everywhere. The copy's weights are therefore pushed to the learners and to
     all runners before anything else is sampled.
@@ -79,6 +79,7 @@ def seat(algorithm: Algorithm, mapping: Callable[..., str]) -> None:
 
 
 def _on_all_runners(algorithm: Algorithm, take: Callable[[Any], bool], what: str) -> None:
-    answers = algorithm.env_runner_group.foreach_env_runner(take, local_env_runner=True)
-    if len(answers) != algorithm.env_runner_group.num_remote_workers() + 1:
+    group = algorithm.env_runner_group
+    answers = group.foreach_env_runner(take, local_env_runner=True)
+    if len(answers) < group.num_healthy_remote_workers() + 1:  # who has died is given everything when it is back
         raise TrainingError(f"an env runner did not take {what}")
