@@ -43,7 +43,7 @@ def game_page(name: str) -> str:
     game = make_game(full)
     prose, arguments = _docstring(factory)
     title, _, description = prose.partition("\n")
-    parts = [f"# lawgiver/{full}", f"*{title}*", description.strip(), _creation(full)]
+    parts = [f"# lawgiver/{full}", f"*{title}*", description.strip(), _creation(game, full)]
     for role in game.roles:
         parts += _role(game, role)
     parts += _variants(game, full)
@@ -58,13 +58,18 @@ def game_page(name: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _creation(full: str) -> str:
+def _creation(game: Game[Any], full: str) -> str:
+    keywords = {"mechanism": 'mechanism="random"', "participant": 'participants="random"'}
+    others = {
+        learner: [keywords[role] for role, count in game.roles.items() if role != learner or count > 1]
+        for learner in reversed(game.roles)
+    }
+    made = [f'("lawgiver/{full}", ' + ", ".join([f'role="{role}"', *given]) + ")" for role, given in others.items()]
     lines = [
         "import gymnasium, lawgiver, pettingzoo",
         f'pettingzoo.make("parallel", "lawgiver/{full}")',
         f'pettingzoo.make("aec", "lawgiver/{full}")',
-        f'gymnasium.make("lawgiver/{full}", role="mechanism", participants="random")',
-        f'gymnasium.make("lawgiver/{full}", role="participant", mechanism="random", participants="random")',
+        *(f"gymnasium.make{arguments}" for arguments in made),
         f'gymnasium.make_vec("lawgiver/{full}", num_envs=4096, role="mechanism",',
         '                   vectorization_mode="vector_entry_point")',
     ]
@@ -72,7 +77,8 @@ def _creation(full: str) -> str:
 
 
 def _role(game: Game[Any], role: str) -> list[str]:
-    turn = "PettingZoo's parallel view adds a last number, `acts_now`: 1 if it is this agent's turn."
+    views = "Every view but AEC" if game.seats_take_turns else "PettingZoo's parallel view"
+    turn = f"{views} adds a last number, `acts_now`: 1 if it is this agent's turn."
     seen, done = (_layout(layout) for layout in _spaces(game, role).values())
     return [f"## {_who(game, role)}", "Observation", seen, turn, "Action", done, "Reward", _reward(game, role)]
 
