@@ -100,16 +100,20 @@ class VirtualVoters:
 
     kind: ClassVar[str] = "virtual_voters"
 
-    def __init__(self, game: Game[Any]) -> None:
+    def __init__(self, game: Game[Any], *, relative: bool = False) -> None:
         """Build the network with zero weights, which are not trained through the voters: all episodes are alike.
+
+        Args:
+            game: that is played.
+            relative: whether amounts are in endowments of the voter, instead of in largest endowments.
 
         Raises:
             UnsupportedGameError: unless the game is public investment in allocate mode.
         """
         game = allocating(game, "virtual voters")
-        self.settings: dict[str, Any] = {}
+        self.settings = {"relative": bool(relative)}
         self.n, self.n_rounds, self.top = game.n, game.n_rounds, game.largest_endowment
-        self.network = VoteNet(game.n, game.n_rounds)
+        self.network = VoteNet(game.n, game.n_rounds, relative=bool(relative))
         self.network.requires_grad_(False)
         self._columns = columns(experience_layout(game))
 
@@ -134,6 +138,7 @@ class VirtualVoters:
             experience[..., at["payouts"]],
             own_arrangement(endowments)[..., None, :, :],
             top=self.top,
+            relative=self.network.relative,
         ).squeeze(-2)
         logits: torch.Tensor = self.network(features)
         return logits.log_softmax(-1)

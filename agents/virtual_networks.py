@@ -93,7 +93,15 @@ def contribution_features(
     return _seen(xp.stack(numbers, axis=-1), arrangement)
 
 
-def vote_features(endowments: Array, contributions: Array, payouts: Array, arrangement: Array, *, top: float) -> Array:
+def vote_features(
+    endowments: Array,
+    contributions: Array,
+    payouts: Array,
+    arrangement: Array,
+    *,
+    top: float,
+    relative: bool = False,
+) -> Array:
     """Return what the vote network sees of an episode.
 
     Args:
@@ -102,6 +110,7 @@ def vote_features(endowments: Array, contributions: Array, payouts: Array, arran
         payouts: (..., T, n), points.
         arrangement: (..., f, n, n) as :func:`arrangement` returns it (f = n).
         top: what amounts are divided by, the largest endowment.
+        relative: whether they are divided by the focal participant's own endowment instead.
 
     Returns:
         (..., f, T * 3n): round by round, slot by slot, e / top, c / top and payout / top.
@@ -110,6 +119,8 @@ def vote_features(endowments: Array, contributions: Array, payouts: Array, arran
     repeated = xp.broadcast_to(endowments[..., None, :], contributions.shape)
     numbers = xp.stack([repeated, contributions, payouts], axis=-1) / top
     seen = xp.moveaxis(_seen(numbers, arrangement[..., None, :, :, :]), -3, -2)
+    if relative:
+        seen = seen / seen[..., :1]  # the first number is the focal participant's own endowment
     return xp.reshape(seen, (*seen.shape[:-2], seen.shape[-2] * seen.shape[-1]))
 
 
@@ -174,12 +185,14 @@ def legal_log_softmax(logits: torch.Tensor, legal: torch.Tensor) -> torch.Tensor
 class VoteNet(nn.Module):
     """One linear layer, the same on every episode; the softmax over the episodes of its outputs is the vote.
 
-    It has no bias, which would cancel in the softmax, and it starts at zero: every episode is as likely.
+    It has no bias, which would cancel in the softmax, and it starts at zero: every episode is as likely. ``relative``
+    says in which unit it sees amounts, see :func:`vote_features`.
     """
 
-    def __init__(self, n: int, n_rounds: int) -> None:
+    def __init__(self, n: int, n_rounds: int, *, relative: bool = False) -> None:
         """Build the layer for n participants and n_rounds rounds."""
         super().__init__()
+        self.relative = relative
         self.linear: nn.Linear = nn.utils.skip_init(nn.Linear, n_rounds * 3 * n, 1, bias=False)  # type: ignore[no-untyped-call]
         nn.init.zeros_(self.linear.weight)
 

@@ -62,7 +62,7 @@ def _creation(game: Game[Any], full: str) -> str:
     keywords = {"mechanism": 'mechanism="random"', "participant": 'participants="random"'}
     others = {
         learner: [keywords[role] for role, count in game.roles.items() if role != learner or count > 1]
-        for learner in reversed(game.roles)
+        for learner in reversed(list(game.roles))
     }
     made = [f'("lawgiver/{full}", ' + ", ".join([f'role="{role}"', *given]) + ")" for role, given in others.items()]
     lines = [

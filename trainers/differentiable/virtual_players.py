@@ -164,7 +164,8 @@ class LinearVoters:
 
         def logits(endowments: torch.Tensor, amounts: torch.Tensor) -> torch.Tensor:
             arranged, top = arrangement(endowments), game.largest_endowment
-            features = vote_features(endowments, amounts[:, 0], amounts[:, 1], arranged, top=top)
+            relative = network.relative
+            features = vote_features(endowments, amounts[:, 0], amounts[:, 1], arranged, top=top, relative=relative)
             return exact.forward(features)[..., None]
 
         by_amounts, constant = _affine(logits, game, (2, game.n_rounds, game.n))

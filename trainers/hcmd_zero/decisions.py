@@ -112,7 +112,12 @@ class VoteData:
         endowments, contributions, payouts = (x[torch.from_numpy(asked)] for x in _tensors(records))
         votes = torch.from_numpy(records.votes[asked])
         features = vote_features(
-            endowments[:, None], contributions, payouts, arrangement(endowments)[:, None], top=voters.top
+            endowments[:, None],
+            contributions,
+            payouts,
+            arrangement(endowments)[:, None],
+            top=voters.top,
+            relative=voters.network.relative,
         )
         return cls(features.transpose(1, 2).contiguous(), votes, (votes >= 0).sum(-1))
 

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -40,6 +40,9 @@ VOTE_SPLITS = 5
 """Random splits over which the l2 of votes is chosen."""
 
 
+Unit = Literal["largest_endowment", "own_endowment"]
+
+
 class DivergedError(LawgiverError):
     """A loss is no longer finite."""
 
@@ -55,6 +58,8 @@ class ModelSettings(Settings):
         0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0,
     )  # fmt: skip
     """To choose from."""
+    vote_units: Annotated[tuple[Unit, ...], Field(min_length=1)] = ("largest_endowment", "own_endowment")
+    """What voters measure amounts in, to choose from; the paper does not say."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     """Of contributions."""
     batch_groups: Natural = 32
@@ -74,8 +79,9 @@ class FittedParticipants:
         participants: who contribute.
         voters: who vote.
         report: for ``contributions`` and ``votes``: what was chosen (for contributions ``n_linear``, ``n_hidden`` and
-            ``epochs``; ``l2``), its cross-entropy on the held-out groups (``held_out``) and, refitted, on all of them
-            (``fitted``), in nats per decision, and ``grid``, every candidate with its ``held_out``.
+            ``epochs``, for votes the ``unit``; ``l2``), its cross-entropy on the held-out groups (``held_out``) and,
+            refitted, on all of them (``fitted``), in nats per decision, and ``grid``, every candidate with its
+            ``held_out``.
     """
 
     participants: VirtualParticipants
@@ -92,7 +98,7 @@ def fit(records: Records, game: Game[Any], *, settings: ModelSettings, seed: int
         DivergedError: if a loss is no longer finite.
     """
     game = allocating(game, "virtual participants")
-    votes = VoteData.of(records, VirtualVoters(game))  # first of all, since they may be missing
+    votes = {unit: VoteData.of(records, _voters(game, unit)) for unit in settings.vote_units}  # may be missing
     participants, of_contributions = _fit_contributions(records, game, settings, seed)
     voters, of_votes = _fit_votes(votes, game, settings, seed)
     return FittedParticipants(participants, voters, {"contributions": of_contributions, "votes": of_votes})
@@ -193,25 +199,29 @@ def _fit_contributions(
     return participants, {**grid[best], "fitted": fitted, "grid": grid}
 
 
-def _fit_votes(
-    data: VoteData, game: PublicInvestment, settings: ModelSettings, seed: int
-) -> tuple[VirtualVoters, dict[str, Any]]:
-    """Return voters by the l2 that does best, and the report."""
-    generator = torch.Generator().manual_seed(seed)
-    splits = [_split(data, generator) for _ in range(VOTE_SPLITS)]
+def _voters(game: PublicInvestment, unit: Unit) -> VirtualVoters:
+    return VirtualVoters(game, relative=unit == "own_endowment")
 
-    def minimal(groups: torch.Tensor, l2: float) -> VirtualVoters:
-        voters = VirtualVoters(game)
-        _minimise(voters.network, data, groups, l2)
+
+def _fit_votes(
+    votes: Mapping[Unit, VoteData], game: PublicInvestment, settings: ModelSettings, seed: int
+) -> tuple[VirtualVoters, dict[str, Any]]:
+    """Return voters by the unit and the l2 that do best, and the report."""
+    generator, everybody = torch.Generator().manual_seed(seed), next(iter(votes.values()))
+    splits = [_split(everybody, generator) for _ in range(VOTE_SPLITS)]
+
+    def minimal(unit: Unit, groups: torch.Tensor, l2: float) -> VirtualVoters:
+        voters = _voters(game, unit)
+        _minimise(voters.network, votes[unit], groups, l2)
         return voters
 
-    grid = []
-    for l2 in settings.vote_l2:
-        losses = [_mean_loss(data, minimal(training, l2).network, held_out) for training, held_out in splits]
-        grid.append({"l2": l2, "held_out": sum(losses) / len(losses)})
-    best, everything = min(grid, key=lambda one: one["held_out"]), torch.arange(len(data))
-    voters = minimal(everything, best["l2"])
-    return voters, {**best, "fitted": _mean_loss(data, voters.network, everything), "grid": grid}
+    grid: list[dict[str, Any]] = []
+    for (unit, data), l2 in itertools.product(votes.items(), settings.vote_l2):
+        losses = [_mean_loss(data, minimal(unit, training, l2).network, held_out) for training, held_out in splits]
+        grid.append({"unit": unit, "l2": l2, "held_out": sum(losses) / len(losses)})
+    best, everything = min(grid, key=lambda one: one["held_out"]), torch.arange(len(everybody))
+    voters = minimal(best["unit"], everything, best["l2"])
+    return voters, {**best, "fitted": _mean_loss(votes[best["unit"]], voters.network, everything), "grid": grid}
 
 
 def _minimise(network: nn.Module, data: Data, groups: torch.Tensor, l2: float) -> None:
