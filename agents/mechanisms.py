@@ -128,12 +128,13 @@ def liberal_egalitarian(game: Game[Any]) -> Policy:
 
 
 def _canonical(game: Game[Any], name: str) -> Policy:
-    if isinstance(game, PublicInvestment) and not game.announces:
-        power = FAMILIES["power"]
-        return FamilyWeights(game, power, power.members[name])
-    if name not in game.members:
-        raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, game.members)}")
-    return Announcement(game.members[name])
+    allocates = isinstance(game, PublicInvestment) and not game.announces
+    members = FAMILIES["power"].members if allocates else game.members
+    if name not in members:
+        raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, members)}")
+    if isinstance(game, PublicInvestment) and allocates:
+        return FamilyWeights(game, FAMILIES["power"], members[name])
+    return Announcement(members[name])
 
 
 def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:

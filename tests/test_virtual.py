@@ -390,3 +390,41 @@ def test_rules_of_thumb_are_imitated() -> None:
     with_votes = replace(records, votes=np.zeros((60, 4), int))
     fitted = fit(with_votes, GAME, settings=QUICK.model_copy(update={"epochs": 150, "patience": 20}), seed=0)
     assert cross_entropy(fitted.participants, records) < 0.75 * empirical(records, records)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_units_of_votes(relative: bool) -> None:
+    """In own endowments, a game in which everything is twice as much is the same game; in coins it is not."""
+    made = VirtualVoters(GAME, relative=relative)
+    torch.manual_seed(0)
+    made.network.linear.weight.copy_(torch.randn_like(made.network.linear.weight))
+    endowments = np.array([[5.0, 2, 2, 2], [10, 4, 4, 4]])
+    rng = np.random.default_rng(0)
+    given = (
+        np.floor(rng.random((1, 2, 10, 4)) * (endowments[:1, None, None] + 1)) * np.array([1, 2])[:, None, None, None]
+    )
+    records = Records(endowments, given, 1.6 * given, np.zeros((2, 4), int))
+    data = VoteData.of(records, made)
+    small, large = made.network(data.features)
+    assert bool(torch.allclose(small, large, atol=1e-5)) is relative
+
+
+def test_the_data_choose_the_unit() -> None:
+    rng = np.random.default_rng(1)
+    tails = rng.choice([2.0, 10.0], 400)
+    endowments = np.stack([np.full(400, 10.0), tails, tails, tails], axis=1)
+    given = np.floor(rng.random((400, 2, 10, 4)) * (endowments[:, None, None] + 1))
+    paid = 1.6 * given.sum(axis=-1, keepdims=True) * rng.dirichlet(np.ones(4), (400, 2, 10))
+    earned = (endowments[:, None, None] - given + paid).sum(axis=2)  # (G, E, n)
+    for own, unit in ((endowments[:, None], "own_endowment"), (np.full((1, 1, 1), 10.0), "largest_endowment")):
+        odds = (earned / own)[:, 1] - (earned / own)[:, 0]
+        votes = (rng.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(int)
+        _, report = _fit_votes_of(Records(endowments, given, paid, votes))
+        assert report["unit"] == unit
+
+
+def _fit_votes_of(records: Records) -> Any:
+    from lawgiver.trainers.hcmd_zero.model import _fit_votes, _voters
+
+    units: Any = ("largest_endowment", "own_endowment")
+    return _fit_votes({unit: VoteData.of(records, _voters(GAME, unit)) for unit in units}, GAME, QUICK, 0)
