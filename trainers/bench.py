@@ -82,7 +82,7 @@ class Fixed:
         return self.actions, state
 
 
-def vector_rounds(game: Game[Any], participants: PolicyLike) -> float:
+def vector_rounds(game: Game[Any], participants: PolicyLike | None) -> float:
     """Return the rounds a second of the vector view with the mechanism learning."""
     env = GameVectorEnv(game, role="mechanism", num_envs=VECTOR_GAMES, participants=participants)
     env.action_space.seed(0)
@@ -141,6 +141,8 @@ def measure_game(name: str) -> dict[str, float]:
     game = make_game(name)
     short = name.rpartition("-v")[0]
     rates = {f"{short}.parallel.steps_per_s": parallel_steps(game)}
+    if "participant" not in game.roles:  # who play it belong to the game, and are most of the cost
+        return rates | {f"{short}.vector.rounds_per_s": vector_rounds(game, None)}
     rates[f"{short}.vector.rounds_per_s"] = vector_rounds(game, Fixed(game))
     with suppress(UnsupportedGameError):  # they are of the public investment game
         rates[f"{short}.vector.conditional_cooperators.rounds_per_s"] = vector_rounds(game, "conditional_cooperators")

@@ -152,7 +152,8 @@ def reproduce(
 @app.command(
     epilog="Keys are WHAT.VIEW.UNIT. A step of GAME.parallel is a phase in PettingZoo's parallel view of one game; a"
     " round of GAME.vector (the Gymnasium vector env of 4,096 games, participants fixed or conditional cooperators) and"
-    " of GAME.torch (65,536 games) is one action of the mechanism in one game. rllib.batched and rllib.stock are phases"
+    " of GAME.torch (65,536 games) is one action of the mechanism in one game; in an election its own people play."
+    " rllib.batched and rllib.stock are phases"
     " sampled by lawgiver's runner and by RLlib's own; iteration_env_steps_per_s are those of whole PPO iterations,"
     " learning included."
 )
