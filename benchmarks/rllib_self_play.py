@@ -29,16 +29,18 @@ from lawgiver.trainers.runs import Run
 ELECTIONS = {"batched": 2000, "stock": 50}
 """Elections a call: enough for each to reach its pace."""
 
+BASE = ("agents.mechanism.std={start: 0.5, end: 0.3, iterations: 300}", "agents.mechanism.epochs=2")
+"""Overrides of the packaged config that the settings below are compared to."""
 SETTINGS: dict[str, tuple[str, ...]] = {
-    "as packaged": (),
-    "less exploration": ("agents.mechanism.std={start: 0.25, end: 0.25, iterations: 1}",),
-    "more exploration": ("agents.mechanism.std={start: 1.0, end: 1.0, iterations: 1}",),
+    "exploration 0.5, two epochs": (),
+    "exploration 0.25": ("agents.mechanism.std={start: 0.25, end: 0.25, iterations: 1}",),
+    "exploration 1.0": ("agents.mechanism.std={start: 1.0, end: 1.0, iterations: 1}",),
     "one epoch": ("agents.mechanism.epochs=1",),
     "advantages by GAE, lambda 0.9": ("agents.mechanism.gae_lambda=0.9",),
     "every copy met alike": ("trainer.league={every: 25, largest: 10, power: 0}",),
     "a quarter of the elections": ("trainer.elections_per_iteration=500", "agents.mechanism.minibatch_size=1250"),
 }
-"""Overrides of the packaged config, by what they change."""
+"""What is changed of it, by name."""
 
 
 def sampler(runner: str) -> Callable[[], int]:
@@ -75,7 +77,7 @@ def learn(iterations: int) -> None:
             path, started = Path(folder) / "run", time.process_time()
             quarter = max(1, iterations // 4)
             length = (f"trainer.iterations={iterations}", f"trainer.score_every={quarter}", f"run_dir={path}")
-            train("election", [*overrides, *length])
+            train("election", [*BASE, *overrides, *length])
             scores = [row["score"] for row in Run.open(path).metrics() if "score" in row]
             row = "  ".join(f"{score:.1%}" for score in scores)
             print(f"  {name:<32} {row}  {time.process_time() - started:>6.0f} s", flush=True)

@@ -130,10 +130,10 @@ class GraphMechanism(Learning):
     """Width of the graph network."""
     critic: Hidden = (32, 32)
     """Layers of the critic, which sees endowments and contributions."""
-    std: Schedule = Schedule(start=0.5, end=0.3, iterations=300)
+    std: Schedule = Schedule(start=1.0, end=0.3, iterations=300)
     """Of each logit, in nats."""
     lr: Positive = 3e-3
-    epochs: Natural = 2
+    epochs: Natural = 1
     minibatch_size: Natural = 5000
     gamma: Share = 1.0
     average_over: Natural = 25
