@@ -280,3 +280,44 @@ def test_help_is_quick_and_complete():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "200"}
     ).stdout
     assert all(word in shown for word in ("NAME", "--out DIR", "--seeds K", "Papers: rmd", "130 interrupted"))
+
+
+TWO = "endowments=[[10,2,2,2],[10,8,8,8]]"
+SMALL_ELECTIONS = {
+    "hcmd_zero": (
+        f"game.{TWO}",
+        "game.n_rounds=2",
+        "trainer.acquire.groups=[10,10]",
+        "trainer.model={sizes: [[4, 2]], contribution_l2: [0.01], vote_l2: [0.3], epochs: 2}",
+        "trainer.optimise={updates: 2, last_updates: 2, batch: 20}",
+        "trainer.meta_game.games=10",
+        "trainer.evaluation={games: 4, rivals: [liberal_egalitarian], populations: {coin: {voters: random}}}",
+    ),
+    "election_designer": (
+        f"game.base.{TWO}",
+        "game.base.n_rounds=2",
+        "trainer={name: election_designer, updates: 2, batch: 8, games: 4}",
+    ),
+}
+
+
+def test_hcmd_zero_beside_what_can_be_attained(tmp_path, monkeypatch):
+    from lawgiver.trainers.reproduce import hcmd_zero
+
+    ensure = launch.ensure
+    monkeypatch.setattr(hcmd_zero.launch, "ensure", lambda to, name, *o: ensure(to, name, *o, *SMALL_ELECTIONS[name]))
+    made = reproduce.reproduce("hcmd_zero", tmp_path, 2)
+    text = made.markdown()
+    first, *others = made.sections.values()
+    assert [row.quantity for row in first] == ["all conditions", "endowments 10-2-2-2", "endowments 10-8-8-8"]
+    summaries = [json.loads((tmp_path / f"seed-{seed}" / "summary.json").read_text()) for seed in (0, 1)]
+    best = json.loads((tmp_path / "attainable" / "summary.json").read_text())["vote_share"]["liberal_egalitarian"]
+    for row, condition in zip(first, ("pooled", "10-2-2-2", "10-8-8-8"), strict=True):
+        shares = [each["vote_share"]["liberal_egalitarian"]["simulated_people"][condition][0] for each in summaries]
+        assert row.ours == pytest.approx(np.mean(shares)) and row.limit == pytest.approx(best[condition][0])
+        assert row.standard_error == pytest.approx(np.std(shares, ddof=1) / np.sqrt(2))
+    assert all(len(section) for section in others) and "54.3 %" in text
+    assert {"beach.png", "contributions.png", "cross_entropy.png", "meta_game.png"} <= {f.name for f in made.figures}
+    stamps = [(tmp_path / f"seed-{seed}" / "summary.json").stat().st_mtime_ns for seed in (0, 1)]
+    reproduce.reproduce("hcmd_zero", tmp_path, 2)
+    assert stamps == [(tmp_path / f"seed-{s}" / "summary.json").stat().st_mtime_ns for s in (0, 1)], "nothing is redone"
