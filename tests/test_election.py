@@ -275,3 +275,50 @@ def test_gradient_of_the_vote_share_is_that_of_many_elections():
     )
     assert abs(np.mean(estimates) - difference) < 4 * noise
     assert abs(difference) > 8 * noise, "the test can tell it from nothing"
+
+
+DESIGNER = (
+    "game.base={name: public_investment, endowments: [[5, 2], [3, 3]], n_rounds: 2}",
+    "trainer={name: election_designer, updates: 4, batch: 8, log_every: 1, checkpoint_every: 2, games: 4}",
+)
+
+
+def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from lawgiver.trainers import launch
+    from lawgiver.trainers.runs import Run
+
+    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
+    _, whole = launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'whole'}"])
+    log = Run.log
+
+    def interrupted(self, iteration, metrics, timing):
+        if iteration == 4:
+            raise KeyboardInterrupt
+        log(self, iteration, metrics, timing)
+
+    monkeypatch.setattr(Run, "log", interrupted)
+    with pytest.raises(launch.Interrupted):
+        launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'cut'}"])
+    monkeypatch.setattr(Run, "log", log)
+    _, resumed = launch.resume(tmp_path / "cut")
+    assert resumed["vote_share"] == whole["vote_share"]
+    metrics = [[entry["vote_share"] for entry in Run.open(tmp_path / name).metrics()] for name in ("whole", "cut")]
+    assert metrics[0] == metrics[1] and len(metrics[0]) == 4
+    from lawgiver.trainers.evaluation import evaluate
+
+    assert "liberal_egalitarian" in evaluate(tmp_path / "cut", games=8)["vote_share"]
+
+
+def test_designer_needs_an_election_between_two(tmp_path):
+    pytest.importorskip("torch")
+    from lawgiver.trainers import launch
+
+    with pytest.raises(UnsupportedGameError, match="between two"):
+        launch.train("election_designer", [*DESIGNER, "game.n_mechanisms=3", f"run_dir={tmp_path / 'a'}"])
+    with pytest.raises(UnsupportedGameError, match="public_investment"):
+        launch.train(
+            "election_designer",
+            [*DESIGNER, "game={name: election, base: taxed_dilemma, participants: random, voters: random}",
+             f"run_dir={tmp_path / 'b'}"],
+        )  # fmt: skip
