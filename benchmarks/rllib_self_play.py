@@ -5,7 +5,8 @@
 
 Throughput: the same election (public investment under two mechanisms, ten rounds each, all conditions), the same
 graph network in both seats, all in one process: RLlib's own runner, tuned (many environments share a forward pass, and
-a call covers one election of each), beside the batched runner.
+a call covers one election of each), beside the batched runner; and HCMD-zero's fast path before virtual participants,
+which also takes the gradient.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from typing import Any
 
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
+from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
+from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
+from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.config import load_config
+from lawgiver.trainers.hcmd_zero.optimise import SelfPlay
 from lawgiver.trainers.launch import train
 from lawgiver.trainers.rllib.benchmark import rates
 from lawgiver.trainers.rllib.self_play import algorithm_config
@@ -62,12 +67,29 @@ def sampler(runner: str) -> Callable[[], int]:
     return sample
 
 
+def updater() -> Callable[[], int]:
+    """Return a function that holds the elections of twenty updates of the fast path, gradients included."""
+    game = load_config("hcmd_zero").game.make()
+    assert isinstance(game, PublicInvestment)
+    mechanism = graph_network(game)
+    assert isinstance(mechanism, LearnedGraphMechanism)
+    people = VirtualParticipants(game, n_linear=32, n_hidden=8)
+    play = SelfPlay(mechanism, people, VirtualVoters(game), game, 1_000 // len(game.conditions), (0,))
+
+    def update() -> int:
+        for _ in range(20):
+            play.gradient()
+        return 20 * 1_000
+
+    return update
+
+
 def throughput(repeats: int) -> None:
-    found = rates({name: sampler(name) for name in ELECTIONS}, repeats)
+    found = rates({**{name: sampler(name) for name in ELECTIONS}, "fast": updater()}, repeats)
     print("elections a second, sampled on one core")
     print(f"  RLlib's own runner          {found['stock']:>10,.1f}")
     print(f"  batched runner              {found['batched']:>10,.1f}   {found['batched'] / found['stock']:.0f}x")
-    # The differentiable path holds its elections in trainers/differentiable/election.py: its rate goes here.
+    print(f"  fast path, with gradients   {found['fast']:>10,.1f}   {found['fast'] / found['stock']:.0f}x")
 
 
 def learn(iterations: int) -> None:
