@@ -33,9 +33,10 @@ class ExperienceVoter:
 
     The probability of a vote for mechanism j is the softmax over mechanisms of
 
-        sensitivity R_j / (own endowment over the game) + fairness R_j / (group's total reward under j)
+        sensitivity R_j / (own endowment over the game) + fairness R_j / (sum of the group's rewards under j)
 
-    with R_j the own total reward under j; in a game without endowments, R_j a round. ``sensitivity`` is selfish in
+    with R_j the own total reward under j; in a game without endowments, R_j a round that was played. Where rewards may
+    be negative, the sum is of their absolute values. ``sensitivity`` is selfish in
     absolute, ``fairness`` in relative terms: it is the wish not to be left behind. ``payoffs`` (start, stop) and
     ``endowment`` say in which columns of the experience they stand.
     """
@@ -54,10 +55,10 @@ class ExperienceVoter:
         """Return the log-probability of each vote, (B, n, k), for experience (B, n, k, T, f)."""
         xp = namespace(experience)
         payoffs = xp.sum(experience[..., slice(*self.payoffs)], axis=-2)
-        own, group = payoffs[..., 0], xp.sum(payoffs, axis=-1)
+        own, group = payoffs[..., 0], xp.sum(xp.abs(payoffs), axis=-1)
         share = own / xp.where(group > 0, group, xp.ones_like(group))
-        played = experience.shape[-2] if self.endowment is None else xp.sum(experience[..., self.endowment], axis=-1)
-        return log_softmax(self.sensitivity * own / played + self.fairness * share)
+        unit = xp.sum(experience[..., -1 if self.endowment is None else self.endowment], axis=-1)  # last: `played`
+        return log_softmax(self.sensitivity * own / unit + self.fairness * share)
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,9 @@ def mechanisms(election, *names):
     return [make_policy(election.game, "mechanism", name) for name in names]
 
 
-def final(election, *names, games=40, seed=0, first=None):
+def final(election, *names, games=40, seed=0):
     rng = np.random.default_rng(seed)
-    return hold(election, mechanisms(election, *names), election.game.initial_state(games, rng), rng, first)
+    return hold(election, mechanisms(election, *names), election.game.initial_state(games, rng), rng)
 
 
 def test_votes_become_rewards():
@@ -61,7 +61,7 @@ def test_votes_become_rewards():
         obs, rewards, over, _, infos = env.step({acting[0]: env.action_space(acting[0]).sample()})
     told = infos["mechanism_0"]
     assert all(over.values()) and not env.agents
-    assert first == f"mechanism_{told['first']}"
+    assert first == f"mechanism_{told['order'][0]}"
     votes = np.bincount(told["votes"], minlength=2) / 4
     assert [rewards["mechanism_0"], rewards["mechanism_1"]] == pytest.approx(votes - 0.5)
     assert told["vote_share"] == pytest.approx(votes)
@@ -104,15 +104,16 @@ def test_order_is_counterbalanced_and_people_remember_the_first_game():
     people = {"policy": "simulated_people"}
     election = Election(base=BASE, participants=people)
     state = final(election, "liberal_egalitarian", "liberal_egalitarian", games=4_000)
-    assert state.first.tolist() == [0, 1] * 2_000
+    assert state.order.tolist() == [[0, 1], [1, 0]] * 2_000
     lived, at = election.experience(state), columns(experience_layout(election.game))
     begun = lived[..., 0, at["contributions"].start] / lived[..., 0, at["own_endowment"].start]
-    position = np.where(state.first[:, None] == [0, 1], 0, 1)  # of each seat's game
-    means = [begun.transpose(0, 2, 1)[position == at].mean() for at in (0, 1)]
+    by_seat = begun.transpose(0, 2, 1)
+    means = [by_seat[np.arange(4_000), state.order[:, at]].mean() for at in (0, 1)]
     error = begun.std() / np.sqrt(begun.size / 2)
     assert means[1] - means[0] > 4 * error, "a good first game makes people begin the second with more"
-    drawn = election.initial_state(2_000, np.random.default_rng(0)).first
-    assert abs(drawn.mean() - 0.5) < 4 * 0.5 / np.sqrt(2_000)
+    drawn = election.initial_state(2_000, np.random.default_rng(0)).order
+    assert (np.sort(drawn, axis=1) == [0, 1]).all()
+    assert abs(drawn[:, 0].mean() - 0.5) < 4 * 0.5 / np.sqrt(2_000)
 
 
 def test_people_are_the_same_under_every_mechanism():
@@ -206,6 +207,103 @@ def test_faulty_weights_are_an_error_at_any_play(weights, fault):
     opening = election.game.initial_state(20, rng)
     with pytest.raises(ActionError, match=f"mechanism_1: .*{fault}"):
         hold(election, [*mechanisms(election, "libertarian"), Faulty(weights)], opening, rng)
+
+
+def test_identical_mechanisms_tie_beside_a_bad_one():
+    """People remember the game before, so that every order of three must be there as often as any other."""
+    election = Election(base=BASE, n_mechanisms=3, voters={"policy": "experience", "sensitivity": 18})
+    rules = mechanisms(election, "strict_egalitarian", "libertarian", "libertarian")
+    rng = np.random.default_rng(0)
+    state = hold(election, rules, election.game.initial_state(6_000, rng), rng)
+    found = election.vote_shares(state)
+    gap = found[:, 1] - found[:, 2]
+    assert abs(gap.mean()) < 4 * gap.std() / np.sqrt(6_000)
+
+
+def test_an_odd_number_of_elections_is_made_even():
+    election = Election(base=BASE, voters="random")
+    found = shares(election, mechanisms(election, "libertarian", "libertarian"), 3, np.random.default_rng(0))
+    assert [len(values) for values in found.values()] == [4, 4]
+
+
+class Counting(Memoryless):
+    """Counts its turns."""
+
+    def initial_state(self, batch, rng):
+        return np.zeros((batch, 1))
+
+    def distribution(self, obs, mask, state):
+        return np.zeros((*obs.shape[:2], 2)) - np.log(2), state + 1
+
+    def act(self, obs, mask, state, rng):
+        raise NotImplementedError
+
+    def outcome(self, obs, mask, state, rng):
+        self.seen = state
+        return np.full((len(obs), 4), 0.25), state + 1
+
+
+def test_memories_run_only_while_there_is_something_to_remember():
+    base = {"name": "taxed_dilemma", "continuation": 0.5, "max_rounds": 6}
+
+    class Remembering(Counting):
+        def next_game(self, memory):
+            return memory
+
+    election = Election(base=base, participants=Remembering(), voters="random")
+    state = final(election, "libertarian", "libertarian", games=200)
+    played = election.experience(state)[:, 0, ..., -1].sum(axis=(1, 2))
+    assert state.memory[:, 0].tolist() == played.tolist() and len(set(played)) > 3
+    election = Election(base=BASE, participants="random", voters="random")
+    counting, rng = Counting(), np.random.default_rng(0)
+    hold(election, [counting, *mechanisms(election, "libertarian")], election.game.initial_state(6, rng), rng)
+    assert counting.seen.max() <= 4, "four rounds of its own, none of the other's"
+
+
+@pytest.mark.parametrize(("who", "fault"), [("participants", "NaN"), ("voters", "NaN"), ("voters", "allowed: ")])
+def test_what_is_no_probability_is_not_counted(who, fault):
+    class Broken(Memoryless):
+        def distribution(self, obs, mask, state):
+            return np.full((*obs.shape[:2], 11), np.nan), state
+
+        def act(self, obs, mask, state, rng):
+            raise NotImplementedError
+
+        def log_probabilities(self, experience):
+            return np.full(experience.shape[:3] if fault == "NaN" else (1, 2), np.nan)
+
+    people = {"participants": "random", "voters": "random"} | {who: Broken()}
+    with pytest.raises(ActionError, match=f"the {who} of election-v0.*{fault}"):
+        final(Election(base=BASE, **people), "libertarian", "libertarian")
+
+
+def test_length_of_a_game_is_no_merit_and_losses_are_no_fairness():
+    base = make_game("taxed_dilemma")
+    voter = Election(base="taxed_dilemma", participants="random").voting
+    at = columns(experience_layout(base))
+    lived = np.zeros((1, 2, 2, 6, width(experience_layout(base))))
+    lived[:, :, 0, :1, at["payoffs"]] = lived[:, :, 1, :, at["payoffs"]] = 3.0
+    lived[:, :, 0, :1, at["played"]] = lived[:, :, 1, :, at["played"]] = 1.0
+    assert np.exp(voter.log_probabilities(lived)) == pytest.approx(0.5)
+    lived[..., at["payoffs"]] = np.array([1.0, -1.02]) / 6
+    lived[:, :, 1, :, at["payoffs"]] = np.array([3.0, -3.04]) / 6
+    lived[..., at["played"]] = 1.0
+    assert np.exp(voter.log_probabilities(lived))[0, 0, 1] > 0.5, "three times as much is not worse"
+
+
+def test_faulty_weights_on_torch_are_an_error_too():
+    torch = pytest.importorskip("torch")
+
+    class Negative(Faulty):
+        def outcome(self, obs, mask, state, rng):
+            return torch.tensor([-1.0, 1, 0.5, 0.5]).expand(len(obs), 4), state
+
+    election, generator = Election(base=BASE, participants="random", voters="random"), torch.Generator().manual_seed(0)
+    opening = election.game.initial_state(4, generator)
+    with pytest.raises(ActionError, match=r"mechanism_1: .*negative"):
+        hold(election, [*mechanisms(election, "libertarian"), Negative([1])], opening, generator)
+    with pytest.raises(ParameterError, match="1 mechanisms stand for election"):
+        hold(election, mechanisms(election, "libertarian"), opening, generator)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.actions import check_outcome
-from lawgiver.envs.core.arrays import Array, Rng, namespace
-from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.arrays import Array, Rng, integers, map_arrays, namespace, where_games
+from lawgiver.envs.core.errors import ActionError, ParameterError
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, nash_welfare
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.election.game import Election, ElectionState
@@ -22,7 +25,7 @@ POOLED = "pooled"
 """The name under which all conditions together stand."""
 
 
-def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rng, first: Array | None = None) -> Any:
+def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rng, order: Array | None = None) -> Any:
     """Return the final state of elections among mechanisms of the base game, whose outcomes are applied as they are.
 
     On torch, gradients go through everything that a mechanism does and that people feel of it.
@@ -32,29 +35,30 @@ def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rn
         mechanisms: one a seat.
         opening: of the base game, B of them, on the backend of ``rng``.
         rng: for the people, and for mechanisms that draw at random.
-        first: the seat that rules first in each election, (B,); None takes every seat in turn (counterbalanced).
+        order: the seats that rule first, second and so on in each election, (B, k); None takes all orders in turn.
 
     Raises:
         ActionError: if a mechanism makes what the base game does not allow: weights that are negative, not finite or
-            do not sum to one, say; every play is looked at (NumPy).
+            do not sum to one, say. Every play is looked at on NumPy, each mechanism's first on torch.
+        ParameterError: if there is not one mechanism for each seat.
     """
     game, k = election.game, election.n_mechanisms
-    batch = _batch(opening)
-    if first is None:
-        first = _alternating(batch, k, rng)
+    if len(mechanisms) != k:
+        raise ParameterError(f"{len(mechanisms)} mechanisms stand for election, allowed: {k}, one for each seat")
+    batch = game.observe(opening, "mechanism").shape[0]
+    if order is None:
+        order = _every_order(batch, k, rng)
     memories = [mechanism.initial_state(batch, rng) for mechanism in mechanisms]
-    state: ElectionState = election.opening(first, opening, rng)
-    for _ in range(election.max_steps):
-        seen, outcomes = election.observe(state, "mechanism"), []
+    state: ElectionState = election.opening(order, opening, rng)
+    for step in range(election.max_steps):
+        seen, acts, outcomes = election.observe(state, "mechanism"), election.acts(state, "mechanism"), []
         for seat, mechanism in enumerate(mechanisms):
-            outcome, memories[seat] = _outcome(
-                election, mechanism, state, seen[:, seat : seat + 1], memories[seat], rng
-            )
-            if isinstance(outcome, np.ndarray):
-                try:
-                    check_outcome(game, state.base, "mechanism", outcome, batch)
-                except ActionError as error:
-                    raise ActionError(f"mechanism_{seat}: {error}") from error
+            before = memories[seat]
+            outcome, after = _outcome(election, mechanism, state, seen[:, seat : seat + 1], before, rng)
+            if isinstance(outcome, np.ndarray) or not step:
+                _check(game, state, seat, outcome, batch)
+            if after is not None:  # who does not rule has seen nothing that there is to remember
+                memories[seat] = where_games(acts[:, seat], after, before)
             outcomes.append(outcome)
         together = namespace(outcomes[0]).stack(outcomes, axis=1)
         state, *_ = election.advance(state, together, election.draw(batch, rng))
@@ -70,28 +74,34 @@ def _outcome(
     return election.game.outcome(state.base, actions), memory
 
 
-def _batch(opening: Any) -> int:
-    size: int = opening.round.shape[0]
-    return size
+def _check(game: Game[Any], state: ElectionState, seat: int, outcome: Array, batch: int) -> None:
+    if not isinstance(outcome, np.ndarray):
+        outcome = outcome.detach().cpu().numpy()
+    at = map_arrays(lambda x: x if isinstance(x, np.ndarray) else x.detach().cpu().numpy(), state.base)
+    try:
+        check_outcome(game, at, "mechanism", outcome, batch)
+    except ActionError as error:
+        raise ActionError(f"mechanism_{seat}: {error}") from error
 
 
-def _alternating(batch: int, k: int, rng: Rng) -> Array:
-    if isinstance(rng, np.random.Generator):
-        return np.arange(batch) % k
-    import torch  # the generator is torch's
-
-    return torch.arange(batch, device=rng.device) % k
+def _every_order(batch: int, k: int, rng: Rng) -> Array:
+    """Return all orders of the seats in turn, (batch, k), on the backend of ``rng``."""
+    orders = np.array(list(itertools.permutations(range(k))))
+    chosen = orders[np.arange(batch) % len(orders)]
+    return chosen if isinstance(rng, np.random.Generator) else integers(rng, chosen)
 
 
 def shares(
     election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return the share of the votes that the first mechanism got in each of ``games`` elections, by condition.
+    """Return the share of the votes that the first mechanism got in each election, by condition.
 
-    Each election is one group's; its votes are cast, not expected.
+    Each election is one group's; its votes are cast, not expected. ``games`` of each condition, at least: as many as
+    it takes for every order of the mechanisms to be there equally often.
     """
     found = {}
-    for condition, opening in election.game.openings(games, rng).items():
+    orders = math.factorial(election.n_mechanisms)
+    for condition, opening in election.game.openings(-(-games // orders) * orders, rng).items():
         state = hold(election, mechanisms, opening, rng)
         found[condition] = np.asarray(election.vote_shares(state)[:, 0])
     return found
@@ -132,7 +142,7 @@ def against(
 
 
 def intervals(by_condition: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, list[float]]:
-    """Return [mean, low, high] of groups (G,) by condition, and ``pooled``, where there is more than one condition."""
+    """Return [mean, low, high] of groups (G,) by condition, and ``pooled``."""
     found = {condition: group_bootstrap(values, None, rng) for condition, values in by_condition.items()}
     found[POOLED] = group_bootstrap(np.concatenate(list(by_condition.values())), None, rng)
     return found

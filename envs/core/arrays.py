@@ -47,6 +47,12 @@ def uniform(rng: Rng, shape: tuple[int, ...]) -> Array:
     return rng.random(shape) if torch is None else torch.rand(shape, generator=rng, device=rng.device)
 
 
+def integers(rng: Rng, values: np.ndarray) -> Array:
+    """Return integers on the backend and device of ``rng``."""
+    torch = _torch_of(rng)
+    return values if torch is None else torch.as_tensor(values, device=rng.device)
+
+
 def fixed_rng(like: Array) -> Rng:
     """Return a generator of seed 0 on the backend and device of ``like``, for what should not depend on chance."""
     if type(like) is np.ndarray:
@@ -166,6 +172,16 @@ def _map(function: Callable[..., Array], trees: tuple[Any, ...]) -> Any:
 def take_games(tree: S, index: Any) -> S:
     """Return the games ``index`` (a slice, mask or index array over the batch axis) of a state."""
     return map_arrays(lambda x: x[index], tree)
+
+
+def where_games(mask: Array, yes: S, no: S) -> S:
+    """Return the games of ``yes`` where ``mask`` (B,) is true, else of ``no``; what is no array is of ``yes``."""
+
+    def choose(a: Array, b: Array) -> Array:
+        xp = namespace(a)
+        return xp.where(xp.reshape(mask, (-1,) + (1,) * (a.ndim - 1)), a, b)
+
+    return map_arrays(choose, yes, no)
 
 
 def merge_games(old: S, fresh: S, mask: np.ndarray) -> S:

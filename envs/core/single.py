@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.errors import ActionError, integer
@@ -19,12 +20,13 @@ from lawgiver.envs.core.vector import check_role, learner_session
 class GameEnv(gymnasium.Env[Any, Any]):
     """A game with one learner as a Gymnasium Env; arguments as in :class:`~lawgiver.envs.core.vector.GameVectorEnv`.
 
-    One step is one turn of the learner and everything up to its next turn. ``info["action_mask"]`` (int8, 1 for
-    legal) marks the legal actions of a Discrete role of which the rules forbid some; with ``mask_in_observation``
-    the observation of a Discrete role is ``{"observation": ..., "action_mask": ...}`` instead. Infos hold what the
-    game tells besides (:meth:`Game.told`). An illegal action inside the space is played as the nearest legal one.
-    The reward is what the learner earned since the step before, in the game's own units. A game that ends by its
-    rules is terminated; one that is cut off is truncated. No autoreset.
+    One step is one turn of the learner and everything up to its next turn; where agents of one role take turns it
+    is asked while others act too, and ``acts_now``, the last number it sees, is then 0. ``info["action_mask"]``
+    (int8, 1 for legal) marks the legal actions of a Discrete role of which the rules forbid some; with
+    ``mask_in_observation`` the observation of a Discrete role is ``{"observation": ..., "action_mask": ...}``
+    instead. Infos hold what the game tells besides (:meth:`Game.told`). An illegal action inside the space is
+    played as the nearest legal one. The reward is what the learner earned since the step before, in the game's own
+    units. A game that ends by its rules is terminated; one that is cut off is truncated. No autoreset.
 
     Raises:
         ParameterError: if the role or the render mode is unknown.
@@ -75,7 +77,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         state = self.session.state
         seen = seen_by_learner(self.game, state, self.role)[0]
         mask = masks(self.game, state, self.role, masked=self._masked)
-        told = {name: value[0] for name, value in self.game.told(state).items()}
+        told = {name: np.array(value[0]) for name, value in self.game.told(state).items()}
         return shown(seen, None if mask is None else mask[0, 0], self._masked, told)
 
     def render(self) -> Any:

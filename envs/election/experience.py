@@ -12,11 +12,13 @@ from lawgiver.envs.core.game import Game
 def experience_layout(base: Game[Any]) -> Layout:
     """Return the fields of one participant's experience of one round of the base game.
 
-    What the participant saw after the round, and ``payoffs``, what each of them earned in it, own first.
+    What the participant saw after the round; ``payoffs``, what each of them earned in it, own first; and ``played``,
+    0 where the game had ended before.
     """
     n = base.roles["participant"]
     payoffs = Field("payoffs", n, -float("inf"), float("inf"), "points", "earned in the round, own first")
-    return (*base.observation_layout("participant"), payoffs)
+    played = Field("played", 1, 0, 1, "flag", "whether the round was played")
+    return (*base.observation_layout("participant"), payoffs, played)
 
 
 @runtime_checkable

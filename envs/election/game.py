@@ -17,13 +17,13 @@ from lawgiver.envs.core.arrays import (
     drawn_index,
     evolve,
     floats,
-    map_arrays,
     namespace,
     total,
     uniform,
+    where_games,
     zeros,
 )
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
+from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError, integer
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
@@ -40,7 +40,7 @@ class ElectionState:
         turn: phases of base games that are behind, of k games one after the other.
         base: state of the base game that is on.
         opening: its state before the first phase, the same for all k games.
-        first: the mechanism that rules first, (B,); the others follow in the order of their seats.
+        order: the mechanism that rules first, second and so on, (B, k).
         over: whether the base game that is on has ended, bool (B,).
         counts: whether it had not when people last chose, bool (B,).
         memory: what the people remember.
@@ -56,7 +56,7 @@ class ElectionState:
     turn: int
     base: Any
     opening: Any
-    first: Array
+    order: Array
     over: Array
     counts: Array
     memory: Memory
@@ -74,18 +74,19 @@ class Election(Game[ElectionState]):
     """Mechanisms compete for the votes of the people they rule.
 
     The players are k mechanisms. The same people play the base game once under each, one game after the other, all
-    from the same opening; who rules first is drawn, the others follow in the order of their seats. Each mechanism
+    from the same opening, in an order that is drawn. Each mechanism
     sees and does in its own game what a mechanism of the base game sees and does; while another rules it sees the
     opening, and what it sends is ignored. At the end everyone votes for one mechanism, and mechanism j is paid its
     share of the votes less 1/k.
 
     The people are policies of the base game, asked for their ``distribution``. What they remember from one game to
     the next they say in ``next_game``; those who do not begin every game with the memory they had before the first.
+    They look back when they choose, so that what a game's last round brought is felt in the vote only.
     A base game may end early in some elections of a batch; their clock goes on, and nothing counts any more.
 
-    Infos tell ``first`` (who rules first), ``earned`` (k, n: each person's payoffs under each mechanism so far, in
-    the order of their seats), ``group_earned`` (k,), ``votes`` (n,; the mechanism, -1 until they vote) and
-    ``vote_share`` (k,; zeros until they vote).
+    Infos tell ``order`` (k,; who rules first, second and so on), ``earned`` (k, n: each person's payoffs under each
+    mechanism so far, in the order of their seats), ``group_earned`` (k,), ``votes`` (n,; the mechanism, -1 until
+    they vote) and ``vote_share`` (k,; zeros until they vote).
 
     Args:
         base: a game with one mechanism and Discrete participants: its name, or ``{"name": NAME, **parameters}``.
@@ -98,6 +99,7 @@ class Election(Game[ElectionState]):
     Raises:
         ParameterError, UnknownNameError: if a parameter is outside its range or a name unknown.
         UnsupportedGameError: if the base game has no single mechanism, or participants without Discrete actions.
+        ActionError: from ``step``, if people or voters give no probabilities.
     """
 
     base: str | Mapping[str, Any] = "public_investment"
@@ -129,7 +131,7 @@ class Election(Game[ElectionState]):
             )
         if not isinstance(self.game.action_layout("participant"), int):
             raise UnsupportedGameError(f"an election needs Discrete participants; those of {self.game.name} are not")
-        assert self.people and self.voting  # made here, so that a bad one is refused at once
+        _ = self.people, self.voting  # made here, so that a bad one is refused at once
 
     @cached_property
     def game(self) -> Game[Any]:
@@ -200,13 +202,13 @@ class Election(Game[ElectionState]):
 
     def acts(self, state: ElectionState, role: str) -> Array:
         """Return whose game is on, bool (B, k)."""
-        xp = namespace(state.first)
-        seats = xp.arange(self.n_mechanisms, device=state.first.device)
+        xp = namespace(state.order)
+        seats = xp.arange(self.n_mechanisms, device=state.order.device)
         return self._ruling(state)[:, None] == seats
 
     def _ruling(self, state: ElectionState) -> Array:
         """Return the mechanism whose game is on, (B,)."""
-        return (state.first + state.turn // len(self.schedule)) % self.n_mechanisms
+        return state.order[:, min(state.turn // len(self.schedule), self.n_mechanisms - 1)]
 
     def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
         """Return mechanisms of the base game, one a seat."""
@@ -244,24 +246,23 @@ class Election(Game[ElectionState]):
         return max(later - earlier for earlier, later in itertools.pairwise(stops))
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
-        """Draw who rules first."""
-        return {"first": uniform(rng, (batch,))}
+        """Draw the order in which the mechanisms rule."""
+        return {"order": uniform(rng, (batch, self.n_mechanisms))}
 
     def initial_state(self, batch: int, rng: Rng) -> ElectionState:
         """Return ``batch`` elections at the first turn of a mechanism."""
-        first = self.draw_initial(batch, rng)["first"] * self.n_mechanisms
-        xp = namespace(first)
-        return self.opening(xp.astype(xp.floor(first), xp.int64), self.game.initial_state(batch, rng), rng)
+        lots = self.draw_initial(batch, rng)["order"]
+        return self.opening(namespace(lots).argsort(lots, axis=-1), self.game.initial_state(batch, rng), rng)
 
-    def opening(self, first: Array, base: Any, rng: Rng) -> ElectionState:
-        """Return elections at the first turn of a mechanism, in which ``first`` (B,) rules first.
+    def opening(self, order: Array, base: Any, rng: Rng) -> ElectionState:
+        """Return elections at the first turn of a mechanism.
 
         Args:
-            first: seats, integers from 0 to k - 1.
+            order: the seats that rule first, second and so on, a permutation of 0 to k - 1 in each row, (B, k).
             base: the base game before its first phase, which every mechanism's game begins with.
             rng: for who the people are and what they do before the first turn.
         """
-        batch, k, n = first.shape[0], self.n_mechanisms, self.n
+        batch, k, n = order.shape[0], self.n_mechanisms, self.n
         memory = self.people.initial_state(batch, rng)
         nothing = zeros(rng, (batch, n))
         xp = namespace(nothing)
@@ -269,9 +270,9 @@ class Election(Game[ElectionState]):
             turn=0,
             base=base,
             opening=base,
-            first=first,
-            over=first < 0,
-            counts=first >= 0,
+            order=order,
+            over=order[:, 0] < 0,
+            counts=order[:, 0] >= 0,
             memory=memory,
             unwritten=memory,
             lived=(),
@@ -279,7 +280,7 @@ class Election(Game[ElectionState]):
             earned=zeros(rng, (batch, k, n)),
             log_likelihood=nothing[:, 0],
             vote_probabilities=zeros(rng, (batch, n, k)) + 1 / k,
-            votes=xp.zeros_like(first)[:, None] + xp.astype(nothing, xp.int64) - 1,
+            votes=xp.astype(nothing, xp.int64) - 1,
         )
         return self._until_a_mechanism_acts(state, self.draw(batch, rng), 0)
 
@@ -310,7 +311,7 @@ class Election(Game[ElectionState]):
         if done:
             state = self._vote(state, draws["vote"])
         paid = self.vote_shares(state) - 1 / self.n_mechanisms if done else xp.zeros_like(state.earned[:, :, 0])
-        never = state.first < 0
+        never = state.order[:, 0] < 0
         return state, {"mechanism": paid}, ~never if done else never, never
 
     # -- what happens between two turns ---------------------------------------------------------------------------
@@ -338,14 +339,23 @@ class Election(Game[ElectionState]):
         seen = self.game.observe(state.base, "participant")
         legal = self.game.legal_actions(state.base, "participant")
         logs, memory = self.people.distribution(seen, legal, state.memory)
+        self._check("participants", logs, (seen.shape[0], self.n, self._n_choices))
         xp = namespace(logs)
+        if not self.game.horizon_known:
+            memory = where_games(~state.over, memory, state.memory)
         choice = drawn_index(logs, draws[f"choice {index}"])
         picked = xp.arange(logs.shape[-1], device=logs.device) == choice[..., None]
         likelihood = total(xp.sum(xp.where(picked, logs, xp.zeros_like(logs)), axis=-1))
-        likelihood = xp.where(state.over, xp.zeros_like(likelihood), likelihood)
-        likelihood = state.log_likelihood + likelihood
+        likelihood = state.log_likelihood + xp.where(state.over, xp.zeros_like(likelihood), likelihood)
         state = evolve(state, memory=memory, log_likelihood=likelihood, counts=~state.over)
         return self._play(state, self.game.outcome(state.base, choice), draws, index)
+
+    @cached_property
+    def _n_choices(self) -> int:
+        """How many actions participants choose from."""
+        choices = self.game.action_layout("participant")
+        assert isinstance(choices, int)  # refused otherwise when the election was made
+        return choices
 
     def _play(self, state: ElectionState, outcome: Array, draws: Draws, index: int) -> ElectionState:
         """Play one phase of the base game; where it has ended nothing counts."""
@@ -355,7 +365,7 @@ class Election(Game[ElectionState]):
         xp = namespace(paid)
         if not self.game.horizon_known:
             paid = xp.where(state.over[:, None], xp.zeros_like(paid), paid)
-            after = _kept(state.over, state.base, after)
+            after = where_games(~state.over, after, state.base)
         mine = self.acts(state, "mechanism")[..., None]
         return evolve(
             state,
@@ -376,7 +386,7 @@ class Election(Game[ElectionState]):
         xp = namespace(seen)
         own_first = [[seat, *(other for other in range(self.n) if other != seat)] for seat in range(self.n)]
         payoffs = xp.stack([xp.stack([state.payoffs[:, j] for j in row], axis=-1) for row in own_first], axis=1)
-        lived = xp.concat([seen, floats(payoffs, seen)], axis=-1)
+        lived = xp.concat([seen, floats(payoffs, seen), xp.ones_like(seen[..., :1])], axis=-1)
         if not self.game.horizon_known:
             lived = xp.where(state.counts[:, None, None], lived, xp.zeros_like(lived))
         return evolve(state, lived=(*state.lived, lived), payoffs=xp.zeros_like(state.payoffs))
@@ -385,11 +395,12 @@ class Election(Game[ElectionState]):
         """Let the same people begin the base game anew."""
         remembered = getattr(self.people, "next_game", None)
         memory = state.unwritten if remembered is None else remembered(state.memory)
-        return evolve(state, base=state.opening, over=state.first < 0, memory=memory)
+        return evolve(state, base=state.opening, over=state.order[:, 0] < 0, memory=memory)
 
     def _vote(self, state: ElectionState, level: Array) -> ElectionState:
         """Let everyone vote on what they have lived through."""
         logs = self.voting.log_probabilities(self.experience(state))
+        self._check("voters", logs, (state.payoffs.shape[0], self.n, self.n_mechanisms))
         xp = namespace(logs)
         return evolve(state, vote_probabilities=xp.exp(logs), votes=drawn_index(logs, level))
 
@@ -400,9 +411,9 @@ class Election(Game[ElectionState]):
         games = [xp.stack(state.lived[at * rounds : (at + 1) * rounds], axis=2) for at in range(k)]
         by_seat = []
         for seat in range(k):
-            lived, position = games[0], (seat - state.first) % k
+            lived = games[0]
             for at in range(1, k):
-                lived = xp.where(_wide(position == at, lived), games[at], lived)
+                lived = xp.where(_wide(state.order[:, at] == seat, lived), games[at], lived)
             by_seat.append(lived)
         return xp.stack(by_seat, axis=2)
 
@@ -412,12 +423,19 @@ class Election(Game[ElectionState]):
         seats = xp.arange(self.n_mechanisms, device=state.votes.device)
         return total(floats(xp.permute_dims(state.votes[..., None] == seats, (0, 2, 1)), state.payoffs)) / self.n
 
+    def _check(self, who: str, logs: Array, shape: tuple[int, ...]) -> None:
+        """Refuse log-probabilities that are none (NumPy; NaN would be counted as a choice)."""
+        if logs.shape != shape:
+            raise ActionError(f"the {who} of {self.name} give log-probabilities {tuple(logs.shape)}, allowed: {shape}")
+        if isinstance(logs, np.ndarray) and (np.isnan(logs).any() or not (logs.max(axis=-1) > -np.inf).all()):
+            raise ActionError(f"the {who} of {self.name} give log-probabilities that are NaN, or rule everything out")
+
     # -- for people, and what is known ----------------------------------------------------------------------------
 
     def told(self, state: ElectionState) -> Mapping[str, Array]:
-        """Return who rules first, what everyone has earned under whom, and the votes; see the class."""
+        """Return who rules when, what everyone has earned under whom, and the votes; see the class."""
         return {
-            "first": state.first,
+            "order": state.order,
             "earned": state.earned,
             "group_earned": total(state.earned),
             "votes": state.votes,
@@ -464,8 +482,3 @@ def _some_action(game: Game[Any], role: str) -> np.ndarray:
 def _wide(mask: Array, like: Array) -> Array:
     """Return a mask (B,) with as many axes as ``like`` (B, ...)."""
     return namespace(mask).reshape(mask, (mask.shape[0],) + (1,) * (like.ndim - 1))
-
-
-def _kept(mask: Array, old: Any, new: Any) -> Any:
-    """Return ``new`` in which the games of ``mask`` (B,) are still those of ``old``."""
-    return map_arrays(lambda b, a: namespace(b).where(_wide(mask, b), a, b), new, old)
