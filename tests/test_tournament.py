@@ -21,11 +21,11 @@ def test_matrix_is_of_the_elections_held():
     election = Election(base=BASE)
     rules = {name: make_policy(election.game, "mechanism", name) for name in RULES}
     held = round_robin(election, rules, 101, 7)
-    assert held.games == 102, "split evenly over two conditions"
+    assert held.games == 104, "split evenly over two conditions and two orders"
     pair = [rules["strict_egalitarian"], rules["libertarian"]]
-    groups = np.concatenate(list(shares(election, pair, 51, np.random.default_rng(7)).values()))
+    groups = np.concatenate(list(shares(election, pair, 52, np.random.default_rng(7)).values()))
     assert held.shares[0, 2] == pytest.approx(groups.mean())
-    assert held.errors[0, 2] == pytest.approx(groups.std(ddof=1) / np.sqrt(102))
+    assert held.errors[0, 2] == pytest.approx(groups.std(ddof=1) / np.sqrt(104))
     assert held.shares + held.shares.T == pytest.approx(1) and (np.diag(held.shares) == 0.5).all()
 
 
@@ -96,3 +96,52 @@ def test_mechanisms_of_another_game_are_refused(tmp_path):
 def test_no_contestants_is_an_error():
     with pytest.raises(ParameterError, match="a tournament of 0"):
         hold_tournament([], [])
+
+
+def test_a_mechanism_may_come_with_parameters_and_the_people_from_a_run(tmp_path):
+    pytest.importorskip("torch")
+    from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
+    from lawgiver.trainers.config import validate
+    from lawgiver.trainers.runs import Run
+
+    game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2}
+    run = Run.create(
+        "x",
+        validate({"game": game, "agents": {}, "trainer": {"name": "exact_designer"}, "run_dir": str(tmp_path / "r")}),
+    )
+    run.save_policy("participant", VirtualParticipants(run.game(), n_linear=4, n_hidden=2))
+    run.save_policy("voters", VirtualVoters(run.game()))
+    run.finish({})
+    run.close()
+    people = [f"participants={run.path}", f"voters={run.path}"]
+    shape = ["game.endowments=[[10,4,4,4]]", "game.n_rounds=2", "games=8"]
+    _, held = hold_tournament(["{policy: manifold, w: 1, v: 0}", "liberal_egalitarian"], [*people, *shape])
+    assert held.names[0] == "{policy: manifold, w: 1, v: 0}" and held.games == 8
+    with pytest.raises(LawgiverError, match="not YAML"):
+        hold_tournament(["{policy: manifold", "libertarian"], shape)
+    with pytest.raises(LawgiverError, match=r"twice"):
+        hold_tournament([f"{run.path}", f"{run.path}/"], shape)
+    with pytest.raises(LawgiverError, match=r"mechanism_mode"):
+        hold_tournament(
+            ["libertarian", "liberal_egalitarian"], ["game.mechanism_mode=announce", f"participants={run.path}"]
+        )
+
+
+def test_groups_that_all_agree_are_not_certainty():
+    base = {"name": "public_investment", "endowments": [10, 10], "n_rounds": 1}
+    election = Election(base=base, participants="full_contributor", voters="random")
+    rules = {name: make_policy(election.game, "mechanism", name) for name in RULES[:2]}
+    seeds = range(40)
+    held = [round_robin(election, rules, 2, seed) for seed in seeds]
+    assert all(one.errors[0, 1] > 0.1 for one in held)
+    assert sum(one.solved()["condorcet_winner"] is not None for one in held) <= 6
+
+
+def test_dominance_is_in_every_column():
+    from lawgiver.trainers.meta_game import dominant
+
+    shares = np.array([[0.5, 0.3, 0.45], [0.7, 0.5, 0.4], [0.55, 0.6, 0.5]])
+    none = np.zeros((3, 3))
+    assert not dominant(shares, none), "the second wins more against the first"
+    assert dominant(shares, np.full((3, 3), 0.1)), "as far as such errors tell"
+    assert dominant(np.array([[0.5, 0.3, 0.2], [0.7, 0.5, 0.4], [0.8, 0.6, 0.5]]), none)

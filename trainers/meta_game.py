@@ -91,8 +91,14 @@ def wins(shares: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 
 def dominant(shares: np.ndarray, errors: np.ndarray) -> bool:
-    """Return whether the newest mechanism beats or ties every earlier one."""
-    return not wins(shares, errors)[:, -1].any()
+    """Return whether the newest mechanism is a (weakly) dominant strategy, as far as the errors can tell.
+
+    That is, whether against any mechanism none of the others wins more votes than it does, by more than chance.
+    """
+    shares, errors = checked_shares(shares), np.broadcast_to(np.asarray(errors, float), np.shape(shares))
+    short = shares - shares[-1]
+    noise = np.hypot(errors, errors[-1])
+    return not (short > np.maximum(Z * noise, SYMMETRY)).any()
 
 
 def converged(shares: np.ndarray, errors: np.ndarray, margin: float = 0.01) -> Convergence:

@@ -48,9 +48,12 @@ from lawgiver.trainers.provenance import commit, versions
 
 if TYPE_CHECKING:
     from lawgiver.agents.learned import LearnedPolicy
+    from lawgiver.agents.virtual import VirtualVoters
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
+VOTERS = "voters"
+"""The folder under ``policies/`` of voters, who play no role of the game."""
 CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
 """What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
@@ -246,8 +249,8 @@ class Run:
             shutil.rmtree(old, ignore_errors=True)
         return path
 
-    def save_policy(self, role: str, policy: LearnedPolicy) -> Path:
-        """Keep a learned policy of a role in the run's folder, written at once.
+    def save_policy(self, role: str, policy: LearnedPolicy | VirtualVoters) -> Path:
+        """Keep a learned policy of a role, or the voters, in the run's folder, written at once.
 
         Raises:
             RunError: if it cannot be written.
@@ -354,7 +357,7 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
 
     Args:
         run: the run's folder.
-        role: ``mechanism`` or ``participant``.
+        role: ``mechanism``, ``participant``, or ``voters`` where the run has fitted some.
         game: the game they are to play; None for the one they were trained on.
 
     Raises:
@@ -370,6 +373,12 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
     if (game.name, dict(game.roles)) != (own.name, dict(own.roles)):
         trained, wanted = (f"{g.name} with {dict(g.roles)}" for g in (own, game))
         raise UnsupportedGameError(f"{opened.path} was trained on {trained}; it cannot play {wanted}")
+    for kind, seats in (("participant", own.roles.get("participant")), ("mechanism", own.roles.get("mechanism"))):
+        if seats and role in (kind, None) and _fields(own, kind) != _fields(game, kind):
+            raise UnsupportedGameError(
+                f"{opened.path} was trained on {own.name} in which the {kind} sees and does {_fields(own, kind)}, not"
+                f" {_fields(game, kind)}: it cannot play a game with other modes (mechanism_mode, rule_family, ...)"
+            )
     folders = {path.name: path for path in sorted(opened.policies.glob("*")) if path.is_dir()}
     if role is None:
         return {name: _checked_policy(path, game) for name, path in folders.items()}
@@ -378,13 +387,20 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
     return _checked_policy(folders[role], game)
 
 
-def _checked_policy(folder: Path, game: Game[Any]) -> Policy:
+def _fields(game: Game[Any], role: str) -> str:
+    """Return what an agent of a role sees and sends, by the names and sizes of the fields."""
+    sent = game.action_layout(role)
+    layouts = (game.observation_layout(role), () if isinstance(sent, int) else sent)
+    return " and ".join(", ".join(f"{field.size} {field.name}" for field in layout) for layout in layouts if layout)
+
+
+def _checked_policy(folder: Path, game: Game[Any]) -> Any:
     with extras(f"the learned policy in {folder}"):
-        from lawgiver.agents.learned import load_policy
+        from lawgiver.agents.learned import load_policy, load_voters
 
     if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself
         read_manifest(folder)
-    return load_policy(folder, game)
+    return load_voters(folder, game) if folder.name == VOTERS else load_policy(folder, game)
 
 
 def _series(written: str) -> tuple[str, ...]:

@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import yaml
 from pydantic import Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.registry import extras, make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.complaints import complaint
-from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides
+from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, one_line, parse_yaml
 from lawgiver.trainers.elections import shares
-from lawgiver.trainers.files import write_json, writing
+from lawgiver.trainers.files import write_json
 from lawgiver.trainers.meta_game import (
+    binomial_errors,
     condorcet_cycle,
     condorcet_winner,
     converged,
+    dominant,
     exploitability,
     fictitious_play,
     nash,
@@ -50,7 +53,7 @@ class Tournament:
     games: int
 
     def solved(self, seed: int = 0) -> dict[str, Any]:
-        """Return the equilibrium of the meta-game, who beats all others, and a cycle of wins if there is one.
+        """Return the equilibrium of the meta-game, who is dominant, who beats all others, and a cycle of wins if any.
 
         With a cycle also what fictitious play comes to, for then no mechanism is simply the best.
         """
@@ -58,6 +61,7 @@ class Tournament:
         winner = condorcet_winner(self.shares, self.errors)
         found: dict[str, Any] = {
             "nash": self._named(mixture),
+            "dominant": [name for index, name in enumerate(self.names) if self._dominant(index)],
             "exploitability": exploitability(self.shares, mixture),
             "condorcet_winner": None if winner is None else self.names[winner],
             "cycle": None if cycle is None else [self.names[index] for index in cycle],
@@ -69,12 +73,19 @@ class Tournament:
     def convergence(self, margin: float) -> dict[str, Any]:
         """Return whether the newest, which is the last, has ceased to improve on the earlier ones, and why."""
         result = converged(self.shares, self.errors, margin)
-        return {"converged": result.converged, "reason": result.reason, "edge": result.edge}
+        newest = self._dominant(len(self.names) - 1)
+        stop = result.converged or not newest
+        return {"converged": stop, "reason": result.reason, "edge": result.edge, "dominant": newest}
 
     def data(self) -> dict[str, Any]:
         """Return everything as plain data."""
         plain = {"names": list(self.names), "shares": self.shares.tolist(), "errors": self.errors.tolist()}
         return {**plain, "games": self.games}
+
+    def _dominant(self, index: int) -> bool:
+        """Return whether a mechanism is a dominant strategy."""
+        last = [*(other for other in range(len(self.names)) if other != index), index]
+        return dominant(self.shares[np.ix_(last, last)], self.errors[np.ix_(last, last)])
 
     def _named(self, mixture: np.ndarray) -> dict[str, float]:
         return {name: float(weight) for name, weight in zip(self.names, mixture, strict=True)}
@@ -88,20 +99,23 @@ def round_robin(
     Args:
         election: the rules, between two mechanisms, with the people and how they vote.
         mechanisms: of the base game, by name.
-        games: elections a pair, at least; split evenly over the base game's conditions.
-        seed: the same people and the same chances for every pair.
+        games: elections a pair, at least; split evenly over the base game's conditions and both orders.
+        seed: the same people for every pair, unless a mechanism draws at random itself.
     """
     names = tuple(mechanisms)
     conditions = len(election.game.openings(1, np.random.default_rng(0)))
     each = -(-games // conditions)
-    matrix, errors = np.full((len(names),) * 2, 0.5), np.zeros((len(names),) * 2)
+    matrix, errors, held = np.full((len(names),) * 2, 0.5), np.zeros((len(names),) * 2), each * conditions
     for i, j in itertools.combinations(range(len(names)), 2):
         found = shares(election, [mechanisms[names[i]], mechanisms[names[j]]], each, np.random.default_rng(seed))
         groups = np.concatenate(list(found.values()))
         matrix[i, j] = groups.mean()
         matrix[j, i] = 1 - matrix[i, j]
         errors[i, j] = errors[j, i] = groups.std(ddof=1) / np.sqrt(len(groups))
-    return Tournament(names, matrix, errors, each * conditions)
+        held = len(groups)
+    alike = (errors == 0) & ~np.eye(len(names), dtype=bool)  # all groups voted the same: that is not certainty
+    errors = np.where(alike, binomial_errors(matrix, held), errors)
+    return Tournament(names, matrix, errors, held)
 
 
 class TournamentSettings(Settings):
@@ -119,7 +133,11 @@ class TournamentSettings(Settings):
 
 
 def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tuple[TournamentSettings, Tournament]:
-    """Return the tournament of mechanisms that are given by registered names or as run folders.
+    """Return the tournament of mechanisms that are given by registered names, as run folders, or with parameters.
+
+    Args:
+        contestants: each a name, a folder, or YAML of the form ``{policy: NAME, ...}``.
+        overrides: ``key=value``, of :class:`TournamentSettings`.
 
     Raises:
         ParameterError: if there are fewer than two of them, one is given twice, or an override is wrong.
@@ -127,9 +145,12 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
     """
     if len(contestants) < 2:
         raise ParameterError(f"a tournament of {len(contestants)}: allowed are two mechanisms or more, names or runs")
-    twice = [name for index, name in enumerate(contestants) if name in contestants[:index]]
+    identities = [str(Path(name).resolve()) if Path(name).is_dir() else name for name in contestants]
+    twice = [name for index, name in enumerate(contestants) if identities[index] in identities[:index]]
     if twice:
         raise ParameterError(f"{twice[0]!r} is there twice: each mechanism takes part once")
+    with extras("a tournament"):
+        import nashpy  # noqa: F401  # missing, it is told of before anything is played
     data = apply_overrides({"game": {"name": "public_investment"}}, overrides)
     try:
         settings = TournamentSettings.model_validate(data)
@@ -141,21 +162,31 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
         participants=settings.participants,
         voters=settings.voters,
     )
-    mechanisms = {name: make_policy(game, "mechanism", name) for name in contestants}
+    mechanisms = {name: make_policy(game, "mechanism", _described(name)) for name in contestants}
     labels = {name: Path(name).name if Path(name).is_dir() else name for name in contestants}
     unique = len(set(labels.values())) == len(labels)
     named = {labels[name] if unique else name: policy for name, policy in mechanisms.items()}
     return settings, round_robin(election, named, settings.games, settings.seed)
 
 
+def _described(contestant: str) -> Any:
+    """Return a contestant as :func:`make_policy` takes it."""
+    if not contestant.startswith("{"):
+        return contestant
+    try:
+        return parse_yaml(contestant)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"mechanism {contestant!r} is not YAML: {one_line(error)}") from error
+
+
 def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: Mapping[str, Any]) -> list[Path]:
     """Write tournament.json and, where matplotlib is installed, the picture of the payoffs; return what was written.
+
+    ``folder`` is there already.
 
     Raises:
         RunError: if they cannot be written.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     file = folder / "tournament.json"
     write_json(file, {"settings": settings.model_dump(mode="json"), **held.data(), **solved})
     if not find_spec("matplotlib"):

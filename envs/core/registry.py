@@ -203,7 +203,8 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
 
     Args:
         game: the base game, which the voters have played under each mechanism.
-        voter: a registered name, ``{"policy": NAME, **parameters}``, or a voter, which is returned.
+        voter: a registered name, the folder of a run that has fitted some, ``{"policy": NAME, **parameters}``, or a
+            voter, which is returned.
 
     Raises:
         UnknownNameError: if there is no such voter.
@@ -213,6 +214,10 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
     if isinstance(voter, Mapping):
         params = {str(key): value for key, value in voter.items()}
         voter = params.pop("policy", None)
+        if voter is None:
+            raise ParameterError(f"voters are {params}, allowed: policy=NAME among them, of {', '.join(names(VOTERS))}")
+    if isinstance(voter, (str, Path)) and Path(voter).is_dir() and voter not in _entries(VOTERS) and not params:
+        return load_policy(voter, role="voters", game=game)
     if isinstance(voter, str):
         return call_with(lookup(VOTERS, voter), f"voter {voter!r}", game, **params)
     if not hasattr(voter, "log_probabilities") or params:
@@ -228,7 +233,7 @@ def load_policy(run: str | Path, role: str | None = None, game: Game[Any] | None
 
     Args:
         run: a folder that ``lawgiver train`` wrote.
-        role: ``mechanism`` or ``participant``.
+        role: ``mechanism``, ``participant`` or ``voters``.
         game: the game they are to play, checked against the run's.
     """
     return lookup(RUNS, "folder")(run, role=role, game=game)

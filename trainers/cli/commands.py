@@ -97,7 +97,7 @@ def tournament(
         list[str],
         typer.Argument(
             metavar="RUN|MECHANISM... [KEY=VALUE]...",
-            help="Registered mechanisms and run folders, then what differs from the defaults:"
+            help="Registered mechanisms, run folders, or '{policy: manifold, w: 1, v: 0}', then what differs from:"
             " game.name=public_investment 'game.endowments=[10,2,2,2]' participants=simulated_people voters=experience"
             " games=1000 seed=0.",
             show_default=False,
@@ -109,10 +109,14 @@ def tournament(
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
     from lawgiver.trainers.cli.tables import show_tournament
+    from lawgiver.trainers.files import writing
     from lawgiver.trainers.tournament import hold_tournament, keep
 
-    names = [argument for argument in contestants if "=" not in argument]
-    settings, held = hold_tournament(names, [argument for argument in contestants if "=" in argument])
+    overrides = [argument for argument in contestants if "=" in argument and not Path(argument).is_dir()]
+    if out is not None:
+        with writing(out):  # before anything is played that could not be kept
+            out.mkdir(parents=True, exist_ok=True)
+    settings, held = hold_tournament([name for name in contestants if name not in overrides], overrides)
     solved = held.solved(settings.seed)
     show_tournament(held, solved)
     if out is not None:

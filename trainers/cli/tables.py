@@ -38,19 +38,22 @@ def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
 
 def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
     """Print who takes which share of the votes from whom, and what that amounts to."""
-    table = _table("share of the votes of", f"{held.games:,} elections a pair; ± standard error over groups")
-    for name in held.names:
-        table.add_column(f"against {name}", justify="right")
+    table = _table("% of the votes of", f"{held.games:,} elections a pair; ± standard error over groups")
+    for column in range(len(held.names)):
+        table.add_column(f"against {column + 1}", justify="right")
     table.add_column("Nash", justify="right")
     for row, name in enumerate(held.names):
         cells = [
-            "" if row == column else f"{held.shares[row, column]:.1%} ± {held.errors[row, column]:.1%}"
+            "" if row == column else f"{100 * held.shares[row, column]:.1f} ±{100 * held.errors[row, column]:.1f}"
             for column in range(len(held.names))
         ]
-        table.add_row(name, *cells, f"{solved['nash'][name]:.0%}")
+        table.add_row(f"{row + 1} {name}", *cells, f"{solved['nash'][name]:.0%}")
     show(table)
-    winner, cycle = solved["condorcet_winner"], solved["cycle"]
-    told = [f"beats every other: {winner or 'none'}"]
+    cycle = solved["cycle"]
+    told = [
+        f"dominant, as far as the errors tell: {', '.join(solved['dominant']) or 'none'}",
+        f"beats every other by more than chance: {solved['condorcet_winner'] or 'none'}",
+    ]
     if cycle:
         told.append(f"cycle: {' beats '.join([*cycle, cycle[0]])}")
     for line in told:

@@ -176,6 +176,8 @@ class Loop:
         """Keep the last mechanism, judge it before real people, and say everything."""
         mechanism = self.mechanism(self.iterations)
         self.run.save_policy("mechanism", mechanism)
+        self.run.save_policy("participant", self.models[-1].participants)
+        self.run.save_policy("voters", self.models[-1].voters)
         _, judged = self.steps.do(
             self.iterations,
             "evaluation",
