@@ -314,9 +314,13 @@ def test_hcmd_zero_beside_what_can_be_attained(tmp_path, monkeypatch):
     best = json.loads((tmp_path / "attainable" / "summary.json").read_text())["vote_share"]["liberal_egalitarian"]
     for row, condition in zip(first, ("pooled", "10-2-2-2", "10-8-8-8"), strict=True):
         shares = [each["vote_share"]["liberal_egalitarian"]["simulated_people"][condition][0] for each in summaries]
-        assert row.ours == pytest.approx(np.mean(shares)) and row.limit == pytest.approx(best[condition][0])
-        assert row.standard_error == pytest.approx(np.std(shares, ddof=1) / np.sqrt(2))
+        points = 100 * (np.array(shares) - 0.5)
+        assert row.ours == pytest.approx(points.mean())
+        assert row.limit == pytest.approx(100 * (best[condition][0] - 0.5))
+        assert row.standard_error == pytest.approx(points.std(ddof=1) / np.sqrt(2))
     assert all(len(section) for section in others) and "54.3 %" in text
+    share, low, high = summaries[1]["vote_share"]["liberal_egalitarian"]["simulated_people"]["pooled"]
+    assert f"seed 1, all conditions [{100 * (low - 0.5):.1f}, {100 * (high - 0.5):.1f}]" in text
     assert {"beach.png", "contributions.png", "cross_entropy.png", "meta_game.png"} <= {f.name for f in made.figures}
     stamps = [(tmp_path / f"seed-{seed}" / "summary.json").stat().st_mtime_ns for seed in (0, 1)]
     reproduce.reproduce("hcmd_zero", tmp_path, 2)
