@@ -4,7 +4,7 @@
 
 Figure 3 divides the cross-entropy of an early model on later data by that of the later model on the same data. The
 later model has seen them, the early one has not, so that the ratio is above 1 even if people behave as ever. Here the
-groups of a run's largest data set are split into halves A and B: people of the same iteration, under the same mechanism.
+groups of a run's largest data set are split into halves A and B, people of the same iteration, under one mechanism.
 A model of A on B, divided by a model of A and B on B, is what the ratio comes to without any change of behaviour.
 Beside it are the run's own ratios, of each model on the next data set.
 """

@@ -319,7 +319,7 @@ def test_hcmd_zero_beside_what_can_be_attained(tmp_path, monkeypatch):
         assert row.limit == pytest.approx(100 * (best[condition][0] - 0.5))
         assert row.standard_error == pytest.approx(points.std(ddof=1) / np.sqrt(2))
     assert all(len(section) for section in others) and "54.3 %" in text
-    share, low, high = summaries[1]["vote_share"]["liberal_egalitarian"]["simulated_people"]["pooled"]
+    _, low, high = summaries[1]["vote_share"]["liberal_egalitarian"]["simulated_people"]["pooled"]
     assert f"seed 1, all conditions [{100 * (low - 0.5):.1f}, {100 * (high - 0.5):.1f}]" in text
     assert {"beach.png", "contributions.png", "cross_entropy.png", "meta_game.png"} <= {f.name for f in made.figures}
     stamps = [(tmp_path / f"seed-{seed}" / "summary.json").stat().st_mtime_ns for seed in (0, 1)]

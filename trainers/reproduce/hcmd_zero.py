@@ -25,8 +25,8 @@ NOTES = (
     "Votes are counted as what is beyond one half, in percentage points: the paper's 54.3 % is 4.3.",
     "The known limit is the best that was found by optimising on the very people who judge, against that rival"
     " (config election_designer, one seed, a gradient estimator without bias); HCMD-zero sees of them what they did.",
-    "One thing of the simulated people's votes is among what the model may choose: that amounts are measured in one's own"
-    " endowment rather than in the largest. Held-out groups choose; the paper does not say in which unit it measures.",
+    "One thing of the simulated people's votes is among what the model may choose: that amounts are measured in one's"
+    " own endowment rather than in the largest. Held-out groups choose; the paper does not say in which unit it measures.",
     "The paper plots shares by endowment without numbers: at least half the votes at every one.",
     "learning_automata are built otherwise than the simulated people, and vote otherwise; nothing was fitted to them or"
     " trained on them.",
