@@ -113,7 +113,7 @@ def vote_features(
         relative: whether they are divided by the focal participant's own endowment instead.
 
     Returns:
-        (..., f, T * 3n): round by round, slot by slot, e / top, c / top and payout / top.
+        (..., f, T * 3n): round by round, slot by slot, e, c and payout in that unit.
     """
     xp = namespace(contributions)
     repeated = xp.broadcast_to(endowments[..., None, :], contributions.shape)

@@ -9,7 +9,7 @@ import pytest
 
 from lawgiver.agents.policies import Memoryless
 from lawgiver.envs.core.arrays import log_softmax, namespace
-from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError, UnsupportedGameError
+from lawgiver.envs.core.errors import ActionError, LawgiverError, ParameterError, UnknownNameError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns, width
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.election.experience import experience_layout
@@ -420,3 +420,20 @@ def test_designer_needs_an_election_between_two(tmp_path):
             [*DESIGNER, "game={name: election, base: taxed_dilemma, participants: random, voters: random}",
              f"run_dir={tmp_path / 'b'}"],
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.batch=7", "batch is 7"),
+        ("trainer.batch=2", "batch is 2"),
+        ("trainer.rivals=[nobody]", "nobody"),
+        ("trainer.learning_rate=1.0e38", "learning_rate"),
+    ],
+)
+def test_designer_names_what_is_wrong(tmp_path, override, message):
+    pytest.importorskip("torch")
+    from lawgiver.trainers import launch
+
+    with pytest.raises(LawgiverError, match=message):
+        launch.train("election_designer", [*DESIGNER, override, f"run_dir={tmp_path / 'run'}"])

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
 from lawgiver.envs.core.arrays import Array, Rng, map_arrays
-from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
@@ -53,7 +53,7 @@ class DesignerTrainer(TrainerSettings):
     updates: Natural = 1_000
     batch: Natural = 1_000
     """Elections an update, split evenly over the conditions."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Of Adam."""
     log_every: Natural = 20
     checkpoint_every: Natural = 100
@@ -114,7 +114,8 @@ def train(config: Config[DesignerAgents, DesignerTrainer], run: Run) -> dict[str
     Raises:
         UnsupportedGameError: if the game is no election between two, or its base game is not public investment in
             allocate mode.
-        LawgiverError: if the gradient is not finite; the last checkpoint is then the last good state.
+        ParameterError: if the batch cannot be split evenly over the conditions.
+        RunError: if the gradient or a weight is not finite; the last checkpoint is then the last good state.
     """
     election, settings = config.game.make(), config.trainer
     if not isinstance(election, Election) or election.n_mechanisms != 2:
@@ -125,30 +126,35 @@ def train(config: Config[DesignerAgents, DesignerTrainer], run: Run) -> dict[str
     mechanism.network.to(device)
     rival = config.agents.mechanism.against
     named = Frozen(mechanism) if rival == "self" else make_policy(election.game, "mechanism", rival)
+    rivals = {name: make_policy(election.game, "mechanism", name) for name in settings.rivals}
     rng = torch.Generator(device).manual_seed(config.seed)
     optimiser = torch.optim.Adam(mechanism.network.parameters(), lr=settings.learning_rate)
     done = _restore(run, mechanism, optimiser, rng)
-    games = max(2, settings.batch // len(election.game.openings(1, np.random.default_rng(0))))
+    conditions = len(election.game.openings(1, np.random.default_rng(0)))
+    games = settings.batch // conditions
+    if settings.batch % conditions or games < 2:
+        raise ParameterError(
+            f"trainer.batch is {settings.batch}, allowed: a multiple of {conditions} conditions, at least twice"
+        )
     started = time.monotonic()
     with run.progress(settings.updates, run.name, done) as show:
         for update in range(done + 1, settings.updates + 1):
             raised, value = surrogate(election, mechanism, named, games, rng)
             optimiser.zero_grad()
             (-raised).backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(mechanism.network.parameters(), 1.0)
-            if not bool(torch.isfinite(norm)):
-                raise LawgiverError(f"the gradient is {float(norm)} at update {update}: training has stopped")
+            norm = float(torch.nn.utils.clip_grad_norm_(mechanism.network.parameters(), 1.0))
             optimiser.step()
+            size = float(torch.nn.utils.parameters_to_vector(mechanism.network.parameters()).abs().max())
+            run.require_finite(update, {"gradient_norm": norm, "largest_weight": size})
             if update % settings.log_every == 0 or update == settings.updates:
                 share = float(value.mean())
                 show(update, f"vote share {share:.3f}")
                 rate = (update - done) / (time.monotonic() - started)
-                run.log(update, {"vote_share": share, "gradient_norm": float(norm)}, {"updates_per_s": rate})
+                run.log(update, {"vote_share": share, "gradient_norm": norm}, {"updates_per_s": rate})
             if update % settings.checkpoint_every == 0 or update == settings.updates:
                 run.save_checkpoint(update, lambda folder: _keep(folder, mechanism, optimiser, rng))
     mechanism.network.to("cpu")
     run.save_policy("mechanism", mechanism)
-    rivals = {name: make_policy(election.game, "mechanism", name) for name in settings.rivals}
     shares = against(election, mechanism, rivals, settings.games, [config.seed, 1])
     return shares | {"updates": settings.updates}
 

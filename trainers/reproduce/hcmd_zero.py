@@ -26,7 +26,7 @@ NOTES = (
     "The known limit is the best that was found by optimising on the very people who judge, against that rival"
     " (config election_designer, one seed, a gradient estimator without bias); HCMD-zero sees of them what they did.",
     "One thing of the simulated people's votes is among what the model may choose: that amounts are measured in one's"
-    " own endowment rather than in the largest. Held-out groups choose; the paper does not say in which unit it measures.",
+    " own endowment rather than in the largest. Held-out groups choose; the paper does not name its unit.",
     "The paper plots shares by endowment without numbers: at least half the votes at every one.",
     "learning_automata are built otherwise than the simulated people, and vote otherwise; nothing was fitted to them or"
     " trained on them.",
