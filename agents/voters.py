@@ -56,9 +56,65 @@ class ExperienceVoter:
         xp = namespace(experience)
         payoffs = xp.sum(experience[..., slice(*self.payoffs)], axis=-2)
         own, group = payoffs[..., 0], xp.sum(xp.abs(payoffs), axis=-1)
-        share = own / xp.where(group > 0, group, xp.ones_like(group))
+        share = own / _or_one(group)
         unit = xp.sum(experience[..., -1 if self.endowment is None else self.endowment], axis=-1)  # last: `played`
         return log_softmax(self.sensitivity * own / unit + self.fairness * share)
+
+
+ENVY, GUILT = 0.85, 0.315
+"""Mean dislikes of having less and of having more: alpha and beta of Fehr and Schmidt 1999, table III."""
+
+SENSITIVITY_TO_UTILITY = 8.0
+"""Brings 0.68 of the votes to the one of two mechanisms under which everybody, all alike, earned a tenth more."""
+
+DECAY = 0.8
+"""Weight in memory of a round beside the next one: of ten, the last three have 55 % of it, the first three 11 %."""
+
+
+@dataclass(frozen=True)
+class InequityAverseVoter:
+    """Votes by how a game is remembered, and remembers late rounds best.
+
+    The probability of a vote for mechanism j is the softmax over mechanisms of ``sensitivity`` U_j. U_j is the mean
+    over the rounds that were played under j, a round weighing ``decay`` as much as the one after it, of
+
+        (x_i - envy mean_j max(x_j - x_i, 0) - guilt mean_j max(x_i - x_j, 0)) / m
+
+    with x the payoffs of the round, j running over the others, and m the mean (absolute) payoff of a round of everybody
+    in all games. The utility is that of Fehr and Schmidt (1999, QJE 114:817). That the end of an experience outweighs
+    its beginning is the peak-end rule (Fredrickson and Kahneman 1993, JPSP 65:45; Redelmeier and Kahneman 1996,
+    Pain 66:3) and the recency of choices from experience (Hertwig, Barron, Weber and Erev 2004, Psychol. Sci. 15:534).
+    No data fix the numbers. ``payoffs`` (start, stop) and ``played`` say in which columns of the experience they stand.
+    """
+
+    sensitivity: float
+    decay: float
+    envy: float
+    guilt: float
+    payoffs: tuple[int, int]
+    played: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the voter was made with."""
+        return {"voter": "inequity_averse", **asdict(self)}
+
+    def log_probabilities(self, experience: Array) -> Array:
+        """Return the log-probability of each vote, (B, n, k), for experience (B, n, k, T, f)."""
+        xp = namespace(experience)
+        payoffs, played = experience[..., slice(*self.payoffs)], experience[..., self.played]
+        own, others = payoffs[..., 0], payoffs[..., 1:]
+        behind, ahead = (
+            xp.maximum(gap, xp.zeros_like(gap)) for gap in (others - own[..., None], own[..., None] - others)
+        )
+        peers = max(others.shape[-1], 1)  # alone there is nobody to compare with
+        utility = own - (self.envy * xp.sum(behind, axis=-1) + self.guilt * xp.sum(ahead, axis=-1)) / peers
+        since = xp.sum(played, axis=-1, keepdims=True) - xp.cumulative_sum(played, axis=-1)
+        weights = played * self.decay**since
+        remembered = xp.sum(weights * utility, axis=-1) / _or_one(xp.sum(weights, axis=-1))
+        earned = xp.sum(played[..., None] * xp.abs(payoffs), axis=(-3, -2, -1))
+        unit = earned / _or_one(payoffs.shape[-1] * xp.sum(played, axis=(-2, -1)))
+        return log_softmax(self.sensitivity * remembered / _or_one(unit)[..., None])
 
 
 @dataclass(frozen=True)
@@ -97,6 +153,43 @@ def experience(game: Game[Any], *, sensitivity: float = SENSITIVITY["middle"], f
     )
 
 
+def inequity_averse(
+    game: Game[Any],
+    *,
+    sensitivity: float = SENSITIVITY_TO_UTILITY,
+    decay: float = DECAY,
+    envy: float = ENVY,
+    guilt: float = GUILT,
+) -> Voter:
+    """Return voters who judge by remembered utility (see :class:`InequityAverseVoter`). Every game has them.
+
+    Args:
+        game: that is played under each mechanism.
+        sensitivity: to remembered utility, in mean payoffs of a round, >= 0.
+        decay: weight of a round beside the next one, in (0, 1]; 1 for a memory that does not fade.
+        envy: dislike of each point that the others have more, on average, >= 0.
+        guilt: dislike of each point that they have less, on average, in [0, 1): below 1, as in the source, or people
+            would rather earn less.
+
+    Raises:
+        ParameterError: if one of them is outside its range.
+    """
+    found = columns(experience_layout(game))
+    return InequityAverseVoter(
+        sensitivity=number("sensitivity", sensitivity, "[0, inf)"),
+        decay=number("decay", decay, "(0, 1]"),
+        envy=number("envy", envy, "[0, inf)"),
+        guilt=number("guilt", guilt, "[0, 1)"),
+        payoffs=(found["payoffs"].start, found["payoffs"].stop),
+        played=found["played"].start,
+    )
+
+
 def random(game: Game[Any]) -> Voter:
     """Return voters who vote for each mechanism with the same probability. Every game has them."""
     return RandomVoter()
+
+
+def _or_one(x: Array) -> Array:
+    """Return x where it is positive, else 1: a divisor of what is 0 anyway."""
+    return namespace(x).where(x > 0, x, namespace(x).ones_like(x))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lawgiver.agents.people import Traits, fitted_traits, population_hash, simulated_people
-from lawgiver.agents.voters import SENSITIVITY, experience, random
+from lawgiver.agents.voters import SENSITIVITY, experience, inequity_averse, random
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
@@ -195,7 +195,8 @@ def lived(batch=5, k=2, n_rounds=10, seed=0):
     """Return experience (B, n, k, T, f) of random play, consistent in the fields that voters read."""
     rng = np.random.default_rng(seed)
     found = columns(experience_layout(GAME))
-    seen = np.zeros((batch, 4, k, n_rounds, found["payoffs"].stop))
+    seen = np.zeros((batch, 4, k, n_rounds, found["played"].stop))
+    seen[..., found["played"]] = 1
     endowments = np.array([10.0, 4, 4, 4])
     payoffs = rng.random((batch, k, n_rounds, 4)) * endowments * 1.6
     for seat in range(4):
@@ -206,19 +207,21 @@ def lived(batch=5, k=2, n_rounds=10, seed=0):
 
 
 def test_voters_are_found_by_name():
-    assert names("lawgiver.voters") == ["experience", "random"]
+    assert names("lawgiver.voters") == ["experience", "inequity_averse", "random"]
     assert lookup("lawgiver.voters", "experience") is experience
+    assert lookup("lawgiver.voters", "inequity_averse") is inequity_averse
 
 
 @pytest.mark.parametrize("k", [2, 3])
 def test_who_lived_the_same_under_all_votes_for_each_alike(k):
     seen, _ = lived(k=1)
     same = np.repeat(seen, k, axis=2)
-    for voter in (experience(GAME), random(GAME)):
+    for voter in (experience(GAME), inequity_averse(GAME), random(GAME)):
         np.testing.assert_allclose(voter.log_probabilities(same), np.full((5, 4, k), -np.log(k)), atol=1e-12)
     drawn, _ = lived(k=k)
     np.testing.assert_allclose(random(GAME).log_probabilities(drawn), -np.log(k))
-    np.testing.assert_allclose(np.exp(experience(GAME).log_probabilities(drawn)).sum(-1), 1)
+    for voter in (experience(GAME), inequity_averse(GAME)):
+        np.testing.assert_allclose(np.exp(voter.log_probabilities(drawn)).sum(-1), 1)
 
 
 @pytest.mark.parametrize("sensitivity", SENSITIVITY.values())
@@ -244,11 +247,14 @@ def test_a_tenth_more_brings_the_votes_that_the_sensitivities_are_named_for():
     np.testing.assert_allclose(votes, np.repeat([[0.57], [0.70], [0.93]], 4, axis=1), atol=0.005)
 
 
-def test_permuting_tails_permutes_their_votes():
+VOTERS = [experience(GAME), inequity_averse(GAME)]
+
+
+@pytest.mark.parametrize("voter", VOTERS)
+def test_permuting_tails_permutes_their_votes(voter):
     seen, found = lived()
     order = [0, 3, 1, 2]
     moved = seen[:, order]
-    voter = experience(GAME)
     np.testing.assert_allclose(voter.log_probabilities(moved), voter.log_probabilities(seen)[:, order])
     payoffs = found["payoffs"]
     shuffled = seen.copy()
@@ -256,16 +262,17 @@ def test_permuting_tails_permutes_their_votes():
     np.testing.assert_allclose(voter.log_probabilities(shuffled), voter.log_probabilities(seen))
 
 
-def test_votes_are_the_same_on_torch_and_differentiable():
+@pytest.mark.parametrize("voter", VOTERS)
+def test_votes_are_the_same_on_torch_and_differentiable(voter):
     seen, _ = lived(batch=2, n_rounds=2)
-    voter = experience(GAME)
     given = torch.as_tensor(seen)
     np.testing.assert_allclose(voter.log_probabilities(given).numpy(), voter.log_probabilities(seen), atol=1e-12)
     payoffs = given[..., columns(experience_layout(GAME))["payoffs"]].clone().requires_grad_()
-    start = columns(experience_layout(GAME))["payoffs"].start
+    at = columns(experience_layout(GAME))["payoffs"]
 
     def score(paid):
-        return voter.log_probabilities(torch.cat([given[..., :start], paid], -1))[..., 0].sum()
+        whole = torch.cat([given[..., : at.start], paid, given[..., at.stop :]], -1)
+        return voter.log_probabilities(whole)[..., 0].sum()
 
     assert torch.autograd.gradcheck(score, payoffs)
 
@@ -273,6 +280,91 @@ def test_votes_are_the_same_on_torch_and_differentiable():
 def test_games_without_endowments_have_voters_too():
     game = make_game("taxed_dilemma")
     found = columns(experience_layout(game))
-    seen = np.zeros((3, game.roles["participant"], 2, 5, found["payoffs"].stop))
+    seen = np.zeros((3, game.roles["participant"], 2, 5, found["played"].stop))
+    seen[..., found["played"]] = 1
     seen[:, :, 0, :, found["payoffs"].start] = 1.0
-    assert (np.exp(experience(game).log_probabilities(seen))[..., 0] > 0.5).all()
+    for voter in (experience(game), inequity_averse(game)):
+        assert (np.exp(voter.log_probabilities(seen))[..., 0] > 0.5).all()
+
+
+# -- voters who dislike inequity ------------------------------------------------------------------------------------
+
+
+def paid(first, second):
+    """Return experience (1, 4, 2, T, f) of one group: payoffs (T, 4) by seat under each of two mechanisms."""
+    payoffs = np.array([first, second], float)
+    seen, found = lived(batch=1, n_rounds=payoffs.shape[1])
+    for seat in range(4):
+        order = [seat, *(other for other in range(4) if other != seat)]
+        seen[0, seat, ..., found["payoffs"]] = payoffs[..., order]
+    return seen, found
+
+
+def second_by_seat(voter, seen):
+    return np.exp(voter.log_probabilities(seen))[0, :, 1]
+
+
+def test_remembered_utility_is_the_formula():
+    seen, found = lived(batch=1, n_rounds=3)
+    sensitivity, decay, envy, guilt = 3.0, 0.5, 1.0, 0.25
+    utility = np.zeros((4, 2))
+    unit = np.abs(seen[0, 0, ..., found["payoffs"]]).mean()
+    for seat, game in np.ndindex(4, 2):
+        for ago, x in enumerate(reversed(seen[0, seat, game, :, found["payoffs"]])):
+            behind, ahead = (np.maximum(sign * (x[1:] - x[0]), 0).sum() / 3 for sign in (1, -1))
+            utility[seat, game] += decay**ago / (1 + 0.5 + 0.25) * (x[0] - envy * behind - guilt * ahead) / unit
+    weights = np.exp(sensitivity * utility)
+    voter = inequity_averse(GAME, sensitivity=sensitivity, decay=decay, envy=envy, guilt=guilt)
+    expected = weights / weights.sum(-1, keepdims=True)
+    np.testing.assert_allclose(np.exp(voter.log_probabilities(seen))[0], expected, rtol=1e-12)
+
+
+def test_a_tenth_more_for_everybody_brings_the_votes_that_its_sensitivity_says():
+    seen, _ = paid([[5, 5, 5, 5]] * 10, [[5.5, 5.5, 5.5, 5.5]] * 10)
+    np.testing.assert_allclose(second_by_seat(inequity_averse(GAME), seen), 0.68, atol=0.005)
+
+
+def test_own_payoff_envy_guilt_and_recency_move_votes_the_right_way():
+    seen, found = lived(batch=50)
+    voter = inequity_averse(GAME)
+    before = voter.log_probabilities(seen)[..., 1]
+    richer = seen.copy()
+    richer[:, :, 1, -1, found["payoffs"].start] += 1.0
+    assert (voter.log_probabilities(richer)[..., 1] > before).all()
+
+    even, uneven = [[5.0, 5, 5, 5]] * 10, [[5.0, 8, 8, 8]] * 10
+    behind, _ = paid(even, uneven)
+    assert second_by_seat(inequity_averse(GAME, envy=0, guilt=0), behind)[0] == pytest.approx(0.5)
+    envious = [second_by_seat(inequity_averse(GAME, envy=envy), behind)[0] for envy in (0.5, 1, 4)]
+    assert 0.5 > envious[0] > envious[1] > envious[2]
+    ahead, _ = paid(even, [[5.0, 2, 2, 2]] * 10)
+    guilty = [second_by_seat(inequity_averse(GAME, guilt=guilt), ahead)[0] for guilt in (0, 0.25, 0.6)]
+    assert guilty[0] == pytest.approx(0.5) and guilty[0] > guilty[1] > guilty[2]
+
+    rising = np.repeat(np.linspace(1, 9, 9)[:, None], 4, axis=1)
+    seen, _ = paid(rising[::-1], rising)
+    fading = [second_by_seat(inequity_averse(GAME, decay=decay), seen)[0] for decay in (1.0, 0.9, 0.5)]
+    assert fading[0] == pytest.approx(0.5) and fading[0] < fading[1] < fading[2], "the same payoffs, but better last"
+
+
+def test_rounds_that_were_not_played_do_not_count():
+    seen, found = lived(n_rounds=4)
+    longer = np.concatenate([seen, np.zeros_like(seen)], axis=3)
+    voter = inequity_averse(GAME)
+    np.testing.assert_allclose(voter.log_probabilities(longer), voter.log_probabilities(seen))
+    unequal = seen.copy()
+    unequal[:, :, 1, 2:] = 0
+    shorter = voter.log_probabilities(unequal)
+    unequal[:, :, 1, 2:, found["payoffs"]] = 99.0
+    np.testing.assert_allclose(voter.log_probabilities(unequal), shorter)
+    np.testing.assert_allclose(voter.log_probabilities(np.zeros_like(seen)), -np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"sensitivity": -1}, "sensitivity"), ({"decay": 0}, "decay"), ({"envy": -1}, "envy"), ({"guilt": 1}, "guilt")],
+)
+def test_parameters_of_inequity_aversion_are_checked(given, message):
+    with pytest.raises(ParameterError, match=message):
+        inequity_averse(GAME, **given)
+    assert inequity_averse(GAME).settings["voter"] == "inequity_averse"
