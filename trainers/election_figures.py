@@ -123,7 +123,7 @@ def votes(shares: Mapping[str, Mapping[str, Sequence[float]]], mechanism: str, r
     """Return the share of votes against a rival by condition, populations side by side, with their intervals.
 
     Args:
-        shares: by population, then by condition (the tails' endowment), in the order in which they are to be drawn, and
+        shares: by population, then by condition (the endowments), in the order in which they are to be drawn, and
             ``pooled``: ``[share, low, high]``.
         mechanism: whose votes they are.
         rival: the other one.
@@ -149,7 +149,7 @@ def votes(shares: Mapping[str, Mapping[str, Sequence[float]]], mechanism: str, r
         axis.axvline(len(conditions) - 0.25, color="#999999", linewidth=0.8)
     axis.set_xticks(list(places.values()), list(places))
     axis.set_xlim(-0.6, max(places.values()) + 0.6)
-    axis.set_xlabel("tail endowment (points)")
+    axis.set_xlabel("endowments")
     axis.set_ylabel(f"votes for {words(mechanism)} (%)")
     axis.set_title(f"Votes for {words(mechanism)} against {words(rival)}\n(bars: 95 %, whole groups)", fontsize=10)
     axis.grid(alpha=0.3, axis="y")

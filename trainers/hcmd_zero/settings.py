@@ -76,11 +76,7 @@ class Evaluation(Settings):
 
     games: Annotated[int, Field(ge=2)] = 1_000
     """Elections a condition, rival and population."""
-    rivals: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "liberal_egalitarian",
-        "strict_egalitarian",
-        "libertarian",
-    )
+    rivals: Annotated[tuple[str, ...], Field(min_length=1)] = RIVALS
     """The figures show the first."""
     populations: dict[str, Population] = {}  # noqa: RUF012
     """By name, besides the people from whom data are acquired."""
