@@ -2,19 +2,21 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lawgiver
-from lawgiver.envs.core.errors import LawgiverError, ParameterError
+from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers import launch
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import select
 from lawgiver.trainers.behaviour.table import write_table
 from lawgiver.trainers.files import RunError
+from lawgiver.trainers.hcmd_zero.judges import rivals
 
 TINY = (
     "game.n_rounds=3",
@@ -158,11 +160,43 @@ def test_data_without_votes_or_of_other_games_are_refused(done, tmp_path):
         ("game.name=taxed_dilemma", "taxed_dilemma"),
         ("agents.participants=nobody", "nobody"),
         ("trainer.evaluation.rivals=[nobody]", "nobody"),
+        ("trainer.evaluation.rivals=[libertarian,libertarian]", "'libertarian' twice"),
+        ("trainer.evaluation.populations={some: {voters: nobody}}", "nobody"),
+        ("trainer.evaluation.populations={simulated_people: {voters: random}}", "called from whom data are acquired"),
+        ("game.endowments=[[40,40,40,40]]", "joint contributions"),
     ],
 )
-def test_wrong_settings_are_named(override, message, tmp_path):
+def test_wrong_settings_are_named_before_the_first_step(override, message, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
     with pytest.raises(LawgiverError, match=message):
-        launch.train("hcmd_zero", [*TINY, override, f"run_dir={tmp_path / 'run'}"])
+        launch.train("hcmd_zero", [*TINY, override, f"run_dir={run}"])
+    assert not (run / "iterations").exists()
+
+
+def test_without_nashpy_nothing_is_begun(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nashpy", None)
+    with pytest.raises(MissingExtraError, match="nashpy"):
+        launch.train("hcmd_zero", [*TINY, f"run_dir={tmp_path / 'run'}"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_as_rivals_are_called_by_their_folders(done, tmp_path):
+    game = make_game("public_investment", n_rounds=3, endowments=((10, 2, 2, 2), (10, 8, 8, 8)))
+    same, own = tmp_path / "other/run", tmp_path / "hcmd_zero"
+    shutil.copytree(done, same)
+    shutil.copytree(done, own)
+    assert list(rivals(["libertarian", str(done), str(same), str(own)], game)) == [
+        "libertarian", "run", "run_2", "hcmd_zero_2",
+    ]  # fmt: skip
+    with pytest.raises(ParameterError, match="twice"):
+        rivals([str(done), f"{done}/../run"], game)
+    _, summary = launch.train(
+        "hcmd_zero", [*TINY, f"trainer.evaluation.rivals=[{done},libertarian]", f"run_dir={tmp_path / 'new'}"]
+    )
+    assert list(summary["vote_share"]) == ["run", "libertarian"]
+    drawn = {path.name for path in (tmp_path / "new/figures").glob("votes_*.png")}
+    assert drawn == {"votes_run.png", "votes_libertarian.png"}
 
 
 def test_one_file_for_many_iterations_is_refused(done, tmp_path):

@@ -26,6 +26,15 @@ LARGEST_TABLE = 2_000_000
 """Joint contributions, seats told apart, up to which they are tabulated."""
 
 
+def require_tabulable(game: PublicInvestment) -> None:
+    """Raise UnsupportedGameError if a game has more than ``LARGEST_TABLE`` joint contributions."""
+    size = sum(math.prod(e + 1 for e in endowments) for endowments in game.conditions)
+    if size > LARGEST_TABLE:
+        raise UnsupportedGameError(
+            f"{game.name} has {size} joint contributions, allowed: at most {LARGEST_TABLE} to be tabulated"
+        )
+
+
 class JointTable:
     """All joint contributions of a game's conditions, (S, n), where participants of equal endowment are alike.
 
@@ -39,11 +48,7 @@ class JointTable:
 
     def __init__(self, game: PublicInvestment, like: torch.Tensor) -> None:
         """List the joint contributions, and where each participant of each stands in the list."""
-        size = sum(math.prod(e + 1 for e in endowments) for endowments in game.conditions)
-        if size > LARGEST_TABLE:
-            raise UnsupportedGameError(
-                f"{game.name} has {size} joint contributions, allowed: at most {LARGEST_TABLE} to be tabulated"
-            )
+        require_tabulable(game)
         self.game = game
         grids = [joint_grid(tuple(e + 1 for e in endowments), endowments).actions for endowments in game.conditions]
         given = [np.tile(e, (len(grid), 1)) for e, grid in zip(game.conditions, grids, strict=True)]

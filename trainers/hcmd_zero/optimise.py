@@ -180,14 +180,9 @@ def optimise(
     """
     updates, batch = integer("updates", updates, 1), integer("batch", batch, 1)
     workers, learning_rate = integer("workers", workers, 0), number("learning_rate", learning_rate, "(0, inf)")
-    shares = len(game.conditions) * max(workers, 1)
-    if batch % shares:
-        raise ParameterError(
-            f"batch is {batch}, allowed: a multiple of {shares}, {len(game.conditions)} conditions"
-            + (f" times {workers} workers" if workers else "")
-        )
+    games = games_each(batch, game, workers)
     network = mechanism.network.to(device)
-    prepare = partial(SelfPlay, participants=participants, voters=voters, game=game, games=batch // shares)
+    prepare = partial(SelfPlay, participants=participants, voters=voters, game=game, games=games)
     local = prepare(mechanism, seed=(seed, 0))
     shared = None
     if workers:
@@ -200,6 +195,17 @@ def optimise(
             shared.stop()
         network.zero_grad()
         network.cpu()
+
+
+def games_each(batch: int, game: PublicInvestment, workers: int) -> int:
+    """Return how many elections of each condition a worker holds; raises ParameterError if they cannot all be equal."""
+    shares = len(game.conditions) * max(workers, 1)
+    if batch % shares:
+        raise ParameterError(
+            f"batch is {batch}, allowed: a multiple of {shares}, {len(game.conditions)} conditions"
+            + (f" times {workers} workers" if workers else "")
+        )
+    return batch // shares
 
 
 def _ascend(

@@ -8,27 +8,30 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.learned import load_policy
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers import election_figures as figures
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.figures import save
-from lawgiver.trainers.hcmd_zero.evaluation import LEARNED, PLAYED
+from lawgiver.trainers.hcmd_zero.evaluation import PLAYED
+from lawgiver.trainers.hcmd_zero.judges import LEARNED, rivals
 from lawgiver.trainers.runs import Run
 
 
 def draw(run: Run, game: PublicInvestment, summary: Mapping[str, Any]) -> None:
     """Draw every figure of a finished run into its ``figures/``."""
-    rivals = list(summary["vote_share"])
-    _draw_evaluation(run, rivals[0])
-    for rival in rivals:
+    held_against = rivals(run.settings["trainer"]["evaluation"]["rivals"], game)
+    _draw_evaluation(run, next(iter(held_against)))
+    for former in run.figures.glob("votes_*.png"):
+        former.unlink()  # of rivals that it is held against no more
+    for rival in held_against:
         save(figures.votes(summary["vote_share"][rival], LEARNED, rival), run.figures / f"votes_{rival}.png")
     losses = {kind: np.array(matrix) for kind, matrix in summary["cross_entropy"].items()}
     save(figures.cross_entropies(losses), run.figures / "cross_entropy.png")
     held = summary["meta_game"]
     save(figures.payoff_matrix(np.array(held["shares"]), held["names"]), run.figures / "meta_game.png")
     if all(condition[0] == figures.HEAD_POINTS and len(set(condition[1:])) == 1 for condition in game.conditions):
-        _draw_beaches(run, game, rivals)
+        _draw_beaches(run, game, held_against)
 
 
 def _draw_evaluation(run: Run, rival: str) -> None:
@@ -45,12 +48,12 @@ def _draw_evaluation(run: Run, rival: str) -> None:
     save(figures.reward_and_inequality(rewards), run.figures / "reward_and_inequality.png")
 
 
-def _draw_beaches(run: Run, game: PublicInvestment, rivals: list[str]) -> None:
+def _draw_beaches(run: Run, game: PublicInvestment, held_against: Mapping[str, Policy]) -> None:
     """Draw what every iteration's mechanism and its rivals give to the head."""
     tails = sorted({condition[1] for condition in game.conditions})
     folders = sorted((run.path / "iterations").glob("*/optimise/mechanism"), key=lambda path: int(path.parts[-3]))
     mechanisms: dict[str, Any] = {f"theta_{path.parts[-3]}": load_policy(path, game) for path in folders}
-    mechanisms |= {rival: make_policy(game, "mechanism", rival) for rival in rivals}
+    mechanisms |= held_against
     grids = {
         name: {tail: figures.beach(mechanism, game, tail) for tail in tails} for name, mechanism in mechanisms.items()
     }

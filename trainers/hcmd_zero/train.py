@@ -17,16 +17,19 @@ import torch
 from lawgiver.agents.learned import LearnedGraphMechanism, graph_network, load_policy, load_voters, save_policy
 from lawgiver.agents.people import population_hash
 from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.registry import extras
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records, concatenate
 from lawgiver.trainers.behaviour.table import write_table
+from lawgiver.trainers.differentiable.joint_table import require_tabulable
 from lawgiver.trainers.files import RunError, write_json
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
+from lawgiver.trainers.hcmd_zero.judges import Judges
 from lawgiver.trainers.hcmd_zero.model import FittedParticipants, cross_entropy, fit
-from lawgiver.trainers.hcmd_zero.optimise import optimise
+from lawgiver.trainers.hcmd_zero.optimise import games_each, optimise
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
 from lawgiver.trainers.hcmd_zero.steps import Steps
 from lawgiver.trainers.runs import Run
@@ -59,7 +62,7 @@ class Loop:
     """One run of HCMD-zero: its game, its people, and the steps it has taken."""
 
     def __init__(self, config: HcmdConfig, run: Run) -> None:
-        """Make the first mechanism."""
+        """Check everything that can be wrong before the first step, and make the first mechanism."""
         game = config.game.make()
         if not isinstance(game, PublicInvestment) or game.announces:
             raise UnsupportedGameError(
@@ -70,7 +73,12 @@ class Loop:
         if self.settings.acquire.source is not None:
             check_source(self.settings.acquire.source, self.iterations)
         self.base = {"name": config.game.name, **config.game.parameters}
-        self.election = Election(base=self.base, participants=config.agents.participants, voters=config.agents.voters)
+        self.judges = Judges.of(config, game)
+        self.election = next(iter(self.judges.elections.values()))
+        games_each(self.settings.optimise.batch, game, self.settings.optimise.workers)
+        require_tabulable(game)
+        with extras("trainer 'hcmd_zero'"):
+            import nashpy  # noqa: F401  # missing, it would be told of only after hours
         self.device = config.resources.torch_device()
         self.hash = population_hash(self.election.people, self.election.voting)
         self.steps = Steps(run)
@@ -181,7 +189,14 @@ class Loop:
         _, judged = self.steps.do(
             self.iterations,
             "evaluation",
-            lambda folder: evaluate(folder, self.config, self.game, mechanism, self._seed(self.iterations, 4)),
+            lambda folder: evaluate(
+                folder,
+                self.judges,
+                self.game,
+                mechanism,
+                self.settings.evaluation.games,
+                self._seed(self.iterations, 4),
+            ),
         )
         if population_hash(self.election.people, self.election.voting) != self.hash:
             raise RunError("the people that data were acquired from have changed during the run")

@@ -1,0 +1,88 @@
+"""Who judges the last mechanism, and against which rivals: made, and so checked, before anything is trained."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import POLICIES, make_policy, names
+from lawgiver.envs.election.game import Election
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.hcmd_zero.settings import HcmdConfig, Population
+
+LEARNED = "hcmd_zero"
+"""What the learned mechanism is called in tables and figures."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Rivals, and elections before all who judge.
+
+    Attributes:
+        rivals: by what they are called in tables and figures.
+        elections: by the name of their people: first those from whom data are acquired, then the others of the config.
+    """
+
+    rivals: Mapping[str, Policy]
+    elections: Mapping[str, Election]
+
+    @classmethod
+    def of(cls, config: HcmdConfig, game: PublicInvestment) -> Self:
+        """Make everything that a config names.
+
+        Raises:
+            ParameterError: if a rival is there twice, or a population has the name of the people of the config.
+            LawgiverError: if a rival, people or voters are unknown or do not fit the game.
+        """
+        agents, others = config.agents, config.trainer.evaluation.populations
+        own = _called(agents.participants)
+        if own in others:
+            raise ParameterError(
+                f"trainer.evaluation.populations has a {own!r}, which is what the people are called from whom data are"
+                " acquired: allowed is any other name"
+            )
+        people = {own: Population(participants=agents.participants, voters=agents.voters), **others}
+        base = {"name": config.game.name, **config.game.parameters}
+        elections = {
+            name: Election(base=base, participants=population.participants, voters=population.voters)
+            for name, population in people.items()
+        }
+        return cls(rivals(config.trainer.evaluation.rivals, game), elections)
+
+
+def rivals(given: Sequence[str], game: PublicInvestment) -> dict[str, Policy]:
+    """Return mechanisms by what they are called: registered ones by their names, runs by those of their folders.
+
+    Where two folders have the same name, the later ones are numbered.
+
+    Raises:
+        ParameterError: if one is there twice.
+        LawgiverError: if one is unknown or does not fit the game.
+    """
+    seen: set[str] = set()
+    made: dict[str, Policy] = {}
+    for name in given:
+        identity = str(Path(name).resolve()) if _is_folder(name, "mechanism") else name
+        if identity in seen:
+            raise ParameterError(f"trainer.evaluation.rivals has {name!r} twice: each rival is there once")
+        seen.add(identity)
+        stem = _called(name, "mechanism")
+        labels = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+        taken = {LEARNED, *made, *(other for other in given if other != name)}
+        made[next(label for label in labels if label not in taken)] = make_policy(game, "mechanism", name)
+    return made
+
+
+def _called(given: str | Mapping[str, Any], role: str = "participant") -> str:
+    name = given if isinstance(given, str) else str(given["policy"])
+    return Path(name).resolve().name if _is_folder(name, role) else name
+
+
+def _is_folder(name: str, role: str) -> bool:
+    """Return whether a name is a run's folder, as :func:`make_policy` sees it."""
+    return name not in names(POLICIES[role]) and Path(name).is_dir()
