@@ -514,6 +514,28 @@ def test_what_has_an_interval_is_aggregated_by_its_means():
     assert aggregate(played) == {"gini": interval([0.25, 0.5])}
 
 
+def test_vote_shares_and_matrices_are_aggregated_element_by_element():
+    def told(share: float, edge: float) -> dict[str, object]:
+        return {
+            "vote_share": {"rival": {"people": {"10-2": [share, 0.1, 0.9], "pooled": [share + 0.1, 0.2, 0.8]}}},
+            "meta_game": {"names": ["a", "b"], "shares": [[0.5, 0.5 + edge], [0.5 - edge, 0.5]]},
+            "weights": [edge, 0.0, 1.0],
+            "ragged": [[1.0], [edge, 2.0]],
+            "grown": [edge] * round(10 * share),
+            "endowments": [10, 2],
+        }
+
+    found = aggregate([told(0.4, 0.1), told(0.6, 0.3)])
+    by_condition = found["vote_share"]["rival"]["people"]
+    assert by_condition == {"10-2": interval([0.4, 0.6]), "pooled": interval([0.5, 0.7])}
+    assert by_condition["10-2"]["mean"] == pytest.approx(0.5) and by_condition["10-2"]["low"] < 0.4
+    assert found["meta_game"]["names"] == ["a", "b"] and found["endowments"] == [10, 2]
+    np.testing.assert_allclose(found["meta_game"]["shares"], [[0.5, 0.7], [0.3, 0.5]])
+    np.testing.assert_allclose(found["weights"], [0.2, 0, 1])
+    assert not {"ragged", "grown"} & found.keys(), "of different shapes"
+    assert aggregate([told(0.4, 0.1)])["vote_share"]["rival"]["people"]["10-2"]["low"] is None
+
+
 @pytest.mark.parametrize("freedom", [1, 2, 4, 9, 99])
 def test_t_quantile(freedom: int):
     assert t_quantile(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), rel=1e-6)

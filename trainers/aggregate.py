@@ -11,6 +11,8 @@ LEVEL = 0.95
 INTERVAL = "mean over seeds, with its 95 % interval by Student's t"
 OF_ONE = ("seed", "config", "commit", "versions", "alarms")
 """What a summary says of one run only."""
+TRIPLES = "vote_share"
+"""Under this key, at any depth, a list of three numbers is [mean, low, high]; elsewhere it is three numbers."""
 
 
 def t_quantile(freedom: int, level: float = LEVEL) -> float:
@@ -51,11 +53,18 @@ def over_seeds(summaries: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return {"interval": INTERVAL, "aggregate": aggregate(results)} | ({"alarms": alarms} if alarms else {})
 
 
-def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def aggregate(summaries: Sequence[Mapping[str, Any]], *, triples: bool = False) -> dict[str, Any]:
     """Return the intervals of every number that all summaries have, in the shape of a summary.
 
-    A number that is None in some of them is aggregated over the others, one that has an interval already (``mean``,
-    ``low``, ``high``) by its means. What is no number stays if all agree on it.
+    A number that is None in some of them is aggregated over the others. One that has an interval already is aggregated
+    by its means, and what the intervals within the seeds were is left out: ``mean``, ``low``, ``high``, and under
+    ``vote_share`` [mean, low, high]; both become an interval over seeds. Other lists of numbers, such as matrices,
+    become the means of their elements if they have the same shape in all summaries. What all agree on and is no number
+    stays.
+
+    Args:
+        summaries: at least one.
+        triples: whether they are from under ``vote_share``.
     """
     first, *others = summaries
     result: dict[str, Any] = {}
@@ -64,7 +73,7 @@ def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if all(isinstance(item, Mapping) and {"mean", "low", "high"} <= item.keys() for item in column):
             result[key] = interval([item["mean"] for item in column])
         elif all(isinstance(item, Mapping) for item in column):
-            inner = aggregate(column)
+            inner = aggregate(column, triples=triples or key == TRIPLES)
             if inner:
                 result[key] = inner
         elif all(_is_number(item) or item is None for item in column):
@@ -73,13 +82,27 @@ def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 result[key] = interval(numbers)
         elif _are_tables(column):
             result[key] = [aggregate(items) for items in zip(*column, strict=True)]
+        elif triples and all(_shape(item) == (3,) for item in column):
+            result[key] = interval([item[0] for item in column])
         elif all(item == value for item in column):
             result[key] = value
+        elif _shape(value) and all(_shape(item) == _shape(value) for item in column):
+            result[key] = np.mean(column, axis=0).tolist()
     return result
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """Return the shape of a number, (), or of nested lists of numbers; None for anything else."""
+    if _is_number(value):
+        return ()
+    if not isinstance(value, list) or not value:
+        return None
+    first, *others = map(_shape, value)
+    return (len(value), *first) if first is not None and all(shape == first for shape in others) else None
 
 
 def _are_tables(column: Sequence[Any]) -> bool:
