@@ -18,6 +18,7 @@ from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.config import Resources
 from lawgiver.trainers.differentiable.election import Campaign, Elections, advantages, votes
 from lawgiver.trainers.differentiable.joint_table import JointTable
 from lawgiver.trainers.differentiable.virtual_players import LinearVoters, LstmPlayers
@@ -370,8 +371,8 @@ def test_bad_settings_are_named() -> None:
     mechanism = mechanism_of(game)
     with pytest.raises(ParameterError, match="batch is 12, allowed: a multiple of 5"):
         train(mechanism, game, batch=12)
-    with pytest.raises(ParameterError, match="a multiple of 10, 5 conditions times 2 workers"):
-        train(mechanism, game, batch=15, workers=2)
+    with pytest.raises(ParameterError, match="a multiple of 10, 5 conditions times 2 learning processes"):
+        train(mechanism, game, batch=15, resources=Resources(num_learners=2))
     with pytest.raises(ParameterError, match="updates is 0"):
         train(mechanism, game, updates=0)
     huge = PublicInvestment(endowments=(10,) * 8)
@@ -385,7 +386,7 @@ def test_workers_share_a_batch_and_their_gradients_are_averaged() -> None:
     game = PublicInvestment(n_rounds=3)
     mechanism, same = (mechanism_of(game) for _ in range(2))
     try:
-        train(mechanism, game, workers=2, updates=2, batch=40)
+        train(mechanism, game, resources=Resources(num_learners=2), updates=2, batch=40)
     finally:
         ray.shutdown()
     parameters = list(same.network.parameters())

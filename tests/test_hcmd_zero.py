@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import lawgiver
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
@@ -15,6 +16,7 @@ from lawgiver.trainers import launch
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import select
 from lawgiver.trainers.behaviour.table import write_table
+from lawgiver.trainers.config import load_config
 from lawgiver.trainers.files import RunError
 from lawgiver.trainers.hcmd_zero.judges import rivals
 
@@ -207,6 +209,79 @@ def test_one_file_for_many_iterations_is_refused(done, tmp_path):
 
 def test_a_mechanism_that_diverges_stops_the_run_and_keeps_what_was_finished(tmp_path):
     run = tmp_path / "run"
-    with pytest.raises(LawgiverError, match="diverged"):
+    kept = run / "iterations/1/last_good/mechanism"
+    with pytest.raises(LawgiverError, match=f"diverged.*it is in {kept}"):
         launch.train("hcmd_zero", [*TINY, "trainer.optimise.learning_rate=1.0e38", f"run_dir={run}"])
+    weights = [load_file(folder / "weights.safetensors") for folder in (kept, run / "iterations/0/optimise/mechanism")]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(np.array_equal(weights[0][key], weights[1][key]) for key in weights[0])
     assert (run / "iterations/1/model").is_dir() and not (run / "iterations/1/optimise").exists()
+
+
+def copied(done, folder):
+    shutil.copytree(done, folder)
+    return folder
+
+
+def amend(file, change):
+    """Change what a manifest says."""
+    told = json.loads(file.read_text())
+    change(told)
+    file.write_text(json.dumps(told))
+
+
+def test_a_run_is_not_continued_before_other_people(done, tmp_path, undrawn):
+    run = copied(done, tmp_path / "run")
+    amend(run / "iterations/0/optimise/manifest.json", lambda said: said["told"].update(population_hash="0" * 64))
+    with pytest.raises(RunError, match=f"other people: their hash was {'0' * 64}"):
+        launch.resume(run)
+
+
+def test_a_finished_run_is_judged_again_without_being_trained_again(done, tmp_path, undrawn):
+    run = copied(done, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in run.glob("iterations/*/*/manifest.json")}
+    judged = run / "iterations/2/evaluation/manifest.json"
+    old = json.loads((done / "summary.json").read_text())
+    _, summary = launch.resume(run, ["trainer.evaluation.populations={lot: {voters: random}}"])
+    assert list(summary["vote_share"]["libertarian"]) == ["simulated_people", "lot"]
+    people = [found["vote_share"]["libertarian"]["simulated_people"] for found in (old, summary)]
+    assert people[0] == people[1]
+    redone = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    assert redone == [judged]
+    amend(judged, lambda said: said.pop("settings"))  # as runs left it that did not keep them
+    amend(judged, lambda said: said["told"].update(vote_share={}))
+    assert timeless(launch.resume(run)[1]) == timeless(summary)
+    with pytest.raises(ParameterError, match=r"'trainer\.model\.epochs' cannot.*trainer\.evaluation\.\*"):
+        launch.resume(run, ["trainer.model.epochs=4"])
+
+
+def test_configs_of_runs_that_named_workers_are_read(done, tmp_path, undrawn):
+    run = copied(done, tmp_path / "run")
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("  optimise:\n", "  optimise:\n    workers: 0\n"))
+    assert timeless(launch.resume(run)[1]) == timeless(json.loads((done / "summary.json").read_text()))
+    with pytest.raises(ParameterError, match="workers"):
+        launch.train("hcmd_zero", [*TINY, "trainer.optimise.workers=2", f"run_dir={tmp_path / 'new'}"])
+
+
+def test_learning_processes_share_the_batch(tmp_path):
+    with pytest.raises(ParameterError, match="batch is 20, allowed: a multiple of 6, 2 conditions times 3 learning"):
+        launch.train("hcmd_zero", [*TINY, "resources.num_learners=3", f"run_dir={tmp_path / 'a'}"])
+    with pytest.raises(ParameterError, match="no Ray cluster there"):
+        where = ["resources.num_learners=2", "resources.address=127.0.0.1:1"]
+        launch.train("hcmd_zero", [*TINY, *where, f"run_dir={tmp_path / 'b'}"])
+
+
+def test_time_is_that_of_all_processes_and_of_all_that_they_did(done, tmp_path, undrawn):
+    timing = json.loads((done / "summary.json").read_text())["timing"]
+    steps = sum(timing[f"{name}_s"] for name in ("acquire", "model", "optimise", "meta_game", "evaluation"))
+    assert steps < timing["wall_s"] < steps + 30
+    run = copied(done, tmp_path / "run")
+    amend(run / "iterations/1/model/manifest.json", lambda said: said["clock"].update(wall_s=1e6))
+    assert 1e6 < launch.resume(run)[1]["timing"]["wall_s"] < 1e6 + 120
+
+
+def test_a_relative_source_is_kept_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_config("hcmd_zero", ["trainer.acquire.source=data"])
+    assert config.trainer.acquire.source == tmp_path / "data"

@@ -24,7 +24,10 @@ from lawgiver.trainers.files import RunError
 from lawgiver.trainers.runs import Run
 
 RESUMABLE = ("trainer.iterations", "trainer.updates")
-"""What may be changed when a run is continued, besides ``resources.*``: how long it goes on."""
+"""What may be changed when a run is continued: how long it goes on."""
+
+RESUMABLE_PARTS = ("trainer.evaluation.", "resources.")
+"""Likewise, all below them: how it is judged, and where it is trained."""
 
 FIXED = ("resources.runner", "resources.num_envs_per_env_runner")
 """What may not: a checkpoint goes on with the runner, and the games at once, that it was made with."""
@@ -70,8 +73,9 @@ def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[
     """
     for override in overrides:
         key = override.partition("=")[0]
-        if key in FIXED or (key not in RESUMABLE and not key.startswith("resources.")):
-            choices = ", ".join((*RESUMABLE, f"resources.* but {' and '.join(FIXED)}"))
+        if key in FIXED or (key not in RESUMABLE and not key.startswith(RESUMABLE_PARTS)):
+            parts = (f"{part}*" for part in RESUMABLE_PARTS)
+            choices = f"{', '.join((*RESUMABLE, *parts))} but {' and '.join(FIXED)}"
             raise ParameterError(f"{key!r} cannot be changed when a run is continued; allowed: {choices}")
     run = Run.open(path)
     settings = {**run.settings, "run_dir": str(run.path)}  # the folder may have been moved

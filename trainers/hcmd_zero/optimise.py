@@ -28,6 +28,9 @@ from lawgiver.trainers.hcmd_zero.model import DivergedError
 REPORT_EVERY = 200
 """Updates between two reports, at most; a tenth of all where those are few."""
 
+LOCAL = Resources()
+"""One process, on a GPU where there is one."""
+
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -148,13 +151,12 @@ def optimise(
     batch: int,
     learning_rate: float,
     seed: int,
-    device: str = "cpu",
-    workers: int = 0,
+    resources: Resources = LOCAL,
     report: Report | None = None,
 ) -> None:
     """Train a mechanism in place.
 
-    Same seed, workers and threads: same weights (on a CPU; a GPU adds up in any order).
+    Same seed, learning processes and threads: same weights (on a CPU; a GPU adds up in any order).
 
     Args:
         mechanism: to be trained, from its weights as they are.
@@ -162,11 +164,10 @@ def optimise(
         voters: who vote; likewise.
         game: what is played.
         updates: of Adam.
-        batch: elections an update, split evenly over the game's conditions and the workers.
+        batch: elections an update, split evenly over the game's conditions and the learning processes.
         learning_rate: of Adam.
         seed: of the contributions.
-        device: ``cpu`` or ``cuda``.
-        workers: Ray processes that share a batch; 0 for none.
+        resources: the device, and in ``num_learners`` how many Ray processes share a batch, 0 for none.
         report: called every ``REPORT_EVERY`` updates or more often, and after the last, with the number of updates
             and, since the last report: mean ``value`` (a share of the votes against the copy) and ``gradient_norm``,
             ``policy_change`` (mean absolute change of a weight over all joint contributions); and
@@ -174,20 +175,21 @@ def optimise(
 
     Raises:
         ParameterError: if a setting is outside its range, or the batch cannot be split evenly.
+        MissingExtraError: if processes are asked for and Ray is not installed.
         UnsupportedGameError: if the game has too many joint contributions.
         DivergedError: if values or gradients are no longer finite; the mechanism is then as it was when they last
             were known to be, at the last report.
     """
     updates, batch = integer("updates", updates, 1), integer("batch", batch, 1)
-    workers, learning_rate = integer("workers", workers, 0), number("learning_rate", learning_rate, "(0, inf)")
-    games = games_each(batch, game, workers)
-    network = mechanism.network.to(device)
+    learning_rate = number("learning_rate", learning_rate, "(0, inf)")
+    games = games_each(batch, game, resources.num_learners)
+    network = mechanism.network.to(resources.torch_device())
     prepare = partial(SelfPlay, participants=participants, voters=voters, game=game, games=games)
     local = prepare(mechanism, seed=(seed, 0))
     shared = None
-    if workers:
-        start_ray(Resources(num_learners=workers))
-        shared = SharedSelfPlay(mechanism, prepare, workers, seed)
+    if resources.num_learners:
+        start_ray(resources)
+        shared = SharedSelfPlay(mechanism, prepare, resources.num_learners, seed)
     try:
         _ascend(network, local, (shared or local).gradient, updates, learning_rate, report)
     finally:
@@ -197,13 +199,17 @@ def optimise(
         network.cpu()
 
 
-def games_each(batch: int, game: PublicInvestment, workers: int) -> int:
-    """Return how many elections of each condition a worker holds; raises ParameterError if they cannot all be equal."""
-    shares = len(game.conditions) * max(workers, 1)
+def games_each(batch: int, game: PublicInvestment, processes: int) -> int:
+    """Return how many elections of each condition one of the learning processes, 0 for the main one, holds an update.
+
+    Raises:
+        ParameterError: if the batch cannot be split evenly.
+    """
+    shares = len(game.conditions) * max(processes, 1)
     if batch % shares:
         raise ParameterError(
             f"batch is {batch}, allowed: a multiple of {shares}, {len(game.conditions)} conditions"
-            + (f" times {workers} workers" if workers else "")
+            + (f" times {processes} learning processes (resources.num_learners)" if processes else "")
         )
     return batch // shares
 

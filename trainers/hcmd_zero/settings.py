@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from lawgiver.trainers.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.hcmd_zero.model import ModelSettings
@@ -43,7 +43,7 @@ class Acquire(Settings):
 
     groups: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)] = GROUPS
     """Groups in each iteration; there are as many iterations as numbers."""
-    source: Path | None = None
+    source: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     """A file with what people did in the first iteration, or a folder of D1, D2, ... (.parquet or .csv), one an
     iteration; None lets ``agents.participants`` play. Where the next is missing, the run stops and can be resumed."""
 
@@ -55,11 +55,17 @@ class Optimise(Settings):
     last_updates: Natural = 10_000
     """Of the last iteration."""
     batch: Natural = 1_000
-    """Elections an update, split evenly over the conditions."""
+    """Elections an update, split evenly over the conditions and ``resources.num_learners``."""
     learning_rate: Annotated[float, Field(gt=0)] = 4e-5
     """Of Adam."""
-    workers: Annotated[int, Field(ge=0)] = 0
-    """Ray processes that share a batch; 0 for none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_workers(cls, given: Any) -> Any:
+        """Take the configs of runs from before ``resources.num_learners`` counted: they all say ``workers: 0``."""
+        if isinstance(given, dict) and given.get("workers") == 0:
+            return {key: value for key, value in given.items() if key != "workers"}
+        return given
 
 
 class MetaGame(Settings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,30 @@ class Steps:
         self.run = run
         self.folder = run.path / "iterations"
         self.seconds: dict[str, float] = {}
+        """By name, whichever process has spent them."""
+        self.spent_here = 0.0
+        """Seconds of the steps that this process has carried out."""
         self._logged = 0
         if run.resumed:
             run.rewind(0)
 
-    def do(self, iteration: int, name: str, work: Callable[[Path], dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
+    def do(
+        self,
+        iteration: int,
+        name: str,
+        work: Callable[[Path], dict[str, Any]],
+        settings: Mapping[str, Any] | None = None,
+    ) -> tuple[Path, dict[str, Any]]:
         """Return a step's folder and what it tells; ``work`` fills the folder and says it, if it has not before.
+
+        With ``settings``, as JSON has them, a step that was carried out with others is carried out again.
 
         Raises:
             RunError: if a file of a finished step is missing or damaged, or the folder cannot be written.
         """
         path = self.folder / str(iteration) / name
-        if not path.exists():
-            self._carry_out(path, work)
+        if not path.exists() or (settings is not None and read_manifest(path).get("settings") != settings):
+            self._carry_out(path, work, {} if settings is None else {"settings": settings})
         facts = read_manifest(path, told=dict, clock=dict)
         told, seconds = facts["told"], float(facts["clock"]["wall_s"])
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
@@ -43,7 +54,7 @@ class Steps:
         self.run.log(self._logged, {"iteration_of_the_loop": iteration, "step": name, **told}, {"step_s": seconds})
         return path, told
 
-    def _carry_out(self, path: Path, work: Callable[[Path], dict[str, Any]]) -> None:
+    def _carry_out(self, path: Path, work: Callable[[Path], dict[str, Any]], facts: Mapping[str, Any]) -> None:
         started = time.monotonic()
         told: dict[str, Any] = {}
         clock: dict[str, float] = {}
@@ -52,4 +63,5 @@ class Steps:
             told.update(work(folder))
             clock["wall_s"] = time.monotonic() - started
 
-        write_folder(path, write, told=told, clock=clock)
+        write_folder(path, write, told=told, clock=clock, **facts)
+        self.spent_here += clock["wall_s"]

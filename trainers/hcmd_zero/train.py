@@ -23,12 +23,13 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records, concatenate
 from lawgiver.trainers.behaviour.table import write_table
+from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.differentiable.joint_table import require_tabulable
-from lawgiver.trainers.files import RunError, write_json
+from lawgiver.trainers.files import RunError, write_folder, write_json
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
-from lawgiver.trainers.hcmd_zero.model import FittedParticipants, cross_entropy, fit
+from lawgiver.trainers.hcmd_zero.model import DivergedError, FittedParticipants, cross_entropy, fit
 from lawgiver.trainers.hcmd_zero.optimise import games_each, optimise
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
 from lawgiver.trainers.hcmd_zero.steps import Steps
@@ -75,17 +76,24 @@ class Loop:
         self.base = {"name": config.game.name, **config.game.parameters}
         self.judges = Judges.of(config, game)
         self.election = next(iter(self.judges.elections.values()))
-        games_each(self.settings.optimise.batch, game, self.settings.optimise.workers)
+        games_each(self.settings.optimise.batch, game, config.resources.num_learners)
         require_tabulable(game)
         with extras("trainer 'hcmd_zero'"):
             import nashpy  # noqa: F401  # missing, it would be told of only after hours
-        self.device = config.resources.torch_device()
+        config.resources.torch_device()
+        if config.resources.num_learners:
+            start_ray(config.resources)
         self.hash = population_hash(self.election.people, self.election.voting)
         self.steps = Steps(run)
         self.records: list[Records] = []
         self.models: list[FittedParticipants] = []
         self.told: dict[str, list[dict[str, Any]]] = {"model": [], "optimise": [], "meta_game": []}
-        first, _ = self.steps.do(0, "optimise", self._first)
+        first, told = self.steps.do(0, "optimise", self._first)
+        if told["population_hash"] != self.hash:
+            raise RunError(
+                f"{run.path} was begun before other people: their hash was {told['population_hash']} and is {self.hash}"
+                " now, as if they had been refitted or replaced; begin a new run, or go on with the lawgiver of then"
+            )
         self.mechanisms = [first / "mechanism"]
 
     def _seed(self, iteration: int, step: int) -> tuple[int, ...]:
@@ -150,19 +158,23 @@ class Loop:
                 curve.append({"update": update, **measured})
                 show(update, ", ".join(f"{name} {value:.4g}" for name, value in measured.items()))
 
-            optimise(
-                mechanism,
-                model.participants,
-                model.voters,
-                self.game,
-                updates=updates,
-                batch=settings.batch,
-                learning_rate=settings.learning_rate,
-                seed=self._torch_seed(iteration, 2),
-                device=self.device,
-                workers=settings.workers,
-                report=report,
-            )
+            try:
+                optimise(
+                    mechanism,
+                    model.participants,
+                    model.voters,
+                    self.game,
+                    updates=updates,
+                    batch=settings.batch,
+                    learning_rate=settings.learning_rate,
+                    seed=self._torch_seed(iteration, 2),
+                    resources=self.config.resources,
+                    report=report,
+                )
+            except DivergedError as error:
+                good = folder.with_name("last_good")  # beside the step's own folder, which goes
+                write_folder(good, lambda inner: save_policy(inner / "mechanism", mechanism))
+                raise DivergedError(f"{error}; it is in {good / 'mechanism'}") from error
         save_policy(folder / "mechanism", mechanism)
         return {"updates": updates, "curve": curve}
 
@@ -197,6 +209,7 @@ class Loop:
                 self.settings.evaluation.games,
                 self._seed(self.iterations, 4),
             ),
+            self.settings.evaluation.model_dump(mode="json"),
         )
         if population_hash(self.election.people, self.election.voting) != self.hash:
             raise RunError("the people that data were acquired from have changed during the run")
@@ -212,7 +225,7 @@ class Loop:
             "population_hash": self.hash,
             "updates": updates,
             "timing": {
-                "wall_s": sum(seconds.values()),
+                "wall_s": sum(seconds.values()) + self.run.wall_s - self.steps.spent_here,
                 "updates_per_s": updates / seconds["optimise"],
                 **{f"{name}_s": spent for name, spent in seconds.items()},
             },
