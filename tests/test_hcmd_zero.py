@@ -2,7 +2,11 @@
 
 import json
 import shutil
+import signal
+import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +14,20 @@ import pytest
 from safetensors.numpy import load_file
 
 import lawgiver
+from lawgiver.agents.learned import load_policy, load_voters
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers import launch
 from lawgiver.trainers.behaviour.readers import read_records
-from lawgiver.trainers.behaviour.records import select
+from lawgiver.trainers.behaviour.records import Records, select
 from lawgiver.trainers.behaviour.table import write_table
 from lawgiver.trainers.config import load_config
+from lawgiver.trainers.evaluation import evaluate
 from lawgiver.trainers.files import RunError
+from lawgiver.trainers.hcmd_zero.acquire import provided
 from lawgiver.trainers.hcmd_zero.judges import rivals
+from lawgiver.trainers.hcmd_zero.model import cross_entropy
+from lawgiver.trainers.runs import Run
 
 TINY = (
     "game.n_rounds=3",
@@ -43,6 +52,10 @@ STEPS = ("0/optimise", "1/acquire", "1/model", "1/optimise", "2/evaluation")
 def timeless(summary):
     """Return what must be the same whenever it is run; the source may change while the tests run."""
     return json.dumps({k: v for k, v in summary.items() if k not in ("timing", "commit")}, sort_keys=True)
+
+
+def game_of(run):
+    return Run.open(run).game()
 
 
 @pytest.fixture
@@ -199,6 +212,70 @@ def test_runs_as_rivals_are_called_by_their_folders(done, tmp_path):
     assert list(summary["vote_share"]) == ["run", "libertarian"]
     drawn = {path.name for path in (tmp_path / "new/figures").glob("votes_*.png")}
     assert drawn == {"votes_run.png", "votes_libertarian.png"}
+
+
+def test_groups_of_another_condition_are_refused(done, tmp_path):
+    records = read_records(done / "iterations/1/acquire/records.parquet")
+    other = records.endowments.copy()
+    other[3] = 10, 9, 9, 9
+    file, run = tmp_path / "D.parquet", tmp_path / "run"
+    write_table(file, replace(records, endowments=other))
+    own = ["trainer.acquire.groups=[12]", f"trainer.acquire.source={file}", f"run_dir={run}"]
+    with pytest.raises(RunError, match=r"D\.parquet: endowments of group 3 are \(10, 9, 9, 9\), no condition"):
+        launch.train("hcmd_zero", [*TINY, *own])
+    seated = records.endowments[:, ::-1], records.contributions[..., ::-1], records.payouts[..., ::-1]
+    turned = Records(*seated, records.votes[:, ::-1])
+    write_table(file, turned)
+    assert (provided(file, 1, game_of(done), tmp_path).endowments == turned.endowments).all(), "seats are as they are"
+
+
+def test_rows_of_cross_entropies_are_models_and_columns_data(done):
+    found, game = json.loads((done / "summary.json").read_text())["cross_entropy"], game_of(done)
+    steps = [done / "iterations" / f"{s}" for s in (1, 2)]
+    data = [read_records(step / "acquire/records.parquet", votes="required") for step in steps]
+    models = {
+        "contributions": [load_policy(step / "model/participants", game) for step in steps],
+        "votes": [load_voters(step / "model/voters", game) for step in steps],
+    }
+    for kind, of_kind in models.items():
+        first_on_second, second_on_first = cross_entropy(of_kind[0], data[1]), cross_entropy(of_kind[1], data[0])
+        assert first_on_second != pytest.approx(second_on_first, rel=1e-3)
+        assert found[kind][0][1] == pytest.approx(first_on_second)
+        assert found[kind][1][0] == pytest.approx(second_on_first)
+
+
+def test_evaluate_judges_the_whole_table_before_other_groups(done):
+    found, summary = evaluate(done, games=400), json.loads((done / "summary.json").read_text())
+    for rival, by_population in summary["vote_share"].items():
+        assert found["vote_share"][rival].keys() == by_population.keys()
+        for population, by_condition in by_population.items():
+            anew = found["vote_share"][rival][population]
+            assert anew.keys() == by_condition.keys() and anew != by_condition
+            few, many = (high - low for _, low, high in (by_condition["pooled"], anew["pooled"]))
+            assert 0 < many < few, "400 elections say more than 8"
+    lot = found["vote_share"]["libertarian"]["coin"]["pooled"]
+    assert lot[0] == pytest.approx(0.5, abs=0.05), "who tosses a coin prefers nobody"
+    assert set(found["groups"]["contributed"]) == {"hcmd_zero", "liberal_egalitarian"}
+
+
+SLOWER = ("trainer.model.epochs=400", "trainer.model.patience=400")
+
+
+def test_killed_in_mid_step_a_run_ends_as_if_it_had_not_been(tmp_path, undrawn):
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "lawgiver", "train", "hcmd_zero", *TINY, *SLOWER, f"run_dir={killed}"]
+    half = killed / "iterations/1/.model.tmp"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while not half.exists():
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert half.exists() and not half.with_name("model").exists() and not (killed / "summary.json").exists()
+    _, resumed = launch.resume(killed)
+    _, whole = launch.train("hcmd_zero", [*TINY, *SLOWER, f"run_dir={tmp_path / 'whole'}"])
+    assert timeless(resumed) == timeless(whole)
+    assert not half.exists()
 
 
 def test_one_file_for_many_iterations_is_refused(done, tmp_path):

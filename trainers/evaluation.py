@@ -14,7 +14,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.aggregate import over_seeds
-from lawgiver.trainers.config import anchor_of
+from lawgiver.trainers.config import anchor_of, validate
 from lawgiver.trainers.elections import FIRST, against
 from lawgiver.trainers.roles import BoundedRationality
 from lawgiver.trainers.runs import Run, load
@@ -38,7 +38,9 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
         seen. What :func:`lawgiver.trainers.scoring.final_table` tells of a learned mechanism at the exact equilibrium,
         if the config says how bounded the participants' rationality is. And of participants who have learned under a
         given mechanism ``trained_participants``: what they make of it (``played``), beside the exact ``equilibrium``.
-        Of a mechanism that has learned in self-play, what :func:`lawgiver.trainers.elections.against` tells, held
+        Of a run of ``hcmd_zero`` what :func:`lawgiver.trainers.hcmd_zero.evaluation.judge` tells: the mechanism against
+        its config's rivals before all of its populations, ``games`` elections each.
+        Of another mechanism that has learned in self-play, what :func:`lawgiver.trainers.elections.against` tells, held
         against the one it began with and the canonical ones.
 
     Raises:
@@ -54,6 +56,8 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
 
 def _evaluate(run: Run, games: int) -> dict[str, Any]:
     game, learned = run.game(), load(run.path)
+    if run.settings["trainer"]["name"] == "hcmd_zero" and "mechanism" in learned:
+        return _judged_anew(run, learned["mechanism"], games)
     election = _election(run, game)
     if election is not None and "mechanism" in learned:
         rivals = dict(mechanisms(election.base_game, learned.get(FIRST, learned["mechanism"]), FIRST))
@@ -95,6 +99,17 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
         exact = game.exact_scores(own, inverse_temperature=people.level, anchor=anchor)
         result["trained_participants"] = beside_equilibrium(played, exact)
     return result
+
+
+def _judged_anew(run: Run, mechanism: Policy, games: int) -> dict[str, Any]:
+    """Return what the judges of a run of HCMD-zero say to other groups than those that summary.json is about."""
+    from lawgiver.trainers.hcmd_zero.evaluation import judge
+    from lawgiver.trainers.hcmd_zero.judges import Judges
+
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    each = -(-games // len(game.conditions))
+    return judge(Judges.of(config, game), game, mechanism, each, [STREAM, config.seed])[0]
 
 
 def _election(run: Run, game: Game[Any]) -> Election | None:

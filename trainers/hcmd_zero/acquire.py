@@ -64,7 +64,8 @@ def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) 
         shown: the folder of the mechanism under which these data are to be collected.
 
     Raises:
-        RunError: if there are none yet, saying under which mechanism to collect them.
+        RunError: if there are none yet, saying under which mechanism to collect them; or a group has endowments that
+            are no condition of the game.
         LawgiverError: naming row and column, if a file is broken.
     """
     files = [source / f"D{iteration}{suffix}" for suffix in SUFFIXES] if source.is_dir() else [source]
@@ -74,4 +75,18 @@ def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) 
             f"there are no data of iteration {iteration}: let people play under the mechanism in {shown}, keep what"
             f" they do as {files[0]} or .csv, and continue with --resume"
         )
-    return read_records(found, votes="required", participants=game.n)
+    records = read_records(found, votes="required", participants=game.n)
+    _check_conditions(records, game, found)
+    return records
+
+
+def _check_conditions(records: Records, game: PublicInvestment, file: Path) -> None:
+    """Refuse groups that have not played the game: the mechanism that is trained never meets their endowments."""
+    conditions = {tuple(sorted(condition)) for condition in game.conditions}
+    for group, endowments in enumerate(records.endowments.tolist()):
+        if tuple(sorted(endowments)) not in conditions:
+            allowed = ", ".join(str(tuple(condition)) for condition in game.conditions)
+            has = ", ".join(f"{endowment:.6g}" for endowment in endowments)
+            raise RunError(
+                f"{file}: endowments of group {group} are ({has}), no condition of the game; allowed: {allowed}"
+            )

@@ -134,7 +134,10 @@ class Loop:
             groups, seed = settings.groups[iteration - 1], self._seed(iteration, 0)
             records = acquire(self.election, self.game, self.mechanism(iteration - 1), groups, seed)
         write_table(folder / RECORDS, records, f"theta_{iteration - 1}")
-        return {"groups": len(records), "contributed": float(records.contributions.mean() / records.endowments.mean())}
+        of_all_coins = float(
+            records.contributions.mean() / records.endowments.mean()
+        )  # not the mean fraction of one's own
+        return {"groups": len(records), "contributed_of_all_coins": of_all_coins}
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
         records, seed = concatenate(self.records), self._torch_seed(iteration, 1)
