@@ -167,6 +167,56 @@ def test_alarms_are_the_last_lines_of_a_table(capsys: pytest.CaptureFixture[str]
     assert re.search(r"position +1", shown)
 
 
+CONDITIONS = ("10-2-2-2", "10-4-4-4", "10-6-6-6", "10-8-8-8", "10-10-10-10", "pooled")
+
+
+def told_of_elections(share: float, width: int) -> dict:
+    """Return a summary like that of HCMD-zero, as its file has it."""
+    people = {"simulated_people": {key: [share, 0.529, 0.554] for key in CONDITIONS}, "learning_automata": {}}
+    people["learning_automata"] = {key: [0.25, 0.2, 0.3] for key in CONDITIONS}
+    chosen = {"contributions": {"n_linear": width, "held_out": 1.5}, "votes": {"l2": 0.01, "fitted": 0.5}}
+    return {
+        "vote_share": {"libertarian": people, "strict_egalitarian": people},
+        "meta_game": {
+            "names": ["theta_0", "theta_1"],
+            "shares": [[0.5, 0.4175], [0.5825, 0.5]],
+            "errors": [[0.0, 0.021], [0.021, 0.0]],
+            "nash": {"theta_0": 0.0, "theta_1": 1.0},
+        },
+        "convergence": {"1": {"converged": False, "reason": "wins 58.2%", "edge": 0.0825}},
+        "virtual_participants": {"1": chosen},
+    }
+
+
+def test_elections_are_legible_at_a_hundred_columns(capsys: pytest.CaptureFixture[str], monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    show_summary(told_of_elections(0.542, 8))
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 100
+    assert re.findall(r"^% of the votes against (\w+)", shown, re.M) == ["libertarian", "strict_egalitarian"]
+    for condition in CONDITIONS:
+        assert len(re.findall(rf"^{condition} +54\.2 \[52\.9, 55\.4\] +25\.0 \[20\.0, 30\.0\]$", shown, re.M)) == 2
+    assert re.search(r"errors up to 2\.1", shown)
+    assert re.search(r"^1 theta_0 +41\.8 +0\.0$", shown, re.M) and re.search(r"^2 theta_1 +58\.2 +100\.0$", shown, re.M)
+    assert re.search(r"^1 +no +8\.2 +wins 58\.2% *$", shown, re.M)
+    assert re.search(r"^1 +n_linear 8 +l2 0\.01 *$", shown, re.M)
+    assert "held_out" not in shown
+
+
+def test_elections_over_seeds_are_shown_with_the_interval_over_seeds(capsys: pytest.CaptureFixture[str]):
+    show_summary({"aggregate": aggregate([told_of_elections(0.5, 8), told_of_elections(0.6, 4)])})
+    shown = capsys.readouterr().out
+    assert len(re.findall(r"^pooled +55\.0 \[-8\.5, 118\.5\] +25\.0 \[25\.0, 25\.0\]$", shown, re.M)) == 2
+    assert re.search(r"^1 +n_linear 8\|4 +l2 0\.01 *$", shown, re.M)
+
+
+def test_votes_of_one_population_are_one_table(capsys: pytest.CaptureFixture[str]):
+    found = {"libertarian": [0.5, 0.4, 0.6]}, {"libertarian": {"mean": 0.5, "low": 0.4, "high": 0.6}}
+    for shares in found:
+        show_summary({"vote_share": {name: {"10-2-2-2": value} for name, value in shares.items()}})
+        assert re.search(r"^libertarian +50\.0 \[40\.0, 60\.0\]$", capsys.readouterr().out, re.M)
+
+
 def test_evaluate_scores_the_learned_policies(walk: Path, tmp_path: Path):
     config = load_config(
         walk, ["game.name=public_investment", "game.mechanism_mode=announce", f"run_dir={tmp_path / 'out'}"]

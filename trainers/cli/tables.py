@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from rich.box import SIMPLE_HEAD
@@ -61,11 +61,16 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
-    """Print a summary: what is told by mechanism as tables, by condition too, then single numbers and alarms."""
+    """Print a summary, also one over seeds.
+
+    What is told by mechanism as tables, by condition too, and what of elections; then single numbers and alarms.
+    """
     numbers = summary.get("aggregate", summary)
     _show_columns({key: value for key, value in numbers.items() if key != "timing" and _is_column(value)})
     for name, value in numbers.items():
-        if _is_table(value):
+        if name in OF_ELECTIONS and isinstance(value, Mapping):
+            OF_ELECTIONS[name](value)
+        elif _is_table(value):
             _show_columns(value, name)
     for name in ("by_condition", "all_conditions"):
         conditions = numbers.get(name) or []
@@ -112,14 +117,18 @@ def _show_columns(columns: Columns, title: str = "") -> None:
     groups: dict[tuple[str, ...], list[str]] = {}
     for key, column in columns.items():
         groups.setdefault(tuple(column), []).append(key)
+    for rows, keys in groups.items():
+        _show_cells({row: {key: _cell(columns[key][row]) for key in keys} for row in rows}, title)
+
+
+def _show_cells(cells: Mapping[str, Mapping[str, str]], title: str) -> None:
+    """Print cells by row and column, turned where they are too wide otherwise."""
+    across = {column: {row: line[column] for row, line in cells.items()} for column in next(iter(cells.values()))}
     console = Console()
     unbounded = console.options.update(max_width=10_000)
-    for rows, keys in groups.items():
-        cells = {row: {key: _cell(columns[key][row]) for key in keys} for row in rows}
-        across = {key: {row: cells[row][key] for row in rows} for key in keys}
-        upright, turned = _laid_out(cells, title), _laid_out(across, title)
-        width, other = (console.measure(table, options=unbounded).maximum for table in (upright, turned))
-        console.print(turned if other < width > console.width else upright)
+    upright, turned = _laid_out(cells, title), _laid_out(across, title)
+    width, other = (console.measure(table, options=unbounded).maximum for table in (upright, turned))
+    console.print(turned if other < width > console.width else upright)
 
 
 def _laid_out(cells: Mapping[str, Mapping[str, str]], title: str) -> Table:
@@ -130,6 +139,85 @@ def _laid_out(cells: Mapping[str, Mapping[str, str]], title: str) -> Table:
     for name, row in cells.items():
         table.add_row(name, *row.values())
     return table
+
+
+def _show_vote_share(shares: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print shares of the votes: a table a rival if they are by rival, population and condition, else one for all."""
+    if not all(_is_share(share) for by in shares.values() for share in by.values()):
+        for rival, by_population in shares.items():
+            _show_shares(by_population, f"% of the votes against {rival} [95 %]")
+    elif shares:
+        _show_shares(shares, "% of the votes against [95 %]")
+
+
+def _show_shares(shares: Mapping[str, Mapping[str, Any]], title: str) -> None:
+    """Print shares by row and condition; not every row need have every condition."""
+    conditions = list(dict.fromkeys(condition for by in shares.values() for condition in by))
+    cells = {
+        row: {condition: _percent(by[condition]) if condition in by else "-" for condition in conditions}
+        for row, by in shares.items()
+    }
+    _show_cells(cells, title)
+
+
+def _show_meta_game(game: Mapping[str, Any]) -> None:
+    """Print which share of the votes the mechanisms of a run take from each other, numbered."""
+    if not {"names", "shares", "errors"} <= game.keys():  # over seeds that had others, or another number of them
+        return
+    error = 100 * max(max(row) for row in game["errors"])
+    numbered = [f"{place} {name}" for place, name in enumerate(game["names"], 1)]
+    cells = {
+        name: {str(other + 1): "" if row == other else f"{100 * share:.1f}" for other, share in enumerate(shares)}
+        | {"Nash": _percent(game["nash"][game["names"][row]])}
+        for row, (name, shares) in enumerate(zip(numbered, game["shares"], strict=True))
+    }
+    show(_laid_out(cells, f"meta_game: % of the votes of row against column; standard errors up to {error:.1f}"))
+
+
+def _show_convergence(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print whether each iteration was the last that was needed; seeds that do not agree are shown as -."""
+    words = {True: "yes", False: "no"}
+    rows = {
+        iteration: {
+            "converged": words.get(told.get("converged"), "-"),  # type: ignore[arg-type]
+            "edge (% of the votes)": _percent(told.get("edge")),
+            "reason": told.get("reason", "-"),
+        }
+        for iteration, told in found.items()
+    }
+    _show_iterations(rows, "convergence")
+
+
+def _show_virtual_participants(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Print the sizes and penalties that were chosen in each iteration."""
+    rows = {
+        iteration: {
+            kind: ", ".join(
+                f"{key} {_chosen(value)}" for key, value in told.items() if key not in ("held_out", "fitted")
+            )
+            for kind, told in kinds.items()
+        }
+        for iteration, kinds in found.items()
+    }
+    _show_iterations(rows, "virtual_participants")
+
+
+def _show_iterations(rows: Mapping[str, Mapping[str, str]], title: str) -> None:
+    table = _table("iteration", title)
+    for column in next(iter(rows.values()), ()):
+        table.add_column(column)
+    for iteration, cells in rows.items():
+        table.add_row(iteration, *cells.values())
+    show(table)
+
+
+OF_ELECTIONS: dict[str, Callable[[Any], None]] = {
+    "vote_share": _show_vote_share,
+    "meta_game": _show_meta_game,
+    "convergence": _show_convergence,
+    "virtual_participants": _show_virtual_participants,
+}
+"""How that is printed which is no table of numbers by mechanism."""
 
 
 def _singles(numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -153,6 +241,28 @@ def _is_value(value: Any) -> bool:
     if isinstance(value, Mapping):
         return {"mean", "low", "high"} <= value.keys()
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+def _is_share(value: Any) -> bool:
+    """Return whether ``value`` is [share, low, high], or that of several seeds."""
+    return isinstance(value, list) or _is_value(value)
+
+
+def _percent(value: Any) -> str:
+    """Return a share as a percentage, with its interval if it has one: ``54.2 [52.9, 55.4]``."""
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping):
+        value = [value["mean"], value["low"], value["high"]]
+    share, *bounds = value if isinstance(value, list) else [value]
+    interval = f" [{', '.join(f'{100 * bound:.1f}' for bound in bounds)}]" if bounds and None not in bounds else ""
+    return f"{100 * share:.1f}{interval}"
+
+
+def _chosen(value: Any) -> str:
+    """Return what was chosen; by several seeds, the choices of each unless they are all the same."""
+    values = value["values"] if isinstance(value, Mapping) else [value]
+    return "|".join(map(_cell, values[:1] if all(item == values[0] for item in values) else values))
 
 
 def _cell(value: Any) -> str:
