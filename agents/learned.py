@@ -129,11 +129,14 @@ def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Polic
         return LearnedGraphMechanism(game, n_units=n_units)
 
 
-KINDS: dict[str, Any] = {
-    cls.kind: cls
-    for cls in (LearnedParticipants, LearnedTable, LearnedMechanism, LearnedGraphMechanism, VirtualParticipants)
+MECHANISMS = (LearnedMechanism, LearnedGraphMechanism)
+PARTICIPANTS = (LearnedParticipants, LearnedTable, VirtualParticipants)
+ROLES: dict[str, dict[str, Any]] = {
+    "mechanism": {cls.kind: cls for cls in MECHANISMS},
+    "participant": {cls.kind: cls for cls in PARTICIPANTS},
+    "voters": {VirtualVoters.kind: VirtualVoters},
 }
-VOTERS: dict[str, Any] = {VirtualVoters.kind: VirtualVoters}
+"""What can be kept in a folder, by role and kind."""
 LearnedPolicy = LearnedParticipants | LearnedTable | LearnedMechanism | LearnedGraphMechanism | VirtualParticipants
 
 
@@ -145,25 +148,32 @@ def save_policy(folder: Path, policy: LearnedPolicy | VirtualVoters) -> None:
     (folder / "policy.json").write_text(json.dumps(description, indent=2) + "\n")
 
 
-def load_policy(folder: Path, game: Game[Any]) -> Policy:
+def load_policy(folder: Path, game: Game[Any], role: str | None = None) -> Policy:
     """Return the policy kept in ``folder``, to play ``game``.
 
+    Args:
+        folder: that :func:`save_policy` wrote.
+        game: that is played.
+        role: ``mechanism`` or ``participant``; None for whichever it is.
+
     Raises:
-        PolicyFileError: if a file is missing, corrupt, of another format, or holds weights for another game.
+        PolicyFileError: if a file is missing, corrupt, of another format, or holds a policy of another role or weights
+            for another game.
         UnsupportedGameError: if a policy of this kind does not apply to the game.
         ParameterError: if its settings do not.
     """
-    policy: Policy = _load(folder, game, KINDS)
+    kinds = ROLES["mechanism"] | ROLES["participant"] if role is None else ROLES[role]
+    policy: Policy = _load(folder, game, kinds, role or "policy")
     return policy
 
 
 def load_voters(folder: Path, game: Game[Any]) -> VirtualVoters:
     """Return the voters kept in ``folder``, who have played ``game``; raises what :func:`load_policy` does."""
-    voters: VirtualVoters = _load(folder, game, VOTERS)
+    voters: VirtualVoters = _load(folder, game, ROLES["voters"], "voters")
     return voters
 
 
-def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any]) -> Any:
+def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any], what: str) -> Any:
     path = folder / "policy.json"
     try:
         description = json.loads(path.read_text())
@@ -175,7 +185,7 @@ def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any]) -> Any:
     if version != FORMAT:
         raise PolicyFileError(f"{path} has format {version!r}, allowed: {FORMAT}")
     if kind not in kinds:
-        raise PolicyFileError(f"{path} holds something of kind {kind!r}: {allowed(str(kind), kinds)}")
+        raise PolicyFileError(f"{path} holds something of kind {kind!r}, no {what}: {allowed(str(kind), kinds)}")
     weights = folder / "weights.safetensors"
     try:
         policy = kinds[kind](game, **settings)

@@ -145,3 +145,58 @@ def test_dominance_is_in_every_column():
     assert not dominant(shares, none), "the second wins more against the first"
     assert dominant(shares, np.full((3, 3), 0.1)), "as far as such errors tell"
     assert dominant(np.array([[0.5, 0.3, 0.2], [0.7, 0.5, 0.4], [0.8, 0.6, 0.5]]), none)
+
+
+def test_a_single_saved_policy_takes_part_like_a_run(tmp_path):
+    pytest.importorskip("torch")
+    from lawgiver.agents.learned import graph_network, save_policy
+    from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
+    from lawgiver.envs.core.registry import make_game, make_voter
+    from lawgiver.trainers.config import validate
+    from lawgiver.trainers.files import write_folder
+    from lawgiver.trainers.runs import Run, load
+
+    game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2}
+    settings = {"game": game, "agents": {}, "trainer": {"name": "exact_designer"}, "run_dir": str(tmp_path / "r")}
+    run = Run.create("x", validate(settings))
+    rules = run.game()
+    kept = {
+        "mechanism": graph_network(rules, n_units=2),
+        "participants": VirtualParticipants(rules, n_linear=4, n_hidden=2),
+        "voters": VirtualVoters(rules),
+    }
+    step = run.path / "iterations" / "3" / "model"
+    write_folder(step, lambda folder: [save_policy(folder / name, policy) for name, policy in kept.items()])
+    run.log(1, {"loss": 1.0}, {})
+    run.finish({})
+    run.close()
+    mechanism, people, voters = (str(step / name) for name in kept)
+    shape = ["game.endowments=[[10,4,4,4]]", "game.n_rounds=2", "games=8"]
+    settings, held = hold_tournament([mechanism, "libertarian"], [f"participants={people}", f"voters={voters}", *shape])
+    assert settings.voters == voters and held.games == 8
+    assert load(mechanism, role="mechanism").settings == {"n_units": 2}, "its run says the game"
+
+    with pytest.raises(LawgiverError, match=r"virtual_participants', no mechanism: allowed: graph_mechanism"):
+        make_policy(rules, "mechanism", people)
+    with pytest.raises(LawgiverError, match="graph_mechanism', no participant: allowed: "):
+        make_policy(rules, "participant", mechanism)
+    with pytest.raises(LawgiverError, match="graph_mechanism', no voters: allowed: virtual_voters"):
+        make_voter(rules, mechanism)
+    with pytest.raises(LawgiverError, match="cannot play taxed_dilemma"):
+        make_policy(make_game("taxed_dilemma"), "mechanism", mechanism)
+    with pytest.raises(LawgiverError, match="mechanism_mode"):
+        make_policy(make_game("public_investment", mechanism_mode="announce"), "mechanism", mechanism)
+    with pytest.raises(LawgiverError, match="role is None, allowed: "):
+        load(mechanism)
+
+    copied = tmp_path / "copied"
+    save_policy(copied, kept["mechanism"])
+    assert make_policy(rules, "mechanism", copied).settings == {"n_units": 2}
+    with pytest.raises(LawgiverError, match="give the game"):
+        load(copied, role="mechanism")
+    with pytest.raises(LawgiverError, match="allocate"):
+        make_policy(make_game("taxed_dilemma"), "mechanism", copied)
+
+    (step / "mechanism" / "policy.json").write_text((step / "mechanism" / "policy.json").read_text() + " ")
+    with pytest.raises(LawgiverError, match="is damaged: its content is not what was written"):
+        make_policy(rules, "mechanism", mechanism)

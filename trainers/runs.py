@@ -30,8 +30,7 @@ import yaml
 
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import extras, make_game
+from lawgiver.envs.core.registry import POLICIES, extras, make_game
 from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
@@ -54,6 +53,8 @@ STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
 VOTERS = "voters"
 """The folder under ``policies/`` of voters, who play no role of the game."""
+POLICY = "policy.json"
+"""The file that a folder with a single policy has."""
 CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
 """What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
@@ -356,18 +357,47 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
     """Return the learned policies of a run by role; or, with ``role``, the policy of that role.
 
     Args:
-        run: the run's folder.
+        run: the run's folder; or, with ``role``, that of a single policy, such as ``iterations/3/optimise/mechanism``.
         role: ``mechanism``, ``participant``, or ``voters`` where the run has fitted some.
-        game: the game they are to play; None for the one they were trained on.
+        game: the game they are to play; None for the one they were trained on, which a run says.
 
     Raises:
         RunError: if the folder is not a run, is damaged, or holds no policy of that role.
+        PolicyFileError: if a single policy is none of that role, or its weights do not fit the game.
         UnsupportedGameError: if they were trained on another game.
     """
+    if (Path(run) / POLICY).exists():
+        return _load_single(Path(run), role, game)
     opened = Run.open(run)
     if opened.settings.get("seeds") is not None:
         members = ", ".join(f"{opened.path}/s{seed}" for seed in opened.settings["seeds"])
         raise RunError(f"{opened.path} holds the runs of several seeds: choose one of {members}")
+    game = _to_play(opened, role, game)
+    folders = {path.name: path for path in sorted(opened.policies.glob("*")) if path.is_dir()}
+    if role is None:
+        return {name: _checked_policy(path, game, name if name == VOTERS else None) for name, path in folders.items()}
+    if role not in folders:
+        raise RunError(f"{opened.path} has no learned {role}: {allowed(role, folders)}")
+    return _checked_policy(folders[role], game, VOTERS if role == VOTERS else None)
+
+
+def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
+    """Return the policy that is kept in a folder, which plays the game of the run around it, if there is one."""
+    roles = (*POLICIES, VOTERS)
+    if role not in roles:
+        raise RunError(f"{folder} holds a single policy: role is {role!r}, {allowed(str(role), roles)}")
+    around = next((path for path in folder.resolve().parents if (path / "metrics.jsonl").exists()), None)
+    if around is not None:
+        game = _to_play(Run.open(around), role, game)
+    if game is None:
+        raise RunError(f"{folder} is in no run, which would say what game its policy plays: give the game")
+    if (folder.resolve().parent / MANIFEST).exists():  # of the step that it was saved in
+        read_manifest(folder.resolve().parent)
+    return _checked_policy(folder, game.base_game, role)
+
+
+def _to_play(opened: Run, role: str | None, game: Game[Any] | None) -> Game[Any]:
+    """Return the base game that a run's policies are to play, its own for None, if it is one that they can play."""
     own = opened.game().base_game
     game = own if game is None else game.base_game
     if (game.name, dict(game.roles)) != (own.name, dict(own.roles)):
@@ -379,12 +409,7 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
                 f"{opened.path} was trained on {own.name} in which the {kind} sees and does {_fields(own, kind)}, not"
                 f" {_fields(game, kind)}: it cannot play a game with other modes (mechanism_mode, rule_family, ...)"
             )
-    folders = {path.name: path for path in sorted(opened.policies.glob("*")) if path.is_dir()}
-    if role is None:
-        return {name: _checked_policy(path, game) for name, path in folders.items()}
-    if role not in folders:
-        raise RunError(f"{opened.path} has no learned {role}: {allowed(role, folders)}")
-    return _checked_policy(folders[role], game)
+    return game
 
 
 def _fields(game: Game[Any], role: str) -> str:
@@ -394,13 +419,14 @@ def _fields(game: Game[Any], role: str) -> str:
     return " and ".join(", ".join(f"{field.size} {field.name}" for field in layout) for layout in layouts if layout)
 
 
-def _checked_policy(folder: Path, game: Game[Any]) -> Any:
+def _checked_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
+    """Return the policy in a folder, which must be of ``role`` if one is given, if its files are whole."""
     with extras(f"the learned policy in {folder}"):
         from lawgiver.agents.learned import load_policy, load_voters
 
     if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself
         read_manifest(folder)
-    return load_voters(folder, game) if folder.name == VOTERS else load_policy(folder, game)
+    return load_voters(folder, game) if role == VOTERS else load_policy(folder, game, role)
 
 
 def _series(written: str) -> tuple[str, ...]:

@@ -161,7 +161,8 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
     Args:
         game: that is played.
         role: ``mechanism`` or ``participant``.
-        policy: a registered name, a run's folder, ``{"policy": NAME, **parameters}``, or a policy, which is returned.
+        policy: a registered name, the folder of a run or of a saved policy, ``{"policy": NAME, **parameters}``, or a
+            policy, which is returned.
         params: of a policy that is given by name.
 
     Raises:
@@ -183,7 +184,8 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
     if not isinstance(policy, Policy) or params:
         raise ParameterError(
             f"{role} is {policy!r}{f' with {params}' if params else ''}, allowed: a registered name ("
-            f"{', '.join(names(POLICIES[role]))}), a run's folder, {{'policy': NAME, **parameters}}, or a Policy"
+            f"{', '.join(names(POLICIES[role]))}), the folder of a run or of a policy, "
+            "{'policy': NAME, **parameters}, or a Policy"
         )
     return policy
 
@@ -203,8 +205,8 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
 
     Args:
         game: the base game, which the voters have played under each mechanism.
-        voter: a registered name, the folder of a run that has fitted some, ``{"policy": NAME, **parameters}``, or a
-            voter, which is returned.
+        voter: a registered name, the folder of a run that has fitted some or of saved voters,
+            ``{"policy": NAME, **parameters}``, or a voter, which is returned.
 
     Raises:
         UnknownNameError: if there is no such voter.
@@ -223,7 +225,8 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
     if not hasattr(voter, "log_probabilities") or params:
         raise ParameterError(
             f"voters are {voter!r}, allowed: a registered name ({', '.join(names(VOTERS))}), "
-            "{'policy': NAME, **parameters}, or an object with log_probabilities(experience)"
+            "the folder of a run or of voters, {'policy': NAME, **parameters}, "
+            "or an object with log_probabilities(experience)"
         )
     return voter
 
@@ -232,7 +235,7 @@ def load_policy(run: str | Path, role: str | None = None, game: Game[Any] | None
     """Return the learned policies of a run's folder, by role; or, with ``role``, the policy of that role.
 
     Args:
-        run: a folder that ``lawgiver train`` wrote.
+        run: a folder that ``lawgiver train`` wrote; or, with ``role``, that of a single policy in it or copied from it.
         role: ``mechanism``, ``participant`` or ``voters``.
         game: the game they are to play, checked against the run's.
     """
