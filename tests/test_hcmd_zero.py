@@ -312,6 +312,7 @@ def test_a_run_is_not_continued_before_other_people(done, tmp_path, undrawn):
     amend(run / "iterations/0/optimise/manifest.json", lambda said: said["told"].update(population_hash="0" * 64))
     with pytest.raises(RunError, match=f"other people: their hash was {'0' * 64}"):
         launch.resume(run)
+    assert (run / "metrics.jsonl").read_bytes() == (done / "metrics.jsonl").read_bytes()
 
 
 def test_a_finished_run_is_judged_again_without_being_trained_again(done, tmp_path, undrawn):

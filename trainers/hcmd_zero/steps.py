@@ -19,7 +19,7 @@ class Steps:
     """
 
     def __init__(self, run: Run) -> None:
-        """Begin the log anew: the steps that are done are written into it again."""
+        """Write nothing yet."""
         self.run = run
         self.folder = run.path / "iterations"
         self.seconds: dict[str, float] = {}
@@ -27,8 +27,15 @@ class Steps:
         self.spent_here = 0.0
         """Seconds of the steps that this process has carried out."""
         self._logged = 0
-        if run.resumed:
-            run.rewind(0)
+
+    def told(self, iteration: int, name: str) -> dict[str, Any] | None:
+        """Return what a step has told, None if it is not done; raises RunError as :meth:`do` does."""
+        path = self._path(iteration, name)
+        found: dict[str, Any] | None = read_manifest(path, told=dict)["told"] if path.exists() else None
+        return found
+
+    def _path(self, iteration: int, name: str) -> Path:
+        return self.folder / str(iteration) / name
 
     def do(
         self,
@@ -44,7 +51,9 @@ class Steps:
         Raises:
             RunError: if a file of a finished step is missing or damaged, or the folder cannot be written.
         """
-        path = self.folder / str(iteration) / name
+        if not self._logged and self.run.resumed:
+            self.run.rewind(0)  # the log begins anew: the steps that are done are written into it again
+        path = self._path(iteration, name)
         if not path.exists() or (settings is not None and read_manifest(path).get("settings") != settings):
             self._carry_out(path, work, {} if settings is None else {"settings": settings})
         facts = read_manifest(path, told=dict, clock=dict)

@@ -85,16 +85,22 @@ class Loop:
             start_ray(config.resources)
         self.hash = population_hash(self.election.people, self.election.voting)
         self.steps = Steps(run)
+        self._require_same_people()
         self.records: list[Records] = []
         self.models: list[FittedParticipants] = []
         self.told: dict[str, list[dict[str, Any]]] = {"model": [], "optimise": [], "meta_game": []}
-        first, told = self.steps.do(0, "optimise", self._first)
-        if told["population_hash"] != self.hash:
-            raise RunError(
-                f"{run.path} was begun before other people: their hash was {told['population_hash']} and is {self.hash}"
-                " now, as if they had been refitted or replaced; begin a new run, or go on with the lawgiver of then"
-            )
+        first, _ = self.steps.do(0, "optimise", self._first)
         self.mechanisms = [first / "mechanism"]
+
+    def _require_same_people(self) -> None:
+        """Refuse to go on, before anything is written, where people are not those with whom the run was begun."""
+        begun = self.steps.told(0, "optimise")
+        if begun is not None and begun["population_hash"] != self.hash:
+            raise RunError(
+                f"{self.run.path} was begun with other people: their hash was {begun['population_hash']} and is"
+                f" {self.hash} now, as they have been refitted or replaced since; begin a new run, or go on with the"
+                " lawgiver of then"
+            )
 
     def _seed(self, iteration: int, step: int) -> tuple[int, ...]:
         return self.config.seed, iteration, step
@@ -134,9 +140,7 @@ class Loop:
             groups, seed = settings.groups[iteration - 1], self._seed(iteration, 0)
             records = acquire(self.election, self.game, self.mechanism(iteration - 1), groups, seed)
         write_table(folder / RECORDS, records, f"theta_{iteration - 1}")
-        of_all_coins = float(
-            records.contributions.mean() / records.endowments.mean()
-        )  # not the mean fraction of one's own
+        of_all_coins = float(records.contributions.mean() / records.endowments.mean())
         return {"groups": len(records), "contributed_of_all_coins": of_all_coins}
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
