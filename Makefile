@@ -57,7 +57,7 @@ clean:  ## remove the virtual environments and caches; runs/ stays
 
 $(VENV)/train.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing lawgiver with RLlib into $(VENV): a few minutes, once."
-	$(RUN) pip install --quiet -c constraints.txt -e '.[rllib,solve,plot]'
+	$(RUN) pip install --quiet -c constraints.txt -e '.[rllib,solve,plot,data]'
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -55,6 +55,11 @@ def run(block, folder, site):
     return done.stdout
 
 
+def test_election_page(tmp_path):
+    (example,) = [block for block in blocks("docs/election.md") if block.language == "python"]
+    assert "mechanism_1" in run(example, tmp_path, tmp_path)
+
+
 def test_readme_tour(tmp_path):
     (tour,) = [block for block in blocks("README.md") if block.language == "python"]
     printed = run(tour, tmp_path, tmp_path)
