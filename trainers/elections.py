@@ -16,7 +16,8 @@ from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, nash_welfare
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
-from lawgiver.envs.election.game import Election, ElectionState
+from lawgiver.envs.election.game import Election
+from lawgiver.envs.election.state import ElectionState
 from lawgiver.trainers.intervals import group_bootstrap
 
 FIRST = "first_snapshot"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import (
@@ -23,50 +22,14 @@ from lawgiver.envs.core.arrays import (
     where_games,
     zeros,
 )
-from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError, integer
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
-from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
+from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.registry import game_name, make_game, make_policy, make_voter
-from lawgiver.envs.election.experience import Voter, experience_layout
+from lawgiver.envs.election.experience import Voter, by_mechanism, experience_layout, require_probabilities
 from lawgiver.envs.election.seats import Seats
-
-
-@dataclass(frozen=True)
-class ElectionState:
-    """State of B elections among k mechanisms by n people.
-
-    Attributes:
-        turn: phases of base games that are behind, of k games one after the other.
-        base: state of the base game that is on.
-        opening: its state before the first phase, the same for all k games.
-        order: the mechanism that rules first, second and so on, (B, k).
-        over: whether the base game that is on has ended, bool (B,).
-        counts: whether it had not when people last chose, bool (B,).
-        memory: what the people remember.
-        unwritten: what they remember before any game.
-        lived: what has been experienced in each round so far, (B, n, f) each.
-        payoffs: of the round that is on, (B, n).
-        earned: by each person under each mechanism so far, (B, k, n).
-        log_likelihood: of everything that people have chosen so far, (B,).
-        vote_probabilities: of each person for each mechanism, (B, n, k), once they vote; until then 1/k.
-        votes: the mechanism that each person votes for, (B, n); -1 until they vote.
-    """
-
-    turn: int
-    base: Any
-    opening: Any
-    order: Array
-    over: Array
-    counts: Array
-    memory: Memory
-    unwritten: Memory
-    lived: tuple[Array, ...]
-    payoffs: Array
-    earned: Array
-    log_likelihood: Array
-    vote_probabilities: Array
-    votes: Array
+from lawgiver.envs.election.state import ElectionState, phases
 
 
 @dataclass(frozen=True)
@@ -167,13 +130,7 @@ class Election(Game[ElectionState]):
     @cached_property
     def schedule(self) -> tuple[str, ...]:
         """Who acts in each phase of a base game, as long as it can be."""
-        rng = np.random.default_rng(0)
-        state, phases = self.game.initial_state(1, rng), []
-        for _ in range(self.game.max_steps):
-            role = self.game.phase(state)
-            phases.append(role)
-            state, *_ = self.game.step(state, _some_action(self.game, role), self.game.draw(1, rng))
-        return tuple(phases)
+        return phases(self.game)
 
     @cached_property
     def n_rounds(self) -> int:
@@ -305,7 +262,7 @@ class Election(Game[ElectionState]):
         ruling = self._ruling(state)
         chosen = outcome[:, 0]
         for seat in range(1, self.n_mechanisms):
-            chosen = xp.where(_wide(ruling == seat, chosen), outcome[:, seat], chosen)
+            chosen = where_games(ruling == seat, outcome[:, seat], chosen)
         state = self._until_a_mechanism_acts(self._play(state, chosen, draws, 0), draws, 1)
         done = state.turn == len(self._turns)
         if done:
@@ -339,7 +296,7 @@ class Election(Game[ElectionState]):
         seen = self.game.observe(state.base, "participant")
         legal = self.game.legal_actions(state.base, "participant")
         logs, memory = self.people.distribution(seen, legal, state.memory)
-        self._check("participants", logs, (seen.shape[0], self.n, self._n_choices))
+        require_probabilities(f"participants of {self.name}", logs, (seen.shape[0], self.n, self._n_choices))
         xp = namespace(logs)
         if not self.game.horizon_known:
             memory = where_games(~state.over, memory, state.memory)
@@ -400,35 +357,19 @@ class Election(Game[ElectionState]):
     def _vote(self, state: ElectionState, level: Array) -> ElectionState:
         """Let everyone vote on what they have lived through."""
         logs = self.voting.log_probabilities(self.experience(state))
-        self._check("voters", logs, (state.payoffs.shape[0], self.n, self.n_mechanisms))
+        require_probabilities(f"voters of {self.name}", logs, (state.payoffs.shape[0], self.n, self.n_mechanisms))
         xp = namespace(logs)
         return evolve(state, vote_probabilities=xp.exp(logs), votes=drawn_index(logs, level))
 
     def experience(self, state: ElectionState) -> Array:
         """Return what voters go by, (B, n, k, T, f), once all games are over."""
-        xp = namespace(state.payoffs)
-        k, rounds = self.n_mechanisms, self.n_rounds
-        games = [xp.stack(state.lived[at * rounds : (at + 1) * rounds], axis=2) for at in range(k)]
-        by_seat = []
-        for seat in range(k):
-            lived = games[0]
-            for at in range(1, k):
-                lived = xp.where(_wide(state.order[:, at] == seat, lived), games[at], lived)
-            by_seat.append(lived)
-        return xp.stack(by_seat, axis=2)
+        return by_mechanism(state.lived, state.order, self.n_rounds)
 
     def vote_shares(self, state: ElectionState) -> Array:
         """Return the share of the votes that each mechanism got, (B, k); zeros until they vote."""
         xp = namespace(state.payoffs)
         seats = xp.arange(self.n_mechanisms, device=state.votes.device)
         return total(floats(xp.permute_dims(state.votes[..., None] == seats, (0, 2, 1)), state.payoffs)) / self.n
-
-    def _check(self, who: str, logs: Array, shape: tuple[int, ...]) -> None:
-        """Refuse log-probabilities that are none (NumPy; NaN would be counted as a choice)."""
-        if logs.shape != shape:
-            raise ActionError(f"the {who} of {self.name} give log-probabilities {tuple(logs.shape)}, allowed: {shape}")
-        if isinstance(logs, np.ndarray) and (np.isnan(logs).any() or not (logs.max(axis=-1) > -np.inf).all()):
-            raise ActionError(f"the {who} of {self.name} give log-probabilities that are NaN, or rule everything out")
 
     # -- for people, and what is known ----------------------------------------------------------------------------
 
@@ -470,15 +411,3 @@ class Election(Game[ElectionState]):
         """Return how far equal experiences are from equal votes."""
         lived = np.ones((1, self.n, self.n_mechanisms, self.n_rounds, width(experience_layout(self.game))))
         return float(np.abs(np.exp(self.voting.log_probabilities(lived)) - 1 / self.n_mechanisms).max())
-
-
-def _some_action(game: Game[Any], role: str) -> np.ndarray:
-    """Return an action of every agent of a role, (1, n_role[, d])."""
-    space: Any = game.action_space(role)
-    some = space.low if isinstance(space, gymnasium.spaces.Box) else np.asarray(int(space.start))
-    return np.broadcast_to(some, (1, game.roles[role], *some.shape))
-
-
-def _wide(mask: Array, like: Array) -> Array:
-    """Return a mask (B,) with as many axes as ``like`` (B, ...)."""
-    return namespace(mask).reshape(mask, (mask.shape[0],) + (1,) * (like.ndim - 1))

@@ -10,7 +10,8 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.election.experience import experience_layout
-from lawgiver.envs.election.game import Election, ElectionState
+from lawgiver.envs.election.game import Election
+from lawgiver.envs.election.state import ElectionState
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records

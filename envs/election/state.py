@@ -1,0 +1,68 @@
+"""The state of an election, and the order of phases in the game that it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory
+
+
+@dataclass(frozen=True)
+class ElectionState:
+    """State of B elections among k mechanisms by n people.
+
+    Attributes:
+        turn: phases of base games that are behind, of k games one after the other.
+        base: state of the base game that is on.
+        opening: its state before the first phase, the same for all k games.
+        order: the mechanism that rules first, second and so on, (B, k).
+        over: whether the base game that is on has ended, bool (B,).
+        counts: whether it had not when people last chose, bool (B,).
+        memory: what the people remember.
+        unwritten: what they remember before any game.
+        lived: what has been experienced in each round so far, (B, n, f) each.
+        payoffs: of the round that is on, (B, n).
+        earned: by each person under each mechanism so far, (B, k, n).
+        log_likelihood: of everything that people have chosen so far, (B,).
+        vote_probabilities: of each person for each mechanism, (B, n, k), once they vote; until then 1/k.
+        votes: the mechanism that each person votes for, (B, n); -1 until they vote.
+    """
+
+    turn: int
+    base: Any
+    opening: Any
+    order: Array
+    over: Array
+    counts: Array
+    memory: Memory
+    unwritten: Memory
+    lived: tuple[Array, ...]
+    payoffs: Array
+    earned: Array
+    log_likelihood: Array
+    vote_probabilities: Array
+    votes: Array
+
+
+def phases(game: Game[Any]) -> tuple[str, ...]:
+    """Return who acts in each phase of a game that is as long as it can be."""
+    rng = np.random.default_rng(0)
+    state, found = game.initial_state(1, rng), []
+    for _ in range(game.max_steps):
+        role = game.phase(state)
+        found.append(role)
+        state, *_ = game.step(state, _some_action(game, role), game.draw(1, rng))
+    return tuple(found)
+
+
+def _some_action(game: Game[Any], role: str) -> np.ndarray:
+    """Return an action of every agent of a role, (1, n_role[, d])."""
+    space: Any = game.action_space(role)
+    some = space.low if isinstance(space, gymnasium.spaces.Box) else np.asarray(int(space.start))
+    return np.broadcast_to(some, (1, game.roles[role], *some.shape))
