@@ -144,7 +144,7 @@ def train(config: Config[DesignerAgents, DesignerTrainer], run: Run) -> dict[str
             (-raised).backward()  # type: ignore[no-untyped-call]
             norm = float(torch.nn.utils.clip_grad_norm_(mechanism.network.parameters(), 1.0))
             optimiser.step()
-            size = float(torch.nn.utils.parameters_to_vector(mechanism.network.parameters()).abs().max())
+            size = float(torch.nn.utils.parameters_to_vector(mechanism.network.parameters()).detach().abs().max())
             run.require_finite(update, {"gradient_norm": norm, "largest_weight": size})
             if update % settings.log_every == 0 or update == settings.updates:
                 share = float(value.mean())
