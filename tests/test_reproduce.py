@@ -279,7 +279,9 @@ def test_help_is_quick_and_complete():
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "200"}
     ).stdout
-    assert all(word in shown for word in ("NAME", "--out DIR", "--seeds K", "Papers: hcmd_zero, rmd", "130 interrupted"))
+    assert all(
+        word in shown for word in ("NAME", "--out DIR", "--seeds K", "Papers: hcmd_zero, rmd", "130 interrupted")
+    )
 
 
 TWO = "endowments=[[10,2,2,2],[10,8,8,8]]"

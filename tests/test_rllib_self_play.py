@@ -249,7 +249,7 @@ def test_it_learns_to_pay_those_who_vote(cluster: None, tmp_path: Path) -> None:
     """Where everyone gives everything and votes for the larger payoff, votes are bought with others' shares."""
     data = config(
         tmp_path / "run",
-        {"iterations": 12, "elections_per_iteration": 1000, "final_elections": 400, "score_every": 12},
+        {"iterations": 30, "elections_per_iteration": 1000, "final_elections": 1000, "score_every": 30},
         {"minibatch_size": 1000, "lr": 1e-2, "average_over": 1},
     ).model_dump(mode="json")
     voters = {"policy": "experience", "sensitivity": 4.0, "fairness": 0.0}
