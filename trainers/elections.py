@@ -15,10 +15,11 @@ from lawgiver.envs.core.arrays import Array, Rng, integers, map_arrays, namespac
 from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, nash_welfare
-from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.election.state import ElectionState
 from lawgiver.trainers.intervals import group_bootstrap
+from lawgiver.trainers.simulation import answer
 
 FIRST = "first_snapshot"
 """What the mechanism is called that self-play began with; a run keeps it beside the learned one."""
@@ -55,9 +56,9 @@ def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rn
         seen, acts, outcomes = election.observe(state, "mechanism"), election.acts(state, "mechanism"), []
         for seat, mechanism in enumerate(mechanisms):
             before = memories[seat]
-            outcome, after = _outcome(election, mechanism, state, seen[:, seat : seat + 1], before, rng)
+            outcome, after = answer(game, mechanism, state.base, seen[:, seat : seat + 1], None, before, rng)
             if isinstance(outcome, np.ndarray) or not step:
-                _check(game, state, seat, outcome, batch)
+                _check(game, state.base, seat, outcome, batch)
             if after is not None:  # who does not rule has seen nothing that there is to remember
                 memories[seat] = where_games(acts[:, seat], after, before)
             outcomes.append(outcome)
@@ -66,21 +67,11 @@ def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rn
     return state
 
 
-def _outcome(
-    election: Election, mechanism: Policy, state: ElectionState, seen: Array, memory: Any, rng: Rng
-) -> tuple[Array, Any]:
-    if isinstance(mechanism, OutcomePolicy):
-        return mechanism.outcome(seen, None, memory, rng)
-    actions, memory = mechanism.act(seen, None, memory, rng)
-    return election.game.outcome(state.base, actions), memory
-
-
-def _check(game: Game[Any], state: ElectionState, seat: int, outcome: Array, batch: int) -> None:
+def _check(game: Game[Any], state: Any, seat: int, outcome: Array, batch: int) -> None:
     if not isinstance(outcome, np.ndarray):
-        outcome = outcome.detach().cpu().numpy()
-    at = map_arrays(lambda x: x if isinstance(x, np.ndarray) else x.detach().cpu().numpy(), state.base)
+        outcome, state = map_arrays(lambda x: x.detach().cpu().numpy(), (outcome, state))
     try:
-        check_outcome(game, at, "mechanism", outcome, batch)
+        check_outcome(game, state, "mechanism", outcome, batch)
     except ActionError as error:
         raise ActionError(f"mechanism_{seat}: {error}") from error
 
@@ -88,8 +79,7 @@ def _check(game: Game[Any], state: ElectionState, seat: int, outcome: Array, bat
 def _every_order(batch: int, k: int, rng: Rng) -> Array:
     """Return all orders of the seats in turn, (batch, k), on the backend of ``rng``."""
     orders = np.array(list(itertools.permutations(range(k))))
-    chosen = orders[np.arange(batch) % len(orders)]
-    return chosen if isinstance(rng, np.random.Generator) else integers(rng, chosen)
+    return integers(rng, orders[np.arange(batch) % len(orders)])
 
 
 def shares(

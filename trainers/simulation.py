@@ -64,7 +64,11 @@ def outcome_of(
     game: Game[Any], policy: Policy, state: Any, role: str, memory: Any, rng: np.random.Generator
 ) -> tuple[Any, Any]:
     """Return what a policy's choice in ``state`` amounts to (see :meth:`Game.outcome`), and its memory."""
-    obs, mask = game.observe(state, role), game.legal_actions(state, role)
+    return answer(game, policy, state, game.observe(state, role), game.legal_actions(state, role), memory, rng)
+
+
+def answer(game: Game[Any], policy: Policy, state: Any, obs: Any, mask: Any, memory: Any, rng: Any) -> tuple[Any, Any]:
+    """Return what a policy's choice, given what it is shown, amounts to in ``state``, and its memory."""
     if isinstance(policy, OutcomePolicy):
         return policy.outcome(obs, mask, memory, rng)
     actions, memory = policy.act(obs, mask, memory, rng)

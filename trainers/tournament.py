@@ -158,7 +158,7 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
         raise ParameterError(complaint(TournamentSettings, data, error)) from None
     game = settings.game.make()
     election = Election(
-        base={"name": settings.game.name, **settings.game.parameters},
+        base=settings.game.model_dump(),
         participants=settings.participants,
         voters=settings.voters,
     )

@@ -194,7 +194,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         if not self._flagged:
             return seen.astype(np.float32)
         if self.game.seats_take_turns:
-            flags = turn_flags(self.game, state, role)[0]
+            flags = turn_flags(self.game, state, role, 1)[0]
         else:
             flags = self._flags[role][self.game.phase(state) == role]
         return np.concatenate((seen, flags), axis=1, dtype=np.float32)

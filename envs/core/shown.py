@@ -57,11 +57,11 @@ def shown(
     return seen, {"action_mask": mask, **told}
 
 
-def turn_flags(game: Game[Any], state: Any, role: str) -> np.ndarray:
-    """Return the column ``acts_now`` of a role, 1.0 for agents whose turn it is, (B, n_role, 1)."""
+def turn_flags(game: Game[Any], state: Any, role: str, batch: int) -> np.ndarray:
+    """Return the column ``acts_now`` of a role in ``batch`` games, 1.0 for agents whose turn it is, (B, n_role, 1)."""
     if game.phase(state) == role and game.seats_take_turns:
         return np.asarray(game.acts(state, role), float)[..., None]
-    return np.full((*game.observe(state, role).shape[:2], 1), float(game.phase(state) == role))
+    return np.full((batch, game.roles[role], 1), float(game.phase(state) == role))
 
 
 def seen_by_learner(game: Game[Any], state: Any, role: str) -> np.ndarray:
@@ -71,7 +71,7 @@ def seen_by_learner(game: Game[Any], state: Any, role: str) -> np.ndarray:
     """
     seen = game.observe(state, role)[:, 0]
     if game.seats_take_turns:
-        seen = np.concatenate((seen, turn_flags(game, state, role)[:, 0]), axis=1)
+        seen = np.concatenate((seen, turn_flags(game, state, role, len(seen))[:, 0]), axis=1)
     return seen.astype(np.float32)  # type: ignore[no-any-return]
 
 

@@ -17,6 +17,7 @@ from lawgiver.envs.core.arrays import (
     evolve,
     floats,
     namespace,
+    select,
     total,
     uniform,
     where_games,
@@ -341,12 +342,16 @@ class Election(Game[ElectionState]):
         """Write down what people see and have earned since they last chose."""
         seen = self.game.observe(state.base, "participant")
         xp = namespace(seen)
-        own_first = [[seat, *(other for other in range(self.n) if other != seat)] for seat in range(self.n)]
-        payoffs = xp.stack([xp.stack([state.payoffs[:, j] for j in row], axis=-1) for row in own_first], axis=1)
-        lived = xp.concat([seen, floats(payoffs, seen), xp.ones_like(seen[..., :1])], axis=-1)
+        payoffs = floats(select(state.payoffs, self._own_first), seen)
+        lived = xp.concat([seen, payoffs, xp.ones_like(seen[..., :1])], axis=-1)
         if not self.game.horizon_known:
             lived = xp.where(state.counts[:, None, None], lived, xp.zeros_like(lived))
         return evolve(state, lived=(*state.lived, lived), payoffs=xp.zeros_like(state.payoffs))
+
+    @cached_property
+    def _own_first(self) -> np.ndarray:
+        """Whose payoffs each person sees in which order, (n, n)."""
+        return np.array([[seat, *(other for other in range(self.n) if other != seat)] for seat in range(self.n)])
 
     def _next_game(self, state: ElectionState) -> ElectionState:
         """Let the same people begin the base game anew."""

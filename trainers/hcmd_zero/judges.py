@@ -47,9 +47,10 @@ class Judges:
                 " acquired: allowed is any other name"
             )
         people = {own: Population(participants=agents.participants, voters=agents.voters), **others}
-        base = {"name": config.game.name, **config.game.parameters}
         elections = {
-            name: Election(base=base, participants=population.participants, voters=population.voters)
+            name: Election(
+                base=config.game.model_dump(), participants=population.participants, voters=population.voters
+            )
             for name, population in people.items()
         }
         return cls(rivals(config.trainer.evaluation.rivals, game), elections)

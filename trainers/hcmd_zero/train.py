@@ -73,7 +73,6 @@ class Loop:
         self.iterations = len(self.settings.acquire.groups)
         if self.settings.acquire.source is not None:
             check_source(self.settings.acquire.source, self.iterations)
-        self.base = {"name": config.game.name, **config.game.parameters}
         self.judges = Judges.of(config, game)
         self.election = next(iter(self.judges.elections.values()))
         games_each(self.settings.optimise.batch, game, config.resources.num_learners)
@@ -187,7 +186,7 @@ class Loop:
 
     def _meta_game(self, folder: Path, iteration: int) -> dict[str, Any]:
         settings, model = self.settings.meta_game, self.models[-1]
-        election = Election(base=self.base, participants=model.participants, voters=model.voters)
+        election = Election(base=self.config.game.model_dump(), participants=model.participants, voters=model.voters)
         mechanisms = {f"theta_{s}": self.mechanism(s) for s in range(iteration + 1)}
         held = round_robin(election, mechanisms, settings.games, self._seed(iteration, 3))
         told = held.data() | held.solved(self.config.seed) | {"convergence": held.convergence(settings.margin)}
