@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,20 +82,27 @@ def _every_order(batch: int, k: int, rng: Rng) -> Array:
     return integers(rng, orders[np.arange(batch) % len(orders)])
 
 
+def held_by_condition(
+    election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
+) -> Iterator[tuple[str, ElectionState]]:
+    """Yield every condition with the final state of its elections, ``games`` of them at least.
+
+    There are as many as it takes for every order of the mechanisms to be there equally often.
+    """
+    orders = math.factorial(election.n_mechanisms)
+    for condition, opening in election.game.openings(-(-games // orders) * orders, rng).items():
+        yield condition, hold(election, mechanisms, opening, rng)
+
+
 def shares(
     election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Return the share of the votes that the first mechanism got in each election, by condition.
 
-    Each election is one group's; its votes are cast, not expected. ``games`` of each condition, at least: as many as
-    it takes for every order of the mechanisms to be there equally often.
+    Each election is one group's; its votes are cast, not expected. ``games`` as in :func:`held_by_condition`.
     """
-    found = {}
-    orders = math.factorial(election.n_mechanisms)
-    for condition, opening in election.game.openings(-(-games // orders) * orders, rng).items():
-        state = hold(election, mechanisms, opening, rng)
-        found[condition] = np.asarray(election.vote_shares(state)[:, 0])
-    return found
+    held = held_by_condition(election, mechanisms, games, rng)
+    return {condition: np.asarray(election.vote_shares(state)[:, 0]) for condition, state in held}
 
 
 def vote_share(

@@ -13,7 +13,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.behaviour.records import Records, concatenate
 from lawgiver.trainers.behaviour.table import write_table
-from lawgiver.trainers.elections import group_scores, hold, intervals
+from lawgiver.trainers.elections import group_scores, held_by_condition, intervals
 from lawgiver.trainers.hcmd_zero.acquire import recorded
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, Judges
 
@@ -39,7 +39,7 @@ def judge(
         judges: the rivals, and who judges.
         game: that is played.
         mechanism: to be judged.
-        games: elections a condition, rival and population.
+        games: elections a condition, rival and population, at least; both orders equally often.
         seed: of everything that is drawn, the same for every rival and population.
 
     Returns:
@@ -51,8 +51,7 @@ def judge(
     first: list[Records] = []
     for (rival, policy), (name, election) in itertools.product(judges.rivals.items(), judges.elections.items()):
         rng, found = np.random.default_rng(seed), {}
-        for condition, opening in game.openings(games, rng).items():
-            state = hold(election, [mechanism, policy], opening, rng)
+        for condition, state in held_by_condition(election, [mechanism, policy], games, rng):
             found[condition] = np.asarray(election.vote_shares(state)[:, 0])
             if len(first) < len(game.conditions):
                 first.append(recorded(election, game, state))
