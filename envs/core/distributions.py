@@ -1,0 +1,215 @@
+"""Distributions of private types, and their virtual values (Myerson 1981, with ironing).
+
+A participant with value v drawn from F, density f, has the virtual value phi(v) = v - (1 - F(v)) / f(v): the slope of
+the revenue curve R(q) = q F^-1(1 - q), what a price earns that is paid with probability q. Where R is not concave, the
+slope of its concave hull takes its place: the *ironed* virtual value, which never falls.
+
+Under a piecewise-uniform density R is one arc of a parabola a piece. The hull is scanned arc by arc, and every stretch
+of it that leaves the curve is the common tangent of two arcs: the one number that is computed by bisection, down to
+rounding. So the ironed virtual value is piecewise linear, with slope 2 or 0 and possibly upward jumps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, constant, namespace, total
+from lawgiver.envs.core.errors import ParameterError, number
+
+NEGLIGIBLE = 1e-12
+"""A piece with less mass than this is a gap: nothing is drawn from it."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A density that is constant on each of several pieces of equal width.
+
+    Args:
+        low: least value.
+        high: greatest value, above ``low``.
+        masses: probability of each piece, in ascending order; they add up to 1. One piece is the uniform distribution.
+
+    Raises:
+        ParameterError: naming the parameter that is outside its range.
+    """
+
+    low: float
+    high: float
+    masses: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        low = number("low", self.low, "(-inf, inf)")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", number("high", self.high, f"({low}, inf)"))
+        object.__setattr__(self, "masses", _checked(self.masses))
+
+    @property
+    def mean(self) -> float:
+        """The expected value."""
+        pieces = self.pieces
+        return float(pieces.masses @ (pieces.starts + pieces.masses / pieces.densities / 2))
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """The pieces that something is drawn from."""
+        masses = np.array(self.masses)
+        starts = np.linspace(self.low, self.high, len(masses) + 1)[:-1]
+        kept = masses > NEGLIGIBLE
+        masses, starts = masses[kept] / masses[kept].sum(), starts[kept]
+        below = np.concatenate([[0.0], np.cumsum(masses)[:-1]])
+        return Pieces(starts, masses, below, masses * len(self.masses) / (self.high - self.low))
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The stretches on which the ironed virtual value is linear, in ascending order."""
+        return _segments(self.pieces)
+
+    def quantile(self, u: Array) -> Array:
+        """Return the value (...) below which a share ``u`` (...), in [0, 1], of the distribution lies."""
+        pieces = self.pieces
+        k = _stretch(u, pieces.below)
+        starts, below, densities = (constant(x, u)[k] for x in (pieces.starts, pieces.below, pieces.densities))
+        return starts + (u - below) / densities
+
+    def cdf(self, v: Array) -> Array:
+        """Return the probability (...) of a value of at most ``v`` (...)."""
+        xp, pieces = namespace(v), self.pieces
+        reached = (v[..., None] - constant(pieces.starts, v)) * constant(pieces.densities, v)
+        masses = constant(pieces.masses, v)
+        return total(xp.minimum(xp.maximum(reached, xp.zeros_like(reached)), masses + xp.zeros_like(reached)))
+
+    def virtual_value(self, v: Array) -> Array:
+        """Return the ironed virtual value (...) of ``v`` (...); what is outside the support counts as its nearest end.
+
+        Uniform on [low, high]: 2 v - high.
+        """
+        xp, segments = namespace(v), self.segments
+        inside = xp.clip(v, float(segments.starts[0]), float(segments.ends[-1]))
+        k = _stretch(v, segments.starts)
+        starts, first, slope = (constant(x, v)[k] for x in (segments.starts, segments.first, segments.slopes))
+        return first + (inside - starts) * slope
+
+    def virtual_survival(self, t: np.ndarray) -> np.ndarray:
+        """Return the probability (...) that the ironed virtual value is above ``t`` (...); NumPy."""
+        segments, t = self.segments, t[..., None]
+        rise = np.where(segments.slopes > 0, segments.last - segments.first, 1)
+        share = np.clip((segments.last - t) / rise, 0, 1)
+        chance: np.ndarray = np.where(segments.slopes > 0, share, segments.first > t) @ segments.masses
+        return chance
+
+
+class Pieces(NamedTuple):
+    """Where each piece of a distribution starts, its mass, the mass below it and its density; arrays (k,)."""
+
+    starts: np.ndarray
+    masses: np.ndarray
+    below: np.ndarray
+    densities: np.ndarray
+
+
+class Segments(NamedTuple):
+    """Where each segment starts and ends, its first ironed virtual value, how it rises, its mass; arrays (k,)."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    first: np.ndarray
+    slopes: np.ndarray
+    masses: np.ndarray
+
+    @property
+    def last(self) -> np.ndarray:
+        """The last ironed virtual value of each segment."""
+        last: np.ndarray = self.first + self.slopes * (self.ends - self.starts)
+        return last
+
+
+class _Arc(NamedTuple):
+    """The revenue curve q (top - q / density) for q in [start, end]."""
+
+    start: float
+    end: float
+    top: float
+    density: float
+
+    def contact(self, slope: float) -> float:
+        """Return where a line of this slope, lowered from above, first touches the arc."""
+        return min(max((self.top - slope) * self.density / 2, self.start), self.end)
+
+    def height(self, slope: float) -> float:
+        """Return where that line meets q = 0."""
+        q = self.contact(slope)
+        return q * (self.price(q) - slope)
+
+    def price(self, q: float) -> float:
+        """Return the price that is paid with probability q."""
+        return self.top - q / self.density
+
+    def slope(self, q: float) -> float:
+        """Return the slope of the revenue curve, the virtual value."""
+        return self.top - 2 * q / self.density
+
+
+def _tangent(left: _Arc, right: _Arc) -> float:
+    """Return the slope of the line that lies on two arcs; of the lines in a concave kink, the least."""
+    scale = abs(left.top) + abs(right.top) + 1 / left.density + 1 / right.density
+    meet = left.end == right.start and abs(left.price(left.end) - right.price(right.start)) <= 1e-12 * scale
+    if meet and left.slope(left.end) >= right.slope(right.start) - 1e-12 * scale:
+        return right.slope(right.start)
+
+    def excess(slope: float) -> float:  # rises with the slope, because the left arc touches at the smaller q
+        return left.height(slope) - right.height(slope)
+
+    low, high = -scale, scale
+    while excess(low) > 0:
+        low *= 2
+    while excess(high) < 0:
+        high *= 2
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+    return high
+
+
+def _segments(pieces: Pieces) -> Segments:
+    """Scan the concave hull of the revenue curve from high prices, q = 0, to low ones, q = 1."""
+    edges = np.append(1 - pieces.below, 0.0)  # so that neighbours share their ends to the last bit
+    hull: list[tuple[_Arc, float]] = []  # each with the slope at which the hull comes to it
+    for k in reversed(range(len(pieces.starts))):
+        density = float(pieces.densities[k])
+        start, end = float(edges[k + 1]), float(edges[k])
+        arc, slope = _Arc(start, end, float(pieces.starts[k]) + end / density, density), math.inf
+        while hull and (slope := _tangent(hull[-1][0], arc)) > hull[-1][1]:
+            hull.pop()
+        hull.append((arc, slope))
+    rows: list[tuple[float, ...]] = []
+    left, price = 0.0, hull[0][0].price(0.0)  # where the hull last lay on the curve
+    for (arc, slope), leave in zip(hull, [slope for _, slope in hull[1:]] + [-math.inf], strict=True):
+        start, end = arc.contact(slope), arc.contact(leave)
+        if start - left > NEGLIGIBLE:
+            rows.append((arc.price(start), price, slope, 0.0, start - left))
+        if end - start > NEGLIGIBLE:
+            rows.append((arc.price(end), arc.price(start), arc.slope(end), 2.0, end - start))
+        left, price = end, arc.price(end)
+    return Segments(*np.array(rows[::-1]).T)
+
+
+def _stretch(x: Array, starts: np.ndarray) -> Array:
+    """Return the number (...) of the stretch that ``x`` (...) lies in, of stretches that start at ``starts`` (k,)."""
+    xp = namespace(x)
+    return xp.sum(xp.astype(x[..., None] >= constant(starts[1:], x), xp.int64), axis=-1)
+
+
+def _checked(masses: Sequence[float]) -> tuple[float, ...]:
+    told = f"masses is {masses!r}, allowed: the probabilities of one or more pieces"
+    if isinstance(masses, str) or not isinstance(masses, (Sequence, np.ndarray)) or not len(masses):
+        raise ParameterError(told)
+    chances = tuple(number(f"masses[{k}]", mass, "[0, 1]") for k, mass in enumerate(masses))
+    if not math.isclose(sum(chances), 1, abs_tol=1e-9):
+        raise ParameterError(f"{told}, that add up to 1")
+    return chances
