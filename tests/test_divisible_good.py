@@ -440,7 +440,7 @@ def test_played_games_agree_with_the_tables(objective):
         state, rewards, over, _ = game.advance(state, outcome, game.draw(games, rng))
         welfare += rewards["mechanism"][:, 0]
         payoff += rewards["participant"].mean(axis=-1)
-        paid += state.payments.sum(axis=-1) * (role == "participant")
+        paid += state.transfers.sum(axis=-1) * (role == "participant")
         if role == "participant":
             consumed.append(outcome.mean(axis=-1))
 

@@ -78,7 +78,7 @@ def test_a_game_by_its_printed_sums(reading, basis, payment_on, rng):
     paid = payment(game.setting, w, basis, constant=0.7)({"xT": ends, "x0": starts, "u": moves}[payment_on])
     reckoned = -game.movement_cost * moves if reading == "local" else utilities
     np.testing.assert_allclose(after.utilities, utilities, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(after.payments, paid, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(after.transfers, paid, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(rewards["participant"], reckoned + paid, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(rewards["mechanism"], utilities.sum(-1, keepdims=True), rtol=1e-12)
     np.testing.assert_allclose(game.deficit(after), paid.sum(-1), rtol=1e-11, atol=1e-11)

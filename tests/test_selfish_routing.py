@@ -89,9 +89,9 @@ def test_tolls_are_charged_and_do_not_count():
     state, rewards, *_ = game.step(state, choices, {})
     # edges s-v v-t s-w w-t v-w with 3, 1, 1, 3, 2 of 4 agents
     np.testing.assert_allclose(-state.utilities[0], [0.75 + 1, 0.75 + 0 + 0.75, 1.5, 1 + 0.75])
-    np.testing.assert_allclose(-state.payments[0], [0.1 + 0.2, 0.1 + 0.5 + 0.4, 1.0, 0.3 + 0.4])
+    np.testing.assert_allclose(-state.transfers[0], [0.1 + 0.2, 0.1 + 0.5 + 0.4, 1.0, 0.3 + 0.4])
     assert rewards["mechanism"][0, 0] == pytest.approx(-6.5)
-    assert rewards["participant"][0] == pytest.approx(state.utilities[0] + state.payments[0])
+    assert rewards["participant"][0] == pytest.approx(state.utilities[0] + state.transfers[0])
     assert game.deficit(state)[0] == pytest.approx(-3.0)
 
 

@@ -37,7 +37,7 @@ class MechanismState:
         parameters: w, what the mechanism has announced, (B, D).
         types: theta, (B, n, q).
         utilities: of the last round, without transfers, (B, n).
-        payments: transfers that participants got in the last round, (B, n).
+        transfers: what participants got from the mechanism in the last round, negative where they paid, (B, n).
         payoffs: what participants were paid in the last round, (B, n).
     """
 
@@ -46,7 +46,7 @@ class MechanismState:
     parameters: Array
     types: Array
     utilities: Array
-    payments: Array
+    transfers: Array
     payoffs: Array
 
 
@@ -248,15 +248,15 @@ class MechanismGame(Game[MechanismState]):
         parameters = self.in_force(state)
         allocations = self.allocate(state.types, outcome, parameters)
         utilities = self.utility(state.types, allocations)
-        payments = self.transfer(state.types, allocations, parameters)
-        payoffs = self.attributed(state.types, allocations, utilities) + payments
+        transfers = self.transfer(state.types, allocations, parameters)
+        payoffs = self.attributed(state.types, allocations, utilities) + transfers
         played = evolve(
             state,
             turn=state.turn + 1,
             round=state.round + 1,
             types=self.next_types(state.types, allocations, draws),
             utilities=utilities,
-            payments=payments,
+            transfers=transfers,
             payoffs=payoffs,
         )
         rewards = {"participant": payoffs, "mechanism": total(utilities)[:, None]}
@@ -264,7 +264,7 @@ class MechanismGame(Game[MechanismState]):
 
     def deficit(self, state: MechanismState) -> Array:
         """Return what the mechanism paid out in the last round, (B,)."""
-        return total(state.payments)
+        return total(state.transfers)
 
     def picture(self, state: MechanismState, index: int) -> dict[str, np.ndarray]:
         """Return w, types, utilities, transfers and welfare of one game."""
@@ -274,6 +274,6 @@ class MechanismGame(Game[MechanismState]):
             **{f"w_{j + 1}": np.asarray(w)[None] for j, w in enumerate(np.asarray(state.parameters[index]))},
             **{f"type {j + 1}": theta for j, theta in enumerate(np.asarray(state.types[index]).T)},
             "utilities": utilities,
-            "transfers": np.asarray(state.payments[index]),
+            "transfers": np.asarray(state.transfers[index]),
             "welfare": utilities.sum(keepdims=True),
         }
