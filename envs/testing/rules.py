@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -17,6 +18,7 @@ from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.core.rendering import render
+from lawgiver.envs.core.reporting import ReportingGame
 from lawgiver.envs.testing.play import SLACK, Moment, moments, require
 
 ROUNDING = 1e-9
@@ -206,7 +208,7 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
     name = getattr(game, "objective", None)
     objective = None
     if game.roles.get("mechanism") == 1 and isinstance(name, str):
-        objective = welfare if isinstance(game, MechanismGame) else lookup(OBJECTIVES, name)
+        objective = _objective(game, name)
     for moment in moments(game, batch, np.random.default_rng(seed)):
         if not (hasattr(moment.after, "payoffs") and hasattr(moment.after, "round")):
             return
@@ -219,6 +221,13 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
             off = np.abs(moment.rewards[role][moment.alive] - expected).max()
             fits = off <= ROUNDING * (1 + np.abs(expected).max())
             require(fits, game, f"at step {moment.index} the reward of {role} is off the state's {what} by {off:.3g}")
+
+
+def _objective(game: Game[Any], name: str) -> Callable[[Any], np.ndarray]:
+    """Return what a mechanism is paid in a state, (B,)."""
+    if isinstance(game, ReportingGame):
+        return lambda state: game.sense * game.measure(state)
+    return welfare if isinstance(game, MechanismGame) else lookup(OBJECTIVES, name)
 
 
 def check_saving(game: Game[Any], batch: int = 4, seed: int = 6) -> None:

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup, make_game, names
+from lawgiver.envs.core.reporting import ReportingGame
 
 
 def game_list() -> Table:
@@ -95,8 +96,11 @@ def _reward(game: Game[Any], role: str) -> str:
     chosen = {field.name for field in dataclasses.fields(game)}
     objective = getattr(game, "objective", None) if "objective" in chosen else None
     if role == "mechanism" and isinstance(objective, str):
+        lines += f" By default `{objective}`"
+        if isinstance(game, ReportingGame):
+            return f"{lines}, of {', '.join(f'`{name}`' for name in game.objectives)}."
         what = inspect.getdoc(lookup(OBJECTIVES, objective)) or ""
-        lines += f" By default `{objective}`: {what.partition(chr(10))[0].removeprefix('Return ')}"
+        lines += f": {what.partition(chr(10))[0].removeprefix('Return ')}"
     return lines
 
 
