@@ -20,7 +20,7 @@ HUMPED = {
     "gap": Distribution(0, 1, (0.5, 0, 0.5)),
     "three humps": Distribution(0.2, 1.4, (0.3, 0.05, 0.3, 0.05, 0.3)),
     "negative": Distribution(-2, -1, (0.2, 0.7, 0.1)),
-    "many": Distribution(0, 5, tuple(np.random.default_rng(3).dirichlet(np.full(12, 0.4)))),
+    "many": Distribution(0, 5, tuple(np.random.default_rng(3).dirichlet(np.full(12, 1.5)))),
 }
 TABLE_1 = {(2, 2): 0.5, (3, 2): 0.7186, (4, 2): 0.8999, (5, 2): 1.0468, (3, 3): 0.75, (4, 3): 0.9879, (5, 3): 1.2027}
 TABLE_2 = {(2, 2): 0.375, (3, 2): 0.4435, (4, 2): 0.4823, (5, 2): 0.5055, (3, 3): 0.4583, (4, 3): 0.5158}
