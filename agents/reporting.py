@@ -1,0 +1,207 @@
+"""Who plays reporting games: participants who tell the truth, and mechanisms that run a process by what is reported.
+
+Where the mechanism announces its rule, it sends log w and b of an affine maximiser and the game does the rest; where it
+decides after the reports, the same rule is worked out from what it sees. The rules are those of
+:mod:`lawgiver.envs.mdp.affine`, on NumPy and on torch.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lawgiver.agents.policies import RulePolicy
+from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, number
+from lawgiver.envs.core.fields import box, width
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.mdp.affine import settle
+from lawgiver.envs.mdp.game import LOGIT_BOUND, MDPGame
+
+Numbers = float | Sequence[Any] | np.ndarray
+"""One number for all, or one for each."""
+
+
+class Truthful(RulePolicy):
+    """Participants who report the type that they see."""
+
+    def __init__(self, game: ReportingGame) -> None:
+        """Read how many numbers a type has; they come first in the observation."""
+        self._size = width(game.type_layout())
+
+    def action(self, obs: Array) -> Array:
+        """Return the type (B, n, k) that observations (B, n, d) begin with."""
+        return obs[..., : self._size]
+
+
+class DirectMechanism(RulePolicy):
+    """A mechanism that is a function of the reports. As an outcome it is exact, as an action it fits into the Box."""
+
+    def __init__(self, game: MDPGame) -> None:
+        """Keep the game and the Box."""
+        self.game = game
+        layout = game.rule_layout() if game.announces else game.decision_layout()
+        self._low, self._high = (np.asarray(end, float) for end in (box(layout).low, box(layout).high))
+
+    @abstractmethod
+    def decision(self, reports: Array) -> Array:
+        """Return the decision (B, d) for reports (B, n, k)."""
+
+    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the decision (B, d) by the reports that are seen, and the memory."""
+        return self.decision(self.game.seen_reports(obs)), state
+
+    def action(self, obs: Array) -> Array:
+        """Return the outcome as an action (B, 1, d): logits for the policy, and everything clipped to its bounds."""
+        sent, _ = self.outcome(obs, None, None, None)
+        xp = namespace(sent)
+        if not self.game.announces:  # the policies here are of zeros and ones
+            logits = LOGIT_BOUND * (2 * sent[:, : -self.game.n] - 1)
+            sent = xp.concat([logits, sent[:, -self.game.n :]], axis=-1)
+        return xp.clip(sent, constant(self._low, sent), constant(self._high, sent))[:, None, :]
+
+
+class AffineMaximiser(DirectMechanism):
+    """The affine maximiser with given weights and boosts, which can be kept in a folder once they are learned.
+
+    Args:
+        game: that is played.
+        log_weights: log w, (n,); None for zeros, weights of 1.
+        boosts: b, (S, A); None for zeros.
+
+    Attributes:
+        log_weights: float64 (n,); ``boosts``: float64 (S, A).
+    """
+
+    kind: ClassVar[str] = "affine_maximiser"
+
+    def __init__(
+        self, game: Game[Any], *, log_weights: np.ndarray | None = None, boosts: np.ndarray | None = None
+    ) -> None:
+        """See the class."""
+        super().__init__(process_of(game, "affine_maximiser"))
+        shape = (self.game.mdp.n_states, self.game.mdp.n_actions)
+        self.settings: dict[str, Any] = {}
+        self.log_weights = np.zeros(self.game.n) if log_weights is None else np.array(log_weights, float)
+        self.boosts = np.zeros(shape) if boosts is None else np.array(boosts, float).reshape(shape)
+
+    @cached_property
+    def network(self) -> Any:
+        """The torch module that shares memory with the weights and boosts, to be saved and loaded."""
+        import torch
+
+        module = torch.nn.Module()
+        module.register_buffer("log_weights", torch.from_numpy(self.log_weights))
+        module.register_buffer("boosts", torch.from_numpy(self.boosts))
+        return module
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """What is announced, log w and then b state by state, (n + S A,)."""
+        return np.concatenate([self.log_weights, self.boosts.ravel()])
+
+    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the parameters (B, D) where they are announced, else the decision (B, d); and the memory."""
+        if not self.game.announces:
+            return super().outcome(obs, mask, state, rng)
+        parameters = constant(self.parameters, obs)
+        return namespace(obs).broadcast_to(parameters, (obs.shape[0], *parameters.shape)), state
+
+    def decision(self, reports: Array) -> Array:
+        """Return what the rule makes of the reports, (B, d)."""
+        parameters = constant(self.parameters, reports)
+        every = namespace(reports).broadcast_to(parameters, (reports.shape[0], *parameters.shape))
+        return self.game.decide(every, reports)
+
+
+class PayAsBid(DirectMechanism):
+    """Runs the process for the greatest reported welfare, and charges everybody what it said this is worth to it.
+
+    Whoever understates what it wants pays less: a first-price auction, and a negative control of audits.
+    """
+
+    def decision(self, reports: Array) -> Array:
+        """Return the policy and the payments, (B, d)."""
+        game = self.game
+        rewards = game.rewards(reports)
+        weights = constant(np.ones(game.n), reports)
+        boosts = constant(np.zeros((game.mdp.n_states, game.mdp.n_actions)), reports)
+        found = settle(game.mdp, rewards, weights, boosts, game.excluded)
+        return game.joined(found.policy, found.values)
+
+
+def truthful(game: Game[Any]) -> Policy:
+    """Return participants who report what they are. Every reporting game has them."""
+    if not isinstance(game, ReportingGame):
+        raise UnsupportedGameError(f"participant 'truthful' reports its type; those of {game.name} report none")
+    return Truthful(game)
+
+
+def vcg(game: Game[Any]) -> Policy:
+    """Return the dynamic VCG mechanism: weights of 1, no boosts."""
+    return AffineMaximiser(process_of(game, "vcg"))
+
+
+def affine_maximiser(game: Game[Any], *, log_weights: Numbers | None = None, boosts: Numbers | None = None) -> Policy:
+    """Return the affine maximiser with weights and boosts in the bounds of what can be announced.
+
+    Args:
+        game: a reporting game about a Markov decision process.
+        log_weights: logarithms of the weights, one for all or n of them; None for zeros.
+        boosts: one for all, S x A of them, or a row of A for each of the S states; None for zeros.
+
+    Raises:
+        UnsupportedGameError: if the game runs no Markov decision process.
+        ParameterError: if there are too many or too few numbers, or one is out of bounds.
+    """
+    process = process_of(game, "affine_maximiser")
+    weights, boost = process.rule_layout()
+    shape = (process.mdp.n_states, process.mdp.n_actions)
+    return AffineMaximiser(
+        process,
+        log_weights=_filled("log_weights", log_weights, (weights.size,), (weights.low, weights.high)),
+        boosts=_filled("boosts", boosts, shape, (boost.low, boost.high)),
+    )
+
+
+def pay_as_bid(game: Game[Any]) -> Policy:
+    """Return the mechanism that serves those who say they want most, at the price they say (``allocate`` mode only)."""
+    process = process_of(game, "pay_as_bid")
+    if process.announces:
+        raise UnsupportedGameError(
+            "mechanism 'pay_as_bid' is no affine maximiser, so that it cannot be announced: play"
+            f" {process.name} with mechanism_mode='allocate'"
+        )
+    return PayAsBid(process)
+
+
+def process_of(game: Game[Any], mechanism: str) -> MDPGame:
+    """Return the game as one about a Markov decision process; raises UnsupportedGameError if it is none."""
+    if not isinstance(game, MDPGame):
+        raise UnsupportedGameError(
+            f"mechanism {mechanism!r} runs a Markov decision process by what is reported; {game.name} has none"
+        )
+    return game
+
+
+def _filled(name: str, given: Any, shape: tuple[int, ...], ends: tuple[float, float]) -> np.ndarray | None:
+    """Return numbers in a shape: one for all, as many as it holds, or in this very shape."""
+    if given is None:
+        return None
+    count = int(np.prod(shape))
+    nested = " x ".join(map(str, shape))
+    try:
+        numbers = np.array(given, dtype=object)
+    except ValueError:  # rows of different lengths
+        raise ParameterError(f"{name} has rows of different lengths, allowed: one number, or {nested}") from None
+    if numbers.shape not in ((), (count,), shape):
+        raise ParameterError(f"{name} has shape {numbers.shape}, allowed: one number, or {nested}")
+    interval = f"[{ends[0]}, {ends[1]}]"
+    checked = [number(f"{name}[{i}]" if numbers.shape else name, x, interval) for i, x in enumerate(numbers.flat)]
+    return np.broadcast_to(np.array(checked), (count,)).reshape(shape)
