@@ -76,6 +76,11 @@ GAMES = {
         "election",
         {"base": {"name": "taxed_dilemma", "max_rounds": 4}, "participants": "random", "voters": "random"},
     ),
+    "goal_collection": ("goal_collection", {"n": 3, "size": 4, "horizon": 12}),
+    "goal_collection-weights": (
+        "goal_collection",
+        {"n": 8, "size": 3, "horizon": 9, "discount": 0.7, "weights": [1, 2, 0.5, 1, 1, 1, 3, 1]},
+    ),
     "selfish_routing": ("selfish_routing", {}),
     "selfish_routing-pigou": ("selfish_routing", {"n": 3, "network": "pigou", "tolled": ["s-t#1"], "box": 2.0}),
     "selfish_routing-two_pairs": (
@@ -97,6 +102,12 @@ GAMES = {
     "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),
     "lanes-blind": ("lanes", {"n": 3, "agent_objective": "blind", "payment_on": "u", "n_moves": 5}),
     "lanes-any_move": ("lanes", {"n": 2, "n_moves": None, "payment_on": "x0", "degree": 1}),
+    "sequential_sales": ("sequential_sales", {}),
+    "sequential_sales-allocate": (
+        "sequential_sales",
+        {"n": 2, "m": 3, "high": "1/i", "mechanism_mode": "allocate", "objective": "welfare"},
+    ),
+    "sequential_sales-piecewise": ("sequential_sales", {"n": 1, "types": "piecewise", "masses": [0.5, 0.1, 0.4]}),
     "divisible_good": ("divisible_good", {}),
     "divisible_good-full": ("divisible_good", {"n": 3, "agent_objective": "full", "prices": "flat", "recovery": 1.0}),
     "divisible_good-one_round": (
