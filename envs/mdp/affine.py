@@ -1,0 +1,81 @@
+"""Dynamic affine maximisers: which policy runs a Markov decision process, and who pays what for it.
+
+With weights w_i > 0 and boosts b(s, a), the policy maximises the affine welfare of the reported rewards r_i,
+
+    asw(pi) = E_pi[sum_t sum_i w_i r_i(s_t, a_t) + b(s_t, a_t)],
+
+and participant i pays p_i = (asw_{-i} - (asw - w_i v_i)) / w_i, where v_i is what it says the policy is worth to it and
+asw_{-i} the greatest affine welfare without it (Curry, Thoma et al. 2024, definition 3.1). Its payoff is
+(asw - asw_{-i}) / w_i when it is truthful. As the first term is maximised by telling the truth and the second does not
+depend on what i says, nobody gains by a misreport, whatever w and b are. Nobody loses by taking part where what is
+possible without i is possible with it, and worth no less to it than nothing. w = 1, b = 0 is the dynamic VCG mechanism.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.prior import ILLEGAL
+from lawgiver.envs.mdp.model import MDP
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What an affine maximiser makes of B profiles of reports.
+
+    Attributes:
+        policy: probabilities (zeros and ones), (B, *mdp.policy_shape).
+        occupancy: expected (discounted) number of times each action is taken in each state, (B, S, A).
+        affine_welfare: the greatest, of all and then without each participant, (B, n + 1).
+        values: what each participant says the policy is worth to it, (B, n).
+        payments: what each pays to the mechanism, (B, n).
+    """
+
+    policy: Array
+    occupancy: Array
+    affine_welfare: Array
+    values: Array
+    payments: Array
+
+
+def problems(rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray | None = None) -> Array:
+    """Return the rewards of the n + 1 problems that a profile poses, (B, n + 1, S, A): of all, then without each.
+
+    Args:
+        rewards: reported, (B, n, S, A).
+        weights: w, (n,) or (B, n), > 0.
+        boosts: b, (S, A) or (B, S, A).
+        excluded: which actions cannot be taken without each participant, bool (n, S, A); None for all can. The others
+            stay open, with their boosts, and are worth nothing to who is absent.
+    """
+    xp = namespace(rewards)
+    weighted = weights[..., None, None] * rewards
+    everybody = xp.sum(weighted, axis=1) + boosts
+    without = everybody[:, None] - weighted
+    if excluded is not None:
+        closed = excluded if xp is np else xp.asarray(excluded, device=rewards.device)
+        without = xp.where(closed, constant(ILLEGAL, without), without)
+    return xp.concat([everybody[:, None], without], axis=1)
+
+
+def settle(mdp: MDP, rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray | None = None) -> Settlement:
+    """Return what the affine maximiser with these weights and boosts makes of reported rewards (B, n, S, A).
+
+    The arguments are as :func:`problems` takes them. On torch, affine welfare and payments can be differentiated.
+
+    Raises:
+        ParameterError: if a weight is not positive.
+    """
+    xp = namespace(rewards)
+    if not bool(xp.all(weights > 0)):
+        raise ParameterError(f"the least weight is {float(xp.min(weights)):g}, allowed: weights above 0")
+    affine_welfare, policies = mdp.optimal(problems(rewards, weights, boosts, excluded))
+    policy = policies[:, 0]
+    occupancy = mdp.occupancy(policy)
+    values = xp.sum(occupancy[:, None] * rewards, axis=(-2, -1))
+    others = affine_welfare[:, :1] - weights * values
+    return Settlement(policy, occupancy, affine_welfare, values, (affine_welfare[:, 1:] - others) / weights)

@@ -1,0 +1,207 @@
+"""Games in which participants report what they make of a Markov decision process, and the mechanism runs it.
+
+The participants take no action in the process: what each wants to happen is its private type. In ``announce`` mode the
+mechanism announces the weights and boosts of a dynamic affine maximiser (:mod:`lawgiver.envs.mdp.affine`), under which
+nobody gains by a misreport. In ``allocate`` mode it chooses any policy and any payments once it has seen the reports.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, evolve, namespace, softmax
+from lawgiver.envs.core.distributions import Distribution
+from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.reporting import ReportingGame, ReportingState, simplex_fault
+from lawgiver.envs.mdp.affine import settle
+from lawgiver.envs.mdp.model import MDP
+
+WEIGHT_BOUND = 3.0
+"""Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
+LOGIT_BOUND = 10.0
+"""Largest absolute value of the logits of a policy."""
+TYPES = ("uniform", "piecewise")
+BY_NUMBER = re.compile(r"(\d+(?:\.\d+)?)?(/?)i")
+"""Ends of distributions by the participant's number: ``i``, ``3i``, ``1/i``."""
+
+Ends = float | str | Sequence[float]
+"""One end of all participants' distributions, or one a participant, or a rule by the participant's number."""
+
+
+@dataclass(frozen=True)
+class MDPGame(ReportingGame):
+    """A Markov decision process run by the mechanism, by what the participants report.
+
+    Args:
+        n: number of participants.
+        objective: what the mechanism is paid for.
+        mechanism_mode: ``announce`` (log w and b of an affine maximiser, before the reports) or ``allocate`` (a policy
+            and payments, after them).
+        types: ``uniform``, or ``piecewise``: the density is constant on each of several pieces of equal width.
+        low: least value of a type's private number: one for all, one a participant, or a rule by its number
+            i = 1, ..., n, such as ``1/i``.
+        high: the greatest, likewise; above ``low``.
+        masses: relative probabilities of the pieces, from ``low`` to ``high``, where types are ``piecewise``.
+
+    Raises:
+        ParameterError: if a parameter is outside its range.
+    """
+
+    types: Literal["uniform", "piecewise"]
+    low: Ends
+    high: Ends
+    masses: Sequence[float] | None
+
+    objectives: ClassVar[tuple[str, ...]] = ("revenue", "welfare")
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Published settings by name: the parameters that they differ in from those by default, numbers n and m apart."""
+
+    def check_types(self, least: int = 1) -> None:
+        """Check the number of participants, at least ``least``, what they are drawn from, the objective and mode."""
+        object.__setattr__(self, "n", integer("n", self.n, least))
+        self.check_choices()
+        if self.types not in TYPES:
+            raise ParameterError(f"types is {self.types!r}: {allowed(str(self.types), TYPES)}")
+        if (self.types == "piecewise") != (self.masses is not None):
+            raise ParameterError(f"masses is {self.masses!r} with types={self.types!r}: give it with 'piecewise' alone")
+        if self.masses is not None:
+            object.__setattr__(self, "masses", tuple(self.masses))
+        for end in ("low", "high"):
+            object.__setattr__(self, end, _ends(end, getattr(self, end), self.n))
+        assert self.distributions  # their own check
+
+    @cached_property
+    def distributions(self) -> tuple[Distribution, ...]:
+        """What each participant's private numbers are drawn from."""
+        lows, highs = (_each(end, self.n) for end in (self.low, self.high))
+        masses = (1.0,) if self.masses is None else tuple(self.masses)
+        return tuple(Distribution(low, high, masses) for low, high in zip(lows, highs, strict=True))
+
+    @property
+    def type_range(self) -> tuple[float, float]:
+        """The least and the greatest private number of any participant."""
+        return min(each.low for each in self.distributions), max(each.high for each in self.distributions)
+
+    def quantiles(self, draws: Array) -> Array:
+        """Return private numbers (B, n, d) for uniform draws of the same shape, by each participant's distribution."""
+        xp = namespace(draws)
+        return xp.stack([each.quantile(draws[:, i]) for i, each in enumerate(self.distributions)], axis=1)
+
+    # -- what a game is made of ---------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def mdp(self) -> MDP:
+        """The process."""
+
+    @abstractmethod
+    def rewards(self, types: Array) -> Array:
+        """Return what each participant of types (B, n, k) makes of each action in each state, (B, n, S, A).
+
+        Linear in the types where the process is a tree.
+        """
+
+    @property
+    def excluded(self) -> np.ndarray | None:
+        """Which actions cannot be taken without each participant, bool (n, S, A); None if all can."""
+        return None
+
+    @property
+    @abstractmethod
+    def boost_bound(self) -> float:
+        """Largest absolute value of a boost, of a payment likewise, in units of reward."""
+
+    def path_measures(self, types: Array) -> Array | None:
+        """Return the objective along each complete path of a tree, (B, L), or None where it depends on payments."""
+        return None
+
+    # -- rules --------------------------------------------------------------------------------------------------
+
+    @property
+    def members(self) -> Mapping[str, tuple[float, ...]]:
+        """The dynamic VCG mechanism: weights of 1, no boosts."""
+        return {"vcg": (0.0,) * (self.n + self.n_boosts)} if self.announces else {}
+
+    @property
+    def n_boosts(self) -> int:
+        """One boost for each state and action, S A."""
+        return self.mdp.n_states * self.mdp.n_actions
+
+    def rule_layout(self) -> Layout:
+        """Return log w, and b state by state."""
+        return (
+            Field("log_weights", self.n, -WEIGHT_BOUND, WEIGHT_BOUND, "log", "weights of the participants' rewards"),
+            Field("boosts", self.n_boosts, -self.boost_bound, self.boost_bound, "reward",
+                  "what each action in each state is worth to the mechanism, state by state"),
+        )  # fmt: skip
+
+    def decision_layout(self) -> Layout:
+        """Return the logits of a policy, and the payments."""
+        return (
+            Field("policy_logits", prod(self.mdp.policy_shape), -LOGIT_BOUND, LOGIT_BOUND, "log-odds",
+                  "of each action, state by state"),
+            Field("payments", self.n, -self.boost_bound, self.boost_bound, "reward", "of each participant"),
+        )  # fmt: skip
+
+    def decision(self, actions: Array) -> Array:
+        """Return the policy's probabilities, flattened, and the payments, (B, d)."""
+        xp = namespace(actions)
+        logits = xp.reshape(actions[:, : -self.n], (actions.shape[0], *self.mdp.policy_shape))
+        return self.joined(softmax(logits), actions[:, -self.n :])
+
+    def decide(self, parameters: Array, reports: Array) -> Array:
+        """Return what the affine maximiser of (log w, b), (B, D), makes of the reports."""
+        xp = namespace(parameters)
+        boosts = xp.reshape(parameters[:, self.n :], (-1, self.mdp.n_states, self.mdp.n_actions))
+        found = settle(self.mdp, self.rewards(reports), xp.exp(parameters[:, : self.n]), boosts, self.excluded)
+        return self.joined(found.policy, found.payments)
+
+    def joined(self, policy: Array, payments: Array) -> Array:
+        """Return a policy (B, *policy_shape) and payments (B, n) as a decision (B, d)."""
+        return namespace(payments).concat([namespace(policy).reshape(policy, (policy.shape[0], -1)), payments], axis=-1)
+
+    def policy(self, decision: Array) -> Array:
+        """Return the policy (B, *policy_shape) of a decision (B, d)."""
+        return namespace(decision).reshape(decision[:, : -self.n], (decision.shape[0], *self.mdp.policy_shape))
+
+    def settle(self, state: ReportingState, decision: Array) -> ReportingState:
+        """Return the state in which the policy is run, exactly in expectation, and the payments are made."""
+        occupancy = self.mdp.occupancy(self.policy(decision))
+        utilities = namespace(occupancy).sum(occupancy[:, None] * self.rewards(state.types), axis=(-2, -1))
+        return evolve(state, utilities=utilities, payments=decision[:, -self.n :])
+
+    def outcome_fault(self, state: ReportingState, outcome: np.ndarray) -> str | None:
+        """Return what is wrong with a policy that a given mechanism decides on."""
+        return None if self.announces else simplex_fault(self.policy(outcome))
+
+
+def _ends(name: str, given: Any, n: int) -> Ends:
+    """Return one end of the distributions as it is kept: a number, a rule, or a tuple of n numbers."""
+    if isinstance(given, str):
+        if not BY_NUMBER.fullmatch(given):
+            raise ParameterError(f"{name} is {given!r}, allowed: a number, {n} numbers, or a rule such as i, 3i or 1/i")
+        return given
+    if isinstance(given, (Sequence, np.ndarray)):
+        if len(given) != n:
+            raise ParameterError(f"{name} has {len(given)} numbers, allowed: one, or {n}, one a participant")
+        return tuple(number(f"{name}[{i}]", value, "(-inf, inf)") for i, value in enumerate(given))
+    return number(name, given, "(-inf, inf)")
+
+
+def _each(end: Ends, n: int) -> tuple[float, ...]:
+    """Return one end for each participant."""
+    if isinstance(end, str):
+        match = BY_NUMBER.fullmatch(end)
+        assert match is not None
+        factor = float(match[1] or 1)
+        return tuple(factor / i if match[2] else factor * i for i in range(1, n + 1))
+    return tuple(end) if isinstance(end, Sequence) else (end,) * n

@@ -1,0 +1,148 @@
+"""Sequential sales: identical items, one a round, to bidders who want one.
+
+In each of m rounds the mechanism sells an item to one of n bidders or to nobody. A state is the whole history of who
+got what, an action the next buyer; bidder i makes v_i of its first item and nothing of others, which it can be sold all
+the same. To maximise welfare is to give the items to the highest bidders, and earns nothing where items are no fewer
+than bidders; boosts that keep items back act as reserve prices. The optimum is known: values are single numbers, so
+that Myerson's revenue, E[sum of the m highest positive virtual values], is an upper limit, which the affine maximiser
+with w = 1 and a boost of -high_i / 2 for every sale to i attains where all v_i are uniform on [0, high_i].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, constant
+from lawgiver.envs.core.errors import ParameterError, integer
+from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.myerson import myerson_revenue
+from lawgiver.envs.mdp.game import Ends, MDPGame
+from lawgiver.envs.mdp.tree import Tree
+
+LARGEST = 200_000
+"""States and actions up to which a game is made: histories grow like (n + 1)^m."""
+
+
+@dataclass(frozen=True)
+class SequentialSales(MDPGame):
+    """A seller of m items, one a round, and n bidders who want one each.
+
+    Args:
+        n: number of bidders, >= 1.
+        m: number of items, >= 1; there are (n + 1)^m histories.
+        types: ``uniform``, or ``piecewise``: the density is constant on each of several pieces of equal width.
+        low: least value of an item to a bidder, >= 0: one for all, one a bidder, or a rule by its number i = 1, ..., n.
+        high: the greatest, likewise; ``1/i`` is what the published code draws for the asymmetric sales, of which the
+            paper says ``i``.
+        masses: relative probabilities of the pieces, where types are ``piecewise``.
+        objective: ``revenue`` or ``welfare``.
+        mechanism_mode: ``announce`` or ``allocate``.
+
+    Raises:
+        ParameterError: if a parameter is outside its range, or there are too many histories.
+    """
+
+    n: int = 3
+    m: int = 2
+    types: Literal["uniform", "piecewise"] = "uniform"
+    low: Ends = 0.0
+    high: Ends = 1.0
+    masses: Sequence[float] | None = None
+    objective: str = "revenue"
+    mechanism_mode: Literal["announce", "allocate"] = "announce"
+
+    name: ClassVar[str] = "sequential_sales-v0"
+    reference: ClassVar[str] = (
+        "Curry, Thoma et al. 2024, Automated Design of Affine Maximizer Mechanisms in Dynamic Settings, section 5"
+    )
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "symmetric": {},
+        "asymmetric": {"high": "1/i"},
+        "asymmetric, as the paper prints it": {"high": "i"},
+    }
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"allocate": {"mechanism_mode": "allocate"}}
+
+    def __post_init__(self) -> None:
+        """Check every parameter."""
+        self.check_types()
+        object.__setattr__(self, "m", integer("m", self.m, 1))
+        if self.type_range[0] < 0:
+            raise ParameterError(f"low is {self.low!r}, allowed: values of at least 0, which bidders would pay for")
+        size = sum((self.n + 1) ** (t + 1) for t in range(self.m))
+        if size > LARGEST:
+            raise ParameterError(
+                f"n={self.n} bidders and m={self.m} items make {size:,} pairs of history and buyer, allowed:"
+                f" {LARGEST:,}; take fewer of either"
+            )
+
+    @cached_property
+    def mdp(self) -> Tree:
+        """All histories of m rounds; action i is to sell to bidder i, action n to sell to nobody."""
+        return Tree(self.m, self.n + 1)
+
+    @cached_property
+    def _first(self) -> np.ndarray:
+        """Whether a sale is the bidder's first, (n, S, A)."""
+        first = np.zeros((self.n, self.mdp.n_states, self.n + 1))
+        served, start = np.zeros((1, self.n), bool), 0
+        for _ in range(self.m):
+            for i in range(self.n):
+                first[i, start : start + len(served), i] = ~served[:, i]
+            start += len(served)
+            served = (served[:, None, :] | np.eye(self.n + 1, self.n, dtype=bool)).reshape(-1, self.n)
+        return first
+
+    def type_layout(self) -> Layout:
+        """Return the value of an item."""
+        return (Field("value", 1, 0, self.type_range[1], "money", "what one item is worth to the bidder"),)
+
+    def types_of(self, draws: Array) -> Array:
+        """Return values (B, n, 1)."""
+        return self.quantiles(draws)
+
+    def rewards(self, types: Array) -> Array:
+        """Return the value where a sale is the bidder's first, (B, n, S, A)."""
+        return types[..., None] * constant(self._first, types)
+
+    @property
+    def boost_bound(self) -> float:
+        """n times the greatest value, as the published code searches."""
+        return self.n * self.type_range[1]
+
+    @cached_property
+    def _limit(self) -> float:
+        return myerson_revenue(self.distributions, self.m)
+
+    def limit(self) -> float | None:
+        """Return Myerson's revenue; nothing of welfare, which VCG maximises."""
+        return self._limit if self.objective == "revenue" else None
+
+    @property
+    def members(self) -> Mapping[str, tuple[float, ...]]:
+        """VCG; and the reserve prices that attain Myerson's revenue where values are uniform from 0."""
+        known = super().members
+        if not self.announces or self.types != "uniform" or any(each.low for each in self.distributions):
+            return known
+        reserve = -np.array([*(each.high / 2 for each in self.distributions), 0.0])
+        return {**known, "reserve_prices": (*(0.0,) * self.n, *np.tile(reserve, self.mdp.n_states).tolist())}
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """Revenue of the best mechanism of all, where values are alike and uniform from 0 and items are plenty."""
+        alike = len(set(self.distributions)) == 1 and self.types == "uniform" and not self.type_range[0]
+        if not alike or self.m < self.n or self.objective != "revenue":
+            return ()
+        posted = self.n * self.type_range[1] / 4
+        return (
+            KnownSolution(
+                name="Myerson's revenue, where nobody competes: a posted price of half the greatest value",
+                source="n high / 4; residual is what the integral over virtual values differs by",
+                value=lambda: posted,
+                residual=lambda: abs(self._limit - posted),
+            ),
+        )
