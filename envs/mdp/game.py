@@ -204,4 +204,4 @@ def _each(end: Ends, n: int) -> tuple[float, ...]:
         assert match is not None
         factor = float(match[1] or 1)
         return tuple(factor / i if match[2] else factor * i for i in range(1, n + 1))
-    return tuple(end) if isinstance(end, Sequence) else (end,) * n
+    return (end,) * n if isinstance(end, (int, float)) else tuple(end)
