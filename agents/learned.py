@@ -18,6 +18,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.mechanisms import Weights
 from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, evaluated
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
+from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.arrays import Array, log_softmax
@@ -129,7 +130,7 @@ def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Polic
         return LearnedGraphMechanism(game, n_units=n_units)
 
 
-MECHANISMS = (LearnedMechanism, LearnedGraphMechanism)
+MECHANISMS = (LearnedMechanism, LearnedGraphMechanism, AffineMaximiser)
 PARTICIPANTS = (LearnedParticipants, LearnedTable, VirtualParticipants)
 ROLES: dict[str, dict[str, Any]] = {
     "mechanism": {cls.kind: cls for cls in MECHANISMS},
@@ -137,7 +138,14 @@ ROLES: dict[str, dict[str, Any]] = {
     "voters": {VirtualVoters.kind: VirtualVoters},
 }
 """What can be kept in a folder, by role and kind."""
-LearnedPolicy = LearnedParticipants | LearnedTable | LearnedMechanism | LearnedGraphMechanism | VirtualParticipants
+LearnedPolicy = (
+    LearnedParticipants
+    | LearnedTable
+    | LearnedMechanism
+    | LearnedGraphMechanism
+    | AffineMaximiser
+    | VirtualParticipants
+)
 
 
 def save_policy(folder: Path, policy: LearnedPolicy | VirtualVoters) -> None:

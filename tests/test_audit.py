@@ -1,0 +1,185 @@
+"""The incentive audit against rules whose best misreports are known, and what the command line makes of it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import array_api_compat
+import numpy as np
+import pytest
+
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.fields import Field
+from lawgiver.trainers.audit import audit
+
+VALUE = (Field("value", 1, 0, 1, "money", "of the item"),)
+TWO = (Field("value", 2, 0, 1, "money a unit", "of two goods"), Field("demand", 2, 0, 1, "units", "of two goods"))
+
+
+def profiles(count, n, layout, seed=0):
+    size = sum(field.size for field in layout)
+    return np.random.default_rng(seed).random((count, n, size))
+
+
+def auction(own_price):
+    """One item to the highest bid, for the winner's own bid or the second-highest one."""
+
+    def response(types, reports):
+        xp = array_api_compat.array_namespace(reports)
+        bids = reports[..., 0]
+        ordered = xp.sort(bids, axis=-1)
+        won = xp.astype(bids == ordered[:, -1:], bids.dtype)
+        won = won * xp.astype(xp.cumulative_sum(won, axis=-1) <= 1, bids.dtype)
+        price = bids if own_price else ordered[:, -2:-1]
+        return won * types[..., 0], won * price
+
+    return response
+
+
+def test_a_second_price_auction_leaves_nothing_to_gain():
+    found = audit(auction(own_price=False), VALUE, profiles(100, 3, VALUE), effort=2)
+    assert found.largest_gain < 1e-12
+    assert list(found.regrets) == ["value"] and found.joint is found.regrets["value"]
+    assert found.tried > 100 * 3 * 100
+    assert (found.payoffs >= 0).all()
+
+
+def test_in_a_first_price_auction_the_winner_shades_down_to_the_second():
+    types = profiles(100, 3, VALUE)
+    found = audit(auction(own_price=True), VALUE, types, effort=2)
+    values = types[..., 0]
+    second = np.sort(values)[:, -2]
+    best = np.where(values == values.max(1, keepdims=True), values - second[:, None], 0.0)
+    assert (found.joint.gains <= best + 1e-12).all()
+    assert found.joint.gains.sum() >= 0.999 * best.sum()
+    winner = np.flatnonzero(best.ravel() > 0.01)
+    assert (found.joint.gains.ravel()[winner] > 0.99 * best.ravel()[winner] - 1e-4).all()
+    told = found.data()["groups"]["value"]["worst"]
+    profile = int(np.unravel_index(found.joint.gains.argmax(), values.shape)[0])
+    assert told["gain"] == pytest.approx(best.max(), rel=1e-3)
+    np.testing.assert_array_equal(told["types"]["value"], types[profile])
+    assert told["report"]["value"][0] == pytest.approx(second[profile], abs=1e-4)
+
+
+def smooth(types, reports):
+    """Gains only in the second number of demand, by a report of 0.3 + 0.2 x the true value of the first good."""
+    target = 0.3 + 0.2 * types[..., 0]
+    return 1 - (reports[..., 3] - target) ** 2, 0 * types[..., 0]
+
+
+def test_gains_are_told_by_the_field_that_brings_them():
+    types = profiles(40, 2, TWO)
+    found = audit(smooth, TWO, types, effort=2)
+    best = (types[..., 3] - 0.3 - 0.2 * types[..., 0]) ** 2
+    assert list(found.regrets) == ["value", "demand", "joint"]
+    assert found.regrets["value"].gains.max() == 0
+    np.testing.assert_array_equal(found.regrets["value"].reports, types)
+    np.testing.assert_allclose(found.regrets["demand"].gains, best, atol=1e-4)
+    assert (found.regrets["joint"].gains >= found.regrets["demand"].gains).all()
+    np.testing.assert_array_equal(found.regrets["demand"].reports[..., :2], types[..., :2])
+    assert found.sloped
+
+
+def test_a_slope_finds_what_chance_misses():
+    size = 12
+    layout = (Field("value", size, 0, 1, "money", "of many goods"),)
+    types = profiles(10, 2, layout)
+
+    def narrow(true, reports):
+        aim = 0.3 + 0.4 * true * true
+        return 10 * size - ((reports - aim) ** 2).sum(-1), 0 * true[..., 0]
+
+    best = ((types - 0.3 - 0.4 * types**2) ** 2).sum(-1)
+    with_slope = audit(narrow, layout, types, effort=1)
+    without = audit(narrow, layout, types, effort=1, gradient=False)
+    assert with_slope.sloped and not without.sloped
+    assert (best - with_slope.joint.gains).max() < (best - without.joint.gains).max() / 3
+
+
+def spiky(types, reports):
+    """A rough landscape: more effort should pay."""
+    xp = array_api_compat.array_namespace(reports)
+    return xp.sum(xp.sin(37 * reports) * xp.cos(11 * reports + types), axis=-1), 0 * types[..., 0]
+
+
+def test_more_effort_never_finds_less():
+    types = profiles(12, 2, TWO)
+    found = [audit(spiky, TWO, types, effort=effort) for effort in (1, 2, 4)]
+    for less, more in pairwise(found):
+        for name, regret in less.regrets.items():
+            assert (more.regrets[name].gains >= regret.gains).all()
+        assert more.tried > less.tried
+        assert more.joint.gains.mean() > less.joint.gains.mean()
+
+
+def test_the_same_seed_finds_the_same_and_chunks_only_bound_memory():
+    types = profiles(12, 2, TWO)
+    seen = []
+
+    def watched(true, reports):
+        seen.append(len(true))
+        return spiky(true, reports)
+
+    found = audit(watched, TWO, types, effort=1, chunk=7)
+    assert max(seen) <= 14, "the truth is played twice"
+    np.testing.assert_array_equal(found.joint.gains, audit(spiky, TWO, types, effort=1, chunk=7).joint.gains)
+    np.testing.assert_allclose(found.joint.gains, audit(spiky, TWO, types, effort=1).joint.gains, rtol=1e-9)
+    assert (audit(spiky, TWO, types, effort=1, seed=1).joint.gains != found.joint.gains).any()
+
+
+def test_measures_are_their_formulas():
+    types = profiles(50, 2, VALUE)
+
+    def response(true, reports):  # whoever says 1 gets 2 more; the first pays 0.25, the second is paid up to 1
+        extra = 2.0 * (reports[..., 0] == 1)
+        payments = np.stack([0.25 + 0 * true[:, 0, 0], -true[:, 1, 0]], axis=1)
+        return true[..., 0] - 0.5 + extra, payments
+
+    found = audit(response, VALUE, types, effort=1, gradient=False)
+    told = found.data()
+    payoffs = np.stack([types[:, 0, 0] - 0.75, 2 * types[:, 1, 0] - 0.5], axis=1)
+    absolute = told["groups"]["value"]["absolute"]
+    assert absolute == {"mean": pytest.approx(2), "se": pytest.approx(0, abs=1e-9), "max": pytest.approx(2)}
+    payments = np.stack([np.full(50, 0.25), -types[:, 1, 0]], axis=1)
+    scale = np.maximum(abs(types[..., 0] - 0.5), abs(payments)).mean()
+    share = 2 / np.maximum(abs(payoffs), 0.1 * scale)
+    relative = told["groups"]["value"]["relative"]
+    assert relative["mean"] == pytest.approx(share.mean())
+    assert relative["max"] == pytest.approx(share.max())
+    assert relative["se"] == pytest.approx(share.mean(1).std(ddof=1) / 50**0.5)
+    rational = told["individual_rationality"]
+    assert rational["least"] == pytest.approx(payoffs.min())
+    assert rational["share"] == pytest.approx((payoffs < 0).mean())
+    assert rational["mean_violation"] == pytest.approx(np.maximum(-payoffs, 0).mean())
+    takings = payments.sum(1)
+    assert told["budget"]["mean"] == pytest.approx(takings.mean())
+    assert told["budget"]["sd"] == pytest.approx(takings.std(ddof=1))
+    assert told["budget"]["deficit_share"] == pytest.approx((takings < 0).mean())
+    np.testing.assert_allclose(told["payments"]["by_participant"], payments.mean(0))
+    assert not told["gradient"]
+
+
+def test_a_rule_that_draws_at_random_is_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(UnsupportedGameError, match="at random"):
+        audit(lambda types, reports: (rng.random(types.shape[:2]), 0 * types[..., 0]), VALUE, profiles(4, 2, VALUE))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"effort": 0}, "effort is 0, allowed: an integer >= 1"),
+        ({"chunk": 0}, "chunk is 0"),
+        ({"types": np.zeros((1, 2, 1))}, r"types have shape \(1, 2, 1\), allowed: \(P, n, 1\)"),
+        ({"types": np.full((4, 2, 1), np.nan)}, "some types lie outside their fields value"),
+        ({"types": np.full((4, 2, 1), 2.0)}, "some types lie outside their fields value"),
+        ({"layout": (Field("value", 1, 0, np.inf, "money", "unbounded"),)}, "finite bounds"),
+        ({"response": lambda types, reports: (types, 0 * types[..., 0])}, "returns utilities of shape"),
+        ({"response": lambda types, reports: (types[..., 0] / 0, 0 * types[..., 0])}, "returns utilities"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_wrong_input_is_named(change, said):
+    given = {"response": auction(False), "layout": VALUE, "types": profiles(4, 2, VALUE)} | change
+    with pytest.raises(ParameterError, match=said):
+        audit(given.pop("response"), given.pop("layout"), given.pop("types"), **given)

@@ -1,0 +1,58 @@
+"""Gradient ascent on what a misreport brings, through the rules, where these run on torch and have a slope."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lawgiver.trainers.audit.trials import Trials
+
+STEPS = 12
+FIRST, LAST = 0.1, 0.005
+"""Lengths of the first and the last step, as shares of the range of each number."""
+MEMORY = 0.7
+"""Weight of the slopes before in the direction of a step."""
+FLAT = 1e-9
+"""Slopes over the whole range of a number that are below this share of the scale of payoffs are rounding."""
+
+
+def ascend(trials: Trials, start: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
+    """Return the best reports (P, n, k) on the way up from ``start``; None where the rule has no slope at all.
+
+    A step goes along the sign of a running mean of gradients, number by number: rules differ in their units, and what
+    a payoff is measured in should not matter. What is best is as torch has it; offer it to the trials.
+    """
+    reports = trials.confined(start)
+    best, record = reports, np.full(trials.gains.shape, -np.inf)
+    heading = np.zeros_like(reports)
+    sloped = False
+    for length in np.geomspace(FIRST, LAST, STEPS):
+        payoffs, slopes = payoffs_and_slopes(trials, reports)
+        slopes = np.where(np.abs(slopes) * (high - low) > FLAT * trials.scale, slopes, 0.0)
+        trials.count(reports)
+        better = payoffs > record
+        best, record = np.where(better[..., None], reports, best), np.where(better, payoffs, record)
+        if not slopes.any():
+            break
+        sloped = True
+        heading = MEMORY * heading + (1 - MEMORY) * slopes
+        reports = trials.confined(np.clip(reports + length * (high - low) * np.sign(heading), low, high))
+    return best if sloped else None
+
+
+def payoffs_and_slopes(trials: Trials, reports: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the payoffs (P, n) of reports (P, n, k) and their gradients (P, n, k); 0 where there is none."""
+    flat = reports.reshape(-1, reports.shape[-1])
+    payoffs, slopes = np.zeros(len(flat)), np.zeros_like(flat)
+    for start in range(0, len(flat), trials.chunk):
+        cases = np.arange(start, min(start + trials.chunk, len(flat)))
+        types, others, seats = (torch.from_numpy(x) for x in trials.games(cases))
+        rows = torch.arange(len(cases))
+        own = torch.from_numpy(flat[cases]).requires_grad_()
+        utilities, payments = trials.response(types, others.index_put((rows, seats), own))
+        paid = (utilities - payments)[rows, seats]
+        payoffs[cases] = paid.detach().numpy()
+        if paid.requires_grad:
+            (slope,) = torch.autograd.grad(paid.sum(), own, allow_unused=True)
+            slopes[cases] = 0.0 if slope is None else torch.nan_to_num(slope, 0.0, 0.0, 0.0).numpy()
+    return payoffs.reshape(trials.gains.shape), slopes.reshape(reports.shape)

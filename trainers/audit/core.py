@@ -1,0 +1,93 @@
+"""The audit of any rule that takes reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lawgiver.agents.mechanisms import Announcement
+from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.errors import ParameterError, integer
+from lawgiver.envs.core.fields import Layout, width
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.reporting import ReportingGame, play_out
+from lawgiver.trainers.audit.result import Audit, Regret, scale_of
+from lawgiver.trainers.audit.search import JOINT, Search, groups
+from lawgiver.trainers.audit.trials import Response, Trials, truth
+from lawgiver.trainers.simulation import outcome_of
+
+EFFORT = 3
+CHUNK = 4_096
+
+
+def audit(
+    response: Response,
+    layout: Layout,
+    types: Sequence[object] | np.ndarray,
+    *,
+    effort: int = EFFORT,
+    seed: int = 0,
+    chunk: int = CHUNK,
+    gradient: bool = True,
+) -> Audit:
+    """Return what misreports are found to bring under a rule, and what the truth does.
+
+    Every participant of every profile is searched for its own best report while the others tell the truth, so that
+    gains are ex post. They are lower bounds: what was not found may still be there.
+
+    Args:
+        response: the rule.
+        layout: of a report and a type, with finite bounds; misreports stay within them.
+        types: of P >= 2 profiles, (P, n, k), within the bounds.
+        effort: rounds of search, >= 1; more never finds less, at the same ``seed`` and ``chunk``.
+        seed: of the search, >= 0.
+        chunk: games that are played at once, at most.
+        gradient: whether the rule runs on torch too, so that its slope may be climbed where torch is installed.
+
+    Raises:
+        ParameterError: if an argument is outside its range, or the rule does not return what it should.
+        UnsupportedGameError: if the rule draws at random.
+    """
+    effort, chunk = integer("effort", effort, 1), integer("chunk", chunk, 1)
+    integer("seed", seed, 0)
+    found = np.array(types, float)
+    if found.ndim != 3 or len(found) < 2 or found.shape[2] != width(layout) or not found.shape[1]:
+        raise ParameterError(f"types have shape {found.shape}, allowed: (P, n, {width(layout)}) of 2 profiles or more")
+    search = Search(layout, found, gradient, seed)
+    if not ((search.low <= found) & (found <= search.high)).all():  # false for NaN
+        raise ParameterError(f"some types lie outside their fields {', '.join(field.name for field in layout)}")
+    utilities, payments = truth(response, found, chunk)
+    scale = scale_of(utilities, payments)
+    searched = {
+        name: Trials(response, found, utilities - payments, scale, varied, chunk)
+        for name, varied in groups(layout).items()
+    }
+    for round_ in range(effort):
+        for number, (name, trials) in enumerate(searched.items()):
+            others = [other for field, other in searched.items() if field != name] if name == JOINT else []
+            search.go_on(trials, others, number, round_)
+    regrets = {name: Regret(trials.gains, trials.reports, trials.tried) for name, trials in searched.items()}
+    return Audit(layout, found, utilities, payments, regrets, effort, seed, search.sloped)
+
+
+def response_of(game: ReportingGame, mechanism: Policy) -> Response:
+    """Return what a mechanism makes of types and reports in a reporting game, on NumPy or torch.
+
+    A rule that is announced binds: it is asked for once, also where the mechanism draws it at random (from seed 0).
+    """
+    rule = _announced(game, mechanism) if game.announces else mechanism
+
+    def response(types: Array, reports: Array) -> tuple[Array, Array]:
+        played = play_out(game, rule, types, reports)
+        return played.utilities, played.payments
+
+    return response
+
+
+def _announced(game: ReportingGame, mechanism: Policy) -> Policy:
+    """Return the mechanism that announces, always, what this one announces once."""
+    rng = np.random.default_rng(0)
+    state, memory = game.initial_state(1, rng), mechanism.initial_state(1, rng)
+    parameters, _ = outcome_of(game, mechanism, state, "mechanism", memory, rng)
+    return Announcement(np.array(parameters)[0])

@@ -1,0 +1,163 @@
+"""What an audit has found, and the plain data it is told in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.fields import Layout, columns
+from lawgiver.trainers.files import plain
+
+PROFITABLE = 1e-6
+"""Gains up to this are told as none, in the unit of payoffs."""
+FLOOR = 0.1
+"""Least share of the scale of payoffs that a gain is related to."""
+ROUNDING = 1e-9
+"""Shares of the scale of payoffs that are taken for zero where signs are counted."""
+
+
+@dataclass(frozen=True)
+class Regret:
+    """What misreports of one group of fields bring.
+
+    Attributes:
+        gains: of the best misreport found, 0 where none is better than the truth, (P, n).
+        reports: the best reports, the truth where no misreport is better, (P, n, k).
+        tried: misreports over all profiles and participants.
+    """
+
+    gains: np.ndarray
+    reports: np.ndarray
+    tried: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What becomes of everybody under a rule, and what they could gain by misreports.
+
+    Attributes:
+        layout: of types and reports.
+        types: of P profiles of n participants, (P, n, k).
+        utilities: of the truth, without payments, (P, n).
+        payments: to the mechanism, where all tell the truth, (P, n).
+        regrets: by group of fields; the last is of all fields.
+        effort: rounds of search.
+        seed: of the search.
+        sloped: whether the rule had a slope that could be climbed.
+    """
+
+    layout: Layout
+    types: np.ndarray
+    utilities: np.ndarray
+    payments: np.ndarray
+    regrets: Mapping[str, Regret]
+    effort: int
+    seed: int
+    sloped: bool
+
+    @property
+    def payoffs(self) -> np.ndarray:
+        """Of the truth, (P, n)."""
+        return self.utilities - self.payments
+
+    @property
+    def scale(self) -> float:
+        """What payoffs are of the order of; see :func:`scale_of`."""
+        return scale_of(self.utilities, self.payments)
+
+    @property
+    def joint(self) -> Regret:
+        """What misreports of all fields bring."""
+        return list(self.regrets.values())[-1]
+
+    @property
+    def tried(self) -> int:
+        """Misreports of all groups."""
+        return sum(regret.tried for regret in self.regrets.values())
+
+    @property
+    def largest_gain(self) -> float:
+        """Of anybody by any misreport found."""
+        return max(float(regret.gains.max()) for regret in self.regrets.values())
+
+    def relative(self, regret: Regret) -> np.ndarray:
+        """Return gains as shares of truthful payoffs, (P, n): of max(|payoff|, 0.1 scale), for payoffs can be 0."""
+        return regret.gains / np.maximum(np.abs(self.payoffs), FLOOR * self.scale)
+
+    def data(self) -> dict[str, Any]:
+        """Return everything that is told, as plain data.
+
+        ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each the ``mean`` over profiles and
+        participants of what the best misreport found gains, its standard error over profiles ``se``, and the ``max``;
+        and the ``worst`` example. ``individual_rationality``: the ``least`` payoff of the truth, the ``mean_violation``
+        (how far it is below 0, on average), and the ``share`` of participants below 0. ``budget``: ``mean`` and ``sd``
+        of what the mechanism takes in a game, and the ``deficit_share`` of games in which that is below 0.
+        ``payments``: ``mean``, ``min``, ``max`` and the mean ``by_participant``.
+        """
+        takings = self.payments.sum(1)
+        tiny = ROUNDING * self.scale
+        found = {
+            "profiles": len(self.types),
+            "participants": self.types.shape[1],
+            "effort": self.effort,
+            "seed": self.seed,
+            "gradient": self.sloped,
+            "misreports_tried": self.tried,
+            "largest_gain": self.largest_gain,
+            "scale": self.scale,
+            "truthful_payoff": {**_spread(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()},
+            "groups": {name: self._of_group(regret) for name, regret in self.regrets.items()},
+            "individual_rationality": {
+                "least": self.payoffs.min(),
+                "mean_violation": np.maximum(-self.payoffs, 0).mean(),
+                "share": (self.payoffs < -tiny).mean(),
+            },
+            "budget": {
+                "mean": takings.mean(),
+                "sd": takings.std(ddof=1),
+                "deficit_share": (takings < -tiny).mean(),
+            },
+            "payments": {
+                "mean": self.payments.mean(),
+                "min": self.payments.min(),
+                "max": self.payments.max(),
+                "by_participant": self.payments.mean(0),
+            },
+        }
+        told: dict[str, Any] = plain(found)
+        return told
+
+    def _of_group(self, regret: Regret) -> dict[str, Any]:
+        relative = self.relative(regret)
+        return {
+            "absolute": {**_spread(regret.gains), "max": regret.gains.max()},
+            "relative": {**_spread(relative), "max": relative.max()},
+            "tried": regret.tried,
+            "worst": self.worst(regret),
+        }
+
+    def worst(self, regret: Regret) -> dict[str, Any]:
+        """Return the profile and participant whose misreport gains most: types and report by field, payoff and gain."""
+        profile, seat = np.unravel_index(regret.gains.argmax(), regret.gains.shape)
+        named = columns(self.layout)
+        return {
+            "participant": int(seat),
+            "types": {name: self.types[profile][:, at] for name, at in named.items()},
+            "report": {name: regret.reports[profile, seat, at] for name, at in named.items()},
+            "truthful_payoff": self.payoffs[profile, seat],
+            "gain": regret.gains[profile, seat],
+        }
+
+
+def scale_of(utilities: np.ndarray, payments: np.ndarray) -> float:
+    """Return the mean over profiles and participants of max(|utility|, |payment|) of the truth, 1 where that is 0."""
+    return float(np.maximum(np.abs(utilities), np.abs(payments)).mean()) or 1.0
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    """Return the mean of values (P, n), and its standard error over profiles, whose participants share a game."""
+    by_profile = values.mean(1)
+    return {"mean": float(values.mean()), "se": float(by_profile.std(ddof=1) / np.sqrt(len(by_profile)))}

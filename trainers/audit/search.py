@@ -1,0 +1,103 @@
+"""The search for misreports that pay: by rule, by chance, uphill, and around the best so far.
+
+A search goes in rounds, each from where the one before has stopped, with random numbers of its own. What less effort
+tries is therefore the beginning of what more effort tries, and more effort never finds less.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+
+from lawgiver.envs.core.fields import Layout, columns
+from lawgiver.trainers.audit.proposals import anywhere, structured
+from lawgiver.trainers.audit.trials import Trials, bounds
+
+JOINT = "joint"
+"""The group of all fields at once."""
+RANDOM = 24
+"""Reports that are drawn anywhere, a round and case."""
+LOCAL = 40
+"""Steps around the best report, a round and case."""
+WIDE, WIDER, NARROWER = 0.1, 1.6, 0.85
+"""Spread of the first local step as a share of each range; what it is multiplied by after success and failure."""
+START = 0.02
+"""How far from the truth the first ascent begins, as a share of each range: at the truth a rule may be kinked."""
+
+
+class Search:
+    """The search of all groups of fields.
+
+    Args:
+        layout: of a report.
+        types: (P, n, k).
+        gradient: whether the rule may be asked for its slope.
+        seed: of what is drawn.
+
+    Attributes:
+        sloped: whether the rule had a slope anywhere.
+    """
+
+    def __init__(self, layout: Layout, types: np.ndarray, gradient: bool, seed: int) -> None:
+        """See the class."""
+        self.types, self.seed = types, seed
+        self.low, self.high = bounds(layout)
+        self.fields = list(columns(layout).values())
+        self.gradient = gradient and find_spec("torch") is not None
+        self.sloped = False
+
+    def go_on(self, trials: Trials, others: list[Trials], group: int, round_: int) -> None:
+        """Search one group for one round.
+
+        Args:
+            trials: of the group, with what was found before.
+            others: groups whose fields are among its own, searched up to this round: what they found is tried too.
+            group: its number, ``round_`` that of the round from 0: they set its random numbers apart.
+        """
+        rng = np.random.default_rng([self.seed, group, round_])
+        low, high, shape = self.low, self.high, self.types.shape
+        if round_ == 0:
+            trials.offer_all(structured(self.types, low, high, self.fields, trials.varied))
+        if others:
+            trials.offer_all([*(other.reports for other in others), self._together(others)])
+        trials.offer_all(anywhere(shape, low, high, rng) for _ in range(RANDOM))
+        if self.gradient:
+            nearby = np.clip(self.types + START * (high - low) * rng.standard_normal(shape), low, high)
+            for start in (nearby, anywhere(shape, low, high, rng), trials.reports):
+                self._ascend(trials, start)
+        self._around(trials, rng)
+
+    def _together(self, others: list[Trials]) -> np.ndarray:
+        """Return the best of every group in one report."""
+        report = self.types.copy()
+        for other in others:
+            report = np.where(other.varied, other.reports, report)
+        return report
+
+    def _ascend(self, trials: Trials, start: np.ndarray) -> None:
+        from lawgiver.trainers.audit.ascent import ascend
+
+        found = ascend(trials, start, self.low, self.high)
+        if found is not None:
+            self.sloped = True
+            trials.offer(found)
+
+    def _around(self, trials: Trials, rng: np.random.Generator) -> None:
+        """Take steps around the best, all numbers or one at a time, wider after success and narrower after failure."""
+        span = self.high - self.low
+        shape, places = self.types.shape, np.flatnonzero(trials.varied)
+        width = np.full((*shape[:2], 1), WIDE)
+        for _ in range(LOCAL):
+            step = rng.standard_normal(shape)
+            single = rng.choice(places, size=(*shape[:2], 1)) == np.arange(shape[2])
+            step = np.where(single | (rng.random((*shape[:2], 1)) < 0.5), step, 0.0)
+            better = trials.offer(np.clip(trials.reports + width * span * step, self.low, self.high))
+            width = width * np.where(better, WIDER, NARROWER)[..., None]
+
+
+def groups(layout: Layout) -> dict[str, np.ndarray]:
+    """Return which numbers of a report each group may vary, bool (k,): every field alone, and all of several."""
+    size = sum(field.size for field in layout)
+    alone = {name: np.isin(np.arange(size), np.arange(size)[at]) for name, at in columns(layout).items()}
+    return alone if len(layout) == 1 else {**alone, JOINT: np.ones(size, bool)}

@@ -1,0 +1,155 @@
+"""Misreports that are tried: what they bring whoever makes them, and the best one so far of everybody.
+
+A *case* is one participant of one profile of types. All others report the truth; a misreport of one participant is one
+game, so that P profiles of n participants are P n games for each misreport that everybody tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.fields import Layout, box, width
+
+Response: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
+"""A rule: types and reports, both (B, n, k), to utilities without payments and payments to the mechanism, both (B, n).
+
+Game b of a batch depends on row b alone. It takes NumPy arrays (float64) and, where it is to be differentiated, torch
+tensors of the same dtype.
+"""
+
+
+class Trials:
+    """The best misreport found so far, of one group of fields.
+
+    Args:
+        response: the rule that is audited.
+        types: (P, n, k).
+        truthful: payoffs of the truth, (P, n).
+        scale: what payoffs are of the order of, > 0.
+        varied: which numbers of a report may differ from the truth, bool (k,).
+        chunk: games that are played at once, at most.
+
+    Attributes:
+        gains: what the best misreport brings beyond the truth, 0 where none does, (P, n).
+        reports: the best reports, the truth where no misreport is better, (P, n, k).
+        tried: number of misreports so far, over all cases.
+    """
+
+    def __init__(
+        self,
+        response: Response,
+        types: np.ndarray,
+        truthful: np.ndarray,
+        scale: float,
+        varied: np.ndarray,
+        chunk: int,
+    ) -> None:
+        """See the class."""
+        self.response, self.types, self.truthful, self.scale = response, types, truthful, scale
+        self.varied, self.chunk = varied, chunk
+        self.gains = np.zeros(types.shape[:2])
+        self.reports = types.copy()
+        self.tried = 0
+
+    def confined(self, reports: np.ndarray) -> np.ndarray:
+        """Return reports (P, n, k) with the truth wherever they may not differ from it."""
+        return np.where(self.varied, reports, self.types)
+
+    def offer_all(self, proposals: Iterable[np.ndarray]) -> None:
+        """Try reports (P, n, k), one after the other for each case, as many at once as the chunk holds."""
+        waiting: list[np.ndarray] = []
+        for proposal in proposals:
+            waiting.append(proposal)
+            if (len(waiting) + 1) * self.gains.size > self.chunk:
+                self._try(np.stack(waiting))
+                waiting = []
+        if waiting:
+            self._try(np.stack(waiting))
+
+    def offer(self, proposal: np.ndarray) -> np.ndarray:
+        """Try one report of each case, (P, n, k); return where it is better than all before, bool (P, n)."""
+        before = self.gains
+        self._try(proposal[None])
+        return self.gains > before
+
+    def count(self, proposals: np.ndarray) -> None:
+        """Count misreports (..., P, n, k) as tried; those that are the truth are none."""
+        self.tried += int((proposals != self.types).any(-1).sum())
+
+    def _try(self, proposals: np.ndarray) -> None:
+        """Try reports (c, P, n, k)."""
+        proposals = self.confined(proposals)
+        self.count(proposals)
+        count, profiles, n, k = proposals.shape
+        payoffs = np.empty(count * profiles * n)
+        flat = proposals.reshape(-1, k)
+        for start in range(0, payoffs.size, self.chunk):
+            cases = np.arange(start, min(start + self.chunk, payoffs.size))
+            payoffs[cases] = self.payoffs(cases % (profiles * n), flat[cases])
+        found = payoffs.reshape(count, profiles, n) - self.truthful
+        best = found.argmax(0)
+        gain = np.take_along_axis(found, best[None], 0)[0]
+        report = np.take_along_axis(proposals, best[None, ..., None], 0)[0]
+        better = gain > self.gains
+        self.gains = np.where(better, gain, self.gains)
+        self.reports = np.where(better[..., None], report, self.reports)
+
+    def payoffs(self, cases: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the payoffs (c,) of cases (c,), numbered profile by profile, that report ``own`` (c, k)."""
+        types, reports, seats = self.games(cases)
+        reports[np.arange(len(cases)), seats] = own
+        utilities, payments = self.response(types, reports)
+        found: np.ndarray = (utilities - payments)[np.arange(len(cases)), seats]
+        if not np.isfinite(found).all():
+            raise ParameterError("the rule that is audited makes payoffs that are not finite, allowed: numbers")
+        return found
+
+    def games(self, cases: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return types and truthful reports (c, n, k) of cases (c,), and their participants (c,)."""
+        profiles, seats = np.divmod(cases, self.types.shape[1])
+        return self.types[profiles], self.types[profiles], seats
+
+
+def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return utilities and payments, both (P, n), where everybody reports the truth.
+
+    Raises:
+        UnsupportedGameError: if the same game played twice ends differently: gains cannot be told from luck.
+        ParameterError: if the rule returns other shapes, or numbers that are not finite.
+    """
+    parts = []
+    for start in range(0, len(types), chunk):
+        part = types[start : start + chunk]
+        twice = np.concatenate([part, part])
+        utilities, payments = (np.asarray(x, float) for x in response(twice, twice.copy()))
+        for name, x in (("utilities", utilities), ("payments", payments)):
+            if x.shape != twice.shape[:2] or not np.isfinite(x).all():
+                raise ParameterError(
+                    f"the rule that is audited returns {name} of shape {x.shape}, allowed: finite {twice.shape[:2]}"
+                )
+            first, second = np.split(x, 2)
+            if not np.allclose(first, second, rtol=1e-9, atol=1e-12):
+                raise UnsupportedGameError(
+                    "the rule that is audited draws at random: the same reports had different outcomes, so that no gain"
+                    " could be told from luck, allowed: rules without randomness"
+                )
+        parts.append((utilities[: len(part)], payments[: len(part)]))
+    return np.concatenate([u for u, _ in parts]), np.concatenate([p for _, p in parts])
+
+
+def bounds(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the greatest report, both (k,) in float64.
+
+    Raises:
+        ParameterError: if a bound is not finite.
+    """
+    low = np.concatenate([np.full(field.size, field.low, float) for field in layout])
+    high = np.concatenate([np.full(field.size, field.high, float) for field in layout])
+    if not (np.isfinite(low) & np.isfinite(high)).all():
+        raise ParameterError(f"reports lie in {box(layout)}, allowed: {width(layout)} numbers with finite bounds")
+    return low, high
