@@ -66,8 +66,12 @@ class Fixed:
     """Participants who take the same action always: what is left is the cost of the rules and the view."""
 
     def __init__(self, game: Game[Any]) -> None:
-        """Take action 1 in every seat."""
-        self.actions = np.ones((VECTOR_GAMES, game.roles["participant"]), int)
+        """Take action 1 in every seat, or the middle of the Box."""
+        space, seats = game.action_space("participant"), (VECTOR_GAMES, game.roles["participant"])
+        if isinstance(space, gymnasium.spaces.Box):
+            self.actions = np.broadcast_to((space.low + space.high) / 2, (*seats, *space.shape))
+        else:
+            self.actions = np.ones(seats, int)
 
     def initial_state(self, batch: int, rng: Rng) -> Memory:
         """Return None."""
