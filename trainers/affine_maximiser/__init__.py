@@ -1,0 +1,1 @@
+"""Optimised dynamic affine maximisers: the trainer ``affine_maximiser`` and the searches it chooses from."""

@@ -1,0 +1,240 @@
+"""What a dynamic affine maximiser achieves: exactly, and smoothed so that gradients know where policies change.
+
+Revenue is a social welfare and differences of affine ones,
+
+    revenue = sw(pi*) + sum_i (asw_{-i} - asw) / w_i.
+
+Its expectation is differentiable in w and b, but sw(pi*) is piecewise constant in them for a given profile: its whole
+gradient sits in the jumps between policies, which automatic differentiation cannot see. Smoothed at a temperature, pi*
+becomes a soft policy, and asw the greatest *regularised* affine welfare, entropy included, whose gradient is the soft
+policy's occupancy as if that were held fixed. The same temperature everywhere matters: with exact asw beside a smooth
+sw the two terms disagree about which of many equal paths counts, and ascent stops early.
+
+Everything is a function of types (B, n, k) on torch; nothing here draws at random but :meth:`Problem.sample`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import torch
+
+from lawgiver.envs.core.arrays import evolve
+from lawgiver.envs.core.prior import ILLEGAL
+from lawgiver.envs.mdp.affine import problems
+from lawgiver.envs.mdp.game import WEIGHT_BOUND, MDPGame
+from lawgiver.envs.mdp.tree import Tree
+from lawgiver.trainers.affine_maximiser.menu import Menu, menu_of
+
+Regulariser = Literal["policy", "occupancy"]
+"""Entropy of the policy (a softmax over paths on a tree); or of the state-action occupancy (eq. 13 of the paper)."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Log w, (..., n), and b, (..., S, A)."""
+
+    log_weights: torch.Tensor
+    boosts: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What comes of B profiles, regularised where it is smoothed.
+
+    Attributes:
+        utilities: what the policy is worth to each participant, (B, n).
+        payments: of each, (B, n); None where the objective does not depend on them.
+        measure: the objective in the game's units, (B,).
+    """
+
+    utilities: torch.Tensor
+    payments: torch.Tensor | None
+    measure: torch.Tensor
+
+
+class Lower(Protocol):
+    """Solves the lower level: which policy maximises affine welfare, and what is then paid."""
+
+    def outcome(self, types: torch.Tensor, parameters: Parameters, temperature: float | None) -> Outcome:
+        """Return the outcome for types (B, n, k), exactly for a temperature of None."""
+
+    def response(self, types: torch.Tensor, parameters: Parameters) -> torch.Tensor:
+        """Return, for G parameters, the part of the objective that depends on the exact policy alone, (G, B)."""
+
+
+@dataclass(frozen=True)
+class OnMenu:
+    """Of a game on a tree, through its menu."""
+
+    game: MDPGame
+    menu: Menu
+
+    def outcome(self, types: torch.Tensor, parameters: Parameters, temperature: float | None) -> Outcome:
+        """See :class:`Lower`."""
+        weights, menu = parameters.log_weights.exp(), self.menu
+        each, entry_boosts = weights[None], menu.entry_boosts(parameters.boosts, temperature)[None]
+        if depends_on_payments(self.game):
+            each = torch.cat([each, each * (1 - torch.eye(self.game.n, dtype=types.dtype, device=types.device))])
+            entry_boosts = torch.cat([entry_boosts, entry_boosts.masked_fill(menu.closed, ILLEGAL)])
+        scores = menu.scores(types, each, entry_boosts)
+        if temperature is None:
+            welfare = scores.amax(1)
+            chosen = torch.zeros_like(scores[0]).scatter_(0, scores[0].argmax(0, keepdim=True), 1.0)
+        else:
+            welfare = temperature * torch.logsumexp(scores / temperature, 1)
+            chosen = torch.softmax(scores[0] / temperature, 0)
+        utilities = ((menu.features.flatten(0, 1) @ chosen).T.reshape(types.shape) * types).sum(-1)
+        return _outcome(self.game, types, weights, utilities, welfare.T, chosen.T)
+
+    def response(self, types: torch.Tensor, parameters: Parameters) -> torch.Tensor:
+        """See :class:`Lower`."""
+        entry_boosts = self.menu.entry_boosts(parameters.boosts, None)
+        chosen = self.menu.scores(types, parameters.log_weights.exp(), entry_boosts).argmax(1)
+        worth = self.game.path_measures(types)
+        if worth is None:
+            worth = types.flatten(1) @ self.menu.features.flatten(0, 1)
+        return worth.T.gather(0, chosen)
+
+
+@dataclass(frozen=True)
+class OnStates:
+    """Of any Markov decision process, through its own solvers."""
+
+    game: MDPGame
+    regulariser: Regulariser
+
+    def outcome(self, types: torch.Tensor, parameters: Parameters, temperature: float | None) -> Outcome:
+        """See :class:`Lower`."""
+        game, mdp, weights = self.game, self.game.mdp, parameters.log_weights.exp()
+        rewards = game.rewards(types)
+        affine = problems(rewards, weights, parameters.boosts, game.excluded)
+        if not depends_on_payments(game):
+            affine = affine[:, :1]
+        if temperature is None:
+            welfare, policies = mdp.optimal(affine)
+        else:
+            welfare, policies = mdp.soft(affine, temperature, self.regulariser)
+        policy = policies[:, 0]
+        utilities = (mdp.occupancy(policy)[:, None] * rewards).sum((-2, -1))
+        chosen = mdp.path_probabilities(policy) if isinstance(mdp, Tree) else None
+        return _outcome(game, types, weights, utilities, welfare, chosen)
+
+    def response(self, types: torch.Tensor, parameters: Parameters) -> torch.Tensor:
+        """See :class:`Lower`."""
+        mdp, rewards = self.game.mdp, self.game.rewards(types)
+        weighted = torch.einsum("gi,bisa->gbsa", parameters.log_weights.exp(), rewards)
+        _, policy = mdp.optimal(weighted + parameters.boosts[:, None])
+        worth = self.game.path_measures(types)
+        if worth is not None and isinstance(mdp, Tree):
+            return (mdp.path_probabilities(policy) * worth).sum(-1)
+        return (mdp.occupancy(policy) * rewards.sum(1)).sum((-2, -1))
+
+
+def depends_on_payments(game: MDPGame) -> bool:
+    """Whether the objective does, so that the problems without each participant have to be solved."""
+    return game.objective == "revenue"
+
+
+def _outcome(
+    game: MDPGame,
+    types: torch.Tensor,
+    weights: torch.Tensor,
+    utilities: torch.Tensor,
+    welfare: torch.Tensor,
+    chosen: torch.Tensor | None,
+) -> Outcome:
+    """Settle payments, given affine welfare (B, P), and take the objective, given the paths' probabilities (B, L)."""
+    along = game.path_measures(types)
+    if along is not None and chosen is not None:
+        return Outcome(utilities, None, (chosen * along).sum(-1))
+    payments = None
+    if depends_on_payments(game):
+        payments = utilities + (welfare[:, 1:] - welfare[:, :1]) / weights
+    state = evolve(game.opening(types), utilities=utilities, payments=payments)
+    return Outcome(utilities, payments, game.measure(state))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The search for w and b: a game, and how its lower level is solved.
+
+    Args:
+        game: a Markov decision process with reports.
+        device: of torch.
+        chunk: profiles that are solved at once; what bounds memory.
+        regulariser: of the smoothed problem.
+    """
+
+    game: MDPGame
+    device: str = "cpu"
+    chunk: int = 4096
+    regulariser: Regulariser = "policy"
+
+    @cached_property
+    def exact(self) -> Lower:
+        """The lower level as it is."""
+        if isinstance(self.game.mdp, Tree):
+            return OnMenu(self.game, menu_of(self.game, self.device))
+        return OnStates(self.game, self.regulariser)
+
+    @cached_property
+    def smooth(self) -> Lower:
+        """The lower level with entropy. Only that of the policy leaves a tree a menu."""
+        return self.exact if self.regulariser == "policy" else OnStates(self.game, self.regulariser)
+
+    @cached_property
+    def unit(self) -> float:
+        """The size of a private number: the mean of the participants' greatest ones."""
+        return sum(max(abs(each.low), abs(each.high)) for each in self.game.distributions) / self.game.n
+
+    @property
+    def vcg(self) -> Parameters:
+        """Weights of 1, no boosts: where ascent starts from, and the mechanism that maximises welfare."""
+        game = self.game
+        return Parameters(
+            torch.zeros(game.n, dtype=torch.float64, device=self.device),
+            torch.zeros(game.mdp.n_states, game.mdp.n_actions, dtype=torch.float64, device=self.device),
+        )
+
+    def sample(self, profiles: int, rng: torch.Generator) -> torch.Tensor:
+        """Return types (profiles, n, k)."""
+        shape = (profiles, self.game.n, self.game.draw_size)
+        draws = torch.rand(shape, generator=rng, dtype=torch.float64, device=rng.device)
+        types: torch.Tensor = self.game.types_of(draws)
+        return types
+
+    def bounded(self, parameters: Parameters) -> Parameters:
+        """Return parameters moved into the box that the game allows a mechanism to announce."""
+        bound = self.game.boost_bound
+        return Parameters(
+            parameters.log_weights.clamp(-WEIGHT_BOUND, WEIGHT_BOUND), parameters.boosts.clamp(-bound, bound)
+        )
+
+    @torch.no_grad()
+    def evaluate(self, parameters: Parameters, types: torch.Tensor) -> torch.Tensor:
+        """Return the objective (B,) of the exact affine maximiser, in the game's units, for types (B, n, k)."""
+        parts = [self.exact.outcome(part, parameters, None).measure for part in types.split(self.chunk)]
+        return torch.cat(parts)
+
+    def smoothed(self, parameters: Parameters, types: torch.Tensor, temperature: float) -> torch.Tensor:
+        """Return the objective (B,) smoothed at a temperature in the units of rewards, for at most a chunk of types."""
+        return self.smooth.outcome(types, parameters, temperature).measure
+
+
+def evaluate(
+    game: MDPGame, log_weights: torch.Tensor, boosts: torch.Tensor, types: torch.Tensor, chunk: int = 4096
+) -> torch.Tensor:
+    """Return the objective (B,) of a dynamic affine maximiser, exactly, for types (B, n, k).
+
+    Args:
+        game: a Markov decision process with reports.
+        log_weights: log w, (n,).
+        boosts: b, (S, A).
+        types: on the device that is to be used.
+        chunk: profiles that are solved at once.
+    """
+    problem = Problem(game, str(types.device), chunk)
+    return problem.evaluate(Parameters(log_weights, boosts), types)

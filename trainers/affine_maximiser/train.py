@@ -1,0 +1,115 @@
+"""The trainer ``affine_maximiser``: the weights and boosts of a dynamic affine maximiser that serve an objective best.
+
+Whatever they are, nobody gains by a misreport, so that the participants need not be learned: they tell the truth. The
+search may smooth the problem; what is reported is the exact mechanism's objective on fresh profiles.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lawgiver.agents.reporting import AffineMaximiser
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.mdp.game import MDPGame
+from lawgiver.trainers.affine_maximiser.base import Search
+from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, ZerothOrder
+from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
+from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
+from lawgiver.trainers.affine_maximiser.settings import AffineAgents, AffineTrainer
+from lawgiver.trainers.config import Config
+from lawgiver.trainers.runs import Run
+
+STATE = "state.pt"
+"""The file of a checkpoint."""
+METHODS: dict[str, type[Search]] = {
+    "annealed": Annealed,
+    "regularised": Ascent,
+    "zeroth_order": ZerothOrder,
+    "grid_search": GridSearch,
+}
+"""The searches by name."""
+
+
+def train(config: Config[AffineAgents, AffineTrainer], run: Run) -> dict[str, Any]:
+    """Search in the run's folder; return what the best mechanism achieves beside VCG and the known limit.
+
+    Raises:
+        UnsupportedGameError: if the game is no Markov decision process with reports.
+        RunError: if the objective or its gradient is not finite; the last checkpoint is then the last good state.
+    """
+    game, settings = config.game.make(), config.trainer
+    if not isinstance(game, MDPGame):
+        raise UnsupportedGameError(
+            "trainer 'affine_maximiser' needs a Markov decision process in which participants report, such as"
+            f" sequential_sales, not {game.name}"
+        )
+    device = config.resources.torch_device()
+    regulariser = "occupancy" if settings.method == "regularised" else "policy"
+    problem = Problem(game, device, settings.chunk, regulariser)
+    rng, fresh = (torch.Generator(device).manual_seed(_seed(config.seed, purpose)) for purpose in range(2))
+    learn_weights = config.agents.mechanism.weights == "learned"
+    search = METHODS[settings.method](problem, settings, learn_weights=learn_weights, rng=rng)
+    done = _restore(run, search)
+    probe = problem.sample(settings.evaluation.probe, fresh)
+    started = time.monotonic()
+    with run.progress(settings.updates, run.name, done) as show:
+        for update in range(done + 1, settings.updates + 1):
+            told = search.update(update)
+            run.require_finite(update, told)
+            if update % settings.log_every == 0 or update == settings.updates:
+                reached = float(problem.evaluate(search.parameters, probe).mean())
+                show(update, f"{game.objective} {reached:.4f}")
+                rate = (update - done) / (time.monotonic() - started)
+                run.log(update, {"objective": reached, **told}, {"updates_per_s": rate})
+            if update % settings.checkpoint_every == 0 or update == settings.updates:
+                run.save_checkpoint(update, lambda folder: _keep(folder, search))
+    search.finish()
+    seconds = time.monotonic() - started
+    found = search.parameters
+    weights, boosts = (part.cpu().numpy() for part in (found.log_weights, found.boosts))
+    policy = AffineMaximiser(game, log_weights=weights, boosts=boosts)
+    run.save_policy("mechanism", policy)
+    types = problem.sample(settings.evaluation.profiles, fresh)
+    return {
+        **compared(problem, found, types),
+        "method": settings.method,
+        "updates": settings.updates,
+        "timing": {"search_s": seconds},
+    }
+
+
+def compared(problem: Problem, found: Parameters, types: torch.Tensor) -> dict[str, Any]:
+    """Return the exact objective of a mechanism and of VCG on the same profiles, and the limit."""
+    summary: dict[str, Any] = {}
+    for name, parameters in {"objective": found, "vcg": problem.vcg}.items():
+        measure = problem.evaluate(parameters, types)
+        summary |= {name: float(measure.mean()), f"{name}_se": float(measure.std() / len(measure) ** 0.5)}
+    limit = problem.game.limit()
+    return {**summary, "limit": limit, "ratio_to_limit": None if not limit else summary["objective"] / limit}
+
+
+def _seed(seed: int, purpose: int) -> int:
+    """Return the seed of one of several streams that do not overlap."""
+    return int(np.random.SeedSequence([seed, purpose]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _keep(folder: Path, search: Search) -> None:
+    torch.save({"search": search.state(), "rng": search.rng.get_state()}, folder / STATE)
+
+
+def _restore(run: Run, search: Search) -> int:
+    """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
+    found = run.latest_checkpoint() if run.resumed else None
+    if run.resumed:
+        run.rewind(found[0] if found else 0)
+    if found is None:
+        return 0
+    state = torch.load(found[1] / STATE, map_location=search.rng.device, weights_only=True)
+    search.restore(state["search"])
+    search.rng.set_state(state["rng"].cpu())
+    return found[0]
