@@ -131,14 +131,18 @@ def test_torch_does_the_same_and_differentiates(name: str) -> None:
         ({"low": float("nan"), "high": 1}, "low is nan"),
         ({"low": 0, "high": float("inf")}, "high is inf"),
         ({"low": 0, "high": 1, "masses": ()}, "one or more pieces"),
-        ({"low": 0, "high": 1, "masses": (0.5, 0.6)}, "add up to 1"),
-        ({"low": 0, "high": 1, "masses": (1.5, -0.5)}, r"masses\[0\] is 1.5"),
+        ({"low": 0, "high": 1, "masses": (0, 0)}, "some of them above 0"),
+        ({"low": 0, "high": 1, "masses": (1.5, -0.5)}, r"masses\[1\] is -0.5"),
         ({"low": 0, "high": 1, "masses": "1"}, "masses is '1'"),
     ],
 )
 def test_bad_parameters(params: dict[str, object], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
         Distribution(**params)
+
+
+def test_masses_are_relative() -> None:
+    assert Distribution(0, 1, (5, 1, 4)) == Distribution(0, 1, (0.5, 0.1, 0.4))
 
 
 def test_bad_number_of_items() -> None:

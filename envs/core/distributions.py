@@ -33,7 +33,8 @@ class Distribution:
     Args:
         low: least value.
         high: greatest value, above ``low``.
-        masses: probability of each piece, in ascending order; they add up to 1. One piece is the uniform distribution.
+        masses: relative probability of each piece, in ascending order; kept so that they add up to 1. One piece is the
+            uniform distribution.
 
     Raises:
         ParameterError: naming the parameter that is outside its range.
@@ -206,10 +207,10 @@ def _stretch(x: Array, starts: np.ndarray) -> Array:
 
 
 def _checked(masses: Sequence[float]) -> tuple[float, ...]:
-    told = f"masses is {masses!r}, allowed: the probabilities of one or more pieces"
+    told = f"masses is {masses!r}, allowed: the relative probabilities of one or more pieces, some of them above 0"
     if isinstance(masses, str) or not isinstance(masses, (Sequence, np.ndarray)) or not len(masses):
         raise ParameterError(told)
-    chances = tuple(number(f"masses[{k}]", mass, "[0, 1]") for k, mass in enumerate(masses))
-    if not math.isclose(sum(chances), 1, abs_tol=1e-9):
-        raise ParameterError(f"{told}, that add up to 1")
-    return chances
+    relative = [number(f"masses[{k}]", mass, "[0, inf)") for k, mass in enumerate(masses)]
+    if not 0 < sum(relative) < math.inf:
+        raise ParameterError(told)
+    return tuple(mass / sum(relative) for mass in relative)

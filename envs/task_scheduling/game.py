@@ -51,31 +51,36 @@ class TaskScheduling(MDPGame):
 
     Args:
         n: number of workers, at least 2.
+        m: number of tasks, at least 1; there are n^m assignments.
         objective: ``makespan`` (the less the better), ``welfare`` (minus the total cost) or ``revenue``.
         mechanism_mode: ``announce`` (log w and b of an affine maximiser, before the reports) or ``allocate`` (a policy
             and payments, after them).
         types: ``uniform``, or ``piecewise``: the density of a cost is constant on each of several pieces.
         low: least cost, at least 0; one for all, one a worker, or a rule by its number.
         high: greatest cost, likewise; the paper has 3 (``symmetric``) and ``3i`` (``asymmetric``).
-        masses: probabilities of the pieces, where types are ``piecewise``.
-        m: number of tasks, at least 1.
+        masses: relative probabilities of the pieces, where types are ``piecewise``.
         clock: what a unit of time takes off what a worker has left: ``whole_units``, all of a unit from whoever has
             anything left; ``clamped``, at most what is left; ``none``, nothing: the makespan is then that of workers
             who begin when the last task has arrived.
+
+    Raises:
+        ParameterError: if a parameter is outside its range, or there are too many histories.
     """
 
     n: int = 2
+    m: int = 4
     objective: str = "makespan"
     mechanism_mode: Literal["announce", "allocate"] = "announce"
     types: Literal["uniform", "piecewise"] = "uniform"
     low: Ends = 0.0
     high: Ends = 3.0
     masses: Sequence[float] | None = None
-    m: int = 4
     clock: Clock = "whole_units"
 
     name: ClassVar[str] = "task_scheduling-v0"
-    reference: ClassVar[str] = "Curry, Thoma et al. 2024, Automated design of affine maximizer mechanisms in dynamic settings, section 5"  # fmt: skip # noqa: E501
+    reference: ClassVar[str] = (
+        "Curry, Thoma et al. 2024, Automated Design of Affine Maximizer Mechanisms in Dynamic Settings, section 5"
+    )
     objectives: ClassVar[tuple[str, ...]] = ("makespan", "welfare", "revenue")
     losses: ClassVar[tuple[str, ...]] = ("makespan",)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"symmetric": {}, "asymmetric": {"high": "3i"}}
