@@ -99,9 +99,19 @@ def test_rows_say_what_is_known_and_how_near_ours_comes():
         "standard_error": pytest.approx(1.0),
         "limit": -1.6,
         "paper": "not given",
+        "baseline": None,
+        "baseline_error": None,
         "ratio": pytest.approx(1.25),
     }
     assert data["figures"] == ["b.png"]
+
+
+def test_a_baseline_has_a_column_where_there_is_one():
+    rows = (Row("a", 0.5, 0.01, 1.0, "0.4", baseline=0.25, baseline_error=0.002), Row("b", 2.0))
+    text = Reproduction("A paper", {"Both": rows, "None": rows[1:]}, (), baseline="VCG").markdown()
+    assert "| quantity | paper | VCG | ours ± standard error | known limit | ours / limit |\n|---|---|---:|---:" in text
+    assert "| a | 0.4 | 0.25 ± 0.002 | 0.5 ± 0.01 | 1 | 0.5 |\n| b | not given | - | 2 | - | - |" in text
+    assert text.count("VCG") == 1
 
 
 def test_tables_too_wide_for_the_screen_are_turned(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -240,6 +250,7 @@ def test_what_is_compared_is_a_valid_config(kinds: str):
     [
         (["rnd"], "unknown paper 'rnd': did you mean 'rmd'? allowed: hcmd_zero, rmd"),
         (["rmd", "--seeds", "0"], "--seeds is 0, allowed: an integer >= 1"),
+        (["rmd", "--jobs", "0"], "--jobs is 0, allowed: an integer >= 1"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -256,8 +267,11 @@ def test_mistakes_are_one_line(
     assert stop.value.code == 2
     assert capsys.readouterr().err == f"lawgiver: {said}\n"
     assert not (tmp_path / "out").exists()
+    name, *rest = arguments
+    options = zip(rest[::2], rest[1::2], strict=True)
+    given = {"n_seeds": 1} | {{"--seeds": "n_seeds", "--jobs": "jobs"}[key]: int(value) for key, value in options}
     with pytest.raises((UnknownNameError, ParameterError), match=re.escape(said)):
-        reproduce.reproduce(arguments[0], tmp_path / "out", int(arguments[-1]) if arguments[1:] else 1)
+        reproduce.reproduce(name, tmp_path / "out", **given)
 
 
 def test_an_interruption_says_how_to_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -267,7 +281,10 @@ def test_an_interruption_says_how_to_continue(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(launch, "ensure", stop)
     done = CliRunner().invoke(app, ["reproduce", "rmd", "--out", str(tmp_path / "out"), "--seeds", "3"])
     assert done.exit_code == 130
-    assert done.stderr == f"interrupted; continue with: lawgiver reproduce rmd --out {tmp_path / 'out'} --seeds 3\n"
+    assert (
+        done.stderr
+        == f"interrupted; continue with: lawgiver reproduce rmd --out {tmp_path / 'out'} --seeds 3 --jobs 1\n"
+    )
 
 
 def test_help_is_quick_and_complete():
@@ -280,7 +297,8 @@ def test_help_is_quick_and_complete():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "200"}
     ).stdout
     assert all(
-        word in shown for word in ("NAME", "--out DIR", "--seeds K", "Papers: hcmd_zero, rmd", "130 interrupted")
+        word in shown
+        for word in ("NAME", "--out DIR", "--seeds K", "--jobs J", "Papers: hcmd_zero, rmd", "130 interrupted")
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import (
     AnyConfig,
+    Resources,
     apply_overrides,
     config_name,
     find_trainer,
@@ -62,6 +63,32 @@ def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
     if not (folder / "config.yaml").exists():
         return train(source, [*overrides, f"run_dir={folder}"])[1]
     return Run.open(folder).summary() or resume(folder)[1]
+
+
+def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int = 1) -> list[dict[str, Any]]:
+    """Return the summaries of several runs, each as :func:`ensure` does, so many trainings at once.
+
+    Args:
+        wanted: folder, config and overrides of each.
+        jobs: trainings at once, >= 1. More than one are Ray tasks of one core each: on the cluster that
+            ``RAY_ADDRESS`` names or Ray is connected to, which has to see the same folders; else on this machine.
+
+    Raises:
+        LawgiverError: as :func:`ensure` does; MissingExtraError if Ray is needed and not installed.
+        Interrupted: if the user stops it; ``path`` is the first run that is not finished.
+    """
+    if jobs > 1:
+        waiting = [each for each in wanted if not _finished(each[0])]
+        use = Resources(address=os.environ.get("RAY_ADDRESS"), concurrent_seeds=jobs)
+        try:
+            _in_ray(ensure, [(folder.absolute(), source, *more) for folder, source, more in waiting], use, num_cpus=1)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(next((each[0] for each in waiting if not _finished(each[0])), wanted[0][0])) from stop
+    return [ensure(folder, source, *overrides) for folder, source, overrides in wanted]
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "config.yaml").exists() and Run.open(folder).summary() is not None
 
 
 def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
@@ -129,8 +156,13 @@ def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
         config.model_copy(update={"seed": seed, "seeds": None, "run_dir": group.path / f"s{seed}"})
         for seed in config.seeds or ()
     ]
-    several = config.resources.concurrent_seeds > 1
-    summaries = _in_ray(group.name, members) if several else [_train_member(group.name, m) for m in members]
+    use = config.resources
+    if use.concurrent_seeds == 1:
+        summaries = [_train_member(group.name, member) for member in members]
+    else:  # a task reserves no core: its own runners and learners do, and must not wait for it
+        gpus = use.num_gpus_per_learner if use.num_learners == 0 else 0
+        calls = [(group.name, member.model_dump(mode="json")) for member in members]
+        summaries = _in_ray(_train_data, calls, use, num_cpus=0, num_gpus=gpus)
     folders = [str(member.run_dir) for member in members]
     by_seed = {member.seed: summary for member, summary in zip(members, summaries, strict=True)}
     return {"runs": folders, **over_seeds(by_seed)}
@@ -152,29 +184,41 @@ def _prolonged(run: Run, config: AnyConfig) -> bool:
     return bool(run.settings["trainer"] != config.model_dump(mode="json")["trainer"])
 
 
-def _in_ray(name: str, members: list[AnyConfig]) -> list[dict[str, Any]]:
-    """Train the seeds as Ray tasks, ``resources.concurrent_seeds`` at a time."""
-    use = members[0].resources
+def _in_ray(
+    function: Callable[..., dict[str, Any]], calls: Sequence[tuple[Any, ...]], use: Resources, **reserved: float
+) -> list[dict[str, Any]]:
+    """Return what a training function returns for each tuple of arguments, called in Ray tasks.
+
+    Args:
+        function: a function of a module.
+        calls: its arguments, plain data each.
+        use: where, and how many at a time (``concurrent_seeds``).
+        reserved: what Ray sets aside for each task, such as ``num_cpus``.
+    """
+    if not calls:
+        return []
     start_ray(use)
     import ray  # start_ray has seen to it that it is installed
 
-    # A task reserves no core: its own runners and learners do, and must not wait for it.
-    gpus = use.num_gpus_per_learner if use.num_learners == 0 else 0
-    task = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=0)(_train_data)
-    waiting = [member.model_dump(mode="json") for member in members]
+    task = ray.remote(max_retries=0, **reserved)(_in_folder)
     tasks: list[Any] = []
     running: list[Any] = []
-    for data in waiting:
+    for arguments in calls:
         if len(running) == use.concurrent_seeds:
             finished, running = ray.wait(running)
             ray.get(finished)  # a failure stops the rest at once
-        tasks.append(task.remote(name, data, str(Path.cwd())))
+        tasks.append(task.remote(str(Path.cwd()), function, arguments))
         running.append(tasks[-1])
     summaries: list[dict[str, Any]] = ray.get(tasks)
     return summaries
 
 
-def _train_data(name: str, data: dict[str, Any], folder: str) -> dict[str, Any]:
-    """Train one seed in another process, in which ``runs/`` is where the user started it."""
+def _in_folder(folder: str, function: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """Call a function in another process, in which ``runs/`` is where the user started it."""
     os.chdir(folder)
+    return function(*arguments)
+
+
+def _train_data(name: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Train one of several seeds whose config is given as plain data."""
     return _train_member(name, validate(data))

@@ -135,7 +135,14 @@ def reproduce(
             " are not trained again; one that was interrupted goes on.",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(metavar="K", help="Trainings of each kind; standard errors are over them.")] = 5,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Trainings of each kind; standard errors are over them.")] = 3,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            metavar="J",
+            help="Trainings at once. More than one are Ray tasks, on the cluster that RAY_ADDRESS names if it is set.",
+        ),
+    ] = 1,
 ) -> None:
     """Make a paper's tables and figures again: paper | ours ± standard error | known limit | ours / limit."""
     from lawgiver.trainers import launch
@@ -143,9 +150,10 @@ def reproduce(
 
     folder = out or Path("runs/reproduce") / name
     try:
-        made = reproduce_paper(name, folder, seeds)
+        made = reproduce_paper(name, folder, seeds, jobs)
     except launch.Interrupted:
-        typer.echo(f"interrupted; continue with: lawgiver reproduce {name} --out {folder} --seeds {seeds}", err=True)
+        again = f"lawgiver reproduce {name} --out {folder} --seeds {seeds} --jobs {jobs}"
+        typer.echo(f"interrupted; continue with: {again}", err=True)
         raise typer.Exit(130) from None
     show_markdown(made.markdown())
     for figure in made.figures:

@@ -1,4 +1,4 @@
-"""Papers' tables and figures, made again: one module a paper, whose ``reproduce(folder, n_seeds)`` does it."""
+"""Papers' tables and figures, made again: one module a paper, whose ``reproduce(folder, n_seeds, jobs)`` does it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAPERS = ("hcmd_zero", "rmd")
 """The modules of this package that reproduce a paper, by name."""
 
 
-def find(name: str) -> Callable[[Path, int], Reproduction]:
+def find(name: str) -> Callable[[Path, int, int], Reproduction]:
     """Return the function that reproduces a paper.
 
     Args:
@@ -26,11 +26,11 @@ def find(name: str) -> Callable[[Path, int], Reproduction]:
     """
     if name not in PAPERS:
         raise UnknownNameError(f"unknown paper {name!r}: {allowed(name, PAPERS)}")
-    function: Callable[[Path, int], Reproduction] = import_module(f"{__name__}.{name}").reproduce
+    function: Callable[[Path, int, int], Reproduction] = import_module(f"{__name__}.{name}").reproduce
     return function
 
 
-def reproduce(name: str, folder: Path, n_seeds: int) -> Reproduction:
+def reproduce(name: str, folder: Path, n_seeds: int, jobs: int = 1) -> Reproduction:
     """Train what a paper's tables and figures need, and make them; table.json and the figures are left in a folder.
 
     Runs that are there already are not trained again, those that were interrupted go on.
@@ -38,12 +38,13 @@ def reproduce(name: str, folder: Path, n_seeds: int) -> Reproduction:
     Args:
         name: one of ``PAPERS``.
         folder: of the runs and of what is made of them.
-        n_seeds: trainings of each kind, >= 1; standard errors need two.
+        n_seeds: trainings of each kind, >= 1; standard errors over seeds need two.
+        jobs: trainings at once, >= 1; more than one need Ray.
 
     Raises:
         LawgiverError: if the name or the number is wrong, or something cannot be written.
         Interrupted: if the user stops a training.
     """
-    made = find(name)(folder, integer("--seeds", n_seeds, 1))
+    made = find(name)(folder, integer("--seeds", n_seeds, 1), integer("--jobs", jobs, 1))
     write_json(folder / "table.json", made.data())
     return made

@@ -38,12 +38,18 @@ NOTES = (
 )
 
 
-def reproduce(folder: Path, n_seeds: int) -> Reproduction:
+def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     """Train what is needed, or take what is there, and make the tables; figures are those of the first seed's run."""
     runs = [folder / f"seed-{seed}" for seed in range(n_seeds)]
-    summaries = [launch.ensure(run, "hcmd_zero", f"seed={seed}") for seed, run in enumerate(runs)]
-    attainable = launch.ensure(folder / "attainable", "election_designer")["vote_share"][RIVAL]
-    mirror = launch.ensure(folder / "self_play", "election_designer", "agents.mechanism.against=self")
+    *summaries, best, mirror = launch.ensure_all(
+        [
+            *((run, "hcmd_zero", (f"seed={seed}",)) for seed, run in enumerate(runs)),
+            (folder / "attainable", "election_designer", ()),
+            (folder / "self_play", "election_designer", ("agents.mechanism.against=self",)),
+        ],
+        jobs,
+    )
+    attainable = best["vote_share"][RIVAL]
     sections = {
         f"Votes beyond one half against {_words(RIVAL)}, percentage points (figure 2)": (
             *_votes(summaries, attainable),

@@ -27,10 +27,9 @@ from lawgiver.envs.lanes.solutions import (
     optimal_threshold,
     private_optimum_welfare,
 )
-from lawgiver.trainers import figures, launch
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.files import RunError
+from lawgiver.trainers import figures
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
+from lawgiver.trainers.reproduce.runs import finished
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import Run
 
@@ -155,10 +154,14 @@ def _summary(run: Run) -> dict[str, Any]:
     return summary
 
 
-def reproduce(folder: Path, n_seeds: int) -> Reproduction:
+def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     """Draw both figures and tell what is in them; see :func:`lawgiver.trainers.reproduce.reproduce`."""
-    crowds = {n: {arm: _trained(folder, n, what, n_seeds) for arm, what in ARMS.items()} for n in CROWDS}
-    three = [{name: _trained(folder, 3, what, n_seeds) for name, what in kinds.items()} for kinds in (DEGREES, BASES)]
+
+    def trained(n: int, overrides: Sequence[str]) -> Trained:
+        return _trained(folder, n, overrides, n_seeds, jobs)
+
+    crowds = {n: {arm: trained(n, what) for arm, what in ARMS.items()} for n in CROWDS}
+    three = [{name: trained(3, what) for name, what in kinds.items()} for kinds in (DEGREES, BASES)]
     kinds = {name: found for group in three for name, found in group.items()}
     drawn = {
         "figure1.png": figures.losses([_panel(f"{n} participants", arms) for n, arms in crowds.items()], TIME, WELFARE),
@@ -177,12 +180,8 @@ def reproduce(folder: Path, n_seeds: int) -> Reproduction:
     return Reproduction(TITLE, sections, NOTES, tuple(folder / name for name in drawn))
 
 
-def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int) -> Trained:
-    """Return the finished runs of n participants, trained or continued where they are not finished.
-
-    Raises:
-        RunError: if a run that is there was trained with other settings.
-    """
+def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int, jobs: int) -> Trained:
+    """Return the finished runs of n participants, trained or continued where they are not finished."""
     iterations = EVALUATIONS // (2 if TWO_POINT[0] in overrides else 1)
     shared = (
         *overrides,
@@ -191,15 +190,8 @@ def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int) -> Tr
         f"trainer.log_every={max(1, iterations // LINES)}",
     )
     name = "-".join(part.rpartition(".")[2].replace("=", "_") for part in (f"game.n={n}", *overrides))
-    runs = []
-    for seed in range(n_seeds):
-        place = folder / name / f"s{seed}"
-        launch.ensure(place, "lanes", *shared, f"seed={seed}")
-        run, asked = Run.open(place), load_config("lanes", [*shared, f"seed={seed}"]).model_dump(mode="json")
-        if {**run.settings, "run_dir": None} != asked:
-            raise RunError(f"{place} holds a run with other settings: remove it, or choose another --out")
-        runs.append(run)
-    return Trained(tuple(runs))
+    wanted = [(folder / name / f"s{seed}", "lanes", (*shared, f"seed={seed}")) for seed in range(n_seeds)]
+    return Trained(finished(wanted, jobs))
 
 
 def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> figures.Panel:

@@ -12,6 +12,8 @@ import numpy as np
 NOT_GIVEN = "not given"
 """Stands for a number of which the paper tells no more than that a curve exists."""
 
+OURS = "ours ± standard error"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -23,6 +25,8 @@ class Row:
         standard_error: of that mean; None for one seed, and for what is exact.
         limit: what is known of it exactly, None if nothing is.
         paper: what the paper prints.
+        baseline: what something that is known before any training makes of it; None where there is none.
+        baseline_error: its standard error, None where it is exact.
     """
 
     quantity: str
@@ -30,6 +34,8 @@ class Row:
     standard_error: float | None = None
     limit: float | None = None
     paper: str = NOT_GIVEN
+    baseline: float | None = None
+    baseline_error: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -52,12 +58,14 @@ class Reproduction:
         sections: rows by heading, in order.
         notes: what has to be known to read them, a sentence or two each.
         figures: files.
+        baseline: what the rows' baselines are called.
     """
 
     title: str
     sections: dict[str, tuple[Row, ...]]
     notes: tuple[str, ...]
     figures: tuple[Path, ...] = field(default=())
+    baseline: str = "baseline"
 
     def data(self) -> dict[str, Any]:
         """Return everything as plain data: each row with ``quantity``, ``paper``, ``ours`` and so on."""
@@ -71,21 +79,26 @@ class Reproduction:
         """Return the tables and notes as Markdown."""
         lines = [f"# {self.title}", ""]
         for heading, section in self.sections.items():
+            told = any(row.baseline is not None for row in section)
             lines += [
                 f"## {heading}",
                 "",
-                "| quantity | paper | ours ± standard error | known limit | ours / limit |",
-                "|---|---|---:|---:|---:|",
-                *(_line(row) for row in section),
+                f"| quantity | paper |{f' {self.baseline} |' if told else ''} {OURS} | known limit | ours / limit |",
+                f"|---|---|{'---:|' if told else ''}---:|---:|---:|",
+                *(_line(row, told) for row in section),
                 "",
             ]
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
 
 
-def _line(row: Row) -> str:
-    error = "" if row.standard_error is None else f" ± {row.standard_error:.1g}"
-    cells = (row.quantity, row.paper, f"{row.ours:,.4g}{error}", _cell(row.limit), _cell(row.ratio))
-    return f"| {' | '.join(cells)} |"
+def _line(row: Row, told: bool) -> str:
+    baseline = (_estimate(row.baseline, row.baseline_error),) if told else ()
+    ours = _estimate(row.ours, row.standard_error)
+    return f"| {' | '.join((row.quantity, row.paper, *baseline, ours, _cell(row.limit), _cell(row.ratio)))} |"
+
+
+def _estimate(value: float | None, error: float | None) -> str:
+    return _cell(value) + ("" if error is None else f" ± {error:.1g}")
 
 
 def _cell(value: float | None) -> str:

@@ -1,0 +1,27 @@
+"""The trainings that a reproduction rests on: made where they are missing, refused where they are others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lawgiver.trainers import launch
+from lawgiver.trainers.config import load_config
+from lawgiver.trainers.files import RunError
+from lawgiver.trainers.runs import Run
+
+
+def finished(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int) -> tuple[Run, ...]:
+    """Return finished runs, trained or continued where they are not; see :func:`lawgiver.trainers.launch.ensure_all`.
+
+    Raises:
+        RunError: if a run that is there was trained with other settings.
+    """
+    launch.ensure_all(wanted, jobs)
+    runs = []
+    for place, config, overrides in wanted:
+        run, asked = Run.open(place), load_config(config, overrides).model_dump(mode="json")
+        if {**run.settings, "run_dir": None} != asked:
+            raise RunError(f"{place} holds a run with other settings: remove it, or choose another --out")
+        runs.append(run)
+    return tuple(runs)
