@@ -233,6 +233,20 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
     return result
 
 
+def described(mechanism: str) -> Any:
+    """Return a mechanism that the command line is given, a name, a folder or ``{policy: NAME, ...}``, as data.
+
+    Raises:
+        ParameterError: if what begins with a brace is not YAML.
+    """
+    if not mechanism.startswith("{"):
+        return mechanism
+    try:
+        return parse_yaml(mechanism)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"mechanism {mechanism!r} is not YAML: {one_line(error)}") from error
+
+
 def _with(data: Any, keys: list[str], value: Any, override: str) -> Any:
     if not keys:
         return value

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import yaml
 from pydantic import Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError
@@ -18,7 +17,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import extras, make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.complaints import complaint
-from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, one_line, parse_yaml
+from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
 from lawgiver.trainers.elections import shares
 from lawgiver.trainers.files import write_json
 from lawgiver.trainers.meta_game import (
@@ -162,21 +161,11 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
         participants=settings.participants,
         voters=settings.voters,
     )
-    mechanisms = {name: make_policy(game, "mechanism", _described(name)) for name in contestants}
+    mechanisms = {name: make_policy(game, "mechanism", described(name)) for name in contestants}
     labels = {name: Path(name).name if Path(name).is_dir() else name for name in contestants}
     unique = len(set(labels.values())) == len(labels)
     named = {labels[name] if unique else name: policy for name, policy in mechanisms.items()}
     return settings, round_robin(election, named, settings.games, settings.seed)
-
-
-def _described(contestant: str) -> Any:
-    """Return a contestant as :func:`make_policy` takes it."""
-    if not contestant.startswith("{"):
-        return contestant
-    try:
-        return parse_yaml(contestant)
-    except yaml.YAMLError as error:
-        raise ParameterError(f"mechanism {contestant!r} is not YAML: {one_line(error)}") from error
 
 
 def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: Mapping[str, Any]) -> list[Path]:

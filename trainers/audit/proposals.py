@@ -29,7 +29,7 @@ def structured(
     for proposal in _wholes(types, low, high, fields):
         yield np.clip(proposal, low, high)
     others = range(1, types.shape[1])
-    for place in np.flatnonzero(varied):
+    for place in np.flatnonzero(varied).tolist():
         for value in (low[place], high[place], *(factor * types[..., place] for factor in (0.5, 2.0))):
             yield _with(types, place, value, low, high)
         for shift in others:
@@ -86,4 +86,5 @@ def _with(types: np.ndarray, place: int, value: np.ndarray, low: np.ndarray, hig
 
 def anywhere(shape: tuple[int, ...], low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return reports drawn uniformly between the bounds, (P, n, k)."""
-    return low + rng.random(shape) * (high - low)
+    reports: np.ndarray = low + rng.random(shape) * (high - low)
+    return reports

@@ -61,7 +61,8 @@ class Audit:
     @property
     def payoffs(self) -> np.ndarray:
         """Of the truth, (P, n)."""
-        return self.utilities - self.payments
+        found: np.ndarray = self.utilities - self.payments
+        return found
 
     @property
     def scale(self) -> float:
@@ -85,7 +86,8 @@ class Audit:
 
     def relative(self, regret: Regret) -> np.ndarray:
         """Return gains as shares of truthful payoffs, (P, n): of max(|payoff|, 0.1 scale), for payoffs can be 0."""
-        return regret.gains / np.maximum(np.abs(self.payoffs), FLOOR * self.scale)
+        shares: np.ndarray = regret.gains / np.maximum(np.abs(self.payoffs), FLOOR * self.scale)
+        return shares
 
     def data(self) -> dict[str, Any]:
         """Return everything that is told, as plain data.
@@ -106,6 +108,7 @@ class Audit:
             "seed": self.seed,
             "gradient": self.sloped,
             "misreports_tried": self.tried,
+            "profitable_above": PROFITABLE,
             "largest_gain": self.largest_gain,
             "scale": self.scale,
             "truthful_payoff": {**_spread(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()},

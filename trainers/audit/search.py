@@ -14,6 +14,8 @@ from lawgiver.envs.core.fields import Layout, columns
 from lawgiver.trainers.audit.proposals import anywhere, structured
 from lawgiver.trainers.audit.trials import Trials, bounds
 
+STREAM = 0x61756469
+"""Sets the audit's random numbers apart from those of types drawn with the same seed."""
 JOINT = "joint"
 """The group of all fields at once."""
 RANDOM = 24
@@ -55,7 +57,7 @@ class Search:
             others: groups whose fields are among its own, searched up to this round: what they found is tried too.
             group: its number, ``round_`` that of the round from 0: they set its random numbers apart.
         """
-        rng = np.random.default_rng([self.seed, group, round_])
+        rng = np.random.default_rng([STREAM, self.seed, 1 + group, 1 + round_])  # zeros at the end would not count
         low, high, shape = self.low, self.high, self.types.shape
         if round_ == 0:
             trials.offer_all(structured(self.types, low, high, self.fields, trials.varied))

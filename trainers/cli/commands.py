@@ -124,6 +124,41 @@ def tournament(
             typer.echo(f"written: {file}")
 
 
+@app.command(epilog=EXIT_CODES)
+def audit(
+    mechanism: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|MECHANISM [KEY=VALUE]...",
+            help="A registered mechanism, a run's folder, or '{policy: affine_maximiser, log_weights: 0.5}', then what"
+            " differs from: profiles=200 effort=3 (rounds of search) seed=0 chunk=4096 (games at once) gradient=true;"
+            " game.n=5 is a parameter of the game.",
+            show_default=False,
+        ),
+    ],
+    game: Annotated[
+        str | None, typer.Option(metavar="G", help="A reporting game; the one it was trained on, of a run.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write audit.json and a figure of the gains there.")
+    ] = None,
+) -> None:
+    """Search for misreports that pay; tell of gains, individual rationality, budget and payments."""
+    from lawgiver.trainers.audit.named import audit_named, keep
+    from lawgiver.trainers.cli.tables import show_audit
+    from lawgiver.trainers.files import writing
+
+    subject, *overrides = mechanism
+    if out is not None:
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+    settings, found = audit_named(subject, game, overrides)
+    show_audit(found.data())
+    if out is not None:
+        for file in keep(out, subject, settings, found):
+            typer.echo(f"written: {file}")
+
+
 @app.command(epilog=f"Papers: {', '.join(PAPERS)}. {EXIT_CODES}")
 def reproduce(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A paper.", show_default=False)],

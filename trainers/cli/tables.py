@@ -60,6 +60,57 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def show_audit(found: Mapping[str, Any]) -> None:
+    """Print what an audit has found, as :meth:`lawgiver.trainers.audit.Audit.data` tells it."""
+    games = f"{found['profiles']:,} profiles of {found['participants']} participants, effort {found['effort']}"
+    table = _table("misreporting", f"{games}; ± standard error")
+    for column in ("mean gain", "largest", "relative", "largest", "tried"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, group in found["groups"].items():
+        cells = [
+            cell
+            for gains in (group["absolute"], group["relative"])
+            for cell in (f"{gains['mean']:.3g} ±{gains['se']:.1g}", f"{gains['max']:.3g}")
+        ]
+        table.add_row(name, *cells, f"{group['tried']:,}")
+    show(table)
+    payoff, rational = found["truthful_payoff"], found["individual_rationality"]
+    budget, payments = found["budget"], found["payments"]
+    told = _table("if all tell the truth")
+    told.add_column("")
+    told.add_row("payoff", f"{payoff['mean']:.4g} ±{payoff['se']:.1g}, from {payoff['min']:.4g} to {payoff['max']:.4g}")
+    told.add_row("payoffs below 0", f"{rational['share']:.1%}, mean violation {rational['mean_violation']:.4g}")
+    told.add_row("taken by the mechanism a game", f"{budget['mean']:.4g}, standard deviation {budget['sd']:.4g}")
+    told.add_row("games with a deficit", f"{budget['deficit_share']:.1%}")
+    told.add_row("payment", f"{payments['mean']:.4g}, from {payments['min']:.4g} to {payments['max']:.4g}")
+    told.add_row("payment by participant", ", ".join(f"{paid:.4g}" for paid in payments["by_participant"]))
+    show(told)
+    Console().print(_verdict(found), markup=False, highlight=False, soft_wrap=True)
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    """Return whether any misreport that was tried pays, and the one that pays most."""
+    worst = max((group["worst"] for group in found["groups"].values()), key=lambda example: float(example["gain"]))
+    if worst["gain"] <= found["profitable_above"]:
+        return f"no profitable misreport above {found['profitable_above']:g} among {found['misreports_tried']:,} tried"
+    seat = worst["participant"]
+
+    def fields(numbers: Mapping[str, list[Any]]) -> str:
+        return ", ".join(f"{name} {' '.join(f'{x:.4g}' for x in values)}" for name, values in numbers.items())
+
+    others = [
+        fields({name: values[other] for name, values in worst["types"].items()})
+        for other in range(found["participants"])
+        if other != seat
+    ]
+    own = fields({name: values[seat] for name, values in worst["types"].items()})
+    return (
+        f"worst example: participant_{seat} of {own} gains {worst['gain']:.4g} on {worst['truthful_payoff']:.4g} by"
+        f" reporting {fields(worst['report'])}; the others are of {'; '.join(others) or 'none'}"
+        f" ({found['misreports_tried']:,} misreports tried)"
+    )
+
+
 def show_summary(summary: Mapping[str, Any]) -> None:
     """Print a summary, also one over seeds.
 

@@ -1,0 +1,48 @@
+"""The figure of an audit: how many could gain how much, and whether it is the well-off."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lawgiver.trainers.audit.result import PROFITABLE, Audit
+from lawgiver.trainers.figures import CYCLE, new_figure, words
+
+BELOW = 2e-7
+"""How far axes of gains go below 0, so that what lies there can be seen."""
+
+
+def gains(found: Audit) -> Figure:
+    """Return the distribution of gains by group of fields, beside the gains of all against truthful payoffs.
+
+    Gains are in the unit of payoffs, on scales that are linear up to 1e-6, where gains are told as none.
+    """
+    figure = new_figure(9.6, 4.2)
+    left, right = figure.subplots(1, 2)
+    top = max(2 * found.largest_gain, 10 * PROFITABLE)
+    for (name, regret), colour in zip(found.regrets.items(), CYCLE, strict=False):
+        ordered = np.sort(regret.gains, axis=None)
+        share = 100 * (1 - np.arange(ordered.size) / ordered.size)
+        left.step([-BELOW, *ordered, top], [100, *share, 0], where="pre", color=colour, label=words(name))
+    left.set_xlim(-BELOW, top)
+    left.set_ylim(-2, 102)
+    left.set_xlabel("gain by the best misreport found [unit of payoffs]")
+    left.set_ylabel("participants who gain at least this [%]")
+    left.set_title(f"{found.payoffs.size:,} participants, {found.tried:,} misreports tried")
+    left.legend(frameon=False, title="fields misreported")
+    for seat in range(found.types.shape[1]):
+        colour = CYCLE[seat % len(CYCLE)]
+        right.scatter(
+            found.payoffs[:, seat], found.joint.gains[:, seat], s=10, alpha=0.5, color=colour, label=f"{seat}"
+        )
+    right.set_ylim(-BELOW, top)
+    right.set_xlabel("payoff of the truth [unit of payoffs]")
+    right.set_ylabel("gain by the best misreport found [unit of payoffs]")
+    right.set_title("Who gains")
+    if found.types.shape[1] <= len(CYCLE):
+        right.legend(frameon=False, title="participant")
+    left.set_xscale("symlog", linthresh=PROFITABLE)
+    right.set_yscale("symlog", linthresh=PROFITABLE)
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    return figure

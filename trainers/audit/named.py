@@ -1,0 +1,114 @@
+"""Audits of mechanisms by name or run folder, as the command line asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, make_policy, names
+from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit, response_of
+from lawgiver.trainers.audit.result import Audit
+from lawgiver.trainers.audit.search import STREAM
+from lawgiver.trainers.complaints import complaint
+from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
+from lawgiver.trainers.files import write_json
+from lawgiver.trainers.runs import POLICY, Run
+
+
+class AuditSettings(Settings):
+    """What an audit on the command line is about."""
+
+    game: GameConfig
+    """That is played; that of the run where a run is audited."""
+    profiles: Annotated[int, Field(ge=2)] = 200
+    """Games with types of their own, of which every participant is searched."""
+    effort: Natural = EFFORT
+    """Rounds of search."""
+    seed: Seed = 0
+    """Of the types and of the search."""
+    chunk: Natural = CHUNK
+    """Games that are played at once, which bounds memory."""
+    gradient: bool = True
+    """Whether slopes are climbed, where torch is installed and there are any."""
+
+
+def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tuple[AuditSettings, Audit]:
+    """Return the audit of a mechanism that is given by its registered name, as a run folder, or with parameters.
+
+    Args:
+        subject: a name, a folder, or YAML of the form ``{policy: NAME, ...}``.
+        game: the name of a reporting game; None for the one that the run was trained on.
+        overrides: ``key=value``, of :class:`AuditSettings`; ``game.n=5`` is a parameter of the game.
+
+    Raises:
+        ParameterError: if there is no game, or an override is wrong.
+        UnsupportedGameError: if nobody reports anything in the game, or the mechanism does not play it.
+        LawgiverError: if a name is unknown.
+    """
+    data = apply_overrides({"game": _played(subject, game)}, overrides)
+    if not data["game"]:
+        raise ParameterError(f"--game is missing, allowed: {', '.join(_reporting_games())}")
+    try:
+        settings = AuditSettings.model_validate(data)
+    except ValidationError as error:
+        raise ParameterError(complaint(AuditSettings, data, error)) from None
+    made = settings.game.make()
+    if not isinstance(made, ReportingGame):
+        raise UnsupportedGameError(
+            f"nobody reports anything in {made.name}, so that nothing can be misreported, allowed:"
+            f" {', '.join(_reporting_games())}"
+        )
+    response = response_of(made, make_policy(made, "mechanism", described(subject)))
+    types = made.initial_state(settings.profiles, np.random.default_rng([STREAM, settings.seed])).types
+    found = audit(
+        response,
+        made.type_layout(),
+        types,
+        effort=settings.effort,
+        seed=settings.seed,
+        chunk=settings.chunk,
+        gradient=settings.gradient,
+    )
+    return settings, found
+
+
+def _played(subject: str, game: str | None) -> dict[str, Any]:
+    """Return the game's config: the run's own, unless another game is asked for; empty if nothing says which."""
+    folder = Path(subject)
+    known: dict[str, Any] = {}
+    if folder.is_dir() and subject not in names(POLICIES["mechanism"]) and not (folder / POLICY).exists():
+        known = dict(Run.open(folder).settings["game"])
+    if game is None or (known and game_name(game) == game_name(known["name"])):
+        return known
+    return {"name": game}
+
+
+def _reporting_games() -> list[str]:
+    return [name for name in names(GAMES) if issubclass(lookup(GAMES, name), ReportingGame)]
+
+
+def keep(folder: Path, subject: str, settings: AuditSettings, found: Audit) -> list[Path]:
+    """Write audit.json and, where matplotlib is installed, the figure of gains; return what was written.
+
+    ``folder`` is there already.
+
+    Raises:
+        RunError: if they cannot be written.
+    """
+    file = folder / "audit.json"
+    write_json(file, {"mechanism": subject, "settings": settings.model_dump(mode="json"), **found.data()})
+    if not find_spec("matplotlib"):
+        return [file]
+    from lawgiver.trainers.audit.figures import gains
+    from lawgiver.trainers.figures import save
+
+    picture = folder / "gains.png"
+    save(gains(found), picture)
+    return [file, picture]
