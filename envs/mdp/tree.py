@@ -23,11 +23,10 @@ from lawgiver.envs.mdp.model import (
     MEMORY,
     Regulariser,
     best,
+    best_and_greedy,
     check_memory,
     check_soft,
-    detached,
     finite_rewards,
-    greedy,
     probabilities,
     smooth,
 )
@@ -105,14 +104,12 @@ class Tree:
     def optimal(self, rewards: Array) -> tuple[Array, Array]:
         """Return the largest sum of rewards along a path, (...), and the policy that takes it, (..., S, A)."""
         rewards = finite_rewards(self, rewards)
-        xp = namespace(rewards)
         ahead, policies = None, []
         for t in reversed(range(self.depth)):
-            q = self._choices(rewards, ahead, t)
-            policies.append(greedy(detached(q)))
-            ahead = best(q) if xp is np else xp.sum(q * policies[-1], axis=-1)
+            ahead, policy = best_and_greedy(self._choices(rewards, ahead, t))
+            policies.append(policy)
         assert ahead is not None
-        return ahead[..., 0], xp.concat(policies[::-1], axis=-2)
+        return ahead[..., 0], namespace(rewards).concat(policies[::-1], axis=-2)
 
     def soft(self, rewards: Array, temperature: float, regulariser: Regulariser = "policy") -> tuple[Array, Array]:
         """Return the greatest regularised return (...) and its policy (..., S, A); as :meth:`MDP.soft`."""
