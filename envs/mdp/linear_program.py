@@ -31,10 +31,10 @@ def linear_program(mdp: MDP, rewards: np.ndarray) -> tuple[float, np.ndarray]:
     """
     with extras("linear_program"):
         from scipy.optimize import linprog
+    flow, start = flow_constraints(mdp)
     rewards = finite_rewards(mdp, np.asarray(rewards, float))
     if rewards.ndim != 2:
         raise ParameterError(f"rewards have the shape {rewards.shape}, allowed: a single problem's (S, A)")
-    flow, start = flow_constraints(mdp)
     times = flow.shape[1] // rewards.size
     found = linprog(-np.tile(rewards.ravel(), times), A_eq=flow, b_eq=start, method="highs")
     if found.status != 0:
