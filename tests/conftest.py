@@ -108,12 +108,15 @@ GAMES = {
         {"n": 2, "m": 3, "high": "1/i", "mechanism_mode": "allocate", "objective": "welfare"},
     ),
     "sequential_sales-piecewise": ("sequential_sales", {"n": 1, "types": "piecewise", "masses": [0.5, 0.1, 0.4]}),
+    "gridworld": ("gridworld", {}),
+    "gridworld-walls": ("gridworld", {"n": 3, "m": 2, "edges": "walls", "high": "1/i", "discount": 0.5}),
+    "gridworld-allocate": ("gridworld", {"m": 2, "mechanism_mode": "allocate", "objective": "welfare"}),
     "task_scheduling": ("task_scheduling", {}),
     "task_scheduling-allocate": (
         "task_scheduling",
-        {"n": 3, "m": 2, "high": "3i", "clock": "clamped", "mechanism_mode": "allocate"},
+        {"n": 3, "m": 2, "low": 0.5, "high": "3i", "clock": "clamped", "mechanism_mode": "allocate"},
     ),
-    "task_scheduling-revenue": ("task_scheduling", {"m": 3, "low": 0.5, "objective": "revenue", "clock": "none"}),
+    "task_scheduling-revenue": ("task_scheduling", {"m": 3, "objective": "revenue", "clock": "none"}),
     "divisible_good": ("divisible_good", {}),
     "divisible_good-full": ("divisible_good", {"n": 3, "agent_objective": "full", "prices": "flat", "recovery": 1.0}),
     "divisible_good-one_round": (

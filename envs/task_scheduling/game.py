@@ -110,8 +110,7 @@ class TaskScheduling(MDPGame):
 
     def type_layout(self) -> Layout:
         """Return the cost of each task."""
-        low, high = self.type_range
-        return (Field("cost", self.m, low, high, "time", "that each task takes, and costs, the worker"),)
+        return (Field("cost", self.m, 0, self.type_range[1], "time", "that each task takes, and costs, the worker"),)
 
     def types_of(self, draws: Array) -> Array:
         """Return costs (B, n, m)."""
