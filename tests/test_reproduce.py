@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from lawgiver.agents.tables import tabulate
@@ -20,12 +21,13 @@ from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
 from lawgiver.trainers import figures, launch, report, reproduce
+from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.designers import Schedule, make_optimiser
 from lawgiver.trainers.files import RunError
-from lawgiver.trainers.reproduce import rmd
+from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import Run, load
@@ -248,7 +250,7 @@ def test_what_is_compared_is_a_valid_config(kinds: str):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rnd"], "unknown paper 'rnd': did you mean 'rmd'? allowed: hcmd_zero, rmd"),
+        (["rnd"], "unknown paper 'rnd': did you mean 'rmd'? allowed: affine_maximisers, hcmd_zero, rmd"),
         (["rmd", "--seeds", "0"], "--seeds is 0, allowed: an integer >= 1"),
         (["rmd", "--jobs", "0"], "--jobs is 0, allowed: an integer >= 1"),
     ],
@@ -298,7 +300,14 @@ def test_help_is_quick_and_complete():
     ).stdout
     assert all(
         word in shown
-        for word in ("NAME", "--out DIR", "--seeds K", "--jobs J", "Papers: hcmd_zero, rmd", "130 interrupted")
+        for word in (
+            "NAME",
+            "--out DIR",
+            "--seeds K",
+            "--jobs J",
+            "Papers: affine_maximisers, hcmd_zero, rmd",
+            "130 interrupted",
+        )
     )
 
 
@@ -350,3 +359,121 @@ def test_hcmd_zero_beside_what_can_be_attained(tmp_path, monkeypatch):
     stamps = [(tmp_path / f"seed-{seed}" / "summary.json").stat().st_mtime_ns for seed in (0, 1)]
     reproduce.reproduce("hcmd_zero", tmp_path, 2)
     assert stamps == [(tmp_path / f"seed-{s}" / "summary.json").stat().st_mtime_ns for s in (0, 1)], "nothing is redone"
+
+
+# -- several at once ------------------------------------------------------------------------------------------------
+
+QUICK = (*rmd.TWO_POINT, "trainer.iterations=3", "trainer.log_every=1", *SMALL)
+
+
+def test_trainings_at_once_are_the_same_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import ray
+
+    wanted = [(tmp_path / f"s{seed}", "lanes", (*QUICK, f"seed={seed}")) for seed in range(3)]
+    alone = launch.ensure(tmp_path / "alone", *wanted[1][1:2], *wanted[1][2])
+    launch.ensure(*wanted[0][:2], *wanted[0][2])
+    written = (tmp_path / "s0" / "summary.json").stat().st_mtime_ns
+    try:
+        found = launch.ensure_all(wanted, jobs=2)
+    finally:
+        ray.shutdown()
+    assert [summary["seed"] for summary in found] == [0, 1, 2]
+    assert {**found[1], "timing": None} == {**alone, "timing": None}
+    assert (tmp_path / "s0" / "summary.json").stat().st_mtime_ns == written
+    monkeypatch.setattr(launch, "start_ray", None)  # nothing is left to be done
+    assert launch.ensure_all(wanted, jobs=2) == found
+
+
+def test_an_interruption_of_several_names_the_first_that_is_not_finished(tmp_path, monkeypatch):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "_in_ray", stop)
+    launch.ensure(tmp_path / "a", "lanes", *QUICK)
+    with pytest.raises(launch.Interrupted) as stopped:
+        launch.ensure_all([(tmp_path / name, "lanes", QUICK) for name in "abc"], jobs=2)
+    assert stopped.value.path == tmp_path / "b"
+
+
+# -- affine maximisers ----------------------------------------------------------------------------------------------
+
+
+class Finished:
+    """Stands for a run that is finished."""
+
+    def __init__(self, **told: float):
+        self.told = told
+
+    def summary(self) -> dict[str, object]:
+        return {"limit": 0.5, "timing": {"wall_s": 2.0}, **self.told}
+
+
+def test_errors_are_of_seeds_but_never_below_those_of_profiles():
+    def told(*values: float, error: float) -> list[dict[str, float]]:
+        return [{"objective": value, "objective_se": error} for value in values]
+
+    mean, error = affine_maximisers.estimate(told(1.0, 2.0, 3.0, error=0.1), "objective")
+    assert (mean, error) == (2.0, pytest.approx(1 / np.sqrt(3)))
+    assert affine_maximisers.estimate(told(2.0, 2.0, error=0.1), "objective")[1] == pytest.approx(0.1 / np.sqrt(2))
+    assert affine_maximisers.estimate(told(2.0, error=0.1), "objective") == (2.0, pytest.approx(0.1))
+
+
+def result(number: int, objective: float, vcg: float) -> affine_maximisers.Result:
+    table = affine_maximisers.TABLES[number - 1]
+    run = Finished(objective=objective, objective_se=0.003, vcg=vcg, vcg_se=0.004)
+    return affine_maximisers.Result(table, table.cells[0], (run,))  # the paper: 0.4939 (VCG 0), 0.9132 (VCG 1.0336)
+
+
+@pytest.mark.parametrize(
+    ("number", "objective", "vcg", "holds"),
+    [
+        (1, 0.4949, 0.0, (1, 1, 0, 0)),
+        (1, 0.4951, 0.025, (0, 1, 0, 1)),  # 3 combined standard errors of VCG are 0.0242
+        (1, 0.52, 0.024, (1, 1, 1, 1)),
+        (1, 0.47, 0.0, (1, 0, 0, 0)),
+        (3, 0.87, 1.0336, (1, 1, 1, None)),  # less is better, and the limit is no more than a bound
+        (3, 0.96, 1.0336, (1, 0, 0, None)),
+    ],
+)
+def test_verdicts(number: int, objective: float, vcg: float, holds: tuple[int | None, ...]):
+    rows = list(affine_maximisers.verdicts([result(number, objective, vcg)]))
+    assert [row.ours if row.limit else None for row in rows] == list(holds)
+    assert all(row.limit in (1, 0) for row in rows)
+
+
+def test_a_cell_stands_beside_the_papers():
+    row = result(3, 0.87, 1.03).row
+    assert (row.quantity, row.paper, row.ours, row.baseline) == ("n=2, m=4", "0.9132 (1.0336)", 0.87, 1.03)
+    assert (row.standard_error, row.baseline_error, row.ratio) == (0.003, 0.004, pytest.approx(0.87 / 0.5))
+
+
+VCG = {
+    1: (0.0, 0.4997, 0.8000, 1.0002, 0.0, 0.0, 0.6004, 0.9992),
+    2: (0.0, 0.2344, 0.3092, 0.3351, 0.0, 0.0, 0.2271, 0.3202),
+    3: (1.0322, 1.0126, 0.6096, 0.5637),
+    4: (1.8349, 1.9613, 1.4213, 1.4672),
+}
+"""The revenue or makespan of VCG in tables 1 to 4, by a program of its own, on 200,000 to 2,000,000 profiles."""
+GRIDWORLD = ((0, 0.7504, 0.0045), (4, 1.0352, 0.0047))
+"""Cells of table 5, with the standard errors that 60,000 profiles leave."""
+
+
+def vcg_of(table: affine_tables.Table, cell: affine_tables.Cell, profiles: int) -> tuple[float, float]:
+    """Return the objective of VCG, and its standard error."""
+    problem = Problem(load_config(affine_maximisers.CONFIG, table.of_cell(cell)).game.make())
+    found = problem.evaluate(problem.vcg, problem.sample(profiles, torch.Generator().manual_seed(1)))
+    return float(found.mean()), float(found.std()) / profiles**0.5
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_vcg_is_that_of_an_independent_program(number: int):
+    table = affine_maximisers.TABLES[number - 1]
+    for cell, expected in zip(table.cells, VCG[number], strict=True):
+        assert vcg_of(table, cell, 60_000)[0] == pytest.approx(expected, rel=0.01, abs=1e-9), cell
+
+
+@pytest.mark.parametrize(("index", "expected", "error"), GRIDWORLD)
+def test_vcg_on_the_torus_is_that_of_an_independent_program(index: int, expected: float, error: float):
+    table = affine_maximisers.TABLES[4]
+    mean, own = vcg_of(table, table.cells[index], 20_000)
+    assert abs(mean - expected) < 3 * np.hypot(own, error)

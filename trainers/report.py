@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import optimal_threshold
+from lawgiver.envs.mdp.game import MDPGame
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import sends, solve
-from lawgiver.trainers import figures
+from lawgiver.trainers import affine_figures, figures
 from lawgiver.trainers.runs import Run, load
 
 LARGEST_PANELS = 200_000
@@ -44,6 +46,9 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         return
     if isinstance(game, Election):
         _draw_election(run, game)
+        return
+    if isinstance(game, MDPGame):
+        _draw_process(run, game, summary)
         return
     policies = load(run.path)
     objective = str(getattr(game, "objective", "score"))
@@ -80,6 +85,22 @@ def _draw_election(run: Run, game: Election) -> None:
     if isinstance(base, PublicInvestment) and "mechanism" in policies:
         weights = figures.weights_of(base, policies["mechanism"])
         figures.save(figures.beach_plot(base.conditions, weights), run.figures / "beach.png")
+
+
+def _draw_process(run: Run, game: MDPGame, summary: Mapping[str, Any]) -> None:
+    """Draw how an affine maximiser came to its weights and boosts, and what these amount to."""
+    objective = figures.words(game.objective)
+    panels = [
+        (f"The exact mechanism: expected {objective}, on the same profiles", objective, ["objective"]),
+        ("Gradient", "norm", ["gradient_norm"]),
+    ]
+    curves = figures.curves(panels, _flat(run), {name: summary.get(name) for name in ("vcg", "limit")})
+    if curves.axes:
+        figures.save(curves, run.figures / "curves.png")
+    mechanism = load(run.path).get("mechanism")
+    meaning = affine_figures.meaning(game, mechanism) if isinstance(mechanism, AffineMaximiser) else None
+    if meaning is not None:
+        figures.save(meaning, run.figures / "boosts.png")
 
 
 def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> None:
