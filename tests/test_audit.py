@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from itertools import pairwise
 
 import array_api_compat
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field
-from lawgiver.trainers.audit import audit
+from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.trainers.audit import audit, response_of
+from lawgiver.trainers.audit.named import audit_named
+from lawgiver.trainers.cli import app, main
+from lawgiver.trainers.config import load_config
+from lawgiver.trainers.runs import Run
 
 VALUE = (Field("value", 1, 0, 1, "money", "of the item"),)
 TWO = (Field("value", 2, 0, 1, "money a unit", "of two goods"), Field("demand", 2, 0, 1, "units", "of two goods"))
@@ -103,8 +113,8 @@ def spiky(types, reports):
 
 
 def test_more_effort_never_finds_less():
-    types = profiles(12, 2, TWO)
-    found = [audit(spiky, TWO, types, effort=effort) for effort in (1, 2, 4)]
+    types = profiles(6, 2, TWO)
+    found = [audit(spiky, TWO, types, effort=effort) for effort in (1, 2, 3)]
     for less, more in pairwise(found):
         for name, regret in less.regrets.items():
             assert (more.regrets[name].gains >= regret.gains).all()
@@ -113,7 +123,7 @@ def test_more_effort_never_finds_less():
 
 
 def test_the_same_seed_finds_the_same_and_chunks_only_bound_memory():
-    types = profiles(12, 2, TWO)
+    types = profiles(4, 2, TWO)
     seen = []
 
     def watched(true, reports):
@@ -183,3 +193,162 @@ def test_wrong_input_is_named(change, said):
     given = {"response": auction(False), "layout": VALUE, "types": profiles(4, 2, VALUE)} | change
     with pytest.raises(ParameterError, match=said):
         audit(given.pop("response"), given.pop("layout"), given.pop("types"), **given)
+
+
+# -- reporting games ------------------------------------------------------------------------------------------------
+
+
+PROCESSES = {
+    "sequential_sales": {"n": 3, "m": 2, "high": "1/i"},
+    "task_scheduling": {"n": 2, "m": 3},
+    "gridworld": {"n": 2, "m": 2},
+}
+
+
+def drawn_types(game, count, seed=0):
+    return game.initial_state(count, np.random.default_rng([seed, 1])).types
+
+
+def audited(game, mechanism, types, **options):
+    return audit(response_of(game, make_policy(game, "mechanism", mechanism)), game.type_layout(), types, **options)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_nothing_is_found_against_affine_maximisers(name):
+    game = make_game(name, **PROCESSES[name])
+    rng = np.random.default_rng(5)
+    types = drawn_types(game, 12)
+    rules = [
+        AffineMaximiser(
+            game,
+            log_weights=rng.normal(0, 0.5, game.n),
+            boosts=rng.uniform(-size, size, (game.mdp.n_states, game.mdp.n_actions)),
+        )
+        for size in (0.0, 0.2)
+    ]
+    for rule in ("vcg", *rules):
+        found = audited(game, rule, types, effort=1)
+        assert found.tried > 12 * game.n * 90
+        assert found.largest_gain < 1e-9
+        assert found.payoffs.min() > -1e-9, "nobody loses by taking part"
+
+
+def test_the_same_is_found_in_either_mode():
+    games = [make_game("sequential_sales", mechanism_mode=mode) for mode in ("announce", "allocate")]
+    types = drawn_types(games[0], 10)
+    first, second = (audited(game, "vcg", types, effort=1) for game in games)
+    np.testing.assert_array_equal(first.payments, second.payments)
+    assert max(first.largest_gain, second.largest_gain) < 1e-12
+
+
+def test_paying_as_bid_is_answered_by_shading_to_the_first_who_goes_without():
+    game = make_game("sequential_sales", n=4, m=2, mechanism_mode="allocate")
+    types = drawn_types(game, 40)
+    values = types[..., 0]
+    third = np.sort(values)[:, -3, None]
+    best = np.maximum(values - third, 0)
+    found = audited(game, "pay_as_bid", types, effort=2)
+    assert (found.joint.gains <= best + 1e-12).all()
+    assert found.joint.gains.sum() >= 0.999 * best.sum()
+    np.testing.assert_allclose(found.payoffs, 0, atol=1e-12)
+
+
+def test_a_worker_paid_as_it_says_asks_for_as_much_as_the_other_would_cost():
+    game = make_game("task_scheduling", n=2, m=3, mechanism_mode="allocate")
+    types = drawn_types(game, 20)
+    best = np.maximum(types[:, ::-1] - types, 0).sum(-1)
+    found = audited(game, "pay_as_bid", types, effort=4)
+    assert (found.joint.gains <= best + 1e-9).all()
+    assert found.joint.gains.sum() > 0.97 * best.sum()
+
+
+def test_a_field_that_pays_nothing_is_told_apart_in_a_game():
+    game = make_game("gridworld", n=2, m=2, mechanism_mode="allocate")
+    found = audited(game, "pay_as_bid", drawn_types(game, 20), effort=1)
+    goal, value, joint = (found.regrets[name].gains for name in ("goal", "value", "joint"))
+    assert value.mean() > 0.1 and value.mean() > goal.mean()
+    assert (joint >= np.maximum(goal, value)).all()
+
+
+def test_a_rule_drawn_at_random_is_announced_once():
+    game = make_game("sequential_sales")
+    assert audited(game, "random", drawn_types(game, 10), effort=1).largest_gain < 1e-9
+    decided = make_game("sequential_sales", mechanism_mode="allocate")
+    with pytest.raises(UnsupportedGameError, match="at random"):
+        audited(decided, "random", drawn_types(game, 10), effort=1)
+
+
+# -- command line ---------------------------------------------------------------------------------------------------
+
+
+SMALL = ("profiles=10", "effort=1")
+
+
+def lawgiver(*arguments):
+    return CliRunner().invoke(app, ["audit", *arguments])
+
+
+def test_the_command_tells_what_was_tried_and_keeps_it(tmp_path):
+    done = lawgiver("vcg", "--game", "sequential_sales", "game.n=2", *SMALL, "--out", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    kept = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert f"no profitable misreport above 1e-06 among {kept['misreports_tried']:,} tried" in done.output
+    assert "truthful" not in done.output
+    assert kept["mechanism"] == "vcg" and kept["settings"]["game"] == {"name": "sequential_sales", "n": 2}
+    assert kept["profiles"] == 10 and kept["participants"] == 2 and kept["largest_gain"] < 1e-9
+    assert (tmp_path / "out" / "gains.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_command_tells_the_worst_example():
+    done = lawgiver("pay_as_bid", "--game", "gridworld", "game.m=2", "game.mechanism_mode=allocate", *SMALL)
+    assert done.exit_code == 0, done.output
+    shown = " ".join(done.output.split())
+    assert re.search(r"worst example: participant_\d of goal \d, value 0\.\d+ gains [\d.]+ on \S+ by reporting", shown)
+    for row in ("goal", "value", "joint", "payoffs below 0", "games with a deficit", "payment by participant"):
+        assert re.search(rf"^{row} ", done.output, re.MULTILINE)
+
+
+@pytest.fixture
+def run(tmp_path, walk):
+    """Return a run that has learned a rule for sales to two."""
+    config = load_config(walk, ["game.name=sequential_sales", "game.n=2", "game.m=1", f"run_dir={tmp_path / 'run'}"])
+    made = Run.create("sales", config)
+    made.save_policy("mechanism", AffineMaximiser(made.game(), boosts=np.array([-0.5, -0.5, 0.0])))
+    made.finish({})
+    made.close()
+    return made.path
+
+
+def test_a_run_brings_its_game(run):
+    settings, found = audit_named(str(run), None, SMALL)
+    assert settings.game.parameters == {"n": 2, "m": 1}
+    assert found.payments[found.payments > 0].min() >= 0.5 - 1e-12, "the reserve price"
+    same, _ = audit_named(str(run), "sequential_sales-v0", [*SMALL, "game.high=2"])
+    assert same.game.parameters == {"n": 2, "m": 1, "high": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["vcgg", "--game", "sequential_sales"], "unknown mechanism 'vcgg': did you mean 'vcg'?"),
+        (["vcg"], "--game is missing, allowed: .*sequential_sales-v0"),
+        (["vcg", "--game", "sequentil_sales"], "unknown game 'sequentil_sales': did you mean 'sequential_sales-v0'?"),
+        (["vcg", "--game", "public_investment"], "nobody reports anything in public_investment-v0.*gridworld-v0"),
+        (["vcg", "--game", "sequential_sales", "profile=3"], "unknown key 'profile': did you mean 'profiles'?"),
+        (["vcg", "--game", "sequential_sales", "profiles=1"], "profiles is 1"),
+        (["vcg", "--game", "sequential_sales", "effort=x"], "effort is 'x'"),
+        (["vcg", "--game", "sequential_sales", "game.k=3"], "has no parameter 'k'"),
+        (["pay_as_bid", "--game", "sequential_sales"], "mechanism_mode='allocate'"),
+        (["{policy", "--game", "sequential_sales"], "'{policy' is not YAML"),
+        (["{run}", "--game", "gridworld"], "was trained on sequential_sales-v0.*cannot play gridworld-v0"),
+        (["{run}", "game.n=3"], "was trained on sequential_sales-v0.*cannot play"),
+        (["{run}", "game.mechanism_mode=allocate"], "mechanism_mode"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(arguments, said, run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["lawgiver", "audit", *(each.replace("{run}", str(run)) for each in arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    shown = capsys.readouterr()
+    assert stop.value.code == 2 and not shown.out
+    assert re.search(said.replace("?", r"\?"), shown.err) and shown.err.count("\n") == 1

@@ -10,6 +10,8 @@ from lawgiver.trainers.figures import CYCLE, new_figure, words
 
 BELOW = 2e-7
 """How far axes of gains go below 0, so that what lies there can be seen."""
+DASHES = ("-", "--", ":")
+"""By group of fields, so that lines that lie on each other can be told apart."""
 
 
 def gains(found: Audit) -> Figure:
@@ -20,10 +22,11 @@ def gains(found: Audit) -> Figure:
     figure = new_figure(9.6, 4.2)
     left, right = figure.subplots(1, 2)
     top = max(2 * found.largest_gain, 10 * PROFITABLE)
-    for (name, regret), colour in zip(found.regrets.items(), CYCLE, strict=False):
+    for place, (name, regret) in enumerate(found.regrets.items()):
+        line = {"color": CYCLE[place % len(CYCLE)], "linestyle": DASHES[place % len(DASHES)]}
         ordered = np.sort(regret.gains, axis=None)
         share = 100 * (1 - np.arange(ordered.size) / ordered.size)
-        left.step([-BELOW, *ordered, top], [100, *share, 0], where="pre", color=colour, label=words(name))
+        left.step([-BELOW, *ordered, top], [100, *share, 0], where="pre", label=words(name), **line)
     left.set_xlim(-BELOW, top)
     left.set_ylim(-2, 102)
     left.set_xlabel("gain by the best misreport found [unit of payoffs]")
