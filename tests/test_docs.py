@@ -74,6 +74,13 @@ def test_a_mechanism_is_scored_as_the_page_says(tmp_path):
     assert "best in the box: -0.264" in printed
 
 
+def test_a_rule_is_audited_as_the_page_says(tmp_path):
+    (example,) = [block for block in blocks("docs/audit.md") if block.language == "python"]
+    printed = run(example, tmp_path, tmp_path)
+    gain, known = (float(number) for number in re.findall(r"(?:mean gain|which gains) ([\d.]+)", printed))
+    assert known > 0.05 and abs(gain - known) <= 0.002
+
+
 @pytest.mark.parametrize("heading", ["Add a game", "Add a mechanism"])
 def test_walk_through(heading, tmp_path):
     (tmp_path / "site").mkdir()
