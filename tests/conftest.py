@@ -117,6 +117,20 @@ GAMES = {
         {"n": 3, "m": 2, "low": 0.5, "high": "3i", "clock": "clamped", "mechanism_mode": "allocate"},
     ),
     "task_scheduling-revenue": ("task_scheduling", {"m": 3, "objective": "revenue", "clock": "none"}),
+    "tabular_mdp": ("tabular_mdp", {}),
+    "tabular_mdp-horizon": (
+        "tabular_mdp",
+        {
+            "n": 3,
+            "transitions": [[0, 1], [1, 0]],
+            "features": [[[[0, 1], [1, 0]]], [[[1, 0], [-1, 2]]], [[[0, 0], [0, 3]]]],
+            "start": [0.25, 0.75],
+            "horizon": 4,
+            "high": "1/i",
+            "objective": "welfare",
+            "mechanism_mode": "allocate",
+        },
+    ),
     "divisible_good": ("divisible_good", {}),
     "divisible_good-full": ("divisible_good", {"n": 3, "agent_objective": "full", "prices": "flat", "recovery": 1.0}),
     "divisible_good-one_round": (

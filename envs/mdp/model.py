@@ -134,7 +134,8 @@ def check_memory(what: str, numbers: int, memory: float, cure: str) -> None:
     """Raise ParameterError if so many float64 numbers take more than ``memory`` MiB; ``cure`` says what to do."""
     needed = numbers * 8 / 2**20
     if needed > memory:
-        raise ParameterError(f"{what} needs {needed:,.0f} MiB, memory allows {memory:g}: {cure}")
+        size = f"{needed:,.0f}" if needed >= 10 else f"{needed:.2g}"
+        raise ParameterError(f"{what} needs {size} MiB, memory allows {memory:g}: {cure}")
 
 
 def best(q: Array) -> Array:

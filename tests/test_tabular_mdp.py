@@ -1,0 +1,164 @@
+"""The user's own tables: rewards, forms of transitions, settlement against brute force, and bad input."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+import yaml
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.reporting import play_out
+from lawgiver.envs.mdp.affine import settle
+from lawgiver.envs.tabular_mdp import TabularMDPGame
+from lawgiver.envs.tabular_mdp.game import WORKSHOP
+
+SUCCESSORS = [[0, 1], [1, 0]]
+STAY = [[[0, 0], [1, 0]]]
+
+
+def types_of(game, batch=5, seed=0):
+    return game.types_of(np.random.default_rng(seed).random((batch, game.n, game.draw_size)))
+
+
+def test_rewards_are_sums_of_features_by_values():
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=(3, 2, 2)), rng.normal(size=(4, 3, 2, 2))
+    values = rng.random((6, 4, 3))
+    for phi, formula in ((shared, "bnk,ksa->bnsa"), (own, "bnk,nksa->bnsa")):
+        game = TabularMDPGame(n=4, transitions=SUCCESSORS, features=phi)
+        expected = np.einsum(formula, values, phi)
+        assert game.rewards(values) == pytest.approx(expected, abs=1e-14)
+        assert game.rewards(torch.tensor(values)).numpy() == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("timing", [{"discount": 0.8}, {"horizon": 5}])
+def test_all_forms_of_transitions_are_one_game(timing):
+    dense = np.zeros((2, 2, 2))
+    np.put_along_axis(dense, np.array(SUCCESSORS)[..., None], 1, axis=-1)
+    sparse = scipy.sparse.csr_array(dense.reshape(4, 2))
+    settled = []
+    for table in (SUCCESSORS, np.array(SUCCESSORS), dense, dense.tolist(), sparse, scipy.sparse.coo_matrix(sparse)):
+        game = TabularMDPGame(transitions=table, features=STAY, **timing)
+        rewards = game.rewards(types_of(game))
+        settled.append(settle(game.mdp, rewards, np.array([1.0, 2.0]), np.array([[0.9, 0], [0, 0.1]])).payments)
+    assert all(one == pytest.approx(settled[0], abs=1e-12) for one in settled)
+    assert np.abs(settled[0]).max() > 0.1
+
+
+@pytest.mark.parametrize("form", ["default", "dense", "sparse"])
+def test_games_compare_hash_pickle_and_come_from_yaml(form):
+    table = np.asarray(WORKSHOP)
+    given = {
+        "default": {},
+        "dense": {"transitions": table, "features": np.ones((2, 3, 3)), "start": np.full(3, 1 / 3)},
+        "sparse": {"transitions": scipy.sparse.csr_array(table.reshape(9, 3))},
+    }[form]
+    game = TabularMDPGame(**given)
+    assert game == TabularMDPGame(**given) and hash(game) == hash(TabularMDPGame(**given))
+    assert game != TabularMDPGame(**{**given, "features": 2 * np.ones((2, 3, 3))})
+    copy = pickle.loads(pickle.dumps(game))
+    assert copy == game
+    rewards = game.rewards(types_of(game))
+    assert np.array_equal(copy.mdp.value(rewards[:, 0]), game.mdp.value(rewards[:, 0]))
+    if form == "dense":
+        plain = {key: value.tolist() for key, value in given.items()}
+        assert make_game("tabular_mdp", **yaml.safe_load(yaml.safe_dump(plain))) == game
+
+
+def test_the_workshop_is_settled_as_all_its_policies_say():
+    game = TabularMDPGame(n=2)
+    types = types_of(game, 20)
+    rewards = game.rewards(types)
+    policies = np.eye(3)[np.array(list(itertools.product(range(3), repeat=3)))]
+    occupancies = game.mdp.occupancy(policies)
+    weights, boosts = np.array([1.0, 0.6]), np.random.default_rng(3).normal(size=(3, 3))
+
+    def best(parts):
+        returns = np.einsum("pst,bst->bp", occupancies, parts + boosts)
+        return returns.max(1), occupancies[returns.argmax(1)]
+
+    everybody, chosen = best(np.einsum("n,bnsa->bsa", weights, rewards))
+    values = np.einsum("bsa,bnsa->bn", chosen, rewards)
+    found = settle(game.mdp, rewards, weights, boosts)
+    assert found.affine_welfare[:, 0] == pytest.approx(everybody, abs=1e-10)
+    for i, j in ((0, 1), (1, 0)):
+        without, _ = best(weights[j] * rewards[:, j])
+        others = everybody - weights[i] * values[:, i]
+        assert found.payments[:, i] == pytest.approx((without - others) / weights[i], abs=1e-10)
+
+
+def test_nobody_gains_by_a_misreport():
+    game = TabularMDPGame(n=3, high=[1, 2, 0.5])
+    rng = np.random.default_rng(1)
+    rule = rng.normal(size=(1, 3 + 9)) * np.array([0.5] * 3 + [2.0] * 9)
+    types = types_of(game, 200)
+
+    def payoffs(reports):
+        state = game.opening(types)
+        done = game.settle(state, game.decide(np.repeat(rule, len(types), 0), reports))
+        return done.utilities - done.payments
+
+    truthful = payoffs(types)
+    assert truthful.min() > -1e-10
+    for seed in range(20):
+        lies = types.copy()
+        who = seed % 3
+        lies[:, who] = types_of(game, 200, seed + 100)[:, who]
+        assert (payoffs(lies)[:, who] - truthful[:, who]).max() < 1e-9
+
+
+def test_whole_games_are_played_with_a_given_mechanism():
+    game = make_game("tabular_mdp", mechanism_mode="allocate", horizon=2, transitions=SUCCESSORS, features=STAY)
+
+    class Go:
+        def initial_state(self, batch, rng):
+            return ()
+
+        def act(self, obs, mask, memory, rng):
+            action = np.zeros((len(obs), 1, 2 * 2 * 2 + 2))
+            action[..., :8] = np.array([[[-10, 10], [10, -10]]] * 2).ravel()  # go, then stay
+            action[..., 8:] = 0.25
+            return action, memory
+
+    types = types_of(game)
+    done = play_out(game, Go(), types, types)
+    assert done.utilities == pytest.approx(types[..., 0], abs=1e-7)
+    assert done.payoffs == pytest.approx(types[..., 0] - 0.25, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"features": np.ones((2, 3, 2))}, r"features have the shape \(2, 3, 2\), allowed: \(K, 3, 3\), or \(2, K, 3"),
+        ({"features": np.ones((3, 2, 3, 3))}, r"shape \(3, 2, 3, 3\), .* for 2 participants"),
+        ({"features": [[[0, 1, np.nan]] * 3]}, "feature 0 of action 2 in state 0 is nan, allowed: finite"),
+        ({"features": [[[0, 1], [0]]]}, r"features is \[\[\[0, 1\], \[0\]\]\], allowed: an array or nested lists"),
+        ({"features": "many"}, "features is 'many'"),
+        ({"features": np.ones((0, 3, 3))}, r"shape \(0,\)"),
+        ({"transitions": [[0, 1, 3]] * 3}, "successor of state 0 by action 2 is 3, allowed: 0..2"),
+        ({"transitions": np.full((3, 3, 3), 0.3)}, "probabilities of state 0, action 0 sum to 0.9"),
+        ({"transitions": None}, "transitions is None"),
+        ({"discount": 1.0}, r"discount is 1.0, allowed: a number in \[0, 1\), or a horizon"),
+        ({"discount": 0.9, "horizon": 3}, "discount is 0.9 with horizon=3, allowed: one of the two"),
+        ({"horizon": 0}, "horizon is 0, allowed: an integer >= 1"),
+        ({"start": [0.5, 0.5]}, r"start has the shape \(2,\)"),
+        ({"start": 3}, r"start is 3, allowed: a state in 0..2"),
+        (
+            {"memory": 0.0001},
+            r"a process of 3 states with dense transitions needs 0.00041 MiB, memory allows 0.0001: give",
+        ),
+        ({"objective": "profit"}, "objective is 'profit'"),
+        ({"n": 0}, "n is 0"),
+    ],
+)
+def test_bad_input_is_named(params, message):
+    with pytest.raises(ParameterError, match=message):
+        TabularMDPGame(**params)
+
+
+def test_a_horizon_may_say_that_there_is_no_discount():
+    assert TabularMDPGame(horizon=3, discount=1).mdp.horizon == 3
