@@ -21,9 +21,13 @@ def displacement(start: Array, goal: Array, size: int) -> tuple[Array, Array]:
 
 def distance(start: Array, goal: Array, size: int) -> Array:
     """Return the number of moves of the shortest way."""
-    xp = namespace(goal)
-    down, right = displacement(start, goal, size)
-    return xp.abs(down) + xp.abs(right)
+    return _apart(start // size, goal // size, size) + _apart(start % size, goal % size, size)
+
+
+def _apart(line: Array, other: Array, size: int) -> Array:
+    xp = namespace(other)
+    gap = xp.abs(line - other)
+    return xp.minimum(gap, size - gap)
 
 
 def moved(cell: Array, down: Array, right: Array, size: int) -> Array:

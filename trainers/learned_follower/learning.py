@@ -1,0 +1,152 @@
+"""Learning what arriving at a goal is worth: value learning on walks that the follower takes itself.
+
+With u_j the worth of goal j and gamma^d(j, k) the discount from j to k, the true W satisfies Bellman's equation
+
+    W_j(U) = u_j + max over k in U - j of gamma^d(j, k) W_k(U - j)
+
+for every set U of open goals and every j in it. The right-hand side is taken from a copy of the network that follows
+slowly (the target network), for all j at once; the left-hand side is fitted to it by relative squares. The sets are
+those that the follower meets: walks lead from goal to goal by what it thinks best or, now and then, by chance. They
+begin with all participants or with some of them at random, for the walks without somebody are to be good, too. Nothing
+is kept and replayed, as new profiles cost nothing.
+
+In a group all walks have the same number of open goals, so that no time goes into goals that are closed.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lawgiver.agents.follower import LearnedFollower, WorthNetwork
+from lawgiver.envs.goal_collection.game import GoalCollection
+from lawgiver.envs.goal_collection.torus import distance
+from lawgiver.trainers.learned_follower.settings import FollowerTrainer
+
+
+@dataclass(frozen=True)
+class Walks:
+    """B walks under way, each with m open goals.
+
+    Attributes:
+        near: gamma^d between open goals, (B, m, m).
+        worth: u of the open goals, (B, m).
+        reach: gamma^d from where the walks are, (B, m).
+    """
+
+    near: torch.Tensor
+    worth: torch.Tensor
+    reach: torch.Tensor
+
+    @property
+    def open(self) -> int:
+        """m."""
+        return self.worth.shape[1]
+
+    def without(self) -> Walks:
+        """Return the walks on arrival at each of their goals, (B m) of them with m - 1 open goals each."""
+        batch, m = self.worth.shape
+        rest = torch.tensor([[k for k in range(m) if k != j] for j in range(m)])
+        near = self.near[:, rest[:, :, None], rest[:, None, :]].reshape(batch * m, m - 1, m - 1)
+        reach = self.near[:, torch.arange(m)[:, None], rest].reshape(batch * m, m - 1)
+        return Walks(near, self.worth[:, rest].reshape(batch * m, m - 1), reach)
+
+
+def begin(game: GoalCollection, batch: int, rng: torch.Generator) -> Walks:
+    """Return new walks from the corner: for all participants every other time, else for some of them, two or more."""
+    alike = torch.rand((), generator=rng) < 0.5
+    count = game.n if alike else int(torch.randint(2, game.n + 1, (), generator=rng))
+    types = game.types_of(torch.rand((batch, game.n, 2), generator=rng))
+    chosen = torch.rand((batch, game.n), generator=rng).argsort(-1)[:, :count]
+    goals, worth = (x.gather(1, chosen) for x in (types[..., 0], game.worth(types)))
+    near = game.discount ** distance(goals[:, :, None], goals[:, None, :], game.size)
+    reach = game.discount ** (distance(torch.zeros_like(goals), goals, game.size) - 1)
+    return Walks(near, worth, reach)
+
+
+def backup(target: WorthNetwork, walks: Walks) -> torch.Tensor:
+    """Return the right-hand side of Bellman's equation, (B, m)."""
+    after = walks.without()
+    with torch.no_grad():
+        onward = after.reach * target(after.near, after.worth, torch.ones_like(after.worth, dtype=torch.bool))
+    best: torch.Tensor = onward.amax(-1).view_as(walks.worth)
+    return walks.worth + best
+
+
+class Learner:
+    """Everything that changes in a training.
+
+    Args:
+        game: that is walked in.
+        follower: that learns.
+        settings: of the training.
+        rng: of everything that is drawn.
+    """
+
+    def __init__(
+        self, game: GoalCollection, follower: LearnedFollower, settings: FollowerTrainer, rng: torch.Generator
+    ) -> None:
+        """Begin ``settings.groups`` groups of walks."""
+        self.game, self.settings, self.rng = game, settings, rng
+        self.network = follower.network
+        self.target = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
+        self.walks = [begin(game, settings.batch, rng) for _ in range(settings.groups)]
+
+    def update(self, progress: float) -> dict[str, float]:
+        """Take one step of Adam, and one decision in every walk.
+
+        Args:
+            progress: share of the training that is behind, in [0, 1).
+
+        Returns:
+            The root mean square ``bellman_error``, relative to the right-hand side, and the ``gradient_norm``.
+        """
+        self.optimiser.param_groups[0]["lr"] = self.settings.learning_rate * (1 - progress)
+        errors = []
+        for place, walks in enumerate(self.walks):
+            value = self.network(walks.near, walks.worth, torch.ones_like(walks.worth, dtype=torch.bool))
+            errors.append(((value / backup(self.target, walks) - 1) ** 2).mean())
+            self.walks[place] = self._decided(walks, value.detach())
+        loss = torch.stack(errors).mean()
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        with torch.no_grad():
+            for old, new in zip(self.target.parameters(), self.network.parameters(), strict=True):
+                old.lerp_(new, self.settings.target_rate)
+        return {"bellman_error": float(loss.detach()) ** 0.5, "gradient_norm": float(norm)}
+
+    def _decided(self, walks: Walks, value: torch.Tensor) -> Walks:
+        """Return the walks at their next goals, or new ones where only one goal would be left."""
+        if walks.open <= 2:
+            return begin(self.game, self.settings.batch, self.rng)
+        batch, m = walks.worth.shape
+        best = (walks.reach * value).argmax(-1)
+        any_ = torch.randint(m, (batch,), generator=self.rng)
+        chosen = torch.where(torch.rand(batch, generator=self.rng) < self.settings.exploration, any_, best)
+        rows = torch.arange(batch) * m + chosen
+        after = walks.without()
+        return Walks(after.near[rows], after.worth[rows], after.reach[rows])
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {
+            "network": self.network.state_dict(),
+            "target": self.target.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "walks": [(walks.near, walks.worth, walks.reach) for walks in self.walks],
+            "rng": self.rng.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
+        self.network.load_state_dict(state["network"])
+        self.target.load_state_dict(state["target"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.walks = [Walks(*parts) for parts in state["walks"]]
+        self.rng.set_state(state["rng"])

@@ -1,0 +1,60 @@
+"""What a config of the trainer ``learned_follower`` says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lawgiver.trainers.config import Config, Count, Natural, Settings, TrainerSettings
+
+
+class Network(Settings):
+    """The network of the follower; see :class:`lawgiver.agents.follower.WorthNetwork`."""
+
+    width: Natural = 32
+    layers: Natural = 3
+    heads: Natural = 4
+    """The width is a multiple of them."""
+
+
+class FollowerAgents(Settings):
+    """Who plays; the participants' types are the game's."""
+
+    mechanism: Network = Network()
+
+
+class Evaluation(Settings):
+    """What is measured in the end, on profiles that the training has not seen."""
+
+    profiles: Annotated[int, Field(ge=2)] = 1_000
+    """Profiles that are walked, by the follower and by rules of thumb."""
+    exact: Count = 1_000
+    """How many of them are solved exactly too: 2 seconds each for 20 participants, for more than 22 impossible."""
+    audited: Count = 100
+    """How many of them are searched for misreports that pay: 0 or at least 2."""
+    effort: Natural = 3
+    """Rounds of search."""
+
+
+class FollowerTrainer(TrainerSettings):
+    """Value learning in batches of walks."""
+
+    name: Literal["learned_follower"]
+    updates: Natural = 4_000
+    groups: Natural = 4
+    """Groups of walks under way, each of profiles with a number of goals of its own."""
+    batch: Natural = 8
+    """Walks a group."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    """Of Adam; it falls to nothing in a straight line."""
+    exploration: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Probability of an open goal at random."""
+    target_rate: Annotated[float, Field(gt=0, le=1)] = 0.02
+    """How far the target network moves to the learner's at each update."""
+    log_every: Natural = 20
+    checkpoint_every: Natural = 100
+    evaluation: Evaluation = Evaluation()
+
+
+FollowerConfig = Config[FollowerAgents, FollowerTrainer]

@@ -1,0 +1,81 @@
+"""The trainer ``learned_follower``: reinforcement learning of who maximises affine welfare where no table fits."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+
+from lawgiver.agents.follower import LearnedFollower
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.goal_collection.game import GoalCollection
+from lawgiver.envs.goal_collection.solutions import MOST
+from lawgiver.trainers.learned_follower.evaluation import evaluate
+from lawgiver.trainers.learned_follower.learning import Learner
+from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConfig
+from lawgiver.trainers.runs import Run
+
+STATE = "state.pt"
+"""The file of a checkpoint."""
+
+
+def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
+    """Train a follower in the run's folder; return what :func:`evaluate` tells of it.
+
+    Raises:
+        UnsupportedGameError: if the game is not goal_collection, or has a single participant.
+        ParameterError: if more is to be solved or audited than is possible.
+        RunError: if the loss is not finite; the last checkpoint is then the last good state.
+    """
+    game, settings = config.game.make(), config.trainer
+    if not isinstance(game, GoalCollection) or game.n < 2:
+        raise UnsupportedGameError(
+            f"trainer 'learned_follower' needs goal_collection with 2 participants or more, not {game!r}"
+        )
+    _check(settings.evaluation, game)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        follower = LearnedFollower(game, **config.agents.mechanism.model_dump())
+    learner = Learner(game, follower, settings, torch.Generator().manual_seed(config.seed))
+    done = _restore(run, learner)
+    started = time.monotonic()
+    with run.progress(settings.updates, run.name, done) as show:
+        for update in range(done + 1, settings.updates + 1):
+            losses = learner.update((update - 1) / settings.updates)
+            run.require_finite(update, losses)
+            if update % settings.log_every == 0 or update == settings.updates:
+                show(update, f"Bellman error {losses['bellman_error']:.4f}")
+                run.log(update, losses, {"updates_per_s": (update - done) / (time.monotonic() - started)})
+            if update % settings.checkpoint_every == 0 or update == settings.updates:
+                run.save_checkpoint(update, lambda folder: torch.save(learner.state(), folder / STATE))
+    run.save_policy("mechanism", follower)
+    trained = run.wall_s
+    told = evaluate(game, follower, settings.evaluation, config.seed)
+    timing = {"training_s": trained, **told.pop("timing")}
+    return {**told, "updates": settings.updates, "timing": timing}
+
+
+def _check(settings: Evaluation, game: GoalCollection) -> None:
+    """Refuse before the training what could not be evaluated after it."""
+    if settings.exact and game.n > MOST:
+        raise ParameterError(
+            f"trainer.evaluation.exact is {settings.exact} with {game.n} participants, allowed: 0 with more than {MOST}"
+        )
+    for name, count in (("exact", settings.exact), ("audited", settings.audited)):
+        if count > settings.profiles or (name == "audited" and count == 1):
+            raise ParameterError(
+                f"trainer.evaluation.{name} is {count}, allowed: no more than profiles ({settings.profiles}), and"
+                " audited not 1"
+            )
+
+
+def _restore(run: Run, learner: Learner) -> int:
+    """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
+    found = run.latest_checkpoint() if run.resumed else None
+    if run.resumed:
+        run.rewind(found[0] if found else 0)
+    if found is None:
+        return 0
+    learner.restore(torch.load(found[1] / STATE, weights_only=True))
+    return found[0]
