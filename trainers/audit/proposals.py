@@ -11,8 +11,10 @@ import numpy as np
 
 FACTORS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.01, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0)
 """By which the truth is scaled."""
-MARGINS = (1e-6, 1e-3, 0.02)
-"""How far beside another's report a near-tie lies, as a share of the range of the number."""
+NEAR = (0.0, 1e-6, -1e-6, 1e-3, -1e-3, 0.02, -0.02)
+"""How far above the truth or another's report a near-tie lies, as shares of the range of the number."""
+RIVALS = 8
+"""Others whose types are tried, at most."""
 
 
 def structured(
@@ -28,15 +30,25 @@ def structured(
     """
     for proposal in _wholes(types, low, high, fields):
         yield np.clip(proposal, low, high)
-    others = range(1, types.shape[1])
     for place in np.flatnonzero(varied).tolist():
         for value in (low[place], high[place], *(factor * types[..., place] for factor in (0.5, 2.0))):
             yield _with(types, place, value, low, high)
-        for shift in others:
-            rival = np.roll(types[..., place], -shift, axis=1)
-            for margin in (0.0, *MARGINS):
-                for sign in (1, -1) if margin else (1,):
-                    yield _with(types, place, rival + sign * margin * (high - low)[place], low, high)
+        for rival in _ordered(types[..., place]):
+            for margin in NEAR:
+                yield _with(types, place, rival + margin * (high - low)[place], low, high)
+
+
+def _ordered(numbers: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the others' numbers (P, n) by size, from the least to the greatest, for numbers (P, n)."""
+    count = numbers.shape[1] - 1
+    others = np.sort([np.roll(numbers, -1 - other, axis=1) for other in range(count)], axis=0)
+    for rank in _spread(count):
+        yield others[rank]
+
+
+def _spread(count: int) -> list[int]:
+    """Return 0 to count - 1, but no more than RIVALS of them, both ends included."""
+    return sorted({round(x) for x in np.linspace(0, count - 1, min(count, RIVALS)).tolist()})
 
 
 def _wholes(types: np.ndarray, low: np.ndarray, high: np.ndarray, fields: list[slice]) -> Iterator[np.ndarray]:
@@ -45,15 +57,12 @@ def _wholes(types: np.ndarray, low: np.ndarray, high: np.ndarray, fields: list[s
         yield np.broadcast_to(extreme, types.shape)
     for factor in FACTORS:
         yield factor * types
-    for margin in MARGINS:
-        for sign in (1, -1):
-            yield types + sign * margin * (high - low)
-    for shift in range(1, types.shape[1]):
-        rival = np.roll(types, -shift, axis=1)
-        yield rival
-        for margin in MARGINS:
-            for sign in (1, -1):
-                yield rival + sign * margin * (high - low)
+    for margin in NEAR[1:]:
+        yield types + margin * (high - low)
+    for rank in _spread(types.shape[1] - 1):
+        rival = np.roll(types, -1 - rank, axis=1)
+        for margin in NEAR:
+            yield rival + margin * (high - low)
     yield low + high - types
     for field in fields:
         yield from _rearranged(types, field)

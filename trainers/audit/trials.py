@@ -122,9 +122,9 @@ def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray
         UnsupportedGameError: if the same game played twice ends differently: gains cannot be told from luck.
         ParameterError: if the rule returns other shapes, or numbers that are not finite.
     """
-    parts = []
-    for start in range(0, len(types), chunk):
-        part = types[start : start + chunk]
+    parts, step = [], max(chunk // 2, 1)
+    for start in range(0, len(types), step):
+        part = types[start : start + step]
         twice = np.concatenate([part, part])
         utilities, payments = (np.asarray(x, float) for x in response(twice, twice.copy()))
         for name, x in (("utilities", utilities), ("payments", payments)):
