@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
-from lawgiver.trainers.affine_maximiser.settings import AffineTrainer
+from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
 
 
 class Search(ABC):
@@ -17,15 +17,17 @@ class Search(ABC):
     Args:
         problem: what is searched.
         settings: of the trainer.
+        budget: updates and profiles.
         learn_weights: whether w is searched too.
         rng: of everything that is drawn.
     """
 
     def __init__(
-        self, problem: Problem, settings: AffineTrainer, *, learn_weights: bool, rng: torch.Generator
+        self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
         """Nothing is searched yet."""
-        self.problem, self.settings, self.learn_weights, self.rng = problem, settings, learn_weights, rng
+        self.problem, self.settings, self.budget, self.rng = problem, settings, budget, rng
+        self.learn_weights = learn_weights
 
     @property
     @abstractmethod
@@ -36,8 +38,9 @@ class Search(ABC):
     def update(self, number: int) -> dict[str, float]:
         """Search one step further and return what there is to tell of it; ``number`` counts from 1."""
 
-    def finish(self) -> None:
-        """Do what is to be done after the last update."""
+    def finish(self) -> Parameters:
+        """Do what is to be done after the last update, and return the result."""
+        return self.parameters
 
     @abstractmethod
     def state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Searches along gradients: the annealed recipe, the regularised problem of the paper, and its zeroth-order estimate."""
+"""Searches along gradients: of a smoothed problem, annealed or not, or estimated from perturbations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from lawgiver.trainers.affine_maximiser.base import Search
-from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
-from lawgiver.trainers.affine_maximiser.settings import AffineTrainer
+from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem, chunks
+from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
 
 
 class Ascent(Search):
@@ -18,10 +18,10 @@ class Ascent(Search):
     """
 
     def __init__(
-        self, problem: Problem, settings: AffineTrainer, *, learn_weights: bool, rng: torch.Generator
+        self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
         """Begin at weights of 1, and boosts of 0 or at random."""
-        super().__init__(problem, settings, learn_weights=learn_weights, rng=rng)
+        super().__init__(problem, settings, budget, learn_weights=learn_weights, rng=rng)
         start = problem.vcg
         self.log_weights, self.boosts = start.log_weights, start.boosts
         if settings.start == "uniform":
@@ -40,7 +40,7 @@ class Ascent(Search):
 
     def update(self, number: int) -> dict[str, float]:
         """Draw fresh profiles, and take one step within the box of what may be announced."""
-        types = self.problem.sample(self.settings.batch, self.rng)
+        types = self.problem.sample(self.budget.batch, self.rng)
         self.optimiser.zero_grad()
         told = self.differentiate(types, number)
         squares = [float((tensor.grad**2).sum()) for tensor in self.moved if tensor.grad is not None]
@@ -53,7 +53,7 @@ class Ascent(Search):
 
     def differentiate(self, types: torch.Tensor, number: int) -> dict[str, float]:
         """Leave minus the gradient of the mean smoothed objective in ``.grad``, a chunk of profiles at a time."""
-        done = (number - 1) / max(self.settings.updates - 1, 1)
+        done = (number - 1) / max(self.budget.updates - 1, 1)
         temperature = self.settings.temperature.at(done)
         value = self.ascend(types, temperature * self.problem.unit)
         return {"smooth_objective": value, "temperature": temperature}
@@ -62,7 +62,7 @@ class Ascent(Search):
         """Add minus the gradient of the mean objective, exact for None, to ``.grad``; return that mean."""
         problem, value = self.problem, 0.0
         lower = problem.exact if temperature is None else problem.smooth
-        for part in types.split(problem.chunk):
+        for part in chunks(types, problem.chunk):
             parameters = Parameters(self.log_weights, self.boosts * problem.unit)
             mean = lower.outcome(part, parameters, temperature).measure.sum() / len(types)
             if mean.requires_grad:  # the exact objective is flat where it depends on the policy alone
@@ -95,7 +95,7 @@ class Annealed(Ascent):
 
     def update(self, number: int) -> dict[str, float]:
         """Set the step size, which falls linearly to 0, and take the step."""
-        left = 1 - (number - 1) / self.settings.updates
+        left = 1 - (number - 1) / self.budget.updates
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * left
         return super().update(number)
@@ -117,13 +117,11 @@ class ZerothOrder(Ascent):
             for x in self.moved
         ]
         with torch.no_grad():
-            tried = [
-                torch.cat([x[None], x + radius * shift]) for x, shift in zip(self.moved, shifts, strict=True)
-            ]
+            tried = [torch.cat([x[None], x + radius * shift]) for x, shift in zip(self.moved, shifts, strict=True)]
             if not self.learn_weights:
                 tried.append(self.log_weights.expand(len(tried[0]), -1))
             parameters = Parameters(tried[1], tried[0] * problem.unit)
-            parts = [problem.exact.response(part, parameters) for part in types.split(problem.chunk)]
+            parts = [problem.exact.response(part, parameters) for part in chunks(types, problem.chunk)]
             means = torch.cat(parts, -1).mean(-1)
             slopes = (means[1:] - means[0]) / (radius * problem.unit)
             for x, shift in zip(self.moved, shifts, strict=True):

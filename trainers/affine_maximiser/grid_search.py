@@ -9,7 +9,7 @@ from torch.quasirandom import SobolEngine
 
 from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
-from lawgiver.trainers.affine_maximiser.settings import AffineTrainer
+from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
 
 RETEST = 5
 """How many times as many profiles the finalists are tried on: the best of many on one sample owes much to luck."""
@@ -19,13 +19,13 @@ class GridSearch(Search):
     """One Sobol point an update, all on the same profiles: b in the game's box, w in (0, 1), scaled to sum to 1."""
 
     def __init__(
-        self, problem: Problem, settings: AffineTrainer, *, learn_weights: bool, rng: torch.Generator
+        self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
         """Draw the profiles, and take VCG as the best so far."""
-        super().__init__(problem, settings, learn_weights=learn_weights, rng=rng)
-        self.types = problem.sample(settings.batch, rng)
+        super().__init__(problem, settings, budget, learn_weights=learn_weights, rng=rng)
+        self.types = problem.sample(budget.batch, rng)
         size = problem.vcg.boosts.numel() + (problem.game.n if learn_weights else 0)
-        self.engine = SobolEngine(size, scramble=True, seed=rng.initial_seed())
+        self.engine: Any = SobolEngine(size, scramble=True, seed=rng.initial_seed())  # type: ignore[no-untyped-call]
         self.points = torch.zeros(0, size, dtype=torch.float64, device=rng.device)
         self.values = torch.zeros(0, dtype=torch.float64, device=rng.device)
 
@@ -44,12 +44,13 @@ class GridSearch(Search):
         sense = self.problem.game.sense
         return {"sampled_objective": sense * float(value), "best_sampled_objective": sense * float(self.values[0])}
 
-    def finish(self) -> None:
-        """Try the finalists on more profiles, and put the best first."""
-        types = self.problem.sample(RETEST * self.settings.batch, self.rng)
+    def finish(self) -> Parameters:
+        """Try the finalists on more profiles, and return the best."""
+        types = self.problem.sample(RETEST * self.budget.batch, self.rng)
         self.values = torch.stack([self._value(point, types) for point in self.points])
         best = self.values.argsort(descending=True, stable=True)
         self.values, self.points = self.values[best], self.points[best]
+        return self.parameters
 
     def state(self) -> dict[str, Any]:
         """Return the best points and how many have been drawn."""

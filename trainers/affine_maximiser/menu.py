@@ -61,7 +61,8 @@ class Menu:
             entry_boosts: (P, C), minus a great number where closed.
         """
         weighted = (weights[:, :, None, None] * self.features).flatten(1, 2).transpose(1, 2)
-        return (weighted.flatten(0, 1) @ types.flatten(1).T).unflatten(0, entry_boosts.shape) + entry_boosts[..., None]
+        plain = weighted.flatten(0, 1) @ types.flatten(1).T
+        return plain.view(*entry_boosts.shape, -1) + entry_boosts[..., None]
 
 
 def menu_of(game: MDPGame, device: str) -> Menu:
@@ -72,9 +73,9 @@ def menu_of(game: MDPGame, device: str) -> Menu:
     units = np.repeat(np.eye(size)[:, None, :], game.n, axis=1)
     rewards = game.rewards(units).reshape(size, game.n, -1)
     features = rewards[..., tree.paths].sum(-1).transpose(1, 0, 2)
-    closed = np.zeros((game.n, len(tree.paths)), dtype=bool)
+    closed: np.ndarray = np.zeros((game.n, len(tree.paths)), dtype=bool)
     if game.excluded is not None:
-        closed = game.excluded.reshape(game.n, -1)[:, tree.paths].any(-1)
+        closed |= game.excluded.reshape(game.n, -1)[:, tree.paths].any(-1)
     entry = np.arange(len(tree.paths))
     if game.path_measures(units[:1]) is None:
         worth = np.concatenate([features.reshape(-1, len(entry)), closed]).T.round(DIGITS)

@@ -129,13 +129,20 @@ class OnStates:
         _, policy = mdp.optimal(weighted + parameters.boosts[:, None])
         worth = self.game.path_measures(types)
         if worth is not None and isinstance(mdp, Tree):
-            return (mdp.path_probabilities(policy) * worth).sum(-1)
-        return (mdp.occupancy(policy) * rewards.sum(1)).sum((-2, -1))
+            found: torch.Tensor = (mdp.path_probabilities(policy) * worth).sum(-1)
+        else:
+            found = (mdp.occupancy(policy) * rewards.sum(1)).sum((-2, -1))
+        return found
 
 
 def depends_on_payments(game: MDPGame) -> bool:
     """Whether the objective does, so that the problems without each participant have to be solved."""
     return game.objective == "revenue"
+
+
+def chunks(types: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """Return types (B, n, k) in parts of at most ``size`` profiles."""
+    return [types[start : start + size] for start in range(0, len(types), size)]
 
 
 def _outcome(
@@ -216,7 +223,7 @@ class Problem:
     @torch.no_grad()
     def evaluate(self, parameters: Parameters, types: torch.Tensor) -> torch.Tensor:
         """Return the objective (B,) of the exact affine maximiser, in the game's units, for types (B, n, k)."""
-        parts = [self.exact.outcome(part, parameters, None).measure for part in types.split(self.chunk)]
+        parts = [self.exact.outcome(part, parameters, None).measure for part in chunks(types, self.chunk)]
         return torch.cat(parts)
 
     def smoothed(self, parameters: Parameters, types: torch.Tensor, temperature: float) -> torch.Tensor:

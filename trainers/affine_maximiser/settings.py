@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,7 +30,7 @@ class AffineAgents(Settings):
 class Temperature(Settings):
     """Of the smoothed problem, in units of the mean of the greatest private numbers; falls geometrically."""
 
-    start: Positive = 0.1
+    start: Positive = 0.2
     end: Positive = 0.005
 
     def at(self, done: float) -> float:
@@ -40,9 +41,9 @@ class Temperature(Settings):
 class Evaluation(Settings):
     """How the result is measured, under the exact maximiser."""
 
-    profiles: Annotated[int, Field(ge=2)] = 100_000
-    """In the end, the same for the result and for VCG."""
-    probe: Annotated[int, Field(ge=2)] = 4_000
+    profiles: Annotated[int, Field(ge=2)] | None = None
+    """In the end, the same for the result and for VCG; None for 100,000 on a tree and 20,000 elsewhere."""
+    probe: Annotated[int, Field(ge=2)] = 2_000
     """For each line of metrics; always the same ones."""
 
 
@@ -51,16 +52,17 @@ class AffineTrainer(TrainerSettings):
 
     name: Literal["affine_maximiser"]
     method: Method = "annealed"
-    updates: Natural = 1500
-    """Gradient steps; of ``grid_search``, points that are tried."""
-    batch: Natural = 256
-    """Profiles an update, fresh ones; ``grid_search`` tries all points on the same."""
-    learning_rate: Positive = 0.02
+    updates: Natural | None = None
+    """Gradient steps; of ``grid_search``, points that are tried. None for 1,500 on a tree and 400 elsewhere."""
+    batch: Natural | None = None
+    """Profiles an update, fresh ones; ``grid_search`` tries all points on the same. None for 256 on a tree, where they
+    cost little, and 64 elsewhere."""
+    learning_rate: Positive = 0.01
     """Of log w, and of b in the unit of ``temperature``; falls to 0 under ``annealed``, not used by ``grid_search``."""
     temperature: Temperature = Temperature()
     """Of ``annealed`` and ``regularised``."""
-    start: Literal["uniform", "vcg"] = "uniform"
-    """Boosts begin at random in [0, 1] units, or at 0; weights begin at 1."""
+    start: Literal["vcg", "uniform"] = "vcg"
+    """Boosts begin at 0, or at random in [0, 1] units; weights begin at 1. ``grid_search`` begins nowhere."""
     perturbations: Natural = 20
     """Of ``zeroth_order``, an update."""
     radius: Positive = 0.05
@@ -72,3 +74,26 @@ class AffineTrainer(TrainerSettings):
     log_every: Natural = 100
     checkpoint_every: Natural = 250
     evaluation: Evaluation = Evaluation()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is done where the settings leave it open."""
+
+    updates: int
+    batch: int
+    profiles: int
+
+
+ON_TREE = Budget(updates=1500, batch=256, profiles=100_000)
+"""Where all that can happen is a menu."""
+ELSEWHERE = Budget(updates=400, batch=64, profiles=20_000)
+"""Where each profile takes an iteration of its own, about a hundred times as long."""
+
+
+def budget(settings: AffineTrainer, *, on_tree: bool) -> Budget:
+    """Return what the settings ask for, or the default for such a process."""
+    usual = ON_TREE if on_tree else ELSEWHERE
+    asked = (settings.updates, settings.batch, settings.evaluation.profiles)
+    kept = (usual.updates, usual.batch, usual.profiles)
+    return Budget(*(default if number is None else number for number, default in zip(asked, kept, strict=True)))

@@ -16,11 +16,12 @@ import torch
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.mdp.game import MDPGame
+from lawgiver.envs.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, ZerothOrder
 from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
-from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
-from lawgiver.trainers.affine_maximiser.settings import AffineAgents, AffineTrainer
+from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem, Regulariser
+from lawgiver.trainers.affine_maximiser.settings import AffineAgents, AffineTrainer, budget
 from lawgiver.trainers.config import Config
 from lawgiver.trainers.runs import Run
 
@@ -49,36 +50,36 @@ def train(config: Config[AffineAgents, AffineTrainer], run: Run) -> dict[str, An
             f" sequential_sales, not {game.name}"
         )
     device = config.resources.torch_device()
-    regulariser = "occupancy" if settings.method == "regularised" else "policy"
+    regulariser: Regulariser = "occupancy" if settings.method == "regularised" else "policy"
     problem = Problem(game, device, settings.chunk, regulariser)
     rng, fresh = (torch.Generator(device).manual_seed(_seed(config.seed, purpose)) for purpose in range(2))
+    planned = budget(settings, on_tree=isinstance(game.mdp, Tree))
     learn_weights = config.agents.mechanism.weights == "learned"
-    search = METHODS[settings.method](problem, settings, learn_weights=learn_weights, rng=rng)
+    search = METHODS[settings.method](problem, settings, planned, learn_weights=learn_weights, rng=rng)
     done = _restore(run, search)
     probe = problem.sample(settings.evaluation.probe, fresh)
     started = time.monotonic()
-    with run.progress(settings.updates, run.name, done) as show:
-        for update in range(done + 1, settings.updates + 1):
+    with run.progress(planned.updates, run.name, done) as show:
+        for update in range(done + 1, planned.updates + 1):
             told = search.update(update)
             run.require_finite(update, told)
-            if update % settings.log_every == 0 or update == settings.updates:
+            if update % settings.log_every == 0 or update == planned.updates:
                 reached = float(problem.evaluate(search.parameters, probe).mean())
                 show(update, f"{game.objective} {reached:.4f}")
                 rate = (update - done) / (time.monotonic() - started)
                 run.log(update, {"objective": reached, **told}, {"updates_per_s": rate})
-            if update % settings.checkpoint_every == 0 or update == settings.updates:
+            if update % settings.checkpoint_every == 0 or update == planned.updates:
                 run.save_checkpoint(update, lambda folder: _keep(folder, search))
-    search.finish()
+    found = search.finish()
     seconds = time.monotonic() - started
-    found = search.parameters
     weights, boosts = (part.cpu().numpy() for part in (found.log_weights, found.boosts))
     policy = AffineMaximiser(game, log_weights=weights, boosts=boosts)
     run.save_policy("mechanism", policy)
-    types = problem.sample(settings.evaluation.profiles, fresh)
+    types = problem.sample(planned.profiles, fresh)
     return {
         **compared(problem, found, types),
         "method": settings.method,
-        "updates": settings.updates,
+        "updates": planned.updates,
         "timing": {"search_s": seconds},
     }
 
