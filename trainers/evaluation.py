@@ -40,6 +40,7 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
         given mechanism ``trained_participants``: what they make of it (``played``), beside the exact ``equilibrium``.
         Of a run of ``hcmd_zero`` what :func:`lawgiver.trainers.hcmd_zero.evaluation.judge` tells: the mechanism against
         its config's rivals before all of its populations, ``games`` elections each.
+        Of a run of ``learned_follower`` what :func:`lawgiver.trainers.learned_follower.evaluation.evaluate` tells.
         Of another mechanism that has learned in self-play, what :func:`lawgiver.trainers.elections.against` tells, held
         against the one it began with and the canonical ones.
 
@@ -58,6 +59,8 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
     game, learned = run.game(), load(run.path)
     if run.settings["trainer"]["name"] == "hcmd_zero" and "mechanism" in learned:
         return _judged_anew(run, learned["mechanism"], games)
+    if run.settings["trainer"]["name"] == "learned_follower":
+        return _walked_anew(run, learned["mechanism"])
     election = _election(run, game)
     if election is not None and "mechanism" in learned:
         rivals = dict(mechanisms(election.base_game, learned.get(FIRST, learned["mechanism"]), FIRST))
@@ -110,6 +113,15 @@ def _judged_anew(run: Run, mechanism: Policy, games: int) -> dict[str, Any]:
     game: Any = config.game.make()
     each = -(-games // len(game.conditions))
     return judge(Judges.of(config, game), game, mechanism, each, [STREAM, config.seed])[0]
+
+
+def _walked_anew(run: Run, follower: Any) -> dict[str, Any]:
+    """Return what a learned follower is worth on other profiles, as many as its config asks for."""
+    from lawgiver.trainers.learned_follower.evaluation import evaluate
+
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    return evaluate(game, follower, config.trainer.evaluation, [STREAM, config.seed])
 
 
 def _election(run: Run, game: Game[Any]) -> Election | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,47 +17,65 @@ from lawgiver.trainers.learned_follower.walks import Outcomes, response, settle,
 
 STREAM = 0x666F6C6C
 """Sets the evaluation's random numbers apart from those of a training with the same seed."""
+EXACT = (
+    *(f"{who}_ratio" for who in ("follower", "settled", NearestGoal.who, LargestWorth.who)),
+    "revenue_beside_exact",
+    "regret_limit",
+)
+"""What is told of profiles that were solved exactly."""
+AUDITED = {
+    "regret": "groups",
+    "individual_rationality": "individual_rationality",
+    "budget": "budget",
+    "misreports_tried": "misreports_tried",
+}
+"""What is told of an audit, by its name there."""
 
 
-def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, seed: int) -> dict[str, Any]:
-    """Return the figures of a follower on fresh profiles of truthful participants.
+def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, seeds: Sequence[int]) -> dict[str, Any]:
+    """Return the figures of a follower on fresh profiles of truthful participants, drawn from ``seeds``.
 
     Returns:
         ``affine_welfare``: means of the follower's walk, of the walk that the mechanism ``settled`` on (the best of
         those with all and without each), and of rules of thumb. ``revenue``: what the mechanism takes, and its standard
-        error. ``exact``: of the profiles that were solved exactly, ratios to the best walk of what the follower, the
-        mechanism and the rules reach (their mean, the least, and the share of ``best`` walks), revenue beside that of
-        the exact affine maximiser, and the ``regret_limit``, (asw* - asw) / w_i, which no misreport can bring more
-        than. ``audit``: what :meth:`lawgiver.trainers.audit.Audit.data` tells of the misreports found. Both are null
-        where not asked for. ``timing``: seconds a profile.
+        error ``revenue_se``. Of the first ``exact`` profiles (``exact_profiles``), null if there are none: the ratios
+        to the best walk of what the follower, the mechanism and the rules reach (their mean, the least, and the share
+        of ``best`` walks); ``revenue_beside_exact``, of the ``learned`` walks and of the ``exact`` affine maximiser;
+        ``regret_limit``, (asw* - asw) / w_i, which no misreport can bring more than, mean and max. Of the first
+        ``audited`` profiles, null if there are none, what :meth:`lawgiver.trainers.audit.Audit.data` tells of the
+        misreports found: ``regret`` by group of fields, ``individual_rationality``, ``budget``, ``misreports_tried``.
+        ``timing``: seconds a profile.
     """
-    types = game.types_of(np.random.default_rng([STREAM, seed]).random((settings.profiles, game.n, 2)))
+    types = game.types_of(np.random.default_rng([STREAM, *seeds]).random((settings.profiles, game.n, 2)))
     started = time.monotonic()
     found = settle(game, follower, types, types)
     walked = time.monotonic()
     rules = {rule.who: _welfare(game, rule, types) for rule in (NearestGoal(game), LargestWorth(game))}
-    settled = found.affine_welfare[:, 0]
-    told: dict[str, Any] = {
+    exact = _beside_exact(game, types[: settings.exact], found, rules) if settings.exact else dict.fromkeys(EXACT)
+    solved = time.monotonic()
+    audited = types[: settings.audited]
+    told = dict.fromkeys(AUDITED)
+    if len(audited):
+        rule, layout = response(game, follower), game.type_layout()
+        data = audit(rule, layout, audited, effort=settings.effort, seed=seeds[-1], gradient=False).data()
+        told = {name: data[of] for name, of in AUDITED.items()}
+    timing = {"settle_s": (walked - started) / len(types), "audit_s": time.monotonic() - solved}
+    if settings.exact:
+        timing["exact_s"] = (solved - walked) / settings.exact
+    return {
         "affine_welfare": {
             "follower": found.greedy.mean(),
-            "settled": settled.mean(),
+            "settled": found.affine_welfare[:, 0].mean(),
             **{name: welfare.mean() for name, welfare in rules.items()},
         },
         "revenue": found.payments.sum(-1).mean(),
         "revenue_se": found.payments.sum(-1).std(ddof=1) / len(types) ** 0.5,
-        "exact": None,
-        "audit": None,
-        "timing": {"settle_s_per_profile": (walked - started) / len(types)},
+        "exact_profiles": settings.exact,
+        **exact,
+        "audited_profiles": settings.audited,
+        **told,
+        "timing": timing,
     }
-    if settings.exact:
-        started = time.monotonic()
-        told["exact"] = _beside_exact(game, types[: settings.exact], found, rules)
-        told["timing"]["exact_s_per_profile"] = (time.monotonic() - started) / len(types[: settings.exact])
-    if settings.audited:
-        layout, rule = game.type_layout(), response(game, follower)
-        audited = types[: settings.audited]
-        told["audit"] = audit(rule, layout, audited, effort=settings.effort, seed=seed, gradient=False).data()
-    return told
 
 
 def _welfare(game: GoalCollection, rule: GoalWalker, types: np.ndarray) -> np.ndarray:
@@ -76,13 +95,13 @@ def _beside_exact(
     limits = (optimum - settled)[:, None] / game.weight_vector
     charged = solutions.payments(best, game.worth(types), game.weight_vector)
     return {
-        "profiles": count,
-        "affine_welfare": optimum.mean(),
         "follower_ratio": _ratio(found.greedy[:count], optimum),
         "settled_ratio": _ratio(settled, optimum),
         **{f"{name}_ratio": _ratio(welfare[:count], optimum) for name, welfare in rules.items()},
-        "revenue": charged.sum(-1).mean(),
-        "learned_revenue": found.payments[:count].sum(-1).mean(),
+        "revenue_beside_exact": {
+            "learned": found.payments[:count].sum(-1).mean(),
+            "exact": charged.sum(-1).mean(),
+        },
         "regret_limit": {"mean": limits.mean(), "max": limits.max()},
     }
 

@@ -51,7 +51,7 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
                 run.save_checkpoint(update, lambda folder: torch.save(learner.state(), folder / STATE))
     run.save_policy("mechanism", follower)
     trained = run.wall_s
-    told = evaluate(game, follower, settings.evaluation, config.seed)
+    told = evaluate(game, follower, settings.evaluation, [config.seed])
     timing = {"training_s": trained, **told.pop("timing")}
     return {**told, "updates": settings.updates, "timing": timing}
 
