@@ -21,6 +21,7 @@ from lawgiver.trainers.affine_reading import Reserve, entry_prices, myerson_rese
 from lawgiver.trainers.figures import COLOURS, CYCLE, new_figure, words
 
 # isort: split
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -77,7 +78,7 @@ def boards(panels: Sequence[Board]) -> Figure:
             for key in ("paper", "vcg", "learned", "standard_error", "limit")
         }
         axis.bar(places, column["learned"], 0.62, color=COLOURS["learned"], alpha=0.2)
-        axis.plot(places, column["vcg"], "s", color="#777777", markersize=5, label="VCG")
+        axis.plot(places, column["vcg"], "s", color=COLOURS["VCG"], markersize=5, label="VCG")
         axis.plot(places, column["paper"], "D", color="#0072B2", markersize=6, fillstyle="none", label="paper's best")
         error, ours = column["standard_error"], column["learned"]
         axis.errorbar(places, ours, 2 * error, fmt="o", color=COLOURS["learned"], capsize=2, markersize=5, label="ours")
@@ -149,31 +150,42 @@ def torus(game: Gridworld, boosts: np.ndarray) -> Figure:
     """
     entered = np.zeros(game.m**2)
     np.add.at(entered, game.successors, boosts / game.mdp.n_actions)
+    entered -= entered.mean()  # what every move is worth alike changes nothing
     figure = new_figure(10.4, 4.7)
     left, right = figure.subplots(1, 2)
-    drawn = _map(left, entered.reshape(game.m, game.m), "viridis", "{:.2f}")
-    figure.colorbar(drawn, ax=left, label="boost of entering, mean over moves (units of value)")
+    widest = max(float(np.abs(entered).max()), 1e-3)
+    drawn = _map(left, entered.reshape(game.m, game.m), "PuOr_r", "{:+.2f}", Normalize(-widest, widest))
+    figure.colorbar(drawn, ax=left, label="boost of entering, less the mean (units of value)")
     _arrows(left, game, boosts)
     left.set_title("What the mechanism adds for entering a cell\n(arrows: where boosts alone lead)", fontsize=10)
     prices = entry_prices(game, boosts).reshape(game.m, game.m)
     shown = np.where(np.isinf(prices), np.nan, prices)
-    drawn = _map(right, shown, "cividis", "{:.2f}", {"start": np.isnan(prices), "never": np.isinf(prices)})
+    words_for = {"start": np.isnan(prices), "never": np.isinf(prices)}
+    scale = Normalize(0.0, max(float(np.nanmax(shown)), 1e-3))
+    drawn = _map(right, shown, "cividis", "{:.2f}", scale, words_for)
     figure.colorbar(drawn, ax=right, label="value of an entry (units of value)")
     right.set_title("Least value for which the walk comes by\nfor one participant alone", fontsize=10)
     figure.suptitle(f"Gridworld of {game.m} x {game.m} cells on a {game.edges}, {game.n} participants", fontsize=11)
     return figure
 
 
-def _map(axis: Any, cells: np.ndarray, colours: str, number: str, said: Mapping[str, np.ndarray] | None = None) -> Any:
-    """Draw a map of cells with their numbers on it; the start is framed."""
-    drawn = axis.imshow(cells, cmap=colours)
+def _map(
+    axis: Any,
+    cells: np.ndarray,
+    colours: str,
+    number: str,
+    scale: Normalize,
+    said: Mapping[str, np.ndarray] | None = None,
+) -> Any:
+    """Draw a map of cells with their numbers on it, or what is ``said`` of some; the start is framed."""
+    drawn = axis.imshow(cells, cmap=colours, norm=scale)
     axis.set_facecolor("#eeeeee")
     for (row, column), value in np.ndenumerate(cells):
         word = next((word for word, where in (said or {}).items() if where[row, column]), None)
         red, green, blue, _ = drawn.to_rgba(value)
         ink = "black" if np.isnan(value) or 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
         axis.text(column, row - 0.3, word or number.format(value), ha="center", va="center", color=ink, fontsize=9)
-    axis.add_patch(Rectangle((-0.46, -0.46), 0.92, 0.92, fill=False, edgecolor="#D55E00", linewidth=2.5))
+    axis.add_patch(Rectangle((-0.46, -0.46), 0.92, 0.92, fill=False, edgecolor="#009E73", linewidth=2.5))
     axis.set_xticks(range(cells.shape[1]))
     axis.set_yticks(range(cells.shape[0]))
     axis.set_xlabel("column (the start, framed, is at 0, 0)")
@@ -191,7 +203,7 @@ def _arrows(axis: Any, game: Gridworld, boosts: np.ndarray) -> None:
             "",
             (column + 0.27 * across, row + 0.12 + 0.27 * down),
             (column - 0.13 * across, row + 0.12 - 0.13 * down),
-            arrowprops={"arrowstyle": "-|>", "color": "#D55E00", "linewidth": 1.8},
+            arrowprops={"arrowstyle": "-|>", "color": "#009E73", "linewidth": 1.8},
         )
 
 
@@ -210,9 +222,9 @@ def reserve_prices(game: SequentialSales, log_weights: np.ndarray, boosts: np.nd
     _dots(left, game, by_set, [each.served for each in by_set], "{} others served")
     left.set_title("By who else is served: all that matters for what is sold", fontsize=10, loc="left")
     _dots(right, game, by_round, [int(each.round or 0) + 1 for each in by_round], "sold in round {}")
-    right.set_title("By round: a dot a history, most of which are never reached", fontsize=10, loc="left")
-    highest = game.type_range[1]
-    left.set_ylim(-0.1 * highest, 1.6 * highest)
+    right.set_title("By round, a dot a history: of many orders only the best counts", fontsize=10, loc="left")
+    told, highest = [each.price for each in by_set], game.type_range[1]
+    left.set_ylim(min(-0.1 * highest, *told) - 0.05 * highest, max(1.1 * highest, *told) + 0.05 * highest)
     left.set_ylabel("effective reserve price (units of value)")
     return figure
 

@@ -38,6 +38,7 @@ COLOURS = {
     "best_in_box": "#CC79A7",
     "optimum": "#000000",
     "first_best": "#E69F00",
+    "VCG": "#777777",
 }
 MARKERS = {
     "strict_egalitarian": "s",

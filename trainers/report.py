@@ -94,7 +94,7 @@ def _draw_process(run: Run, game: MDPGame, summary: Mapping[str, Any]) -> None:
         (f"The exact mechanism: expected {objective}, on the same profiles", objective, ["objective"]),
         ("Gradient", "norm", ["gradient_norm"]),
     ]
-    curves = figures.curves(panels, _flat(run), {name: summary.get(name) for name in ("vcg", "limit")})
+    curves = figures.curves(panels, _flat(run), {"VCG": summary.get("vcg"), "limit": summary.get("limit")})
     if curves.axes:
         figures.save(curves, run.figures / "curves.png")
     mechanism = load(run.path).get("mechanism")
