@@ -114,6 +114,14 @@ class GoalWalker(DiscretePolicy):
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, 1, 4), all on one move, and the memory."""
+        move, state = self._move(obs, state)
+        return surely(move, len(MOVES), obs), state
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the moves (B, 1), and the memory; nothing is drawn."""
+        return self._move(obs, state)
+
+    def _move(self, obs: Array, state: Memory) -> tuple[Array, Memory]:
         xp, game = namespace(obs), self.game
         position, down, right, worth, visited = (
             obs[:, 0, self._fields[name]] for name in ("position", "down", "right", "worth", "visited")
@@ -128,9 +136,8 @@ class GoalWalker(DiscretePolicy):
         via = away + distance(goals, xp.take_along_axis(goals, wanted, axis=-1), game.size)
         target = xp.argmin(xp.where(open_ & (via == leg), away, constant(np.inf, obs)), axis=-1)[:, None]
         rows, turns = (xp.take_along_axis(side, target, axis=-1) for side in (down, right))
-        step = xp.where(rows != 0, floats(rows > 0, obs), 2 + floats(turns > 0, obs))
-        going = floats(xp.any(open_, axis=-1), obs)[:, None]
-        return surely(step * going, len(MOVES), obs), (open_, value)
+        step = xp.where(rows != 0, xp.astype(rows > 0, xp.int64), 2 + xp.astype(turns > 0, xp.int64))
+        return step * xp.astype(xp.any(open_, axis=-1), xp.int64)[:, None], (open_, value)
 
     def _remembered(self, goals: Array, worth: Array, open_: Array, state: Memory) -> Array:
         """Return W (B, n), computed anew for the games in which other goals are open than before."""

@@ -31,9 +31,9 @@ class Evaluation(Settings):
     """Profiles that are walked, by the follower and by rules of thumb."""
     exact: Count = 1_000
     """How many of them are solved exactly too: 2 seconds each for 20 participants, for more than 22 impossible."""
-    audited: Count = 100
+    audited: Count = 50
     """How many of them are searched for misreports that pay: 0 or at least 2."""
-    effort: Natural = 3
+    effort: Natural = 1
     """Rounds of search."""
 
 
