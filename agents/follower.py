@@ -143,14 +143,15 @@ class GoalWalker(DiscretePolicy):
         """Return W (B, n), computed anew for the games in which other goals are open than before."""
         xp = namespace(goals)
         before, value = state
-        changed = xp.nonzero(xp.any(open_ != before, axis=-1))[0]
+        new = xp.any(open_ != before, axis=-1)
+        changed = xp.nonzero(new)[0]
         if not changed.shape[0]:
             return value
         there = goals[changed]
         near = self.game.discount ** distance(there[:, :, None], there[:, None, :], self.game.size)
-        fresh = xp.asarray(floats(value, goals), copy=True)
+        fresh = xp.zeros_like(goals)
         fresh[changed] = self.arrival(near, worth[changed], open_[changed])
-        return fresh
+        return xp.where(new[:, None], fresh, floats(value, goals))
 
 
 class NearestGoal(GoalWalker):
