@@ -21,6 +21,7 @@ from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.mdp.model import MDP
+from lawgiver.envs.mdp.transitions import index
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,15 @@ def problems(rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray
             stay open, with their boosts, and are worth nothing to who is absent.
     """
     xp = namespace(rewards)
-    weighted = weights[..., None, None] * rewards
-    everybody = xp.sum(weighted, axis=1) + boosts
-    without = everybody[:, None] - weighted
-    if excluded is not None:
-        closed = excluded if xp is np else xp.asarray(excluded, device=rewards.device)
-        without = xp.where(closed, constant(ILLEGAL, without), without)
-    return xp.concat([everybody[:, None], without], axis=1)
+    batch, n, s, a = rewards.shape
+    present = constant(np.vstack([np.ones(n), 1 - np.eye(n)]), rewards)  # who is there, problem by problem
+    summed = (present * weights[..., None, :]) @ xp.reshape(rewards, (batch, n, s * a))
+    posed = xp.reshape(summed, (batch, n + 1, s, a))
+    posed += boosts[..., None, :, :]  # in place: to fetch fresh memory takes longer than to add
+    if excluded is None:
+        return posed
+    closed = np.concatenate([np.zeros_like(excluded[:1]), excluded])
+    return xp.where(index(closed, posed), constant(ILLEGAL, posed), posed)
 
 
 def settle(mdp: MDP, rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray | None = None) -> Settlement:
@@ -73,8 +76,9 @@ def settle(mdp: MDP, rewards: Array, weights: Array, boosts: Array, excluded: np
     xp = namespace(rewards)
     if not bool(xp.all(weights > 0)):
         raise ParameterError(f"the least weight is {float(xp.min(weights)):g}, allowed: weights above 0")
-    affine_welfare, policies = mdp.optimal(problems(rewards, weights, boosts, excluded))
-    policy = policies[:, 0]
+    posed = problems(rewards, weights, boosts, excluded)
+    greatest, policy = mdp.optimal(posed[:, 0])
+    affine_welfare = xp.concat([greatest[:, None], mdp.value(posed[:, 1:])], axis=-1)
     occupancy = mdp.occupancy(policy)
     values = xp.sum(occupancy[:, None] * rewards, axis=(-2, -1))
     others = affine_welfare[:, :1] - weights * values

@@ -7,7 +7,6 @@ batch of problems that differ in nothing else. An action that a state does not o
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -140,9 +139,10 @@ def check_memory(what: str, numbers: int, memory: float, cure: str) -> None:
 
 def best(q: Array) -> Array:
     """Return the largest of the last axis, (..., A) to (...), with the whole gradient on the first that is largest."""
-    if type(q) is np.ndarray:
-        return np.reshape(largest(np.reshape(q, (prod(q.shape[:-1]), -1))), q.shape[:-1])
-    return best_and_greedy(q)[0]
+    if type(q) is not np.ndarray and q.requires_grad:
+        return best_and_greedy(q)[0]
+    xp = namespace(q)
+    return xp.reshape(largest(xp.reshape(q, (-1, q.shape[-1]))), q.shape[:-1])
 
 
 def best_and_greedy(q: Array) -> tuple[Array, Array]:
@@ -159,7 +159,7 @@ def best_and_greedy(q: Array) -> tuple[Array, Array]:
             free = free & ~hits[:, a]
         hits = xp.stack(taken, axis=-1)
     policy = floats(xp.reshape(hits, q.shape), q)
-    return (xp.reshape(top, q.shape[:-1]) if xp is np else total(q * policy)), policy
+    return (total(q * policy) if xp is not np and q.requires_grad else xp.reshape(top, q.shape[:-1])), policy
 
 
 def one_hot(action: Array, like: Array) -> Array:
