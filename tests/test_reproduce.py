@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from lawgiver.envs.core.errors import ParameterError, UnknownNameError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
-from lawgiver.trainers import figures, launch, report, reproduce
+from lawgiver.trainers import evaluation, figures, launch, report, reproduce
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
@@ -477,3 +478,55 @@ def test_vcg_on_the_torus_is_that_of_an_independent_program(index: int, expected
     table = affine_maximisers.TABLES[4]
     mean, own = vcg_of(table, table.cells[index], 20_000)
     assert abs(mean - expected) < 3 * np.hypot(own, error)
+
+
+TINY = """
+game: {name: sequential_sales, n: 5, m: 3}
+agents: {mechanism: {weights: learned}}
+trainer: {name: affine_maximiser, updates: 10, batch: 16, log_every: 5, evaluation: {profiles: 400, probe: 50}}
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave one cell of each table, and hardly any training."""
+    config = tmp_path / "tiny.yaml"
+    config.write_text(TINY)
+    short = ("trainer.updates=10", "trainer.batch=10", "trainer.log_every=5")
+    searches = {name: (config, (*short, f"trainer.method={name}")) for name in ("annealed", "grid_search")}
+    monkeypatch.setattr(affine_maximisers, "CONFIG", config)
+    monkeypatch.setattr(affine_maximisers, "SEARCHES", searches)
+    monkeypatch.setattr(affine_maximisers, "TABLES", tuple(replace(t, cells=t.cells[:1]) for t in affine_tables.TABLES))
+    monkeypatch.setattr(affine_maximisers, "COMPARED", (1, 2, 2))
+    monkeypatch.setattr(affine_maximisers, "READ", {"reserves": (2, 2, 2), "boosts": (5, 2, 3)})
+
+
+def test_affine_maximisers_beside_the_papers_tables(tmp_path: Path, tiny: None, monkeypatch: pytest.MonkeyPatch):
+    made = reproduce.reproduce("affine_maximisers", tmp_path / "out", 1)
+    text = made.markdown()
+    assert "| quantity | paper | VCG | ours ± standard error | known limit | ours / limit |" in text
+    tables = [rows for heading, rows in made.sections.items() if heading.startswith("Table ")]
+    assert [len(rows) for rows in tables] == [1] * 5
+    for number, (row,) in enumerate(tables, 1):
+        (place,) = (tmp_path / "out" / f"table{number}").iterdir()
+        told = json.loads((place / "s0" / "summary.json").read_text())
+        assert (row.ours, row.standard_error) == pytest.approx((told["objective"], told["objective_se"]))
+        assert row.limit == told["limit"]
+    assert tables[0][0].baseline == 0  # as many items as bidders
+    searched = made.sections["Searches, sequential sales, values in [0, 1], n=2, m=2, one seed"]
+    names = [row.quantity.partition(",")[0] for row in searched]
+    assert names == ["annealed", "grid search"]
+    table = json.loads((tmp_path / "out" / "table.json").read_text())
+    counts = {row["quantity"]: (row["ours"], row["limit"]) for row in table["rows"]["In how many cells"]}
+    assert counts["VCG within 3 combined standard errors of the paper's"] == (5, 5)
+    assert any(note.startswith("VCG within 3 combined") and note.endswith("5 of 5 cells.") for note in table["notes"])
+    assert table["figures"] == ["limits.png", "searches.png", "reserves.png", "boosts.png"]
+    assert all((tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG") for name in table["figures"])
+    before = (tmp_path / "out" / "table.json").read_bytes()
+    monkeypatch.setattr(launch, "train", None)
+    reproduce.reproduce("affine_maximisers", tmp_path / "out", 1)
+    assert (tmp_path / "out" / "table.json").read_bytes() == before
+    told = evaluation.evaluate(tmp_path / "out" / "table5" / "n2-m3" / "s0")
+    assert told.keys() == {"objective", "objective_se", "vcg", "vcg_se", "limit", "ratio_to_limit"}
+    figures_of = {file.name for file in (tmp_path / "out" / "table5" / "n2-m3" / "s0" / "figures").iterdir()}
+    assert figures_of == {"curves.png", "boosts.png"}

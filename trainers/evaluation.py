@@ -13,6 +13,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
+from lawgiver.envs.mdp.tree import Tree
 from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.config import anchor_of, validate
 from lawgiver.trainers.elections import FIRST, against
@@ -40,6 +41,7 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
         given mechanism ``trained_participants``: what they make of it (``played``), beside the exact ``equilibrium``.
         Of a run of ``hcmd_zero`` what :func:`lawgiver.trainers.hcmd_zero.evaluation.judge` tells: the mechanism against
         its config's rivals before all of its populations, ``games`` elections each.
+        Of a run of ``affine_maximiser`` what its summary tells of the exact mechanism beside VCG and the known limit.
         Of a run of ``learned_follower`` what :func:`lawgiver.trainers.learned_follower.evaluation.evaluate` tells.
         Of another mechanism that has learned in self-play, what :func:`lawgiver.trainers.elections.against` tells, held
         against the one it began with and the canonical ones.
@@ -59,6 +61,8 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
     game, learned = run.game(), load(run.path)
     if run.settings["trainer"]["name"] == "hcmd_zero" and "mechanism" in learned:
         return _judged_anew(run, learned["mechanism"], games)
+    if run.settings["trainer"]["name"] == "affine_maximiser":
+        return _settled_anew(run, load(run.path, role="mechanism"))
     if run.settings["trainer"]["name"] == "learned_follower":
         return _walked_anew(run, learned["mechanism"])
     election = _election(run, game)
@@ -113,6 +117,24 @@ def _judged_anew(run: Run, mechanism: Policy, games: int) -> dict[str, Any]:
     game: Any = config.game.make()
     each = -(-games // len(game.conditions))
     return judge(Judges.of(config, game), game, mechanism, each, [STREAM, config.seed])[0]
+
+
+def _settled_anew(run: Run, mechanism: Any) -> dict[str, Any]:
+    """Return what an affine maximiser achieves on other profiles, as many as at the end of its training."""
+    import torch
+
+    from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
+    from lawgiver.trainers.affine_maximiser.settings import budget
+    from lawgiver.trainers.affine_maximiser.train import compared
+
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    problem = Problem(game, chunk=config.trainer.chunk)
+    profiles = budget(config.trainer, on_tree=isinstance(game.mdp, Tree)).profiles
+    state = np.random.SeedSequence([STREAM, config.seed]).generate_state(1)
+    types = problem.sample(profiles, torch.Generator().manual_seed(int(state[0])))
+    found = Parameters(torch.from_numpy(mechanism.log_weights), torch.from_numpy(mechanism.boosts))
+    return compared(problem, found, types)
 
 
 def _walked_anew(run: Run, follower: Any) -> dict[str, Any]:
