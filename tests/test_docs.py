@@ -60,6 +60,14 @@ def test_election_page(tmp_path):
     assert "mechanism_1" in run(example, tmp_path, tmp_path)
 
 
+def test_affine_maximisers_settle_as_the_page_says(tmp_path):
+    (example,) = [block for block in blocks("docs/affine_maximisers.md") if block.language == "python"]
+    printed = run(example, tmp_path, tmp_path)
+    assert "VCG: values [9. 0.] payments [6. 0.]" in printed
+    assert "boosted: values [0. 6.] payments [0. 4.]" in printed
+    assert "2 states, 4 boosts" in printed
+
+
 def test_readme_tour(tmp_path):
     (tour,) = [block for block in blocks("README.md") if block.language == "python"]
     printed = run(tour, tmp_path, tmp_path)
