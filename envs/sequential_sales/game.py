@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import comb
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -27,6 +28,16 @@ from lawgiver.envs.mdp.tree import Tree
 
 LARGEST = 200_000
 """States and actions up to which a game is made: histories grow like (n + 1)^m."""
+
+
+def uniform_revenue(n: int, m: int) -> float:
+    """Return Myerson's revenue of m items and n bidders whose values are uniform on [0, 1].
+
+    The k-th highest value earns its virtual value where that is positive: E[(2 v_k - 1)^+] is twice the integral of
+    P(v_k > x) over [1/2, 1]. It exceeds x where at least k do; int_{1/2}^1 C(n, j) (1 - x)^j x^(n - j) dx = P(Bin(n + 1, 1/2) > j) / (n + 1).
+    """
+    above = [sum(comb(n + 1, more) for more in range(j + 1, n + 2)) / 2.0 ** (n + 1) for j in range(n + 1)]
+    return 2.0 * sum(above[j] for k in range(1, min(n, m) + 1) for j in range(k, n + 1)) / (n + 1)
 
 
 @dataclass(frozen=True)
@@ -133,16 +144,15 @@ class SequentialSales(MDPGame):
         return {**known, "reserve_prices": (*(0.0,) * self.n, *np.tile(reserve, self.mdp.n_states).tolist())}
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """Revenue of the best mechanism of all, where values are alike and uniform from 0 and items are plenty."""
+        """Myerson's revenue, in closed form where values are alike and uniform from 0."""
         alike = len(set(self.distributions)) == 1 and self.types == "uniform" and not self.type_range[0]
-        if not alike or self.m < self.n or self.objective != "revenue":
+        if not alike or self.objective != "revenue":
             return ()
-        posted = self.n * self.type_range[1] / 4
         return (
             KnownSolution(
-                name="Myerson's revenue, where nobody competes: a posted price of half the greatest value",
-                source="n high / 4; residual is what the integral over virtual values differs by",
-                value=lambda: posted,
-                residual=lambda: abs(self._limit - posted),
+                name="Myerson's revenue: the highest bidders pay the highest losing bid, but at least half of high",
+                source="Myerson 1981, by order statistics; residual is how far the integral over virtual values is off",
+                value=lambda: self._limit,
+                residual=lambda: abs(self._limit - self.type_range[1] * uniform_revenue(self.n, self.m)),
             ),
         )

@@ -134,15 +134,20 @@ def _masks(game: Game[Any]) -> list[str]:
     beside = (
         '`mask_in_observation=True` shows `{"observation": ..., "action_mask": ...}` to whoever has a Discrete space'
     )
+    keys = [f"`{key}`" for key in game.told(opening)]
+    told = f"Infos tell {', '.join(keys)}, the same to every agent." if keys else ""
     if not masked:
-        told = "Infos are empty: every action inside its space is legal, and there is no mask."
-        return [f"{told} Still, {beside}, with a mask of ones.", refused]
-    keys = (
-        f'`info["action_mask"]` (int8, 1 for legal) marks the legal actions of {" and of ".join(masked)}. It is '
-        'the only key; infos of others are empty. The vector view has `infos["action_mask"]`, (num_envs, n_actions).'
+        legal = "every action inside its space is legal, and there is no mask."
+        said = f"{told} {legal[0].upper()}{legal[1:]}" if told else f"Infos are empty: {legal}"
+        return [f"{said} Still, {beside}, with a mask of ones.", refused]
+    others = told or "It is the only key; infos of others are empty."
+    marks = (
+        f'`info["action_mask"]` (int8, 1 for legal) marks the legal actions of {" and of ".join(masked)}. {others} The'
+        ' vector view has `infos["action_mask"]`, (num_envs, n_actions).'
     )
     played = "An illegal action inside its space is played as the nearest legal one."
-    return [f"{keys} Instead, {beside}, and infos are empty.", f"{played} {refused}"]
+    bare = "and infos hold no mask" if told else "and infos are empty"
+    return [f"{marks} Instead, {beside}, {bare}.", f"{played} {refused}"]
 
 
 def _ends(game: Game[Any]) -> list[str]:
