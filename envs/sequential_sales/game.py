@@ -34,7 +34,8 @@ def uniform_revenue(n: int, m: int) -> float:
     """Return Myerson's revenue of m items and n bidders whose values are uniform on [0, 1].
 
     The k-th highest value earns its virtual value where that is positive: E[(2 v_k - 1)^+] is twice the integral of
-    P(v_k > x) over [1/2, 1]. It exceeds x where at least k do; int_{1/2}^1 C(n, j) (1 - x)^j x^(n - j) dx = P(Bin(n + 1, 1/2) > j) / (n + 1).
+    P(v_k > x) over [1/2, 1]. It exceeds x where at least k values do, and the integral of P(j of n exceed x) over
+    [1/2, 1] is P(Bin(n + 1, 1/2) > j) / (n + 1).
     """
     above = [sum(comb(n + 1, more) for more in range(j + 1, n + 2)) / 2.0 ** (n + 1) for j in range(n + 1)]
     return 2.0 * sum(above[j] for k in range(1, min(n, m) + 1) for j in range(k, n + 1)) / (n + 1)
