@@ -130,7 +130,7 @@ def test_ends_go_by_the_participants_number_or_one_by_one() -> None:
         ({"types": "normal"}, "types is 'normal'"),
         ({"types": "piecewise"}, "masses is None"),
         ({"masses": [0.5, 0.5]}, "masses is"),
-        ({"types": "piecewise", "masses": [0.5, 0.6]}, "masses"),
+        ({"types": "piecewise", "masses": [0.5, -0.1]}, "masses"),
         ({"objective": "surplus"}, "objective is 'surplus'"),
         ({"mechanism_mode": "decide"}, "mechanism_mode is 'decide'"),
         ({"n": 20, "m": 5}, "take fewer"),
