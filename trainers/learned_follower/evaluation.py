@@ -23,13 +23,8 @@ EXACT = (
     "regret_limit",
 )
 """What is told of profiles that were solved exactly."""
-AUDITED = {
-    "regret": "groups",
-    "individual_rationality": "individual_rationality",
-    "budget": "budget",
-    "misreports_tried": "misreports_tried",
-}
-"""What is told of an audit, by its name there."""
+AUDITED = ("individual_rationality", "budget", "misreports_tried")
+"""What is told of an audit as it is, beside ``regret``."""
 
 
 def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, seeds: Sequence[int]) -> dict[str, Any]:
@@ -43,7 +38,8 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
         of ``best`` walks); ``revenue_beside_exact``, of the ``learned`` walks and of the ``exact`` affine maximiser;
         ``regret_limit``, (asw* - asw) / w_i, which no misreport can bring more than, mean and max. Of the first
         ``audited`` profiles, null if there are none, what :meth:`lawgiver.trainers.audit.Audit.data` tells of the
-        misreports found: ``regret`` by group of fields, ``individual_rationality``, ``budget``, ``misreports_tried``.
+        misreports found: ``regret`` by group of fields (absolute, and relative to the truthful payoff),
+        ``individual_rationality``, ``budget``, ``misreports_tried``.
         ``timing``: seconds a profile.
     """
     types = game.types_of(np.random.default_rng([STREAM, *seeds]).random((settings.profiles, game.n, 2)))
@@ -54,11 +50,11 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
     exact = _beside_exact(game, types[: settings.exact], found, rules) if settings.exact else dict.fromkeys(EXACT)
     solved = time.monotonic()
     audited = types[: settings.audited]
-    told = dict.fromkeys(AUDITED)
+    told: dict[str, Any] = dict.fromkeys(("regret", *AUDITED))
     if len(audited):
         rule, layout = response(game, follower), game.type_layout()
         data = audit(rule, layout, audited, effort=settings.effort, seed=seeds[-1], gradient=False).data()
-        told = {name: data[of] for name, of in AUDITED.items()}
+        told = {name: data[name] for name in AUDITED} | {"regret": {g: _regret(x) for g, x in data["groups"].items()}}
     timing = {"settle_s": (walked - started) / len(types), "audit_s": time.monotonic() - solved}
     if settings.exact:
         timing["exact_s"] = (solved - walked) / settings.exact
@@ -104,6 +100,12 @@ def _beside_exact(
         },
         "regret_limit": {"mean": limits.mean(), "max": limits.max()},
     }
+
+
+def _regret(group: dict[str, Any]) -> dict[str, float]:
+    absolute, relative = group["absolute"], group["relative"]
+    shares = {f"{name}_relative": relative[name] for name in ("mean", "max")}
+    return {"mean": absolute["mean"], "se": absolute["se"], "max": absolute["max"], **shares, "tried": group["tried"]}
 
 
 def _ratio(welfare: np.ndarray, optimum: np.ndarray) -> dict[str, float]:
