@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,16 +200,21 @@ def _in_ray(
         return []
     start_ray(use)
     import ray  # start_ray has seen to it that it is installed
+    from rich.console import Console
+    from rich.progress import Progress
 
     task = ray.remote(max_retries=0, **reserved)(_in_folder)
-    tasks: list[Any] = []
-    running: list[Any] = []
-    for arguments in calls:
-        if len(running) == use.concurrent_seeds:
-            finished, running = ray.wait(running)
-            ray.get(finished)  # a failure stops the rest at once
-        tasks.append(task.remote(str(Path.cwd()), function, arguments))
-        running.append(tasks[-1])
+    waiting, running, tasks = list(calls), list[Any](), list[Any]()
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        shown = bar.add_task("trainings", total=len(calls))
+        while waiting or running:
+            if waiting and len(running) < use.concurrent_seeds:
+                tasks.append(task.remote(str(Path.cwd()), function, waiting.pop(0)))
+                running.append(tasks[-1])
+            else:
+                finished, running = ray.wait(running)
+                ray.get(finished)  # a failure stops the rest at once
+                bar.advance(shown, len(finished))
     summaries: list[dict[str, Any]] = ray.get(tasks)
     return summaries
 
