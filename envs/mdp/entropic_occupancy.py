@@ -31,7 +31,7 @@ NEGLIGIBLE = 1e-20
 def in_float64(rewards: Array, solve: Callable[[Array], tuple[Array, Array]]) -> tuple[Array, Array]:
     """Return what ``solve`` makes of rewards in float64, in the dtype that they have."""
     xp = namespace(rewards)
-    value, policy = solve(xp.astype(rewards, xp.float64))
+    value, policy = solve(xp.astype(rewards, xp.float64, copy=False))
     return floats(value, rewards), floats(policy, rewards)
 
 
@@ -92,10 +92,11 @@ def _solved(f: Array, r: Array, nu: Array, temperature: float) -> tuple[Array, A
         last = change
         length = 0.95 / xp.clip(xp.max(xp.where(counts, -growth, zero), axis=-1), 0.95, np.inf)
         decrement = temperature * xp.sum(nu * growth * growth, axis=-1)
+        visible = decrement > 1e6 * eps * (1 + xp.abs(now))  # else the loss shows its rounding, and no step would do
         for _ in range(60):
             after = nu * xp.clip(1 + length[:, None] * growth, 0.05, np.inf)
             then = _loss(r, after, temperature)
-            rises = then > now - 1e-4 * length * decrement + 64 * eps * (1 + xp.abs(now))
+            rises = visible & (then > now - 1e-4 * length * decrement + 64 * eps * (1 + xp.abs(now)))
             if not bool(xp.any(rises)):
                 break
             length = xp.where(rises, length / 2, length)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.quasirandom import SobolEngine
 
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
@@ -25,6 +26,11 @@ class GridSearch(Search):
         super().__init__(problem, settings, budget, learn_weights=learn_weights, rng=rng)
         self.types = problem.sample(budget.batch, rng)
         size = problem.vcg.boosts.numel() + (problem.game.n if learn_weights else 0)
+        if size > SobolEngine.MAXDIM:
+            raise ParameterError(
+                f"trainer.method is 'grid_search', but {problem.game.name} has {size:,} weights and boosts, allowed:"
+                f" {SobolEngine.MAXDIM:,}; take fewer participants or rounds, or method=annealed"
+            )
         self.engine: Any = SobolEngine(size, scramble=True, seed=rng.initial_seed())  # type: ignore[no-untyped-call]
         self.points = torch.zeros(0, size, dtype=torch.float64, device=rng.device)
         self.values = torch.zeros(0, dtype=torch.float64, device=rng.device)
