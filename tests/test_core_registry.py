@@ -4,10 +4,12 @@ import builtins
 import sys
 from pathlib import Path
 
+import pettingzoo
 import pytest
 
-from lawgiver.envs.core.errors import MissingExtraError
-from lawgiver.envs.core.registry import extras
+import lawgiver  # noqa: F401  registers the games
+from lawgiver.envs.core.errors import MissingExtraError, ParameterError
+from lawgiver.envs.core.registry import extras, make_game
 from lawgiver.trainers.runs import _checked_policy
 
 
@@ -30,3 +32,15 @@ def test_a_learned_policy_says_that_it_needs_torch(monkeypatch, tmp_path: Path):
     monkeypatch.setattr(builtins, "__import__", without_torch)
     with pytest.raises(MissingExtraError, match=r"the learned policy in .* needs torch"):
         _checked_policy(tmp_path, None)
+
+
+def test_presets_are_published_settings_to_begin_from() -> None:
+    game = make_game("sequential_sales", preset="asymmetric", n=4)
+    assert game == make_game("sequential_sales", n=4, high="1/i")
+    assert make_game("sequential_sales", preset="asymmetric", high=2.0) == make_game("sequential_sales", high=2.0)
+    with pytest.raises(ParameterError, match="did you mean 'asymmetric'"):
+        make_game("sequential_sales", preset="asymetric")
+    with pytest.raises(ParameterError, match="parameter 'preset'"):
+        make_game("lanes", preset="symmetric")
+    env = pettingzoo.make("parallel", "lawgiver/task_scheduling-v0", preset="asymmetric")
+    assert env.unwrapped.game == make_game("task_scheduling", high="3i")

@@ -86,6 +86,8 @@ class Game(ABC, Generic[StateT]):
     """What each role is paid, in which unit and when, for the game's page."""
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Parameters under which spaces differ from those by default, by a name for the game's page."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Published settings by name, each with its parameters: what ``make_game(name, preset=...)`` begins from."""
     versions: ClassVar[Mapping[str, str]] = {"v0": "first version"}
     """What each version of the game's behaviour brought, from the first to the one in ``name``."""
 

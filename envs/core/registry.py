@@ -114,13 +114,28 @@ def call_with(function: Any, what: str, /, *args: Any, **params: Any) -> Any:
 def make_game(name: str, **params: Any) -> Game[Any]:
     """Return the game of that name, for instance ``make_game("public_investment", endowments=(10, 4, 4, 4))``.
 
+    Of a game that has published settings, ``preset`` names the one that ``params`` then differ from.
+
     Raises:
         UnknownNameError: if there is no such game.
-        ParameterError: if a parameter is unknown or outside its range.
+        ParameterError: if a parameter or preset is unknown, or a parameter outside its range.
     """
     full = game_name(name)
-    game: Game[Any] = call_with(lookup(GAMES, full), f"game {full!r}", **params)
+    made = lookup(GAMES, full)
+    game: Game[Any] = call_with(made, f"game {full!r}", **_of_preset(made, params))
     return game
+
+
+def _of_preset(made: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a game's parameters with those of its preset, if one is named."""
+    presets = getattr(made, "presets", {})
+    own = dict(params)
+    if not presets or "preset" not in own:
+        return own
+    preset = own.pop("preset")
+    if not isinstance(preset, str) or preset not in presets:
+        raise ParameterError(f"preset is {preset!r}: {allowed(str(preset), presets)}")
+    return {**presets[preset], **own}
 
 
 def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fixed: Any) -> V:
@@ -137,6 +152,7 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
     """
     made = lookup(GAMES, game_name(game))
     accepted = inspect.signature(made).parameters
+    params = _of_preset(made, params)
     options = [
         p.name
         for p in inspect.signature(view).parameters.values()

@@ -62,8 +62,6 @@ class MDPGame(ReportingGame):
     masses: Sequence[float] | None
 
     objectives: ClassVar[tuple[str, ...]] = ("revenue", "welfare")
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Published settings by name: the parameters that they differ in from those by default, numbers n and m apart."""
 
     def check_types(self, least: int = 1) -> None:
         """Check the number of participants, at least ``least``, what they are drawn from, the objective and mode."""

@@ -76,7 +76,7 @@ class SequentialSales(MDPGame):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "symmetric": {},
         "asymmetric": {"high": "1/i"},
-        "asymmetric, as the paper prints it": {"high": "i"},
+        "asymmetric_as_printed": {"high": "i"},
     }
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"allocate": {"mechanism_mode": "allocate"}}
 

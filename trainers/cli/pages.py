@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,9 @@ def game_page(name: str) -> str:
     parts += _variants(game, full)
     parts += ["## Infos and masks", *_masks(game), "## How a game ends", *_ends(game)]
     parts += ["## Arguments", _table(("name", "default", "meaning"), _parameters(factory, arguments))]
+    if game.presets:
+        rows = ((f"`{preset}`", _given(params) or "the defaults") for preset, params in game.presets.items())
+        parts += ["## Presets", _table(("`preset=`", "arguments"), rows)]
     parts += ["## Declarations", _declarations(game)]
     solutions = [(s.name, f"{s.value():.6g}", s.source) for s in game.known_solutions()]
     if solutions:
@@ -110,13 +113,17 @@ def _variants(game: Game[Any], full: str) -> list[str]:
     parts = []
     for name, params in game.variants.items():
         variant = make_game(full, **params)
-        parts += [f"### {name}", "With " + ", ".join(f"`{key}={value!r}`" for key, value in params.items()) + ":"]
+        parts += [f"### {name}", f"With {_given(params)}:"]
         for role in variant.roles:
             for key, layout in _spaces(variant, role).items():
                 if (role, layout) not in shown:
                     parts += [f"{key} of {_who(variant, role)}", _layout(layout)]
                     shown.add((role, layout))
     return ["## Spaces with other arguments", "What is not listed is as above.", *parts] if parts else []
+
+
+def _given(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{key}={value!r}`" for key, value in params.items())
 
 
 def _spaces(game: Game[Any], role: str) -> dict[str, Layout | int]:
