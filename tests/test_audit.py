@@ -181,10 +181,15 @@ def test_one_participant_alone_is_searched_too():
     np.testing.assert_allclose(found.joint.gains, 0.5)
 
 
-def test_a_rule_that_draws_at_random_is_refused():
+@pytest.mark.parametrize("unit", [1, 1e-13])
+def test_a_rule_that_draws_at_random_is_refused(unit):
     rng = np.random.default_rng(0)
+
+    def response(types, reports):
+        return unit * rng.random(types.shape[:2]), 0 * types[..., 0]
+
     with pytest.raises(UnsupportedGameError, match="at random"):
-        audit(lambda types, reports: (rng.random(types.shape[:2]), 0 * types[..., 0]), VALUE, profiles(4, 2, VALUE))
+        audit(response, VALUE, profiles(4, 2, VALUE))
 
 
 @pytest.mark.parametrize(
@@ -304,7 +309,9 @@ def test_the_command_tells_what_was_tried_and_keeps_it(tmp_path):
     done = lawgiver("vcg", "--game", "sequential_sales", "game.n=2", *SMALL, "--out", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
     kept = json.loads((tmp_path / "out" / "audit.json").read_text())
-    assert f"no profitable misreport above 1e-06 among {kept['misreports_tried']:,} tried" in done.output
+    assert kept["profitable_above"] == pytest.approx(1e-6 * kept["scale"])
+    none = f"{kept['profitable_above']:.2g} (1e-6 of the scale of payoffs)"
+    assert f"no profitable misreport above {none} among {kept['misreports_tried']:,} tried" in done.output
     assert "truthful" not in done.output
     assert kept["mechanism"] == "vcg" and kept["settings"]["game"] == {"name": "sequential_sales", "n": 2}
     assert kept["profiles"] == 10 and kept["participants"] == 2 and kept["largest_gain"] < 1e-9
@@ -318,6 +325,13 @@ def test_the_command_tells_the_worst_example():
     assert re.search(r"worst example: participant_\d of goal \d, value 0\.\d+ gains [\d.]+ on \S+ by reporting", shown)
     for row in ("goal", "value", "joint", "payoffs below 0", "games with a deficit", "payment by participant"):
         assert re.search(rf"^{row} ", done.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("high", [1e-9, 1e9])
+def test_the_verdict_does_not_depend_on_the_currency(high):
+    words = ("--game", "sequential_sales", "game.n=2", "game.m=1", f"game.high={high}", "game.mechanism_mode=allocate")
+    assert "worst example" in lawgiver("pay_as_bid", *words, *SMALL).output
+    assert "no profitable misreport" in lawgiver("vcg", *words, *SMALL).output
 
 
 @pytest.fixture

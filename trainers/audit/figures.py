@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lawgiver.trainers.audit.result import PROFITABLE, Audit
+from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.figures import CYCLE, new_figure, words
 
-BELOW = 2e-7
-"""How far axes of gains go below 0, so that what lies there can be seen."""
+BELOW = 0.2
+"""How far axes of gains go below 0, so that what lies there can be seen, as a share of what is told as none."""
 DASHES = ("-", "--", ":")
 """By group of fields, so that lines that lie on each other can be told apart."""
 
@@ -17,17 +17,18 @@ DASHES = ("-", "--", ":")
 def gains(found: Audit) -> Figure:
     """Return the distribution of gains by group of fields, beside the gains of all against truthful payoffs.
 
-    Gains are in the unit of payoffs, on scales that are linear up to 1e-6, where gains are told as none.
+    Gains are in the unit of payoffs, on scales that are linear up to where gains are told as none.
     """
     figure = new_figure(9.6, 4.2)
     left, right = figure.subplots(1, 2)
-    top = max(2 * found.largest_gain, 10 * PROFITABLE)
+    none = found.profitable_above
+    bottom, top = -BELOW * none, max(2 * found.largest_gain, 10 * none)
     for place, (name, regret) in enumerate(found.regrets.items()):
         line = {"color": CYCLE[place % len(CYCLE)], "linestyle": DASHES[place % len(DASHES)]}
         ordered = np.sort(regret.gains, axis=None)
         share = 100 * (1 - np.arange(ordered.size) / ordered.size)
-        left.step([-BELOW, *ordered, top], [100, *share, 0], where="pre", label=words(name), **line)
-    left.set_xlim(-BELOW, top)
+        left.step([bottom, *ordered, top], [100, *share, 0], where="pre", label=words(name), **line)
+    left.set_xlim(bottom, top)
     left.set_ylim(-2, 102)
     left.set_xlabel("gain by the best misreport found [unit of payoffs]")
     left.set_ylabel("participants who gain at least this [%]")
@@ -38,14 +39,14 @@ def gains(found: Audit) -> Figure:
         right.scatter(
             found.payoffs[:, seat], found.joint.gains[:, seat], s=10, alpha=0.5, color=colour, label=f"{seat}"
         )
-    right.set_ylim(-BELOW, top)
+    right.set_ylim(bottom, top)
     right.set_xlabel("payoff of the truth [unit of payoffs]")
     right.set_ylabel("gain by the best misreport found [unit of payoffs]")
     right.set_title("Who gains")
     if found.types.shape[1] <= len(CYCLE):
         right.legend(frameon=False, title="participant")
-    left.set_xscale("symlog", linthresh=PROFITABLE)
-    right.set_yscale("symlog", linthresh=PROFITABLE)
+    left.set_xscale("symlog", linthresh=none)
+    right.set_yscale("symlog", linthresh=none)
     for axis in (left, right):
         axis.grid(alpha=0.3)
     return figure

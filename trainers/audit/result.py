@@ -12,7 +12,7 @@ from lawgiver.envs.core.fields import Layout, columns
 from lawgiver.trainers.files import plain
 
 PROFITABLE = 1e-6
-"""Gains up to this are told as none, in the unit of payoffs."""
+"""Share of the scale of payoffs up to which gains are told as none, whatever unit payoffs are in."""
 FLOOR = 0.1
 """Least share of the scale of payoffs that a gain is related to."""
 ROUNDING = 1e-9
@@ -70,6 +70,11 @@ class Audit:
         return scale_of(self.utilities, self.payments)
 
     @property
+    def profitable_above(self) -> float:
+        """Gains up to this are told as none, in the unit of payoffs."""
+        return PROFITABLE * self.scale
+
+    @property
     def joint(self) -> Regret:
         """What misreports of all fields bring."""
         return list(self.regrets.values())[-1]
@@ -108,7 +113,7 @@ class Audit:
             "seed": self.seed,
             "gradient": self.sloped,
             "misreports_tried": self.tried,
-            "profitable_above": PROFITABLE,
+            "profitable_above": self.profitable_above,
             "largest_gain": self.largest_gain,
             "scale": self.scale,
             "truthful_payoff": {**_spread(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()},

@@ -133,7 +133,7 @@ def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray
                     f"the rule that is audited returns {name} of shape {x.shape}, allowed: finite {twice.shape[:2]}"
                 )
             first, second = np.split(x, 2)
-            if not np.allclose(first, second, rtol=1e-9, atol=1e-12):
+            if not np.allclose(first, second, rtol=1e-9, atol=1e-12 * np.abs(x).max()):
                 raise UnsupportedGameError(
                     "the rule that is audited draws at random: the same reports had different outcomes, so that no gain"
                     " could be told from luck, allowed: rules without randomness"

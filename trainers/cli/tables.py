@@ -92,7 +92,8 @@ def _verdict(found: Mapping[str, Any]) -> str:
     """Return whether any misreport that was tried pays, and the one that pays most."""
     worst = max((group["worst"] for group in found["groups"].values()), key=lambda example: float(example["gain"]))
     if worst["gain"] <= found["profitable_above"]:
-        return f"no profitable misreport above {found['profitable_above']:g} among {found['misreports_tried']:,} tried"
+        none = f"{found['profitable_above']:.2g} (1e-6 of the scale of payoffs)"
+        return f"no profitable misreport above {none} among {found['misreports_tried']:,} tried"
     seat = worst["participant"]
 
     def fields(numbers: Mapping[str, list[Any]]) -> str:
