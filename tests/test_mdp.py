@@ -122,10 +122,50 @@ def test_values_are_exact_near_one(form):
     assert value == pytest.approx(exact, rel=1e-12)
 
 
+@pytest.mark.parametrize("discount", [0.99, 0.999, 0.9999, 0.99999])
+def test_nothing_is_lost_near_one_between_actions_that_are_nearly_alike(discount):
+    rng = np.random.default_rng(0)
+    policies = np.eye(3)[np.array(list(itertools.product(range(3), repeat=5)))]
+    for closeness in (1.0, 1e-3, 1e-6, 1e-9):
+        transitions = rng.dirichlet(np.full(5, 0.3), (5, 3))
+        mdp = Discounted(transitions, discount)
+        rewards = 1 + closeness * rng.random((5, 3))
+        best = np.sum(mdp.occupancy(policies) * rewards, axis=(-2, -1)).max()
+        value, policy = mdp.optimal(rewards)
+        rounding = 1e-15 * best / (1 - discount)  # of the equations themselves
+        assert best - value <= rounding and abs(np.sum(mdp.occupancy(policy) * rewards) - value) <= rounding
+        single = rewards.astype(np.float32)
+        value, policy = mdp.optimal(torch.tensor(single))
+        best = np.sum(mdp.occupancy(policies) * single, axis=(-2, -1)).max()
+        assert best - np.sum(mdp.occupancy(policy.double().numpy()) * single) <= rounding
+        assert float(value) == pytest.approx(best, rel=1e-7)
+
+
+def test_policy_iteration_ends_where_rounding_favours_one_action_after_the_other():
+    """Two ways round a torus are worth the same but for rounding, which the values multiply by 1e6."""
+    cells = np.arange(16).reshape(4, 4)
+    moves = np.stack([np.roll(cells, shift, axis) for axis in (0, 1) for shift in (1, -1)], -1).reshape(16, 4)
+    worth = np.random.default_rng(0).random((50, 16))
+    to_and_fro = (worth[:, :, None] + worth[:, moves]).max((-2, -1)) / 2  # the best that can be had for ever
+    for table in (moves, np.eye(16)[moves]):
+        value, _ = Discounted(table, 0.999999).optimal(np.repeat(worth[..., None], 4, axis=-1))
+        assert value == pytest.approx(to_and_fro * 1e6, rel=1e-4)
+
+
 def test_a_discount_of_zero_takes_the_first_reward():
     rewards = np.array([[1.0, 3.0], [7.0, 5.0]])
     value, policy = Discounted([[0, 1], [1, 0]], 0.0, 1).optimal(rewards)
     assert value == 7 and policy.tolist() == [[0, 1], [1, 0]]
+
+
+def test_rewards_may_be_whole_numbers_or_lists():
+    for mdp in (Tree(2, 2), Discounted([[0, 1], [1, 2], [2, 0]], 0.5), FiniteHorizon([[0, 1], [1, 2], [2, 0]], 3)):
+        whole = np.array([[1, 2], [0, 3], [1, 1]])
+        assert mdp.optimal(whole)[0] == mdp.optimal(whole.tolist())[0] == mdp.optimal(whole.astype(float))[0]
+        assert mdp.value(torch.tensor(whole)) == mdp.value(whole.tolist())
+        assert mdp.soft(whole, 0.5)[0] == mdp.soft(whole.astype(float), 0.5)[0]
+        with pytest.raises(ParameterError, match="rewards are no table of numbers"):
+            mdp.value([[1, 2], [3]])
 
 
 def test_ties_go_to_the_first_action(mdp):

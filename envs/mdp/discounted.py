@@ -81,17 +81,27 @@ class Discounted:
         return self.optimal(rewards)[0]
 
     def optimal(self, rewards: Array) -> tuple[Array, Array]:
-        """Return the greatest discounted return (...) and a policy (..., S, A); as :meth:`MDP.optimal`."""
-        rewards = finite_rewards(self, rewards)
+        """Return the greatest discounted return (...) and a policy (..., S, A); as :meth:`MDP.optimal`.
+
+        In float64 whatever the rewards are: in less, rounding summed over 1 / (1 - discount) steps picks the policy.
+        """
+        return in_float64(finite_rewards(self, rewards), self._optimal)
+
+    def _optimal(self, rewards: Array) -> tuple[Array, Array]:
         fixed = detached(rewards)
         xp = namespace(rewards)
-        rounding = 256 * float(xp.finfo(rewards.dtype).eps)
+        rounding = 8 * float(xp.finfo(rewards.dtype).eps)
         action = xp.argmax(fixed, axis=-1)
+        before = constant(-np.inf, rewards)
         for _ in range(LIMIT):
             values = self._evaluate(action, fixed)
-            q = fixed + self.discount * self.transitions.expect(values)
+            q = self._ahead(fixed, values)
             gain = xp.max(q, axis=-1) - _taken(q, action)
-            better = gain > rounding * (1 + xp.abs(values)) / (1 - self.discount)
+            # The error of values is 1 / (1 - discount) times as large, but nearly the same in all states: it shifts
+            # all that is compared here alike. Should it mislead all the same, values do not rise, and it is the end.
+            worth = xp.sum(values, axis=-1)
+            better = (gain > rounding * (1 + xp.abs(values))) & (worth > before)[..., None]
+            before = worth
             if not bool(xp.any(better)):
                 return self._from_start(self._evaluate(action, rewards)), one_hot(action, fixed)
             action = xp.where(better, xp.argmax(q, axis=-1), action)
@@ -186,7 +196,9 @@ def start_probabilities(start: object, n_states: int) -> np.ndarray:
     if isinstance(start, (int, np.integer)) and not isinstance(start, bool):
         if not 0 <= start < n_states:
             raise ParameterError(f"start is {start}, allowed: a state in 0..{n_states - 1}")
-        return np.asarray(np.eye(n_states)[int(start)])
+        alone = np.zeros(n_states)
+        alone[int(start)] = 1
+        return alone
     try:
         chances = np.asarray(start, dtype=float)
     except (TypeError, ValueError):

@@ -15,7 +15,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.mdp.discounted import Discounted
+from lawgiver.envs.mdp.discounted import Discounted, start_probabilities
 from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.mdp.model import MDP, ConvergenceError, finite_rewards
 from lawgiver.envs.mdp.tree import Tree
@@ -71,7 +71,7 @@ def _(mdp: Tree) -> tuple[Any, np.ndarray]:
 
     inner = np.arange(1, mdp.n_states)  # histories that an action leads to, in the order of what leads to them
     arrives = csr_array((np.ones(inner.size), (inner, inner - 1)), shape=(mdp.n_states, mdp.n_states * mdp.n_actions))
-    return _leaves(mdp) - arrives, np.eye(mdp.n_states)[0]
+    return _leaves(mdp) - arrives, start_probabilities(0, mdp.n_states)
 
 
 def _leaves(mdp: MDP) -> Any:

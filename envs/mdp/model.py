@@ -51,10 +51,11 @@ class MDP(Protocol):
 
         Returns:
             The value (...), whose gradient on torch is the policy's occupancy; and the policy (..., *policy_shape) of
-            zeros and ones, without gradient, the first of the best actions where several are.
+            zeros and ones, without gradient: where several actions are best, one of them.
 
         Raises:
             ParameterError: if rewards are not finite or have another shape.
+            ConvergenceError: if the iteration does not end within its limit.
         """
 
     def soft(self, rewards: Array, temperature: float, regulariser: Regulariser = "policy") -> tuple[Array, Array]:
@@ -73,6 +74,7 @@ class MDP(Protocol):
 
         Raises:
             ParameterError: if an argument is outside its range.
+            ConvergenceError: if the iteration does not end within its limit.
         """
 
     def occupancy(self, policy: Array) -> Array:
@@ -84,12 +86,20 @@ class MDP(Protocol):
 
 
 def finite_rewards(mdp: MDP, rewards: Array) -> Array:
-    """Return rewards (..., S, A) that can be reckoned with.
+    """Return rewards (..., S, A), an array or nested lists, as floating numbers that can be reckoned with.
 
     Raises:
-        ParameterError: if they have another shape; or naming the state and action where one is not finite.
+        ParameterError: if they are no numbers or have another shape; or naming the state and action where one is not
+            finite.
     """
+    if isinstance(rewards, (list, tuple)):
+        try:
+            rewards = np.asarray(rewards, float)
+        except (TypeError, ValueError):
+            raise ParameterError("rewards are no table of numbers, allowed: an array or nested lists") from None
     xp = namespace(rewards)
+    if not xp.isdtype(rewards.dtype, "real floating"):
+        rewards = xp.astype(rewards, xp.float64)
     shape = (mdp.n_states, mdp.n_actions)
     if tuple(rewards.shape[-2:]) != shape:
         raise ParameterError(f"rewards have the shape {tuple(rewards.shape)}, allowed: (..., {shape[0]}, {shape[1]})")
