@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.trainers.audit.trials import Trials
+from lawgiver.trainers.config import one_line
 
 STEPS = 12
 FIRST, LAST = 0.1, 0.005
@@ -21,6 +23,9 @@ def ascend(trials: Trials, start: np.ndarray, low: np.ndarray, high: np.ndarray)
 
     A step goes along the sign of a running mean of gradients, number by number: rules differ in their units, and what
     a payoff is measured in should not matter. What is best is as torch has it; offer it to the trials.
+
+    Raises:
+        UnsupportedGameError: if the rule does not run on torch.
     """
     reports = trials.confined(start)
     best, record = reports, np.full(trials.gains.shape, -np.inf)
@@ -49,10 +54,16 @@ def payoffs_and_slopes(trials: Trials, reports: np.ndarray) -> tuple[np.ndarray,
         types, others, seats = (torch.from_numpy(x) for x in trials.games(cases))
         rows = torch.arange(len(cases))
         own = torch.from_numpy(flat[cases]).requires_grad_()
-        utilities, payments = trials.response(types, others.index_put((rows, seats), own))
-        paid = (utilities - payments)[rows, seats]
-        payoffs[cases] = paid.detach().numpy()
-        if paid.requires_grad:
-            (slope,) = torch.autograd.grad(paid.sum(), own, allow_unused=True)
-            slopes[cases] = 0.0 if slope is None else torch.nan_to_num(slope, 0.0, 0.0, 0.0).numpy()
+        try:
+            utilities, payments = trials.response(types, others.index_put((rows, seats), own))
+            paid = (utilities - payments)[rows, seats]
+            payoffs[cases] = paid.detach().numpy()
+            if paid.requires_grad:
+                (slope,) = torch.autograd.grad(paid.sum(), own, allow_unused=True)
+                slopes[cases] = 0.0 if slope is None else torch.nan_to_num(slope, 0.0, 0.0, 0.0).numpy()
+        except Exception as error:  # it has run on NumPy, and may raise anything where it is handed tensors
+            raise UnsupportedGameError(
+                "the rule that is audited does not run on torch, which its slope needs: audit it with gradient=false"
+                f" (gradient=False in Python): {type(error).__name__}: {one_line(error)}"
+            ) from error
     return payoffs.reshape(trials.gains.shape), slopes.reshape(reports.shape)

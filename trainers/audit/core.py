@@ -47,7 +47,7 @@ def audit(
 
     Raises:
         ParameterError: if an argument is outside its range, or the rule does not return what it should.
-        UnsupportedGameError: if the rule draws at random.
+        UnsupportedGameError: if the rule draws at random; or it does not run on torch and ``gradient`` says it does.
     """
     effort, chunk = integer("effort", effort, 1), integer("chunk", chunk, 1)
     integer("seed", seed, 0)

@@ -63,9 +63,26 @@ def _wholes(types: np.ndarray, low: np.ndarray, high: np.ndarray, fields: list[s
         rival = np.roll(types, -1 - rank, axis=1)
         for margin in NEAR:
             yield rival + margin * (high - low)
+    yield from _mixed(types, high - low)
     yield low + high - types
     for field in fields:
         yield from _rearranged(types, field)
+
+
+def _mixed(types: np.ndarray, span: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield, number by number, the greater and the less of the truth and of a near-tie with a rival.
+
+    Where many things are for sale at once, the best report may be a near-tie for those that are won, and the truth for
+    the others. The rival is each of the others, and whoever has the least or the greatest of each number.
+    """
+    if types.shape[2] == 1 or types.shape[1] == 1:
+        return
+    others = [np.roll(types, -1 - rank, axis=1) for rank in range(types.shape[1] - 1)]
+    extremes = [np.min(others, axis=0), np.max(others, axis=0)] if len(others) > 1 else []
+    for rival in (*extremes, *(others[rank] for rank in _spread(len(others)))):
+        for margin in NEAR:
+            yield np.maximum(types, rival + margin * span)
+            yield np.minimum(types, rival + margin * span)
 
 
 def _rearranged(types: np.ndarray, field: slice) -> Iterator[np.ndarray]:
