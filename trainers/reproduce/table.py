@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+ROUNDING = 1e-12
+"""Numbers below it are shown as 0."""
 NOT_GIVEN = "not given"
 """Stands for a number of which the paper tells no more than that a curve exists."""
 
@@ -98,8 +100,13 @@ def _line(row: Row, told: bool) -> str:
 
 
 def _estimate(value: float | None, error: float | None) -> str:
-    return _cell(value) + ("" if error is None else f" ± {error:.1g}")
+    return _cell(value) + ("" if error is None else f" ± {_rounded(error):.1g}")
 
 
 def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.4g}"
+    return "-" if value is None else f"{_rounded(value):,.4g}"
+
+
+def _rounded(value: float) -> float:
+    """Return 0 for what is 0 but for rounding."""
+    return 0.0 if abs(value) < ROUNDING else value
