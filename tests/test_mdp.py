@@ -223,7 +223,7 @@ def test_large_deterministic_processes_need_no_dense_equations():
     assert mdp.optimal(torch.tensor(rewards))[0].numpy() == pytest.approx(value, rel=1e-12)
     sparse, _ = Discounted(mdp.transitions.sparse(), 0.95, 0).optimal(rewards)
     assert sparse == pytest.approx(value, rel=1e-12)
-    with pytest.raises(ParameterError, match=r"solving 2 problems of 2,000 states .* MiB, memory allows 8: pass fewer"):
+    with pytest.raises(ParameterError, match=r"solving one problem of 2,000 states .* 61 MiB, memory allows 8: use"):
         mdp.occupancy(torch.tensor(policy))
 
 
@@ -301,6 +301,23 @@ def test_no_other_policy_earns_more_with_entropy(mdp, regulariser):
             timed = mdp._timed(other) if isinstance(mdp, FiniteHorizon) else mdp.occupancy(other)
             gained = entropy(timed).reshape(50, -1).sum(-1)
         assert np.all(np.sum(mdp.occupancy(other) * rewards, axis=(-2, -1)) + 0.5 * gained <= value + 1e-12)
+
+
+@pytest.mark.parametrize("discount", [0.99, 0.999])
+@pytest.mark.parametrize("form", ["dense", "successors"])
+def test_occupancy_entropy_near_one_at_low_temperatures(form, discount):
+    for seed, temperature in itertools.product(range(6), (1e-2, 1e-3, 2e-4)):
+        mdp = Discounted(make("discounted", form, seed).transitions.sparse().toarray().reshape(S, A, S), discount)
+        rng = np.random.default_rng(seed)
+        rewards = rng.normal(size=(S, A)) * 10.0 ** rng.integers(-1, 2)
+        value, policy = mdp.soft(rewards, temperature, "occupancy")
+        noisy = policy * np.exp(0.1 * rng.normal(size=(20, S, A)))
+        earned = []
+        for other in (policy, noisy / noisy.sum(-1, keepdims=True)):
+            occupancy = mdp.occupancy(other)
+            earned.append(np.sum(occupancy * rewards + temperature * entropy(occupancy), axis=(-2, -1)))
+        assert value == pytest.approx(earned[0], rel=1e-10, abs=1e-10)
+        assert np.all(earned[1] <= value + 1e-10 * abs(value))
 
 
 @pytest.mark.parametrize("regulariser", REGULARISERS)
@@ -463,12 +480,20 @@ def test_bad_input_is_named(make_it, message):
         make_it()
 
 
-def test_too_many_dense_problems_at_a_time_are_refused():
-    mdp = Discounted(np.full((100, 2, 100), 0.01), 0.9, memory=4)
-    with pytest.raises(ParameterError, match=r"solving 100 problems of 100 states at a time needs 15 MiB"):
-        mdp.optimal(np.zeros((100, 100, 2)))
+def test_dense_problems_are_solved_as_many_at_a_time_as_fit():
+    drawn = np.random.default_rng(0).dirichlet(np.ones(100), (100, 2))
+    narrow, wide = Discounted(drawn, 0.9, memory=0.4), Discounted(drawn, 0.9)
+    rewards = np.random.default_rng(1).normal(size=(3, 5, 100, 2))
+    for given_ in (rewards, torch.tensor(rewards)):
+        for one, other in zip(narrow.optimal(given_), wide.optimal(given_), strict=True):
+            assert np.array_equal(one, other)
+        policy = wide.optimal(given_)[1]
+        assert np.array_equal(narrow.occupancy(policy), wide.occupancy(policy))
+    assert narrow.value(rewards[:0]).shape == (0, 5)
+    with pytest.raises(ParameterError, match=r"solving one problem of 100 states needs 0.15 MiB, memory allows 0.1"):
+        Discounted(np.zeros((100, 2), int), 0.9, memory=0.1).occupancy(np.full((100, 2), 0.5))
     with pytest.raises(ParameterError, match="regularising 100 states by their occupancy"):
-        Discounted(np.full((100, 2, 100), 0.01), 0.9, memory=0.4).soft(np.zeros((100, 2)), 1.0, "occupancy")
+        narrow.soft(np.zeros((100, 2)), 1.0, "occupancy")
 
 
 def test_an_iteration_that_does_not_end_says_by_how_much(monkeypatch):

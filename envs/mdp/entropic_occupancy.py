@@ -27,6 +27,10 @@ TINY = 1e-250
 NEGLIGIBLE = 1e-20
 """What has a smaller share of all that happens does not show in any sum; it is followed but counts for nothing."""
 
+SMALL = 1e-4
+"""Newton's method squares a change as small as this; what is not even halved is rounding. How large that gets depends
+on the values by the temperature, hence on the discount."""
+
 
 def in_float64(rewards: Array, solve: Callable[[Array], tuple[Array, Array]]) -> tuple[Array, Array]:
     """Return what ``solve`` makes of rewards in float64, in the dtype that they have."""
@@ -87,7 +91,7 @@ def _solved(f: Array, r: Array, nu: Array, temperature: float) -> tuple[Array, A
         settled = bool(xp.all(xp.abs(xp.where(counts, growth, zero)) < 1e-2))
         wanted = nu * xp.exp(xp.clip(growth, -500, 500))  # to first order, what is too small included
         change = float(xp.max(xp.abs(wanted - nu) / mass))
-        if settled and (change <= 256 * eps or (last < 1e6 * eps and change >= last / 2)):  # rounding remains
+        if settled and (change <= 256 * eps or (last < SMALL and change >= last / 2)):  # rounding remains
             return nu, values
         last = change
         length = 0.95 / xp.clip(xp.max(xp.where(counts, -growth, zero), axis=-1), 0.95, np.inf)

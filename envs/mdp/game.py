@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -23,7 +23,7 @@ from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.reporting import ReportingGame, ReportingState, simplex_fault
 from lawgiver.envs.mdp.affine import settle
-from lawgiver.envs.mdp.model import MDP
+from lawgiver.envs.mdp.model import MDP, MEMORY, in_slices
 
 WEIGHT_BOUND = 3.0
 """Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
@@ -158,10 +158,26 @@ class MDPGame(ReportingGame):
 
     def decide(self, parameters: Array, reports: Array) -> Array:
         """Return what the affine maximiser of (log w, b), (B, D), makes of the reports."""
-        xp = namespace(parameters)
-        boosts = xp.reshape(parameters[:, self.n :], (-1, self.mdp.n_states, self.mdp.n_actions))
-        found = settle(self.mdp, self.rewards(reports), xp.exp(parameters[:, : self.n]), boosts, self.excluded)
-        return self.joined(found.policy, found.payments)
+        xp, mdp = namespace(parameters), self.mdp
+        weights = xp.exp(parameters[:, : self.n])
+        boosts = xp.reshape(parameters[:, self.n :], (-1, mdp.n_states, mdp.n_actions))
+
+        def decided(some: slice) -> Array:
+            found = settle(mdp, self.rewards(reports[some]), weights[some], boosts[some], self.excluded)
+            return self.joined(found.policy, found.payments)
+
+        return self.in_slices(decided, reports.shape[0])
+
+    def in_slices(self, function: Callable[[slice], Array], batch: int) -> Array:
+        """Return ``function`` of all profiles of a batch, of as many at a time as are held in memory with ease.
+
+        Args:
+            function: gives an array (N, ...) for a slice of N profiles, by their rewards and the n + 1 problems they
+                pose.
+            batch: number of profiles.
+        """
+        problem = self.mdp.n_states * self.mdp.n_actions + prod(self.mdp.policy_shape)
+        return in_slices(function, batch, 4 * (self.n + 1) * problem, MEMORY)
 
     def joined(self, policy: Array, payments: Array) -> Array:
         """Return a policy (B, *policy_shape) and payments (B, n) as a decision (B, d)."""
@@ -173,8 +189,12 @@ class MDPGame(ReportingGame):
 
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
         """Return the state in which the policy is run, exactly in expectation, and the payments are made."""
-        occupancy = self.mdp.occupancy(self.policy(decision))
-        utilities = namespace(occupancy).sum(occupancy[:, None] * self.rewards(state.types), axis=(-2, -1))
+
+        def earned(some: slice) -> Array:
+            occupancy = self.mdp.occupancy(self.policy(decision[some]))
+            return namespace(occupancy).sum(occupancy[:, None] * self.rewards(state.types[some]), axis=(-2, -1))
+
+        utilities = self.in_slices(earned, decision.shape[0])
         return evolve(state, utilities=utilities, payments=decision[:, -self.n :])
 
     def outcome_fault(self, state: ReportingState, outcome: np.ndarray) -> str | None:

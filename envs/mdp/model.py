@@ -7,6 +7,7 @@ batch of problems that differ in nothing else. An action that a state does not o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -145,6 +146,22 @@ def check_memory(what: str, numbers: int, memory: float, cure: str) -> None:
     if needed > memory:
         size = f"{needed:,.0f}" if needed >= 10 else f"{needed:.2g}"
         raise ParameterError(f"{what} needs {size} MiB, memory allows {memory:g}: {cure}")
+
+
+def in_slices(function: Callable[[slice], Array], count: int, numbers: int, memory: float) -> Array:
+    """Return ``function`` of all ``count`` rows, of as many at a time as fit into ``memory`` MiB, but at least one.
+
+    Args:
+        function: gives an array (N, ...) for a slice of N rows.
+        count: of rows.
+        numbers: float64 numbers that each takes.
+        memory: budget in MiB.
+    """
+    step = max(1, int(memory * 2**20 / 8 / numbers))
+    if count <= step:
+        return function(slice(None))
+    parts = [function(slice(at, at + step)) for at in range(0, count, step)]
+    return namespace(parts[0]).concat(parts, axis=0)
 
 
 def best(q: Array) -> Array:

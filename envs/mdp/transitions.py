@@ -15,7 +15,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.mdp.model import check_memory
+from lawgiver.envs.mdp.model import check_memory, in_slices
 
 TOLERANCE = 1e-9
 """By how much probabilities may miss 1; what is within it is scaled to sum to 1."""
@@ -283,20 +283,22 @@ def checked_entries(entries: np.ndarray, where: np.ndarray, n_rows: int, n_actio
 
 
 def dense_solve(chain: Any, policy: Array, discount: float, right: Array, memory: float, back: bool) -> Array:
-    """Solve the equations of a policy (..., S, A) with the matrix (N, S, S) that ``chain`` makes of (N, S, A)."""
+    """Solve the equations of a policy (..., S, A) with the matrix (N, S, S) that ``chain`` makes of (N, S, A).
+
+    As many at a time as fit into ``memory``; on torch, what is differentiated keeps all its matrices.
+    """
     xp = namespace(right)
     s = policy.shape[-2]
+    cure = "use NumPy with scipy sparse transitions, merge states, or raise memory"
+    check_memory(f"solving one problem of {s:,} states", 2 * s * s, memory, cure)
     flat = xp.reshape(policy, (-1, s, policy.shape[-1]))
-    check_memory(
-        f"solving {flat.shape[0]:,} problems of {s:,} states at a time",
-        2 * flat.shape[0] * s * s,
-        memory,
-        "pass fewer at a time, use NumPy with scipy sparse transitions, or raise memory",
-    )
-    matrix = constant(np.eye(s), policy) - discount * chain(flat)
     sides = xp.reshape(xp.broadcast_to(right, policy.shape[:-1]), (-1, s, 1))
-    solved = xp.linalg.solve(xp.matrix_transpose(matrix) if back else matrix, sides)
-    return xp.reshape(solved, policy.shape[:-1])
+
+    def solved(some: slice) -> Array:
+        matrix = constant(np.eye(s), policy) - discount * chain(flat[some])
+        return xp.linalg.solve(xp.matrix_transpose(matrix) if back else matrix, sides[some])
+
+    return xp.reshape(in_slices(solved, flat.shape[0], 2 * s * s, memory), policy.shape[:-1])
 
 
 def scattered(x: Array, where: np.ndarray, size: int) -> Array:

@@ -153,8 +153,13 @@ class TaskScheduling(MDPGame):
 
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
         """Return the state in which the tasks are given out."""
-        chances = self.mdp.path_probabilities(self.policy(decision))
-        return evolve(super().settle(state, decision), makespan=total(chances * self.makespans(state.types)))
+
+        def expected(some: slice) -> Array:
+            chances = self.mdp.path_probabilities(self.policy(decision[some]))
+            return total(chances * self.makespans(state.types[some]))
+
+        makespan = self.in_slices(expected, decision.shape[0])
+        return evolve(super().settle(state, decision), makespan=makespan)
 
     def measure(self, state: ReportingState) -> Array:
         """Return makespan (positive), welfare or revenue, (B,)."""
