@@ -1,19 +1,22 @@
 """What misreports gain under affine maximisers with random weights and boosts, in the three games of the paper.
 
-    OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python benchmarks/truthfulness.py            prints the table (Markdown)
+    OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python benchmarks/truthfulness.py            prints the tables (Markdown)
 
 Every participant of every profile is searched while the others tell the truth: misreports by rule, drawn anywhere,
 uphill where there is a slope, and around the best so far. The last column is a control: what the same search finds
-where everybody pays what it says (no affine maximiser), so that gains are there to be found.
+where everybody pays what it says (no affine maximiser), so that gains are there to be found. The second table is the
+resolution of the search: how often it finds an interval of a single number, anywhere in its range, that alone pays.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from lawgiver.agents.reporting import AffineMaximiser, pay_as_bid
+from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.mdp.game import MDPGame
 from lawgiver.trainers.audit import Audit, audit, response_of
@@ -26,6 +29,9 @@ GAMES: dict[str, dict[str, Any]] = {
 BOOSTS = (0.1, 0.3, 1.0)
 """Largest boosts of the rules, as shares of the greatest private number: the larger, the less reports matter."""
 RULES, PROFILES, EFFORT = 6, 20, 2
+WINDOWS = (0.1, 0.01, 0.001)
+"""Lengths of intervals that pay, as shares of the range; ``PLACES`` of each are searched for."""
+PLACES = 20
 
 
 def made(name: str, **params: Any) -> MDPGame:
@@ -46,6 +52,24 @@ def searched(game: MDPGame, mechanism: Any, seed: int) -> Audit:
     return audit(response_of(game, mechanism), game.type_layout(), types, effort=EFFORT, seed=seed)
 
 
+def resolution(length: float, effort: int) -> tuple[float, float]:
+    """Return the share of participants outside of an interval who find it, and its standard error over places."""
+    layout = (Field("value", 1, 0, 1, "money", "any number"),)
+    rng = np.random.default_rng(0)
+    shares = []
+    for seed in range(PLACES):
+        low = rng.random() * (1 - length)
+
+        def pays(types: Any, reports: Any, low: float = low) -> tuple[Any, Any]:
+            told = reports[..., 0]
+            inside = (told > low) & (told < low + length)
+            return array_api_compat.array_namespace(told).astype(inside, told.dtype), 0 * told
+
+        found = audit(pays, layout, rng.random((PROFILES, 3, 1)), effort=effort, seed=seed)
+        shares.append((found.joint.gains > 0)[found.payoffs == 0].mean())
+    return float(np.mean(shares)), float(np.std(shares, ddof=1) / PLACES**0.5)
+
+
 def main() -> None:
     print(
         "| game | rules | profiles each | misreports tried | largest gain | control: mean gain if all pay as they say |"
@@ -61,6 +85,12 @@ def main() -> None:
         label = f"{name} {', '.join(f'{key}={value}' for key, value in params.items())}"
         largest, tried = max(each.largest_gain for each in found), sum(each.tried for each in found)
         print(f"| {label} | {RULES} | {PROFILES} | {tried:,} | {largest:.1e} | {gain['mean']:.3f} ± {gain['se']:.3f} |")
+    print("\n| an interval of | found at effort 1 | at effort 3 |\n|---|---|---|")
+    for length in WINDOWS:
+        cells = " | ".join(
+            f"{share:.0%} ± {100 * error:.1f}" for share, error in (resolution(length, effort) for effort in (1, 3))
+        )
+        print(f"| {length:g} of the range | {cells} |")
 
 
 if __name__ == "__main__":

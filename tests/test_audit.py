@@ -220,7 +220,7 @@ def test_a_rule_for_numpy_alone_is_told_to_do_without_slopes(response):
 
 def test_a_sparse_process_is_told_to_do_without_slopes():
     sparse = scipy.sparse.csr_array((np.ones(4), (range(4), [0, 1, 1, 0])), shape=(4, 2))
-    game = make_game("tabular_mdp", n=2, transitions=sparse, features=[[[0, 0], [1, 0]]])
+    game = make_game("tabular_mdp", n=2, transitions=sparse, horizon=2, features=[[[0, 0], [1, 0]]])
     types = drawn_types(game, 4)
     with pytest.raises(UnsupportedGameError, match="gradient=false"):
         audited(game, "vcg", types, effort=1)
