@@ -119,7 +119,7 @@ def searches(found: Mapping[str, Search], references: Mapping[str, float | None]
     axis = figure.subplots()
     for colour, (name, search) in zip(itertools.cycle(CYCLE), found.items()):
         label = f"{words(name)}: {search.final:.4f}"
-        axis.plot(search.seconds, search.objective, color=colour, linewidth=1.5, marker=".", markersize=4, label=label)
+        axis.plot(search.seconds, search.objective, color=colour, linewidth=1.5, label=label)
     for dashes, (name, value) in zip(itertools.cycle(("--", ":")), references.items()):
         if value is not None:
             axis.axhline(value, color="#000000", linewidth=1, linestyle=dashes, label=f"{words(name)}: {value:.4f}")

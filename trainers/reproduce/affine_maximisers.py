@@ -23,10 +23,10 @@ CONFIG = "affine_maximiser"
 ATTAINED = 0.99
 """Share of a limit from which on it counts as attained."""
 SEARCHES = {
-    "annealed": (CONFIG, ("trainer.log_every=10",)),
-    "regularised": ("affine_maximiser_regularised", ("trainer.updates=1500", "trainer.log_every=10")),
-    "zeroth_order": ("affine_maximiser_zeroth_order", ("trainer.updates=1500", "trainer.log_every=10")),
-    "grid_search": ("affine_maximiser_grid_search", ("trainer.log_every=250",)),
+    "annealed": (CONFIG, ("trainer.log_every=25",)),
+    "regularised": ("affine_maximiser_regularised", ("trainer.updates=1500", "trainer.log_every=25")),
+    "zeroth_order": ("affine_maximiser_zeroth_order", ("trainer.updates=1500", "trainer.log_every=25")),
+    "grid_search": ("affine_maximiser_grid_search", ("trainer.log_every=500",)),
 }
 """Config and overrides of the searches that are compared; how long gradients are followed the paper does not say."""
 COMPARED = (1, 5, 3)
