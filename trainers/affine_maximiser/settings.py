@@ -42,7 +42,7 @@ class Evaluation(Settings):
     """How the result is measured, under the exact maximiser."""
 
     profiles: Annotated[int, Field(ge=2)] | None = None
-    """In the end, the same for the result and for VCG; None for 100,000 on a tree and 20,000 elsewhere."""
+    """In the end, the same for the result and for VCG; None for 100,000 on a tree and 40,000 elsewhere."""
     probe: Annotated[int, Field(ge=2)] = 2_000
     """For each line of metrics; always the same ones."""
 
@@ -87,7 +87,7 @@ class Budget:
 
 ON_TREE = Budget(updates=1500, batch=256, profiles=100_000)
 """Where all that can happen is a menu."""
-ELSEWHERE = Budget(updates=400, batch=64, profiles=20_000)
+ELSEWHERE = Budget(updates=400, batch=64, profiles=40_000)
 """Where each profile takes an iteration of its own, about a hundred times as long."""
 
 

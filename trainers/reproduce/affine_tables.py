@@ -93,7 +93,7 @@ TABLES = (
     Table(
         2,
         "sequential sales, values in [0, 1/i]",
-        ("game.name=sequential_sales", "game.high=1/i"),
+        ("game.name=sequential_sales", "game.preset=asymmetric"),
         "revenue",
         "bidders, items",
         0.004,
@@ -131,7 +131,7 @@ TABLES = (
     Table(
         4,
         "task scheduling, costs in [0, 3i]",
-        ("game.name=task_scheduling", "game.high=3i"),
+        ("game.name=task_scheduling", "game.preset=asymmetric"),
         "makespan",
         "workers, tasks",
         0.03,
