@@ -212,6 +212,10 @@ def _named_policy(game: Game[Any], role: str, name: str | Path, params: dict[str
             raise ParameterError(f"{role} {str(name)!r} is a folder, which takes no parameters: {', '.join(params)}")
         loaded: Policy = load_policy(name, role=role, game=game)
         return loaded
+    if "/" in str(name):  # no name of a policy
+        raise UnknownNameError(
+            f"unknown {role} {str(name)!r}: there is no such folder, allowed: one, or {', '.join(names(POLICIES[role]))}"
+        )
     made: Policy = call_with(lookup(POLICIES[role], str(name)), f"{role} {str(name)!r}", game, **params)
     return made
 
