@@ -183,7 +183,12 @@ def load_voters(folder: Path, game: Game[Any]) -> VirtualVoters:
     return voters
 
 
-def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any], what: str) -> Any:
+def kept_kind(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Return the kind of what is kept in ``folder``, and its settings.
+
+    Raises:
+        PolicyFileError: if nothing is, or it is corrupt or of another format.
+    """
     path = folder / "policy.json"
     try:
         description = json.loads(path.read_text())
@@ -194,7 +199,13 @@ def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any], what: str) ->
         raise PolicyFileError(f"{path} is corrupt: {error}") from error
     if version != FORMAT:
         raise PolicyFileError(f"{path} has format {version!r}, allowed: {FORMAT}")
+    return kind, settings
+
+
+def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any], what: str) -> Any:
+    kind, settings = kept_kind(folder)
     if kind not in kinds:
+        path = folder / "policy.json"
         raise PolicyFileError(f"{path} holds something of kind {kind!r}, no {what}: {allowed(str(kind), kinds)}")
     weights = folder / "weights.safetensors"
     try:

@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse
 from typer.testing import CliRunner
 
+from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field
@@ -390,11 +391,22 @@ def test_a_run_brings_its_game(run):
     assert same.game.parameters == {"n": 2, "m": 1, "high": 2}
 
 
+def test_a_learned_rule_plays_in_either_mode(run):
+    found = [audit_named(str(run), None, [*SMALL, f"game.mechanism_mode={m}"])[1] for m in ("announce", "allocate")]
+    np.testing.assert_array_equal(found[0].payments, found[1].payments)
+    gaussian = Run.open(run)
+    gaussian.save_policy("mechanism", LearnedMechanism(gaussian.game(), start=np.zeros(5), hidden=None))
+    with pytest.raises(UnsupportedGameError, match=r"other modes \(mechanism_mode"):
+        audit_named(str(run), None, ["game.mechanism_mode=allocate"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["vcgg", "--game", "sequential_sales"], "unknown mechanism 'vcgg': did you mean 'vcg'?"),
+        (["no/run", "--game", "sequential_sales"], "unknown mechanism 'no/run': there is no such folder, allowed: .*vcg"),
         (["vcg"], "--game is missing, allowed: .*sequential_sales-v0"),
+        (["vcg", "game.n=2"], "--game is missing, allowed: .*sequential_sales-v0"),
         (["vcg", "--game", "sequentil_sales"], "unknown game 'sequentil_sales': did you mean 'sequential_sales-v0'?"),
         (["vcg", "--game", "public_investment"], "nobody reports anything in public_investment-v0.*gridworld-v0"),
         (["vcg", "--game", "sequential_sales", "profile=3"], "unknown key 'profile': did you mean 'profiles'?"),
@@ -403,9 +415,10 @@ def test_a_run_brings_its_game(run):
         (["vcg", "--game", "sequential_sales", "game.k=3"], "has no parameter 'k'"),
         (["pay_as_bid", "--game", "sequential_sales"], "mechanism_mode='allocate'"),
         (["{policy", "--game", "sequential_sales"], "'{policy' is not YAML"),
-        (["{run}", "--game", "gridworld"], "was trained on sequential_sales-v0.*cannot play gridworld-v0"),
-        (["{run}", "game.n=3"], "was trained on sequential_sales-v0.*cannot play"),
-        (["{run}", "game.mechanism_mode=allocate"], "mechanism_mode"),
+        (["{run}", "--game", "gridworld"], "trained on sequential_sales-v0, another game: it cannot play gridworld-v0"),
+        (["{run}", "game.n=3"], "was trained on sequential_sales-v0 with agents of other numbers: 2 participant, 1 me"),
+        (["{run}", "game.m=2"], "the mechanism sees and does 3 boosts, not .*: it cannot play a game of another size"),
+        (["{run}", "game.m=2", "game.mechanism_mode=allocate"], "sees and does 3 boosts, not .* of another size"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(arguments, said, run, monkeypatch, capsys):

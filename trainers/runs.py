@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -31,6 +32,7 @@ import yaml
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import POLICIES, extras, make_game
+from lawgiver.envs.core.reporting import ReportingGame
 from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
@@ -388,7 +390,7 @@ def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
         raise RunError(f"{folder} holds a single policy: role is {role!r}, {allowed(str(role), roles)}")
     around = next((path for path in folder.resolve().parents if (path / "metrics.jsonl").exists()), None)
     if around is not None:
-        game = _to_play(Run.open(around), role, game)
+        game = _to_play(Run.open(around), role, game, folder)
     if game is None:
         raise RunError(f"{folder} is in no run, which would say what game its policy plays: give the game")
     if (folder.resolve().parent / MANIFEST).exists():  # of the step that it was saved in
@@ -396,27 +398,61 @@ def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
     return _checked_policy(folder, game.base_game, role)
 
 
-def _to_play(opened: Run, role: str | None, game: Game[Any] | None) -> Game[Any]:
-    """Return the base game that a run's policies are to play, its own for None, if it is one that they can play."""
+def _to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path | None = None) -> Game[Any]:
+    """Return the base game that a run's policies are to play, its own for None, if it is one that they can play.
+
+    ``folder`` is that of a single policy, None for those that the run has kept by role.
+    """
     own = opened.game().base_game
     game = own if game is None else game.base_game
-    if (game.name, dict(game.roles)) != (own.name, dict(own.roles)):
-        trained, wanted = (f"{g.name} with {dict(g.roles)}" for g in (own, game))
-        raise UnsupportedGameError(f"{opened.path} was trained on {trained}; it cannot play {wanted}")
-    for kind, seats in (("participant", own.roles.get("participant")), ("mechanism", own.roles.get("mechanism"))):
-        if seats and role in (kind, None) and _fields(own, kind) != _fields(game, kind):
-            raise UnsupportedGameError(
-                f"{opened.path} was trained on {own.name} in which the {kind} sees and does {_fields(own, kind)}, not"
-                f" {_fields(game, kind)}: it cannot play a game with other modes (mechanism_mode, rule_family, ...)"
-            )
+    if game.name != own.name:
+        raise UnsupportedGameError(f"{opened.path} was trained on {own.name}, another game: it cannot play {game.name}")
+    if dict(game.roles) != dict(own.roles):
+        trained, wanted = (", ".join(f"{count} {role}" for role, count in g.roles.items()) for g in (own, game))
+        raise UnsupportedGameError(
+            f"{opened.path} was trained on {own.name} with agents of other numbers: {trained}; it cannot play it with"
+            f" {wanted}"
+        )
+    for kind in ("participant", "mechanism"):
+        if own.roles.get(kind) and role in (kind, None):
+            played = _as_trained(own, game, opened.policies / kind if folder is None else folder, kind)
+            fault = _mismatch(_fields(own, kind), _fields(played, kind))
+            if fault is not None:
+                raise UnsupportedGameError(f"{opened.path} was trained on {own.name} in which the {kind} {fault}")
     return game
 
 
-def _fields(game: Game[Any], role: str) -> str:
+def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Game[Any]:
+    """Return the game in the mode of a run's own if what is kept in the folder is a rule that plays in either."""
+    if kind != "mechanism" or not isinstance(own, ReportingGame) or not isinstance(game, ReportingGame):
+        return game
+    if own.announces == game.announces or not (folder / POLICY).exists():
+        return game
+    with extras(f"the learned policy in {folder}"):
+        from lawgiver.agents.learned import AffineMaximiser, kept_kind
+
+    if kept_kind(folder)[0] != AffineMaximiser.kind:
+        return game
+    return replace(game, mechanism_mode=own.mechanism_mode)
+
+
+def _fields(game: Game[Any], role: str) -> list[tuple[str, int]]:
     """Return what an agent of a role sees and sends, by the names and sizes of the fields."""
     sent = game.action_layout(role)
     layouts = (game.observation_layout(role), () if isinstance(sent, int) else sent)
-    return " and ".join(", ".join(f"{field.size} {field.name}" for field in layout) for layout in layouts if layout)
+    return [(field.name, field.size) for layout in layouts for field in layout]
+
+
+def _mismatch(trained: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> str | None:
+    """Return what is wrong with the fields that a policy is to see and send, None if nothing."""
+    if trained == wanted:
+        return None
+    if [name for name, _ in trained] == [name for name, _ in wanted]:
+        sizes = zip(trained, wanted, strict=True)
+        told = ", ".join(f"{had} {name}, not {has}" for (name, had), (_, has) in sizes if had != has)
+        return f"sees and does {told}: it cannot play a game of another size"
+    had, has = (", ".join(f"{size} {name}" for name, size in fields) for fields in (trained, wanted))
+    return f"sees and does {had}, not {has}: it cannot play a game with other modes (mechanism_mode, rule_family, ...)"
 
 
 def _checked_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:

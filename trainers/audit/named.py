@@ -53,7 +53,7 @@ def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tup
         LawgiverError: if a name is unknown.
     """
     data = apply_overrides({"game": _played(subject, game)}, overrides)
-    if not data["game"]:
+    if isinstance(data["game"], dict) and "name" not in data["game"]:
         raise ParameterError(f"--game is missing, allowed: {', '.join(_reporting_games())}")
     try:
         settings = AuditSettings.model_validate(data)

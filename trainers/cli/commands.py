@@ -124,15 +124,33 @@ def tournament(
             typer.echo(f"written: {file}")
 
 
-@app.command(epilog=EXIT_CODES)
+AUDITED = """KEY=VALUE, by default:
+
+\b
+  profiles=200   games, each with types of its own
+  effort=3       rounds of search
+  seed=0         of types and search
+  chunk=4096     games played at once, which bounds memory
+  gradient=true  climb slopes; false for what does not run on torch
+  game.KEY=...   parameters of the game, each as on its page
+
+Examples:
+
+\b
+  lawgiver audit vcg --game sequential_sales game.n=5 game.m=3
+  lawgiver audit pay_as_bid --game task_scheduling game.mechanism_mode=allocate
+  lawgiver audit '{policy: affine_maximiser, log_weights: 0.5}' --game gridworld
+  lawgiver audit RUN profiles=1000 --out audited"""
+
+
+@app.command(epilog=f"{AUDITED}\n\n{EXIT_CODES}")
 def audit(
     mechanism: Annotated[
         list[str],
         typer.Argument(
             metavar="RUN|MECHANISM [KEY=VALUE]...",
-            help="A registered mechanism, a run's folder, or '{policy: affine_maximiser, log_weights: 0.5}', then what"
-            " differs from: profiles=200 effort=3 (rounds of search) seed=0 chunk=4096 (games at once) gradient=true;"
-            " game.n=5 is a parameter of the game.",
+            help="A registered mechanism, a run's folder, or '{policy: NAME, ...}'; then what differs from the defaults"
+            " below.",
             show_default=False,
         ),
     ],
