@@ -143,5 +143,5 @@ def test_bad_parameters_are_named(params: dict[str, object], told: str) -> None:
 
 def test_weights_have_to_be_positive() -> None:
     game = SequentialSales(n=2, m=1)
-    with pytest.raises(ParameterError, match="above 0"):
+    with pytest.raises(ParameterError, match="finite numbers above 0"):
         settle(game.mdp, np.ones((1, 2, 1, 3)), np.array([1.0, 0.0]), np.zeros((1, 3)))

@@ -52,9 +52,17 @@ def problems(rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray
         boosts: b, (S, A) or (B, S, A).
         excluded: which actions cannot be taken without each participant, bool (n, S, A); None for all can. The others
             stay open, with their boosts, and are worth nothing to who is absent.
+
+    Raises:
+        ParameterError: naming the argument that has another shape.
     """
     xp = namespace(rewards)
+    _check_shape("rewards", rewards, "(B, n, S, A)", *[rewards.shape] * (rewards.ndim == 4))
     batch, n, s, a = rewards.shape
+    _check_shape("weights", weights, f"({n},) or ({batch}, {n})", (n,), (batch, n))
+    _check_shape("boosts", boosts, f"({s}, {a}) or ({batch}, {s}, {a})", (s, a), (batch, s, a))
+    if excluded is not None:
+        _check_shape("excluded", excluded, f"({n}, {s}, {a})", (n, s, a))
     present = constant(np.vstack([np.ones(n), 1 - np.eye(n)]), rewards)  # who is there, problem by problem
     summed = (present * weights[..., None, :]) @ xp.reshape(rewards, (batch, n, s * a))
     posed = xp.reshape(summed, (batch, n + 1, s, a))
@@ -68,18 +76,32 @@ def problems(rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray
 def settle(mdp: MDP, rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray | None = None) -> Settlement:
     """Return what the affine maximiser with these weights and boosts makes of reported rewards (B, n, S, A).
 
-    The arguments are as :func:`problems` takes them. On torch, affine welfare and payments can be differentiated.
+    The arguments are as :func:`problems` takes them. What cannot be done at all is the process's matter, not that of
+    rewards, which an absent participant takes along. On torch, affine welfare and payments can be differentiated.
 
     Raises:
-        ParameterError: if a weight is not positive.
+        ParameterError: if an argument has another shape, a weight is not positive and finite, or a reward is so low
+            that it says an action is not available.
     """
     xp = namespace(rewards)
-    if not bool(xp.all(weights > 0)):
-        raise ParameterError(f"the least weight is {float(xp.min(weights)):g}, allowed: weights above 0")
+    if not bool(xp.all((weights > 0) & xp.isfinite(weights))):
+        ends = float(xp.min(weights)), float(xp.max(weights))
+        raise ParameterError(f"weights go from {ends[0]:g} to {ends[1]:g}, allowed: finite numbers above 0")
     posed = problems(rewards, weights, boosts, excluded)
+    if posed.shape[0] and float(xp.min(rewards)) <= ILLEGAL / 2:
+        raise ParameterError(
+            f"a participant's reward is {float(xp.min(rewards)):g}, allowed: more than {ILLEGAL / 2:g}; repeat another"
+            " action in its place where one is not available, or name who makes it possible (excluded)"
+        )
     greatest, policy = mdp.optimal(posed[:, 0])
     affine_welfare = xp.concat([greatest[:, None], mdp.value(posed[:, 1:])], axis=-1)
     occupancy = mdp.occupancy(policy)
     values = xp.sum(occupancy[:, None] * rewards, axis=(-2, -1))
     others = affine_welfare[:, :1] - weights * values
     return Settlement(policy, occupancy, affine_welfare, values, (affine_welfare[:, 1:] - others) / weights)
+
+
+def _check_shape(name: str, given: Array, told: str, *allowed: tuple[int, ...]) -> None:
+    """Raise ParameterError if an argument has none of these shapes, which are told as ``told``."""
+    if tuple(given.shape) not in [tuple(shape) for shape in allowed]:
+        raise ParameterError(f"{name} has the shape {tuple(given.shape)}, allowed: {told}")

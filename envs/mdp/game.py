@@ -20,7 +20,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, evolve, namespace, softmax
 from lawgiver.envs.core.distributions import Distribution
 from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
-from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.fields import Field, Layout, box, columns
 from lawgiver.envs.core.reporting import ReportingGame, ReportingState, simplex_fault
 from lawgiver.envs.mdp.affine import settle
 from lawgiver.envs.mdp.model import MDP, MEMORY, in_slices
@@ -72,7 +72,9 @@ class MDPGame(ReportingGame):
         if (self.types == "piecewise") != (self.masses is not None):
             raise ParameterError(f"masses is {self.masses!r} with types={self.types!r}: give it with 'piecewise' alone")
         if self.masses is not None:
-            object.__setattr__(self, "masses", tuple(self.masses))
+            masses: Any = self.masses
+            assert Distribution(0, 1, masses)  # its own check
+            object.__setattr__(self, "masses", tuple(masses))
         for end in ("low", "high"):
             object.__setattr__(self, end, _ends(end, getattr(self, end), self.n))
         assert self.distributions  # their own check
@@ -198,8 +200,18 @@ class MDPGame(ReportingGame):
         return evolve(state, utilities=utilities, payments=decision[:, -self.n :])
 
     def outcome_fault(self, state: ReportingState, outcome: np.ndarray) -> str | None:
-        """Return what is wrong with a policy that a given mechanism decides on."""
-        return None if self.announces else simplex_fault(self.policy(outcome))
+        """Return what is wrong with a rule or a policy of a given mechanism.
+
+        Rules are held to their bounds, because participants see them.
+        """
+        if not self.announces:
+            return simplex_fault(self.policy(outcome))
+        bounds, sent = box(self.rule_layout()), outcome.astype(np.float32)
+        for field, at in zip(self.rule_layout(), columns(self.rule_layout()).values(), strict=True):
+            wrong = outcome[:, at][(sent[:, at] < bounds.low[at]) | (sent[:, at] > bounds.high[at])]
+            if wrong.size:
+                return f"has {wrong[0]:g} among {field.name}, allowed: numbers in [{field.low:g}, {field.high:g}]"
+        return None
 
 
 def _ends(name: str, given: Any, n: int) -> Ends:
