@@ -213,9 +213,8 @@ def _named_policy(game: Game[Any], role: str, name: str | Path, params: dict[str
         loaded: Policy = load_policy(name, role=role, game=game)
         return loaded
     if "/" in str(name):  # no name of a policy
-        raise UnknownNameError(
-            f"unknown {role} {str(name)!r}: there is no such folder, allowed: one, or {', '.join(names(POLICIES[role]))}"
-        )
+        known = ", ".join(names(POLICIES[role]))
+        raise UnknownNameError(f"unknown {role} {str(name)!r}: there is no such folder, allowed: one, or {known}")
     made: Policy = call_with(lookup(POLICIES[role], str(name)), f"{role} {str(name)!r}", game, **params)
     return made
 
