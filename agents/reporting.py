@@ -70,6 +70,10 @@ class DirectMechanism(RulePolicy):
 class AffineMaximiser(DirectMechanism):
     """The affine maximiser with given weights and boosts, which can be kept in a folder once they are learned.
 
+    They may be any: a rule that is learned may lie outside of what can be announced. Its outcome is the rule itself,
+    never clipped, since that would be another rule. Environments that are given it refuse to announce it then
+    (ActionError), and play it in ``allocate`` mode, where its decisions are made from the reports.
+
     Args:
         game: that is played.
         log_weights: log w, (n,); None for zeros, weights of 1.

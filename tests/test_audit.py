@@ -404,7 +404,7 @@ def test_a_learned_rule_plays_in_either_mode(run):
     ("arguments", "said"),
     [
         (["vcgg", "--game", "sequential_sales"], "unknown mechanism 'vcgg': did you mean 'vcg'?"),
-        (["no/run", "--game", "sequential_sales"], "unknown mechanism 'no/run': there is no such folder, allowed: .*vcg"),
+        (["no/run", "--game", "sequential_sales"], "mechanism 'no/run': there is no such folder, allowed: .*vcg"),
         (["vcg"], "--game is missing, allowed: .*sequential_sales-v0"),
         (["vcg", "game.n=2"], "--game is missing, allowed: .*sequential_sales-v0"),
         (["vcg", "--game", "sequentil_sales"], "unknown game 'sequentil_sales': did you mean 'sequential_sales-v0'?"),

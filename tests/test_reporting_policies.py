@@ -8,7 +8,7 @@ import torch
 
 from lawgiver.agents.learned import PolicyFileError, load_policy, save_policy
 from lawgiver.agents.reporting import AffineMaximiser
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.reporting import play_out
@@ -139,6 +139,16 @@ def test_a_learned_rule_may_lie_outside_of_what_can_be_announced():
     obs = game.observe(game.initial_state(5, np.random.default_rng(0)), "mechanism")
     assert rule.outcome(obs, None, None, None)[0][0, 0] == 4
     assert rule.act(obs, None, None, None)[0].max() == 3
+    with pytest.raises(ActionError, match=r"has 4 among log_weights, allowed: numbers in \[-3, 3\]"):
+        GameParallelEnv(game, mechanism=rule).reset(seed=0)
+    decided = make_game("sequential_sales", n=2, m=1, mechanism_mode="allocate")
+    same = AffineMaximiser(decided, log_weights=rule.log_weights)
+    env = GameParallelEnv(decided, mechanism=same)
+    seen, _ = env.reset(seed=0)
+    env.step({name: obs[:1] for name, obs in seen.items()})
+    types = decided.initial_state(5, np.random.default_rng(1)).types
+    played = [play_out(each, own, types, types).payments for each, own in ((game, rule), (decided, same))]
+    np.testing.assert_array_equal(*played)
 
 
 @pytest.mark.parametrize(
