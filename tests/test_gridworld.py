@@ -162,6 +162,7 @@ def test_truth_is_best_and_nobody_loses(params: dict[str, Any]) -> None:
     "params, told",
     [
         ({"m": 1}, "m is 1"),
+        ({"m": 100_000}, "a grid of 100,000 x 100,000 cells needs 1,220,703 MiB, memory allows 1024: take a smaller m"),
         ({"discount": 1.0}, "discount is 1.0"),
         ({"edges": "wall"}, "did you mean 'walls'"),
         ({"objective": "makespan"}, "allowed: revenue, welfare"),

@@ -463,6 +463,7 @@ def broken(place, value):
         (lambda: Tree(0, 2), "depth is 0"),
         (lambda: Tree(2, 1), "n_actions is 1"),
         (lambda: Tree(12, 6), r"tree of depth 12 .*435,356,467 histories\) needs 59,.* MiB, memory allows 1024: take"),
+        (lambda: Tree(20_000, 3), r"depth 20,000 with 3 actions has more than 1e9542 paths, no memory .* take fewer"),
         (lambda: Discounted(np.zeros((200, 50, 200)), 0.9, memory=10), r"needs 31 MiB, memory allows 10: give scipy"),
         (lambda: FiniteHorizon([[0, 1], [1, 0]], 10**8), r"policy for 100,000,000 steps .* take a shorter horizon"),
         (lambda: Discounted(EVEN, 0.9).optimal(np.zeros((2, 3))), r"rewards have the shape \(2, 3\), .* \(..., 2, 2\)"),

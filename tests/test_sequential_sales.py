@@ -133,12 +133,28 @@ def test_ends_go_by_the_participants_number_or_one_by_one() -> None:
         ({"types": "piecewise", "masses": [0.5, -0.1]}, "masses"),
         ({"objective": "surplus"}, "objective is 'surplus'"),
         ({"mechanism_mode": "decide"}, "mechanism_mode is 'decide'"),
-        ({"n": 20, "m": 5}, "take fewer"),
+        ({"n": 20, "m": 5}, "5 rounds with 21 actions in each make 4,288,305 pairs .* take fewer"),
+        ({"m": 300_000}, r"300,000 rounds with 4 actions in each make more than 1e180617 pairs"),
     ],
 )
 def test_bad_parameters_are_named(params: dict[str, object], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
         make_game("sequential_sales", **params)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"n": 4, "m": 2, "high": "1/i", "low": 0.1},
+        {"n": 3, "m": 3},
+        {"n": 3, "m": 1, "types": "piecewise", "masses": [1, 0, 3], "low": [0.0, 0.25, 0.5]},
+    ],
+)
+def test_the_limit_of_welfare_is_what_the_highest_bidders_make_of_the_items(params: dict[str, object]) -> None:
+    game = SequentialSales(objective="welfare", **params)
+    values = game.types_of(np.random.default_rng(0).random((200_000, game.n, 1)))[..., 0]
+    best = np.sort(values, axis=1)[:, -game.m :].sum(1)
+    assert abs(game.limit() - best.mean()) < 4 * best.std() / np.sqrt(len(best))
 
 
 def test_weights_have_to_be_positive() -> None:

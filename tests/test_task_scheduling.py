@@ -182,7 +182,8 @@ def test_path_measures() -> None:
         ({"objective": "makespn"}, "did you mean 'makespan'"),
         ({"low": -1}, "costs of at least 0"),
         ({"high": [1, 2, 3]}, "one a participant"),
-        ({"m": 40}, "memory allows"),
+        ({"m": 40}, "40 rounds with 2 actions in each make 2,199,023,255,550 pairs .* allowed: 200,000; take fewer"),
+        ({"m": 20_000}, r"20,000 rounds with 2 actions in each make more than 1e6020 pairs"),
     ],
 )
 def test_bad_parameters(params: dict[str, Any], told: str) -> None:

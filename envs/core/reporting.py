@@ -124,7 +124,10 @@ class ReportingGame(Game[ReportingState]):
         return {"revenue": state.payments, "welfare": state.utilities}[self.objective].sum(-1)
 
     def limit(self) -> float | None:
-        """Return a bound of the expected objective that no truthful mechanism passes, if one is known."""
+        """Return a bound of the expected objective, if one is known.
+
+        No mechanism passes it under which telling the truth is best and nobody loses by taking part.
+        """
         return None
 
     # -- how it is played ---------------------------------------------------------------------------------------

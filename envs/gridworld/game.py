@@ -29,6 +29,7 @@ from lawgiver.envs.gridworld import solutions
 from lawgiver.envs.gridworld.solutions import EDGES, Edges
 from lawgiver.envs.mdp.discounted import Discounted
 from lawgiver.envs.mdp.game import Ends, MDPGame
+from lawgiver.envs.mdp.model import MEMORY, check_memory
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Gridworld(MDPGame):
         edges: ``torus`` or ``walls``.
 
     Raises:
-        ParameterError: if a parameter is outside its range.
+        ParameterError: if a parameter is outside its range, or the grid too large.
     """
 
     n: int = 2
@@ -79,6 +80,7 @@ class Gridworld(MDPGame):
             raise ParameterError(f"low is {self.low!r}, allowed: values of at least 0")
         if self.edges not in EDGES:
             raise ParameterError(f"edges is {self.edges!r}: {allowed(str(self.edges), EDGES)}")
+        check_memory(f"a grid of {self.m:,} x {self.m:,} cells", 16 * self.m**2, MEMORY, "take a smaller m")
 
     # -- what the game is made of -------------------------------------------------------------------------------
 
@@ -144,8 +146,9 @@ class Gridworld(MDPGame):
     def limit(self) -> float:
         """Return what could be reached if goals were public: an upper bound of revenue, and attained for welfare.
 
-        Values alone are then private, and Myerson's theorem says that nothing truthful earns more in expectation than
-        the walk that is best for the (ironed) virtual values.
+        Values alone are then private, and Myerson's theorem says that nothing under which telling the truth is best
+        and nobody loses by taking part earns more in expectation than the walk that is best for the (ironed) virtual
+        values.
         """
         return self.public_goals[0]
 

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
+from math import log10, prod
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -29,6 +29,8 @@ WEIGHT_BOUND = 3.0
 """Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
 LOGIT_BOUND = 10.0
 """Largest absolute value of the logits of a policy."""
+LARGEST_TREE = 200_000
+"""Pairs of history and action up to which a game on a tree is made: for each there is a boost."""
 TYPES = ("uniform", "piecewise")
 BY_NUMBER = re.compile(r"(\d+(?:\.\d+)?)?(/?)i")
 """Ends of distributions by the participant's number: ``i``, ``3i``, ``1/i``."""
@@ -78,6 +80,17 @@ class MDPGame(ReportingGame):
         for end in ("low", "high"):
             object.__setattr__(self, end, _ends(end, getattr(self, end), self.n))
         assert self.distributions  # their own check
+
+    def check_tree(self, depth: int, n_actions: int) -> None:
+        """Raise ParameterError if n and m make too large a tree of ``depth`` rounds with so many actions each."""
+        magnitude = depth * log10(n_actions)
+        pairs = sum(n_actions ** (t + 1) for t in range(depth)) if magnitude < 15 else None
+        if pairs is None or pairs > LARGEST_TREE:
+            many = f"{pairs:,}" if pairs else f"more than 1e{magnitude - 0.5:.0f}"
+            raise ParameterError(
+                f"{depth:,} rounds with {n_actions:,} actions in each make {many} pairs of history and action, "
+                f"allowed: {LARGEST_TREE:,}; take fewer of n or m"
+            )
 
     @cached_property
     def distributions(self) -> tuple[Distribution, ...]:

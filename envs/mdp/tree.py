@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import log10
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, floats, namespace
-from lawgiver.envs.core.errors import integer, number
+from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.mdp.model import (
     MEMORY,
     Regulariser,
@@ -54,14 +55,17 @@ class Tree:
         object.__setattr__(self, "depth", integer("depth", self.depth, 1))
         object.__setattr__(self, "n_actions", integer("n_actions", self.n_actions, 2))
         object.__setattr__(self, "memory", number("memory", self.memory, "(0, inf)"))
-        size = self.n_states * self.n_actions
-        check_memory(
-            f"one problem on a tree of depth {self.depth} with {self.n_actions} actions ({self.n_states:,} histories)",
-            3 * size,  # rewards, policy and what is added up on the way
-            self.memory,
+        cure = (
             "take fewer rounds or actions, a process whose state forgets the order of what happened (Discounted or "
-            "FiniteHorizon with successors), or raise memory",
+            "FiniteHorizon with successors), or raise memory"
         )
+        told = f"a tree of depth {self.depth:,} with {self.n_actions:,} actions"
+        magnitude = self.depth * log10(self.n_actions)
+        if magnitude > 15:  # before it becomes a number with as many digits
+            raise ParameterError(f"{told} has more than 1e{magnitude:.0f} paths, no memory holds them: {cure}")
+        size = self.n_states * self.n_actions
+        # rewards, policy and what is added up on the way
+        check_memory(f"one problem on {told} ({self.n_states:,} histories)", 3 * size, self.memory, cure)
 
     @property
     def n_states(self) -> int:

@@ -22,12 +22,9 @@ from lawgiver.envs.core.arrays import Array, constant
 from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.myerson import myerson_revenue
+from lawgiver.envs.core.myerson import highest_values, myerson_revenue
 from lawgiver.envs.mdp.game import Ends, MDPGame
 from lawgiver.envs.mdp.tree import Tree
-
-LARGEST = 200_000
-"""States and actions up to which a game is made: histories grow like (n + 1)^m."""
 
 
 def uniform_revenue(n: int, m: int) -> float:
@@ -86,12 +83,7 @@ class SequentialSales(MDPGame):
         object.__setattr__(self, "m", integer("m", self.m, 1))
         if self.type_range[0] < 0:
             raise ParameterError(f"low is {self.low!r}, allowed: values of at least 0, which bidders would pay for")
-        size = sum((self.n + 1) ** (t + 1) for t in range(self.m))
-        if size > LARGEST:
-            raise ParameterError(
-                f"n={self.n} bidders and m={self.m} items make {size:,} pairs of history and buyer, allowed:"
-                f" {LARGEST:,}; take fewer of either"
-            )
+        self.check_tree(self.m, self.n + 1)
 
     @cached_property
     def mdp(self) -> Tree:
@@ -129,11 +121,11 @@ class SequentialSales(MDPGame):
 
     @cached_property
     def _limit(self) -> float:
-        return myerson_revenue(self.distributions, self.m)
+        return (myerson_revenue if self.objective == "revenue" else highest_values)(self.distributions, self.m)
 
-    def limit(self) -> float | None:
-        """Return Myerson's revenue; nothing of welfare, which VCG maximises."""
-        return self._limit if self.objective == "revenue" else None
+    def limit(self) -> float:
+        """Return Myerson's revenue, or the expected sum of the m highest values, the welfare of VCG."""
+        return self._limit
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:

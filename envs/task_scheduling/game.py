@@ -94,7 +94,7 @@ class TaskScheduling(MDPGame):
             raise ParameterError(f"low is {self.low!r}, allowed: costs of at least 0")
         if self.clock not in CLOCKS:
             raise ParameterError(f"clock is {self.clock!r}: {allowed(str(self.clock), CLOCKS)}")
-        assert self.mdp  # too many tasks are its to refuse
+        self.check_tree(self.m, self.n)
 
     # -- what the game is made of -------------------------------------------------------------------------------
 
