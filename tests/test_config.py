@@ -33,6 +33,13 @@ def test_a_resolved_config_reads_as_itself(walk: Path, tmp_path: Path):
     assert load_config(copy) == config
 
 
+def test_another_game_keeps_what_a_config_says_that_it_has_too() -> None:
+    config = load_config("affine_maximiser", ["game.name=tabular_mdp", "game.discount=0.5"])
+    assert config.game.model_dump() == {"name": "tabular_mdp", "n": 5, "discount": 0.5}
+    with pytest.raises(ParameterError, match="no parameter 'm'"):
+        load_config("affine_maximiser", ["game.name=tabular_mdp", "game.m=3"])
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

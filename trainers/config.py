@@ -10,6 +10,7 @@ and registers that function under the entry-point group ``lawgiver.trainers``. N
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import TRAINERS, lookup, make_game
+from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, make_game, names
 from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.packaged import CONFIGS
 from lawgiver.trainers.packaged import config_names as config_names
@@ -314,7 +315,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
 
     What a config says under ``agents`` and ``trainer`` is meant for its own trainer. Where the overrides name another
     one, only they count there, and what means the same to both: how rational participants are, and where the mechanism
-    begins (``SHARED``).
+    begins (``SHARED``). Likewise, where they name another game, it keeps the parameters that it has too.
 
     Args:
         source: the name of a packaged config, or the path of a YAML file.
@@ -327,8 +328,23 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
     changed = apply_overrides(data, overrides)
     if _trainer_name(changed) != _trainer_name(data):
         kept = _shared(data.get("agents"), changed.get("trainer"))
-        changed = apply_overrides({**data, "agents": kept, "trainer": {}}, overrides)
-    return validate(changed)
+        data = {**data, "agents": kept, "trainer": {}}
+    if _game_name(changed) != _game_name(data):
+        data = {**data, "game": _known(data.get("game"), _game_name(changed))}
+    return validate(apply_overrides(data, overrides))
+
+
+def _game_name(data: Mapping[str, Any]) -> Any:
+    game = data.get("game")
+    return game.get("name") if isinstance(game, dict) else None
+
+
+def _known(parameters: Any, name: Any) -> Any:
+    """Return the parameters of a game that another game has as well."""
+    if not isinstance(parameters, dict) or not isinstance(name, str) or game_name(name) not in names(GAMES):
+        return parameters
+    accepted = inspect.signature(lookup(GAMES, game_name(name))).parameters
+    return {key: value for key, value in parameters.items() if key == "name" or key in accepted}
 
 
 def _shared(agents: Any, trainer: Any) -> dict[str, Any]:
