@@ -29,6 +29,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 import yaml
 
+from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import POLICIES, extras, make_game
@@ -429,7 +430,7 @@ def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Gam
     if own.announces == game.announces or not (folder / POLICY).exists():
         return game
     with extras(f"the learned policy in {folder}"):
-        from lawgiver.agents.learned import AffineMaximiser, kept_kind
+        from lawgiver.agents.learned import kept_kind
 
     if kept_kind(folder)[0] != AffineMaximiser.kind:
         return game
