@@ -442,7 +442,7 @@ def test_learned_policies_play(learned: Path):
 
 
 def test_policies_of_another_game_or_role_are_refused(learned: Path):
-    with pytest.raises(UnsupportedGameError, match=r"on taxed_dilemma-v0, another game: it cannot play public_investment"):
+    with pytest.raises(UnsupportedGameError, match=r"taxed_dilemma-v0, another game: it cannot play public_inv"):
         lawgiver.load(learned, role="mechanism", game=make_game("public_investment"))
     with pytest.raises(RunError, match="has no learned participant: allowed: mechanism"):
         lawgiver.load(learned, role="participant")
