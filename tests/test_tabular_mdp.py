@@ -64,6 +64,11 @@ def test_games_compare_hash_pickle_and_come_from_yaml(form):
     assert copy == game
     rewards = game.rewards(types_of(game))
     assert np.array_equal(copy.mdp.value(rewards[:, 0]), game.mdp.value(rewards[:, 0]))
+    if form == "sparse":
+        entries = given["transitions"].tocoo()
+        parts = {"rows": entries.row, "columns": entries.col, "values": entries.data}
+        plain = {"shape": [9, 3], **{part: numbers.tolist() for part, numbers in parts.items()}}
+        assert make_game("tabular_mdp", **yaml.safe_load(yaml.safe_dump({"transitions": plain}))) == game
     if form == "dense":
         plain = {key: value.tolist() for key, value in given.items()}
         assert make_game("tabular_mdp", **yaml.safe_load(yaml.safe_dump(plain))) == game
@@ -138,6 +143,20 @@ def test_whole_games_are_played_with_a_given_mechanism():
         ({"features": [[[0, 1, np.nan]] * 3]}, "feature 0 of action 2 in state 0 is nan, allowed: finite"),
         ({"features": [[[0, 1], [0]]]}, r"features is \[\[\[0, 1\], \[0\]\]\], allowed: an array or nested lists"),
         ({"features": "many"}, "features is 'many'"),
+        ({"features": scipy.sparse.eye_array(3)}, "features is <.* allowed: an array or nested lists of numbers"),
+        ({"features": [[[0, 1e308, 0]] * 3]}, "boosts and payments go up to 2e.309|up to inf, allowed: up to 1e"),
+        ({"start": 0.0}, r"start is 0.0, allowed: the number of a state, or probabilities \(3,\)"),
+        ({"start": None}, "start is None, allowed: the number of a state"),
+        ({"start": [[1], [0, 1]]}, "start is .* allowed: an array"),
+        ({"transitions": {"shape": [9, 3]}}, "transitions has the parts shape, allowed: shape, rows, columns, values"),
+        (
+            {"transitions": {"shape": [9, 3], "rows": [0, 9], "columns": [0, 0], "values": [1, 1]}},
+            r"transitions has an entry outside its shape \(9, 3\)",
+        ),
+        (
+            {"transitions": {"shape": [9, 3], "rows": [0, 1.5], "columns": [0, 0], "values": [1, 1]}},
+            "transitions is no sparse matrix",
+        ),
         ({"features": np.ones((0, 3, 3))}, r"shape \(0,\)"),
         ({"transitions": [[0, 1, 3]] * 3}, "successor of state 0 by action 2 is 3, allowed: 0..2"),
         ({"transitions": np.full((3, 3, 3), 0.3)}, "probabilities of state 0, action 0 sum to 0.9"),
@@ -149,7 +168,7 @@ def test_whole_games_are_played_with_a_given_mechanism():
         ({"start": 3}, r"start is 3, allowed: a state in 0..2"),
         (
             {"memory": 0.0001},
-            r"a process of 3 states with dense transitions needs 0.00041 MiB, memory allows 0.0001: give",
+            r"a table of 27 transitions needs 0.00082 MiB, memory allows 0.0001: take fewer",
         ),
         ({"objective": "profit"}, "objective is 'profit'"),
         ({"n": 0}, "n is 0"),

@@ -81,6 +81,7 @@ class Gridworld(MDPGame):
         if self.edges not in EDGES:
             raise ParameterError(f"edges is {self.edges!r}: {allowed(str(self.edges), EDGES)}")
         check_memory(f"a grid of {self.m:,} x {self.m:,} cells", 16 * self.m**2, MEMORY, "take a smaller m")
+        self.check_bound()
 
     # -- what the game is made of -------------------------------------------------------------------------------
 

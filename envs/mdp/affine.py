@@ -20,7 +20,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.mdp.model import MDP
+from lawgiver.envs.mdp.model import MDP, detached
 from lawgiver.envs.mdp.transitions import index
 
 
@@ -85,12 +85,13 @@ def settle(mdp: MDP, rewards: Array, weights: Array, boosts: Array, excluded: np
     """
     xp = namespace(rewards)
     if not bool(xp.all((weights > 0) & xp.isfinite(weights))):
-        ends = float(xp.min(weights)), float(xp.max(weights))
+        ends = float(xp.min(detached(weights))), float(xp.max(detached(weights)))
         raise ParameterError(f"weights go from {ends[0]:g} to {ends[1]:g}, allowed: finite numbers above 0")
     posed = problems(rewards, weights, boosts, excluded)
-    if posed.shape[0] and float(xp.min(rewards)) <= ILLEGAL / 2:
+    least = float(xp.min(detached(rewards))) if posed.shape[0] else 0.0
+    if least <= ILLEGAL / 2:
         raise ParameterError(
-            f"a participant's reward is {float(xp.min(rewards)):g}, allowed: more than {ILLEGAL / 2:g}; repeat another"
+            f"a participant's reward is {least:g}, allowed: more than {ILLEGAL / 2:g}; repeat another"
             " action in its place where one is not available, or name who makes it possible (excluded)"
         )
     greatest, policy = mdp.optimal(posed[:, 0])

@@ -202,7 +202,9 @@ def start_probabilities(start: object, n_states: int) -> np.ndarray:
     try:
         chances = np.asarray(start, dtype=float)
     except (TypeError, ValueError):
-        chances = np.empty(0)
+        chances = np.zeros(())
+    if not chances.ndim:
+        raise ParameterError(f"start is {start!r}, allowed: the number of a state, or probabilities ({n_states},)")
     if chances.shape != (n_states,):
         raise ParameterError(f"start has the shape {chances.shape}, allowed: a state's number, or ({n_states},)")
     wrong = np.flatnonzero(~(np.isfinite(chances) & (chances >= 0)))

@@ -29,6 +29,8 @@ WEIGHT_BOUND = 3.0
 """Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
 LOGIT_BOUND = 10.0
 """Largest absolute value of the logits of a policy."""
+LARGEST_BOUND = 1e38
+"""What boosts and payments stay below, which the spaces of observations and actions hold in float32."""
 LARGEST_TREE = 200_000
 """Pairs of history and action up to which a game on a tree is made: for each there is a boost."""
 TYPES = ("uniform", "piecewise")
@@ -90,6 +92,15 @@ class MDPGame(ReportingGame):
             raise ParameterError(
                 f"{depth:,} rounds with {n_actions:,} actions in each make {many} pairs of history and action, "
                 f"allowed: {LARGEST_TREE:,}; take fewer of n or m"
+            )
+        self.check_bound()
+
+    def check_bound(self) -> None:
+        """Raise ParameterError if boosts and payments have no bounds that float32 holds."""
+        if not self.boost_bound < LARGEST_BOUND:
+            raise ParameterError(
+                f"boosts and payments go up to {self.boost_bound:g}, allowed: up to {LARGEST_BOUND:g}; take smaller"
+                " units, or a lower discount"
             )
 
     @cached_property

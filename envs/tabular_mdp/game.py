@@ -36,7 +36,7 @@ from lawgiver.envs.mdp.discounted import Discounted
 from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.mdp.game import Ends, MDPGame
 from lawgiver.envs.mdp.model import MEMORY
-from lawgiver.envs.tabular_mdp.tables import SparseTable, Table, as_array, as_table
+from lawgiver.envs.tabular_mdp.tables import SparseTable, Table, as_array, as_table, as_transitions_table
 
 DISCOUNT = 0.9
 """What a reward is worth one step later, if neither that nor a horizon is given."""
@@ -65,7 +65,8 @@ class TabularMDPGame(MDPGame):
     Args:
         n: number of participants, >= 1.
         transitions: integer successors (S, A); probabilities (S, A, S); or a scipy sparse matrix (S * A, S) of them,
-            row s * A + a (NumPy only). Arrays or nested lists.
+            row s * A + a (NumPy only), or in a configuration its {shape, rows, columns, values}. Arrays or nested
+            lists.
         features: phi, (K, S, A), or (n, K, S, A) where every participant has its own; finite.
         start: the first state's number, or probabilities (S,).
         discount: what a reward is worth one step later, in [0, 1); null for 0.9, or where there is a horizon.
@@ -108,10 +109,11 @@ class TabularMDPGame(MDPGame):
     def __post_init__(self) -> None:
         """Check every parameter, and make the tables plain data, so that games can be compared, hashed and saved."""
         self.check_types()
+        memory = number("memory", self.memory, "(0, inf)")
         settings: dict[str, Any] = {
-            "memory": number("memory", self.memory, "(0, inf)"),
-            "transitions": as_table("transitions", self.transitions),
-            "features": as_table("features", self.features),
+            "memory": memory,
+            "transitions": as_transitions_table("transitions", self.transitions, memory),
+            "features": as_table("features", self.features, memory),
         }
         if self.horizon is not None:
             settings["horizon"] = integer("horizon", self.horizon, 1)
@@ -121,12 +123,13 @@ class TabularMDPGame(MDPGame):
                 )
         elif self.discount is None:
             settings["discount"] = DISCOUNT
-        if not isinstance(self.start, (int, np.integer)):
-            settings["start"] = as_table("start", self.start)
+        if isinstance(self.start, (list, tuple)) or (isinstance(self.start, np.ndarray) and self.start.ndim):
+            settings["start"] = as_table("start", self.start, memory)
         for name, value in settings.items():
             object.__setattr__(self, name, value)
         assert self.mdp  # its own check, and below the features'
         self._check_features()
+        self.check_bound()
 
     def _check_features(self) -> None:
         phi, (s, a) = self._features, (self.mdp.n_states, self.mdp.n_actions)
