@@ -22,18 +22,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import yaml
 
-from lawgiver.agents.reporting import AffineMaximiser
-from lawgiver.envs.core.errors import UnsupportedGameError, allowed
+from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import POLICIES, extras, make_game
-from lawgiver.envs.core.reporting import ReportingGame
 from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
@@ -45,6 +42,7 @@ from lawgiver.trainers.files import (
     write_text,
     writing,
 )
+from lawgiver.trainers.fits import POLICY, require_fit
 from lawgiver.trainers.metrics_log import MetricsLog
 from lawgiver.trainers.provenance import commit, versions
 
@@ -56,8 +54,6 @@ STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
 VOTERS = "voters"
 """The folder under ``policies/`` of voters, who play no role of the game."""
-POLICY = "policy.json"
-"""The file that a folder with a single policy has."""
 CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
 """What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
@@ -406,54 +402,9 @@ def _to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path
     """
     own = opened.game().base_game
     game = own if game is None else game.base_game
-    if game.name != own.name:
-        raise UnsupportedGameError(f"{opened.path} was trained on {own.name}, another game: it cannot play {game.name}")
-    if dict(game.roles) != dict(own.roles):
-        trained, wanted = (", ".join(f"{count} {role}" for role, count in g.roles.items()) for g in (own, game))
-        raise UnsupportedGameError(
-            f"{opened.path} was trained on {own.name} with agents of other numbers: {trained}; it cannot play it with"
-            f" {wanted}"
-        )
-    for kind in ("participant", "mechanism"):
-        if own.roles.get(kind) and role in (kind, None):
-            played = _as_trained(own, game, opened.policies / kind if folder is None else folder, kind)
-            fault = _mismatch(_fields(own, kind), _fields(played, kind))
-            if fault is not None:
-                raise UnsupportedGameError(f"{opened.path} was trained on {own.name} in which the {kind} {fault}")
+    kinds = POLICIES if role is None else (role,)
+    require_fit(opened.path, own, game, {kind: folder or opened.policies / kind for kind in kinds})
     return game
-
-
-def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Game[Any]:
-    """Return the game in the mode of a run's own if what is kept in the folder is a rule that plays in either."""
-    if kind != "mechanism" or not isinstance(own, ReportingGame) or not isinstance(game, ReportingGame):
-        return game
-    if own.announces == game.announces or not (folder / POLICY).exists():
-        return game
-    with extras(f"the learned policy in {folder}"):
-        from lawgiver.agents.learned import kept_kind
-
-    if kept_kind(folder)[0] != AffineMaximiser.kind:
-        return game
-    return replace(game, mechanism_mode=own.mechanism_mode)
-
-
-def _fields(game: Game[Any], role: str) -> list[tuple[str, int]]:
-    """Return what an agent of a role sees and sends, by the names and sizes of the fields."""
-    sent = game.action_layout(role)
-    layouts = (game.observation_layout(role), () if isinstance(sent, int) else sent)
-    return [(field.name, field.size) for layout in layouts for field in layout]
-
-
-def _mismatch(trained: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> str | None:
-    """Return what is wrong with the fields that a policy is to see and send, None if nothing."""
-    if trained == wanted:
-        return None
-    if [name for name, _ in trained] == [name for name, _ in wanted]:
-        sizes = zip(trained, wanted, strict=True)
-        told = ", ".join(f"{had} {name}, not {has}" for (name, had), (_, has) in sizes if had != has)
-        return f"sees and does {told}: it cannot play a game of another size"
-    had, has = (", ".join(f"{size} {name}" for name, size in fields) for fields in (trained, wanted))
-    return f"sees and does {had}, not {has}: it cannot play a game with other modes (mechanism_mode, rule_family, ...)"
 
 
 def _checked_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:

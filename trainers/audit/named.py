@@ -19,7 +19,8 @@ from lawgiver.trainers.audit.search import STREAM
 from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
 from lawgiver.trainers.files import write_json
-from lawgiver.trainers.runs import POLICY, Run
+from lawgiver.trainers.fits import POLICY
+from lawgiver.trainers.runs import Run
 
 
 class AuditSettings(Settings):

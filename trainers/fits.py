@@ -1,0 +1,76 @@
+"""Whether what was learned in one game can play another, and what to say where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lawgiver.agents.reporting import AffineMaximiser
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.registry import extras
+from lawgiver.envs.core.reporting import ReportingGame
+
+POLICY = "policy.json"
+"""The file that a folder with a single policy has."""
+
+
+def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, Path]) -> None:
+    """Check that the policies of a run can play a game.
+
+    Args:
+        run: that they were learned in.
+        own: the base game that they were learned on.
+        game: the base game that they are to play.
+        kept: the folders of the policies in question, by role.
+
+    Raises:
+        UnsupportedGameError: if it is another game, or one of other numbers, sizes or modes.
+    """
+    if game.name != own.name:
+        raise UnsupportedGameError(f"{run} was trained on {own.name}, another game: it cannot play {game.name}")
+    if dict(game.roles) != dict(own.roles):
+        trained, wanted = (", ".join(f"{count} {role}" for role, count in g.roles.items()) for g in (own, game))
+        raise UnsupportedGameError(
+            f"{run} was trained on {own.name} with agents of other numbers: {trained}; it cannot play it with {wanted}"
+        )
+    for role, folder in kept.items():
+        if own.roles.get(role):
+            fault = _mismatch(_fields(own, role), _fields(_as_trained(own, game, folder, role), role))
+            if fault is not None:
+                raise UnsupportedGameError(f"{run} was trained on {own.name} in which the {role} {fault}")
+
+
+def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Game[Any]:
+    """Return the game in the mode of a run's own if what is kept in the folder is a rule that plays in either."""
+    if kind != "mechanism" or not isinstance(own, ReportingGame) or not isinstance(game, ReportingGame):
+        return game
+    if own.announces == game.announces or not (folder / POLICY).exists():
+        return game
+    with extras(f"the learned policy in {folder}"):
+        from lawgiver.agents.learned import kept_kind
+
+    if kept_kind(folder)[0] != AffineMaximiser.kind:
+        return game
+    return replace(game, mechanism_mode=own.mechanism_mode)
+
+
+def _fields(game: Game[Any], role: str) -> list[tuple[str, int]]:
+    """Return what an agent of a role sees and sends, by the names and sizes of the fields."""
+    sent = game.action_layout(role)
+    layouts = (game.observation_layout(role), () if isinstance(sent, int) else sent)
+    return [(field.name, field.size) for layout in layouts for field in layout]
+
+
+def _mismatch(trained: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> str | None:
+    """Return what is wrong with the fields that a policy is to see and send, None if nothing."""
+    if trained == wanted:
+        return None
+    if [name for name, _ in trained] == [name for name, _ in wanted]:
+        sizes = zip(trained, wanted, strict=True)
+        told = ", ".join(f"{had} {name}, not {has}" for (name, had), (_, has) in sizes if had != has)
+        return f"sees and does {told}: it cannot play a game of another size"
+    had, has = (", ".join(f"{size} {name}" for name, size in fields) for fields in (trained, wanted))
+    return f"sees and does {had}, not {has}: it cannot play a game with other modes (mechanism_mode, rule_family, ...)"
