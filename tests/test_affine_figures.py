@@ -40,6 +40,15 @@ def test_the_known_optimum_reads_as_myersons_reserves(high):
         assert each.price == pytest.approx(expected) == pytest.approx(myerson_reserve(game.distributions[each.bidder]))
 
 
+def test_there_may_be_more_bidders_than_an_integer_has_bits():
+    game = SequentialSales(n=70, m=1)
+    boosts = np.random.default_rng(0).random((1, 71))
+    expected = boosts[0, -1] - boosts[0, :-1]
+    for found in (reserves(game, np.zeros(70), boosts), [*reserves_by_round(game, np.zeros(70), boosts)]):
+        assert [each.bidder for each in found] == [*range(70)]
+        np.testing.assert_allclose([each.price for each in found], expected)
+
+
 def test_reserves_are_differences_of_the_best_paths():
     game = SequentialSales(n=2, m=2)
     boosts = np.random.default_rng(5).normal(size=(4, 3))

@@ -17,6 +17,7 @@ from lawgiver.envs.core.reporting import play_out
 from lawgiver.envs.mdp import Tree, linear_program
 from lawgiver.envs.mdp.affine import problems, settle
 from lawgiver.trainers import launch
+from lawgiver.trainers.affine_maximiser import objective
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, ZerothOrder
 from lawgiver.trainers.affine_maximiser.objective import OnMenu, OnStates, Parameters, Problem, evaluate
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Temperature, budget
@@ -135,6 +136,46 @@ def test_what_depends_on_the_policy_alone_is_the_same_for_many_parameters_at_onc
         outcome = problem.exact.outcome(types, at, None)
         expected = outcome.utilities.sum(-1) if problem.game.objective == "revenue" else outcome.measure
         torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "regulariser"), [*((name, "policy") for name in GAMES), ("sales", "occupancy"), ("gridworld", "occupancy")]
+)
+def test_memory_is_bounded_and_does_not_show_in_results(name, regulariser, monkeypatch):
+    problem = Problem(make_game(GAMES[name][0], **GAMES[name][1]), regulariser=regulariser)
+    at, types = somewhere(problem), problem.sample(40, rng())
+    settings = AffineTrainer(name="affine_maximiser", perturbations=3, learning_rate=0.1)
+
+    def found():
+        search = ZerothOrder(problem, settings, budget(settings, on_tree=True), learn_weights=True, rng=rng())
+        search.differentiate(types, 1)
+        estimated = flat([x.grad for x in search.moved])
+        search.optimiser.zero_grad()
+        search.ascend(types, 0.1 * problem.unit)
+        return [problem.evaluate(at, types), estimated, flat([x.grad for x in search.moved])]
+
+    whole = found()
+    assert [len(part) for part in problem.parts(problem.smooth, types)] == [40]
+    monkeypatch.setattr(objective, "NUMBERS", 12 * max(problem.exact.numbers, problem.smooth.numbers))
+    assert [len(part) for part in problem.parts(problem.smooth, types)] == [12, 12, 12, 4]
+    assert max(len(part) for part in problem.parts(problem.smooth, types, several=4)) == 3
+    torch.testing.assert_close(found(), whole, atol=1e-12, rtol=1e-9)
+
+
+@pytest.mark.parametrize("game", [("sequential_sales", {"n": 20, "m": 3}), ("task_scheduling", {"n": 3, "m": 9})])
+def test_what_a_large_game_takes_is_what_it_is_said_to_take(game):
+    problem = Problem(make_game(game[0], **game[1]))
+    sizes = []
+
+    def seen(kept):
+        sizes.append(kept.numel())
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(seen, lambda kept: kept):
+        part = next(problem.parts(problem.smooth, problem.sample(4096, rng())))
+        problem.smoothed(leaf(problem.vcg), part, 0.1).sum()
+    assert len(part) > 10
+    assert max(sizes) <= objective.NUMBERS
 
 
 # -- gradients ---------------------------------------------------------------------------------------------------------

@@ -49,11 +49,12 @@ def reserves(game: SequentialSales, log_weights: np.ndarray, boosts: np.ndarray)
         boosts: b, (S, A).
     """
     along, served = _paths(game, boosts)
-    best = np.full(1 << game.n, -np.inf)
-    np.maximum.at(best, served, along)
+    best: dict[int, float] = {}
+    for value, buyers in zip(along.tolist(), served, strict=True):
+        best[buyers] = max(value, best.get(buyers, -np.inf))
     return tuple(
         Reserve(i, others.bit_count(), None, float((best[others] - best[others | 1 << i]) / np.exp(log_weights[i])))
-        for others in np.unique(served).tolist()
+        for others in sorted(best)
         if others.bit_count() < game.m
         for i in range(game.n)
         if not others >> i & 1
@@ -76,7 +77,7 @@ def reserves_by_round(game: SequentialSales, log_weights: np.ndarray, boosts: np
         ways = along.reshape(actions**t, actions, -1)
         ends = served.reshape(actions**t, actions, -1)
         for way, end in zip(ways, ends, strict=True):
-            now = int(end[-1, -1])  # served so far: the last path of all serves nobody from here on
+            now = end[-1, -1]  # served so far: the last path of all serves nobody from here on
             kept = way[end == now].max()
             for i in range(game.n):
                 if not now >> i & 1:
@@ -85,10 +86,9 @@ def reserves_by_round(game: SequentialSales, log_weights: np.ndarray, boosts: np
 
 
 def _paths(game: SequentialSales, boosts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the boosts along every path (L,), and whom it serves, a bit a bidder (L,)."""
+    """Return the boosts along every path (L,), and whom it serves, a bit a bidder (L,): Python's ints, of any size."""
     paths = game.mdp.paths
-    buyers = paths % (game.n + 1)
-    bits = np.where(buyers < game.n, 1 << buyers, 0)
+    bits = np.array([*(1 << i for i in range(game.n)), 0], dtype=object)[paths % (game.n + 1)]
     return np.asarray(boosts, float).ravel()[paths].sum(axis=1), np.bitwise_or.reduce(bits, axis=1)
 
 

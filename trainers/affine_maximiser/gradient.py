@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lawgiver.trainers.affine_maximiser.base import Search
-from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem, chunks
+from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
 
 
@@ -62,7 +62,7 @@ class Ascent(Search):
         """Add minus the gradient of the mean objective, exact for None, to ``.grad``; return that mean."""
         problem, value = self.problem, 0.0
         lower = problem.exact if temperature is None else problem.smooth
-        for part in chunks(types, problem.chunk):
+        for part in problem.parts(lower, types):
             parameters = Parameters(self.log_weights, self.boosts * problem.unit)
             mean = lower.outcome(part, parameters, temperature).measure.sum() / len(types)
             if mean.requires_grad:  # the exact objective is flat where it depends on the policy alone
@@ -121,8 +121,8 @@ class ZerothOrder(Ascent):
             if not self.learn_weights:
                 tried.append(self.log_weights.expand(len(tried[0]), -1))
             parameters = Parameters(tried[1], tried[0] * problem.unit)
-            parts = [problem.exact.response(part, parameters) for part in chunks(types, problem.chunk)]
-            means = torch.cat(parts, -1).mean(-1)
+            parts = problem.parts(problem.exact, types, several=len(tried[0]))
+            means = torch.cat([problem.exact.response(part, parameters) for part in parts], -1).mean(-1)
             slopes = (means[1:] - means[0]) / (radius * problem.unit)
             for x, shift in zip(self.moved, shifts, strict=True):
                 found = torch.tensordot(slopes, shift, 1) / len(shift)

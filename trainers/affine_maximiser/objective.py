@@ -15,6 +15,8 @@ Everything is a function of types (B, n, k) on torch; nothing here draws at rand
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
@@ -30,6 +32,8 @@ from lawgiver.trainers.affine_maximiser.menu import Menu, menu_of
 
 Regulariser = Literal["policy", "occupancy"]
 """Entropy of the policy (a softmax over paths on a tree); or of the state-action occupancy (eq. 13 of the paper)."""
+NUMBERS = 2**22
+"""Numbers that one array holds at most, 32 MiB, unless a single profile takes more; several such are alive at once."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Outcome:
 class Lower(Protocol):
     """Solves the lower level: which policy maximises affine welfare, and what is then paid."""
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers a profile takes in the largest array, for one set of parameters."""
+
     def outcome(self, types: torch.Tensor, parameters: Parameters, temperature: float | None) -> Outcome:
         """Return the outcome for types (B, n, k), exactly for a temperature of None."""
 
@@ -72,6 +80,11 @@ class OnMenu:
     game: MDPGame
     menu: Menu
 
+    @property
+    def numbers(self) -> int:
+        """See :class:`Lower`: the scores of entries, or each worker's load where these are paths that are measured."""
+        return (self.game.n + 1) * self.menu.features.shape[-1]
+
     def outcome(self, types: torch.Tensor, parameters: Parameters, temperature: float | None) -> Outcome:
         """See :class:`Lower`."""
         weights, menu = parameters.log_weights.exp(), self.menu
@@ -79,15 +92,19 @@ class OnMenu:
         if depends_on_payments(self.game):
             each = torch.cat([each, each * (1 - torch.eye(self.game.n, dtype=types.dtype, device=types.device))])
             entry_boosts = torch.cat([entry_boosts, entry_boosts.masked_fill(menu.closed, ILLEGAL)])
-        scores = menu.scores(types, each, entry_boosts)
+        scores, features = menu.scores(types, each, entry_boosts), menu.features.flatten(0, 1)
+        worth = self.game.path_measures(types)
         if temperature is None:
-            welfare = scores.amax(1)
-            chosen = torch.zeros_like(scores[0]).scatter_(0, scores[0].argmax(0, keepdim=True), 1.0)
+            welfare, chosen = scores.amax(1), scores[0].argmax(0)
+            expected = features[:, chosen]
+            along = None if worth is None else worth.gather(1, chosen[:, None])[:, 0]
         else:
             welfare = temperature * torch.logsumexp(scores / temperature, 1)
-            chosen = torch.softmax(scores[0] / temperature, 0)
-        utilities = ((menu.features.flatten(0, 1) @ chosen).T.reshape(types.shape) * types).sum(-1)
-        return _outcome(self.game, types, weights, utilities, welfare.T, chosen.T)
+            chances = torch.softmax(scores[0] / temperature, 0)
+            expected = features @ chances
+            along = None if worth is None else (chances.T * worth).sum(-1)
+        utilities = (expected.T.reshape(types.shape) * types).sum(-1)
+        return _outcome(self.game, types, weights, utilities, welfare.T, along)
 
     def response(self, types: torch.Tensor, parameters: Parameters) -> torch.Tensor:
         """See :class:`Lower`."""
@@ -106,6 +123,13 @@ class OnStates:
     game: MDPGame
     regulariser: Regulariser
 
+    @property
+    def numbers(self) -> int:
+        """See :class:`Lower`: policies; with the occupancy's entropy, off trees, equations for every state."""
+        shape, tree = self.game.mdp.policy_shape, isinstance(self.game.mdp, Tree)
+        equations = 1 if tree or self.regulariser == "policy" else math.prod(shape[:-1])
+        return (self.game.n + 1) * math.prod(shape) * equations
+
     def outcome(self, types: torch.Tensor, parameters: Parameters, temperature: float | None) -> Outcome:
         """See :class:`Lower`."""
         game, mdp, weights = self.game, self.game.mdp, parameters.log_weights.exp()
@@ -119,8 +143,10 @@ class OnStates:
             welfare, policies = mdp.soft(affine, temperature, self.regulariser)
         policy = policies[:, 0]
         utilities = (mdp.occupancy(policy)[:, None] * rewards).sum((-2, -1))
-        chosen = mdp.path_probabilities(policy) if isinstance(mdp, Tree) else None
-        return _outcome(game, types, weights, utilities, welfare, chosen)
+        worth, along = game.path_measures(types), None
+        if worth is not None and isinstance(mdp, Tree):
+            along = (mdp.path_probabilities(policy) * worth).sum(-1)
+        return _outcome(game, types, weights, utilities, welfare, along)
 
     def response(self, types: torch.Tensor, parameters: Parameters) -> torch.Tensor:
         """See :class:`Lower`."""
@@ -140,23 +166,17 @@ def depends_on_payments(game: MDPGame) -> bool:
     return game.objective == "revenue"
 
 
-def chunks(types: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """Return types (B, n, k) in parts of at most ``size`` profiles."""
-    return [types[start : start + size] for start in range(0, len(types), size)]
-
-
 def _outcome(
     game: MDPGame,
     types: torch.Tensor,
     weights: torch.Tensor,
     utilities: torch.Tensor,
     welfare: torch.Tensor,
-    chosen: torch.Tensor | None,
+    along: torch.Tensor | None,
 ) -> Outcome:
-    """Settle payments, given affine welfare (B, P), and take the objective, given the paths' probabilities (B, L)."""
-    along = game.path_measures(types)
-    if along is not None and chosen is not None:
-        return Outcome(utilities, None, (chosen * along).sum(-1))
+    """Settle payments, given affine welfare (B, P), and take the objective, which paths give already where not None."""
+    if along is not None:
+        return Outcome(utilities, None, along)
     payments = None
     if depends_on_payments(game):
         payments = utilities + (welfare[:, 1:] - welfare[:, :1]) / weights
@@ -171,7 +191,7 @@ class Problem:
     Args:
         game: a Markov decision process with reports.
         device: of torch.
-        chunk: profiles that are solved at once; what bounds memory.
+        chunk: profiles that are solved at once, fewer where they take more than ``NUMBERS``.
         regulariser: of the smoothed problem.
     """
 
@@ -185,7 +205,7 @@ class Problem:
         """The lower level as it is."""
         if isinstance(self.game.mdp, Tree):
             return OnMenu(self.game, menu_of(self.game, self.device))
-        return OnStates(self.game, self.regulariser)
+        return OnStates(self.game, "policy")  # nothing is regularised
 
     @cached_property
     def smooth(self) -> Lower:
@@ -220,14 +240,19 @@ class Problem:
             parameters.log_weights.clamp(-WEIGHT_BOUND, WEIGHT_BOUND), parameters.boosts.clamp(-bound, bound)
         )
 
+    def parts(self, lower: Lower, types: torch.Tensor, several: int = 1) -> Iterator[torch.Tensor]:
+        """Yield types (B, n, k) in parts that are solved at once, each for ``several`` parameters."""
+        size = max(1, min(self.chunk, NUMBERS // (lower.numbers * several)))
+        return (types[start : start + size] for start in range(0, len(types), size))
+
     @torch.no_grad()
     def evaluate(self, parameters: Parameters, types: torch.Tensor) -> torch.Tensor:
         """Return the objective (B,) of the exact affine maximiser, in the game's units, for types (B, n, k)."""
-        parts = [self.exact.outcome(part, parameters, None).measure for part in chunks(types, self.chunk)]
-        return torch.cat(parts)
+        exact = self.exact
+        return torch.cat([exact.outcome(part, parameters, None).measure for part in self.parts(exact, types)])
 
     def smoothed(self, parameters: Parameters, types: torch.Tensor, temperature: float) -> torch.Tensor:
-        """Return the objective (B,) smoothed at a temperature in the units of rewards, for at most a chunk of types."""
+        """Return the objective (B,) smoothed at a temperature in the units of rewards, of all types at once."""
         return self.smooth.outcome(types, parameters, temperature).measure
 
 
@@ -241,7 +266,7 @@ def evaluate(
         log_weights: log w, (n,).
         boosts: b, (S, A).
         types: on the device that is to be used.
-        chunk: profiles that are solved at once.
+        chunk: profiles that are solved at once, fewer where they take more than ``NUMBERS``.
     """
     problem = Problem(game, str(types.device), chunk)
     return problem.evaluate(Parameters(log_weights, boosts), types)

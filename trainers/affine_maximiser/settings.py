@@ -70,7 +70,8 @@ class AffineTrainer(TrainerSettings):
     finalists: Natural = 10
     """Best points of ``grid_search``, which are tried again on five times as many profiles."""
     chunk: Natural = 4096
-    """Profiles that are solved at once, which bounds memory and changes no result but by rounding."""
+    """Most profiles that are solved at once, fewer where a game is large, so that no array takes more than 32 MiB;
+    changes no result but by rounding."""
     log_every: Natural = 100
     checkpoint_every: Natural = 250
     evaluation: Evaluation = Evaluation()
