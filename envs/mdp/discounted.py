@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace, total
+from lawgiver.envs.core.arrays import Array, constant, floats, namespace, total
 from lawgiver.envs.core.errors import ParameterError, number
 from lawgiver.envs.mdp.entropic_occupancy import in_float64, occupancy_entropy
 from lawgiver.envs.mdp.model import (
@@ -122,8 +122,9 @@ class Discounted:
 
     def occupancy(self, policy: Array) -> Array:
         """Return the expected discounted number of times each action is taken in each state, (..., S, A)."""
-        policy = probabilities(self, policy)
-        return self._solve(policy, constant(self.start, policy), back=True)[..., None] * policy
+        given = probabilities(self, policy)
+        policy = namespace(given).astype(given, namespace(given).float64, copy=False)
+        return floats(self._solve(policy, constant(self.start, policy), back=True)[..., None] * policy, given)
 
     # -- evaluation ---------------------------------------------------------------------------------------------
 
