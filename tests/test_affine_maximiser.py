@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pettingzoo
@@ -21,7 +22,8 @@ from lawgiver.trainers.affine_maximiser import objective
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, ZerothOrder
 from lawgiver.trainers.affine_maximiser.objective import OnMenu, OnStates, Parameters, Problem, evaluate
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Temperature, budget
-from lawgiver.trainers.config import config_names, load_config
+from lawgiver.trainers.affine_maximiser.train import compared
+from lawgiver.trainers.config import config_names, load_config, validate
 from lawgiver.trainers.runs import Run
 
 GAMES = {
@@ -289,10 +291,10 @@ def undrawn(monkeypatch):
     monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
 
 
-def trained(problem, seed=0, **settings):
+def trained(problem, seed=0, search=Annealed, **settings):
     chosen = AffineTrainer(name="affine_maximiser", **settings)
     planned = budget(chosen, on_tree=isinstance(problem.game.mdp, Tree))
-    search = Annealed(problem, chosen, planned, learn_weights=True, rng=rng(seed))
+    search = search(problem, chosen, planned, learn_weights=True, rng=rng(seed))
     for update in range(1, planned.updates + 1):
         search.update(update)
     return search.finish()
@@ -348,6 +350,14 @@ def test_the_published_program_climbs_on_a_gridworld_at_its_low_temperature():
     assert float(after) > 1.1 * float(before)
 
 
+def test_perturbations_lead_to_less_where_less_is_better():
+    problem = Problem(make_game("task_scheduling", n=2, m=3))
+    found = trained(problem, search=ZerothOrder, updates=60, batch=100, learning_rate=0.1)
+    types = problem.sample(5_000, rng(1))
+    before, after = (problem.evaluate(at, types).mean() for at in (problem.vcg, found))
+    assert float(after) < 0.97 * float(before)
+
+
 @pytest.mark.parametrize("method", ["annealed", "regularised", "zeroth_order", "grid_search"])
 def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, undrawn, monkeypatch):
     overrides = [
@@ -358,6 +368,7 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, und
     log = Run.log
 
     def interrupted(run, iteration, *rest):
+        time.sleep(0.2)
         log(run, iteration, *rest)
         if iteration == 20:
             raise KeyboardInterrupt
@@ -366,6 +377,10 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, und
         patch.setattr(Run, "log", interrupted)
         launch.train("affine_maximiser", [*overrides, f"run_dir={tmp_path / 'parts'}"])
     _, resumed = launch.resume(tmp_path / "parts")
+    seconds = [line["timing"]["search_s"] for line in Run.open(tmp_path / "parts").metrics()]
+    assert seconds == sorted(seconds)
+    assert 0.2 < seconds[0] <= seconds[-1], "seconds before the interruption count"
+    assert seconds[-1] <= resumed["timing"]["search_s"] <= resumed["timing"]["wall_s"]
     assert timeless(resumed) == timeless(whole)
     lines = [
         [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
@@ -422,6 +437,31 @@ def test_the_published_searches_are_configs():
         "affine_maximiser_regularised": "regularised",
         "affine_maximiser_zeroth_order": "zeroth_order",
     }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "planned"),
+    [
+        (("game.n=2", "game.m=2"), (1500, 256, 100_000)),
+        (("game.name=gridworld", "game.n=2", "game.m=3"), (400, 64, 40_000)),
+        (("game.name=gridworld", "game.n=2", "game.m=3", "trainer.batch=7"), (400, 7, 40_000)),
+    ],
+)
+def test_a_config_keeps_how_much_is_done(overrides, planned):
+    found = load_config("affine_maximiser", overrides)
+    assert (found.trainer.updates, found.trainer.batch, found.trainer.evaluation.profiles) == planned
+    assert validate(found.model_dump(mode="json")) == found
+
+
+def test_of_a_limit_that_is_no_gain_there_is_no_share():
+    class Losing(type(make_game("sequential_sales"))):
+        def limit(self):
+            return -0.5
+
+    problem = Problem(Losing(n=2, m=1))
+    told = compared(problem, problem.vcg, problem.sample(10, rng()))
+    assert told["limit"] == -0.5
+    assert told["ratio_to_limit"] is None
 
 
 def test_the_temperature_falls_geometrically():

@@ -45,3 +45,9 @@ def test_every_figure_is_written_whole(tmp_path):
         labels = [axis.get_xlabel() for axis in figure.axes if axis.get_subplotspec() is not None]
         assert all(labels[-1:]), name
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"{name}.png" for name in drawn)
+
+
+def test_a_series_of_one_point_is_seen():
+    history = [{"iteration": 1, "gap": 0.5}, {"iteration": 2, "gap": None}]
+    (axis,) = figures.curves([("gap", "", ["gap"])], history, {}).axes
+    assert axis.lines[0].get_marker() == "o"

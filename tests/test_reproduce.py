@@ -22,6 +22,7 @@ from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
 from lawgiver.trainers import evaluation, figures, launch, report, reproduce
+from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
@@ -30,6 +31,7 @@ from lawgiver.trainers.designers import Schedule, make_optimiser
 from lawgiver.trainers.files import RunError
 from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
+from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import Run, load
 from lawgiver.trainers.two_timescale.evaluation import played
@@ -502,6 +504,21 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(affine_maximisers, "READ", {"reserves": (2, 2, 2), "boosts": (5, 2, 3)})
 
 
+def test_a_run_of_another_usual_budget_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = tmp_path / "usual.yaml"
+    config.write_text(TINY.replace("n: 5, m: 3", "n: 2, m: 1").replace("batch: 16, ", ""))
+    wanted: list[tuple[Path, Path, tuple[str, ...]]] = [(tmp_path / name, config, ()) for name in ("new", "old")]
+    (run,) = finished(wanted[1:], 1)
+    assert run.settings["trainer"]["batch"] == 256
+    assert (missing([tmp_path / "new", tmp_path / "old"]), finished(wanted[1:], 1)[0].path) == (1, tmp_path / "old")
+    monkeypatch.setattr(settings, "ON_TREE", replace(settings.ON_TREE, batch=11))
+    with pytest.raises(RunError, match="old holds a run with other settings: remove it, or choose another --out"):
+        finished(wanted, 1)
+    assert not (tmp_path / "new").exists()
+
+
 def test_affine_maximisers_beside_the_papers_tables(tmp_path: Path, tiny: None, monkeypatch: pytest.MonkeyPatch):
     made = reproduce.reproduce("affine_maximisers", tmp_path / "out", 1)
     text = made.markdown()
@@ -523,10 +540,16 @@ def test_affine_maximisers_beside_the_papers_tables(tmp_path: Path, tiny: None, 
     assert any(note.startswith("VCG within 3 combined") and note.endswith("5 of 5 cells.") for note in table["notes"])
     assert table["figures"] == ["limits.png", "searches.png", "reserves.png", "boosts.png"]
     assert all((tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG") for name in table["figures"])
-    before = (tmp_path / "out" / "table.json").read_bytes()
+    added, elapsed = made.sections["Time"]
+    assert added.quantity.startswith("seconds that 7 trainings took, searches included")
+    assert elapsed.quantity == "seconds from beginning to end, 7 trainings of 7"
+    assert elapsed.ours > 0.8 * added.ours
+    shown = [row.quantity.partition(", ")[2] for row in searched]
+    runs = [Run.open(tmp_path / "out" / "searches" / name) for name in ("annealed", "grid_search")]
+    assert shown == [f"{run.summary()['timing']['search_s']:.1f} s" for run in runs]
     monkeypatch.setattr(launch, "train", None)
-    reproduce.reproduce("affine_maximisers", tmp_path / "out", 1)
-    assert (tmp_path / "out" / "table.json").read_bytes() == before
+    again = reproduce.reproduce("affine_maximisers", tmp_path / "out", 1)
+    assert again == replace(made, sections=made.sections | {"Time": (added,)}), "nothing is trained twice"
     told = evaluation.evaluate(tmp_path / "out" / "table5" / "n2-m3" / "s0")
     assert told.keys() == {"objective", "objective_se", "vcg", "vcg_se", "limit", "ratio_to_limit"}
     figures_of = {file.name for file in (tmp_path / "out" / "table5" / "n2-m3" / "s0" / "figures").iterdir()}

@@ -226,6 +226,7 @@ def reserve_prices(game: SequentialSales, log_weights: np.ndarray, boosts: np.nd
     told, highest = [each.price for each in by_set], game.type_range[1]
     left.set_ylim(min(-0.1 * highest, *told) - 0.05 * highest, max(1.1 * highest, *told) + 0.05 * highest)
     left.set_ylabel("effective reserve price (units of value)")
+    figure.suptitle(f"Sequential sales, {game.n} bidders, {game.m} items", fontsize=11)
     return figure
 
 

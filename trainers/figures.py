@@ -209,7 +209,8 @@ def curves(
         for colour, metric in zip(itertools.cycle(CYCLE), metrics):
             points = [(row["iteration"], row[metric]) for row in history if row.get(metric) is not None]
             if points:
-                axis.plot(*zip(*points, strict=True), color=colour, label=_label(metric), linewidth=1.3)
+                alone = "o" if len(points) == 1 else None  # a line through one point is not seen
+                axis.plot(*zip(*points, strict=True), color=colour, label=_label(metric), linewidth=1.3, marker=alone)
         axis.set_title(title, fontsize=10, loc="left")
         axis.set_ylabel(unit)
         axis.grid(alpha=0.3)

@@ -17,12 +17,15 @@ RETEST = 5
 
 
 class GridSearch(Search):
-    """One Sobol point an update, all on the same profiles: b in the game's box, w in (0, 1), scaled to sum to 1."""
+    """One Sobol point an update, all on the same profiles: b in the game's box, w in (0, 1), scaled to sum to 1.
+
+    As in the paper VCG is none of them, so that the best may be worse.
+    """
 
     def __init__(
         self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
-        """Draw the profiles, and take VCG as the best so far."""
+        """Draw the profiles; nothing has been tried yet."""
         super().__init__(problem, settings, budget, learn_weights=learn_weights, rng=rng)
         self.types = problem.sample(budget.batch, rng)
         size = problem.vcg.boosts.numel() + (problem.game.n if learn_weights else 0)

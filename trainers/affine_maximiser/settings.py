@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from lawgiver.trainers.config import Natural, Settings, TrainerSettings
+from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.mdp.game import MDPGame
+from lawgiver.envs.mdp.tree import Tree
+from lawgiver.trainers.config import Config, Natural, Settings, TrainerSettings
 
 Method = Literal["annealed", "regularised", "zeroth_order", "grid_search"]
 """How w and b are found; each is a module of this package, but for the first two, which share one."""
@@ -98,3 +101,24 @@ def budget(settings: AffineTrainer, *, on_tree: bool) -> Budget:
     asked = (settings.updates, settings.batch, settings.evaluation.profiles)
     kept = (usual.updates, usual.batch, usual.profiles)
     return Budget(*(default if number is None else number for number, default in zip(asked, kept, strict=True)))
+
+
+class AffineConfig(Config[AffineAgents, AffineTrainer]):
+    """An experiment whose budget is spelled out, so that a run keeps what it was trained with, whatever is usual later.
+
+    So None stands in no checked config, but of a game that this trainer refuses.
+    """
+
+    @model_validator(mode="after")
+    def spelled_out(self) -> Self:
+        """Put the game's usual numbers where the settings leave them open."""
+        try:
+            game = self.game.make()
+        except LawgiverError:  # which is told, with what is wrong with the game, once all else is known to be right
+            return self
+        if not isinstance(game, MDPGame):
+            return self
+        planned = budget(self.trainer, on_tree=isinstance(game.mdp, Tree))
+        evaluation = self.trainer.evaluation.model_copy(update={"profiles": planned.profiles})
+        told = {"updates": planned.updates, "batch": planned.batch, "evaluation": evaluation}
+        return self.model_copy(update={"trainer": self.trainer.model_copy(update=told)})

@@ -6,7 +6,6 @@ search may smooth the problem; what is reported is the exact mechanism's objecti
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, ZerothOrder
 from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem, Regulariser
-from lawgiver.trainers.affine_maximiser.settings import AffineAgents, AffineTrainer, budget
-from lawgiver.trainers.config import Config
+from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
 from lawgiver.trainers.runs import Run
 
 STATE = "state.pt"
@@ -36,7 +34,7 @@ METHODS: dict[str, type[Search]] = {
 """The searches by name."""
 
 
-def train(config: Config[AffineAgents, AffineTrainer], run: Run) -> dict[str, Any]:
+def train(config: AffineConfig, run: Run) -> dict[str, Any]:
     """Search in the run's folder; return what the best mechanism achieves beside VCG and the known limit.
 
     Raises:
@@ -58,7 +56,6 @@ def train(config: Config[AffineAgents, AffineTrainer], run: Run) -> dict[str, An
     search = METHODS[settings.method](problem, settings, planned, learn_weights=learn_weights, rng=rng)
     done = _restore(run, search)
     probe = problem.sample(settings.evaluation.probe, fresh)
-    started = time.monotonic()
     with run.progress(planned.updates, run.name, done) as show:
         for update in range(done + 1, planned.updates + 1):
             told = search.update(update)
@@ -66,12 +63,11 @@ def train(config: Config[AffineAgents, AffineTrainer], run: Run) -> dict[str, An
             if update % settings.log_every == 0 or update == planned.updates:
                 reached = float(problem.evaluate(search.parameters, probe).mean())
                 show(update, f"{game.objective} {reached:.4f}")
-                rate = (update - done) / (time.monotonic() - started)
-                run.log(update, {"objective": reached, **told}, {"updates_per_s": rate})
+                run.log(update, {"objective": reached, **told}, {"search_s": run.wall_s})
             if update % settings.checkpoint_every == 0 or update == planned.updates:
                 run.save_checkpoint(update, lambda folder: _keep(folder, search))
     found = search.finish()
-    seconds = time.monotonic() - started
+    seconds = run.wall_s  # those before an interruption included
     weights, boosts = (part.cpu().numpy() for part in (found.log_weights, found.boosts))
     policy = AffineMaximiser(game, log_weights=weights, boosts=boosts)
     run.save_policy("mechanism", policy)
@@ -91,7 +87,8 @@ def compared(problem: Problem, found: Parameters, types: torch.Tensor) -> dict[s
         measure = problem.evaluate(parameters, types)
         summary |= {name: float(measure.mean()), f"{name}_se": float(measure.std() / len(measure) ** 0.5)}
     limit = problem.game.limit()
-    return {**summary, "limit": limit, "ratio_to_limit": None if not limit else summary["objective"] / limit}
+    ratio = summary["objective"] / limit if limit is not None and limit > 0 else None  # of losses it would mislead
+    return {**summary, "limit": limit, "ratio_to_limit": ratio}
 
 
 def _seed(seed: int, purpose: int) -> int:

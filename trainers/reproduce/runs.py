@@ -15,13 +15,21 @@ def finished(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int
     """Return finished runs, trained or continued where they are not; see :func:`lawgiver.trainers.launch.ensure_all`.
 
     Raises:
-        RunError: if a run that is there was trained with other settings.
+        RunError: if a run that is there was trained with other settings; nothing has been trained then.
     """
-    launch.ensure_all(wanted, jobs)
-    runs = []
     for place, config, overrides in wanted:
-        run, asked = Run.open(place), load_config(config, overrides).model_dump(mode="json")
-        if {**run.settings, "run_dir": None} != asked:
-            raise RunError(f"{place} holds a run with other settings: remove it, or choose another --out")
-        runs.append(run)
-    return tuple(runs)
+        if _exists(place):
+            asked = load_config(config, overrides).model_dump(mode="json")
+            if {**Run.open(place).settings, "run_dir": None} != asked:
+                raise RunError(f"{place} holds a run with other settings: remove it, or choose another --out")
+    launch.ensure_all(wanted, jobs)
+    return tuple(Run.open(place) for place, _, _ in wanted)
+
+
+def missing(places: Sequence[Path]) -> int:
+    """Return how many of the runs are not there, or not finished."""
+    return sum(not _exists(place) or Run.open(place).summary() is None for place in places)
+
+
+def _exists(place: Path) -> bool:
+    return (place / "config.yaml").exists()
