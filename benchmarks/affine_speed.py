@@ -29,7 +29,7 @@ from lawgiver.envs.mdp.affine import problems, settle
 from lawgiver.envs.mdp.linear_program import flow_constraints
 from lawgiver.envs.mdp.tree import Tree
 from lawgiver.envs.sequential_sales import SequentialSales
-from lawgiver.trainers.affine_maximiser.menu import menu_of
+from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.bench import machine
 
 N, ITEMS, PROBLEMS = 5, 3, 6
@@ -44,8 +44,12 @@ CHECKED, LAYERED = 50, 5
 GAME = SequentialSales(n=N, m=ITEMS)
 TREE = GAME.mdp
 WEIGHTS = np.ones(N)
-PARTS = np.vstack([np.ones(N), 1 - np.eye(N)])
-"""Who takes part in each problem, (6, 5)."""
+PROBLEM = Problem(GAME, regulariser="occupancy")
+"""What trainings solve: exact ones on the menu of 26 sets of who is served, those with the occupancy's entropy on the
+tree."""
+
+Revenue = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Smoothed revenue (B,) of types (B, 5, 1) and boosts (S, A)."""
 
 
 def rate(run: Callable[[], Any], batch: int) -> float:
@@ -70,12 +74,10 @@ def by_tree(types: Any, boosts: Any) -> Any:
     return settle(TREE, GAME.rewards(types), weights, boosts).payments.sum(-1)
 
 
-def by_menu(menu: Any, parts: torch.Tensor, types: torch.Tensor, boosts: torch.Tensor) -> torch.Tensor:
-    """One matrix product and one maximum over the 26 sets of who is served."""
-    entries = menu.entry_boosts(boosts, None).expand(PROBLEMS, -1)
-    top, chosen = menu.scores(types, parts, entries).max(1)
-    welfare = (menu.features[:, 0, :].T[chosen[0]] * types[..., 0]).sum(-1)
-    return revenue(top.T, welfare)
+def settled(types: torch.Tensor, boosts: torch.Tensor, temperature: float | None) -> torch.Tensor:
+    """Return what a training computes, exactly or smoothed."""
+    lower = PROBLEM.exact if temperature is None else PROBLEM.smooth
+    return lower.outcome(types, Parameters(PROBLEM.vcg.log_weights, boosts), temperature).measure
 
 
 def by_linear_programs(flow: Any, start: np.ndarray, types: np.ndarray, boosts: np.ndarray) -> np.ndarray:
@@ -92,31 +94,16 @@ def by_linear_programs(flow: Any, start: np.ndarray, types: np.ndarray, boosts: 
     return revenue(top, welfare)
 
 
-def smooth_revenue(occupancies: torch.Tensor, posed: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
-    """Return revenue (B,) where all 6 problems have smoothed occupancies (B, 6, S, A)."""
-    welfare = (occupancies[:, 0] * rewards.sum(1)).sum((-2, -1))
-    return revenue((occupancies * posed).sum((-2, -1)), welfare)
-
-
-def with_gradient(
-    occupancies: Callable[[torch.Tensor], torch.Tensor], types: torch.Tensor, boosts: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def with_gradient(smooth: Revenue, types: torch.Tensor, boosts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return smoothed revenue (B,) and the gradient of its mean with respect to the boosts."""
     leaf = boosts.clone().requires_grad_()
-    rewards = GAME.rewards(types)
-    posed = problems(rewards, torch.as_tensor(WEIGHTS), leaf)
-    value = smooth_revenue(occupancies(posed), posed, rewards)
+    value = smooth(types, leaf)
     value.mean().backward()
     assert leaf.grad is not None
     return value.detach(), leaf.grad
 
 
-def by_soft_tree(posed: torch.Tensor) -> torch.Tensor:
-    """Soft backward induction, regularised by the occupancy's entropy."""
-    return TREE.occupancy(TREE.soft(posed, TEMPERATURE, "occupancy")[1])
-
-
-def layer(flow: Any, start: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor] | None:
+def layer(flow: Any, start: np.ndarray) -> Revenue | None:
     """Return the same program as a layer of cvxpylayers; None where that is not installed."""
     try:
         import cvxpy
@@ -130,11 +117,18 @@ def layer(flow: Any, start: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor
     program = cvxpy.Problem(cvxpy.Maximize(worth), [flow @ nu == start])
     solve = CvxpyLayer(program, parameters=[reward], variables=[nu])
 
-    def occupancies(posed: torch.Tensor) -> torch.Tensor:
+    def smooth(types: torch.Tensor, boosts: torch.Tensor) -> torch.Tensor:
+        rewards = GAME.rewards(types)
+        posed = problems(rewards, torch.as_tensor(WEIGHTS), boosts)
         # Clarabel: with the solver by default, SCS, it takes as long and is less exact
-        return solve(posed.reshape(-1, size), solver_args={"solve_method": "Clarabel"})[0].reshape(posed.shape)
+        nu = solve(posed.reshape(-1, size), solver_args={"solve_method": "Clarabel"})[0].reshape(posed.shape)
+        fixed = nu.detach().clamp_min(
+            0.0
+        )  # at its maximum the regularised welfare is differentiated as if nu were fixed
+        top = (fixed * posed + TEMPERATURE * torch.special.entr(fixed)).sum((-2, -1))
+        return revenue(top, (nu[:, 0] * rewards.sum(1)).sum((-2, -1)))
 
-    return occupancies
+    return smooth
 
 
 def row(what: str, batch: int, profiles: float, base: float | None = None) -> None:
@@ -154,7 +148,6 @@ def main() -> None:
     boosts = rng.uniform(-0.5, 0.5, (TREE.n_states, TREE.n_actions))
     types_t, boosts_t = torch.tensor(types), torch.tensor(boosts)
     flow, start = flow_constraints(TREE)
-    menu, parts = menu_of(GAME, "cpu"), torch.tensor(PARTS)
     print(machine())
 
     exact = by_linear_programs(flow, start, types[:CHECKED], boosts)
@@ -165,30 +158,31 @@ def main() -> None:
         some, some_t = types[:batch], types_t[:batch]
         row("backward induction, NumPy", batch, rate(lambda x=some: by_tree(x, boosts), batch), highs)
         row("backward induction, torch", batch, rate(lambda x=some_t: by_tree(x, boosts_t), batch), highs)
-        row("menu, torch", batch, rate(lambda x=some_t: by_menu(menu, parts, x, boosts_t), batch), highs)
+        row("menu, torch", batch, rate(lambda x=some_t: settled(x, boosts_t, None), batch), highs)
     for what, found in {
         "backward induction, NumPy": by_tree(types[:CHECKED], boosts),
         "backward induction, torch": by_tree(types_t[:CHECKED], boosts_t).numpy(),
-        "menu": by_menu(menu, parts, types_t[:CHECKED], boosts_t).numpy(),
+        "menu": settled(types_t[:CHECKED], boosts_t, None).numpy(),
     }.items():
         print(f"\nLargest difference from HiGHS on {CHECKED} profiles, {what}: {np.abs(found - exact).max():.1e}")
 
-    occupancies = layer(flow, start)
-    cvx = (
-        None if occupancies is None else rate(lambda: with_gradient(occupancies, types_t[:LAYERED], boosts_t), LAYERED)
-    )
+    def ours(types: torch.Tensor, boosts: torch.Tensor) -> torch.Tensor:
+        return settled(types, boosts, TEMPERATURE)
+
+    layered, few = layer(flow, start), types_t[:LAYERED]
+    cvx = None if layered is None else rate(lambda: with_gradient(layered, few, boosts_t), LAYERED)
     header(f"Smoothed revenue and its gradient (occupancy entropy, temperature {TEMPERATURE})", "cvxpylayers")
     if cvx is not None:
         row("cvxpylayers", LAYERED, cvx)
     for batch in BATCHES:
-        ours = rate(lambda x=types_t[:batch]: with_gradient(by_soft_tree, x, boosts_t), batch)
-        row("soft backward induction, torch", batch, ours, cvx)
-    if occupancies is not None:
-        value, gradient = with_gradient(by_soft_tree, types_t[:LAYERED], boosts_t)
-        other, other_gradient = with_gradient(occupancies, types_t[:LAYERED], boosts_t)
+        found = rate(lambda x=types_t[:batch]: with_gradient(ours, x, boosts_t), batch)
+        row("soft backward induction, torch", batch, found, cvx)
+    if layered is not None:
+        value, gradient = with_gradient(ours, few, boosts_t)
+        other, other_gradient = with_gradient(layered, few, boosts_t)
         off = float((gradient - other_gradient).norm() / gradient.norm())
         step = 1e-5 * torch.tensor(rng.normal(size=boosts.shape))
-        up, down = (with_gradient(by_soft_tree, types_t[:LAYERED], boosts_t + way)[0].mean() for way in (step, -step))
+        up, down = (ours(few, boosts_t + way).mean() for way in (step, -step))
         rise = float((up - down) / 2)
         print("\nAlong a random direction, relative to finite differences, the gradient is off by", end=" ")
         for who, found in {"ours": gradient, "cvxpylayers": other_gradient}.items():
