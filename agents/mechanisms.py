@@ -10,10 +10,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium
 import numpy as np
 
-from lawgiver.agents.policies import RulePolicy, UniformBox
+from lawgiver.agents.policies import RulePolicy, uniform_player
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.fields import columns, width
@@ -105,11 +104,8 @@ class ExPostEqualiser(Weights):
 
 
 def random(game: Game[Any]) -> Policy:
-    """Return a mechanism that draws its action uniformly from its Box. Every game has it."""
-    space = game.action_space("mechanism")
-    if not isinstance(space, gymnasium.spaces.Box):
-        raise UnsupportedGameError(f"mechanism 'random' draws from a Box; the mechanism of {game.name} acts in {space}")
-    return UniformBox(space)
+    """Return a mechanism that draws its action uniformly. Every game has it."""
+    return uniform_player(game, "mechanism")
 
 
 def strict_egalitarian(game: Game[Any]) -> Policy:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
-import numpy as np
 
-from lawgiver.agents.policies import DiscretePolicy, UniformBox, require_field, surely
+from lawgiver.agents.policies import DiscretePolicy, require_field, surely, uniform_player
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import Game
@@ -19,22 +18,6 @@ def _choices(game: Game[Any], who: str) -> int:
     if not isinstance(space, gymnasium.spaces.Discrete):
         raise UnsupportedGameError(f"participant {who!r} needs Discrete actions; those of {game.name} are {space}")
     return int(space.n)
-
-
-class UniformLegal(DiscretePolicy):
-    """Draws uniformly from the legal actions."""
-
-    def __init__(self, n_actions: int) -> None:
-        """Keep the number of actions."""
-        self.n_actions = n_actions
-
-    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
-        """Return minus the logarithm of the number of legal actions where legal."""
-        xp = namespace(obs)
-        if mask is None:
-            mask = xp.ones((*obs.shape[:2], self.n_actions), dtype=xp.bool)
-        count = xp.astype(xp.sum(xp.astype(mask, xp.int64), axis=-1, keepdims=True), obs.dtype)
-        return xp.where(mask, -xp.log(count), constant(-np.inf, obs)), state
 
 
 class Always(DiscretePolicy):
@@ -100,8 +83,7 @@ class ConditionalCooperators(DiscretePolicy):
 
 def random(game: Game[Any]) -> Policy:
     """Return participants who draw uniformly from their legal actions, or from their Box. Every game has them."""
-    space = game.action_space("participant")
-    return UniformBox(space) if isinstance(space, gymnasium.spaces.Box) else UniformLegal(_choices(game, "random"))
+    return uniform_player(game, "participant")
 
 
 def free_rider(game: Game[Any]) -> Policy:

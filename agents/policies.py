@@ -72,6 +72,31 @@ class UniformBox(Memoryless):
         return constant(self.low, draws) + draws * constant(self.high - self.low, draws), state
 
 
+class UniformLegal(DiscretePolicy):
+    """Draws uniformly from the legal actions."""
+
+    def __init__(self, n_actions: int) -> None:
+        """Keep the number of actions."""
+        self.n_actions = n_actions
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return minus the logarithm of the number of legal actions where legal."""
+        xp = namespace(obs)
+        if mask is None:
+            mask = xp.ones((*obs.shape[:2], self.n_actions), dtype=xp.bool)
+        count = xp.astype(xp.sum(xp.astype(mask, xp.int64), axis=-1, keepdims=True), obs.dtype)
+        return xp.where(mask, -xp.log(count), constant(-np.inf, obs)), state
+
+
+def uniform_player(game: Game[Any], role: str) -> UniformBox | UniformLegal:
+    """Return who draws uniformly from the legal actions of a role, or from its Box."""
+    space = game.action_space(role)
+    if isinstance(space, gymnasium.spaces.Box):
+        return UniformBox(space)
+    assert isinstance(space, gymnasium.spaces.Discrete)
+    return UniformLegal(int(space.n))
+
+
 def draw_discrete(log_probabilities: Array, rng: Rng) -> Array:
     """Return indices (...) drawn from log-probabilities (..., n_actions) by inverting the distribution function."""
     return drawn_index(log_probabilities, uniform(rng, log_probabilities.shape[:-1]))

@@ -74,7 +74,7 @@ class Trajectories:
         self.types, self.first, self.later, self.second = types, first, later, second
         self.utilities = np.stack([one.utilities, two.utilities])
         self.payoffs = np.stack([one.payoffs, two.payoffs])
-        self.payments = np.stack([one.payments, two.payments])
+        self.transfers = np.stack([one.transfers, two.transfers])
         # of each seat: opening, first choice, recovery, second choice
         self.opens = opening[types]
         self.chooses = stacked[seats, 0, types, first]
@@ -130,7 +130,7 @@ def test_tables_are_what_enumeration_gives(params, objective):
     assert subgame.aggregates(others) == pytest.approx(moments, abs=1e-12)
     joint = subgame.occupancy(others)
     assert game.n * (joint * subgame.utilities(subgame.aggregates(others))).sum() == pytest.approx(welfare, abs=1e-12)
-    paid = alike.weights @ alike.payments.sum(axis=(0, -1))
+    paid = alike.weights @ alike.transfers.sum(axis=(0, -1))
     assert game.n * (joint * subgame.transfers(parameters)).sum() == pytest.approx(paid, abs=1e-12)
 
 
