@@ -23,7 +23,7 @@ from lawgiver.trainers.learned_follower.walks import response, settle, walk  # n
 from lawgiver.trainers.runs import Run  # noqa: E402
 
 SMALL = (
-    "game={name: goal_collection, n: 3, size: 3, horizon: 8}",
+    "game={name: goal_collection, n: 3, size: 3, horizon: 66}",
     "agents.mechanism={width: 8, layers: 1, heads: 2}",
     "trainer={name: learned_follower, updates: 6, groups: 2, batch: 4, log_every: 1, checkpoint_every: 2,"
     " evaluation: {profiles: 50, exact: 50, audited: 0}}",
@@ -233,6 +233,7 @@ def test_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
     kept = json.loads((folder / "summary.json").read_text())
     assert kept["follower_ratio"]["mean"] <= kept["settled_ratio"]["mean"] <= 1 + 1e-9
     assert kept["timing"]["training_s"] > 0 and kept["regret"] is None
+    assert kept["timing"]["exact_s"] > 0 and kept["timing"]["audit_s"] is None
 
 
 def test_the_audit_finds_what_the_walks_leave_to_be_gained_and_no_more_than_they_do():
@@ -243,6 +244,13 @@ def test_the_audit_finds_what_the_walks_leave_to_be_gained_and_no_more_than_they
     assert 0.01 < told["regret"]["joint"]["max"] <= told["regret_limit"]["max"] + 1e-9
     assert told["individual_rationality"]["share"] == 0
     assert told["revenue"] == pytest.approx(told["budget"]["mean"])
+    assert all(seconds > 0 for seconds in told["timing"].values())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="torch sees no GPU"):
+        launch.train("learned_follower", [*SMALL, "resources.device=cuda", f"run_dir={tmp_path / 'run'}"])
 
 
 @pytest.mark.parametrize(
@@ -254,6 +262,7 @@ def test_the_audit_finds_what_the_walks_leave_to_be_gained_and_no_more_than_they
         (["trainer.evaluation.exact=51"], ParameterError, "no more than profiles"),
         (["trainer.evaluation.audited=1"], ParameterError, "audited is 1"),
         (["agents.mechanism.heads=3"], ParameterError, "multiple of 3 heads"),
+        (["game.horizon=65"], ParameterError, "horizon is 65 with game.discount 0.9: .* here a horizon of 66 or more"),
         (["trainer.exploration=2"], LawgiverError, "exploration"),
     ],
 )

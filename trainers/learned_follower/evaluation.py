@@ -40,24 +40,28 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
         ``audited`` profiles, null if there are none, what :meth:`lawgiver.trainers.audit.Audit.data` tells of the
         misreports found: ``regret`` by group of fields (absolute, and relative to the truthful payoff),
         ``individual_rationality``, ``budget``, ``misreports_tried``.
-        ``timing``: seconds a profile.
+        ``timing``: seconds a profile of the follower's walks with all and without each, of the exact solution, and of
+        the audit; null where no profile is solved or audited.
     """
     types = game.types_of(np.random.default_rng([STREAM, *seeds]).random((settings.profiles, game.n, 2)))
     started = time.monotonic()
     found = settle(game, follower, types, types)
     walked = time.monotonic()
-    rules = {rule.who: _welfare(game, rule, types) for rule in (NearestGoal(game), LargestWorth(game))}
-    exact = _beside_exact(game, types[: settings.exact], found, rules) if settings.exact else dict.fromkeys(EXACT)
+    best = game.best_walks(types[: settings.exact]) if settings.exact else None
     solved = time.monotonic()
-    audited = types[: settings.audited]
+    rules = {rule.who: _welfare(game, rule, types) for rule in (NearestGoal(game), LargestWorth(game))}
+    exact = dict.fromkeys(EXACT) if best is None else _beside_exact(game, best, types, found, rules)
+    audited, auditing = types[: settings.audited], time.monotonic()
     told: dict[str, Any] = dict.fromkeys(("regret", *AUDITED))
     if len(audited):
         rule, layout = response(game, follower), game.type_layout()
         data = audit(rule, layout, audited, effort=settings.effort, seed=seeds[-1], gradient=False).data()
         told = {name: data[name] for name in AUDITED} | {"regret": {g: _regret(x) for g, x in data["groups"].items()}}
-    timing = {"settle_s": (walked - started) / len(types), "audit_s": time.monotonic() - solved}
-    if settings.exact:
-        timing["exact_s"] = (solved - walked) / settings.exact
+    timing = {
+        "settle_s": (walked - started) / len(types),
+        "exact_s": (solved - walked) / settings.exact if settings.exact else None,
+        "audit_s": (time.monotonic() - auditing) / len(audited) if len(audited) else None,
+    }
     return {
         "affine_welfare": {
             "follower": found.greedy.mean(),
@@ -81,15 +85,18 @@ def _welfare(game: GoalCollection, rule: GoalWalker, types: np.ndarray) -> np.nd
 
 
 def _beside_exact(
-    game: GoalCollection, types: np.ndarray, found: Outcomes, rules: dict[str, np.ndarray]
+    game: GoalCollection,
+    best: solutions.BestWalks,
+    types: np.ndarray,
+    found: Outcomes,
+    rules: dict[str, np.ndarray],
 ) -> dict[str, Any]:
     """Return figures of the first profiles, those that are solved exactly."""
-    count = len(types)
-    best = game.best_walks(types)
     optimum = best.affine_welfare[:, 0]
+    count = len(optimum)
     settled = found.affine_welfare[:count, 0]
     limits = (optimum - settled)[:, None] / game.weight_vector
-    charged = solutions.payments(best, game.worth(types), game.weight_vector)
+    charged = solutions.payments(best, game.worth(types[:count]), game.weight_vector)
     return {
         "follower_ratio": _ratio(found.greedy[:count], optimum),
         "settled_ratio": _ratio(settled, optimum),

@@ -54,6 +54,10 @@ class Walks:
         reach = self.near[:, torch.arange(m)[:, None], rest].reshape(batch * m, m - 1)
         return Walks(near, self.worth[:, rest].reshape(batch * m, m - 1), reach)
 
+    def to(self, device: torch.device) -> Walks:
+        """Return the walks on a device."""
+        return Walks(self.near.to(device), self.worth.to(device), self.reach.to(device))
+
 
 def begin(game: GoalCollection, batch: int, rng: torch.Generator) -> Walks:
     """Return new walks from the corner: for all participants every other time, else for some of them, two or more."""
@@ -81,9 +85,9 @@ class Learner:
 
     Args:
         game: that is walked in.
-        follower: that learns.
+        follower: that learns, on the device of its network.
         settings: of the training.
-        rng: of everything that is drawn.
+        rng: of everything that is drawn, on the CPU, so that every device learns from the same profiles.
     """
 
     def __init__(
@@ -94,7 +98,8 @@ class Learner:
         self.network = follower.network
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
-        self.walks = [begin(game, settings.batch, rng) for _ in range(settings.groups)]
+        self.device = next(self.network.parameters()).device
+        self.walks = [self._begun() for _ in range(settings.groups)]
 
     def update(self, progress: float) -> dict[str, float]:
         """Take one step of Adam, and one decision in every walk.
@@ -121,12 +126,15 @@ class Learner:
                 old.lerp_(new, self.settings.target_rate)
         return {"bellman_error": float(loss.detach()) ** 0.5, "gradient_norm": float(norm)}
 
+    def _begun(self) -> Walks:
+        return begin(self.game, self.settings.batch, self.rng).to(self.device)
+
     def _decided(self, walks: Walks, value: torch.Tensor) -> Walks:
         """Return the walks at their next goals, or new ones where only one goal would be left."""
         if walks.open <= 2:
-            return begin(self.game, self.settings.batch, self.rng)
+            return self._begun()
         batch, m = walks.worth.shape
-        best = (walks.reach * value).argmax(-1)
+        best = (walks.reach * value).argmax(-1).cpu()
         any_ = torch.randint(m, (batch,), generator=self.rng)
         chosen = torch.where(torch.rand(batch, generator=self.rng) < self.settings.exploration, any_, best)
         rows = torch.arange(batch) * m + chosen
@@ -148,5 +156,5 @@ class Learner:
         self.network.load_state_dict(state["network"])
         self.target.load_state_dict(state["target"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.walks = [Walks(*parts) for parts in state["walks"]]
+        self.walks = [Walks(*parts).to(self.device) for parts in state["walks"]]
         self.rng.set_state(state["rng"])

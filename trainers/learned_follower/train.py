@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -18,6 +19,8 @@ from lawgiver.trainers.runs import Run
 
 STATE = "state.pt"
 """The file of a checkpoint."""
+LATE = 1e-3
+"""What a reward after the horizon may be worth, as a share of the same reward at once: best walks are without end."""
 
 
 def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
@@ -25,7 +28,8 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
 
     Raises:
         UnsupportedGameError: if the game is not goal_collection, or has a single participant.
-        ParameterError: if more is to be solved or audited than is possible.
+        ParameterError: if more is to be solved or audited than is possible, the horizon cuts off what still counts, or
+            there is no such device.
         RunError: if the loss is not finite; the last checkpoint is then the last good state.
     """
     game, settings = config.game.make(), config.trainer
@@ -34,9 +38,11 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
             f"trainer 'learned_follower' needs goal_collection with 2 participants or more, not {game!r}"
         )
     _check(settings.evaluation, game)
+    device = config.resources.torch_device()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         follower = LearnedFollower(game, **config.agents.mechanism.model_dump())
+    follower.network.to(device)
     learner = Learner(game, follower, settings, torch.Generator().manual_seed(config.seed))
     done = _restore(run, learner)
     started = time.monotonic()
@@ -49,6 +55,7 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
                 run.log(update, losses, {"updates_per_s": (update - done) / (time.monotonic() - started)})
             if update % settings.checkpoint_every == 0 or update == settings.updates:
                 run.save_checkpoint(update, lambda folder: torch.save(learner.state(), folder / STATE))
+    follower.network.cpu()
     run.save_policy("mechanism", follower)
     trained = run.wall_s
     told = evaluate(game, follower, settings.evaluation, [config.seed])
@@ -58,6 +65,14 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
 
 def _check(settings: Evaluation, game: GoalCollection) -> None:
     """Refuse before the training what could not be evaluated after it."""
+    left = game.discount**game.horizon
+    if left > LATE:
+        enough = math.ceil(math.log(LATE) / math.log(game.discount))
+        raise ParameterError(
+            f"game.horizon is {game.horizon} with game.discount {game.discount:g}: follower and best walks are without"
+            f" end, and a reward after the last move would still be worth {left:.2g} of one at once, allowed: no more"
+            f" than {LATE:g}, here a horizon of {enough} or more"
+        )
     if settings.exact and game.n > MOST:
         raise ParameterError(
             f"trainer.evaluation.exact is {settings.exact} with {game.n} participants, allowed: 0 with more than {MOST}"
@@ -77,5 +92,5 @@ def _restore(run: Run, learner: Learner) -> int:
         run.rewind(found[0] if found else 0)
     if found is None:
         return 0
-    learner.restore(torch.load(found[1] / STATE, weights_only=True))
+    learner.restore(torch.load(found[1] / STATE, map_location="cpu", weights_only=True))
     return found[0]
