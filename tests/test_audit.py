@@ -409,6 +409,7 @@ def test_a_learned_rule_plays_in_either_mode(run):
         (["vcg", "game.n=2"], "--game is missing, allowed: .*sequential_sales-v0"),
         (["vcg", "--game", "sequentil_sales"], "unknown game 'sequentil_sales': did you mean 'sequential_sales-v0'?"),
         (["vcg", "--game", "public_investment"], "nobody reports anything in public_investment-v0.*gridworld-v0"),
+        (["learned_follower", "--game", "goal_collection"], "audit is in .*summary.json .* `lawgiver evaluate RUN`"),
         (["vcg", "--game", "sequential_sales", "profile=3"], "unknown key 'profile': did you mean 'profiles'?"),
         (["vcg", "--game", "sequential_sales", "profiles=1"], "profiles is 1"),
         (["vcg", "--game", "sequential_sales", "effort=x"], "effort is 'x'"),

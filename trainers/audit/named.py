@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, make_policy, names
 from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit, response_of
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.audit.search import STREAM
@@ -50,7 +51,8 @@ def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tup
 
     Raises:
         ParameterError: if there is no game, or an override is wrong.
-        UnsupportedGameError: if nobody reports anything in the game, or the mechanism does not play it.
+        UnsupportedGameError: if nobody reports anything in the game, it is audited elsewhere, or the mechanism does not
+            play it.
         LawgiverError: if a name is unknown.
     """
     data = apply_overrides({"game": _played(subject, game)}, overrides)
@@ -61,6 +63,12 @@ def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tup
     except ValidationError as error:
         raise ParameterError(complaint(AuditSettings, data, error)) from None
     made = settings.game.make()
+    if isinstance(made, GoalCollection):
+        raise UnsupportedGameError(
+            f"mechanisms of {made.name} charge by their walks without each participant, as trainer 'learned_follower'"
+            " does: its audit is in the run's summary.json (trainer.evaluation.audited profiles) and part of `lawgiver"
+            f" evaluate RUN`; allowed here: {', '.join(_reporting_games())}"
+        )
     if not isinstance(made, ReportingGame):
         raise UnsupportedGameError(
             f"nobody reports anything in {made.name}, so that nothing can be misreported, allowed:"
