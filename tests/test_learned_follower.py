@@ -247,6 +247,14 @@ def test_the_audit_finds_what_the_walks_leave_to_be_gained_and_no_more_than_they
     assert all(seconds > 0 for seconds in told["timing"].values())
 
 
+def test_a_run_has_its_figures(tmp_path):
+    folder, _ = launch.train("learned_follower", [*SMALL, f"run_dir={tmp_path / 'run'}"])
+    assert {path.name for path in (folder / "figures").iterdir()} == {"curves.png", "ratios.png"}
+    unsolved = "trainer.evaluation={profiles: 2, exact: 0, audited: 0}"
+    folder, _ = launch.train("learned_follower", [*SMALL, unsolved, f"run_dir={tmp_path / 'unsolved'}"])
+    assert {path.name for path in (folder / "figures").iterdir()} == {"curves.png"}
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="torch sees no GPU"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,9 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
 
 def _evaluate(run: Run, games: int) -> dict[str, Any]:
     game, learned = run.game(), load(run.path)
-    if run.settings["trainer"]["name"] == "hcmd_zero" and "mechanism" in learned:
-        return _judged_anew(run, learned["mechanism"], games)
-    if run.settings["trainer"]["name"] == "affine_maximiser":
-        return _settled_anew(run, load(run.path, role="mechanism"))
-    if run.settings["trainer"]["name"] == "learned_follower":
-        return _walked_anew(run, learned["mechanism"])
+    own_way = OWN_WAYS.get(run.settings["trainer"]["name"])
+    if own_way is not None and "mechanism" in learned:
+        return own_way(run, learned["mechanism"], games)
     election = _election(run, game)
     if election is not None and "mechanism" in learned:
         rivals = dict(mechanisms(election.base_game, learned.get(FIRST, learned["mechanism"]), FIRST))
@@ -108,7 +105,7 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
     return result
 
 
-def _judged_anew(run: Run, mechanism: Policy, games: int) -> dict[str, Any]:
+def _judged_anew(run: Run, mechanism: Any, games: int) -> dict[str, Any]:
     """Return what the judges of a run of HCMD-zero say to other groups than those that summary.json is about."""
     from lawgiver.trainers.hcmd_zero.evaluation import judge
     from lawgiver.trainers.hcmd_zero.judges import Judges
@@ -119,7 +116,7 @@ def _judged_anew(run: Run, mechanism: Policy, games: int) -> dict[str, Any]:
     return judge(Judges.of(config, game), game, mechanism, each, [STREAM, config.seed])[0]
 
 
-def _settled_anew(run: Run, mechanism: Any) -> dict[str, Any]:
+def _settled_anew(run: Run, mechanism: Any, games: int) -> dict[str, Any]:
     """Return what an affine maximiser achieves on other profiles, as many as at the end of its training."""
     import torch
 
@@ -137,13 +134,22 @@ def _settled_anew(run: Run, mechanism: Any) -> dict[str, Any]:
     return compared(problem, found, types)
 
 
-def _walked_anew(run: Run, follower: Any) -> dict[str, Any]:
+def _walked_anew(run: Run, follower: Any, games: int) -> dict[str, Any]:
     """Return what a learned follower is worth on other profiles, as many as its config asks for."""
     from lawgiver.trainers.learned_follower.evaluation import evaluate
 
     config = validate(run.settings)
     game: Any = config.game.make()
     return evaluate(game, follower, config.trainer.evaluation, [STREAM, config.seed])
+
+
+OWN_WAYS: dict[str, Callable[[Run, Any, int], dict[str, Any]]] = {
+    "hcmd_zero": _judged_anew,
+    "affine_maximiser": _settled_anew,
+    "learned_follower": _walked_anew,
+}
+"""What is told of a run of trainers whose mechanisms are not played in games as others are, by trainer: a function of
+the run, its mechanism, and how many games, where the config does not say."""
 
 
 def _election(run: Run, game: Game[Any]) -> Election | None:

@@ -337,6 +337,29 @@ def dots(
     return figure
 
 
+def ratios(found: Mapping[str, tuple[float, float]], share: str) -> Figure:
+    """Return how near to the best several ways of playing come: the least and the mean of each, a line a way.
+
+    Args:
+        found: least and mean ratio to the best, <= 1, by name.
+        share: label of the horizontal axis.
+    """
+    figure = new_figure(8.0, 1.2 + 0.42 * len(found))
+    axis = figure.subplots()
+    least, mean = zip(*found.values(), strict=True)
+    heights = range(len(found))
+    axis.hlines(heights, least, mean, color="#999999", linewidth=1)
+    axis.plot(least, heights, "o", color="#D55E00", label="least")
+    axis.plot(mean, heights, "o", color="#0072B2", label="mean")
+    axis.axvline(1, color="#000000", linewidth=1, linestyle="--", label="best")
+    axis.set_yticks(heights, [words(name) for name in found])
+    axis.set_ylim(len(found) - 0.5, -0.5)
+    axis.set_xlabel(share)
+    axis.grid(alpha=0.3, axis="x")
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
 def payments(
     places: np.ndarray, curves: Mapping[str, np.ndarray], thresholds: Mapping[str, float], unit: str
 ) -> Figure:

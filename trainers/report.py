@@ -13,6 +13,7 @@ from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.election.game import Election
+from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import optimal_threshold
 from lawgiver.envs.mdp.game import MDPGame
@@ -49,6 +50,9 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         return
     if isinstance(game, MDPGame):
         _draw_process(run, game, summary)
+        return
+    if isinstance(game, GoalCollection):
+        _draw_follower(run, summary)
         return
     policies = load(run.path)
     objective = str(getattr(game, "objective", "score"))
@@ -101,6 +105,24 @@ def _draw_process(run: Run, game: MDPGame, summary: Mapping[str, Any]) -> None:
     meaning = affine_figures.meaning(game, mechanism) if isinstance(mechanism, AffineMaximiser) else None
     if meaning is not None:
         figures.save(meaning, run.figures / "boosts.png")
+
+
+def _draw_follower(run: Run, summary: Mapping[str, Any]) -> None:
+    """Draw how a follower has learned, and how near its walks come to the best ones, beside rules of thumb."""
+    panels = [
+        ("What arriving at goals is worth: error in Bellman's equation", "share, rms", ["bellman_error"]),
+        ("Gradient, before it is clipped", "norm", ["gradient_norm"]),
+    ]
+    curves = figures.curves(panels, _flat(run), {})
+    for axis in curves.axes:
+        axis.set_yscale("log")
+    if curves.axes:
+        figures.save(curves, run.figures / "curves.png")
+    found = {name.removesuffix("_ratio"): ratio for name, ratio in summary.items() if name.endswith("_ratio")}
+    known = {name: (ratio["min"], ratio["mean"]) for name, ratio in found.items() if ratio is not None}
+    if known:
+        what = "affine welfare of the walk, as a share of the best walk's"
+        figures.save(figures.ratios(known, what), run.figures / "ratios.png")
 
 
 def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> None:
