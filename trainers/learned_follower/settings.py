@@ -30,7 +30,7 @@ class Evaluation(Settings):
     profiles: Annotated[int, Field(ge=2)] = 1_000
     """Profiles that are walked, by the follower and by rules of thumb."""
     exact: Count = 1_000
-    """How many of them are solved exactly too: 2 seconds each for 20 participants, for more than 22 impossible."""
+    """How many of them are solved exactly too: a few seconds each for 20 participants, for more than 22 impossible."""
     audited: Count = 50
     """How many of them are searched for misreports that pay: 0 or at least 2."""
     effort: Natural = 1
