@@ -151,7 +151,7 @@ def torus(game: Gridworld, boosts: np.ndarray) -> Figure:
     entered = np.zeros(game.m**2)
     np.add.at(entered, game.successors, boosts / game.mdp.n_actions)
     entered -= entered.mean()  # what every move is worth alike changes nothing
-    figure = new_figure(10.4, 4.7)
+    figure = new_figure(10.4, 5.2)
     left, right = figure.subplots(1, 2)
     widest = max(float(np.abs(entered).max()), 1e-3)
     drawn = _map(left, entered.reshape(game.m, game.m), "PuOr_r", "{:+.2f}", Normalize(-widest, widest))
