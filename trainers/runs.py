@@ -279,6 +279,18 @@ class Run:
             older = f"remove {folders[-1]} to continue from {folders[-2].name}" if folders[1:] else "it is the only one"
             raise RunError(f"{error}; {older}") from error
 
+    def go_on(self) -> tuple[int, Path] | None:
+        """Return the newest checkpoint of a run that is resumed, which it is taken back to; None to begin anew.
+
+        Returns:
+            the iteration, and the checkpoint's folder.
+        """
+        if not self.resumed:
+            return None
+        found = self.latest_checkpoint()
+        self.rewind(found[0] if found else 0)
+        return found
+
     def rewind(self, iteration: int) -> None:
         """Forget the metrics of all iterations after ``iteration``: the training goes on from its checkpoint.
 

@@ -168,9 +168,7 @@ def _keep(
 
 def _restore(run: Run, mechanism: LearnedGraphMechanism, optimiser: torch.optim.Optimizer, rng: torch.Generator) -> int:
     """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
-    found = run.latest_checkpoint() if run.resumed else None
-    if run.resumed:
-        run.rewind(found[0] if found else 0)
+    found = run.go_on()
     if found is None:
         return 0
     state = torch.load(found[1] / STATE, map_location=rng.device, weights_only=True)

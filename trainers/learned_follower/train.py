@@ -87,9 +87,7 @@ def _check(settings: Evaluation, game: GoalCollection) -> None:
 
 def _restore(run: Run, learner: Learner) -> int:
     """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
-    found = run.latest_checkpoint() if run.resumed else None
-    if run.resumed:
-        run.rewind(found[0] if found else 0)
+    found = run.go_on()
     if found is None:
         return 0
     learner.restore(torch.load(found[1] / STATE, map_location="cpu", weights_only=True))

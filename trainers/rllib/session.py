@@ -41,9 +41,7 @@ def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) ->
     logging.getLogger("ray.rllib.algorithms.algorithm_config").setLevel(logging.ERROR)  # announces the new API stack
     torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
     start_ray(resources)
-    found = run.latest_checkpoint() if run.resumed else None
-    if run.resumed:
-        run.rewind(found[0] if found else 0)
+    found = run.go_on()
     algorithm = build(config()) if found is None else restore(found[1], resources)
     try:
         yield algorithm, None if found is None else load_extras(algorithm, found[1])

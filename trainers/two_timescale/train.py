@@ -82,9 +82,7 @@ def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
     """
     before = time.process_time()
     setup = prepare(config)
-    found = run.latest_checkpoint() if run.resumed else None
-    if run.resumed:
-        run.rewind(found[0] if found else 0)
+    found = run.go_on()
     progress = begin(setup) if found is None else _kept(found[1])
     _loop(setup, run, progress)
     summary = _conclude(setup, run, progress)
