@@ -10,7 +10,7 @@ from lawgiver.agents.mechanisms import Announcement
 from lawgiver.envs.core.distributions import Distribution
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.reporting import ReportingState, clipped, play_out
+from lawgiver.envs.core.reporting import ReportingState, play_out
 from lawgiver.envs.mdp.affine import settle
 from lawgiver.envs.sequential_sales import SequentialSales
 
@@ -64,7 +64,7 @@ def test_nobody_gains_by_a_misreport_or_loses_by_taking_part(seed: int) -> None:
     for i in range(game.n):
         lies = truth.types.copy()
         scaled = truth.types[:, i] * rng.choice([0, 0.5, 0.9, 1.1, 2], (BATCH, 1))
-        lies[:, i] = clipped(game, scaled + rng.normal(0, 0.1))
+        lies[:, i] = (scaled + rng.normal(0, 0.1)).clip(0, game.type_range[1])
         told = play_out(game, Announcement(rule), truth.types, lies)
         assert (told.payoffs[:, i] - truth.payoffs[:, i]).max() < 1e-12
 

@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, fixed_rng, floats, namespace, total, uniform
+from lawgiver.envs.core.arrays import Array, Rng, evolve, fixed_rng, floats, namespace, total, uniform
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
@@ -300,13 +300,6 @@ def play_out(
         else:
             state = game.step(state, mechanism.act(obs, None, memory, rng)[0], {})[0]
     return state
-
-
-def clipped(game: ReportingGame, reports: Array) -> Array:
-    """Return reports (..., k) moved into the bounds of their fields."""
-    fields = [field for field in game.type_layout() for _ in range(field.size)]
-    low, high = (constant(np.array([getattr(field, end) for field in fields]), reports) for end in ("low", "high"))
-    return namespace(reports).clip(reports, low, high)
 
 
 def simplex_fault(weights: np.ndarray) -> str | None:

@@ -77,11 +77,11 @@ class MDPGame(ReportingGame):
             raise ParameterError(f"masses is {self.masses!r} with types={self.types!r}: give it with 'piecewise' alone")
         if self.masses is not None:
             masses: Any = self.masses
-            assert Distribution(0, 1, masses)  # its own check
+            Distribution(0, 1, masses)  # its own check
             object.__setattr__(self, "masses", tuple(masses))
         for end in ("low", "high"):
             object.__setattr__(self, end, _ends(end, getattr(self, end), self.n))
-        assert self.distributions  # their own check
+        _ = self.distributions  # their own check
 
     def check_tree(self, depth: int, n_actions: int) -> None:
         """Raise ParameterError if n and m make too large a tree of ``depth`` rounds with so many actions each."""

@@ -127,7 +127,7 @@ class TabularMDPGame(MDPGame):
             settings["start"] = as_table("start", self.start, memory)
         for name, value in settings.items():
             object.__setattr__(self, name, value)
-        assert self.mdp  # its own check, and below the features'
+        _ = self.mdp  # its own check, and below the features'
         self._check_features()
         self.check_bound()
 
