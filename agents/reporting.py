@@ -21,7 +21,6 @@ from lawgiver.envs.core.fields import box, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.reporting import ReportingGame
-from lawgiver.envs.mdp.affine import settle
 from lawgiver.envs.mdp.game import LOGIT_BOUND, MDPGame
 
 Numbers = float | Sequence[Any] | np.ndarray
@@ -132,12 +131,15 @@ class PayAsBid(DirectMechanism):
 
     def decision(self, reports: Array) -> Array:
         """Return the policy and the payments, (B, d)."""
-        game = self.game
-        rewards = game.rewards(reports)
-        weights = constant(np.ones(game.n), reports)
-        boosts = constant(np.zeros((game.mdp.n_states, game.mdp.n_actions)), reports)
-        found = settle(game.mdp, rewards, weights, boosts, game.excluded)
-        return game.joined(found.policy, found.values)
+        game, xp = self.game, namespace(reports)
+
+        def decided(some: slice) -> Array:
+            rewards = game.rewards(reports[some])
+            _, policy = game.mdp.optimal(xp.sum(rewards, axis=1))
+            worth = xp.sum(game.mdp.occupancy(policy)[:, None] * rewards, axis=(-2, -1))
+            return game.joined(policy, worth)
+
+        return game.in_slices(decided, reports.shape[0])
 
 
 def truthful(game: Game[Any]) -> Policy:

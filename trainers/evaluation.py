@@ -13,7 +13,6 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
-from lawgiver.envs.mdp.tree import Tree
 from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.config import anchor_of, validate
 from lawgiver.trainers.elections import FIRST, against
@@ -121,15 +120,13 @@ def _settled_anew(run: Run, mechanism: Any, games: int) -> dict[str, Any]:
     import torch
 
     from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
-    from lawgiver.trainers.affine_maximiser.settings import budget
     from lawgiver.trainers.affine_maximiser.train import compared
 
     config = validate(run.settings)
     game: Any = config.game.make()
     problem = Problem(game, chunk=config.trainer.chunk)
-    profiles = budget(config.trainer, on_tree=isinstance(game.mdp, Tree)).profiles
     state = np.random.SeedSequence([STREAM, config.seed]).generate_state(1)
-    types = problem.sample(profiles, torch.Generator().manual_seed(int(state[0])))
+    types = problem.sample(config.trainer.evaluation.profiles, torch.Generator().manual_seed(int(state[0])))
     found = Parameters(torch.from_numpy(mechanism.log_weights), torch.from_numpy(mechanism.boosts))
     return compared(problem, found, types)
 

@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 
@@ -27,11 +27,10 @@ from lawgiver.envs.core.arrays import evolve
 from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.mdp.affine import problems
 from lawgiver.envs.mdp.game import WEIGHT_BOUND, MDPGame
+from lawgiver.envs.mdp.model import Regulariser
 from lawgiver.envs.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.menu import Menu, menu_of
 
-Regulariser = Literal["policy", "occupancy"]
-"""Entropy of the policy (a softmax over paths on a tree); or of the state-action occupancy (eq. 13 of the paper)."""
 NUMBERS = 2**22
 """Numbers that one array holds at most, 32 MiB, unless a single profile takes more; several such are alive at once."""
 

@@ -15,11 +15,12 @@ import torch
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.mdp.game import MDPGame
+from lawgiver.envs.mdp.model import Regulariser
 from lawgiver.envs.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, ZerothOrder
 from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
-from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem, Regulariser
+from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
 from lawgiver.trainers.runs import Run
 
@@ -102,9 +103,7 @@ def _keep(folder: Path, search: Search) -> None:
 
 def _restore(run: Run, search: Search) -> int:
     """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
-    found = run.latest_checkpoint() if run.resumed else None
-    if run.resumed:
-        run.rewind(found[0] if found else 0)
+    found = run.go_on()
     if found is None:
         return 0
     state = torch.load(found[1] / STATE, map_location=search.rng.device, weights_only=True)
