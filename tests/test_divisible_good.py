@@ -254,6 +254,20 @@ def test_pigou_implements_the_optimum(params, objective):
         assert found.means == pytest.approx(game.plan.means, abs=1e-9)
 
 
+def test_the_search_closes_its_gap_where_corners_are_all_but_in_line():
+    # Three corners of this one are in line but for 1e-4 of their spread, which its square cannot tell from rounding.
+    game = game_of(value=1.942996218020376, waiting_cost=0.9984323733354683, supply_cost=3.0710216824507603,
+                   recovery=0.7565635550243138)  # fmt: skip
+    assert game.plan.gap < 1e-11
+    assert solutions.regret(game, np.array(game.members["pigou"]), game.plan.policy) < 1e-11
+
+
+def test_a_search_that_does_not_close_its_gap_says_so(monkeypatch):
+    monkeypatch.setattr(solutions, "CORNERS", 2)
+    with pytest.raises(ArithmeticError, match=r"short of closing its duality gap, after 2 corners"):
+        game_of().plan  # noqa: B018
+
+
 @pytest.mark.parametrize("params", [{}, {**DRAWN, "n": 4}])
 @OBJECTIVES
 def test_rational_participants_are_the_limit_of_bounded_ones(params, objective):

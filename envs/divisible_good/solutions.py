@@ -51,6 +51,8 @@ CLOSED = 1e-12
 """Duality gap at which the search stops, as a share of the largest reward (at least one)."""
 CORNERS = 1000
 """Corners that are tried at most."""
+IN_LINE = 1e-10
+"""Spread of corners, as a share of the widest, up to which they count as lying in line."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,11 @@ def best_policy(subgame: DivisibleGoodSubgame, rewards: np.ndarray) -> np.ndarra
 
 
 def maximise(subgame: DivisibleGoodSubgame, linear: np.ndarray, congestion: float) -> Plan:
-    """Return what maximises Phi for v (T, S, A) and a congestion k >= 0."""
+    """Return what maximises Phi for v (T, S, A) and a congestion k >= 0.
+
+    Raises:
+        ArithmeticError: the duality gap does not close.
+    """
     joints = subgame.occupancy(best_policy(subgame, linear))[None]
     shares = np.ones(1)
     for _ in range(CORNERS):
@@ -127,6 +133,8 @@ def maximise(subgame: DivisibleGoodSubgame, linear: np.ndarray, congestion: floa
         joints, shares = np.concatenate([joints, corner[None]]), np.append(shares, 0.0)
         kept, shares = _best_shares(joints, linear, subgame.quantities, congestion, shares)
         joints = joints[kept]
+    else:
+        raise ArithmeticError(f"the search ended {gap:.3g} short of closing its duality gap, after {CORNERS} corners")
     here = mixed.sum(axis=-1, keepdims=True)
     policy = np.where(here > 0, mixed / np.where(here > 0, here, 1.0), best)
     return Plan(policy, means, max(0.0, gap))
@@ -144,12 +152,14 @@ def _best_shares(
     paths = (joints * quantities).sum(axis=(-2, -1))
     while len(kept) > 1:
         slopes = worths[kept] - congestion * paths[kept] @ (shares @ paths[kept])
-        uphill, spread = slopes[1:] - slopes[0], paths[kept][1:] - paths[kept][0]
-        curvature = congestion * spread @ spread.T
-        step = np.linalg.lstsq(curvature, uphill, rcond=1e-12)[0]
-        straight = uphill - curvature @ step  # where Phi is linear there is no end to it but the edge
-        endless = np.abs(straight).max() > 1e-10 * max(1.0, np.abs(worths).max())
-        step = straight if endless else step
+        # Axes of the spread itself: its square loses half the digits that tell corners in line from rounding.
+        axes, sizes, _ = np.linalg.svd(paths[kept][1:] - paths[kept][0])
+        uphill = axes.T @ (slopes[1:] - slopes[0])
+        sizes = np.append(sizes, np.zeros(len(uphill)))[: len(uphill)]
+        flat = sizes <= IN_LINE * sizes.max()
+        climb = np.where(flat, uphill, 0.0)  # where Phi is linear there is no end to it but the edge
+        endless = np.abs(climb).max() > IN_LINE * max(1.0, np.abs(worths).max())
+        step = axes @ (climb if endless else np.where(flat, 0.0, uphill) / np.where(flat, 1.0, congestion * sizes**2))
         direction = np.append(-step.sum(), step)
         falling = direction < 0
         room = np.where(falling, shares / np.where(falling, -direction, 1.0), np.inf)
