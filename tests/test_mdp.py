@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.mdp import ConvergenceError, Discounted, FiniteHorizon, Tree, linear_program
+from lawgiver.envs.mdp import Discounted, FiniteHorizon, Tree, linear_program
 from lawgiver.envs.mdp import discounted as discounted_module
 from lawgiver.envs.mdp.linear_program import flow_constraints
 

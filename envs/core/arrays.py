@@ -67,6 +67,11 @@ def constant(value: Any, like: Array) -> Array:
     return namespace(like).asarray(value, dtype=like.dtype, device=like.device)
 
 
+def detached(x: Array) -> Array:
+    """Return ``x`` without its gradient."""
+    return x if type(x) is np.ndarray else x.detach()
+
+
 def floats(x: Array, like: Array) -> Array:
     """Return ``x`` in the floating dtype of ``like`` without a copy where it already has it."""
     if x.dtype == like.dtype:

@@ -30,6 +30,10 @@ class UnsupportedGameError(LawgiverError):
     """A policy or solver does not apply to this game."""
 
 
+class ConvergenceError(LawgiverError):
+    """An iteration did not come to an end within its limit."""
+
+
 class MissingExtraError(LawgiverError, ImportError):
     """An optional dependency is not installed."""
 

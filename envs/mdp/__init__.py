@@ -4,12 +4,11 @@ from lawgiver.envs.mdp.affine import Settlement, problems, settle
 from lawgiver.envs.mdp.discounted import Discounted
 from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.mdp.linear_program import linear_program
-from lawgiver.envs.mdp.model import MDP, ConvergenceError
+from lawgiver.envs.mdp.model import MDP
 from lawgiver.envs.mdp.tree import Tree
 
 __all__ = [
     "MDP",
-    "ConvergenceError",
     "Discounted",
     "FiniteHorizon",
     "Settlement",

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.arrays import Array, constant, detached, namespace
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.mdp.model import MDP, detached
+from lawgiver.envs.mdp.model import MDP
 from lawgiver.envs.mdp.transitions import index
 
 

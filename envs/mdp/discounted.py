@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, floats, namespace, total
-from lawgiver.envs.core.errors import ParameterError, number
+from lawgiver.envs.core.arrays import Array, constant, detached, floats, namespace, total
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError, number
 from lawgiver.envs.mdp.entropic_occupancy import in_float64, occupancy_entropy
 from lawgiver.envs.mdp.model import (
     MEMORY,
-    ConvergenceError,
     Regulariser,
     check_memory,
     check_soft,
-    detached,
     finite_rewards,
     one_hot,
     probabilities,

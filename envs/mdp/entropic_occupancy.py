@@ -17,8 +17,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, floats, namespace
-from lawgiver.envs.mdp.model import ConvergenceError, detached, smooth
+from lawgiver.envs.core.arrays import Array, constant, detached, floats, namespace
+from lawgiver.envs.core.errors import ConvergenceError
+from lawgiver.envs.mdp.model import smooth
 
 LIMIT = 500
 """Newton steps before they are given up."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace, total
+from lawgiver.envs.core.arrays import Array, constant, detached, namespace, total
 from lawgiver.envs.core.errors import integer, number
 from lawgiver.envs.mdp.discounted import start_probabilities
 from lawgiver.envs.mdp.entropic_occupancy import in_float64, occupancy_entropy
@@ -15,7 +15,6 @@ from lawgiver.envs.mdp.model import (
     best_and_greedy,
     check_memory,
     check_soft,
-    detached,
     finite_rewards,
     probabilities,
     smooth,

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.mdp.discounted import Discounted, start_probabilities
 from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
-from lawgiver.envs.mdp.model import MDP, ConvergenceError, finite_rewards
+from lawgiver.envs.mdp.model import MDP, finite_rewards
 from lawgiver.envs.mdp.tree import Tree
 
 

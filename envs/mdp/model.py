@@ -12,18 +12,14 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, floats, largest, namespace, total
-from lawgiver.envs.core.errors import LawgiverError, ParameterError, allowed, number
+from lawgiver.envs.core.arrays import Array, detached, floats, largest, namespace, total
+from lawgiver.envs.core.errors import ParameterError, allowed, number
 
 Regulariser = Literal["policy", "occupancy"]
 """Whose entropy rewards a spread-out choice: the policy's in each state, or that of all (state, action) frequencies."""
 REGULARISERS = ("policy", "occupancy")
 MEMORY = 1024.0
 """Default budget in MiB of what a solver holds at a time."""
-
-
-class ConvergenceError(LawgiverError):
-    """An iteration did not come to an end within its limit."""
 
 
 class MDP(Protocol):
@@ -203,11 +199,6 @@ def smooth(q: Array, temperature: float) -> tuple[Array, Array]:
     weights = xp.exp((q - top) / temperature)
     mass = total(weights)
     return top[..., 0] + temperature * xp.log(mass), weights / mass[..., None]
-
-
-def detached(x: Array) -> Array:
-    """Return ``x`` without its gradient."""
-    return x if type(x) is np.ndarray else x.detach()
 
 
 def as_numpy(x: Any) -> np.ndarray:
