@@ -73,6 +73,11 @@ class ReportingGame(Game[ReportingState]):
     """What the mechanism can be paid for, by name; see :meth:`measure`."""
     losses: ClassVar[tuple[str, ...]] = ()
     """Those of the objectives that are to be small: the mechanism is paid minus them."""
+    relative_floor: ClassVar[float] = 0.1
+    """Least payoff that a gain is related to in audits, as a share of the scale of payoffs.
+
+    Where there are payments a payoff near 0 is ordinary, and means little; games without any may go down to rounding.
+    """
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the utility of the outcome under the true type, less the payment, when the game is over",
         "mechanism": "the `objective` (minus it, where less is better), when the game is over",
@@ -112,6 +117,10 @@ class ReportingGame(Game[ReportingState]):
         """Return the decision (B, d) that an action (B, d) of ``allocate`` mode amounts to."""
 
     @abstractmethod
+    def action_of(self, decision: Array) -> Array:
+        """Return the action (B, d) of ``allocate`` mode that comes nearest to a decision (B, d)."""
+
+    @abstractmethod
     def decide(self, parameters: Array, reports: Array) -> Array:
         """Return the decision (B, d) of the rule with parameters (B, D), given reports (B, n, k)."""
 
@@ -127,6 +136,13 @@ class ReportingGame(Game[ReportingState]):
         """Return a bound of the expected objective, if one is known.
 
         No mechanism passes it under which telling the truth is best and nobody loses by taking part.
+        """
+        return None
+
+    def envy(self, state: ReportingState) -> Array | None:
+        """Return what each would gain in the place of the other whom it envies most, once the game is over, (B, n).
+
+        It is 0 for whoever envies nobody, and None where nobody can take another's place.
         """
         return None
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.envs.core.arrays import Array
-from lawgiver.envs.core.errors import ParameterError, integer
+from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.reporting import ReportingGame, play_out
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
-from lawgiver.trainers.audit.search import JOINT, Search, groups
+from lawgiver.trainers.audit.search import Search, groups
 from lawgiver.trainers.audit.trials import Response, Trials, truth
 from lawgiver.trainers.simulation import outcome_of
 
@@ -30,6 +31,7 @@ def audit(
     seed: int = 0,
     chunk: int = CHUNK,
     gradient: bool = True,
+    floor: float = ReportingGame.relative_floor,
 ) -> Audit:
     """Return what misreports are found to bring under a rule, and what the truth does.
 
@@ -44,6 +46,7 @@ def audit(
         seed: of the search, >= 0.
         chunk: games that are played at once, at most.
         gradient: whether the rule runs on torch too, so that its slope may be climbed where torch is installed.
+        floor: least share of the scale of payoffs that a gain is related to, > 0.
 
     Raises:
         ParameterError: if an argument is outside its range, or the rule does not return what it should.
@@ -51,6 +54,7 @@ def audit(
     """
     effort, chunk = integer("effort", effort, 1), integer("chunk", chunk, 1)
     integer("seed", seed, 0)
+    floor = number("floor", floor, "(0, inf)")
     found = np.array(types, float)
     if found.ndim != 3 or len(found) < 2 or found.shape[2] != width(layout) or not found.shape[1]:
         raise ParameterError(f"types have shape {found.shape}, allowed: (P, n, {width(layout)}) of 2 profiles or more")
@@ -64,11 +68,40 @@ def audit(
         for name, varied in groups(layout).items()
     }
     for round_ in range(effort):
-        for number, (name, trials) in enumerate(searched.items()):
-            others = [other for field, other in searched.items() if field != name] if name == JOINT else []
-            search.go_on(trials, others, number, round_)
+        for name in searched:
+            search.go_on(name, searched, round_)
     regrets = {name: Regret(trials.gains, trials.reports, trials.tried) for name, trials in searched.items()}
-    return Audit(layout, found, utilities, payments, regrets, effort, seed, search.sloped)
+    return Audit(layout, found, utilities, payments, regrets, effort, seed, search.sloped, floor)
+
+
+def audit_game(
+    game: ReportingGame,
+    mechanism: Policy,
+    types: np.ndarray,
+    *,
+    effort: int = EFFORT,
+    seed: int = 0,
+    chunk: int = CHUNK,
+    gradient: bool = True,
+) -> Audit:
+    """Return the audit of a mechanism of a reporting game, with the game's own floor of relative gains and its envy.
+
+    See :func:`audit` for the arguments and errors; misreports are those that the game's layout of types allows.
+    """
+    rule = _bound(game, mechanism)
+    found = audit(
+        response_of(game, rule),
+        game.type_layout(),
+        types,
+        effort=effort,
+        seed=seed,
+        chunk=chunk,
+        gradient=gradient,
+        floor=game.relative_floor,
+    )
+    parts = (found.types[start : start + chunk] for start in range(0, len(found.types), chunk))
+    envy = [game.envy(play_out(game, rule, part, part)) for part in parts]
+    return found if envy[0] is None else replace(found, envy=np.concatenate(envy))
 
 
 def response_of(game: ReportingGame, mechanism: Policy) -> Response:
@@ -76,7 +109,7 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
 
     A rule that is announced binds: it is asked for once, also where the mechanism draws it at random (from seed 0).
     """
-    rule = _announced(game, mechanism) if game.announces else mechanism
+    rule = _bound(game, mechanism)
 
     def response(types: Array, reports: Array) -> tuple[Array, Array]:
         played = play_out(game, rule, types, reports)
@@ -85,8 +118,10 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
     return response
 
 
-def _announced(game: ReportingGame, mechanism: Policy) -> Policy:
-    """Return the mechanism that announces, always, what this one announces once."""
+def _bound(game: ReportingGame, mechanism: Policy) -> Policy:
+    """Return the mechanism; where it announces, the one that always announces what this one announces once."""
+    if not game.announces:
+        return mechanism
     rng = np.random.default_rng(0)
     state, memory = game.initial_state(1, rng), mechanism.initial_state(1, rng)
     parameters, _ = outcome_of(game, mechanism, state, "mechanism", memory, rng)

@@ -14,7 +14,7 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, make_policy, names
 from lawgiver.envs.core.reporting import ReportingGame
 from lawgiver.envs.goal_collection import GoalCollection
-from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit, response_of
+from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.audit.search import STREAM
 from lawgiver.trainers.complaints import complaint
@@ -74,11 +74,11 @@ def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tup
             f"nobody reports anything in {made.name}, so that nothing can be misreported, allowed:"
             f" {', '.join(_reporting_games())}"
         )
-    response = response_of(made, make_policy(made, "mechanism", described(subject)))
+    mechanism = make_policy(made, "mechanism", described(subject))
     types = made.initial_state(settings.profiles, np.random.default_rng([STREAM, settings.seed])).types
-    found = audit(
-        response,
-        made.type_layout(),
+    found = audit_game(
+        made,
+        mechanism,
         types,
         effort=settings.effort,
         seed=settings.seed,

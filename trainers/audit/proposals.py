@@ -1,5 +1,8 @@
 """Misreports that are worth trying in any game: extremes, exaggerations, near-ties, other people's types, chance.
 
+They are described by the fields of a report, whatever these mean. A field alone is searched number by number and in
+proportions; all fields at once as wholes, since what single fields can do is searched by then.
+
 Each is a report of every participant of every profile at once, (P, n, k), inside the bounds of the reports.
 """
 
@@ -15,22 +18,29 @@ NEAR = (0.0, 1e-6, -1e-6, 1e-3, -1e-3, 0.02, -0.02)
 """How far above the truth or another's report a near-tie lies, as shares of the range of the number."""
 RIVALS = 8
 """Others whose types are tried, at most."""
+POWERS = (0.5, 2.0, 4.0, 8.0)
+"""To which the truth is raised: above 1 what is great stands out."""
+PROPORTIONS = 1e-3
+"""How far from another's proportion of two numbers a near-tie lies, as a share of it."""
+PAIRS = 12
+"""Pairs of a field's numbers whose proportion is brought next to others', at most."""
 
 
-def structured(
-    types: np.ndarray, low: np.ndarray, high: np.ndarray, fields: list[slice], varied: np.ndarray
-) -> Iterator[np.ndarray]:
+def structured(types: np.ndarray, low: np.ndarray, high: np.ndarray, field: slice | None) -> Iterator[np.ndarray]:
     """Yield misreports by rule.
 
     Args:
         types: what is true, and what all others report, (P, n, k).
         low: the least report, (k,); ``high`` the greatest.
-        fields: where each field stands.
-        varied: which numbers may differ from the truth, (k,): what single numbers are tried.
+        field: the one that is misreported; None for all at once.
     """
-    for proposal in _wholes(types, low, high, fields):
+    for proposal in _wholes(types, low, high):
         yield np.clip(proposal, low, high)
-    for place in np.flatnonzero(varied).tolist():
+    if field is None:
+        return
+    for own in _of_field(types[..., field], low[field], high[field]):
+        yield _with(types, field, own, low, high)
+    for place in range(types.shape[2])[field]:
         for value in (low[place], high[place], *(factor * types[..., place] for factor in (0.5, 2.0))):
             yield _with(types, place, value, low, high)
         for rival in _ordered(types[..., place]):
@@ -46,12 +56,20 @@ def _ordered(numbers: np.ndarray) -> Iterator[np.ndarray]:
         yield others[rank]
 
 
-def _spread(count: int) -> list[int]:
-    """Return 0 to count - 1, but no more than RIVALS of them, both ends included."""
-    return sorted({round(x) for x in np.linspace(0, count - 1, min(count, RIVALS)).tolist()})
+def _spread(count: int, most: int = RIVALS) -> list[int]:
+    """Return 0 to count - 1, but no more than ``most`` of them, both ends included."""
+    return sorted({round(x) for x in np.linspace(0, count - 1, min(count, most)).tolist()})
 
 
-def _wholes(types: np.ndarray, low: np.ndarray, high: np.ndarray, fields: list[slice]) -> Iterator[np.ndarray]:
+def beside(
+    best: np.ndarray, types: np.ndarray, low: np.ndarray, high: np.ndarray, field: slice
+) -> Iterator[np.ndarray]:
+    """Yield the best reports (P, n, k) of all other fields together with bounds and multiples of one field's truth."""
+    for own in (low[field], high[field], *(factor * types[..., field] for factor in FACTORS)):
+        yield _with(best, field, own, low, high)
+
+
+def _wholes(types: np.ndarray, low: np.ndarray, high: np.ndarray) -> Iterator[np.ndarray]:
     """Yield misreports that change all numbers of a report by one rule."""
     for extreme in (low, high, (low + high) / 2):
         yield np.broadcast_to(extreme, types.shape)
@@ -65,8 +83,6 @@ def _wholes(types: np.ndarray, low: np.ndarray, high: np.ndarray, fields: list[s
             yield rival + margin * (high - low)
     yield from _mixed(types, high - low)
     yield low + high - types
-    for field in fields:
-        yield from _rearranged(types, field)
 
 
 def _mixed(types: np.ndarray, span: np.ndarray) -> Iterator[np.ndarray]:
@@ -85,26 +101,50 @@ def _mixed(types: np.ndarray, span: np.ndarray) -> Iterator[np.ndarray]:
             yield np.minimum(types, rival + margin * span)
 
 
-def _rearranged(types: np.ndarray, field: slice) -> Iterator[np.ndarray]:
-    """Yield one field's numbers in other orders: turned round, sorted both ways, and all alike at their mean."""
-    own = types[..., field]
-    size = own.shape[-1]
-    if size == 1:
+def _of_field(own: np.ndarray, low: np.ndarray, high: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield other numbers (P, n, s) for one field of several, with true numbers ``own`` between bounds (s,)."""
+    if own.shape[-1] == 1:
         return
+    yield from _rearranged(own)
+    for place in np.eye(own.shape[-1], dtype=bool):
+        yield np.broadcast_to(np.where(place, high, low), own.shape)
+        yield np.broadcast_to(np.where(place, low, high), own.shape)
+    if (low >= 0).all():  # proportions mean something
+        greatest = np.maximum(own.max(-1, keepdims=True), np.finfo(float).tiny)
+        for power in POWERS:
+            yield high * (own / greatest) ** power
+        yield from _near_proportions(own, low, high)
+
+
+def _rearranged(own: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield a field's numbers in other orders: turned round, sorted both ways, and all alike at their mean."""
     ascending = np.sort(own, axis=-1)
-    average = np.broadcast_to(own.mean(-1, keepdims=True), own.shape)
-    for other in (
-        *(np.roll(own, shift, axis=-1) for shift in range(1, size)),
-        ascending,
-        ascending[..., ::-1],
-        average,
-    ):
-        report = types.copy()
-        report[..., field] = other
-        yield report
+    for shift in range(1, own.shape[-1]):
+        yield np.roll(own, shift, axis=-1)
+    yield ascending
+    yield ascending[..., ::-1]
+    yield np.broadcast_to(own.mean(-1, keepdims=True), own.shape)
 
 
-def _with(types: np.ndarray, place: int, value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _near_proportions(own: np.ndarray, low: np.ndarray, high: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the truth with two numbers in a proportion just above or below another's.
+
+    Where shares go by proportions, whoever is just short of another's takes nearly all that the other could as well
+    do without. One number gives way, and the other as well where the first would leave its bounds.
+    """
+    pairs = [(one, two) for one in range(own.shape[-1]) for two in range(own.shape[-1]) if one != two]
+    floored = np.maximum(own, np.finfo(float).tiny)
+    for at in _spread(len(pairs), PAIRS):
+        one, two = pairs[at]
+        for rival in _ordered(floored[..., one] / floored[..., two]):
+            for proportion in (rival * (1 - PROPORTIONS), rival * (1 + PROPORTIONS)):
+                report = own.copy()
+                report[..., one] = np.clip(own[..., two] * proportion, low[one], high[one])
+                report[..., two] = np.clip(report[..., one] / proportion, low[two], high[two])
+                yield report
+
+
+def _with(types: np.ndarray, place: int | slice, value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     report = types.copy()
     report[..., place] = np.clip(value, low[place], high[place])
     return report

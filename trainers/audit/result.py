@@ -13,8 +13,6 @@ from lawgiver.trainers.files import plain
 
 PROFITABLE = 1e-6
 """Share of the scale of payoffs up to which gains are told as none, whatever unit payoffs are in."""
-FLOOR = 0.1
-"""Least share of the scale of payoffs that a gain is related to."""
 ROUNDING = 1e-9
 """Shares of the scale of payoffs that are taken for zero where signs are counted."""
 
@@ -47,6 +45,9 @@ class Audit:
         effort: rounds of search.
         seed: of the search.
         sloped: whether the rule had a slope that could be climbed.
+        floor: least share of the scale of payoffs that a gain is related to.
+        envy: what each would gain in the place of whoever it envies most, where all tell the truth, (P, n); None where
+            the rule's game does not say.
     """
 
     layout: Layout
@@ -57,6 +58,8 @@ class Audit:
     effort: int
     seed: int
     sloped: bool
+    floor: float
+    envy: np.ndarray | None = None
 
     @property
     def payoffs(self) -> np.ndarray:
@@ -90,19 +93,21 @@ class Audit:
         return max(float(regret.gains.max()) for regret in self.regrets.values())
 
     def relative(self, regret: Regret) -> np.ndarray:
-        """Return gains as shares of truthful payoffs, (P, n): of max(|payoff|, 0.1 scale), for payoffs can be 0."""
-        shares: np.ndarray = regret.gains / np.maximum(np.abs(self.payoffs), FLOOR * self.scale)
+        """Return gains as shares of truthful payoffs, (P, n): of max(|payoff|, floor * scale), for payoffs can be 0."""
+        shares: np.ndarray = regret.gains / np.maximum(np.abs(self.payoffs), self.floor * self.scale)
         return shares
 
     def data(self) -> dict[str, Any]:
         """Return everything that is told, as plain data.
 
         ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each the ``mean`` over profiles and
-        participants of what the best misreport found gains, its standard error over profiles ``se``, and the ``max``;
-        and the ``worst`` example. ``individual_rationality``: the ``least`` payoff of the truth, the ``mean_violation``
+        participants of what the best misreport found gains, its standard error over profiles ``se``, the ``max``, and
+        the mean over profiles of the gain of the participant that gains most, ``mean_of_most``; and the ``worst``
+        example. ``individual_rationality``: the ``least`` payoff of the truth, the ``mean_violation``
         (how far it is below 0, on average), and the ``share`` of participants below 0. ``budget``: ``mean`` and ``sd``
         of what the mechanism takes in a game, and the ``deficit_share`` of games in which that is below 0.
-        ``payments``: ``mean``, ``min``, ``max`` and the mean ``by_participant``.
+        ``payments``: ``mean``, ``min``, ``max`` and the mean ``by_participant``. ``envy``: ``mean``, ``se``, ``max``,
+        ``mean_of_most`` and the ``share`` of participants who envy somebody; null where it is not known.
         """
         takings = self.payments.sum(1)
         tiny = ROUNDING * self.scale
@@ -134,15 +139,15 @@ class Audit:
                 "max": self.payments.max(),
                 "by_participant": self.payments.mean(0),
             },
+            "envy": None if self.envy is None else {**_told(self.envy), "share": (self.envy > tiny).mean()},
         }
         told: dict[str, Any] = plain(found)
         return told
 
     def _of_group(self, regret: Regret) -> dict[str, Any]:
-        relative = self.relative(regret)
         return {
-            "absolute": {**_spread(regret.gains), "max": regret.gains.max()},
-            "relative": {**_spread(relative), "max": relative.max()},
+            "absolute": _told(regret.gains),
+            "relative": _told(self.relative(regret)),
             "tried": regret.tried,
             "worst": self.worst(regret),
         }
@@ -163,6 +168,11 @@ class Audit:
 def scale_of(utilities: np.ndarray, payments: np.ndarray) -> float:
     """Return the mean over profiles and participants of max(|utility|, |payment|) of the truth, 1 where that is 0."""
     return float(np.maximum(np.abs(utilities), np.abs(payments)).mean()) or 1.0
+
+
+def _told(gains: np.ndarray) -> dict[str, float]:
+    """Return the spread of gains (P, n), their maximum, and the mean over profiles of the greatest of each."""
+    return {**_spread(gains), "max": float(gains.max()), "mean_of_most": float(gains.max(1).mean())}
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:

@@ -6,12 +6,14 @@ tries is therefore the beginning of what more effort tries, and more effort neve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
+from itertools import chain
 
 import numpy as np
 
 from lawgiver.envs.core.fields import Layout, columns
-from lawgiver.trainers.audit.proposals import anywhere, structured
+from lawgiver.trainers.audit.proposals import anywhere, beside, structured
 from lawgiver.trainers.audit.trials import Trials, bounds
 
 STREAM = 0x61756469
@@ -45,24 +47,28 @@ class Search:
         """See the class."""
         self.types, self.seed = types, seed
         self.low, self.high = bounds(layout)
-        self.fields = list(columns(layout).values())
+        self.fields = columns(layout)
         self.gradient = gradient and find_spec("torch") is not None
         self.sloped = False
 
-    def go_on(self, trials: Trials, others: list[Trials], group: int, round_: int) -> None:
+    def go_on(self, name: str, searched: Mapping[str, Trials], round_: int) -> None:
         """Search one group for one round.
 
         Args:
-            trials: of the group, with what was found before.
-            others: groups whose fields are among its own, searched up to this round: what they found is tried too.
-            group: its number, ``round_`` that of the round from 0: they set its random numbers apart.
+            name: of the group. All fields at once are searched last: they also try what single fields have found, as
+                it is, together, and beside bounds and multiples of the truth.
+            searched: what was found before, by group.
+            round_: from 0; with the group it sets its random numbers apart.
         """
+        trials, group = searched[name], list(searched).index(name)
         rng = np.random.default_rng([STREAM, self.seed, 1 + group, 1 + round_])  # zeros at the end would not count
         low, high, shape = self.low, self.high, self.types.shape
         if round_ == 0:
-            trials.offer_all(structured(self.types, low, high, self.fields, trials.varied))
-        if others:
-            trials.offer_all([*(other.reports for other in others), self._together(others)])
+            trials.offer_all(structured(self.types, low, high, self.fields.get(name)))
+        if name not in self.fields:
+            together = self._together(searched)
+            trials.offer_all([*(searched[field].reports for field in self.fields), together])
+            trials.offer_all(chain(*(beside(together, self.types, low, high, at) for at in self.fields.values())))
         trials.offer_all(anywhere(shape, low, high, rng) for _ in range(RANDOM))
         if self.gradient:
             nearby = np.clip(self.types + START * (high - low) * rng.standard_normal(shape), low, high)
@@ -70,12 +76,9 @@ class Search:
                 self._ascend(trials, start)
         self._around(trials, rng)
 
-    def _together(self, others: list[Trials]) -> np.ndarray:
-        """Return the best of every group in one report."""
-        report = self.types.copy()
-        for other in others:
-            report = np.where(other.varied, other.reports, report)
-        return report
+    def _together(self, searched: Mapping[str, Trials]) -> np.ndarray:
+        """Return the best of every field in one report."""
+        return np.concatenate([searched[name].reports[..., at] for name, at in self.fields.items()], axis=-1)
 
     def _ascend(self, trials: Trials, start: np.ndarray) -> None:
         from lawgiver.trainers.audit.ascent import ascend

@@ -84,6 +84,9 @@ def show_audit(found: Mapping[str, Any]) -> None:
     told.add_row("games with a deficit", f"{budget['deficit_share']:.1%}")
     told.add_row("payment", f"{payments['mean']:.4g}, from {payments['min']:.4g} to {payments['max']:.4g}")
     told.add_row("payment by participant", ", ".join(f"{paid:.4g}" for paid in payments["by_participant"]))
+    if found["envy"] is not None:
+        envy = found["envy"]
+        told.add_row("envy", f"{envy['mean']:.4g} ±{envy['se']:.1g}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
     show(told)
     Console().print(_verdict(found), markup=False, highlight=False, soft_wrap=True)
 
