@@ -257,7 +257,7 @@ def test_pigou_implements_the_optimum(params, objective):
 def test_the_search_closes_its_gap_where_corners_are_all_but_in_line():
     # Three corners of this one are in line but for 1e-4 of their spread, which its square cannot tell from rounding.
     game = game_of(value=1.942996218020376, waiting_cost=0.9984323733354683, supply_cost=3.0710216824507603,
-                   recovery=0.7565635550243138)  # fmt: skip
+                   recovery=0.7565635550243138, box=20.0)  # fmt: skip
     assert game.plan.gap < 1e-11
     assert solutions.regret(game, np.array(game.members["pigou"]), game.plan.policy) < 1e-11
 
