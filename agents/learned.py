@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.agents.exs_net import LearnedExSNet
 from lawgiver.agents.follower import LearnedFollower
 from lawgiver.agents.mechanisms import Weights
 from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, evaluated
@@ -131,7 +132,7 @@ def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Polic
         return LearnedGraphMechanism(game, n_units=n_units)
 
 
-MECHANISMS = (LearnedMechanism, LearnedGraphMechanism, AffineMaximiser, LearnedFollower)
+MECHANISMS = (LearnedMechanism, LearnedGraphMechanism, AffineMaximiser, LearnedFollower, LearnedExSNet)
 PARTICIPANTS = (LearnedParticipants, LearnedTable, VirtualParticipants)
 ROLES: dict[str, dict[str, Any]] = {
     "mechanism": {cls.kind: cls for cls in MECHANISMS},
@@ -146,6 +147,7 @@ LearnedPolicy = (
     | LearnedGraphMechanism
     | AffineMaximiser
     | LearnedFollower
+    | LearnedExSNet
     | VirtualParticipants
 )
 

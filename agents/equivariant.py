@@ -1,0 +1,138 @@
+"""What learned allocations are made of: features of reports, and networks that score who should get how much of what.
+
+Everything is read from reports alone, and values only relative to each other: whoever multiplies all its values by a
+number is seen as the same participant. A value that is reported for a resource without a demand is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from lawgiver.envs.core.errors import ParameterError, allowed, integer
+
+ARCHITECTURES = ("equivariant", "plain")
+FEATURES = 5
+"""Numbers that each cell, a participant and a resource, is described by."""
+TINY = 1e-12
+
+
+def relative_values(values: torch.Tensor, demands: torch.Tensor) -> torch.Tensor:
+    """Return values (B, n, m) as shares of each participant's sum, 0 where nothing is demanded."""
+    asked = values * (demands > 0)
+    return asked / asked.sum(-1, keepdim=True).clamp_min(TINY)
+
+
+def features(
+    relative: torch.Tensor, demands: torch.Tensor, supply: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Return what is seen of each participant and resource, (B, n, m, 5), all of order 1 for any n and m.
+
+    The relative value; the demand in equal shares q = n d / b, as q / (1 + q); which share of all that the participant
+    would like to have lies in this resource; the logarithms of how often the resource is asked for and of the weight.
+    """
+    n, m = demands.shape[1:]
+    equal_shares = demands * (n / supply)
+    worth = relative * demands
+    congestion = (demands.sum(1, keepdim=True) / supply).clamp_min(0.01).log()
+    weight = (weights / weights.mean()).log()[:, None]
+    return torch.stack(
+        [
+            m * relative - 1,
+            2 * equal_shares / (1 + equal_shares) - 1,
+            m * worth / worth.sum(-1, keepdim=True).clamp_min(TINY) - 1,
+            congestion.expand_as(demands),
+            weight.expand_as(demands),
+        ],
+        -1,
+    )
+
+
+class ExchangeableLayer(nn.Module):
+    """A linear layer on cells (B, n, m, f) that sees each cell, the mean of its participant and that of its resource.
+
+    Permuting participants or resources permutes what comes out. Source: Hartford et al. (2018).
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        """Draw the weights from torch's global generator."""
+        super().__init__()
+        self.cell = nn.Linear(inputs, outputs)
+        self.participant = nn.Linear(inputs, outputs, bias=False)
+        self.resource = nn.Linear(inputs, outputs, bias=False)
+
+    def forward(self, cells: torch.Tensor) -> torch.Tensor:
+        """Return the cells (B, n, m, g)."""
+        by_participant = self.participant(cells.mean(2, keepdim=True))
+        by_resource = self.resource(cells.mean(1, keepdim=True))
+        return cast(torch.Tensor, self.cell(cells) + by_participant + by_resource)
+
+
+class EquivariantScorer(nn.Module):
+    """Scores of cells, and two numbers for each resource; for any number of participants and of resources."""
+
+    def __init__(self, hidden: Sequence[int]) -> None:
+        """Build layers of these widths; what comes out starts at zero."""
+        super().__init__()
+        widths = [FEATURES, *hidden]
+        self.layers = nn.ModuleList(ExchangeableLayer(*pair) for pair in pairwise(widths))
+        self.score = nn.Linear(widths[-1], 1)
+        self.pooled = nn.Linear(2 * widths[-1], 2)
+        _start_at_zero(self.score, self.pooled)
+
+    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scores (B, n, m) and two numbers for each resource (B, m, 2), for features (B, n, m, f)."""
+        for layer in self.layers:
+            cells = torch.tanh(layer(cells))
+        pool = torch.cat([cells.mean(1), cells.amax(1)], -1)
+        return self.score(cells)[..., 0], self.pooled(pool)
+
+
+class PlainScorer(nn.Module):
+    """The same from everything side by side: for one number of participants and of resources, in their order."""
+
+    def __init__(self, n: int, m: int, hidden: Sequence[int]) -> None:
+        """Build layers of these widths; what comes out starts at zero."""
+        super().__init__()
+        self.shape = (n, m)
+        widths = [n * m * FEATURES, *hidden]
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.last = nn.Linear(widths[-1], n * m + 2 * m)
+        _start_at_zero(self.last)
+
+    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scores (B, n, m) and two numbers for each resource (B, m, 2), for features (B, n, m, f)."""
+        seen = cells.flatten(1)
+        for layer in self.layers:
+            seen = torch.tanh(layer(seen))
+        n, m = self.shape
+        scores, pooled = self.last(seen).split([n * m, 2 * m], -1)
+        return scores.unflatten(-1, (n, m)), pooled.unflatten(-1, (m, 2))
+
+
+def make_scorer(n: int, m: int, architecture: str, hidden: Sequence[int]) -> EquivariantScorer | PlainScorer:
+    """Return the scorer of an architecture, with random weights from torch's global generator."""
+    return EquivariantScorer(hidden) if architecture == "equivariant" else PlainScorer(n, m, hidden)
+
+
+def checked(architecture: Any, hidden: Any) -> tuple[str, list[int]]:
+    """Return an architecture and the widths of its layers.
+
+    Raises:
+        ParameterError: naming the setting and what is allowed.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ParameterError(f"architecture is {architecture!r}: {allowed(str(architecture), ARCHITECTURES)}")
+    if not isinstance(hidden, Sequence) or isinstance(hidden, str) or not hidden:
+        raise ParameterError(f"hidden is {hidden!r}, allowed: a list of widths, one for each layer, at least one")
+    return architecture, [integer(f"hidden[{k}]", width, 1) for k, width in enumerate(hidden)]
+
+
+def _start_at_zero(*layers: nn.Linear) -> None:
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
