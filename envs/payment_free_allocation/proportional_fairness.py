@@ -1,0 +1,254 @@
+"""Proportional fairness: the allocation of divisible resources with the greatest Nash welfare, many at once.
+
+    max_X  sum_i w_i log(v_i . x_i)    over  0 <= x_ij <= d_ij,  sum_i x_ij <= b_j
+
+the Eisenberg-Gale programme with caps, and with a linear charge and a ridge on amounts where a mechanism wants them.
+Utilities at the optimum are unique, amounts are not where two participants value two resources in the same proportion.
+Here they are then where the logarithmic barrier leads as it vanishes, which is the analytic centre of all optimal
+allocations: never compare amounts at ties, compare utilities.
+
+Every solution is certified (:func:`duality_gap`), and what cannot be is an error, not an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lawgiver.envs.core.arrays import Array, constant, detached, floats, namespace
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError
+from lawgiver.envs.payment_free_allocation.interior_point import Problem, approach, respond
+
+BARRIER = 1e-11
+"""Weight of the barrier by default, in units of the mean weight: utilities are those of the optimum but for rounding."""
+GAP = 1e-8
+"""Largest duality gap that is accepted, beyond the barrier's own, in units of the sum of weights."""
+CHUNK = 16_384
+"""Numbers in an array that the solver works on: a problem's arrays should fit into a core's cache together."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """B allocations of m resources among n participants.
+
+    Attributes:
+        amounts: of each resource to each participant, (B, n, m), in [0, demand], column sums at most the supply.
+        gap: the duality gap, by which sum_i w_i log u_i is at most below its greatest, (B,).
+    """
+
+    amounts: Array
+    gap: Array
+
+
+def proportional_fairness(values: Array, demands: Array, supply: Array, weights: Array | None = None) -> Allocation:
+    """Return the proportionally fair allocations, with the certificate.
+
+    Args:
+        values: of a unit of each resource to each participant, (B, n, m), finite, at least 0.
+        demands: how much of each resource a participant can use, (B, n, m), finite, at least 0.
+        supply: of each resource, (m,) or (B, m), finite, above 0.
+        weights: of the participants, (n,) or (B, n), finite, above 0; 1 each unless given.
+
+    Returns:
+        The allocations. The arrays are NumPy's or torch's, as ``values`` is; on torch amounts carry gradients.
+
+    Raises:
+        ParameterError: for a number that is not finite or out of range, a participant without anything that it both
+            values and demands, or shapes that do not fit; naming the array, the instance and the place.
+        ConvergenceError: if an instance is not solved, naming it and its duality gap.
+    """
+    if values.ndim != 3 or 0 in values.shape:
+        raise ParameterError(f"values have shape {tuple(values.shape)}, allowed: (B, n, m), none of them 0")
+    xp = namespace(values)
+    batch, n, m = values.shape
+    supply = xp.asarray(supply)
+    weights = constant([1.0] * n, values) if weights is None else xp.asarray(weights)
+    shapes = {"values": [(batch, n, m)], "demands": [(batch, n, m)], "supply": [(m,), (batch, m)]}
+    for name, array in {"values": values, "demands": demands, "supply": supply, "weights": weights}.items():
+        choices = shapes.get(name, [(n,), (batch, n)])
+        if tuple(array.shape) not in choices:
+            fitting = " or ".join(str(shape) for shape in choices)
+            raise ParameterError(f"{name} have shape {tuple(array.shape)}, allowed beside the values: {fitting}")
+        zero = name in ("values", "demands")
+        wrong = ~(xp.isfinite(array) & (array >= 0 if zero else array > 0))
+        _refuse(wrong, name, array, f"finite numbers {'at least' if zero else 'above'} 0")
+    nothing = ~xp.any((values > 0) & (demands > 0), axis=-1)
+    _refuse(nothing, "values times demands", 0 * values[..., 0], "a row with something that is valued and demanded")
+    amounts = solve(values, demands, supply, weights)
+    return Allocation(amounts, duality_gap(detached(amounts), values, demands, supply, weights))
+
+
+def _refuse(wrong: Array, name: str, array: Array, what: str) -> None:
+    """Raise a ParameterError that names the first place where ``wrong`` is true."""
+    xp = namespace(wrong)
+    if bool(xp.any(wrong)):
+        place = tuple(int(index[0]) for index in xp.nonzero(wrong))
+        raise ParameterError(f"{name} at {list(place)}: {float(array[place]):g}, allowed: {what}")
+
+
+def solve(
+    values: Array,
+    demands: Array,
+    supply: Array,
+    weights: Array | None = None,
+    *,
+    charges: Array | None = None,
+    ridge: float = 0.0,
+    barrier: float = BARRIER,
+) -> Array:
+    """Return the amounts (B, n, m) that maximise a weighted sum of log utilities less charges, unchecked.
+
+        sum_i w_i log(v_i . x_i) - <charges, X> - ridge / 2 |X|^2 + barrier * (sum of the logarithms of all slacks)
+
+    over 0 <= x <= demands, column sums <= supply. Demands above the supply count as the supply. A participant without
+    anything that it values and demands counts as absent; amounts that are not valued or not demanded are exactly 0.
+    On torch, amounts are differentiable in all arrays by the implicit function theorem at the solution.
+
+    Args:
+        values: (B, n, m), at least 0.
+        demands: (B, n, m), at least 0.
+        supply: (m,) or (B, m), above 0.
+        weights: (n,) or (B, n), above 0; 1 each unless given.
+        charges: price of a unit to each participant, (B, n, m), of any sign; none unless given.
+        ridge: at least 0.
+        barrier: above 0, in units of the mean weight. 1e-4 to 1e-2 make a smooth layer, solved to the stationarity of
+            its own objective; its slacks are x, demands - x and what is left of the supply.
+
+    Returns:
+        Amounts in the dtype of ``values``, which inside are float64.
+
+    Raises:
+        ConvergenceError: naming the first instance that is not solved, and its duality gap.
+    """
+    xp = namespace(values)
+    batch, n, m = values.shape
+    given = [values, demands, supply, weights, charges]
+    attached = any(getattr(array, "requires_grad", False) for array in given)
+    exact = xp.astype(values, xp.float64)
+
+    def spread(array: Array | None, shape: tuple[int, ...], missing: float) -> Array:
+        array = constant(missing, exact) if array is None else constant_or_same(array, exact)
+        return xp.broadcast_to(array, shape)
+
+    arrays = (
+        exact,
+        spread(demands, (batch, n, m), 0.0),
+        spread(supply, (batch, m), 1.0),
+        spread(weights, (batch, n), 1.0),
+        spread(charges, (batch, n, m), 0.0),
+    )
+    size = max(1, CHUNK // (n * m))
+    parts = [
+        _solve(*(array[first : first + size] for array in arrays), ridge, barrier, attached)
+        for first in range(0, max(batch, 1), size)
+    ]
+    amounts = xp.concat([part for part, _ in parts], axis=0)
+    fixed = [detached(array) for array in arrays]
+    gap = duality_gap(detached(amounts), *fixed[:4], charges=fixed[4], ridge=ridge)
+    scale = xp.sum(fixed[3], axis=-1)
+    # At its own optimum a barrier leaves each product of a slack and its multiplier at its weight.
+    own = barrier * (2 * n * m + m) / n
+    unsolved = xp.concat([part for _, part in parts], axis=0) | ~(gap <= (GAP + own * (1 + 1e-3)) * scale)
+    if bool(xp.any(unsolved)):
+        first = int(xp.nonzero(unsolved)[0][0])
+        raise ConvergenceError(
+            f"proportional fairness: instance {first} of {batch} is not solved, its duality gap is"
+            f" {float(gap[first]):.3g}, allowed: {GAP:g} in units of the sum of weights {float(scale[first]):g}"
+        )
+    return floats(amounts, values)
+
+
+def constant_or_same(array: Any, like: Array) -> Array:
+    """Return ``array`` as ``like`` in backend, dtype and device, with its gradient if it has one."""
+    return floats(array, like) if type(array) is type(like) else constant(array, like)
+
+
+def _solve(
+    values: Array,
+    demands: Array,
+    supply: Array,
+    weights: Array,
+    charges: Array,
+    ridge: float,
+    barrier: float,
+    attached: bool,
+) -> tuple[Array, Array]:
+    """Return the amounts (B, n, m) of some instances and which are not solved, (B,), from float64 arrays."""
+    xp = namespace(values)
+    values, demands, supply, weights, charges = (
+        xp.moveaxis(array, 0, -1) for array in (values, demands, supply, weights, charges)
+    )
+    caps = xp.minimum(demands, supply)
+    live = (detached(values) > 0) & (detached(demands) > 0)
+    zero, one = constant(0.0, values), constant(1.0, values)
+    unit = xp.where(live, detached(caps), zero)  # of an amount: what a share of 1 is
+    worth = xp.sum(detached(values) * unit, axis=1)
+    absent = xp.astype(worth == 0, values.dtype)
+    mean = xp.mean(weights, axis=0)
+    to_shares = unit / (worth + absent)[:, None]
+    problem = Problem(
+        values=detached(values) * to_shares,
+        sizes=unit / detached(supply),
+        charges=detached(charges / mean) * unit,
+        ridges=ridge * unit * unit / detached(mean),
+        weights=detached(weights / mean),
+        absent=absent,
+    )
+    point, unsolved = approach(problem, barrier)
+    shares = xp.where(point.shares[0] < point.shares[1], point.shares[0], 1 - point.shares[1])
+    amounts = unit * xp.clip(shares, 0.0, 1.0)
+    # The last digit: column sums are not to exceed the supply.
+    amounts = amounts * xp.minimum(detached(supply) / xp.maximum(xp.sum(amounts, axis=0), 0.5 * detached(supply)), one)
+    if attached:
+        slack = (caps - detached(caps)) / xp.where(unit > 0, unit, one)
+        amounts = amounts + unit * respond(
+            problem,
+            point,
+            values=values * to_shares,
+            charges=(charges + ridge * amounts) * unit / mean,
+            weights=weights / mean,
+            caps=slack,
+            supply=(supply - detached(supply)) / detached(supply),
+        )
+    return xp.moveaxis(amounts, -1, 0), unsolved
+
+
+def duality_gap(
+    amounts: Array,
+    values: Array,
+    demands: Array,
+    supply: Array,
+    weights: Array | None,
+    charges: Array | None = None,
+    ridge: float = 0.0,
+) -> Array:
+    """Return how far amounts may be from the optimum, (B,): the largest <gradient, Y - X> over feasible Y, exactly.
+
+    The objective is concave, so that no feasible Y is better by more. The maximum is a fractional knapsack for each
+    resource: in order of the gradient, each cell is filled to its demand until the supply is out. With the gradient
+    where that happens as price p_j (0 if there is enough), and the gradient's excess over it split into a_ij - l_ij,
+
+        gap = sum_j p_j (b_j - sum_i x_ij) + sum_ij a_ij (d_ij - x_ij) + sum_ij l_ij x_ij
+
+    and none of the summands is negative: every complementarity product of the optimality conditions is at most the gap,
+    while stationarity holds exactly. Arguments are those of :func:`solve`, NumPy's or torch's; infinite where somebody
+    who could be served gets nothing.
+    """
+    xp = namespace(amounts)
+    live = (values > 0) & (demands > 0)
+    zero, one = constant(0.0, amounts), constant(1.0, amounts)
+    caps = xp.where(live, demands, zero)
+    weights = one if weights is None else constant_or_same(weights, amounts)
+    utilities = xp.sum(values * amounts, axis=-1)
+    served = utilities > 0
+    rates = xp.where(served, weights / xp.where(served, utilities, one), zero)
+    gradient = values * rates[..., None] - ridge * amounts
+    if charges is not None:
+        gradient = gradient - charges
+    order = xp.argsort(-gradient, axis=1)
+    gradient, caps, held = (xp.take_along_axis(array, order, axis=1) for array in (gradient, caps, amounts))
+    room = constant_or_same(supply, amounts)[..., None, :] - (xp.cumulative_sum(caps, axis=1) - caps)
+    filled = xp.where(gradient > 0, xp.minimum(caps, xp.maximum(room, zero)), zero)
+    gap = xp.sum(gradient * (filled - held), axis=(1, 2))
+    starved = xp.any(~served & xp.any(live, axis=-1), axis=-1)
+    return xp.where(starved, constant(float("inf"), amounts), gap)
