@@ -1,4 +1,4 @@
-"""Who plays reporting games: participants who tell the truth, and mechanisms that run a process by what is reported.
+"""Who plays reporting games: participants who tell the truth, and mechanisms that decide by what is reported.
 
 Where the mechanism announces its rule, it sends log w and b of an affine maximiser and the game does the rest; where it
 decides after the reports, the same rule is worked out from what it sees. The rules are those of
@@ -21,7 +21,7 @@ from lawgiver.envs.core.fields import box, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.reporting import ReportingGame
-from lawgiver.envs.mdp.game import LOGIT_BOUND, MDPGame
+from lawgiver.envs.mdp.game import MDPGame
 
 Numbers = float | Sequence[Any] | np.ndarray
 """One number for all, or one for each."""
@@ -42,7 +42,7 @@ class Truthful(RulePolicy):
 class DirectMechanism(RulePolicy):
     """A mechanism that is a function of the reports. As an outcome it is exact, as an action it fits into the Box."""
 
-    def __init__(self, game: MDPGame) -> None:
+    def __init__(self, game: ReportingGame) -> None:
         """Keep the game and the Box."""
         self.game = game
         layout = game.rule_layout() if game.announces else game.decision_layout()
@@ -57,21 +57,45 @@ class DirectMechanism(RulePolicy):
         return self.decision(self.game.seen_reports(obs)), state
 
     def action(self, obs: Array) -> Array:
-        """Return the outcome as an action (B, 1, d): logits for the policy, and everything clipped to its bounds."""
+        """Return the outcome as an action (B, 1, d): logits for shares and policies, and all within its bounds."""
         sent, _ = self.outcome(obs, None, None, None)
-        xp = namespace(sent)
-        if not self.game.announces:  # the policies here are of zeros and ones
-            logits = LOGIT_BOUND * (2 * sent[:, : -self.game.n] - 1)
-            sent = xp.concat([logits, sent[:, -self.game.n :]], axis=-1)
-        return xp.clip(sent, constant(self._low, sent), constant(self._high, sent))[:, None, :]
+        if not self.game.announces:
+            sent = self.game.action_of(sent)
+        return namespace(sent).clip(sent, constant(self._low, sent), constant(self._high, sent))[:, None, :]
 
 
-class AffineMaximiser(DirectMechanism):
+class AnnouncedRule(DirectMechanism):
+    """A rule of the family that the game's mechanism announces. Where it decides itself, it decides by the same rule.
+
+    Its outcome is the rule itself, never clipped, since that would be another rule.
+    """
+
+    @property
+    @abstractmethod
+    def parameters(self) -> np.ndarray:
+        """What is announced, (D,)."""
+
+    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the parameters (B, D) where they are announced, else the decision (B, d); and the memory."""
+        if not self.game.announces:
+            return super().outcome(obs, mask, state, rng)
+        return self._every(obs), state
+
+    def decision(self, reports: Array) -> Array:
+        """Return what the rule makes of the reports, (B, d)."""
+        return self.game.decide(self._every(reports), reports)
+
+    def _every(self, like: Array) -> Array:
+        """Return the parameters in each of B games, (B, D), for an array (B, ...)."""
+        parameters = constant(self.parameters, like)
+        return namespace(like).broadcast_to(parameters, (like.shape[0], *parameters.shape))
+
+
+class AffineMaximiser(AnnouncedRule):
     """The affine maximiser with given weights and boosts, which can be kept in a folder once they are learned.
 
-    They may be any: a rule that is learned may lie outside of what can be announced. Its outcome is the rule itself,
-    never clipped, since that would be another rule. Environments that are given it refuse to announce it then
-    (ActionError), and play it in ``allocate`` mode, where its decisions are made from the reports.
+    They may be any: a rule that is learned may lie outside of what can be announced. Environments that are given it
+    refuse to announce it then (ActionError), and play it in ``allocate`` mode, where it decides from the reports.
 
     Args:
         game: that is played.
@@ -88,8 +112,9 @@ class AffineMaximiser(DirectMechanism):
         self, game: Game[Any], *, log_weights: np.ndarray | None = None, boosts: np.ndarray | None = None
     ) -> None:
         """See the class."""
-        super().__init__(process_of(game, "affine_maximiser"))
-        shape = (self.game.mdp.n_states, self.game.mdp.n_actions)
+        process = process_of(game, "affine_maximiser")
+        super().__init__(process)
+        shape = (process.mdp.n_states, process.mdp.n_actions)
         self.settings: dict[str, Any] = {}
         self.log_weights = np.zeros(self.game.n) if log_weights is None else np.array(log_weights, float)
         self.boosts = np.zeros(shape) if boosts is None else np.array(boosts, float).reshape(shape)
@@ -109,19 +134,6 @@ class AffineMaximiser(DirectMechanism):
         """What is announced, log w and then b state by state, (n + S A,)."""
         return np.concatenate([self.log_weights, self.boosts.ravel()])
 
-    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
-        """Return the parameters (B, D) where they are announced, else the decision (B, d); and the memory."""
-        if not self.game.announces:
-            return super().outcome(obs, mask, state, rng)
-        parameters = constant(self.parameters, obs)
-        return namespace(obs).broadcast_to(parameters, (obs.shape[0], *parameters.shape)), state
-
-    def decision(self, reports: Array) -> Array:
-        """Return what the rule makes of the reports, (B, d)."""
-        parameters = constant(self.parameters, reports)
-        every = namespace(reports).broadcast_to(parameters, (reports.shape[0], *parameters.shape))
-        return self.game.decide(every, reports)
-
 
 class PayAsBid(DirectMechanism):
     """Runs the process for the greatest reported welfare, and charges everybody what it said this is worth to it.
@@ -131,7 +143,7 @@ class PayAsBid(DirectMechanism):
 
     def decision(self, reports: Array) -> Array:
         """Return the policy and the payments, (B, d)."""
-        game, xp = self.game, namespace(reports)
+        game, xp = process_of(self.game, "pay_as_bid"), namespace(reports)
 
         def decided(some: slice) -> Array:
             rewards = game.rewards(reports[some])

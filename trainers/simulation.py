@@ -12,6 +12,7 @@ from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.objectives import gini, welfare
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
+from lawgiver.envs.core.reporting import ReportingGame
 
 NORMAL = 1.96
 """Half the width of a 95 % interval in standard errors, at thousands of games."""
@@ -52,11 +53,13 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
 def measures(game: Game[Any]) -> dict[str, Callable[[Any], np.ndarray]]:
     """Return what a round of a game is measured by, by name, functions of the state after it, (B,).
 
-    Welfare and what the mechanism has paid out, where it pays transfers on top of utilities; in other games every
-    registered objective, and the Gini coefficient.
+    Welfare and what the mechanism has paid out, where it pays transfers on top of utilities; what the mechanism is paid
+    for and welfare, where participants report; in other games every registered objective, and the Gini coefficient.
     """
     if isinstance(game, MechanismGame):
         return {"welfare": welfare, "payments": game.deficit}
+    if isinstance(game, ReportingGame):
+        return {game.objective: game.measure, "welfare": welfare}
     return {name: lookup(OBJECTIVES, name) for name in names(OBJECTIVES)} | {"gini": gini}
 
 

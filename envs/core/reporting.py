@@ -124,6 +124,14 @@ class ReportingGame(Game[ReportingState]):
     def decide(self, parameters: Array, reports: Array) -> Array:
         """Return the decision (B, d) of the rule with parameters (B, D), given reports (B, n, k)."""
 
+    def decide_for(self, parameters: Array, reports: Array, seats: Array) -> Array:
+        """Return a decision (B, d) that is right in what concerns one participant of each game, ``seats`` (B,).
+
+        It is what audits ask for, most often of all, since one participant misreports while the others do not matter.
+        By default it is the whole decision.
+        """
+        return self.decide(parameters, reports)
+
     @abstractmethod
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
         """Return the state with the utilities and payments of a decision (B, d), and whatever a game adds to it."""

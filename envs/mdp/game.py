@@ -7,12 +7,12 @@ nobody gains by a misreport. In ``allocate`` mode it chooses any policy and any 
 
 from __future__ import annotations
 
+import math
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import log10, prod
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -85,7 +85,7 @@ class MDPGame(ReportingGame):
 
     def check_tree(self, depth: int, n_actions: int) -> None:
         """Raise ParameterError if n and m make too large a tree of ``depth`` rounds with so many actions each."""
-        magnitude = depth * log10(n_actions)
+        magnitude = depth * math.log10(n_actions)
         pairs = sum(n_actions ** (t + 1) for t in range(depth)) if magnitude < 15 else None
         if pairs is None or pairs > LARGEST_TREE:
             many = f"{pairs:,}" if pairs else f"more than 1e{magnitude - 0.5:.0f}"
@@ -171,7 +171,7 @@ class MDPGame(ReportingGame):
     def decision_layout(self) -> Layout:
         """Return the logits of a policy, and the payments."""
         return (
-            Field("policy_logits", prod(self.mdp.policy_shape), -LOGIT_BOUND, LOGIT_BOUND, "log-odds",
+            Field("policy_logits", math.prod(self.mdp.policy_shape), -LOGIT_BOUND, LOGIT_BOUND, "log-odds",
                   "of each action, state by state"),
             Field("payments", self.n, -self.boost_bound, self.boost_bound, "reward", "of each participant"),
         )  # fmt: skip
@@ -181,6 +181,14 @@ class MDPGame(ReportingGame):
         xp = namespace(actions)
         logits = xp.reshape(actions[:, : -self.n], (actions.shape[0], *self.mdp.policy_shape))
         return self.joined(softmax(logits), actions[:, -self.n :])
+
+    def action_of(self, decision: Array) -> Array:
+        """Return logits of the policy, and the payments, (B, d); both are kept within their bounds."""
+        xp = namespace(decision)
+        probabilities = xp.clip(decision[:, : -self.n], math.exp(-2 * LOGIT_BOUND), 1.0)
+        logits = xp.log(probabilities) + LOGIT_BOUND
+        payments = xp.clip(decision[:, -self.n :], -self.boost_bound, self.boost_bound)
+        return xp.concat([logits, payments], axis=-1)
 
     def decide(self, parameters: Array, reports: Array) -> Array:
         """Return what the affine maximiser of (log w, b), (B, D), makes of the reports."""
@@ -202,7 +210,7 @@ class MDPGame(ReportingGame):
                 pose.
             batch: number of profiles.
         """
-        problem = self.mdp.n_states * self.mdp.n_actions + prod(self.mdp.policy_shape)
+        problem = self.mdp.n_states * self.mdp.n_actions + math.prod(self.mdp.policy_shape)
         return in_slices(function, batch, 4 * (self.n + 1) * problem, MEMORY)
 
     def joined(self, policy: Array, payments: Array) -> Array:

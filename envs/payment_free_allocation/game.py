@@ -1,0 +1,357 @@
+"""Payment-free allocation: divisible resources, shared by what participants say they want, while nobody pays.
+
+Participant i gets x_ij of resource j, of which there is b_j, and makes sum_j v_ij min(x_ij, d_ij) of it: more than its
+demand d_ij is of no use to it. It alone knows v and d, and may report others. Without payments no mechanism has both
+the greatest Nash welfare and honest participants: proportional fairness has the first, sharing by demand alone the
+second, and in between a mechanism may *burn* a part, that is withhold what somebody wants, to make lies dear. Burning
+invites reports of more demand than there is.
+
+In ``allocate`` mode the mechanism sees the reports and shares. In ``announce`` mode it announces two numbers before,
+how much it burns and how far it shares by demand alone, of a family between three rules that are known by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace, softmax, uniform
+from lawgiver.envs.core.errors import ParameterError, integer, number
+from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.game import Draws, KnownSolution
+from lawgiver.envs.core.reporting import ReportingGame, ReportingState
+from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare, utilities
+from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
+from lawgiver.envs.payment_free_allocation.proportional_fairness import proportional_fairness, solve
+from lawgiver.envs.payment_free_allocation.sharing import water_filling
+from lawgiver.envs.payment_free_allocation.types import beta, read_types, thinned
+
+LOGIT_BOUND = 10.0
+"""Largest absolute value of the logits of shares."""
+LARGEST_SHAPE = 50
+"""Largest parameter of a Beta distribution."""
+EXCESS = 1e-6
+"""By how much, as a share of the supply, amounts that a given mechanism hands out may go beyond what they may be."""
+
+
+@dataclass(frozen=True)
+class AllocationState(ReportingState):
+    """State of B games of n participants and m resources; beside what every game of reports has:
+
+    Attributes:
+        amounts: of each resource to each participant, (B, n, m), zeros before.
+    """
+
+    amounts: Array
+
+
+@dataclass(frozen=True)
+class PaymentFreeAllocation(ReportingGame):
+    """Shares m divisible resources among n participants who report values and demands.
+
+    Args:
+        n: number of participants, >= 1.
+        m: number of resources, >= 1.
+        supply: b, how much there is, > 0: of every resource, or m numbers; None for n / 2, as in the paper.
+        weights: w, how much each participant counts in Nash welfare, > 0: one number for all, or n of them.
+        value_low: least value of a unit to anybody, >= 0.
+        value_high: the greatest, above it.
+        value_beta: whole parameters (a, b), 1 to 50, of the Beta distribution of values between these; (1, 1) is
+            uniform.
+        demand_low: least demand, >= 0, of those that are there.
+        demand_high: the greatest, above it. Reports may name any demand from 0 to this.
+        demand_beta: of demands, as ``value_beta``.
+        present: probability, > 0, that a participant wants a resource at all; one that would want nothing wants one,
+            each as likely.
+        types_file: an .npz file with arrays ``values`` and ``demands``, (N, n, m) each, from which whole profiles are
+            drawn instead, with ``value_low`` and ``demand_low`` out of use; None to draw by distribution.
+        objective: what the mechanism is paid: ``nash_welfare``, the weighted mean of log utilities; ``welfare``, their
+            sum; ``efficiency``, the share of what could be used that is.
+        mechanism_mode: ``allocate`` (logits of shares, after the reports) or ``announce`` (a rule of the family,
+            before).
+
+    Raises:
+        ParameterError: if a parameter is outside its range, or the file does not hold what it should.
+    """
+
+    n: int = 5
+    m: int = 3
+    supply: float | Sequence[float] | None = None
+    weights: float | Sequence[float] = 1.0
+    value_low: float = 0.1
+    value_high: float = 1.0
+    value_beta: Sequence[int] = (1, 1)
+    demand_low: float = 0.1
+    demand_high: float = 1.0
+    demand_beta: Sequence[int] = (1, 1)
+    present: float = 1.0
+    types_file: str | None = None
+    objective: str = "nash_welfare"
+    mechanism_mode: Literal["announce", "allocate"] = "allocate"
+
+    name: ClassVar[str] = "payment_free_allocation-v0"
+    reference: ClassVar[str] = (
+        "Zeng, Bhatt, Kreacic, Hassanzadeh, Koppel and Ganesh 2023, Learning Payment-Free Resource Allocation"
+        " Mechanisms; Cole, Gkatzelis and Goel 2013 for partial allocation"
+    )
+    objectives: ClassVar[tuple[str, ...]] = ("nash_welfare", "welfare", "efficiency")
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"uniform": {}, "sparse": {"present": 0.5}}
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"announce": {"mechanism_mode": "announce"}}
+
+    def __post_init__(self) -> None:
+        """Check the parameters, and read the file."""
+        for name in ("n", "m"):
+            object.__setattr__(self, name, integer(name, getattr(self, name), 1))
+        self.check_choices()
+        for name, count in {"supply": self.m, "weights": self.n}.items():
+            object.__setattr__(self, name, _positive(name, getattr(self, name), count, none=name == "supply"))
+        for name in ("value", "demand"):
+            low, high, shape = (f"{name}_{end}" for end in ("low", "high", "beta"))
+            object.__setattr__(self, low, number(low, getattr(self, low), "[0, inf)"))
+            object.__setattr__(self, high, number(high, getattr(self, high), f"({getattr(self, low)}, inf)"))
+            object.__setattr__(self, shape, _shape(shape, getattr(self, shape)))
+        object.__setattr__(self, "present", number("present", self.present, "(0, 1]"))
+        if self.types_file is not None:
+            object.__setattr__(self, "types_file", str(self.types_file))
+            _ = self._profiles  # its own check
+
+    @cached_property
+    def supplies(self) -> np.ndarray:
+        """How much there is of each resource, (m,)."""
+        return np.broadcast_to(np.asarray(self.n / 2 if self.supply is None else self.supply, float), (self.m,)).copy()
+
+    @cached_property
+    def weighting(self) -> np.ndarray:
+        """What each participant counts in Nash welfare, (n,)."""
+        return np.broadcast_to(np.asarray(self.weights, float), (self.n,)).copy()
+
+    # -- types --------------------------------------------------------------------------------------------------
+
+    def type_layout(self) -> Layout:
+        """Return values, then demands."""
+        low = 0.0 if self.types_file else self.value_low
+        return (
+            Field("value", self.m, low, self.value_high, "utility a unit", "what each resource is worth, up to demand"),
+            Field("demand", self.m, 0.0, self.demand_high, "units", "how much of each resource is of use"),
+        )
+
+    def action_layout(self, role: str) -> Layout | int:
+        """Reports may name values from 0 on, as PettingZoo's own checks do; below the least they count as the least."""
+        layout = super().action_layout(role)
+        if role != "participant" or isinstance(layout, int):
+            return layout
+        values, demands = layout
+        return replace(values, low=0.0), demands
+
+    def outcome(self, state: ReportingState, actions: Array) -> Array:
+        """Return reports (B, n, 2m) within the bounds of types, announced parameters, or a decision."""
+        outcome = super().outcome(state, actions)
+        if self.phase(state) != "participant":
+            return outcome
+        values, demands = self.split(outcome)
+        xp = namespace(values)
+        return xp.concat([xp.maximum(values, constant(self.type_layout()[0].low, values)), demands], axis=-1)
+
+    def split(self, types: Array) -> tuple[Array, Array]:
+        """Return values and demands, (..., n, m) each, of types or reports (..., n, 2m)."""
+        return types[..., : self.m], types[..., self.m :]
+
+    @cached_property
+    def _profiles(self) -> np.ndarray | None:
+        """Types of the file, (N, n, 2m)."""
+        if self.types_file is None:
+            return None
+        return read_types(self.types_file, self.n, self.m, (self.value_high, self.demand_high))
+
+    @property
+    def draw_size(self) -> int:
+        """As many as the Beta distributions take, and one for whether each demand is there; one in all for a file."""
+        return 1 if self.types_file else self.m * (_size(self.value_beta) + _size(self.demand_beta) + 1)
+
+    def draw_initial(self, batch: int, rng: Rng) -> Draws:
+        """Draw the numbers that types are made of; a profile of a file takes one for all of its participants."""
+        return {"types": uniform(rng, (batch, 1 if self.types_file else self.n, self.draw_size))}
+
+    def types_of(self, draws: Array) -> Array:
+        """Return types (B, n, 2m) for numbers (B, n, d) drawn uniformly from [0, 1); for (B, 1, 1) of a file."""
+        xp = namespace(draws)
+        if self._profiles is not None:
+            chosen = xp.astype(draws[:, 0, 0] * len(self._profiles), xp.int64)
+            return constant(self._profiles, draws)[chosen]
+        parts, start = [], 0
+        for low, high, shape in (
+            (self.value_low, self.value_high, self.value_beta),
+            (self.demand_low, self.demand_high, self.demand_beta),
+        ):
+            size = self.m * _size(shape)
+            drawn = xp.reshape(draws[..., start : start + size], (*draws.shape[:2], self.m, _size(shape)))
+            parts.append(low + (high - low) * beta(drawn, (shape[0], shape[1])))
+            start += size
+        values, demands = parts
+        return xp.concat([values, thinned(demands, draws[..., start:], self.present)], axis=-1)
+
+    # -- rules --------------------------------------------------------------------------------------------------
+
+    def rule_layout(self) -> Layout:
+        """Return how much is burnt, and how far resources are shared by demand alone."""
+        return (
+            Field("burning", 1, 0.0, 1.0, "exponent", "0 burns nothing, 1 as much as partial allocation"),
+            Field("sharing", 1, 0.0, 1.0, "share", "weight of water filling, by demand alone, in the allocation"),
+        )
+
+    @property
+    def members(self) -> Mapping[str, tuple[float, ...]]:
+        """The three rules between which the family lies."""
+        if not self.announces:
+            return {}
+        return {"proportional_fairness": (0.0, 0.0), "partial_allocation": (1.0, 0.0), "water_filling": (0.0, 1.0)}
+
+    def decide(self, parameters: Array, reports: Array) -> Array:
+        """Return (1 - s) PA^c + s water filling of the reports, flattened (B, n m), for (c, s) (B, 2).
+
+        PA^c lets everybody keep the c-th power of what partial allocation lets it keep of proportional fairness.
+        """
+        values, demands = self.split(reports)
+        burning, sharing = parameters[:, 0], parameters[:, 1, None, None]
+        xp, known = namespace(demands), (self.supplies, self.weighting)
+        even = water_filling(demands, *known)
+        if bool(xp.all(sharing == 1)):
+            return self.joined(even)
+        # What partial allocation lets everybody keep takes n problems more for each profile.
+        burns = bool(xp.any(burning > 0))
+        fair = partial_allocation(values, demands, *known, burning=burning) if burns else solve(values, demands, *known)
+        return self.joined((1 - sharing) * fair + sharing * even)
+
+    def decision_layout(self) -> Layout:
+        """Return the logits of who gets which share of each resource, what is burnt being the last."""
+        return (
+            Field("share_logits", (self.n + 1) * self.m, -LOGIT_BOUND, LOGIT_BOUND, "log-odds",
+                  "of each participant's share of each resource, participant by participant, then of what is burnt"),
+        )  # fmt: skip
+
+    def decision(self, actions: Array) -> Array:
+        """Return amounts (B, n m) by the shares that logits (B, (n + 1) m) stand for, before caps."""
+        xp = namespace(actions)
+        logits = xp.reshape(actions, (actions.shape[0], self.n + 1, self.m))
+        shares = xp.matrix_transpose(softmax(xp.matrix_transpose(logits)))[:, :-1]
+        return self.joined(shares * constant(self.supplies, actions))
+
+    def action_of(self, decision: Array) -> Array:
+        """Return the logits (B, (n + 1) m) whose shares are nearest to amounts (B, n m)."""
+        xp = namespace(decision)
+        shares = self.amounts_of(decision) / constant(self.supplies, decision)
+        shares = xp.concat([shares, 1 - xp.sum(shares, axis=1, keepdims=True)], axis=1)
+        least = constant(np.exp(-2 * LOGIT_BOUND), decision)
+        logits = xp.log(xp.maximum(shares / xp.max(shares, axis=1, keepdims=True), least)) + LOGIT_BOUND
+        return xp.reshape(logits, (logits.shape[0], -1))
+
+    def joined(self, amounts: Array) -> Array:
+        """Return amounts (B, n, m) as a decision (B, n m)."""
+        return namespace(amounts).reshape(amounts, (amounts.shape[0], -1))
+
+    def amounts_of(self, decision: Array) -> Array:
+        """Return amounts (B, n, m) of a decision (B, n m)."""
+        return namespace(decision).reshape(decision, (decision.shape[0], self.n, self.m))
+
+    def opening(self, types: Array) -> AllocationState:
+        """Return games with given types (B, n, 2m) before the first step."""
+        return AllocationState(
+            **vars(super().opening(types)), amounts=namespace(types).zeros_like(types[..., : self.m])
+        )
+
+    def settle(self, state: ReportingState, decision: Array) -> ReportingState:
+        """Return the state in which everybody has its amounts, no more than it reported to demand; nobody pays."""
+        _, asked = self.split(state.reports)
+        amounts = namespace(asked).minimum(self.amounts_of(decision), asked)
+        return evolve(state, amounts=amounts, utilities=utilities(amounts, *self.split(state.types)))
+
+    def outcome_fault(self, state: ReportingState, outcome: np.ndarray) -> str | None:
+        """Return what is wrong with a rule, or with the amounts, of a given mechanism."""
+        if self.announces:
+            wrong = outcome[(outcome < 0) | (outcome > 1)]
+            return f"has {wrong[0]:g} among burning and sharing, allowed: numbers in [0, 1]" if wrong.size else None
+        amounts, tolerance = self.amounts_of(outcome), EXCESS * self.supplies
+        if (amounts < -tolerance).any():
+            return f"hands out {amounts.min():g}, allowed: amounts of at least 0"
+        given = amounts.sum(1)
+        over = np.argwhere(given > self.supplies + tolerance)
+        if len(over):
+            game, j = over[0].tolist()
+            return (
+                f"hands out {given[game, j]:g} of resource {j}, allowed: no more than its supply {self.supplies[j]:g}"
+            )
+        return None
+
+    def measure(self, state: ReportingState) -> Array:
+        """Return the objective in its own units, (B,), once the game is over."""
+        if self.objective == "nash_welfare":
+            return log_nash_welfare(state.utilities, self.weighting)
+        if self.objective == "welfare":
+            return super().measure(state)
+        _, demands = self.split(state.types)
+        return efficiency(allotted(state), demands, self.supplies)
+
+    def told(self, state: ReportingState) -> Mapping[str, Array]:
+        """Return utilities (B, n) and amounts (B, n, m) of the outcome; zeros before there is one."""
+        return {"utilities": state.utilities, "amounts": allotted(state)}
+
+    def picture(self, state: ReportingState, index: int) -> dict[str, np.ndarray]:
+        """Return types, reports, amounts and utilities of one game, and what is left of each resource."""
+        shown = super().picture(state, index)
+        for nothing in ("payments", "revenue"):
+            del shown[nothing]
+        amounts = np.asarray(allotted(state)[index])
+        several = self.m > 1
+        for j, left in enumerate(self.supplies - amounts.sum(0)):
+            shown[f"amount{f' {j + 1}' if several else ''}"] = amounts[:, j]
+            shown[f"left over{f' {j + 1}' if several else ''}"] = np.array([left])
+        return shown
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """The greatest Nash welfare of participants who tell the truth, which is proportional fairness."""
+        types = self.initial_state(64, np.random.default_rng(0)).types
+        values, demands = self.split(types)
+        found = proportional_fairness(values, demands, self.supplies, self.weighting)
+        logs = log_nash_welfare(utilities(found.amounts, values, demands), self.weighting)
+        return (
+            KnownSolution(
+                name="greatest log Nash welfare of the truth, mean of 64 profiles: proportional fairness",
+                source="Eisenberg and Gale 1959, with caps; residual is the largest duality gap",
+                value=lambda: float(logs.mean()),
+                residual=lambda: float(found.gap.max()),
+                tolerance=1e-8,
+            ),
+        )
+
+
+def allotted(state: ReportingState) -> Array:
+    """Return the amounts (B, n, m) of a state of this game."""
+    return cast(AllocationState, state).amounts
+
+
+def _positive(name: str, given: Any, count: int, *, none: bool) -> float | tuple[float, ...] | None:
+    """Return one number above 0, or a tuple of ``count`` of them; None where that is allowed."""
+    if given is None and none:
+        return None
+    if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str):
+        if len(given) != count:
+            raise ParameterError(f"{name} has {len(given)} numbers, allowed: one, or {count}")
+        return tuple(number(f"{name}[{i}]", value, "(0, inf)") for i, value in enumerate(given))
+    return number(name, given, "(0, inf)")
+
+
+def _shape(name: str, given: Any) -> tuple[int, int]:
+    """Return the parameters of a Beta distribution."""
+    if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)) or len(given) != 2:
+        raise ParameterError(f"{name} is {given!r}, allowed: two whole numbers from 1 to {LARGEST_SHAPE}")
+    a, b = (integer(f"{name}[{k}]", value, 1, LARGEST_SHAPE) for k, value in enumerate(given))
+    return a, b
+
+
+def _size(shape: Sequence[int]) -> int:
+    """Return of how many uniform numbers one of a Beta distribution is made."""
+    return shape[0] + shape[1] - 1
