@@ -21,6 +21,16 @@ trainer:
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and all that start Ray in the same: two at once would starve each other.
+
+    It matters to ``pytest -n``, with ``--dist loadgroup``.
+    """
+    starts_ray = {path: "ray.shutdown()" in path.read_text() for path in {item.path for item in items}}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if starts_ray[item.path] else item.path.stem))
+
+
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Install the fake trainer as a third party's package; return the folder that is on the path.
@@ -81,6 +91,20 @@ GAMES = {
         "goal_collection",
         {"n": 8, "size": 3, "horizon": 9, "discount": 0.7, "weights": [1, 2, 0.5, 1, 1, 1, 3, 1]},
     ),
+    "repeated_allocation": ("repeated_allocation", {}),
+    "repeated_allocation-announce": (
+        "repeated_allocation",
+        {"stage": {"n": 2, "m": 3, "mechanism_mode": "announce", "present": 0.6}, "rounds": 2},
+    ),
+    "repeated_allocation-game_long_rule": (
+        "repeated_allocation",
+        {
+            "stage": {"n": 3, "m": 1, "mechanism_mode": "announce", "objective": "welfare", "weights": [1, 2, 1]},
+            "rounds": 3,
+            "announce_every": "game",
+            "demand_factors": [1, 1.5],
+        },
+    ),
     "selfish_routing": ("selfish_routing", {}),
     "selfish_routing-pigou": ("selfish_routing", {"n": 3, "network": "pigou", "tolled": ["s-t#1"], "box": 2.0}),
     "selfish_routing-two_pairs": (
@@ -102,6 +126,15 @@ GAMES = {
     "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),
     "lanes-blind": ("lanes", {"n": 3, "agent_objective": "blind", "payment_on": "u", "n_moves": 5}),
     "lanes-any_move": ("lanes", {"n": 2, "n_moves": None, "payment_on": "x0", "degree": 1}),
+    "payment_free_allocation": ("payment_free_allocation", {}),
+    "payment_free_allocation-announce": (
+        "payment_free_allocation",
+        {"n": 3, "m": 2, "mechanism_mode": "announce", "objective": "efficiency", "weights": [1, 2, 0.5]},
+    ),
+    "payment_free_allocation-sparse": (
+        "payment_free_allocation",
+        {"n": 4, "m": 1, "supply": [0.7], "present": 0.4, "value_high": 9.0, "value_beta": [2, 5]},
+    ),
     "sequential_sales": ("sequential_sales", {}),
     "sequential_sales-allocate": (
         "sequential_sales",
