@@ -18,6 +18,7 @@ its linear system once shares and lambda are eliminated has a row for each resou
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+
 from lawgiver.envs.core.arrays import Array, constant, detached, namespace
 
 STEPS = 100
@@ -156,10 +157,11 @@ def _substitute(factors: list[Array], right: Array) -> Array:
 
 
 def start(problem: Problem) -> Point:
-    """Return the point to start from: half of what proportional rationing of every resource gives."""
+    """Return the point to start from: half of an equal split by weight, capped at demands."""
     xp = namespace(problem.values)
     one = constant(1.0, problem.values)
-    some = (0.5 / xp.maximum(xp.sum(problem.sizes, axis=0), one))[None] + 0 * problem.values
+    fair = problem.weights / xp.sum(problem.weights, axis=0)
+    some = 0.5 / xp.maximum(problem.sizes / fair[:, None], one)
     utilities = utility(problem, some)
     rates = problem.weights / utilities
     spent = problem.values * some * rates[:, None]
@@ -217,12 +219,13 @@ def improve(problem: Problem, point: Point, barrier: float) -> tuple[Point, Arra
     target = xp.maximum(mean * xp.clip(foreseen / before, 0.0, 1.0) ** 3, constant(barrier, mean))
 
     # Corrector: all products to the target, less what as much of the predictor's step adds to them in second order.
+    # Beyond half of a weight that second order is no guide: it can send a rate to 0, from where none comes back.
     part = (1 - xp.clip(target / mean, 0.0, 1.0)) ** 2
+    half = 0.5 * problem.weights
+    turn = xp.clip(part * gains * rates, -half, half)
     wanted = (target - products + part * bent) / point.shares
     wanted_due = (target - dues + part * bent_dues) / point.prices
-    shares, prices, rates, gains = system.solve(
-        wrong + wanted[0] - wanted[1], wanted_due, (short - part * gains * rates) / point.rates
-    )
+    shares, prices, rates, gains = system.solve(wrong + wanted[0] - wanted[1], wanted_due, (short - turn) / point.rates)
     pairs = xp.stack([shares, -shares])
     bounds = wanted - point.bounds / point.shares * pairs
     left = -xp.sum(problem.sizes * shares, axis=0)

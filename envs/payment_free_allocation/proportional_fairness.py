@@ -20,7 +20,7 @@ from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.payment_free_allocation.interior_point import Problem, approach, respond
 
 BARRIER = 1e-11
-"""Weight of the barrier by default, in units of the mean weight: utilities are those of the optimum but for rounding."""
+"""Weight of the barrier by default, in units of the mean weight: small enough for exact utilities."""
 GAP = 1e-8
 """Largest duality gap that is accepted, beyond the barrier's own, in units of the sum of weights."""
 CHUNK = 16_384
@@ -139,13 +139,13 @@ def solve(
     )
     size = max(1, CHUNK // (n * m))
     parts = [
-        _solve(*(array[first : first + size] for array in arrays), ridge, barrier, attached)
+        _solve([array[first : first + size] for array in arrays], ridge, barrier, attached)
         for first in range(0, max(batch, 1), size)
     ]
     amounts = xp.concat([part for part, _ in parts], axis=0)
-    fixed = [detached(array) for array in arrays]
-    gap = duality_gap(detached(amounts), *fixed[:4], charges=fixed[4], ridge=ridge)
-    scale = xp.sum(fixed[3], axis=-1)
+    values_, demands_, supply_, weights_, charges_ = (detached(array) for array in arrays)
+    gap = duality_gap(detached(amounts), values_, demands_, supply_, weights_, charges_, ridge)
+    scale = xp.sum(weights_, axis=-1)
     # At its own optimum a barrier leaves each product of a slack and its multiplier at its weight.
     own = barrier * (2 * n * m + m) / n
     unsolved = xp.concat([part for _, part in parts], axis=0) | ~(gap <= (GAP + own * (1 + 1e-3)) * scale)
@@ -163,21 +163,10 @@ def constant_or_same(array: Any, like: Array) -> Array:
     return floats(array, like) if type(array) is type(like) else constant(array, like)
 
 
-def _solve(
-    values: Array,
-    demands: Array,
-    supply: Array,
-    weights: Array,
-    charges: Array,
-    ridge: float,
-    barrier: float,
-    attached: bool,
-) -> tuple[Array, Array]:
+def _solve(arrays: list[Array], ridge: float, barrier: float, attached: bool) -> tuple[Array, Array]:
     """Return the amounts (B, n, m) of some instances and which are not solved, (B,), from float64 arrays."""
-    xp = namespace(values)
-    values, demands, supply, weights, charges = (
-        xp.moveaxis(array, 0, -1) for array in (values, demands, supply, weights, charges)
-    )
+    xp = namespace(arrays[0])
+    values, demands, supply, weights, charges = (xp.moveaxis(array, 0, -1) for array in arrays)
     caps = xp.minimum(demands, supply)
     live = (detached(values) > 0) & (detached(demands) > 0)
     zero, one = constant(0.0, values), constant(1.0, values)
