@@ -73,19 +73,19 @@ class ExchangeableLayer(nn.Module):
 
 
 class EquivariantScorer(nn.Module):
-    """Scores of cells, and two numbers for each resource; for any number of participants and of resources."""
+    """Scores of cells, and some numbers for each resource; for any number of participants and of resources."""
 
-    def __init__(self, hidden: Sequence[int]) -> None:
+    def __init__(self, hidden: Sequence[int], pooled: int) -> None:
         """Build layers of these widths; what comes out starts at zero."""
         super().__init__()
         widths = [FEATURES, *hidden]
         self.layers = nn.ModuleList(ExchangeableLayer(*pair) for pair in pairwise(widths))
         self.score = nn.Linear(widths[-1], 1)
-        self.pooled = nn.Linear(2 * widths[-1], 2)
+        self.pooled = nn.Linear(2 * widths[-1], pooled)
         _start_at_zero(self.score, self.pooled)
 
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return scores (B, n, m) and two numbers for each resource (B, m, 2), for features (B, n, m, f)."""
+        """Return scores (B, n, m) and numbers for each resource (B, m, pooled), for features (B, n, m, f)."""
         for layer in self.layers:
             cells = torch.tanh(layer(cells))
         pool = torch.cat([cells.mean(1), cells.amax(1)], -1)
@@ -95,28 +95,51 @@ class EquivariantScorer(nn.Module):
 class PlainScorer(nn.Module):
     """The same from everything side by side: for one number of participants and of resources, in their order."""
 
-    def __init__(self, n: int, m: int, hidden: Sequence[int]) -> None:
+    def __init__(self, n: int, m: int, hidden: Sequence[int], pooled: int) -> None:
         """Build layers of these widths; what comes out starts at zero."""
         super().__init__()
         self.shape = (n, m)
+        self.sizes = [n * m, m * pooled]
         widths = [n * m * FEATURES, *hidden]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
-        self.last = nn.Linear(widths[-1], n * m + 2 * m)
+        self.last = nn.Linear(widths[-1], sum(self.sizes))
         _start_at_zero(self.last)
 
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return scores (B, n, m) and two numbers for each resource (B, m, 2), for features (B, n, m, f)."""
+        """Return scores (B, n, m) and numbers for each resource (B, m, pooled), for features (B, n, m, f)."""
         seen = cells.flatten(1)
         for layer in self.layers:
             seen = torch.tanh(layer(seen))
-        n, m = self.shape
-        scores, pooled = self.last(seen).split([n * m, 2 * m], -1)
-        return scores.unflatten(-1, (n, m)), pooled.unflatten(-1, (m, 2))
+        scores, pooled = self.last(seen).split(self.sizes, -1)
+        return scores.unflatten(-1, self.shape), pooled.unflatten(-1, (self.shape[1], -1))
 
 
-def make_scorer(n: int, m: int, architecture: str, hidden: Sequence[int]) -> EquivariantScorer | PlainScorer:
-    """Return the scorer of an architecture, with random weights from torch's global generator."""
-    return EquivariantScorer(hidden) if architecture == "equivariant" else PlainScorer(n, m, hidden)
+Scorer = EquivariantScorer | PlainScorer
+
+
+def make_scorer(n: int, m: int, architecture: str, hidden: Sequence[int], pooled: int) -> Scorer:
+    """Return the scorer of an architecture, with random weights from torch's global generator.
+
+    Args:
+        n: number of participants.
+        m: number of resources.
+        architecture: one of ``ARCHITECTURES``.
+        hidden: widths of the layers.
+        pooled: how many numbers are returned for each resource.
+    """
+    return EquivariantScorer(hidden, pooled) if architecture == "equivariant" else PlainScorer(n, m, hidden, pooled)
+
+
+def shares_of(scores: torch.Tensor, synthetic: torch.Tensor, demands: torch.Tensor) -> torch.Tensor:
+    """Return shares (B, n + 1, m) of each resource, the synthetic participant's first: softmax of the scores.
+
+    Args:
+        scores: of the participants, (B, n, m).
+        synthetic: score of the synthetic participant, (B, m, 1).
+        demands: (B, n, m); the share is 0 where it is.
+    """
+    wanted = scores.masked_fill(demands <= 0, -torch.inf)
+    return torch.cat([synthetic.mT, wanted], 1).softmax(1)
 
 
 def checked(architecture: Any, hidden: Any) -> tuple[str, list[int]]:

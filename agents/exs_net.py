@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from lawgiver.agents.allocation import AllocationRule
-from lawgiver.agents.equivariant import TINY, checked, features, make_scorer, relative_values
+from lawgiver.agents.equivariant import TINY, checked, features, make_scorer, relative_values, shares_of
 from lawgiver.agents.networks import evaluated
 from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import integer
@@ -100,7 +100,7 @@ class ExSNet(nn.Module):
         for name, numbers in {"supply": supply, "weights": weights}.items():
             self.register_buffer(name, torch.tensor(numbers, dtype=torch.float32), persistent=False)
         self.rounds = rounds
-        self.scorer = make_scorer(len(weights), len(supply), architecture, hidden)
+        self.scorer = make_scorer(len(weights), len(supply), architecture, hidden, pooled=2)
 
     def shares(self, values: torch.Tensor, demands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shares (B, n + 1, m), the synthetic participant first, and what that one asks for, (B, 1, m).
@@ -108,10 +108,9 @@ class ExSNet(nn.Module):
         Shares of a resource sum to 1; they are 0 where nothing is demanded.
         """
         scores, pooled = self.scorer(features(relative_values(values, demands), demands, self.supply, self.weights))
-        logits = scores + (self.weights / self.weights.mean()).log()[:, None]
-        logits = logits.masked_fill(demands <= 0, -torch.inf)
-        shares = torch.cat([pooled[:, None, :, 0], logits], 1).softmax(1)
-        return shares, self.supply * (pooled[:, None, :, 1] + ASKED).sigmoid()
+        by_weight = scores + (self.weights / self.weights.mean()).log()[:, None]
+        asked = self.supply * (pooled[:, None, :, 1] + ASKED).sigmoid()
+        return shares_of(by_weight, pooled[..., :1], demands), asked
 
     def forward(self, values: torch.Tensor, demands: torch.Tensor) -> torch.Tensor:
         """Return the amounts."""

@@ -21,6 +21,7 @@ from lawgiver.agents.mechanisms import Weights
 from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, evaluated
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
 from lawgiver.agents.reporting import AffineMaximiser
+from lawgiver.agents.rpf_net import LearnedRPFNet
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.arrays import Array, log_softmax
@@ -132,7 +133,7 @@ def graph_network(game: Game[Any], *, n_units: int = 32, seed: int = 0) -> Polic
         return LearnedGraphMechanism(game, n_units=n_units)
 
 
-MECHANISMS = (LearnedMechanism, LearnedGraphMechanism, AffineMaximiser, LearnedFollower, LearnedExSNet)
+MECHANISMS = (LearnedMechanism, LearnedGraphMechanism, AffineMaximiser, LearnedFollower, LearnedExSNet, LearnedRPFNet)
 PARTICIPANTS = (LearnedParticipants, LearnedTable, VirtualParticipants)
 ROLES: dict[str, dict[str, Any]] = {
     "mechanism": {cls.kind: cls for cls in MECHANISMS},
@@ -148,6 +149,7 @@ LearnedPolicy = (
     | AffineMaximiser
     | LearnedFollower
     | LearnedExSNet
+    | LearnedRPFNet
     | VirtualParticipants
 )
 
