@@ -25,6 +25,9 @@ STEPS = 100
 """Newton steps after which a problem counts as not solved. Random problems take 10 to 15."""
 CENTRED, ROUNDING = 1e-9, 1e-12
 """How far products of a slack and its multiplier may be from mu at the end: as a share of it, and beyond that."""
+HASTY, CAREFUL = 30, 0.3
+"""Steps after which a problem that is still not solved goes in a circle, about one in 100,000: a corrector can send it
+back to where it was. From then on mu falls to no less than this share of itself in a step, and that way arrives."""
 NEAREST = 0.995
 """Share of the way to the nearest bound that a step goes at most."""
 SPREAD = 0.1
@@ -194,8 +197,16 @@ def _residual(problem: Problem, point: Point) -> Array:
     )
 
 
-def improve(problem: Problem, point: Point, barrier: float) -> tuple[Point, Array]:
-    """Return the point after a step, and which problems were solved before it, (B,)."""
+def improve(problem: Problem, point: Point, barrier: float, least: float = 0.0) -> tuple[Point, Array]:
+    """Return the point after a step, and which problems were solved before it, (B,).
+
+    Args:
+        problem: to be solved.
+        point: to step from.
+        barrier: mu that is asked for.
+        least: share of the present mu, in [0, 1), below which a single step does not aim; above 0 without the second
+            order.
+    """
     xp = namespace(point.rates)
     products, dues = point.bounds * point.shares, point.prices * point.left
     utilities = utility(problem, point.shares[0])
@@ -216,11 +227,11 @@ def improve(problem: Problem, point: Point, barrier: float) -> tuple[Point, Arra
     before = _sum(products) + _sum(dues)
     foreseen = (1 - length) * before - length**2 * (_sum(bent) + _sum(bent_dues))
     mean = before / (2 * problem.values.shape[0] + 1) / problem.values.shape[1]
-    target = xp.maximum(mean * xp.clip(foreseen / before, 0.0, 1.0) ** 3, constant(barrier, mean))
+    target = xp.maximum(mean * xp.clip(xp.clip(foreseen / before, 0.0, 1.0) ** 3, least, 1.0), constant(barrier, mean))
 
     # Corrector: all products to the target, less what as much of the predictor's step adds to them in second order.
     # Beyond half of a weight that second order is no guide: it can send a rate to 0, from where none comes back.
-    part = (1 - xp.clip(target / mean, 0.0, 1.0)) ** 2
+    part = (1 - xp.clip(target / mean, 0.0, 1.0)) ** 2 * (least == 0)
     half = 0.5 * problem.weights
     turn = xp.clip(part * gains * rates, -half, half)
     wanted = (target - products + part * bent) / point.shares
@@ -276,8 +287,8 @@ def approach(problem: Problem, barrier: float) -> tuple[Point, Array]:
     whole = point = start(problem)
     index = xp.arange(problem.weights.shape[-1], device=problem.values.device)
     unsolved = index >= 0
-    for _ in range(STEPS):
-        point, solved = improve(problem, point, barrier)
+    for step in range(STEPS):
+        point, solved = improve(problem, point, barrier, least=0.0 if step < HASTY else CAREFUL)
         unsolved[index] = ~solved
         left = xp.nonzero(~solved)[0]
         if 2 * left.shape[0] <= index.shape[0]:
