@@ -171,8 +171,10 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
     progress.updates = updates
     progress.remember(metrics["score"], _weights(algorithm, "mechanism") if trained else None)
     if "mechanism" in table.learned:
-        std = algorithm.get_module("mechanism").actor.log_std.exp().tolist()
-        metrics["mechanism"] |= {"held": int(held), "std": std}
+        module = algorithm.get_module("mechanism")
+        metrics["mechanism"] |= {"held": int(held), "std": module.actor.log_std.exp().tolist()}
+        if config.agents.mechanism.hidden is None:
+            metrics["mechanism"]["mean"] = results.mean_action(module)
     if gate is not None:
         progress.gap = _gap(config, table, algorithm, progress.iteration)
         metrics["reply_gap"] = progress.gap
