@@ -74,7 +74,8 @@ def share_out(
             level = level + (supply - taken.sum(1, keepdim=True)).clamp_min(0) / wanting.clamp_min(least)
     taken, slope = capped(shares * level, caps, softness)
     wanting = (shares * slope).sum(1, keepdim=True)
-    level = level + (supply - taken.sum(1, keepdim=True)).clamp_min(0) / wanting.detach().clamp_min(least)
+    # Not clamped here: what is left may be below 0 by rounding, and its gradient is that of the level all the same.
+    level = level + (supply - taken.sum(1, keepdim=True)) / wanting.detach().clamp_min(least)
     return capped(shares * level, caps, softness)[0]
 
 

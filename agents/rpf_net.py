@@ -2,7 +2,7 @@
 
     X = argmax  sum_i w_i log(v_i . x_i) - <Z, X> - ridge / 2 |X|^2    over  0 <= x_ij <= d_ij,  sum_i x_ij <= b_j
 
-with charges Z = scale * A. The approximator A is an allocation, which the outcome is to keep away from. A charge that is
+with charges Z = scale * A. The approximator A is an allocation, from which the outcome is to be kept away. A charge that is
 the same for everybody only takes the place of the resource's price; one above what a unit is worth at the margin leaves
 the resource idle: it burns. The outcome is differentiable in the charges and the reports, by implicit differentiation
 of the optimum and with a barrier that rounds it off in training: the network learns through the solver.
