@@ -1,0 +1,72 @@
+"""What a rule of sharing is worth: its welfare beside the greatest there is, and what misreports bring under it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.reporting import play_out
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
+from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare
+from lawgiver.trainers.audit import audit_game
+
+STREAM = 0x66726565
+"""Sets the evaluation's random numbers apart from those of a training with the same seed."""
+MEASURED = 1_000
+"""Instances on which welfare and efficiency are measured, at least: they are cheap beside an audit."""
+TOLD = ("mean", "se", "max")
+"""What is told of gains."""
+
+
+def judge(
+    game: PaymentFreeAllocation, mechanism: Policy, instances: int, effort: int, seed: int | Sequence[int]
+) -> dict[str, Any]:
+    """Return the measures of any mechanism of the game, on fresh instances of participants who tell the truth.
+
+    Args:
+        game: that is played.
+        mechanism: of it.
+        instances: that are audited, at least 2; welfare and efficiency are measured on at least 1,000, these first.
+        effort: rounds of the audit's search.
+        seed: of the instances and of the search.
+
+    Returns:
+        ``nash_welfare_ratio_to_pf``: the geometric mean (weighted, where weights differ) of utilities as a share of
+        that under proportional fairness, in (0, 1], mean over instances, and its standard error
+        ``nash_welfare_ratio_to_pf_se``; ``efficiency``: the mean share of what could be used that is;
+        ``exploitability``: by what is misreported, ``value``, ``demand`` or both (``joint``), what the best misreport
+        found gains, ``absolute`` (in the unit of utilities) and ``relative`` (to what the truth brings), with ``mean``
+        over instances and participants, ``se`` and ``max``; ``profiles`` and ``misreports_tried``: how many were
+        audited.
+    """
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    types = game.initial_state(max(instances, MEASURED), np.random.default_rng([STREAM, *seeds])).types
+    found = audit_game(game, mechanism, types[:instances], effort=effort, seed=seeds[-1]).data()
+    return {
+        **welfare(game, mechanism, types),
+        "exploitability": {group: _told(regret) for group, regret in found["groups"].items()},
+        "profiles": instances,
+        "misreports_tried": found["misreports_tried"],
+    }
+
+
+def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -> dict[str, float]:
+    """Return what a mechanism does with truthful reports, for types (P, n, 2m); see :func:`judge`."""
+    fair = make_policy(game, "mechanism", "proportional_fairness")
+    ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
+    logs, most = (log_nash_welfare(played.utilities, game.weighting) for played in (ours, best))
+    ratios = np.exp((logs - most) / game.weighting.mean())
+    _, demands = game.split(types)
+    return {
+        "nash_welfare_ratio_to_pf": float(ratios.mean()),
+        "nash_welfare_ratio_to_pf_se": float(ratios.std(ddof=1) / len(ratios) ** 0.5),
+        "efficiency": float(efficiency(ours.amounts, demands, game.supplies).mean()),
+    }
+
+
+def _told(regret: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    return {kind: {key: regret[kind][key] for key in TOLD} for kind in ("absolute", "relative")}

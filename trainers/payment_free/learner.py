@@ -1,0 +1,181 @@
+"""The learning itself: profiles that come again and again, misreports that are gone on from, and Adam."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
+from lawgiver.envs.payment_free_allocation.proportional_fairness import solve
+from lawgiver.trainers.payment_free.misreports import Ascent, Cases, Rule, search
+from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
+from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
+
+SMOOTH = 1e-3
+"""Barrier of the proportional fairness against which participants of untruthful profiles misreport: it has a slope."""
+THOROUGH, ROUNDS = Ascent(steps=10, step=0.15), 4
+"""Searches where nothing is known from before, and how many of them, each from where the one before has stopped."""
+CHUNK = 4_096
+"""Games that are played at once in these."""
+PROFILES, ORDER, UPDATE = range(3)
+"""Streams of random numbers."""
+
+
+def stream(device: str, *seeds: int) -> torch.Generator:
+    """Return a generator of its own for every combination of seeds."""
+    state = np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> 1))
+
+
+def thorough(
+    game: PaymentFreeAllocation,
+    rule: Rule,
+    types: torch.Tensor,
+    rng: torch.Generator,
+    chosen: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the best misreports found under a rule, (B, n, 2m), for types of the same shape.
+
+    Args:
+        game: that is played.
+        rule: differentiable in the reports.
+        types: of all participants.
+        rng: of the search.
+        chosen: who misreports, bool (B, n): the others are left with the truth; None for everybody.
+    """
+    everybody = Cases.of(game, types)
+    wanted = torch.arange(len(everybody), device=types.device) if chosen is None else chosen.flatten().nonzero()[:, 0]
+    found = everybody.own.clone()
+    for part in wanted.split(CHUNK):
+        cases = Cases(everybody.types[part], everybody.seats[part], everybody.low, everybody.high)
+        own = cases.own
+        for _ in range(ROUNDS):
+            own = search(rule, cases, own, THOROUGH, rng)
+        found[part] = own
+    return found.view_as(types)
+
+
+def proportionally_fair(game: PaymentFreeAllocation, barrier: float) -> Rule:
+    """Return proportional fairness, smoothed by a barrier, as a rule on torch."""
+
+    def rule(values: torch.Tensor, demands: torch.Tensor) -> torch.Tensor:
+        known = (torch.as_tensor(x, dtype=values.dtype, device=values.device) for x in (game.supplies, game.weighting))
+        amounts: torch.Tensor = solve(values, demands, *known, barrier=barrier)
+        return amounts
+
+    return rule
+
+
+class Learner:
+    """A network that learns to share, update by update.
+
+    Args:
+        game: that is played.
+        network: reported values and demands, (B, n, m) each, to amounts (B, n, m).
+        settings: of the trainer.
+        seed: of everything that is drawn.
+        device: of torch.
+
+    Attributes:
+        stored: types of the profiles that are trained on, (L, n, 2m); None if each update has fresh ones.
+        misreports: the best that were found for them so far, (L, n, 2m).
+    """
+
+    def __init__(
+        self, game: PaymentFreeAllocation, network: nn.Module, settings: PaymentFreeTrainer, seed: int, device: str
+    ) -> None:
+        """Draw the profiles; nothing has been learned yet."""
+        self.game, self.network, self.settings, self.seed, self.device = game, network, settings, seed, device
+        self.dtype = next(network.parameters()).dtype
+        self.ascent = Ascent(settings.misreports.steps, settings.misreports.step)
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+        self.bound = None if settings.target is None else Bound(settings.target, settings.lagrangian)
+        self.stored: torch.Tensor | None = None
+        if settings.samples is not None:
+            self.stored = self.profiles(settings.samples, stream(device, seed, PROFILES))
+            self.misreports = self.stored.clone()
+
+    def profiles(self, count: int, rng: torch.Generator) -> torch.Tensor:
+        """Return types (count, n, 2m) that are trained on, some of them not the true ones if the settings say so."""
+        types = self.truthful(count, rng)
+        if not self.settings.untruthful:
+            return types
+        liars = torch.rand(types.shape[:2], generator=rng, device=rng.device) < self.settings.untruthful
+        return thorough(self.game, proportionally_fair(self.game, SMOOTH), types, rng, liars)
+
+    def truthful(self, count: int, rng: torch.Generator) -> torch.Tensor:
+        """Return types (count, n, 2m) as the game draws them."""
+        types: torch.Tensor = self.game.initial_state(count, rng).types.to(self.dtype)
+        return types
+
+    def update(self, number: int) -> dict[str, float]:
+        """Search misreports, take one step, and return what there is to tell of it; ``number`` counts from 1."""
+        rng = stream(self.device, self.seed, UPDATE, number)
+        if self.stored is None:
+            types = start = self.profiles(self.settings.batch, rng)
+        else:
+            index = self._turn(number)
+            types, start = self.stored[index], self.misreports[index]
+        self.network.train()
+        self.network.requires_grad_(False)
+        own = search(self.network, Cases.of(self.game, types), start.flatten(0, 1), self.ascent, rng).view_as(types)
+        self.network.requires_grad_(True)
+        if self.stored is not None:
+            self.misreports[index] = own
+        found = terms(self.game, self.network, types, own)
+        loss = self._loss(found)
+        for group in self.optimiser.param_groups:
+            group["lr"] = (
+                self.settings.learning_rate * (1 + math.cos(math.pi * (number - 1) / self.settings.updates)) / 2
+            )
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        told = {name: float(getattr(found, name).detach()) for name in ("log_nash_welfare", "relative", "absolute")}
+        return {"loss": float(loss.detach()), **told, "gradient_norm": float(norm), **self._priced()}
+
+    def _loss(self, found: Terms) -> torch.Tensor:
+        if self.bound is not None:
+            return self.bound.cost(found.relative) - found.log_nash_welfare
+        gain: torch.Tensor = getattr(found, self.settings.gain)
+        return self.settings.weight * gain - found.log_nash_welfare
+
+    def _priced(self) -> dict[str, float]:
+        """Change what a gain beyond the bound costs, if there is one, and return it."""
+        if self.bound is None:
+            return {}
+        self.bound.move()
+        return {"multiplier": self.bound.multiplier, "penalty": self.bound.penalty}
+
+    def _turn(self, number: int) -> torch.Tensor:
+        """Return which of the stored profiles have their turn, (batch,): all, in one order after the other.
+
+        Of a number that is no multiple of the batch the last few of an order are left out.
+        """
+        count, batch = len(self.misreports), self.settings.batch
+        epoch, place = divmod(number - 1, count // batch)
+        order = torch.randperm(count, generator=stream(self.device, self.seed, ORDER, epoch), device=self.device)
+        return order[place * batch : (place + 1) * batch]
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the learning goes on from."""
+        state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        if self.bound is not None:
+            state["bound"] = self.bound.state()
+        if self.stored is not None:
+            state["misreports"] = self.misreports
+        return state
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.bound is not None:
+            self.bound.restore(state["bound"])
+        if self.stored is not None:
+            self.misreports = state["misreports"].to(self.device)

@@ -1,0 +1,92 @@
+"""What a payment-free mechanism is trained for: Nash welfare, less what misreports bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
+from lawgiver.envs.payment_free_allocation.measures import LEAST, log_nash_welfare
+from lawgiver.trainers.payment_free.misreports import Cases, Rule, worth
+from lawgiver.trainers.payment_free.settings import Lagrangian
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Both sides of the objective, means over profiles.
+
+    Attributes:
+        log_nash_welfare: mean_i w_i log u_i where everybody tells the truth.
+        absolute: mean gain of the misreports, none below 0.
+        relative: mean of the gains as shares of what the truth brings.
+    """
+
+    log_nash_welfare: torch.Tensor
+    absolute: torch.Tensor
+    relative: torch.Tensor
+
+
+def terms(game: PaymentFreeAllocation, rule: Rule, types: torch.Tensor, own: torch.Tensor) -> Terms:
+    """Return both sides at given misreports, differentiable in the rule.
+
+    The gradient at the best misreports, held where they are, is that of the greatest gain (Danskin's theorem).
+
+    Args:
+        game: that is played.
+        rule: that allocates.
+        types: of all participants, (B, n, 2m).
+        own: what each says when it alone misreports, (B, n, 2m).
+    """
+    cases = Cases.of(game, types)
+    amounts = rule(*game.split(torch.cat([types, cases.reported(own.flatten(0, 1))])))
+    truthful = worth(amounts[: len(types)], types)
+    misreported = worth(cases.mine(amounts[len(types) :]), cases.own).view_as(truthful)
+    gains = (misreported - truthful).clamp_min(0)
+    return Terms(
+        log_nash_welfare(truthful, game.weighting).mean(),
+        gains.mean(),
+        (gains / truthful.clamp_min(LEAST)).mean(),
+    )
+
+
+class Bound:
+    """A bound on the mean relative gain, kept by an augmented Lagrangian.
+
+    With multiplier y and penalty p a gain g beyond the level l costs (max(0, y + p (g - l))^2 - y^2) / 2p. From time to
+    time y becomes max(0, y + p (mean gain since - l)), and p grows.
+
+    Args:
+        level: the bound.
+        settings: where both begin, and how they change.
+    """
+
+    def __init__(self, level: float, settings: Lagrangian) -> None:
+        """Nothing has been seen yet."""
+        self.level, self.settings = level, settings
+        self.multiplier, self.penalty = settings.multiplier, settings.penalty
+        self.seen: list[float] = []
+
+    def cost(self, gain: torch.Tensor) -> torch.Tensor:
+        """Return what a mean relative gain costs, and note it."""
+        self.seen.append(float(gain.detach()))
+        pressed = (self.multiplier + self.penalty * (gain - self.level)).clamp_min(0)
+        cost: torch.Tensor = (pressed.square() - self.multiplier**2) / (2 * self.penalty)
+        return cost
+
+    def move(self) -> None:
+        """Change multiplier and penalty once enough has been seen."""
+        if len(self.seen) < self.settings.every:
+            return
+        mean = sum(self.seen) / len(self.seen)
+        self.multiplier = max(0.0, self.multiplier + self.penalty * (mean - self.level))
+        self.penalty *= self.settings.growth
+        self.seen = []
+
+    def state(self) -> dict[str, object]:
+        """Return all that it goes on from."""
+        return {"multiplier": self.multiplier, "penalty": self.penalty, "seen": list(self.seen)}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Go on from what :meth:`state` returned."""
+        self.__dict__.update(state)

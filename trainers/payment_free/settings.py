@@ -1,0 +1,110 @@
+"""What a config of the trainer ``payment_free`` says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lawgiver.trainers.config import Config, Count, Natural, Settings, TrainerSettings
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Gain = Literal["relative", "absolute"]
+"""What misreports bring: as shares of what the truth brings, or in the unit of utilities."""
+
+
+class ExSNet(Settings):
+    """See :class:`lawgiver.agents.exs_net.LearnedExSNet`."""
+
+    network: Literal["exs_net"]
+    architecture: Literal["equivariant", "plain"] = "equivariant"
+    hidden: Annotated[tuple[Natural, ...], Field(min_length=1)] = (32, 32)
+    rounds: Natural = 8
+
+
+class RPFNet(Settings):
+    """See :class:`lawgiver.agents.rpf_net.LearnedRPFNet`."""
+
+    network: Literal["rpf_net"]
+    architecture: Literal["equivariant", "plain"] = "equivariant"
+    hidden: Annotated[tuple[Natural, ...], Field(min_length=1)] = (32, 32)
+    ridge: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-3
+
+
+class PaymentFreeAgents(Settings):
+    """Who plays: the participants are those who find misreports."""
+
+    mechanism: Annotated[ExSNet | RPFNet, Field(discriminator="network")]
+
+
+class Misreports(Settings):
+    """How misreports are searched at each update; see :func:`lawgiver.trainers.payment_free.misreports.search`."""
+
+    steps: Natural = 2
+    """Of the ascent."""
+    step: Share = 0.1
+    """Length of the first of them, as a share of the range of each number; they get shorter."""
+
+
+class Lagrangian(Settings):
+    """How the bound ``target`` is kept."""
+
+    multiplier: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Of the gain beyond the bound, at the start."""
+    penalty: Positive = 10.0
+    """Of the square of it, halved, at the start."""
+    growth: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.1
+    """What the penalty is multiplied by at each change of the multiplier."""
+    every: Natural = 50
+    """Updates between two of these."""
+
+
+class Evaluation(Settings):
+    """What is measured in the end, on profiles that the training has not seen."""
+
+    instances: Annotated[int, Field(ge=2)] = 200
+    """Profiles that are audited; welfare and efficiency are measured on 1,000 at least."""
+    effort: Natural = 3
+    """Rounds of the audit."""
+    compared: Count = 100
+    """Profiles of the training, and as many fresh ones, on which both sides of the objective are compared, and the
+    baselines with them; 0 for not."""
+
+
+class PaymentFreeTrainer(TrainerSettings):
+    """Descent of minus the mean log Nash welfare, and what misreports bring."""
+
+    name: Literal["payment_free"]
+    updates: Natural = 2_000
+    batch: Natural = 64
+    """Profiles an update; all of their participants misreport, each alone."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    """Of Adam; it falls to nothing along a cosine."""
+    gain: Gain = "relative"
+    """What the objective says of misreports; ``target`` is always about relative gains."""
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Of the mean gain beside the mean log Nash welfare; not used with a ``target``."""
+    target: Positive | None = None
+    """Mean relative gain, as the search during the training finds it, that is to be kept; None to weigh it."""
+    lagrangian: Lagrangian = Lagrangian()
+    misreports: Misreports = Misreports()
+    samples: Natural | None = 16_384
+    """Profiles that are trained on, whose misreports are gone on from when a profile comes again; None for fresh ones
+    at each update, whose misreports are searched from the truth."""
+    untruthful: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of participants in the training profiles whose best misreport under proportional fairness is taken for
+    their type."""
+    log_every: Natural = 50
+    checkpoint_every: Natural = 250
+    evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def enough_samples(self) -> Self:
+        """Refuse fewer profiles than a batch has."""
+        if self.samples is not None and self.samples < self.batch:
+            raise ValueError(f"samples is {self.samples}, allowed: at least batch ({self.batch}), or none")
+        return self
+
+
+PaymentFreeConfig = Config[PaymentFreeAgents, PaymentFreeTrainer]

@@ -1,0 +1,148 @@
+"""The trainer ``payment_free``: a network that shares resources, between Nash welfare and what misreports bring.
+
+Misreports are searched anew at each update, by a short ascent from where the one before has stopped. It finds less than
+there is. What is told in the end is therefore the full audit of the exact rule on profiles it has not seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from lawgiver.agents.exs_net import LearnedExSNet
+from lawgiver.agents.rpf_net import LearnedRPFNet
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
+from lawgiver.trainers.payment_free.evaluation import judge, welfare
+from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, stream, thorough
+from lawgiver.trainers.payment_free.misreports import Rule
+from lawgiver.trainers.payment_free.objective import terms
+from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
+from lawgiver.trainers.runs import Run
+
+STATE = "state.pt"
+"""The file of a checkpoint."""
+PROBE = 500
+"""Profiles on which welfare is told for each line of metrics, always the same ones."""
+FRESH, SEARCH = range(10, 12)
+"""Streams of random numbers, beside those of the learner."""
+EXACT = 1e-6
+"""Barrier of the proportional fairness that misreports are searched against for comparison."""
+
+
+def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
+    """Train a network in the run's folder; return what the mechanism is worth on fresh profiles.
+
+    Returns:
+        What :func:`lawgiver.trainers.payment_free.evaluation.judge` tells; and what :func:`gap` does (null where each
+        update has fresh profiles) and :func:`baselines`, both null if no profiles are to be ``compared``.
+
+    Raises:
+        UnsupportedGameError: if the game is not payment_free_allocation in allocate mode.
+        RunError: if the loss is not finite; the last checkpoint is then the last good state.
+    """
+    game, settings = config.game.make(), config.trainer
+    if not isinstance(game, PaymentFreeAllocation) or game.announces:
+        raise UnsupportedGameError(
+            "trainer 'payment_free' needs payment_free_allocation with mechanism_mode='allocate', not"
+            f" {game.name if not isinstance(game, PaymentFreeAllocation) else repr(game)}"
+        )
+    device = config.resources.torch_device()
+    mechanism = make_mechanism(game, config.agents.mechanism, config.seed)
+    network = mechanism.network.to(device)
+    learner = Learner(game, network, settings, config.seed, device)
+    recent, done = _restore(run, learner)
+    probe = game.initial_state(PROBE, stream("cpu", config.seed, FRESH)).types.double().numpy()
+    with run.progress(settings.updates, run.name, done) as show:
+        for update in range(done + 1, settings.updates + 1):
+            told = learner.update(update)
+            run.require_finite(update, told)
+            recent.append(told)
+            if update % settings.log_every == 0 or update == settings.updates:
+                network.eval().cpu()
+                reached = welfare(game, mechanism, probe)
+                network.to(device)
+                means = {name: sum(each[name] for each in recent) / len(recent) for name in told}
+                show(update, f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative']:.4f}")
+                run.log(update, {**reached, **means}, {"search_s": run.wall_s})
+                recent = []
+            if update % settings.checkpoint_every == 0 or update == settings.updates:
+                state = {"learner": learner.state(), "recent": recent}
+                run.save_checkpoint(update, lambda folder: torch.save(state, folder / STATE))  # noqa: B023
+    network.eval().cpu()
+    run.save_policy("mechanism", mechanism)
+    trained = run.wall_s
+    evaluation = settings.evaluation
+    told = judge(game, mechanism, evaluation.instances, evaluation.effort, config.seed)
+    return {
+        **told,
+        **_beside(learner, evaluation.compared),
+        "updates": settings.updates,
+        "timing": {"training_s": trained, "evaluation_s": run.wall_s - trained},
+    }
+
+
+def make_mechanism(game: PaymentFreeAllocation, settings: ExSNet | RPFNet, seed: int) -> LearnedExSNet | LearnedRPFNet:
+    """Return the mechanism whose network is to learn, its weights drawn from ``seed``."""
+    kinds: dict[str, type[LearnedExSNet | LearnedRPFNet]] = {"exs_net": LearnedExSNet, "rpf_net": LearnedRPFNet}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return kinds[settings.network](game, **settings.model_dump(exclude={"network"}))
+
+
+def _beside(learner: Learner, count: int) -> dict[str, Any]:
+    if not count:
+        return {"gap": None, "baselines": None}
+    fresh = learner.truthful(count, stream(learner.device, learner.seed, FRESH, 1))
+    stored = learner.stored
+    return {
+        "gap": None if stored is None else gap(learner, stored, fresh),
+        "baselines": baselines(learner, fresh),
+    }
+
+
+def _both_sides(learner: Learner, rule: Rule, types: torch.Tensor) -> dict[str, float]:
+    """Return both sides of the objective for types (B, n, 2m), misreports searched from the truth."""
+    own = thorough(learner.game, rule, types, stream(learner.device, learner.seed, SEARCH))
+    with torch.no_grad():
+        found = terms(learner.game, rule, types, own)
+    return {"log_nash_welfare": float(found.log_nash_welfare), "relative_gain": float(found.relative)}
+
+
+def gap(learner: Learner, stored: torch.Tensor, fresh: torch.Tensor) -> dict[str, Any]:
+    """Return what the exact rule does on profiles it was trained on (``train``), and on ``fresh`` truthful ones.
+
+    Of each both sides of the objective, ``log_nash_welfare`` and ``relative_gain``, the latter by one search from the
+    truth for either. ``worse`` is by how much fresh ones are, of both.
+    """
+    train, other = (_both_sides(learner, learner.network, types) for types in (stored[: len(fresh)], fresh))
+    worse = {
+        "log_nash_welfare": train["log_nash_welfare"] - other["log_nash_welfare"],
+        "relative_gain": other["relative_gain"] - train["relative_gain"],
+    }
+    return {"train": train, "fresh": other, "worse": worse}
+
+
+def baselines(learner: Learner, types: torch.Tensor) -> dict[str, dict[str, float]]:
+    """Return what is between which a network learns: the greatest Nash welfare, and the truth without burning.
+
+    Of proportional fairness and of water filling, for types (B, n, 2m), what :func:`welfare` tells and the
+    ``relative_gain`` that the search of :func:`gap` finds; under water filling there is none.
+    """
+    game, told = learner.game, {}
+    for name in ("proportional_fairness", "water_filling"):
+        told[name] = welfare(game, make_policy(game, "mechanism", name), types.double().cpu().numpy())
+    gain = _both_sides(learner, proportionally_fair(game, EXACT), types)["relative_gain"]
+    return {name: {**each, "relative_gain": gain if "fair" in name else 0.0} for name, each in told.items()}
+
+
+def _restore(run: Run, learner: Learner) -> tuple[list[dict[str, float]], int]:
+    """Go on from the newest checkpoint of a run that is resumed; return what is not logged yet, and updates done."""
+    found = run.go_on()
+    if found is None:
+        return [], 0
+    state = torch.load(found[1] / STATE, map_location=learner.device, weights_only=True)
+    learner.restore(state["learner"])
+    return state["recent"], found[0]
