@@ -15,11 +15,17 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, floats, namespace
-from lawgiver.envs.payment_free_allocation.proportional_fairness import constant_or_same, solve
+from lawgiver.envs.payment_free_allocation.proportional_fairness import matching, solve
 
 
 def partial_allocation(
-    values: Array, demands: Array, supply: Array, weights: Array | None = None, *, burning: Array | float = 1.0
+    values: Array,
+    demands: Array,
+    supply: Array,
+    weights: Array | None = None,
+    *,
+    burning: Array | float = 1.0,
+    seats: Array | None = None,
 ) -> Array:
     """Return f_i^burning of the proportionally fair amounts, (B, n, m), unchecked.
 
@@ -29,13 +35,15 @@ def partial_allocation(
         supply: (m,) or (B, m), above 0.
         weights: (n,) or (B, n), above 0; 1 each unless given.
         burning: a number or (B,), in [0, 1]: 0 is proportional fairness, 1 partial allocation.
+        seats: the participant of each instance who is asked about, (B,), which takes 2 problems for n + 1: amounts of
+            the others are then not burnt. None for all.
 
     Raises:
         ConvergenceError: naming the first instance that is not solved, and its duality gap.
     """
     xp = namespace(values)
-    fair, kept = fair_amounts_and_kept_shares(values, demands, supply, weights)
-    power = xp.reshape(constant(burning, values) if isinstance(burning, float) else burning, (-1, 1))
+    fair, kept = fair_amounts_and_kept_shares(values, demands, supply, weights, seats)
+    power = xp.reshape(matching(burning, values), (-1, 1))
     return fair * (kept**power)[..., None]
 
 
@@ -44,20 +52,25 @@ def kept_shares(values: Array, demands: Array, supply: Array, weights: Array | N
 
     Arguments and errors are those of :func:`partial_allocation`.
     """
-    return fair_amounts_and_kept_shares(values, demands, supply, weights)[1]
+    return fair_amounts_and_kept_shares(values, demands, supply, weights, None)[1]
 
 
 def fair_amounts_and_kept_shares(
-    values: Array, demands: Array, supply: Array, weights: Array | None
+    values: Array, demands: Array, supply: Array, weights: Array | None, seats: Array | None
 ) -> tuple[Array, Array]:
-    """Return the proportionally fair amounts (B, n, m) and the shares f (B, n), of n + 1 problems an instance."""
+    """Return the proportionally fair amounts (B, n, m) and the shares f (B, n), 1 of who is not among the ``seats``.
+
+    These are n + 1 problems an instance: of all, and of all but each; with ``seats`` they are 2.
+    """
     xp = namespace(values)
     batch, n, m = values.shape
     exact = xp.astype(values, xp.float64)
-    weights = constant(np.ones(n), exact) if weights is None else constant_or_same(weights, exact)
-    supply = constant_or_same(supply, exact)
-    there = constant(np.vstack([np.ones(n), 1 - np.eye(n)]), exact)  # problem 0 is of all, k of all but k - 1
-    several = (batch, n + 1)
+    weights = constant(np.ones(n), exact) if weights is None else matching(weights, exact)
+    supply = matching(supply, exact)
+    away = constant(np.eye(n), exact)  # a row for each problem but that of all: who is not there
+    away = xp.broadcast_to(away, (batch, n, n)) if seats is None else away[seats][:, None]
+    several = (batch, 1 + away.shape[1])
+    there = xp.concat([xp.ones_like(away[:, :1]), 1 - away], axis=1)
     amounts = solve(
         xp.reshape(exact[:, None] * there[..., None], (-1, n, m)),
         xp.reshape(xp.broadcast_to(demands[:, None], (*several, n, m)), (-1, n, m)),
@@ -68,6 +81,7 @@ def fair_amounts_and_kept_shares(
     utilities = xp.sum(exact[:, None] * amounts, axis=-1)
     counted = utilities > 0
     logs = weights[..., None, :] * xp.log(xp.where(counted, utilities, constant(1.0, exact)))
-    lost = xp.sum(logs[:, :1] * there[1:] - logs[:, 1:], axis=-1) / weights
+    lost = xp.sum(logs[:, :1] * there[:, 1:] - logs[:, 1:], axis=-1)
+    lost = xp.sum(away * lost[..., None], axis=1) / weights
     shares = xp.exp(xp.minimum(lost, constant(0.0, exact)))
     return floats(amounts[:, 0], values), floats(shares, values)

@@ -61,21 +61,25 @@ def proportional_fairness(values: Array, demands: Array, supply: Array, weights:
         raise ParameterError(f"values have shape {tuple(values.shape)}, allowed: (B, n, m), none of them 0")
     xp = namespace(values)
     batch, n, m = values.shape
-    supply = xp.asarray(supply)
-    weights = constant([1.0] * n, values) if weights is None else xp.asarray(weights)
-    shapes = {"values": [(batch, n, m)], "demands": [(batch, n, m)], "supply": [(m,), (batch, m)]}
-    for name, array in {"values": values, "demands": demands, "supply": supply, "weights": weights}.items():
-        choices = shapes.get(name, [(n,), (batch, n)])
-        if tuple(array.shape) not in choices:
-            fitting = " or ".join(str(shape) for shape in choices)
+    exact = xp.astype(values, xp.float64)
+    demands, supply = matching(demands, exact), matching(supply, exact)
+    weights = constant([1.0] * n, exact) if weights is None else matching(weights, exact)
+    for name, array, lowest, shapes in (
+        ("values", exact, "at least 0", [(batch, n, m)]),
+        ("demands", demands, "at least 0", [(batch, n, m)]),
+        ("supply", supply, "above 0", [(m,), (batch, m)]),
+        ("weights", weights, "above 0", [(n,), (batch, n)]),
+    ):
+        if tuple(array.shape) not in shapes:
+            fitting = " or ".join(str(shape) for shape in shapes)
             raise ParameterError(f"{name} have shape {tuple(array.shape)}, allowed beside the values: {fitting}")
-        zero = name in ("values", "demands")
-        wrong = ~(xp.isfinite(array) & (array >= 0 if zero else array > 0))
-        _refuse(wrong, name, array, f"finite numbers {'at least' if zero else 'above'} 0")
-    nothing = ~xp.any((values > 0) & (demands > 0), axis=-1)
-    _refuse(nothing, "values times demands", 0 * values[..., 0], "a row with something that is valued and demanded")
-    amounts = solve(values, demands, supply, weights)
-    return Allocation(amounts, duality_gap(detached(amounts), values, demands, supply, weights))
+        inside = array >= 0 if lowest == "at least 0" else array > 0
+        _refuse(~(xp.isfinite(array) & inside), name, array, f"finite numbers {lowest}")
+    useful = exact * demands
+    _refuse(~xp.any(useful > 0, axis=-1), "values times demands", useful, "a participant that can use something")
+    amounts = solve(exact, demands, supply, weights)
+    gap = duality_gap(*(detached(array) for array in (amounts, exact, demands, supply, weights)))
+    return Allocation(floats(amounts, values) if xp.isdtype(values.dtype, "real floating") else amounts, gap)
 
 
 def _refuse(wrong: Array, name: str, array: Array, what: str) -> None:
@@ -83,7 +87,11 @@ def _refuse(wrong: Array, name: str, array: Array, what: str) -> None:
     xp = namespace(wrong)
     if bool(xp.any(wrong)):
         place = tuple(int(index[0]) for index in xp.nonzero(wrong))
-        raise ParameterError(f"{name} at {list(place)}: {float(array[place]):g}, allowed: {what}")
+        axes = ["instance", "resource" if name == "supply" else "participant", "resource"]
+        if name in ("supply", "weights") and wrong.ndim == 1:
+            del axes[0]
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place, strict=False))
+        raise ParameterError(f"{name} of {where}: {array[place].tolist()}, allowed: {what}")
 
 
 def solve(
@@ -122,33 +130,24 @@ def solve(
     """
     xp = namespace(values)
     batch, n, m = values.shape
-    given = [values, demands, supply, weights, charges]
-    attached = any(getattr(array, "requires_grad", False) for array in given)
     exact = xp.astype(values, xp.float64)
-
-    def spread(array: Array | None, shape: tuple[int, ...], missing: float) -> Array:
-        array = constant(missing, exact) if array is None else constant_or_same(array, exact)
-        return xp.broadcast_to(array, shape)
-
-    arrays = (
-        exact,
-        spread(demands, (batch, n, m), 0.0),
-        spread(supply, (batch, m), 1.0),
-        spread(weights, (batch, n), 1.0),
-        spread(charges, (batch, n, m), 0.0),
-    )
+    given = (exact, demands, supply, 1.0 if weights is None else weights, 0.0 if charges is None else charges)
+    shapes = ((batch, n, m), (batch, n, m), (batch, m), (batch, n), (batch, n, m))
+    arrays = [xp.broadcast_to(matching(array, exact), shape) for array, shape in zip(given, shapes, strict=True)]
+    attached = any(getattr(array, "requires_grad", False) for array in arrays)
     size = max(1, CHUNK // (n * m))
     parts = [
         _solve([array[first : first + size] for array in arrays], ridge, barrier, attached)
         for first in range(0, max(batch, 1), size)
     ]
     amounts = xp.concat([part for part, _ in parts], axis=0)
-    values_, demands_, supply_, weights_, charges_ = (detached(array) for array in arrays)
-    gap = duality_gap(detached(amounts), values_, demands_, supply_, weights_, charges_, ridge)
-    scale = xp.sum(weights_, axis=-1)
-    # At its own optimum a barrier leaves each product of a slack and its multiplier at its weight.
-    own = barrier * (2 * n * m + m) / n
-    unsolved = xp.concat([part for _, part in parts], axis=0) | ~(gap <= (GAP + own * (1 + 1e-3)) * scale)
+    worths, caps, stock, shares, prices = (detached(array) for array in arrays)
+    gap = duality_gap(detached(amounts), worths, caps, stock, shares, prices, ridge)
+    scale = xp.sum(shares, axis=-1)
+    # At a barrier's own optimum each product of a slack and its multiplier is its weight: they sum up to its gap.
+    own = 1.001 * barrier * (2 * n * m + m) / n
+    astray = xp.concat([part for _, part in parts], axis=0) | ~(gap <= (GAP + own) * scale)
+    unsolved = astray & ~(gap <= GAP * scale)
     if bool(xp.any(unsolved)):
         first = int(xp.nonzero(unsolved)[0][0])
         raise ConvergenceError(
@@ -158,8 +157,8 @@ def solve(
     return floats(amounts, values)
 
 
-def constant_or_same(array: Any, like: Array) -> Array:
-    """Return ``array`` as ``like`` in backend, dtype and device, with its gradient if it has one."""
+def matching(array: Any, like: Array) -> Array:
+    """Return an array or numbers with the backend, dtype and device of ``like``, with its gradient if it has one."""
     return floats(array, like) if type(array) is type(like) else constant(array, like)
 
 
@@ -227,7 +226,7 @@ def duality_gap(
     live = (values > 0) & (demands > 0)
     zero, one = constant(0.0, amounts), constant(1.0, amounts)
     caps = xp.where(live, demands, zero)
-    weights = one if weights is None else constant_or_same(weights, amounts)
+    weights = one if weights is None else matching(weights, amounts)
     utilities = xp.sum(values * amounts, axis=-1)
     served = utilities > 0
     rates = xp.where(served, weights / xp.where(served, utilities, one), zero)
@@ -236,7 +235,7 @@ def duality_gap(
         gradient = gradient - charges
     order = xp.argsort(-gradient, axis=1)
     gradient, caps, held = (xp.take_along_axis(array, order, axis=1) for array in (gradient, caps, amounts))
-    room = constant_or_same(supply, amounts)[..., None, :] - (xp.cumulative_sum(caps, axis=1) - caps)
+    room = matching(supply, amounts)[..., None, :] - (xp.cumulative_sum(caps, axis=1) - caps)
     filled = xp.where(gradient > 0, xp.minimum(caps, xp.maximum(room, zero)), zero)
     gap = xp.sum(gradient * (filled - held), axis=(1, 2))
     starved = xp.any(~served & xp.any(live, axis=-1), axis=-1)
