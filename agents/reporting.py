@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lawgiver.agents.policies import RulePolicy
+from lawgiver.agents.policies import DiscretePolicy, RulePolicy, surely
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, number
 from lawgiver.envs.core.fields import box, width
@@ -22,6 +22,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.reporting import ReportingGame
 from lawgiver.envs.mdp.game import MDPGame
+from lawgiver.envs.repeated_allocation import RepeatedAllocation
 
 Numbers = float | Sequence[Any] | np.ndarray
 """One number for all, or one for each."""
@@ -37,6 +38,20 @@ class Truthful(RulePolicy):
     def action(self, obs: Array) -> Array:
         """Return the type (B, n, k) that observations (B, n, d) begin with."""
         return obs[..., : self._size]
+
+
+class Honest(DiscretePolicy):
+    """Participants who choose the truth from a menu of misreports."""
+
+    def __init__(self, game: RepeatedAllocation) -> None:
+        """Read which choice it is."""
+        self._honest, self._size = game.honest, len(game.menu)
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return log-probabilities (B, n, A) that leave nothing to the other choices, and the memory."""
+        xp = namespace(obs)
+        choice = xp.zeros(obs.shape[:2], dtype=obs.dtype, device=obs.device) + self._honest
+        return surely(choice, self._size, obs), state
 
 
 class DirectMechanism(RulePolicy):
@@ -155,7 +170,9 @@ class PayAsBid(DirectMechanism):
 
 
 def truthful(game: Game[Any]) -> Policy:
-    """Return participants who report what they are. Every reporting game has them."""
+    """Return participants who report what they are. Every reporting game has them, and every menu of misreports."""
+    if isinstance(game, RepeatedAllocation):
+        return Honest(game)
     if not isinstance(game, ReportingGame):
         raise UnsupportedGameError(f"participant 'truthful' reports its type; those of {game.name} report none")
     return Truthful(game)

@@ -24,6 +24,7 @@ from lawgiver.envs.core.errors import ParameterError, allowed, integer
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.core.reporting import ReportingState
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.repeated_allocation.misreports import HONEST, ladder, menu, misreported
@@ -114,11 +115,9 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
     @cached_property
     def one_shot(self) -> PaymentFreeAllocation:
         """The game of a single round, which has all the rules."""
-        known = PaymentFreeAllocation.__dataclass_fields__
-        for name in self.stage:
-            if name not in known:
-                raise ParameterError(f"stage has no parameter {name!r}: {allowed(str(name), known)}")
-        return PaymentFreeAllocation(**{str(name): value for name, value in self.stage.items()})
+        game = make_game(PaymentFreeAllocation.name, **{str(name): value for name, value in self.stage.items()})
+        assert isinstance(game, PaymentFreeAllocation)
+        return game
 
     @cached_property
     def menu(self) -> np.ndarray:

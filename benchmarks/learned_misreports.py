@@ -1,0 +1,302 @@
+"""What is lost to lies that participants learn, and where a mechanism goes that learns beside them.
+
+    python benchmarks/learned_misreports.py [FOLDER]
+
+trains into FOLDER (default runs/learned_misreports), prints the tables of docs/results/learned_misreports.md and draws
+FOLDER/learned_misreports.png. A run that is there already is not trained again; one that was interrupted goes on.
+
+Nash welfare is told as a share of what proportional fairness makes of the truth, on the same types. What participants
+have learned is held against honesty, against the best reply to honest others that depends on the class of the own type
+alone, against the logit equilibrium on the menu (classes too, at the participants' own inverse temperature), and
+against what an audit finds that knows everybody's type and may report anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lawgiver.agents.allocation import partial_allocation
+from lawgiver.envs.core.arrays import drawn_index, evolve
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.repeated_allocation import RepeatedAllocation, RepeatedAllocationState
+from lawgiver.envs.repeated_allocation.solutions import (
+    Classes,
+    Equilibrium,
+    announced,
+    deviations,
+    equilibrium,
+    on_grid,
+    payoff_table,
+    sampled,
+    settled,
+    worked_out,
+)
+from lawgiver.trainers import figures
+from lawgiver.trainers.audit import audit_game
+from lawgiver.trainers.launch import ensure
+from lawgiver.trainers.runs import Run, load
+
+SEEDS = (0, 1, 2)
+CONFIG = "repeated_allocation"
+GIVEN = {"proportional_fairness": (0.0, 0.0), "partial_allocation": (1.0, 0.0), "water_filling": (0.0, 1.0)}
+LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Of burning and of sharing, on the grid of rules."""
+SMALL, LARGE, AUDITED = 64, 2_000, 60
+"""Profiles of types: under every joint choice; under lies of one or of all; of the audit."""
+TYPES, REPLIES, DRAWN = 101, 102, 103
+"""Seeds of what is measured on, apart from those of trainings."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What trained participants do under a rule. Utilities are those of a round; shares are of the honest one.
+
+    Attributes:
+        honest: Nash welfare if all tell the truth, as a share of that of proportional fairness.
+        played: as all have learned to report, likewise.
+        alone: what one gains by what it has learned over honesty, others being honest, as a share.
+        among: the same among others who do as they have learned.
+        reply: what the best reply of one's class gains over honesty, others being honest.
+        asks: probability of asking for more than is of use.
+        bends: probability of bending values.
+    """
+
+    honest: float
+    played: float
+    alone: float
+    among: float
+    reply: float
+    asks: float
+    bends: float
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
+
+
+def header(*names: str) -> None:
+    row(*names)
+    print("|" + "---|" * len(names))
+
+
+def probabilities(game: RepeatedAllocation, people: Policy, types: np.ndarray, rule: tuple[float, float]) -> np.ndarray:
+    """Return the probability of each choice, (N, n, A), of participants with types (N, n, k) who are told a rule."""
+    count = len(types)
+    now = evolve(game.one_shot.opening(types), turn=1, parameters=np.broadcast_to(rule, (count, 2)))
+    state = RepeatedAllocationState(round=np.arange(count) % game.rounds * 1.0, now=now)
+    return np.asarray(np.exp(people.distribution(game.observe(state, "participant"), None, None)[0]))
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A rule on fresh types, before anybody learns.
+
+    Attributes:
+        rule: burning and sharing.
+        types: (N, n, k).
+        truth: utilities of the truth, (N, n).
+        lies: what each choice gains over honesty, others being honest, (N, n, A).
+        reply: what the best choice of one's class gains so, on average; chosen on other types.
+        honest: Nash welfare of the truth, as a share of that of proportional fairness.
+    """
+
+    rule: tuple[float, float]
+    types: np.ndarray
+    truth: np.ndarray
+    lies: np.ndarray
+    reply: float
+    honest: float
+
+
+def ground(game: RepeatedAllocation, rule: tuple[float, float]) -> Ground:
+    """Return what is known of a rule."""
+    decide, types, others = announced(game, *rule), sampled(game, LARGE, TYPES), sampled(game, LARGE, REPLIES)
+    truth, welfare = settled(game, types, types, worked_out(decide, types))
+    lies, elsewhere = (
+        found - found[..., game.honest, None]
+        for found in (deviations(game, decide, types), deviations(game, decide, others))
+    )
+    classes = Classes.of(game, others)
+    best = np.array([elsewhere[classes(others) == one].mean(axis=0).argmax() for one in range(4)])
+    reply = np.take_along_axis(lies, best[classes(types)][..., None], axis=-1).mean()
+    honest = np.exp(welfare.mean() - fair_welfare(game, types))
+    return Ground(rule, types, truth, lies, float(reply), float(honest))
+
+
+def measure(game: RepeatedAllocation, people: Policy, known: Ground) -> Measured:
+    """Return what participants make of a rule."""
+    types, decide = known.types, announced(game, *known.rule)
+    learned = probabilities(game, people, types, known.rule)
+    levels = np.random.default_rng(DRAWN).random(learned.shape[:2])
+    choices = drawn_index(np.log(np.maximum(learned, np.finfo(float).tiny)), levels)
+
+    def paid(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        reports = game.reports_of(types, chosen)
+        return settled(game, types, reports, worked_out(decide, reports))
+
+    utilities, welfare = paid(choices)
+    among = []
+    for seat in range(game.one_shot.n):
+        back = choices.copy()
+        back[:, seat] = game.honest
+        among.append((utilities - paid(back)[0])[:, seat].mean())
+    scale = float(known.truth.mean())
+    return Measured(
+        honest=known.honest,
+        played=float(np.exp(welfare.mean() - fair_welfare(game, types))),
+        alone=float((learned * known.lies).sum(-1).mean()) / scale,
+        among=float(np.mean(among)) / scale,
+        reply=known.reply / scale,
+        asks=float(learned[..., game.menu[:, 1] > 1].sum(-1).mean()),
+        bends=float(learned[..., game.menu[:, 0] != 1].sum(-1).mean()),
+    )
+
+
+def fair_welfare(game: RepeatedAllocation, types: np.ndarray) -> float:
+    """Return the mean log Nash welfare of types (N, n, k) under proportional fairness and the truth."""
+    amounts = worked_out(announced(game, *GIVEN["proportional_fairness"]), types)
+    return float(settled(game, types, types, amounts)[1].mean())
+
+
+def audited(game: RepeatedAllocation, rule: tuple[float, float]) -> float:
+    """Return the mean gain by the best misreports that a full audit finds, as a share of the mean utility."""
+    found = audit_game(
+        game.one_shot,
+        partial_allocation(game.one_shot, burning=rule[0], sharing=rule[1]),
+        sampled(game, AUDITED, TYPES),
+    )
+    gains = list(found.regrets.values())[-1].gains
+    return float(gains.mean() / found.payoffs.mean())
+
+
+def given_rules(
+    folder: Path, game: RepeatedAllocation, grid: Mapping[tuple[float, float], Equilibrium], best: float
+) -> dict[str, list[Measured]]:
+    """Train participants under each named rule; print what they make of it."""
+    header(
+        "mechanism", "seed", "honest", "as learned", "menu equilibrium", "gain alone", "gain among liars",
+        "best reply of the class", "audit", "asks for more", "bends values", "s",
+    )  # fmt: skip
+    measured: dict[str, list[Measured]] = {}
+    for name, rule in GIVEN.items():
+        found, known = audited(game, rule), ground(game, rule)
+        for seed in SEEDS:
+            path = folder / f"{name}-s{seed}"
+            summary = ensure(path, CONFIG, f"agents.mechanism.given={{policy: {name}}}", f"seed={seed}")
+            one = measure(game, load(path, role="participant"), known)
+            measured.setdefault(name, []).append(one)
+            at = float(np.exp(grid[rule].welfare - best))
+            gains = one.alone, one.among, one.reply, found
+            row(figures.words(name), seed, one.honest, one.played, at, *gains, one.asks, one.bends,
+                f"{summary['timing']['wall_s']:.0f}")  # fmt: skip
+    print()
+    return measured
+
+
+def both_learn(
+    folder: Path,
+    game: RepeatedAllocation,
+    types: np.ndarray,
+    grid: Mapping[tuple[float, float], Equilibrium],
+    inverse_temperature: float,
+) -> list[np.ndarray]:
+    """Train both sides; print where the mechanism went; return its path, (iterations, 2), of each seed."""
+    best = fair_welfare(game, types)
+    top = max(grid, key=lambda rule: grid[rule].welfare)
+    header(
+        "seed",
+        "burning",
+        "sharing",
+        "as learned",
+        "menu equilibrium",
+        "best on the grid",
+        "gap closed",
+        "asks for more",
+        "bends values",
+        "s",
+    )
+    paths = []
+    for seed in SEEDS:
+        path = folder / f"both-s{seed}"
+        summary = ensure(path, CONFIG, f"seed={seed}")
+        lines = Run.open(path).metrics()
+        paths.append(np.array([line["mechanism"]["mean"] for line in lines]))
+        learned = load(path)
+        seen = game.observe(game.initial_state(1, np.random.default_rng(0)), "mechanism")
+        burning, sharing = (float(x) for x in np.asarray(learned["mechanism"].action(seen))[0, 0])
+        people = measure(game, learned["participant"], ground(game, (burning, sharing)))
+        table = payoff_table(game, announced(game, burning, sharing), types)
+        found = equilibrium(table, Classes.of(game, types), inverse_temperature)
+        began = grid[GIVEN["partial_allocation"]].welfare
+        closed = (found.welfare - began) / (grid[top].welfare - began)
+        row(
+            seed, burning, sharing, people.played, float(np.exp(found.welfare - best)),
+            f"{np.exp(grid[top].welfare - best):.3f} at {top}", closed, people.asks, people.bends,
+            f"{summary['timing']['wall_s']:.0f}",
+        )  # fmt: skip
+    print()
+    return paths
+
+
+def draw(
+    measured: Mapping[str, list[Measured]],
+    grid: Mapping[tuple[float, float], Equilibrium],
+    best: float,
+    paths: list[np.ndarray],
+    to: Path,
+) -> None:
+    """Draw what lies cost under each rule, and the way of the mechanism over the welfare of all rules."""
+    figure = figures.new_figure(10.5, 4.4)
+    left, right = figure.subplots(1, 2)
+    for place, (name, each) in enumerate(measured.items()):
+        bars = {
+            "honest": each[0].honest,
+            "equilibrium on the menu": float(np.exp(grid[GIVEN[name]].welfare - best)),
+            "as learned (dots: seeds)": float(np.mean([one.played for one in each])),
+        }
+        for offset, (label, height) in enumerate(bars.items()):
+            at = place + 0.26 * (offset - 1)
+            left.bar(at, height, 0.24, color=figures.CYCLE[offset], label=label if place == 0 else None)
+        left.plot([place + 0.26] * len(each), [one.played for one in each], "o", color="#000000", markersize=4)
+    left.set_xticks(range(len(measured)), [figures.words(name) for name in measured])
+    left.set_ylabel("Nash welfare, share of honest proportional fairness")
+    left.set_ylim(0.7, 1.01)
+    left.set_title("What is made of three rules", fontsize=10, loc="left")
+    left.legend(frameon=False, fontsize=8)
+    values = np.array([[np.exp(grid[c, s].welfare - best) for c in LEVELS] for s in LEVELS])
+    filled = right.contourf(LEVELS, LEVELS, values, levels=12, cmap="cividis")
+    figure.colorbar(filled, ax=right, label="Nash welfare in the menu's equilibrium")
+    for index, path in enumerate(paths):
+        right.plot(*path.T, color=figures.CYCLE[1], linewidth=1.4, label="learning mechanism" if index == 0 else None)
+        right.plot(*path[-1], "o", color="#FFFFFF", markeredgecolor="#000000", markersize=7)
+    right.set_xlabel("burning c")
+    right.set_ylabel("sharing by demand alone s")
+    right.set_title("Both learn: the rule, from partial allocation", fontsize=10, loc="left")
+    right.legend(frameon=True, fontsize=8, loc="upper left")
+    figures.save(figure, to)
+
+
+def main(folder: Path) -> None:
+    """Train what is missing, print the tables and draw the figure."""
+    settings = {"n": 3, "m": 2, "mechanism_mode": "announce"}
+    game = RepeatedAllocation(stage=settings)
+    types, level = sampled(game, SMALL, TYPES), 1000.0
+    grid = on_grid(game, types, LEVELS, level)
+    best = fair_welfare(game, types)
+    print("Nash welfare in equilibrium on the menu, by burning (columns) and sharing (rows)\n")
+    header("", *(f"{burning:g}" for burning in LEVELS))
+    for sharing in LEVELS:
+        row(f"{sharing:g}", *(float(np.exp(grid[burning, sharing].welfare - best)) for burning in LEVELS))
+    print(f"\nlargest regret of a class in any: {max(one.regret for one in grid.values()):.2g} of utility\n")
+    measured = given_rules(folder, game, grid, best)
+    paths = both_learn(folder, game, types, grid, level)
+    draw(measured, grid, best, paths, folder / "learned_misreports.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs/learned_misreports"))
