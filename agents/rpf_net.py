@@ -2,10 +2,10 @@
 
     X = argmax  sum_i w_i log(v_i . x_i) - <Z, X> - ridge / 2 |X|^2    over  0 <= x_ij <= d_ij,  sum_i x_ij <= b_j
 
-with charges Z = scale * A. The approximator A is an allocation, from which the outcome is to be kept away. A charge that is
-the same for everybody only takes the place of the resource's price; one above what a unit is worth at the margin leaves
-the resource idle: it burns. The outcome is differentiable in the charges and the reports, by implicit differentiation
-of the optimum and with a barrier that rounds it off in training: the network learns through the solver.
+with charges Z = scale * A. The approximator A is an allocation, from which the outcome is to be kept away. A charge
+that is the same for everybody only takes the place of the resource's price; one above what a unit is worth at the
+margin leaves the resource idle: it burns. The outcome is differentiable in the charges and the reports, by implicit
+differentiation of the optimum and with a barrier that rounds it off in training: the network learns through the solver.
 
 Source: Zeng et al. 2025, arXiv 2501.01111, for the programme, the linear term and learning through the optimum; how the
 term is parametrised, features and widths are this library's choice.
@@ -30,7 +30,7 @@ from lawgiver.envs.payment_free_allocation.proportional_fairness import BARRIER,
 
 SMOOTH = 1e-3
 """Barrier in training: how far the programme's kinks are rounded off."""
-SCALE = 0.3
+SCALE = 0.1
 """Of the charges at the start, when they are the same for all: too little to change what proportional fairness does."""
 
 
