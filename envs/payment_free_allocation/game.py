@@ -56,7 +56,7 @@ class PaymentFreeAllocation(ReportingGame):
     Args:
         n: number of participants, >= 1.
         m: number of resources, >= 1.
-        supply: b, how much there is, > 0: of every resource, or m numbers; None for n / 2, as in the paper.
+        supply: b, how much there is, > 0: of every resource, or m numbers; None for n / 2, at which it is short.
         weights: w, how much each participant counts in Nash welfare, > 0: one number for all, or n of them.
         value_low: least value of a unit to anybody, >= 0.
         value_high: the greatest, above it.
@@ -98,7 +98,12 @@ class PaymentFreeAllocation(ReportingGame):
         "Zeng, Bhatt, Kreacic, Hassanzadeh, Koppel and Ganesh 2023, Learning Payment-Free Resource Allocation"
         " Mechanisms; Cole, Gkatzelis and Goel 2013 for partial allocation"
     )
+    relative_floor: ClassVar[float] = 1e-6  # nobody pays, so that only who gets nothing at all has next to 0
     objectives: ClassVar[tuple[str, ...]] = ("nash_welfare", "welfare", "efficiency")
+    reward_meaning: ClassVar[Mapping[str, str]] = {
+        "participant": "what its amounts are worth, up to its true demands, when the game is over",
+        "mechanism": ReportingGame.reward_meaning["mechanism"],
+    }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"uniform": {}, "sparse": {"present": 0.5}}
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"announce": {"mechanism_mode": "announce"}}
 
@@ -215,6 +220,13 @@ class PaymentFreeAllocation(ReportingGame):
 
         PA^c lets everybody keep the c-th power of what partial allocation lets it keep of proportional fairness.
         """
+        return self._shared(parameters, reports, None)
+
+    def decide_for(self, parameters: Array, reports: Array, seats: Array) -> Array:
+        """Return the decision with burning as it is for one participant of each game, which takes fewer problems."""
+        return self._shared(parameters, reports, seats)
+
+    def _shared(self, parameters: Array, reports: Array, seats: Array | None) -> Array:
         values, demands = self.split(reports)
         burning, sharing = parameters[:, 0], parameters[:, 1, None, None]
         xp, known = namespace(demands), (self.supplies, self.weighting)
@@ -223,7 +235,10 @@ class PaymentFreeAllocation(ReportingGame):
             return self.joined(even)
         # What partial allocation lets everybody keep takes n problems more for each profile.
         burns = bool(xp.any(burning > 0))
-        fair = partial_allocation(values, demands, *known, burning=burning) if burns else solve(values, demands, *known)
+        if burns:
+            fair = partial_allocation(values, demands, *known, burning=burning, seats=seats)
+        else:
+            fair = solve(values, demands, *known)
         return self.joined((1 - sharing) * fair + sharing * even)
 
     def decision_layout(self) -> Layout:
@@ -294,6 +309,14 @@ class PaymentFreeAllocation(ReportingGame):
             return super().measure(state)
         _, demands = self.split(state.types)
         return efficiency(allotted(state), demands, self.supplies)
+
+    def envy(self, state: ReportingState) -> Array:
+        """Return the most that each could make of another's amounts beyond what it makes of its own, (B, n), or 0."""
+        values, demands = self.split(state.types)
+        xp, amounts = namespace(values), allotted(state)
+        swapped = xp.minimum(amounts[:, None], demands[:, :, None])  # row i: what i could use of everybody's amounts
+        gains = xp.sum(values[:, :, None] * swapped, axis=-1) - state.utilities[..., None]
+        return xp.max(xp.maximum(gains, 0 * gains), axis=-1)
 
     def told(self, state: ReportingState) -> Mapping[str, Array]:
         """Return utilities (B, n) and amounts (B, n, m) of the outcome; zeros before there is one."""

@@ -18,8 +18,8 @@ FLAT = 1e-9
 """Slopes over the whole range of a number that are below this share of the scale of payoffs are rounding."""
 
 
-def ascend(trials: Trials, start: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
-    """Return the best reports (P, n, k) on the way up from ``start``; None where the rule has no slope at all.
+def ascend(trials: Trials, starts: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
+    """Return the best reports on the way up from each start (s, P, n, k); None where the rule has no slope at all.
 
     A step goes along the sign of a running mean of gradients, number by number: rules differ in their units, and what
     a payoff is measured in should not matter. What is best is as torch has it; offer it to the trials.
@@ -27,8 +27,8 @@ def ascend(trials: Trials, start: np.ndarray, low: np.ndarray, high: np.ndarray)
     Raises:
         UnsupportedGameError: if the rule does not run on torch.
     """
-    reports = trials.confined(start)
-    best, record = reports, np.full(trials.gains.shape, -np.inf)
+    reports = trials.confined(starts)
+    best, record = reports, np.full(reports.shape[:-1], -np.inf)
     heading = np.zeros_like(reports)
     sloped = False
     for length in np.geomspace(FIRST, LAST, STEPS):
@@ -46,17 +46,16 @@ def ascend(trials: Trials, start: np.ndarray, low: np.ndarray, high: np.ndarray)
 
 
 def payoffs_and_slopes(trials: Trials, reports: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the payoffs (P, n) of reports (P, n, k) and their gradients (P, n, k); 0 where there is none."""
+    """Return the payoffs (s, P, n) of reports (s, P, n, k) and their gradients (s, P, n, k); 0 where there is none."""
     flat = reports.reshape(-1, reports.shape[-1])
     payoffs, slopes = np.zeros(len(flat)), np.zeros_like(flat)
     for start in range(0, len(flat), trials.chunk):
         cases = np.arange(start, min(start + trials.chunk, len(flat)))
-        types, others, seats = (torch.from_numpy(x) for x in trials.games(cases))
+        types, others, seats = (torch.from_numpy(x) for x in trials.games(cases % trials.gains.size))
         rows = torch.arange(len(cases))
         own = torch.from_numpy(flat[cases]).requires_grad_()
         try:
-            utilities, payments = trials.response(types, others.index_put((rows, seats), own))
-            paid = (utilities - payments)[rows, seats]
+            paid = trials.own(types, others.index_put((rows, seats), own), seats)
             payoffs[cases] = paid.detach().numpy()
             if paid.requires_grad:
                 (slope,) = torch.autograd.grad(paid.sum(), own, allow_unused=True)
@@ -66,4 +65,4 @@ def payoffs_and_slopes(trials: Trials, reports: np.ndarray) -> tuple[np.ndarray,
                 "the rule that is audited does not run on torch, which its slope needs: audit it with gradient=false"
                 f" (gradient=False in Python): {type(error).__name__}: {one_line(error)}"
             ) from error
-    return payoffs.reshape(trials.gains.shape), slopes.reshape(reports.shape)
+    return payoffs.reshape(reports.shape[:-1]), slopes.reshape(reports.shape)

@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from lawgiver.agents.mechanisms import Announcement
-from lawgiver.envs.core.arrays import Array
+from lawgiver.agents.reporting import AnnouncedRule
+from lawgiver.envs.core.arrays import Array, constant, evolve, namespace
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.reporting import ReportingGame, play_out
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import Search, groups
-from lawgiver.trainers.audit.trials import Response, Trials, truth
+from lawgiver.trainers.audit.trials import Own, Response, Trials, own_of, truth
 from lawgiver.trainers.simulation import outcome_of
 
 EFFORT = 3
@@ -32,6 +33,7 @@ def audit(
     chunk: int = CHUNK,
     gradient: bool = True,
     floor: float = ReportingGame.relative_floor,
+    own: Own | None = None,
 ) -> Audit:
     """Return what misreports are found to bring under a rule, and what the truth does.
 
@@ -47,6 +49,7 @@ def audit(
         chunk: games that are played at once, at most.
         gradient: whether the rule runs on torch too, so that its slope may be climbed where torch is installed.
         floor: least share of the scale of payoffs that a gain is related to, > 0.
+        own: the same rule as one participant sees it, where that is less work than to ask it for all; None to ask.
 
     Raises:
         ParameterError: if an argument is outside its range, or the rule does not return what it should.
@@ -64,7 +67,7 @@ def audit(
     utilities, payments = truth(response, found, chunk)
     scale = scale_of(utilities, payments)
     searched = {
-        name: Trials(response, found, utilities - payments, scale, varied, chunk)
+        name: Trials(own or own_of(response), found, utilities - payments, scale, varied, chunk)
         for name, varied in groups(layout).items()
     }
     for round_ in range(effort):
@@ -98,10 +101,11 @@ def audit_game(
         chunk=chunk,
         gradient=gradient,
         floor=game.relative_floor,
+        own=_announced_own(game, mechanism) if isinstance(mechanism, AnnouncedRule) else None,
     )
     parts = (found.types[start : start + chunk] for start in range(0, len(found.types), chunk))
-    envy = [game.envy(play_out(game, rule, part, part)) for part in parts]
-    return found if envy[0] is None else replace(found, envy=np.concatenate(envy))
+    envy = [each for part in parts if (each := game.envy(play_out(game, rule, part, part))) is not None]
+    return replace(found, envy=np.concatenate(envy)) if envy else found
 
 
 def response_of(game: ReportingGame, mechanism: Policy) -> Response:
@@ -116,6 +120,19 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
         return played.utilities, played.payments
 
     return response
+
+
+def _announced_own(game: ReportingGame, rule: AnnouncedRule) -> Own:
+    """Return what one participant gets under a rule of the game's family, which may spare the others."""
+
+    def own(types: Array, reports: Array, seats: Array) -> Array:
+        xp, parameters = namespace(reports), constant(rule.parameters, reports)
+        every = xp.broadcast_to(parameters, (reports.shape[0], *parameters.shape))
+        state = evolve(game.opening(types), reports=reports)
+        done = game.settle(state, game.decide_for(every, reports, seats))
+        return (done.utilities - done.payments)[xp.arange(seats.shape[0]), seats]
+
+    return own
 
 
 def _bound(game: ReportingGame, mechanism: Policy) -> Policy:

@@ -72,21 +72,21 @@ class Search:
         trials.offer_all(anywhere(shape, low, high, rng) for _ in range(RANDOM))
         if self.gradient:
             nearby = np.clip(self.types + START * (high - low) * rng.standard_normal(shape), low, high)
-            for start in (nearby, anywhere(shape, low, high, rng), trials.reports):
-                self._ascend(trials, start)
+            self._ascend(trials, np.stack([nearby, anywhere(shape, low, high, rng)]))
+            self._ascend(trials, trials.reports[None])
         self._around(trials, rng)
 
     def _together(self, searched: Mapping[str, Trials]) -> np.ndarray:
         """Return the best of every field in one report."""
         return np.concatenate([searched[name].reports[..., at] for name, at in self.fields.items()], axis=-1)
 
-    def _ascend(self, trials: Trials, start: np.ndarray) -> None:
+    def _ascend(self, trials: Trials, starts: np.ndarray) -> None:
         from lawgiver.trainers.audit.ascent import ascend
 
-        found = ascend(trials, start, self.low, self.high)
+        found = ascend(trials, starts, self.low, self.high)
         if found is not None:
             self.sloped = True
-            trials.offer(found)
+            trials.offer_all(found)
 
     def _around(self, trials: Trials, rng: np.random.Generator) -> None:
         """Take steps around the best, all numbers or one at a time, wider after success and narrower after failure."""

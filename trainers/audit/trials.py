@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Layout, box, width
 
@@ -23,11 +23,15 @@ tensors of the same dtype.
 """
 
 
+Own: TypeAlias = Callable[[Array, Array, Array], Array]
+"""A rule as one participant of each game sees it: types and reports (B, n, k), and its number (B,), to payoffs (B,)."""
+
+
 class Trials:
     """The best misreport found so far, of one group of fields.
 
     Args:
-        response: the rule that is audited.
+        own: the rule that is audited.
         types: (P, n, k).
         truthful: payoffs of the truth, (P, n).
         scale: what payoffs are of the order of, > 0.
@@ -42,7 +46,7 @@ class Trials:
 
     def __init__(
         self,
-        response: Response,
+        own: Own,
         types: np.ndarray,
         truthful: np.ndarray,
         scale: float,
@@ -50,7 +54,7 @@ class Trials:
         chunk: int,
     ) -> None:
         """See the class."""
-        self.response, self.types, self.truthful, self.scale = response, types, truthful, scale
+        self.own, self.types, self.truthful, self.scale = own, types, truthful, scale
         self.varied, self.chunk = varied, chunk
         self.gains = np.zeros(types.shape[:2])
         self.reports = types.copy()
@@ -103,8 +107,7 @@ class Trials:
         """Return the payoffs (c,) of cases (c,), numbered profile by profile, that report ``own`` (c, k)."""
         types, reports, seats = self.games(cases)
         reports[np.arange(len(cases)), seats] = own
-        utilities, payments = self.response(types, reports)
-        found: np.ndarray = (utilities - payments)[np.arange(len(cases)), seats]
+        found: np.ndarray = self.own(types, reports, seats)
         if not np.isfinite(found).all():
             raise ParameterError("the rule that is audited makes payoffs that are not finite, allowed: numbers")
         return found
@@ -113,6 +116,16 @@ class Trials:
         """Return types and truthful reports (c, n, k) of cases (c,), and their participants (c,)."""
         profiles, seats = np.divmod(cases, self.types.shape[1])
         return self.types[profiles], self.types[profiles], seats
+
+
+def own_of(response: Response) -> Own:
+    """Return a rule as one participant of each game sees it, who is picked from all."""
+
+    def own(types: Array, reports: Array, seats: Array) -> Array:
+        utilities, payments = response(types, reports)
+        return (utilities - payments)[namespace(seats).arange(seats.shape[0]), seats]
+
+    return own
 
 
 def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray, np.ndarray]:
