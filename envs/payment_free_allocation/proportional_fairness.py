@@ -20,7 +20,8 @@ from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.payment_free_allocation.interior_point import Problem, approach, respond
 
 BARRIER = 1e-11
-"""Weight of the barrier by default, in units of the mean weight: small enough for exact utilities."""
+"""Weight of the barrier by default, in units of the mean weight. Utilities are off by about as much, and by its root
+where an amount is only just 0 or only just all that is demanded."""
 GAP = 1e-8
 """Largest duality gap that is accepted, beyond the barrier's own, in units of the sum of weights."""
 CHUNK = 16_384
