@@ -163,10 +163,19 @@ def matching(array: Any, like: Array) -> Array:
     return floats(array, like) if type(array) is type(like) else constant(array, like)
 
 
+def _batch_last(array: Array) -> Array:
+    """Return a copy (..., B) of an array (B, ...) whose memory is in that order, so that sums are of long rows."""
+    xp, moved = namespace(array), namespace(array).moveaxis(array, 0, -1)
+    return xp.reshape(xp.reshape(moved, (-1,)), moved.shape)
+
+
 def _solve(arrays: list[Array], ridge: float, barrier: float, attached: bool) -> tuple[Array, Array]:
     """Return the amounts (B, n, m) of some instances and which are not solved, (B,), from float64 arrays."""
     xp = namespace(arrays[0])
-    values, demands, supply, weights, charges = (xp.moveaxis(array, 0, -1) for array in arrays)
+    if arrays[0].shape[0] == 1:  # NumPy adds up the only one of a batch in another order: it is to come out the same
+        amounts, unsolved = _solve([xp.concat([array, array]) for array in arrays], ridge, barrier, attached)
+        return amounts[:1], unsolved[:1]
+    values, demands, supply, weights, charges = (_batch_last(array) for array in arrays)
     caps = xp.minimum(demands, supply)
     live = (detached(values) > 0) & (detached(demands) > 0)
     zero, one = constant(0.0, values), constant(1.0, values)
