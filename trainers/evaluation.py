@@ -41,6 +41,7 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
         Of a run of ``hcmd_zero`` what :func:`lawgiver.trainers.hcmd_zero.evaluation.judge` tells: the mechanism against
         its config's rivals before all of its populations, ``games`` elections each.
         Of a run of ``affine_maximiser`` what its summary tells of the exact mechanism beside VCG and the known limit.
+        Of a run of ``payment_free`` what :func:`lawgiver.trainers.payment_free.evaluation.judge` tells.
         Of a run of ``learned_follower`` what :func:`lawgiver.trainers.learned_follower.evaluation.evaluate` tells.
         Of another mechanism that has learned in self-play, what :func:`lawgiver.trainers.elections.against` tells, held
         against the one it began with and the canonical ones.
@@ -140,10 +141,21 @@ def _walked_anew(run: Run, follower: Any, games: int) -> dict[str, Any]:
     return evaluate(game, follower, config.trainer.evaluation, [STREAM, config.seed])
 
 
+def _audited_anew(run: Run, mechanism: Any, games: int) -> dict[str, Any]:
+    """Return what a mechanism without payments is worth on other profiles, audited as its config says."""
+    from lawgiver.trainers.payment_free.evaluation import judge
+
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    evaluation = config.trainer.evaluation
+    return judge(game, mechanism, evaluation.instances, evaluation.effort, [STREAM, config.seed])
+
+
 OWN_WAYS: dict[str, Callable[[Run, Any, int], dict[str, Any]]] = {
     "hcmd_zero": _judged_anew,
     "affine_maximiser": _settled_anew,
     "learned_follower": _walked_anew,
+    "payment_free": _audited_anew,
 }
 """What is told of a run of trainers whose mechanisms are not played in games as others are, by trainer: a function of
 the run, its mechanism, and how many games, where the config does not say."""

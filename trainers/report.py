@@ -17,6 +17,7 @@ from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import optimal_threshold
 from lawgiver.envs.mdp.game import MDPGame
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import sends, solve
 from lawgiver.trainers import affine_figures, figures
@@ -53,6 +54,9 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         return
     if isinstance(game, GoalCollection):
         _draw_follower(run, summary)
+        return
+    if isinstance(game, PaymentFreeAllocation) and "exploitability" in summary:
+        _draw_shares(run, summary)
         return
     policies = load(run.path)
     objective = str(getattr(game, "objective", "score"))
@@ -123,6 +127,18 @@ def _draw_follower(run: Run, summary: Mapping[str, Any]) -> None:
     if known:
         what = "affine welfare of the walk, as a share of the best walk's"
         figures.save(figures.ratios(known, what), run.figures / "ratios.png")
+
+
+def _draw_shares(run: Run, summary: Mapping[str, Any]) -> None:
+    """Draw how a network that shares without payments has learned, and where it stands between the baselines."""
+    from lawgiver.trainers.payment_free.figures import learning, standing
+
+    history, baselines = _flat(run), summary.get("baselines")
+    curves = learning(history, baselines or {})
+    if curves.axes:
+        figures.save(curves, run.figures / "curves.png")
+    if history and baselines:
+        figures.save(standing(summary, history), run.figures / "standing.png")
 
 
 def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.core.reporting import play_out
-from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allotted
 from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare
 from lawgiver.trainers.audit import audit_game
 
@@ -64,7 +64,7 @@ def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -
     return {
         "nash_welfare_ratio_to_pf": float(ratios.mean()),
         "nash_welfare_ratio_to_pf_se": float(ratios.std(ddof=1) / len(ratios) ** 0.5),
-        "efficiency": float(efficiency(ours.amounts, demands, game.supplies).mean()),
+        "efficiency": float(efficiency(allotted(ours), demands, game.supplies).mean()),
     }
 
 

@@ -50,7 +50,8 @@ def thorough(
     everybody = Cases.of(game, types)
     wanted = torch.arange(len(everybody), device=types.device) if chosen is None else chosen.flatten().nonzero()[:, 0]
     found = everybody.own.clone()
-    for part in wanted.split(CHUNK):
+    for start in range(0, len(wanted), CHUNK):
+        part = wanted[start : start + CHUNK]
         cases = Cases(everybody.types[part], everybody.seats[part], everybody.low, everybody.high)
         own = cases.own
         for _ in range(ROUNDS):
@@ -164,7 +165,7 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Return all that the learning goes on from."""
-        state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        state: dict[str, Any] = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
         if self.bound is not None:
             state["bound"] = self.bound.state()
         if self.stored is not None:

@@ -1,0 +1,65 @@
+"""Figures of a training: how a network has come to where it stands between water filling and proportional fairness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from lawgiver.trainers.figures import CYCLE, curves, new_figure, words
+
+WELFARE, GAIN = "nash_welfare_ratio_to_pf", "relative"
+"""The metrics of both sides of the objective."""
+FOUND = "by the search in training"
+
+
+def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Return learning curves, with both baselines drawn in; gains are those that the search in training finds.
+
+    Args:
+        history: one mapping for each line of metrics.
+        baselines: ``proportional_fairness`` and ``water_filling``, see :func:`~.train.baselines`; empty if not known.
+    """
+    panels = [
+        ("Nash welfare of the exact rule, the same fresh profiles throughout", "of the greatest", [WELFARE]),
+        (f"Mean gain {FOUND}", "share of the truth's", [GAIN]),
+        ("Gradient, before it is clipped", "norm", ["gradient_norm"]),
+        ("What a unit of gain beyond the target costs", "log welfare", ["multiplier"]),
+    ]
+    figure = curves(panels, history, {name: told[WELFARE] for name, told in baselines.items()})
+    fair = baselines.get("proportional_fairness")
+    if fair is not None and len(figure.axes) > 1:
+        gain = fair["relative_gain"]
+        label = "proportional fairness,\na longer search"
+        figure.axes[1].axhline(gain, color="#000000", linestyle="--", linewidth=1, label=label)
+        figure.axes[1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return Nash welfare over relative gains: the way of the training, the audited result, and the baselines.
+
+    Args:
+        summary: of the run, with ``baselines``.
+        history: one mapping for each line of metrics.
+    """
+    figure = new_figure(6.6, 4.4)
+    axis = figure.subplots()
+    way = [(row[GAIN], row[WELFARE]) for row in history if WELFARE in row]
+    axis.plot(*zip(*way, strict=True), color=CYCLE[5], linewidth=1, marker=".", label=f"training, {FOUND}")
+    ends = [(told["relative_gain"], told[WELFARE]) for told in summary["baselines"].values()]
+    axis.plot(*zip(*ends, strict=True), color="#000000", linestyle="--", linewidth=1, label="between the baselines")
+    for end, name, offset, side in zip(ends, summary["baselines"], ((-8, 2), (6, -12)), ("right", "left"), strict=True):
+        axis.plot(*end, "ko")
+        axis.annotate(words(name), end, offset, textcoords="offset points", ha=side, va="center")
+    joint = summary["exploitability"]["joint"]["relative"]
+    axis.errorbar(
+        joint["mean"], summary[WELFARE], xerr=1.96 * joint["se"], yerr=1.96 * summary[f"{WELFARE}_se"],
+        fmt="o", color=CYCLE[1], capsize=3, label="result, by the full audit",
+    )  # fmt: skip
+    axis.set_xlabel("mean gain of misreports, as a share of the truth's utility")
+    axis.set_ylabel("Nash welfare, as a share of the greatest")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
