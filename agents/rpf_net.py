@@ -30,8 +30,8 @@ from lawgiver.envs.payment_free_allocation.proportional_fairness import BARRIER,
 
 SMOOTH = 1e-3
 """Barrier in training: how far the programme's kinks are rounded off."""
-SCALE = 0.1
-"""Of the charges at the start, when they are the same for all: too little to change what proportional fairness does."""
+SCALE = 0.3
+"""Of the charges at the start, when they are the same for all: too little to change more than what is hardly scarce."""
 
 
 class RPFNet(nn.Module):
