@@ -18,19 +18,23 @@ from typer.testing import CliRunner
 from lawgiver.agents.tables import tabulate
 from lawgiver.envs.core.equilibrium import prior_table, solve
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
+from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.trainers import evaluation, figures, launch, report, reproduce
 from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem
+from lawgiver.trainers.audit import response_of
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.designers import Schedule, make_optimiser
 from lawgiver.trainers.files import RunError
-from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, rmd
+from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, payment_free, payment_free_judged, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
+from lawgiver.trainers.reproduce.payment_free_points import Point, above, dominated_by
+from lawgiver.trainers.reproduce.payment_free_tables import Network, Size
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import Run, load
@@ -117,6 +121,15 @@ def test_a_baseline_has_a_column_where_there_is_one():
     assert "| quantity | paper | VCG | ours ± standard error | known limit | ours / limit |\n|---|---|---:|---:" in text
     assert "| a | 0.4 | 0.25 ± 0.002 | 0.5 ± 0.01 | 1 | 0.5 |\n| b | not given | - | 2 | - | - |" in text
     assert text.count("VCG") == 1
+
+
+def test_what_is_compared_in_many_ways_has_a_row_each():
+    compared = {"Rules": ({"rule": "a", "gain": (0.25, 0.01), "of": None}, {"rule": "b", "gain": 3.0, "of": "a"})}
+    made = Reproduction("A paper", {"Table 1": (Row("a", 0.5),)}, (), comparisons=compared)
+    text = made.markdown()
+    assert "## Rules\n\n| rule | gain | of |\n|---|---:|---:|\n| a | 0.25 ± 0.01 | - |\n| b | 3 | a |\n" in text
+    assert text.index("## Rules") < text.index("## Table 1")
+    assert json.loads(json.dumps(made.data()))["comparisons"]["Rules"][0]["gain"] == [0.25, 0.01]
 
 
 def test_tables_too_wide_for_the_screen_are_turned(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -253,7 +266,7 @@ def test_what_is_compared_is_a_valid_config(kinds: str):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rnd"], "unknown paper 'rnd': did you mean 'rmd'? allowed: affine_maximisers, hcmd_zero, rmd"),
+        (["rnd"], "unknown paper 'rnd': did you mean 'rmd'? allowed: affine_maximisers, hcmd_zero, payment_free, rmd"),
         (["rmd", "--seeds", "0"], "--seeds is 0, allowed: an integer >= 1"),
         (["rmd", "--jobs", "0"], "--jobs is 0, allowed: an integer >= 1"),
     ],
@@ -301,6 +314,7 @@ def test_help_is_quick_and_complete():
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "200"}
     ).stdout
+    shown = " ".join(shown.split())  # however it is broken into lines
     assert all(
         word in shown
         for word in (
@@ -308,7 +322,7 @@ def test_help_is_quick_and_complete():
             "--out DIR",
             "--seeds K",
             "--jobs J",
-            "Papers: affine_maximisers, hcmd_zero, rmd",
+            "Papers: affine_maximisers, hcmd_zero, payment_free, rmd",
             "130 interrupted",
         )
     )
@@ -392,7 +406,7 @@ def test_an_interruption_of_several_names_the_first_that_is_not_finished(tmp_pat
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(launch, "_in_ray", stop)
+    monkeypatch.setattr(launch, "in_ray", stop)
     launch.ensure(tmp_path / "a", "lanes", *QUICK)
     with pytest.raises(launch.Interrupted) as stopped:
         launch.ensure_all([(tmp_path / name, "lanes", QUICK) for name in "abc"], jobs=2)
@@ -554,3 +568,147 @@ def test_affine_maximisers_beside_the_papers_tables(tmp_path: Path, tiny: None, 
     assert told.keys() == {"objective", "objective_se", "vcg", "vcg_se", "limit", "ratio_to_limit"}
     figures_of = {file.name for file in (tmp_path / "out" / "table5" / "n2-m3" / "s0" / "figures").iterdir()}
     assert figures_of == {"curves.png", "boosts.png"}
+
+
+# -- payment-free allocation ----------------------------------------------------------------------------------------
+
+
+def at(name: str, x: float, y: float, seeds: int = 1, spread: float = 0.01, instances: int = 400) -> Point:
+    """Return a point about (x, y), its instances the same noise in any point, with another offset for each seed."""
+    noise = np.random.default_rng(0).normal(size=(2, instances))
+    noise -= noise.mean(1, keepdims=True)
+    offsets = 0.001 * (np.arange(seeds) - (seeds - 1) / 2)[:, None]
+    gains = x + spread * noise[0, : instances // 2] - spread * noise[0, : instances // 2].mean() + offsets
+    return Point(name, y + spread * noise[1] + offsets, gains)
+
+
+def test_a_point_has_the_interval_of_its_instances_and_seeds():
+    point = at("a", 0.05, 0.9)
+    assert point.at == pytest.approx((0.05, 0.9))
+    assert point.y.half == pytest.approx(1.96 * point.ratios.std() / 20)
+    assert point.x.half == pytest.approx(1.96 * point.gains.std() / np.sqrt(200))
+    several = at("b", 0.05, 0.9, seeds=3)
+    of_seeds = 4.3027 * 0.001 / np.sqrt(3)
+    assert several.y.half == pytest.approx(np.hypot(point.y.half, of_seeds), rel=1e-4)
+    assert [seed.at[1] for seed in several.seeds] == pytest.approx([0.899, 0.9, 0.901])
+
+
+def test_heights_are_taken_instance_by_instance():
+    low, high = at("fill", 0.0, 0.9, spread=0.0), at("fair", 0.1, 1.0, spread=0.0)
+    exact = above(at("a", 0.04, 0.96, spread=0.0), [low, high])
+    assert exact is not None and (exact.value, exact.half) == pytest.approx((0.02, 0.0), abs=1e-12)
+    same = above(at("a", 0.04, 0.96), [at("fill", 0.0, 0.9), high])  # what all have in common cancels but for the end
+    alone = above(at("a", 0.04, 0.96), [low, high])
+    assert same is not None and alone is not None and same.half < alone.half and same.clear
+    beyond = above(at("a", 0.2, 0.96), [low, high])
+    assert beyond is not None and beyond.value == pytest.approx(-0.04)
+    assert above(at("a", 0.04, 0.96), [high]) is None
+
+
+def test_intervals_of_heights_cover():
+    """A point on the segment between two others, all three measured on the same instances, is clear 2.5 % of times."""
+    rng, clear = np.random.default_rng(1), []
+    for _ in range(2_000):
+        common = rng.normal(size=(2, 300))
+        points = []
+        for x, y in ((0.0, 0.9), (0.1, 1.0), (0.03, 0.93)):
+            ratios = y + 0.02 * (common[0] + rng.normal(size=300))
+            gains = x + 0.2 * x * (common[1] + rng.normal(size=300))[:150]
+            points.append(Point("", ratios[None], gains[None]))
+        height = above(points[2], points[:2])
+        assert height is not None
+        clear.append(height.clear)
+    assert 0.025 - 4 * np.sqrt(0.025 / 2_000) < np.mean(clear) < 0.025 + 4 * np.sqrt(0.025 / 2_000)
+
+
+def test_who_may_dominate():
+    point = at("a", 0.04, 0.96, seeds=3)
+    others = {"worse": (0.05, 0.95), "fair": (0.1, 1.0), "better": (0.03, 0.97), "alike": (0.0401, 0.9599)}
+    assert dominated_by(point, [at(name, *where) for name, where in others.items()]) == ["better", "alike"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "partial_allocation",
+        "water_filling",
+        {"policy": "partial_allocation", "burning": 0.5},
+        {"policy": "proportional_fairness", "sharing": 0.25},
+    ],
+)
+def test_who_misreports_alone_meets_the_rule_itself(rule):
+    game, rng = PaymentFreeAllocation(n=4, m=2), np.random.default_rng(0)
+    types = game.initial_state(20, rng).types
+    mechanism = make_policy(game, "mechanism", rule)
+    quick, whole = payment_free_judged.alone(game, mechanism, types), response_of(game, mechanism)
+    rows, seats = np.arange(20), rng.integers(4, size=20)
+    reports = types.copy()
+    reports[rows, seats] = rng.uniform([0.1, 0.1, 0, 0], 1.0, (20, 4))
+    reports[0, seats[0], 2:] = 0.0
+    found, expected = quick(types, reports)[0], whole(types, reports)[0]
+    np.testing.assert_allclose(found[rows, seats], expected[rows, seats], atol=1e-9)
+    np.testing.assert_allclose(quick(types, types)[0], whole(types, types)[0], atol=1e-9)
+    on_torch = quick(torch.from_numpy(types), torch.from_numpy(reports))[0]
+    np.testing.assert_allclose(on_torch.numpy()[rows, seats], expected[rows, seats], atol=1e-9)
+
+
+def test_a_judgement_is_kept_and_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "known" / "fill.json"
+    task = payment_free_judged.Task(2, 2, "water_filling", audited=3, instances=20, effort=1, seed=5)
+    (found,) = payment_free_judged.judged_all([(file, task)], 1)
+    assert found.ratios.shape == (20,) and found.gains["joint"].shape == (3,)
+    assert found.ratios.max() <= 1 + 1e-9 and max(found.greatest.values()) < 1e-9 and found.efficiency > 0.999
+    monkeypatch.setattr(payment_free_judged, "judge", None)
+    (again,) = payment_free_judged.judged_all([(file, task)], 1)
+    np.testing.assert_array_equal(again.ratios, found.ratios)
+    with pytest.raises(TypeError):  # another task is judged anew
+        payment_free_judged.judged_all([(file, replace(task, seed=6))], 1)
+    file.write_text("{")
+    with pytest.raises(RunError, match=r"fill\.json is damaged, remove it to have it judged again"):
+        payment_free_judged.judged_all([(file, task)], 1)
+
+
+JUDGED = {
+    "proportional_fairness": (0.06, 1.0),
+    "partial_allocation": (0.1, 0.8),
+    "equal_split": (0.0, 0.84),
+    "water_filling": (0.0, 0.95),
+    None: (0.02, 0.98),
+}
+
+
+def test_payment_free_allocation_among_the_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def judged(task: payment_free_judged.Task, folder: Path) -> payment_free_judged.Judgement:
+        rule = task.rule if isinstance(task.rule, (str, type(None))) else task.rule["policy"]
+        x, y = JUDGED[rule]
+        drawn = at("", x, y, instances=task.instances)
+        gains = dict.fromkeys(payment_free_judged.GROUPS, drawn.gains[0, : task.audited])
+        greatest = dict.fromkeys(payment_free_judged.GROUPS, 0.3)
+        return payment_free_judged.Judgement(drawn.ratios[0], drawn.ratios[0], 0.9, gains, greatest, 0.25)
+
+    brief = ("trainer.updates=1", "trainer.batch=4", "trainer.samples=4", *payment_free.BRIEF)
+    small = Size(2, 2, networks=100, fair=100, partial=50, training={"exs_net": brief})
+    monkeypatch.setattr(payment_free_judged, "judge", judged)
+    monkeypatch.setattr(payment_free, "SIZES", (small,))
+    asked = {name: payment_free.NETWORKS[0].asked[name] for name in ("weight 1", "target 0.01")}
+    monkeypatch.setattr(payment_free, "NETWORKS", (Network("ExS-Net", "exs_net", asked),))
+    made = reproduce.reproduce("payment_free", tmp_path, 2)
+    text = made.markdown()
+    assert "| water filling | 0.95 | 0.95 ± 0.0006 |" in text and "| ExS-Net, target 0.01 | 0.98 |" in text
+    rows = {row.quantity: (row.ours, row.limit) for row in made.sections["Of how many learned rules it holds"]}
+    assert rows["ExS-Net, 2 participants, 2 resources: dominated by no baseline, and above the segment"] == (2, 2)
+    assert "2 of 2 points are dominated by no baseline and lie above the segment by more than the interval" in text
+    assert sorted(path.name for path in tmp_path.glob("n2-m2/exs_net/*/s1/judgement.json")) == ["judgement.json"] * 2
+    assert [figure.read_bytes()[:4] for figure in made.figures] == [b"\x89PNG"]
+    monkeypatch.setattr(launch, "train", None)
+    monkeypatch.setattr(payment_free_judged, "judge", None)
+    again = reproduce.reproduce("payment_free", tmp_path, 2)
+    assert again.comparisons == made.comparisons, "nothing is trained or judged twice"
+
+
+def test_what_is_trained_is_a_valid_config():
+    for size in payment_free.SIZES:
+        for network in payment_free.NETWORKS:
+            for asked in network.asked.values():
+                config = load_config(network.config, [f"game.n={size.n}", *size.training[network.config], *asked])
+                assert config.trainer.evaluation.compared == 0 and config.game.make().n == size.n

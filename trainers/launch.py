@@ -82,7 +82,7 @@ def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: i
         waiting = [each for each in wanted if not _finished(each[0])]
         use = Resources(address=os.environ.get("RAY_ADDRESS"), concurrent_seeds=jobs)
         try:
-            _in_ray(ensure, [(folder.absolute(), source, *more) for folder, source, more in waiting], use, num_cpus=1)
+            in_ray(ensure, [(folder.absolute(), source, *more) for folder, source, more in waiting], use, num_cpus=1)
         except KeyboardInterrupt as stop:
             raise Interrupted(next((each[0] for each in waiting if not _finished(each[0])), wanted[0][0])) from stop
     return [ensure(folder, source, *overrides) for folder, source, overrides in wanted]
@@ -163,7 +163,7 @@ def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
     else:  # a task reserves no core: its own runners and learners do, and must not wait for it
         gpus = use.num_gpus_per_learner if use.num_learners == 0 else 0
         calls = [(group.name, member.model_dump(mode="json")) for member in members]
-        summaries = _in_ray(_train_data, calls, use, num_cpus=0, num_gpus=gpus)
+        summaries = in_ray(_train_data, calls, use, num_cpus=0, num_gpus=gpus)
     folders = [str(member.run_dir) for member in members]
     by_seed = {member.seed: summary for member, summary in zip(members, summaries, strict=True)}
     return {"runs": folders, **over_seeds(by_seed)}
@@ -185,7 +185,7 @@ def _prolonged(run: Run, config: AnyConfig) -> bool:
     return bool(run.settings["trainer"] != config.model_dump(mode="json")["trainer"])
 
 
-def _in_ray(
+def in_ray(
     function: Callable[..., dict[str, Any]], calls: Sequence[tuple[Any, ...]], use: Resources, **reserved: float
 ) -> list[dict[str, Any]]:
     """Return what a training function returns for each tuple of arguments, called in Ray tasks.

@@ -10,7 +10,7 @@ from lawgiver.envs.core.errors import UnknownNameError, allowed, integer
 from lawgiver.trainers.files import write_json
 from lawgiver.trainers.reproduce.table import Reproduction
 
-PAPERS = ("affine_maximisers", "hcmd_zero", "rmd")
+PAPERS = ("affine_maximisers", "hcmd_zero", "payment_free", "rmd")
 """The modules of this package that reproduce a paper, by name."""
 
 

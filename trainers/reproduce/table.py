@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -51,6 +51,10 @@ def over_seeds(quantity: str, values: Sequence[float], limit: float | None = Non
     return Row(quantity, float(np.mean(values)), error, limit, paper)
 
 
+Cell: TypeAlias = str | float | tuple[float, float] | None
+"""Words, a number, or a number with half the width of its interval; None for what there is none of."""
+
+
 @dataclass(frozen=True)
 class Reproduction:
     """A paper made again.
@@ -61,6 +65,8 @@ class Reproduction:
         notes: what has to be known to read them, a sentence or two each.
         figures: files.
         baseline: what the rows' baselines are called.
+        comparisons: tables by heading of things that are compared in many ways: a row each, all with the same columns
+            by name. They are told before the sections.
     """
 
     title: str
@@ -68,6 +74,7 @@ class Reproduction:
     notes: tuple[str, ...]
     figures: tuple[Path, ...] = field(default=())
     baseline: str = "baseline"
+    comparisons: Mapping[str, Sequence[Mapping[str, Cell]]] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """Return everything as plain data: each row with ``quantity``, ``paper``, ``ours`` and so on."""
@@ -75,11 +82,14 @@ class Reproduction:
             heading: [{**vars(row), "ratio": row.ratio} for row in section]
             for heading, section in self.sections.items()
         }
-        return {"title": self.title, "rows": rows, "notes": self.notes, "figures": [f.name for f in self.figures]}
+        told = {"title": self.title, "rows": rows, "notes": self.notes, "figures": [f.name for f in self.figures]}
+        return {**told, **({"comparisons": self.comparisons} if self.comparisons else {})}
 
     def markdown(self) -> str:
         """Return the tables and notes as Markdown."""
         lines = [f"# {self.title}", ""]
+        for heading, compared in self.comparisons.items():
+            lines += [f"## {heading}", "", *_compared(compared), ""]
         for heading, section in self.sections.items():
             told = any(row.baseline is not None for row in section)
             lines += [
@@ -91,6 +101,20 @@ class Reproduction:
                 "",
             ]
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
+
+
+def _compared(rows: Sequence[Mapping[str, Cell]]) -> Iterator[str]:
+    names = list(rows[0])
+    yield f"| {' | '.join(names)} |"
+    yield "|---" + "|---:" * (len(names) - 1) + "|"
+    for row in rows:
+        yield f"| {' | '.join(_told(row[name]) for name in names)} |"
+
+
+def _told(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    return _estimate(*cell) if isinstance(cell, tuple) else _cell(cell)
 
 
 def _line(row: Row, told: bool) -> str:

@@ -1,0 +1,163 @@
+"""Zeng, Bhatt et al. 2023 and 2025, payment-free allocation with ExS-Net and RPF-Net: the frontier, with its baselines.
+
+Both papers weigh Nash welfare against exploitability: what the best misreport brings. Every rule here, known before or
+learned, is judged by the same audit on the same fresh instances.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lawgiver.trainers import figures
+from lawgiver.trainers.reproduce.payment_free_judged import EFFORT, INSTANCES, SEED, Task, judged_all
+from lawgiver.trainers.reproduce.payment_free_tables import (
+    BASELINES,
+    Board,
+    Learned,
+    Network,
+    Size,
+    chart,
+    rows,
+    standing_rows,
+    verdict_notes,
+    verdicts,
+)
+from lawgiver.trainers.reproduce.runs import finished, missing
+from lawgiver.trainers.reproduce.table import Reproduction, Row
+from lawgiver.trainers.runs import Run
+
+BRIEF = ("trainer.evaluation={instances: 2, effort: 1, compared: 0}",)
+"""Of every training: all rules are judged here, alike, and more thoroughly."""
+
+
+def _budget(exs_net: int, rpf_net: int) -> dict[str, tuple[str, ...]]:
+    """Return the overrides of trainings that take so many updates, network by network."""
+    updates = {"exs_net": exs_net, "rpf_net": rpf_net}
+    return {
+        name: (f"trainer.updates={n}", f"trainer.log_every={max(n // 5, 1)}", *BRIEF) for name, n in updates.items()
+    }
+
+
+def _weights(*weights: float) -> dict[str, tuple[str, ...]]:
+    """Return what is asked by weights of the gain."""
+    return {f"weight {weight:g}": (f"trainer.weight={weight}",) for weight in weights}
+
+
+SIZES = (
+    Size(2, 2, networks=300, fair=200, partial=200, training=_budget(1_000, 120)),
+    Size(5, 3, networks=200, fair=100, partial=100, training=_budget(800, 100)),
+    Size(10, 3, networks=128, fair=48, partial=48, training=_budget(400, 60)),
+)
+"""With what all trainings and audits of three seeds take about an hour on two cores."""
+NETWORKS = (
+    Network("ExS-Net", "exs_net", {**_weights(0.3, 1.0, 3.0), "target 0.01": ("trainer.target=0.01",)}),
+    Network("RPF-Net", "rpf_net", _weights(1.0, 3.0)),
+)
+"""Between water filling and proportional fairness welfare rises by 0.3 to 1 for a unit of gain: weights are of that
+order, for much greater ones lead to water filling, and much less to proportional fairness."""
+
+TITLE = (
+    "Learning Payment-Free Resource Allocation Mechanisms (Zeng, Bhatt et al. 2023) and RPF-Net (2025): the frontier"
+)
+NOTES = (
+    "The bodies of both papers are not public here: no number of theirs stands beside ours. Their abstracts claim that"
+    " ExS-Net trades Nash welfare for honesty better than proportional fairness and partial allocation do, and RPF-Net"
+    " better still, at the price of speed.",
+    "Values and demands are uniform in [0.1, 1], half a unit of each resource a participant. A gain is what the best"
+    " misreport found brings, as a share of what the truth brings, a lower bound; misreported demands lie in [0, 1].",
+    "After ± stands half of a 95 % interval of the mean. It adds in quadrature what the instances leave open and, where"
+    " something is learned, what the seeds differ by (Student's t). Differences are taken instance by instance. Each"
+    " interval is of one point alone: among many points one may be clear by chance.",
+    "The segment joins water filling, under which nobody gains, and proportional fairness. A stronger test are the"
+    " mixes, (1 - s) proportional fairness + s water filling of the same reports, and partial allocation's family, in"
+    " which everybody keeps the c-th power of what it would keep. Above them means greater Nash welfare at the learned"
+    " point's own exploitability; - where all of the family is more exploitable.",
+    "A baseline may dominate a point that is not clearly better in at least one of the two.",
+)
+
+
+def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
+    """Train and judge what is needed, or take what is there, and make the tables and figures."""
+    asked = [(size, network, name) for size in SIZES for network in NETWORKS for name in network.asked]
+    wanted = [
+        (folder / size.folder / network.config / _slug(name) / f"s{seed}", network.config, overrides)
+        for size, network, name in asked
+        for seed in range(n_seeds)
+        for overrides in [(*_game(size), *size.training[network.config], *network.asked[name], f"seed={seed}")]
+    ]
+    started, trained = time.monotonic(), missing([place for place, *_ in wanted])
+    runs = finished(wanted, jobs)
+    elapsed = time.monotonic() - started
+    of_runs = [(run.path / "judgement.json", run, *asked[i // n_seeds]) for i, run in enumerate(runs)]
+    tasks = [
+        *((file, _task(size, None, network.config)) for file, _, size, network, _ in of_runs),
+        *(
+            (folder / size.folder / "known" / f"{_slug(name)}.json", _task(size, rule, name))
+            for size in SIZES
+            for name, rule in BASELINES.items()
+        ),
+    ]
+    judged = dict(zip([file for file, _ in tasks], judged_all(tasks, jobs), strict=True))
+    boards = []
+    for size in SIZES:
+        known = {name: judged[folder / size.folder / "known" / f"{_slug(name)}.json"] for name in BASELINES}
+        learned = tuple(
+            Learned(network, name, tuple(judged[file] for file, *_ in of_runs[i * n_seeds : (i + 1) * n_seeds]))
+            for i, (of, network, name) in enumerate(asked)
+            if of is size
+        )
+        boards.append(Board(size, known, learned))
+    comparisons = {}
+    for board in boards:
+        comparisons[f"{board.size.name}: what every rule does"] = tuple(rows(board))
+        comparisons[f"{board.size.name}: the learned rules among the known"] = tuple(standing_rows(board))
+    sections = {
+        "Of how many learned rules it holds": tuple(row for board in boards for row in verdicts(board)),
+        "Time": tuple(_time(runs, trained, elapsed)),
+    }
+    notes = (*NOTES, _thoroughness(), *(note for board in boards for note in verdict_notes(board)))
+    return Reproduction(TITLE, sections, notes, tuple(_draw(folder, boards)), comparisons=comparisons)
+
+
+def _game(size: Size) -> tuple[str, ...]:
+    return (f"game.n={size.n}", f"game.m={size.m}")
+
+
+def _slug(name: str) -> str:
+    return name.replace(", ", "_").replace(" = ", "").replace(" ", "_")
+
+
+def _task(size: Size, rule: Any, name: str) -> Task:
+    return Task(size.n, size.m, rule, size.audited(name), INSTANCES, EFFORT, SEED)
+
+
+def _time(runs: Sequence[Run], trained: int, elapsed: float) -> Iterator[Row]:
+    """Yield what all trainings took, and how long this call has waited for those that were not there yet."""
+    summaries = [run.summary() for run in runs]
+    seconds = sum(each["timing"]["wall_s"] for each in summaries if each is not None)
+    yield Row(f"seconds that {len(runs)} trainings took, added up", float(seconds))
+    if trained:
+        yield Row(f"seconds from beginning to end, {trained} trainings of {len(runs)}", elapsed, paper="-")
+
+
+def _draw(folder: Path, boards: Sequence[Board]) -> Iterator[Path]:
+    """Draw the frontier of every size and yield the files."""
+    for board in boards:
+        path = folder / f"frontier_{board.size.folder}.png"
+        figures.save(chart(board), path)
+        yield path
+
+
+def _thoroughness() -> str:
+    sizes = "; ".join(
+        f"{size.name}: {size.networks} (networks and closed forms), {size.fair} (proportional fairness is solved),"
+        f" {size.partial} (partial allocation and its family)"
+        for size in SIZES
+    )
+    return (
+        f"Welfare and efficiency are of {INSTANCES:,} instances a size. Audits, of effort {EFFORT}, are of as many of"
+        f" the first of these as time allows. {sizes}."
+    )

@@ -1,0 +1,275 @@
+"""Tables, verdicts and figures of payment-free allocation: every rule of a size beside all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lawgiver.trainers.allocation_figures import Mark, Panel, frontier
+from lawgiver.trainers.reproduce.payment_free_judged import Judgement, point
+from lawgiver.trainers.reproduce.payment_free_points import Estimate, Point, above, dominated_by
+from lawgiver.trainers.reproduce.table import Cell, Row
+
+PF, PA, SPLIT, FILL = "proportional fairness", "partial allocation", "equal split", "water filling"
+MIXES = {f"mix, s = {s}": {"policy": "proportional_fairness", "sharing": s} for s in (0.25, 0.5, 0.75)}
+BURNING = {f"partial allocation, c = {c}": {"policy": "partial_allocation", "burning": c} for c in (0.25, 0.5, 0.75)}
+BASELINES: dict[str, Any] = {
+    PF: "proportional_fairness",
+    PA: "partial_allocation",
+    **BURNING,
+    **MIXES,
+    FILL: "water_filling",
+    SPLIT: "equal_split",
+}
+CURVES = {"mixes of proportional fairness and water filling": (PF, *MIXES, FILL), PA: (PF, *BURNING, PA)}
+"""From one end to the other."""
+SEGMENT = (FILL, PF)
+"""What flipping a coin between an honest rule and the best one would come to."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of the game, and what it can afford.
+
+    Attributes:
+        n: participants.
+        m: resources.
+        networks: instances on which misreports under networks and closed forms are searched; ``fair``, under rules that
+            solve one problem of proportional fairness; ``partial``, under those that solve n more.
+        training: overrides of a training by network.
+    """
+
+    n: int
+    m: int
+    networks: int
+    fair: int
+    partial: int
+    training: dict[str, tuple[str, ...]]
+
+    @property
+    def name(self) -> str:
+        """``5 participants, 3 resources``."""
+        return f"{self.n} participants, {self.m} resources"
+
+    @property
+    def folder(self) -> str:
+        """``n5-m3``."""
+        return f"n{self.n}-m{self.m}"
+
+    def audited(self, rule: str) -> int:
+        """Return on how many instances misreports are searched under a baseline or a network."""
+        if rule in (PA, *BURNING):
+            return self.partial
+        return self.fair if rule in (PF, *MIXES, "rpf_net") else self.networks
+
+
+@dataclass(frozen=True)
+class Network:
+    """What learns.
+
+    Attributes:
+        title: of the network.
+        config: its name.
+        asked: overrides by what is asked of it, from the most welfare to the least exploitability.
+    """
+
+    title: str
+    config: str
+    asked: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was asked of a network at one size, and what came of it.
+
+    Attributes:
+        network: which.
+        asked: of it.
+        judgements: one a seed.
+    """
+
+    network: Network
+    asked: str
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def name(self) -> str:
+        """``ExS-Net, weight 3``."""
+        return f"{self.network.title}, {self.asked}"
+
+    def point(self, group: str = "joint") -> Point:
+        """Where it lies."""
+        return point(self.name, self.judgements, group)
+
+
+@dataclass(frozen=True)
+class Board:
+    """All that is known of a size.
+
+    Attributes:
+        size: which.
+        known: judgements of the baselines by name.
+        learned: in order.
+    """
+
+    size: Size
+    known: dict[str, Judgement]
+    learned: tuple[Learned, ...]
+
+    def baseline(self, name: str, group: str = "joint") -> Point:
+        """Return where a baseline lies."""
+        return point(name, [self.known[name]], group)
+
+    def by_network(self) -> dict[str, list[Standing]]:
+        """Return where every learned rule stands among what is known, by the title of its network."""
+        baselines = [self.baseline(name) for name in self.known]
+        found: dict[str, list[Standing]] = {}
+        for each in self.learned:
+            segment, mixes, family = (
+                above(each.point(), [self.baseline(name) for name in curve]) for curve in (SEGMENT, *CURVES.values())
+            )
+            standing = Standing(each, segment, mixes, family, tuple(dominated_by(each.point(), baselines)))
+            found.setdefault(each.network.title, []).append(standing)
+        return found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a learned rule stands: heights with half of their intervals, None where there is nothing to compare.
+
+    Attributes:
+        learned: the rule.
+        segment: height above the segment; ``mixes`` and ``family``, above the curves.
+        dominated: baselines that may dominate it.
+    """
+
+    learned: Learned
+    segment: Estimate | None
+    mixes: Estimate | None
+    family: Estimate | None
+    dominated: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no baseline may dominate it, and it is clearly above the segment."""
+        return not self.dominated and _clear(self.segment)
+
+
+def _clear(height: Estimate | None) -> bool:
+    """Return whether a height is above 0 by more than its interval, or all that it would be above is worse in both."""
+    return height is None or height.clear
+
+
+def rows(board: Board) -> Iterator[dict[str, Cell]]:
+    """Yield what every rule of a size does, the baselines first."""
+    for name, judgement in board.known.items():
+        yield _row(name, [judgement])
+    for each in board.learned:
+        yield _row(each.name, each.judgements)
+
+
+def _row(name: str, judgements: Sequence[Judgement]) -> dict[str, Cell]:
+    joint, value, demand = (point(name, judgements, group) for group in ("joint", "value", "demand"))
+    return {
+        "rule": name,
+        "Nash welfare": float(np.mean([each.welfare.mean() for each in judgements])),
+        "by proportional fairness": (joint.y.value, joint.y.half),
+        "mean gain": (joint.x.value, joint.x.half),
+        "by values": (value.x.value, value.x.half),
+        "by demands": (demand.x.value, demand.x.half),
+        "greatest gain": max(each.greatest["joint"] for each in judgements),
+        "efficiency": float(np.mean([each.efficiency for each in judgements])),
+        "s / 4,096 games": float(np.median([each.seconds for each in judgements])),
+        "audited": float(joint.gains.shape[1]),
+    }
+
+
+def standing_rows(board: Board) -> Iterator[dict[str, Cell]]:
+    """Yield how far every learned rule of a size lies above what is known."""
+    for standing in (each for of in board.by_network().values() for each in of):
+        heights = {
+            "above the segment": standing.segment,
+            "above the mixes": standing.mixes,
+            "above partial allocation's family": standing.family,
+        }
+        yield {
+            "rule": standing.learned.name,
+            **{name: None if height is None else (height.value, height.half) for name, height in heights.items()},
+            "may be dominated by": ", ".join(standing.dominated) or "none",
+        }
+
+
+def verdicts(board: Board) -> Iterator[Row]:
+    """Yield of how many learned rules of a size what is claimed holds; the limit is how many there are."""
+    for title, of in board.by_network().items():
+        counts = {
+            "dominated by no baseline, and above the segment": [each.holds for each in of],
+            "above the mixes": [_clear(each.mixes) for each in of],
+            "above partial allocation's family": [_clear(each.family) for each in of],
+        }
+        for claim, holds in counts.items():
+            yield Row(f"{title}, {board.size.name}: {claim}", float(sum(holds)), limit=float(len(holds)), paper="-")
+
+
+def verdict_notes(board: Board) -> Iterator[str]:
+    """Yield, network by network, whether there is a point as the claim wants it."""
+    for title, of in board.by_network().items():
+        yield f"{board.size.name}, {title}: {_verdict(of)}"
+
+
+def _verdict(of: Sequence[Standing]) -> str:
+    """Return in words whether there is a point as the claim wants it, and which is the clearest, or comes nearest."""
+
+    def margin(standing: Standing) -> float:
+        assert standing.segment is not None  # water filling, where nobody gains, is one of its ends
+        return standing.segment.value - standing.segment.half
+
+    good = [each for each in of if each.holds]
+    best = max(good or of, key=margin)
+    assert best.segment is not None
+    height = f"{best.learned.asked}, {best.segment.value:+.4f} ± {best.segment.half:.4f} in Nash welfare"
+    if good:
+        return (
+            f"{len(good)} of {len(of)} points are dominated by no baseline and lie above the segment by more than the"
+            f" interval; the clearest is {height}."
+        )
+    why = f"may be dominated by {', '.join(best.dominated)}" if best.dominated else "is dominated by none"
+    return (
+        f"no point is both clear of all baselines and above the segment by more than the interval; the nearest is"
+        f" {height}, which {why}."
+    )
+
+
+def chart(board: Board) -> Figure:
+    """Return the figure of a size: welfare against what misreports bring, of all numbers and of values alone."""
+    panels = [
+        _panel(board, "joint", "Values and demands misreported"),
+        _panel(board, "value", "Values alone misreported"),
+    ]
+    return frontier(panels, board.size.name)
+
+
+def _panel(board: Board, group: str, title: str) -> Panel:
+    def known(name: str, label: str = "") -> Mark:
+        return _mark(board.baseline(name, group), label)
+
+    learned: dict[str, list[Mark]] = {}
+    for each in board.learned:
+        mark = _mark(each.point(group), each.asked.removeprefix("weight "))
+        learned.setdefault(each.network.title, []).append(mark)
+    return Panel(
+        title,
+        "mean relative gain by the best misreport found",
+        {name: known(name) for name in (PF, PA, FILL, SPLIT)},
+        {title: [known(name, name.partition(", ")[2]) for name in names] for title, names in CURVES.items()},
+        learned,
+    )
+
+
+def _mark(of: Point, label: str) -> Mark:
+    seeds = np.array([seed.at for seed in of.seeds]) if len(of.ratios) > 1 else None
+    return Mark(label, of.x.value, of.y.value, of.x.half, of.y.half, seeds)
