@@ -34,6 +34,11 @@ SPREAD = 0.1
 """Size of the multipliers at the start, in units of the mean weight."""
 
 
+def _columns(array: Array, index: Array) -> Array:
+    """Return some of the last axis (..., B), in memory as the whole is: how sums are rounded depends on that."""
+    return namespace(array).take(array, index, axis=-1)
+
+
 @dataclass(frozen=True)
 class Problem:
     """B problems in units of their own: supply 1 of each resource, shares in [0, 1], mean weight 1.
@@ -56,7 +61,7 @@ class Problem:
 
     def of(self, index: Array) -> Problem:
         """Return some of the problems."""
-        return Problem(*(getattr(self, field.name)[..., index] for field in fields(self)))
+        return Problem(*(_columns(getattr(self, field.name), index) for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Point:
 
     def of(self, index: Array) -> Point:
         """Return some of the points."""
-        return Point(*(getattr(self, field.name)[..., index] for field in fields(self)))
+        return Point(*(_columns(getattr(self, field.name), index) for field in fields(self)))
 
     def put(self, index: Array, others: Point) -> Point:
         """Return this point with some of it replaced, in place."""
@@ -102,21 +107,18 @@ class System:
         own = problem.values * self.worth
         stiff = utilities / point.rates
         self.ease = 1 / (stiff + xp.sum(own, axis=1))
-        # What would cancel in the diagonal, total less own, is summed without own.
+        # What would cancel in the diagonal, a sum less one of its terms, is summed without that term.
+        none = 0 * own[:, :1]
+        before = xp.concat([none, xp.cumulative_sum(own[:, :-1], axis=1)], axis=1)
+        after = xp.concat([none, xp.cumulative_sum(xp.flip(own[:, 1:], axis=1), axis=1)], axis=1)
+        others = stiff[:, None] + before + xp.flip(after, axis=1)
+        diagonal = point.left / point.prices + xp.sum(problem.sizes * self.room * self.ease[:, None] * others, axis=0)
         cross = problem.sizes * self.worth
         eased = cross * self.ease[:, None]
-        m = cross.shape[1]
-        rows = []
-        for j in range(m):
-            row = -xp.sum(eased[:, j, None] * cross, axis=0)
-            others = stiff
-            for k in range(m):
-                if k != j:
-                    others = others + own[:, k]
-            diagonal = point.left[j] / point.prices[j] + xp.sum(
-                problem.sizes[:, j] * self.room[:, j] * self.ease * others, axis=0
-            )
-            rows.append(xp.concat([row[:j], diagonal[None], row[j + 1 :]], axis=0))
+        rows = []  # of the upper triangle
+        for j in range(own.shape[1]):
+            rest = -xp.sum(eased[:, j, None] * cross[:, j + 1 :], axis=0)
+            rows.append(xp.concat([diagonal[j : j + 1], rest], axis=0))
         self.cross, self.rows = cross, _eliminate(rows)
 
     def solve(self, push: Array, pull: Array, lift: Array) -> tuple[Array, Array, Array, Array]:
@@ -137,13 +139,13 @@ class System:
 
 
 def _eliminate(rows: list[Array]) -> list[Array]:
-    """Return the rows of L D L' of a symmetric matrix given by rows (m, B): row k is D_k, then L_jk for j > k."""
+    """Return L D L' of a symmetric matrix by its upper triangle, rows (m - k, B): row k is D_k, then L_jk for j > k."""
     factors = []
     while rows:
         first, rest = rows[0], rows[1:]
         multipliers = first[1:] / first[:1]
         factors.append(namespace(first).concat([first[:1], multipliers], axis=0))
-        rows = [row[1:] - multipliers[j] * first[1:] for j, row in enumerate(rest)]
+        rows = [row - multipliers[j] * first[1 + j :] for j, row in enumerate(rest)]
     return factors
 
 
@@ -262,8 +264,10 @@ def improve(problem: Problem, point: Point, barrier: float, least: float = 0.0) 
 
 
 def _sum(x: Array) -> Array:
-    """Return the sum over all axes but the last."""
-    return namespace(x).sum(x, axis=tuple(range(x.ndim - 1)))
+    """Return the sum over all axes but the last, one by one: so it comes out the same in a batch of any size."""
+    while x.ndim > 1:
+        x = namespace(x).sum(x, axis=0)
+    return x
 
 
 def _most(x: Array) -> Array:
@@ -281,7 +285,8 @@ def _length(share: float, falls: list[Array]) -> Array:
 def approach(problem: Problem, barrier: float) -> tuple[Point, Array]:
     """Return the solutions of B problems, and which are none, (B,): those are as they were after ``STEPS`` steps.
 
-    Problems that are solved leave the batch once they are half of it.
+    A problem that is solved leaves the batch, and so comes out the same in any company. The last one stays in company
+    of itself, as sums over an array of one column may come out otherwise by a rounding error.
     """
     xp = namespace(problem.values)
     whole = point = start(problem)
@@ -289,14 +294,15 @@ def approach(problem: Problem, barrier: float) -> tuple[Point, Array]:
     unsolved = index >= 0
     for step in range(STEPS):
         point, solved = improve(problem, point, barrier, least=0.0 if step < HASTY else CAREFUL)
-        unsolved[index] = ~solved
-        left = xp.nonzero(~solved)[0]
-        if 2 * left.shape[0] <= index.shape[0]:
-            whole = point if index.shape == unsolved.shape else whole.put(index, point)
+        done, left = xp.nonzero(solved)[0], xp.nonzero(~solved)[0]
+        if done.shape[0] > 0:
+            whole.put(index[done], point.of(done))
+            unsolved[index[done]] = False
+            if left.shape[0] == 0:
+                return whole, unsolved
+            left = xp.concat([left, left]) if left.shape[0] == 1 else left
             index, problem, point = index[left], problem.of(left), point.of(left)
-            if index.shape[0] == 0:
-                break
-    return (whole if index.shape[0] == 0 else whole.put(index, point)), unsolved
+    return whole.put(index, point), unsolved
 
 
 def respond(
