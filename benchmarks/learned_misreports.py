@@ -41,12 +41,12 @@ from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.launch import ensure
 from lawgiver.trainers.runs import Run, load
 
-SEEDS = (0, 1, 2)
+SEEDS, SEEDS_OF_BOTH = (0, 1), (0, 1, 2)
 CONFIG = "repeated_allocation"
 GIVEN = {"proportional_fairness": (0.0, 0.0), "partial_allocation": (1.0, 0.0), "water_filling": (0.0, 1.0)}
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of burning and of sharing, on the grid of rules."""
-SMALL, LARGE, AUDITED = 64, 2_000, 60
+SMALL, LARGE, AUDITED = 64, 1_000, 50
 """Profiles of types: under every joint choice; under lies of one or of all; of the audit."""
 TYPES, REPLIES, DRAWN = 101, 102, 103
 """Seeds of what is measured on, apart from those of trainings."""
@@ -187,7 +187,9 @@ def given_rules(
         found, known = audited(game, rule), ground(game, rule)
         for seed in SEEDS:
             path = folder / f"{name}-s{seed}"
-            summary = ensure(path, CONFIG, f"agents.mechanism.given={{policy: {name}}}", f"seed={seed}")
+            summary = ensure(
+                path, CONFIG, f"agents.mechanism.given={{policy: {name}}}", "trainer.iterations=150", f"seed={seed}"
+            )
             one = measure(game, load(path, role="participant"), known)
             measured.setdefault(name, []).append(one)
             at = float(np.exp(grid[rule].welfare - best))
@@ -221,7 +223,7 @@ def both_learn(
         "s",
     )
     paths = []
-    for seed in SEEDS:
+    for seed in SEEDS_OF_BOTH:
         path = folder / f"both-s{seed}"
         summary = ensure(path, CONFIG, f"seed={seed}")
         lines = Run.open(path).metrics()
@@ -253,31 +255,31 @@ def draw(
     """Draw what lies cost under each rule, and the way of the mechanism over the welfare of all rules."""
     figure = figures.new_figure(10.5, 4.4)
     left, right = figure.subplots(1, 2)
+    kinds = {"all honest": "s", "equilibrium on the menu": "D", "as learned, seed by seed": "o"}
     for place, (name, each) in enumerate(measured.items()):
-        bars = {
-            "honest": each[0].honest,
-            "equilibrium on the menu": float(np.exp(grid[GIVEN[name]].welfare - best)),
-            "as learned (dots: seeds)": float(np.mean([one.played for one in each])),
-        }
-        for offset, (label, height) in enumerate(bars.items()):
-            at = place + 0.26 * (offset - 1)
-            left.bar(at, height, 0.24, color=figures.CYCLE[offset], label=label if place == 0 else None)
-        left.plot([place + 0.26] * len(each), [one.played for one in each], "o", color="#000000", markersize=4)
-    left.set_xticks(range(len(measured)), [figures.words(name) for name in measured])
+        found = [each[0].honest], [float(np.exp(grid[GIVEN[name]].welfare - best))], [one.played for one in each]
+        for offset, ((label, marker), heights) in enumerate(zip(kinds.items(), found, strict=True)):
+            at = [place + 0.18 * (offset - 1)] * len(heights)
+            left.plot(at, heights, marker, color=figures.CYCLE[offset], label=None if place else label)
+    left.set_xticks(range(len(measured)), [figures.words(name).replace(" ", "\n") for name in measured])
+    left.set_xlim(-0.5, len(measured) - 0.5)
     left.set_ylabel("Nash welfare, share of honest proportional fairness")
-    left.set_ylim(0.7, 1.01)
-    left.set_title("What is made of three rules", fontsize=10, loc="left")
-    left.legend(frameon=False, fontsize=8)
+    left.set_title("What lies leave of three rules", fontsize=10, loc="left")
+    left.grid(axis="y", alpha=0.3)
+    left.legend(frameon=False, fontsize=8, loc="lower right")
     values = np.array([[np.exp(grid[c, s].welfare - best) for c in LEVELS] for s in LEVELS])
     filled = right.contourf(LEVELS, LEVELS, values, levels=12, cmap="cividis")
     figure.colorbar(filled, ax=right, label="Nash welfare in the menu's equilibrium")
-    for index, path in enumerate(paths):
-        right.plot(*path.T, color=figures.CYCLE[1], linewidth=1.4, label="learning mechanism" if index == 0 else None)
-        right.plot(*path[-1], "o", color="#FFFFFF", markeredgecolor="#000000", markersize=7)
+    for seed, path in enumerate(paths):
+        colour = ("#D55E00", "#CC79A7", "#FFFFFF")[seed % 3]
+        right.plot(*path.T, color=colour, linewidth=1.4, label=f"seed {seed}")
+        right.plot(*path[-1], "o", color=colour, markeredgecolor="#000000", markersize=8)
+    right.set_xlim(-0.03, 1.03)
+    right.set_ylim(-0.03, 1.03)
     right.set_xlabel("burning c")
     right.set_ylabel("sharing by demand alone s")
-    right.set_title("Both learn: the rule, from partial allocation", fontsize=10, loc="left")
-    right.legend(frameon=True, fontsize=8, loc="upper left")
+    right.set_title("Both learn: the way of the rule, from (1, 0)", fontsize=10, loc="left")
+    right.legend(facecolor="#BBBBBB", fontsize=8, loc="upper right")
     figures.save(figure, to)
 
 
