@@ -50,7 +50,7 @@ def shake(network: nn.Module) -> None:
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weights in network.parameters():
-            weights += STRENGTH * torch.randn(weights.shape, generator=rng)
+            weights.add_(torch.randn(weights.shape, generator=rng), alpha=STRENGTH)
 
 
 def main() -> None:
@@ -66,10 +66,11 @@ def main() -> None:
             "water filling": partial(water_filling, demands, *known),
         }
         for architecture in ("plain", "equivariant"):
-            for name, network in {
+            networks: dict[str, LearnedExSNet | LearnedRPFNet] = {
                 "ExS-Net": LearnedExSNet(game, architecture=architecture),
                 "RPF-Net": LearnedRPFNet(game, architecture=architecture),
-            }.items():
+            }
+            for name, network in networks.items():
                 shake(network.network)
                 rules[f"{name}, {architecture}"] = partial(network.allocate, values, demands)
         took = {name: milliseconds(run) for name, run in rules.items()}

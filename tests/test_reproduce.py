@@ -18,14 +18,12 @@ from typer.testing import CliRunner
 from lawgiver.agents.tables import tabulate
 from lawgiver.envs.core.equilibrium import prior_table, solve
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
-from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.trainers import evaluation, figures, launch, report, reproduce
 from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem
-from lawgiver.trainers.audit import response_of
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.config import load_config
@@ -625,31 +623,6 @@ def test_who_may_dominate():
     point = at("a", 0.04, 0.96, seeds=3)
     others = {"worse": (0.05, 0.95), "fair": (0.1, 1.0), "better": (0.03, 0.97), "alike": (0.0401, 0.9599)}
     assert dominated_by(point, [at(name, *where) for name, where in others.items()]) == ["better", "alike"]
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "partial_allocation",
-        "water_filling",
-        {"policy": "partial_allocation", "burning": 0.5},
-        {"policy": "proportional_fairness", "sharing": 0.25},
-    ],
-)
-def test_who_misreports_alone_meets_the_rule_itself(rule):
-    game, rng = PaymentFreeAllocation(n=4, m=2), np.random.default_rng(0)
-    types = game.initial_state(20, rng).types
-    mechanism = make_policy(game, "mechanism", rule)
-    quick, whole = payment_free_judged.alone(game, mechanism, types), response_of(game, mechanism)
-    rows, seats = np.arange(20), rng.integers(4, size=20)
-    reports = types.copy()
-    reports[rows, seats] = rng.uniform([0.1, 0.1, 0, 0], 1.0, (20, 4))
-    reports[0, seats[0], 2:] = 0.0
-    found, expected = quick(types, reports)[0], whole(types, reports)[0]
-    np.testing.assert_allclose(found[rows, seats], expected[rows, seats], atol=1e-9)
-    np.testing.assert_allclose(quick(types, types)[0], whole(types, types)[0], atol=1e-9)
-    on_torch = quick(torch.from_numpy(types), torch.from_numpy(reports))[0]
-    np.testing.assert_allclose(on_torch.numpy()[rows, seats], expected[rows, seats], atol=1e-9)
 
 
 def test_a_judgement_is_kept_and_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

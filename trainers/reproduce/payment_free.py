@@ -48,7 +48,7 @@ def _weights(*weights: float) -> dict[str, tuple[str, ...]]:
 
 SIZES = (
     Size(2, 2, networks=300, fair=200, partial=200, training=_budget(1_000, 120)),
-    Size(5, 3, networks=200, fair=100, partial=100, training=_budget(800, 100)),
+    Size(5, 3, networks=200, fair=100, partial=64, training=_budget(800, 100)),
     Size(10, 3, networks=128, fair=48, partial=48, training=_budget(400, 60)),
 )
 """With what all trainings and audits of three seeds take about an hour on two cores."""

@@ -12,17 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.allocation import FamilyRule
-from lawgiver.envs.core.arrays import Array, constant, namespace, total
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.core.reporting import play_out
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allotted
-from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare, utilities
-from lawgiver.envs.payment_free_allocation.partial_allocation import kept_shares
-from lawgiver.envs.payment_free_allocation.proportional_fairness import solve
-from lawgiver.envs.payment_free_allocation.sharing import water_filling
+from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare
 from lawgiver.trainers import launch
-from lawgiver.trainers.audit import Response, audit, response_of
+from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.config import Resources
 from lawgiver.trainers.files import RunError, plain, write_json
 from lawgiver.trainers.reproduce.payment_free_points import Point
@@ -89,10 +84,7 @@ def judge(task: Task, folder: Path) -> Judgement:
     types = game.initial_state(task.instances, np.random.default_rng(task.seed)).types
     ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
     logs, most = (log_nash_welfare(played.utilities, game.weighting) for played in (ours, best))
-    audited = types[: task.audited]
-    rule = alone(game, mechanism, audited) if isinstance(mechanism, FamilyRule) else response_of(game, mechanism)
-    floor = game.relative_floor
-    found = audit(rule, game.type_layout(), audited, effort=task.effort, seed=task.seed, floor=floor)
+    found = audit_game(game, mechanism, types[: task.audited], effort=task.effort, seed=task.seed)
     relative = {group: found.relative(found.regrets[group]) for group in GROUPS}
     many = game.initial_state(TIMED, np.random.default_rng(task.seed)).types
     play_out(game, mechanism, many[:WARM], many[:WARM])
@@ -106,51 +98,6 @@ def judge(task: Task, folder: Path) -> Judgement:
         greatest={group: float(gains.max()) for group, gains in relative.items()},
         seconds=time.perf_counter() - started,
     )
-
-
-def alone(game: PaymentFreeAllocation, rule: FamilyRule, types: np.ndarray) -> Response:
-    """Return a rule of the family as whoever alone misreports meets it: one problem a game, where there are n + 1.
-
-    What the others would have without participant i does not depend on what i says, and is found once for a profile. So
-    a game that is played holds for whoever misreports in it, and for all where nobody does: what an audit looks at.
-
-    Args:
-        game: that is played.
-        rule: of which only what it makes use of is solved.
-        types: true ones of all profiles that will be played, (P, n, 2m).
-    """
-    (burning, sharing), weights = rule.parameters.tolist(), game.weighting
-    others, place = 1 - np.eye(game.n), {profile.tobytes(): row for row, profile in enumerate(types)}
-
-    def logs(values: Array, amounts: Array) -> Array:
-        """Return w_k log u_k summed over the others than i, (B, n)."""
-        xp, worth = namespace(values), total(values * amounts)
-        there = worth > 0
-        each = xp.where(there, xp.log(xp.where(there, worth, 1 + 0 * worth)), 0 * worth) * constant(weights, worth)
-        return each @ constant(others, worth)
-
-    def fair(values: Array, demands: Array) -> Array:
-        return solve(values, demands, constant(game.supplies, values), constant(weights, values))
-
-    values, demands = game.split(types)
-    kept = kept_shares(values, demands, game.supplies, weights) if burning else np.ones(types.shape[:2])
-    best = logs(values, fair(values, demands)) - weights * np.log(kept)
-
-    def response(types: Array, reports: Array) -> tuple[Array, Array]:
-        values, demands = game.split(reports)
-        xp, amounts = namespace(values), 0 * values
-        if sharing < 1:
-            amounts = fair(values, demands)
-        if burning:
-            known = constant(best[[place[profile.tobytes()] for profile in np.asarray(types)]], values)
-            lost = (logs(values, amounts) - known) / constant(weights, values)
-            amounts = amounts * xp.exp(burning * xp.clip(lost, None, 0.0))[..., None]
-        if sharing:
-            amounts = (1 - sharing) * amounts + sharing * water_filling(demands, game.supplies, weights)
-        found = utilities(amounts, *game.split(types))
-        return found, 0 * found
-
-    return response
 
 
 def judged_all(wanted: Sequence[tuple[Path, Task]], jobs: int) -> list[Judgement]:
