@@ -241,7 +241,7 @@ def test_a_bound_keeps_gains_near_it():
     )  # fmt: skip
     learner = Learner(game, network_of(game), settings, 0, "cpu")
     told = [learner.update(number) for number in range(1, 121)]
-    assert np.mean([each["relative"] for each in told[-30:]]) == pytest.approx(0.01, abs=0.006)
+    assert np.mean([each["relative_gain"] for each in told[-30:]]) == pytest.approx(0.01, abs=0.006)
     assert told[-1]["penalty"] > 10
 
 

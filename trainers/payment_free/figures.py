@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from lawgiver.trainers.figures import CYCLE, curves, new_figure, words
 
-WELFARE, GAIN = "nash_welfare_ratio_to_pf", "relative"
+WELFARE, GAIN = "nash_welfare_ratio_to_pf", "relative_gain"
 """The metrics of both sides of the objective."""
 FOUND = "by the search in training"
 
@@ -27,13 +27,12 @@ def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mappi
         ("Gradient, before it is clipped", "norm", ["gradient_norm"]),
         ("What a unit of gain beyond the target costs", "log welfare", ["multiplier"]),
     ]
-    figure = curves(panels, history, {name: told[WELFARE] for name, told in baselines.items()})
-    fair = baselines.get("proportional_fairness")
-    if fair is not None and len(figure.axes) > 1:
-        gain = fair["relative_gain"]
-        label = "proportional fairness,\na longer search"
-        figure.axes[1].axhline(gain, color="#000000", linestyle="--", linewidth=1, label=label)
-        figure.axes[1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure = curves(panels, history, {})
+    for axis, metric in zip(figure.axes, (WELFARE, GAIN), strict=False):
+        for (name, told), dashes in zip(baselines.items(), ("--", ":"), strict=False):
+            label = words(name) + ("\n(by a longer search)" if metric == GAIN and told[GAIN] else "")
+            axis.axhline(told[metric], color="#000000", linestyle=dashes, linewidth=1, label=label)
+        axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
@@ -48,7 +47,7 @@ def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -
     axis = figure.subplots()
     way = [(row[GAIN], row[WELFARE]) for row in history if WELFARE in row]
     axis.plot(*zip(*way, strict=True), color=CYCLE[5], linewidth=1, marker=".", label=f"training, {FOUND}")
-    ends = [(told["relative_gain"], told[WELFARE]) for told in summary["baselines"].values()]
+    ends = [(told[GAIN], told[WELFARE]) for told in summary["baselines"].values()]
     axis.plot(*zip(*ends, strict=True), color="#000000", linestyle="--", linewidth=1, label="between the baselines")
     for end, name, offset, side in zip(ends, summary["baselines"], ((-8, 2), (6, -12)), ("right", "left"), strict=True):
         axis.plot(*end, "ko")

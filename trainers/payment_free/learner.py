@@ -137,8 +137,14 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        told = {name: float(getattr(found, name).detach()) for name in ("log_nash_welfare", "relative", "absolute")}
-        return {"loss": float(loss.detach()), **told, "gradient_norm": float(norm), **self._priced()}
+        return {
+            "loss": float(loss.detach()),
+            "log_nash_welfare": float(found.log_nash_welfare.detach()),
+            "relative_gain": float(found.relative.detach()),
+            "absolute_gain": float(found.absolute.detach()),
+            "gradient_norm": float(norm),
+            **self._priced(),
+        }
 
     def _loss(self, found: Terms) -> torch.Tensor:
         if self.bound is not None:

@@ -65,7 +65,10 @@ def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
                 reached = welfare(game, mechanism, probe)
                 network.to(device)
                 means = {name: sum(each[name] for each in recent) / len(recent) for name in told}
-                show(update, f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative']:.4f}")
+                show(
+                    update,
+                    f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative_gain']:.4f}",
+                )
                 run.log(update, {**reached, **means}, {"search_s": run.wall_s})
                 recent = []
             if update % settings.checkpoint_every == 0 or update == settings.updates:
@@ -76,6 +79,7 @@ def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
     trained = run.wall_s
     evaluation = settings.evaluation
     told = judge(game, mechanism, evaluation.instances, evaluation.effort, config.seed)
+    network.to(device)
     return {
         **told,
         **_beside(learner, evaluation.compared),
