@@ -38,6 +38,7 @@ from lawgiver.envs.repeated_allocation.solutions import (
 )
 from lawgiver.trainers import figures
 from lawgiver.trainers.audit import audit_game
+from lawgiver.trainers.config import load_config
 from lawgiver.trainers.launch import ensure
 from lawgiver.trainers.runs import Run, load
 
@@ -266,7 +267,7 @@ def draw(
     left.set_ylabel("Nash welfare, share of honest proportional fairness")
     left.set_title("What lies leave of three rules", fontsize=10, loc="left")
     left.grid(axis="y", alpha=0.3)
-    left.legend(frameon=False, fontsize=8, loc="lower right")
+    left.legend(frameon=False, fontsize=8, loc="upper center")
     values = np.array([[np.exp(grid[c, s].welfare - best) for c in LEVELS] for s in LEVELS])
     filled = right.contourf(LEVELS, LEVELS, values, levels=12, cmap="cividis")
     figure.colorbar(filled, ax=right, label="Nash welfare in the menu's equilibrium")
@@ -285,9 +286,10 @@ def draw(
 
 def main(folder: Path) -> None:
     """Train what is missing, print the tables and draw the figure."""
-    settings = {"n": 3, "m": 2, "mechanism_mode": "announce"}
-    game = RepeatedAllocation(stage=settings)
-    types, level = sampled(game, SMALL, TYPES), 1000.0
+    config = load_config(CONFIG)
+    game, level = config.game.make(), config.agents.participants.level
+    assert isinstance(game, RepeatedAllocation)
+    types = sampled(game, SMALL, TYPES)
     grid = on_grid(game, types, LEVELS, level)
     best = fair_welfare(game, types)
     print("Nash welfare in equilibrium on the menu, by burning (columns) and sharing (rows)\n")

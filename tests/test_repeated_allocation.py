@@ -235,5 +235,18 @@ def test_a_grid_holds_the_equilibrium_of_each_rule():
         assert found.welfare == pytest.approx(alone.welfare, abs=1e-6)
 
 
+def test_a_mechanism_that_sees_nothing_tells_its_mean_clipped_to_what_can_be_announced():
+    from types import SimpleNamespace
+
+    networks = pytest.importorskip("lawgiver.agents.networks")
+    results = pytest.importorskip("lawgiver.trainers.rllib.results")
+    game = small()
+    actor = networks.GaussianNet(
+        game.observation_space("mechanism"), game.action_layout("mechanism"), (1.0, 0.25), None, 0.4
+    )
+    actor.location.data += 0.5
+    assert results.mean_action(SimpleNamespace(actor=actor)) == pytest.approx([1.0, 0.75])
+
+
 def test_the_stage_is_the_registered_game():
     assert isinstance(make_game("repeated_allocation").one_shot, PaymentFreeAllocation)
