@@ -87,7 +87,7 @@ class EquivariantScorer(nn.Module):
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores (B, n, m) and numbers for each resource (B, m, pooled), for features (B, n, m, f)."""
         for layer in self.layers:
-            cells = torch.tanh(layer(cells))
+            cells = torch.relu(layer(cells))
         pool = torch.cat([cells.mean(1), cells.amax(1)], -1)
         return self.score(cells)[..., 0], self.pooled(pool)
 
@@ -109,7 +109,7 @@ class PlainScorer(nn.Module):
         """Return scores (B, n, m) and numbers for each resource (B, m, pooled), for features (B, n, m, f)."""
         seen = cells.flatten(1)
         for layer in self.layers:
-            seen = torch.tanh(layer(seen))
+            seen = torch.relu(layer(seen))
         scores, pooled = self.last(seen).split(self.sizes, -1)
         return scores.unflatten(-1, self.shape), pooled.unflatten(-1, (self.shape[1], -1))
 
