@@ -19,9 +19,11 @@ from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.trainers import allocation_figures, figures
 from lawgiver.trainers.aggregate import interval
+from lawgiver.trainers.config import validate
 from lawgiver.trainers.launch import ensure
-from lawgiver.trainers.payment_free.evaluation import judge
-from lawgiver.trainers.runs import load
+from lawgiver.trainers.payment_free.evaluation import judge, welfare
+from lawgiver.trainers.payment_free.learner import Learner, stream
+from lawgiver.trainers.runs import Run, load
 
 N, M = 3, 2
 SEEDS = (0, 1, 2)
@@ -30,6 +32,8 @@ ARCHITECTURES = ("plain", "equivariant")
 UPDATES = 600
 AUDITED, EFFORT, JUDGED = 64, 1, 7_000
 """Instances of an audit, its rounds, and the seed of both: the same instances for all rules of a game."""
+FRESH = 1_000
+"""Stream of the fresh profiles, one that no training draws from."""
 COMPARED = 1_000
 """Profiles trained on, and fresh ones, on which both sides of the objective are compared, at most."""
 SHIFTS: dict[str, dict[str, Any]] = {
@@ -79,38 +83,52 @@ def judged(game: PaymentFreeAllocation, policy: Any) -> tuple[float, float]:
     return found["nash_welfare_ratio_to_pf"], found["exploitability"]["joint"]["relative"]["mean"]
 
 
+def gap(place: Path, told: dict[str, Any]) -> tuple[float, float, float, float]:
+    """Return by how much fresh profiles are worse than those trained on, and the gains of misreports on either.
+
+    The welfare is told as a share of that of proportional fairness on the same profiles: of some, nobody gets much.
+    """
+    run = Run.open(place)
+    game, config = PaymentFreeAllocation(n=N, m=M), validate(run.settings)
+    mechanism = load(place, "mechanism")
+    learner = Learner(game, mechanism.network, config.trainer, config.seed, "cpu")
+    fresh = learner.truthful(COMPARED, stream("cpu", config.seed, FRESH))
+    assert learner.stored is not None
+    train, other = (
+        welfare(game, mechanism, types.double().numpy())["nash_welfare_ratio_to_pf"]
+        for types in (learner.stored[:COMPARED], fresh)
+    )
+    gains = [told["gap"][side]["relative_gain"] for side in ("train", "fresh")]
+    return train - other, gains[1] - gains[0], gains[0], gains[1]
+
+
 def by_samples(folder: Path) -> None:
     """Print and draw how much worse fresh profiles are than L that were trained on."""
     print(f"## Few samples: {UPDATES} updates on L profiles, fresh ones less those\n")
-    header(
-        "network", "L", "log Nash welfare, worse by", "mean relative gain, worse by", "gain, trained on", "gain, fresh"
-    )
-    measures = {"log_nash_welfare": "mean log Nash welfare, worse by", "relative_gain": "mean relative gain, worse by"}
-    found: dict[str, dict[str, np.ndarray]] = {title: {} for title in measures.values()}
+    measures = ("Nash welfare by proportional fairness, worse by", "mean relative gain, worse by")
+    header("network", "L", *measures, "gain, trained on", "gain, fresh")
+    found: dict[str, dict[str, np.ndarray]] = {title: {} for title in measures}
     for architecture in ARCHITECTURES:
         gaps = []
         for size in SIZES:
-            told = [
-                trained(
-                    folder / "samples" / f"{architecture}-{size}" / f"s{seed}",
-                    f"agents.mechanism.architecture={architecture}",
-                    f"trainer.samples={size}",
-                    f"seed={seed}",
-                    compared=COMPARED,
-                )["gap"]
-                for seed in SEEDS
-            ]
-            gaps.append([[each["worse"][name] for name in measures] for each in told])
-            gains = [[each[side]["relative_gain"] for each in told] for side in ("train", "fresh")]
-            row(architecture, size, *(spread(values) for values in (*np.transpose(gaps[-1]), *gains)))
-        worse = np.array(gaps)  # (L, S, 2)
-        for place, title in enumerate(measures.values()):
-            found[title][architecture] = worse[..., place]
-    print("\nOver a fourfold L, L^-1/2 halves. From the least L to the greatest it falls to 0.0625; the gaps fell to")
+            places = [folder / "samples" / f"{architecture}-{size}" / f"s{seed}" for seed in SEEDS]
+            kind = (f"agents.mechanism.architecture={architecture}", f"trainer.samples={size}")
+            gaps.append(
+                [
+                    gap(place, trained(place, *kind, f"seed={seed}", compared=COMPARED))
+                    for place, seed in zip(places, SEEDS, strict=True)
+                ]
+            )
+            row(architecture, size, *(spread(values) for values in np.transpose(gaps[-1])))
+        worse = np.array(gaps)  # (L, S, 4)
+        for at, title in enumerate(measures):
+            found[title][architecture] = worse[..., at]
+    fall = (SIZES[0] / SIZES[-1]) ** 0.5
+    print(f"\nFrom the least L to the greatest L^-1/2 falls to {fall:.4f} of what it was; the mean gaps fell to\n")
     for title, curves in found.items():
         for name, values in curves.items():
             means = values.mean(1)
-            print(f"- {title}, {name}: {means[-1] / means[0]:.3f}")
+            print(f"- {title}, {name}: {means[-1] / means[0]:.4f}")
     figures.save(allocation_figures.gaps(found, SIZES), folder / "gaps.png")
 
 
