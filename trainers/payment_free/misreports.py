@@ -21,6 +21,9 @@ Rule: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """An allocation rule: reported values and demands, (B, n, m) each, to amounts (B, n, m)."""
 LAST = 0.1
 """Length of an ascent's last step as a share of its first."""
+SHORTEST = 0.03
+"""How much shorter the steps of a case are at most: each case draws, as what is nearly found wants other steps than what
+is not."""
 NEAR = 0.02
 """How far from the truth, where a rule may be kinked, an ascent from it begins, as a share of each range."""
 
@@ -109,14 +112,14 @@ def search(rule: Rule, cases: Cases, start: torch.Tensor, ascent: Ascent, rng: t
     with torch.no_grad():
         best, record = start, cases.utilities(rule, start)
         best, record = _better(best, record, proposal, cases.utilities(rule, proposal))
-    here = best
+    here, draw = best, torch.rand(len(cases), 1, generator=rng, device=rng.device)
+    reach = SHORTEST**draw * (cases.high - cases.low)
     for length in ascent.lengths():
         own = here.detach().requires_grad_()
         value = cases.utilities(rule, own)
         best, record = _better(best, record, here, value.detach())
         (slope,) = torch.autograd.grad(value.sum(), own)
-        step = length * (cases.high - cases.low)
-        here = (here + step * slope.sign()).clamp(cases.low, cases.high)
+        here = (here + length * reach * slope.sign()).clamp(cases.low, cases.high)
     with torch.no_grad():
         best, _ = _better(best, record, here, cases.utilities(rule, here))
     return best

@@ -41,10 +41,10 @@ class PaymentFreeAgents(Settings):
 class Misreports(Settings):
     """How misreports are searched at each update; see :func:`lawgiver.trainers.payment_free.misreports.search`."""
 
-    steps: Natural = 2
+    steps: Natural = 4
     """Of the ascent."""
-    step: Share = 0.1
-    """Length of the first of them, as a share of the range of each number; they get shorter."""
+    step: Share = 0.2
+    """Greatest length of the first of them, as a share of the range of each number; they get shorter."""
 
 
 class Lagrangian(Settings):
@@ -76,7 +76,7 @@ class PaymentFreeTrainer(TrainerSettings):
     """Descent of minus the mean log Nash welfare, and what misreports bring."""
 
     name: Literal["payment_free"]
-    updates: Natural = 2_000
+    updates: Natural = 1_500
     batch: Natural = 64
     """Profiles an update; all of their participants misreport, each alone."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
@@ -89,7 +89,7 @@ class PaymentFreeTrainer(TrainerSettings):
     """Mean relative gain, as the search during the training finds it, that is to be kept; None to weigh it."""
     lagrangian: Lagrangian = Lagrangian()
     misreports: Misreports = Misreports()
-    samples: Natural | None = 16_384
+    samples: Natural | None = 2_048
     """Profiles that are trained on, whose misreports are gone on from when a profile comes again; None for fresh ones
     at each update, whose misreports are searched from the truth."""
     untruthful: Annotated[float, Field(ge=0, le=1)] = 0.0
