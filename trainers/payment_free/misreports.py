@@ -22,8 +22,7 @@ Rule: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 LAST = 0.1
 """Length of an ascent's last step as a share of its first."""
 SHORTEST = 0.03
-"""How much shorter the steps of a case are at most: each case draws, as what is nearly found wants other steps than what
-is not."""
+"""How much shorter a case's steps are at most. Each case draws: what is nearly found wants shorter ones."""
 NEAR = 0.02
 """How far from the truth, where a rule may be kinked, an ascent from it begins, as a share of each range."""
 
