@@ -76,10 +76,10 @@ class PaymentFreeTrainer(TrainerSettings):
     """Descent of minus the mean log Nash welfare, and what misreports bring."""
 
     name: Literal["payment_free"]
-    updates: Natural = 1_500
+    updates: Natural = 1_000
     batch: Natural = 64
     """Profiles an update; all of their participants misreport, each alone."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
     """Of Adam; it falls to nothing along a cosine."""
     gain: Gain = "relative"
     """What the objective says of misreports; ``target`` is always about relative gains."""
