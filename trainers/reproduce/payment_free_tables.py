@@ -25,7 +25,10 @@ BASELINES: dict[str, Any] = {
     FILL: "water_filling",
     SPLIT: "equal_split",
 }
-CURVES = {"mixes of proportional fairness and water filling": (PF, *MIXES, FILL), PA: (PF, *BURNING, PA)}
+CURVES = {
+    "mixes of proportional fairness and water filling": (PF, *MIXES, FILL),
+    "partial allocation's family": (PF, *BURNING, PA),
+}
 """From one end to the other."""
 SEGMENT = (FILL, PF)
 """What flipping a coin between an honest rule and the best one would come to."""
