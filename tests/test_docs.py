@@ -68,6 +68,17 @@ def test_affine_maximisers_settle_as_the_page_says(tmp_path):
     assert "2 states, 4 boosts" in printed
 
 
+def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
+    printed = [
+        run(block, tmp_path, tmp_path)
+        for block in blocks("docs/payment_free_allocation.md")
+        if block.language == "python"
+    ]
+    solved, audited = printed
+    assert "[[0.1667 1.    ]" in solved and "keeps [[0.75 0.5 ]]" in solved
+    assert re.search(r"an understated demand gains \d\d% of what the truth brings", audited)
+
+
 def test_readme_tour(tmp_path):
     (tour,) = [block for block in blocks("README.md") if block.language == "python"]
     printed = run(tour, tmp_path, tmp_path)
