@@ -74,8 +74,10 @@ def share_out(
             level = level + (supply - taken.sum(1, keepdim=True)).clamp_min(0) / wanting.clamp_min(least)
     taken, slope = capped(shares * level, caps, softness)
     wanting = (shares * slope).sum(1, keepdim=True)
-    # Not clamped here: what is left may be below 0 by rounding, and its gradient is that of the level all the same.
-    level = level + (supply - taken.sum(1, keepdim=True)) / wanting.detach().clamp_min(least)
+    left = supply - taken.sum(1, keepdim=True)
+    # Below 0 by rounding it would send the level far down where next to nobody wants more; its gradient is kept.
+    left = left - left.detach().clamp_max(0)
+    level = level + left / wanting.detach().clamp_min(least)
     return capped(shares * level, caps, softness)[0]
 
 

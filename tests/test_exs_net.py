@@ -85,6 +85,18 @@ def test_no_round_hands_out_more_than_there_is_or_is_wanted(rounds, softness):
     assert (found.sum(1) <= supply + 1e-12).all()
 
 
+@pytest.mark.parametrize("softness", [0.0, SOFTNESS])
+def test_what_is_wanted_may_be_all_there_is_but_for_rounding(softness):
+    shares, caps, _ = random_shares(2000, 5, 1)
+    shares[:, -1], caps[:, -1] = 1e-9, 0.5  # next to nobody wants more
+    shares, caps = shares.float(), caps.float()
+    supply = caps[:, :-1].double().sum(1, keepdim=True).float()
+    assert (caps[:, :-1].sum(1, keepdim=True) > supply).any()
+    found = share_out(shares, caps, supply, 8, softness)
+    assert (found >= 0).all() and (found <= caps).all()
+    assert (found.sum(1, keepdim=True) <= supply * (1 + 1e-6)).all()
+
+
 def test_soft_caps_are_the_root_they_say_and_their_slope_is_its_derivative():
     rng = np.random.default_rng(0)
     offers, caps = on_torch(rng.uniform(0, 2, 300), rng.uniform(0, 1, 300))
