@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.payment_free_allocation import interior_point
+from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
 from lawgiver.envs.payment_free_allocation.proportional_fairness import (
     GAP,
     duality_gap,
@@ -74,6 +75,21 @@ def test_one_resource_is_filled_to_a_level_whatever_it_is_worth() -> None:
 )
 def test_closed_forms(values: Any, demands: Any, expected: Any) -> None:
     assert np.allclose(fair(values, demands, np.ones(np.shape(values)[1])), expected, atol=1e-9)
+
+
+def test_of_one_resource_nobody_gains_by_any_report() -> None:
+    values, demands, _ = drawn(2, 200, 4, 1)
+    rng = np.random.default_rng(3)
+
+    def worth(reported: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        useful = np.minimum(solve(reported, asked, np.array([1.2])), demands)
+        return utilities(useful, values)[:, 0]
+
+    truth = worth(values, demands)
+    for _ in range(20):
+        lie, asked = values.copy(), demands.copy()
+        lie[:, 0], asked[:, 0] = rng.uniform(0.1, 1, (2, 200, 1))
+        assert (worth(lie, asked) <= truth + 1e-8).all()
 
 
 def test_weights_are_shares_of_one_resource() -> None:
@@ -352,10 +368,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
         {"values": np.array([[[1.0, 0.0], [1.0, 1.0]]]), "demands": np.array([[[0.0, 1.0], [1.0, 1.0]]])},
         "participant 0",
     ),
-    ({"supply": np.ones(3)}, r"supply have shape \(3,\), allowed beside the values: \(2,\) or \(1, 2\)"),
-    ({"demands": np.ones((1, 2, 3))}, "demands have shape"),
-    ({"weights": np.ones(3)}, "weights have shape"),
-    ({"values": np.ones((2, 2))}, "values have shape"),
+    (
+        {"supply": np.ones(3)},
+        r"the shape of supply is \(3,\), allowed beside values \(1, 2, 2\): \(2,\) or \(1, 2\)",
+    ),
+    ({"demands": np.ones((1, 2, 3))}, "the shape of demands is"),
+    ({"weights": np.ones(3)}, "the shape of weights is"),
+    ({"values": np.ones((2, 2))}, "the shape of values is"),
 ]
 
 
@@ -363,5 +382,54 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize("backend", [np.asarray, torch.as_tensor])
 def test_bad_input_is_named(change: dict[str, Any], message: str, backend: Any) -> None:
     good = {"values": np.ones((1, 2, 2)), "demands": np.ones((1, 2, 2)), "supply": np.ones(2), "weights": np.ones(2)}
+    arrays = {key: backend(array) for key, array in {**good, **change}.items()}
     with pytest.raises(ParameterError, match=message):
-        proportional_fairness(**{key: backend(array) for key, array in {**good, **change}.items()})
+        proportional_fairness(**arrays)
+    if message != "participant 0":  # where absent participants have nothing to keep
+        with pytest.raises(ParameterError, match=message):
+            partial_allocation(**arrays)
+
+
+def test_values_that_are_no_array_are_named() -> None:
+    with pytest.raises(ParameterError, match=r"values are a list, allowed: an array \(B, n, m\)"):
+        proportional_fairness([[[1.0]]], np.ones((1, 1, 1)), np.ones(1))
+
+
+@pytest.mark.parametrize("name", ["values", "demands", "charges"])
+def test_what_is_no_number_is_never_taken_for_nothing(name: str) -> None:
+    values, demands, supply = drawn(17, 4, 3, 2)
+    arrays = {"values": values, "demands": demands, "charges": np.zeros(values.shape)}
+    arrays[name][2, 1, 0] = np.nan
+    with pytest.raises(ConvergenceError, match="instance 2 of 4"):
+        solve(supply=supply, **arrays)
+
+
+def test_demands_beyond_all_supply_count_as_all_of_it() -> None:
+    values, demands, supply = drawn(18, 20, 6, 3)
+    expected = demands.copy()
+    expected[:, ::2] = supply
+    for most in (1e18, np.inf):  # beside which other demands are lost by rounding
+        demands[:, ::2] = most
+        assert np.array_equal(solve(values, demands, supply), solve(values, expected, supply))
+
+
+@pytest.mark.parametrize("backend", [np.asarray, torch.as_tensor])
+def test_whole_numbers_are_shared_in_fractions(backend: Any) -> None:
+    arrays = [backend(np.ones(shape, int)) for shape in ((1, 2, 2), (1, 2, 2), (2,))]
+    assert np.allclose(solve(*arrays), 0.5, atol=1e-9)
+    assert np.allclose(partial_allocation(*arrays), 0.25, atol=1e-9)
+
+
+def test_no_instances_have_no_allocations() -> None:
+    found = proportional_fairness(np.ones((0, 3, 2)), np.ones((0, 3, 2)), np.ones(2))
+    assert found.amounts.shape == (0, 3, 2)
+    assert found.gap.shape == (0,)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (5, 3), (7, 8)])
+def test_an_instance_comes_out_the_same_to_the_last_bit_in_any_company(n: int, m: int) -> None:
+    values, demands, supply = drawn(19, 300, n, m)
+    whole = solve(values, demands, supply)
+    for size in (1, 2, 3, 100):
+        assert np.array_equal(solve(values[:size], demands[:size], supply), whole[:size])
+    assert np.array_equal(solve(values[::-1], demands[::-1], supply), whole[::-1])

@@ -285,8 +285,9 @@ def _length(share: float, falls: list[Array]) -> Array:
 def approach(problem: Problem, barrier: float) -> tuple[Point, Array]:
     """Return the solutions of B problems, and which are none, (B,): those are as they were after ``STEPS`` steps.
 
-    A problem that is solved leaves the batch, and so comes out the same in any company. The last one stays in company
-    of itself, as sums over an array of one column may come out otherwise by a rounding error.
+    A problem that is solved leaves the batch, and so comes out the same in any company: on NumPy to the last bit, on
+    torch but for the order in which it adds up. The last one stays in company of itself, as sums over an array of one
+    column may come out otherwise by a rounding error.
     """
     xp = namespace(problem.values)
     whole = point = start(problem)

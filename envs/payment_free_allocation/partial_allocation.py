@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, floats, namespace
-from lawgiver.envs.payment_free_allocation.proportional_fairness import matching, solve
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.payment_free_allocation.proportional_fairness import checked, matching, returned, solve
 
 
 def partial_allocation(
@@ -27,23 +27,23 @@ def partial_allocation(
     burning: Array | float = 1.0,
     seats: Array | None = None,
 ) -> Array:
-    """Return f_i^burning of the proportionally fair amounts, (B, n, m), unchecked.
+    """Return f_i^burning of the proportionally fair amounts, (B, n, m), nothing of what is not valued or not demanded.
 
     Args:
-        values: (B, n, m), at least 0.
-        demands: (B, n, m), at least 0.
-        supply: (m,) or (B, m), above 0.
-        weights: (n,) or (B, n), above 0; 1 each unless given.
+        values: (B, n, m), finite, at least 0.
+        demands: (B, n, m), finite, at least 0.
+        supply: (m,) or (B, m), finite, above 0.
+        weights: (n,) or (B, n), finite, above 0; 1 each unless given.
         burning: a number or (B,), in [0, 1]: 0 is proportional fairness, 1 partial allocation.
         seats: the participant of each instance who is asked about, (B,), which takes 2 problems for n + 1: amounts of
             the others are then not burnt. None for all.
 
     Raises:
+        ParameterError: for a number that is not finite or out of range, or shapes that do not fit, naming the place.
         ConvergenceError: naming the first instance that is not solved, and its duality gap.
     """
-    xp = namespace(values)
     fair, kept = fair_amounts_and_kept_shares(values, demands, supply, weights, seats)
-    power = xp.reshape(matching(burning, values), (-1, 1))
+    power = namespace(kept).reshape(matching(burning, kept), (-1, 1))
     return fair * (kept**power)[..., None]
 
 
@@ -62,11 +62,9 @@ def fair_amounts_and_kept_shares(
 
     These are n + 1 problems an instance: of all, and of all but each; with ``seats`` they are 2.
     """
-    xp = namespace(values)
-    batch, n, m = values.shape
-    exact = xp.astype(values, xp.float64)
-    weights = constant(np.ones(n), exact) if weights is None else matching(weights, exact)
-    supply = matching(supply, exact)
+    exact, demands, supply, weights = checked(values, demands, supply, weights)
+    xp = namespace(exact)
+    batch, n, m = exact.shape
     away = constant(np.eye(n), exact)  # a row for each problem but that of all: who is not there
     away = xp.broadcast_to(away, (batch, n, n)) if seats is None else away[seats][:, None]
     several = (batch, 1 + away.shape[1])
@@ -84,4 +82,4 @@ def fair_amounts_and_kept_shares(
     lost = xp.sum(logs[:, :1] * there[:, 1:] - logs[:, 1:], axis=-1)
     lost = xp.sum(away * lost[..., None], axis=1) / weights
     shares = xp.exp(xp.minimum(lost, constant(0.0, exact)))
-    return floats(amounts[:, 0], values), floats(shares, values)
+    return returned(amounts[:, 0], values), returned(shares, values)

@@ -58,8 +58,26 @@ def proportional_fairness(values: Array, demands: Array, supply: Array, weights:
             values and demands, or shapes that do not fit; naming the array, the instance and the place.
         ConvergenceError: if an instance is not solved, naming it and its duality gap.
     """
-    if values.ndim != 3 or 0 in values.shape:
-        raise ParameterError(f"values have shape {tuple(values.shape)}, allowed: (B, n, m), none of them 0")
+    arrays = checked(values, demands, supply, weights)
+    xp, useful = namespace(values), arrays[0] * arrays[1]
+    _refuse(~xp.any(useful > 0, axis=-1), "values times demands", useful, "a participant that can use something")
+    amounts = solve(*arrays)
+    gap = duality_gap(*(detached(array) for array in (amounts, *arrays)))
+    return Allocation(returned(amounts, values), gap)
+
+
+def checked(values: Array, demands: Array, supply: Array, weights: Array | None) -> tuple[Array, Array, Array, Array]:
+    """Return the arrays in float64, weights of 1 where none are given, on the backend and device of ``values``.
+
+    Arguments are those of :func:`proportional_fairness`, but that participants may be absent.
+
+    Raises:
+        ParameterError: for a number that is not finite or out of range, or shapes that do not fit, naming the place.
+    """
+    if not hasattr(values, "ndim"):
+        raise ParameterError(f"values are a {type(values).__name__}, allowed: an array (B, n, m) of NumPy's or torch's")
+    if values.ndim != 3 or 0 in values.shape[1:]:
+        raise ParameterError(f"the shape of values is {tuple(values.shape)}, allowed: (B, n, m), n and m at least 1")
     xp = namespace(values)
     batch, n, m = values.shape
     exact = xp.astype(values, xp.float64)
@@ -73,14 +91,12 @@ def proportional_fairness(values: Array, demands: Array, supply: Array, weights:
     ):
         if tuple(array.shape) not in shapes:
             fitting = " or ".join(str(shape) for shape in shapes)
-            raise ParameterError(f"{name} have shape {tuple(array.shape)}, allowed beside the values: {fitting}")
+            raise ParameterError(
+                f"the shape of {name} is {tuple(array.shape)}, allowed beside values {(batch, n, m)}: {fitting}"
+            )
         inside = array >= 0 if lowest == "at least 0" else array > 0
         _refuse(~(xp.isfinite(array) & inside), name, array, f"finite numbers {lowest}")
-    useful = exact * demands
-    _refuse(~xp.any(useful > 0, axis=-1), "values times demands", useful, "a participant that can use something")
-    amounts = solve(exact, demands, supply, weights)
-    gap = duality_gap(*(detached(array) for array in (amounts, exact, demands, supply, weights)))
-    return Allocation(floats(amounts, values) if xp.isdtype(values.dtype, "real floating") else amounts, gap)
+    return exact, demands, supply, weights
 
 
 def _refuse(wrong: Array, name: str, array: Array, what: str) -> None:
@@ -124,7 +140,7 @@ def solve(
             its own objective; its slacks are x, demands - x and what is left of the supply.
 
     Returns:
-        Amounts in the dtype of ``values``, which inside are float64.
+        Amounts in the dtype of ``values`` if that is a floating one, else in float64, which they are inside.
 
     Raises:
         ConvergenceError: naming the first instance that is not solved, and its duality gap.
@@ -155,7 +171,12 @@ def solve(
             f"proportional fairness: instance {first} of {batch} is not solved, its duality gap is"
             f" {float(gap[first]):.3g}, allowed: {GAP:g} in units of the sum of weights {float(scale[first]):g}"
         )
-    return floats(amounts, values)
+    return returned(amounts, values)
+
+
+def returned(array: Array, values: Array) -> Array:
+    """Return float64 numbers in the dtype of values, as they are where these are whole numbers."""
+    return floats(array, values) if namespace(values).isdtype(values.dtype, "real floating") else array
 
 
 def matching(array: Any, like: Array) -> Array:
@@ -226,16 +247,17 @@ def duality_gap(
     resource: in order of the gradient, each cell is filled to its demand until the supply is out. With the gradient
     where that happens as price p_j (0 if there is enough), and the gradient's excess over it split into a_ij - l_ij,
 
-        gap = sum_j p_j (b_j - sum_i x_ij) + sum_ij a_ij (d_ij - x_ij) + sum_ij l_ij x_ij
+        gap = sum_j p_j (b_j - sum_i x_ij) + sum_ij a_ij (min(d_ij, b_j) - x_ij) + sum_ij l_ij x_ij
 
     and none of the summands is negative: every complementarity product of the optimality conditions is at most the gap,
     while stationarity holds exactly. Arguments are those of :func:`solve`, NumPy's or torch's; infinite where somebody
     who could be served gets nothing.
     """
     xp = namespace(amounts)
-    live = (values > 0) & (demands > 0)
+    live = ~((values <= 0) | (demands <= 0))  # as is what is no number, so that its gap is none either
     zero, one = constant(0.0, amounts), constant(1.0, amounts)
-    caps = xp.where(live, demands, zero)
+    supply = matching(supply, amounts)[..., None, :]
+    caps = xp.where(live, xp.minimum(demands, supply), zero)
     weights = one if weights is None else matching(weights, amounts)
     utilities = xp.sum(values * amounts, axis=-1)
     served = utilities > 0
@@ -245,7 +267,7 @@ def duality_gap(
         gradient = gradient - charges
     order = xp.argsort(-gradient, axis=1)
     gradient, caps, held = (xp.take_along_axis(array, order, axis=1) for array in (gradient, caps, amounts))
-    room = matching(supply, amounts)[..., None, :] - (xp.cumulative_sum(caps, axis=1) - caps)
+    room = supply - (xp.cumulative_sum(caps, axis=1) - caps)
     filled = xp.where(gradient > 0, xp.minimum(caps, xp.maximum(room, zero)), zero)
     gap = xp.sum(gradient * (filled - held), axis=(1, 2))
     starved = xp.any(~served & xp.any(live, axis=-1), axis=-1)
