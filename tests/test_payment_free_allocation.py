@@ -9,6 +9,8 @@ import torch
 from scipy import stats
 
 from lawgiver.agents.allocation import EqualSplit
+from lawgiver.agents.exs_net import LearnedExSNet
+from lawgiver.agents.rpf_net import LearnedRPFNet
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.reporting import play_out
@@ -195,6 +197,16 @@ def test_mechanisms_play_alike_in_both_modes_and_on_both_backends(policy, mode):
     tensors = torch.from_numpy(types)
     torched = play_out(game, make_policy(game, "mechanism", policy), tensors, tensors)
     assert torched.amounts.numpy() == pytest.approx(found.amounts, abs=1e-7)
+
+
+def test_no_rule_has_more_nash_welfare_than_proportional_fairness():
+    game = game_of(n=4, m=3, weights=[1, 2, 1, 0.5])
+    types = drawn(game, 100)
+    best = game.measure(honest(game, "proportional_fairness", types))
+    torch.manual_seed(0)
+    named = [make_policy(game, "mechanism", name) for name in ("partial_allocation", "water_filling", "equal_split")]
+    for mechanism in (*named, LearnedExSNet(game), LearnedRPFNet(game)):
+        assert (game.measure(play_out(game, mechanism, types, types)) <= best + 1e-6).all()
 
 
 def test_nobody_gets_more_than_it_reports_to_demand_or_makes_use_of_more_than_its_demand():
