@@ -24,7 +24,8 @@ TINY = 1e-12
 def relative_values(values: torch.Tensor, demands: torch.Tensor) -> torch.Tensor:
     """Return values (B, n, m) as shares of each participant's sum, 0 where nothing is demanded."""
     asked = values * (demands > 0)
-    return asked / asked.sum(-1, keepdim=True).clamp_min(TINY)
+    total = asked.sum(-1, keepdim=True)
+    return asked / torch.where(total > 0, total, 1)
 
 
 def features(

@@ -213,6 +213,8 @@ def test_multiplying_all_values_changes_nothing(architecture):
     np.testing.assert_array_equal(mechanism.allocate(half, demands), amounts)
     some = values * np.random.default_rng(0).uniform(0.1, 5, (len(values), 4, 1))
     np.testing.assert_allclose(mechanism.allocate(some, demands), amounts, atol=1e-4)
+    next_to_nothing = values * np.array([1.0, 2.0**-100, 1.0, 1.0])[:, None]
+    np.testing.assert_array_equal(mechanism.allocate(next_to_nothing, demands), amounts)
 
 
 def test_values_of_what_is_not_demanded_are_not_read():
