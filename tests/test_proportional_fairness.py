@@ -350,6 +350,14 @@ def test_extreme_instances_are_solved_and_certified(instance: dict[str, Any]) ->
     assert (gap <= GAP * instance["weights"].sum(-1)).all()
 
 
+def test_an_instance_on_which_the_corrector_went_in_a_circle_is_solved() -> None:
+    values = np.array([[[1, 0.9920366272535693], [0, 0], [0.9961383966039722, 1]]])
+    demands = np.array([[[1, 1], [0.9187625698315811, 1], [0.7063278294787405, 1]]])
+    amounts = solve(values, demands, np.full(2, 1.5))
+    assert (amounts[:, 1] == 0).all() and (amounts.sum(1) <= 1.5 + 1e-9).all()
+    assert duality_gap(amounts, values, demands, np.full(2, 1.5), np.ones(3)).max() <= GAP
+
+
 def test_what_is_not_solved_is_an_error_with_its_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interior_point, "STEPS", 3)
     values, demands, supply = drawn(16, 4, 5, 3)
