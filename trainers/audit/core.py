@@ -93,7 +93,7 @@ def audit_game(
     """
     rule = _bound(game, mechanism)
     found = audit(
-        response_of(game, rule),
+        response_of(game, mechanism),
         game.type_layout(),
         types,
         effort=effort,
@@ -101,7 +101,7 @@ def audit_game(
         chunk=chunk,
         gradient=gradient,
         floor=game.relative_floor,
-        own=_announced_own(game, mechanism) if isinstance(mechanism, AnnouncedRule) else None,
+        own=own_of_game(game, mechanism),
     )
     parts = (found.types[start : start + chunk] for start in range(0, len(found.types), chunk))
     envy = [each for part in parts if (each := game.envy(play_out(game, rule, part, part))) is not None]
@@ -122,11 +122,14 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
     return response
 
 
-def _announced_own(game: ReportingGame, rule: AnnouncedRule) -> Own:
-    """Return what one participant gets under a rule of the game's family, which may spare the others."""
+def own_of_game(game: ReportingGame, mechanism: Policy) -> Own | None:
+    """Return what one participant gets, where the others may be spared: under rules of the game's family, else None."""
+    if not game.announces and not isinstance(mechanism, AnnouncedRule):
+        return None
+    rule = mechanism.parameters if isinstance(mechanism, AnnouncedRule) else _announced(game, mechanism)
 
     def own(types: Array, reports: Array, seats: Array) -> Array:
-        xp, parameters = namespace(reports), constant(rule.parameters, reports)
+        xp, parameters = namespace(reports), constant(rule, reports)
         every = xp.broadcast_to(parameters, (reports.shape[0], *parameters.shape))
         state = evolve(game.opening(types), reports=reports)
         done = game.settle(state, game.decide_for(every, reports, seats))
@@ -137,9 +140,13 @@ def _announced_own(game: ReportingGame, rule: AnnouncedRule) -> Own:
 
 def _bound(game: ReportingGame, mechanism: Policy) -> Policy:
     """Return the mechanism; where it announces, the one that always announces what this one announces once."""
-    if not game.announces:
-        return mechanism
+    return Announcement(_announced(game, mechanism).tolist()) if game.announces else mechanism
+
+
+def _announced(game: ReportingGame, mechanism: Policy) -> np.ndarray:
+    """Return what a mechanism announces once, (D,)."""
     rng = np.random.default_rng(0)
     state, memory = game.initial_state(1, rng), mechanism.initial_state(1, rng)
     parameters, _ = outcome_of(game, mechanism, state, "mechanism", memory, rng)
-    return Announcement(np.array(parameters)[0])
+    announced: np.ndarray = np.array(parameters)[0]
+    return announced

@@ -22,7 +22,6 @@ Game b of a batch depends on row b alone. It takes NumPy arrays (float64) and, w
 tensors of the same dtype.
 """
 
-
 Own: TypeAlias = Callable[[Array, Array, Array], Array]
 """A rule as one participant of each game sees it: types and reports (B, n, k), and its number (B,), to payoffs (B,)."""
 
