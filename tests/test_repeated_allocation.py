@@ -4,7 +4,8 @@ import numpy as np
 import pettingzoo
 import pytest
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.agents.learned import LearnedMechanism
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.reporting import play_out
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
@@ -21,6 +22,9 @@ from lawgiver.envs.repeated_allocation.solutions import (
     settled,
     worked_out,
 )
+from lawgiver.trainers.audit.named import audit_named
+from lawgiver.trainers.config import load_config
+from lawgiver.trainers.runs import Run, load
 
 ANNOUNCED = {"n": 3, "m": 2, "mechanism_mode": "announce"}
 
@@ -155,6 +159,37 @@ def test_mechanisms_of_the_one_shot_game_can_be_given(name):
     assert list(rewards.values()) == pytest.approx(done.utilities[0].tolist(), abs=1e-9)
 
 
+@pytest.fixture
+def learned(walk, tmp_path):
+    """Return the folder of a run whose mechanism announces to burn a half of what it may and to share a quarter."""
+    game = ["game.name=repeated_allocation", "game.stage={n: 3, m: 2, mechanism_mode: announce}"]
+    run = Run.create("walk", load_config(walk, [*game, f"run_dir={tmp_path / 'learned'}"]))
+    run.save_policy("mechanism", LearnedMechanism(run.game(), start=[0.5, 0.25], hidden=None))
+    run.finish({})
+    run.close()
+    return run.path
+
+
+def test_a_mechanism_that_was_learned_in_it_plays_where_the_one_shot_game_is_of_its_size(learned):
+    others = small(rounds=2), RepeatedAllocation(stage=ANNOUNCED | {"n": 4})
+    for game in (others[0], others[0].one_shot):
+        policy = make_policy(game, "mechanism", learned)
+        obs = game.observe(game.initial_state(2, np.random.default_rng(0)), "mechanism")
+        action, _ = policy.act(obs, None, policy.initial_state(2, None), None)
+        assert action == pytest.approx(np.array([[[0.5, 0.25]]] * 2), abs=1e-6)
+    assert set(load(learned, game=others[0])) == {"mechanism"}
+    with pytest.raises(UnsupportedGameError, match="agents of other numbers: 3 participant"):
+        make_policy(others[1], "mechanism", learned)
+
+
+def test_an_audit_of_what_was_learned_in_it_is_of_the_one_shot_game(learned):
+    settings, found = audit_named(str(learned), None, ["profiles=3", "effort=1", "gradient=false"])
+    game = settings.game.make()
+    utilities, _ = settled(game, found.types, found.types, worked_out(announced(game, 0.5, 0.25), found.types))
+    assert found.payoffs == pytest.approx(utilities, abs=1e-6)
+    assert found.regrets["demand"].gains.max() > 0
+
+
 def test_truthful_participants_choose_honesty():
     game = make_game("repeated_allocation")
     policy = make_policy(game, "participant", "truthful")
@@ -233,19 +268,6 @@ def test_a_grid_holds_the_equilibrium_of_each_rule():
         alone = equilibrium(payoff_table(game, announced(game, *rule), types), Classes.of(game, types), 200.0)
         assert found.strategy == pytest.approx(alone.strategy, abs=1e-4)
         assert found.welfare == pytest.approx(alone.welfare, abs=1e-6)
-
-
-def test_a_mechanism_that_sees_nothing_tells_its_mean_clipped_to_what_can_be_announced():
-    from types import SimpleNamespace
-
-    networks = pytest.importorskip("lawgiver.agents.networks")
-    results = pytest.importorskip("lawgiver.trainers.rllib.results")
-    game = small()
-    actor = networks.GaussianNet(
-        game.observation_space("mechanism"), game.action_layout("mechanism"), (1.0, 0.25), None, 0.4
-    )
-    actor.location.data += 0.5
-    assert results.mean_action(SimpleNamespace(actor=actor)) == pytest.approx([1.0, 0.75])
 
 
 def test_the_stage_is_the_registered_game():

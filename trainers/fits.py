@@ -29,6 +29,11 @@ def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, P
     Raises:
         UnsupportedGameError: if it is another game, or one of other numbers, sizes or modes.
     """
+    for role, folder in kept.items():
+        _require_role_fit(run, own.base_game_of(role), game.base_game_of(role), role, folder)
+
+
+def _require_role_fit(run: Path, own: Game[Any], game: Game[Any], role: str, folder: Path) -> None:
     if game.name != own.name:
         raise UnsupportedGameError(f"{run} was trained on {own.name}, another game: it cannot play {game.name}")
     if dict(game.roles) != dict(own.roles):
@@ -36,11 +41,10 @@ def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, P
         raise UnsupportedGameError(
             f"{run} was trained on {own.name} with agents of other numbers: {trained}; it cannot play it with {wanted}"
         )
-    for role, folder in kept.items():
-        if own.roles.get(role):
-            fault = _mismatch(_fields(own, role), _fields(_as_trained(own, game, folder, role), role))
-            if fault is not None:
-                raise UnsupportedGameError(f"{run} was trained on {own.name} in which the {role} {fault}")
+    if own.roles.get(role):
+        fault = _mismatch(_fields(own, role), _fields(_as_trained(own, game, folder, role), role))
+        if fault is not None:
+            raise UnsupportedGameError(f"{run} was trained on {own.name} in which the {role} {fault}")
 
 
 def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Game[Any]:

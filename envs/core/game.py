@@ -124,9 +124,13 @@ class Game(ABC, Generic[StateT]):
         """The game that policies are made for: this one, unless it is a game about another."""
         return self
 
+    def base_game_of(self, role: str) -> Game[Any]:
+        """Return the game that policies of a role are made for, where that depends on the role."""
+        return self.base_game
+
     def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
-        """Return the policy for all seats of a role that is given as ``make(base_game)``."""
-        return make(self.base_game)
+        """Return the policy for all seats of a role that is given as ``make(base_game_of(role))``."""
+        return make(self.base_game_of(role))
 
     def check_role(self, role: str) -> None:
         """Raise ParameterError if there is no such role."""

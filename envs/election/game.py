@@ -170,7 +170,7 @@ class Election(Game[ElectionState]):
 
     def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
         """Return mechanisms of the base game, one a seat."""
-        return Seats(tuple(make(self.game) for _ in range(self.n_mechanisms)))
+        return Seats(tuple(make(self.game.base_game_of(role)) for _ in range(self.n_mechanisms)))
 
     def observation_layout(self, role: str) -> Layout:
         """Return the fields that a mechanism of the base game sees."""

@@ -12,7 +12,7 @@ the one-shot game can be given for it, learned ones included.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -23,7 +23,6 @@ from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace
 from lawgiver.envs.core.errors import ParameterError, allowed, integer
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
-from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.core.reporting import ReportingState
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
@@ -157,9 +156,9 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         """Return the role that acts now."""
         return self.one_shot.phase(state.now)
 
-    def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
-        """Return a mechanism of the one-shot game, whose sight and actions are the same; or participants of this."""
-        return make(self.one_shot if role == "mechanism" else self)
+    def base_game_of(self, role: str) -> Game[Any]:
+        """Return the one-shot game for mechanisms, whose sight and actions are the same, and this for participants."""
+        return self.one_shot if role == "mechanism" else self
 
     # -- what is seen and what may be done ----------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tup
         settings = AuditSettings.model_validate(data)
     except ValidationError as error:
         raise ParameterError(complaint(AuditSettings, data, error)) from None
-    made = settings.game.make()
+    made = settings.game.make().base_game_of("mechanism")
     if isinstance(made, GoalCollection):
         raise UnsupportedGameError(
             f"mechanisms of {made.name} charge by their walks without each participant, as trainer 'learned_follower'"
