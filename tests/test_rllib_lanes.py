@@ -76,6 +76,7 @@ def test_both_learn_and_the_tables_are_exact(tmp_path: Path) -> None:
     assert [row["mechanism"]["held"] for row in rows[1:]] == [int(row["reply_gap"] > 0.2) for row in rows[:-1]]
     assert rows[-1]["behaviour"].keys() == rows[-1]["closed_form"].keys() == {"threshold"}
     assert rows[-1]["coefficients"].keys() == {"w_1", "w_2"}
+    assert rows[-1]["mechanism"]["mean"] == pytest.approx(list(rows[-1]["coefficients"].values()))
 
     again = evaluate(run, games=500)
     for key in ("welfare", "threshold"):

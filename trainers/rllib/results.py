@@ -40,13 +40,6 @@ def actor_weights(module: Any) -> Weights:
     return {name: tensor.detach().cpu().clone() for name, tensor in module.actor.state_dict().items()}
 
 
-def mean_action(module: Any) -> list[float]:
-    """Return the mean action of a mechanism's module whose mean depends on nothing that it sees, (k,)."""
-    actor = module.actor
-    action: list[float] = actor.to_action(actor.location).clamp(actor.low, actor.high).tolist()
-    return action
-
-
 def averaged(weights: Iterable[Weights]) -> Weights:
     """Return the mean of weights, name by name."""
     every = list(weights)

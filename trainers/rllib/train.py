@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.anchor import make_anchor
@@ -171,10 +172,10 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
     progress.updates = updates
     progress.remember(metrics["score"], _weights(algorithm, "mechanism") if trained else None)
     if "mechanism" in table.learned:
-        module = algorithm.get_module("mechanism")
-        metrics["mechanism"] |= {"held": int(held), "std": module.actor.log_std.exp().tolist()}
-        if config.agents.mechanism.hidden is None:
-            metrics["mechanism"]["mean"] = results.mean_action(module)
+        actor = algorithm.get_module("mechanism").actor
+        metrics["mechanism"] |= {"held": int(held), "std": actor.log_std.exp().tolist()}
+        if config.agents.mechanism.hidden is None:  # it sends the same whatever it sees
+            metrics["mechanism"]["mean"] = actor.mean_action(torch.empty(0)).tolist()
     if gate is not None:
         progress.gap = _gap(config, table, algorithm, progress.iteration)
         metrics["reply_gap"] = progress.gap
