@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +22,8 @@ def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
     first = min(details, key=lambda detail: (detail["type"] != "extra_forbidden", -len(detail["loc"])))
     loc = first["loc"]
     path = _path(data, loc)
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return _untold(path, first["ctx"])
     if first["type"] == "extra_forbidden":
         return f"unknown key {path!r}: {allowed(str(loc[-1]), _keys(_at(model, loc[:-1])))}"
     if first["type"] == "missing":
@@ -30,6 +33,15 @@ def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
         return f"{path} is {first['input']!r}: {allowed(str(first['input']), choices)}"
     reason = first["msg"].removeprefix("Value error, ")
     return f"{path} is {first['input']!r}: {reason[0].lower()}{reason[1:]}"
+
+
+def _untold(path: str, context: Mapping[str, Any]) -> str:
+    """Return what is wrong with the key by which the members of a union are told apart."""
+    key = f"{path}.{context['discriminator']}".replace("'", "")
+    if "tag" not in context:
+        return f"{key} is missing"
+    tags = context["expected_tags"].replace("'", "").split(", ")
+    return f"{key} is {context['tag']!r}: {allowed(context['tag'], tags)}"
 
 
 def _path(data: Any, loc: tuple[int | str, ...]) -> str:
@@ -64,9 +76,20 @@ def _at(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[Any, ...]:
         for hint in hints:
             if typing.get_origin(hint) in (dict, list, tuple):
                 inner.append([item for item in typing.get_args(hint) if item is not Ellipsis][-1])
-        if inner:  # else the part names a member of a union
+        if inner:
             hints = tuple(found for hint in inner for found in _alternatives(hint))
+        else:  # the part names a member of a union
+            hints = _told_apart(hints, part) or hints
     return hints
+
+
+def _told_apart(hints: tuple[Any, ...], tag: int | str) -> tuple[Any, ...]:
+    """Return the models of a union that have a key whose only value is ``tag``."""
+    return tuple(
+        model
+        for model in _models(hints)
+        if any(typing.get_args(known.annotation) == (tag,) for known in model.model_fields.values())
+    )
 
 
 def _keys(hints: tuple[Any, ...]) -> list[str]:

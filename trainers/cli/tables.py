@@ -118,13 +118,14 @@ def _verdict(found: Mapping[str, Any]) -> str:
 def show_summary(summary: Mapping[str, Any]) -> None:
     """Print a summary, also one over seeds.
 
-    What is told by mechanism as tables, by condition too, and what of elections; then single numbers and alarms.
+    What is told by mechanism as tables, by condition too, and what has a table of its own; then single numbers and
+    alarms.
     """
     numbers = summary.get("aggregate", summary)
     _show_columns({key: value for key, value in numbers.items() if key != "timing" and _is_column(value)})
     for name, value in numbers.items():
-        if name in OF_ELECTIONS and isinstance(value, Mapping):
-            OF_ELECTIONS[name](value)
+        if name in OWN_TABLES and isinstance(value, Mapping):
+            OWN_TABLES[name](value)
         elif _is_table(value):
             _show_columns(value, name)
     for name in ("by_condition", "all_conditions"):
@@ -266,7 +267,17 @@ def _show_iterations(rows: Mapping[str, Mapping[str, str]], title: str) -> None:
     show(table)
 
 
-OF_ELECTIONS: dict[str, Callable[[Any], None]] = {
+def _show_exploitability(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Print what the best misreports found gain, a row for each group of fields that is misreported."""
+    rows = {
+        group: {f"{kind}, {key}": _cell(value) for kind, told in kinds.items() for key, value in told.items()}
+        for group, kinds in found.items()
+    }
+    _show_cells(rows, "exploitability: gains of the best misreport found")
+
+
+OWN_TABLES: dict[str, Callable[[Any], None]] = {
+    "exploitability": _show_exploitability,
     "vote_share": _show_vote_share,
     "meta_game": _show_meta_game,
     "convergence": _show_convergence,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from lawgiver.trainers.config import Config, Count, Natural, Settings, TrainerSettings
 
@@ -99,12 +99,14 @@ class PaymentFreeTrainer(TrainerSettings):
     checkpoint_every: Natural = 250
     evaluation: Evaluation = Evaluation()
 
-    @model_validator(mode="after")
-    def enough_samples(self) -> Self:
+    @field_validator("samples")
+    @classmethod
+    def enough_samples(cls, samples: int | None, known: ValidationInfo) -> int | None:
         """Refuse fewer profiles than a batch has."""
-        if self.samples is not None and self.samples < self.batch:
-            raise ValueError(f"samples is {self.samples}, allowed: at least batch ({self.batch}), or none")
-        return self
+        batch = known.data.get("batch")  # missing if it is itself refused
+        if samples is not None and batch is not None and samples < batch:
+            raise ValueError(f"allowed: at least batch ({batch}), or null")
+        return samples
 
 
 PaymentFreeConfig = Config[PaymentFreeAgents, PaymentFreeTrainer]

@@ -47,7 +47,7 @@ def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
     if not isinstance(game, PaymentFreeAllocation) or game.announces:
         raise UnsupportedGameError(
             "trainer 'payment_free' needs payment_free_allocation with mechanism_mode='allocate', not"
-            f" {game.name if not isinstance(game, PaymentFreeAllocation) else repr(game)}"
+            f" {repr(game.mechanism_mode) if isinstance(game, PaymentFreeAllocation) else game.name}"
         )
     device = config.resources.torch_device()
     mechanism = make_mechanism(game, config.agents.mechanism, config.seed)
