@@ -207,8 +207,9 @@ def _docstring(factory: Any) -> tuple[str, dict[str, str]]:
 def _parameters(factory: Any, arguments: dict[str, str]) -> Iterable[tuple[str, str, str]]:
     fields = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
     for field in fields:
-        default = "required" if field.default is dataclasses.MISSING else f"`{field.default!r}`"
-        yield f"`{field.name}`", default, arguments.get(field.name, "").replace("``", "`")
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        told = "required" if default is dataclasses.MISSING else f"`{default!r}`"
+        yield f"`{field.name}`", told, arguments.get(field.name, "").replace("``", "`")
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
