@@ -61,8 +61,7 @@ def proportional_fairness(values: Array, demands: Array, supply: Array, weights:
     arrays = checked(values, demands, supply, weights)
     xp, useful = namespace(values), arrays[0] * arrays[1]
     _refuse(~xp.any(useful > 0, axis=-1), "values times demands", useful, "a participant that can use something")
-    amounts = solve(*arrays)
-    gap = duality_gap(*(detached(array) for array in (amounts, *arrays)))
+    amounts, gap = _certified(*arrays)
     return Allocation(returned(amounts, values), gap)
 
 
@@ -145,32 +144,7 @@ def solve(
     Raises:
         ConvergenceError: naming the first instance that is not solved, and its duality gap.
     """
-    xp = namespace(values)
-    batch, n, m = values.shape
-    exact = xp.astype(values, xp.float64)
-    given = (exact, demands, supply, 1.0 if weights is None else weights, 0.0 if charges is None else charges)
-    shapes = ((batch, n, m), (batch, n, m), (batch, m), (batch, n), (batch, n, m))
-    arrays = [xp.broadcast_to(matching(array, exact), shape) for array, shape in zip(given, shapes, strict=True)]
-    attached = any(getattr(array, "requires_grad", False) for array in arrays)
-    size = max(1, CHUNK // (n * m))
-    parts = [
-        _solve([array[first : first + size] for array in arrays], ridge, barrier, attached)
-        for first in range(0, max(batch, 1), size)
-    ]
-    amounts = xp.concat([part for part, _ in parts], axis=0)
-    worths, caps, stock, shares, prices = (detached(array) for array in arrays)
-    gap = duality_gap(detached(amounts), worths, caps, stock, shares, prices, ridge)
-    scale = xp.sum(shares, axis=-1)
-    # At a barrier's own optimum each product of a slack and its multiplier is its weight: they sum up to its gap.
-    own = 1.001 * barrier * (2 * n * m + m) / n
-    astray = xp.concat([part for _, part in parts], axis=0) | ~(gap <= (GAP + own) * scale)
-    unsolved = astray & ~(gap <= GAP * scale)
-    if bool(xp.any(unsolved)):
-        first = int(xp.nonzero(unsolved)[0][0])
-        raise ConvergenceError(
-            f"proportional fairness: instance {first} of {batch} is not solved, its duality gap is"
-            f" {float(gap[first]):.3g}, allowed: {GAP:g} in units of the sum of weights {float(scale[first]):g}"
-        )
+    amounts, _ = _certified(values, demands, supply, weights, charges, ridge, barrier)
     return returned(amounts, values)
 
 
@@ -182,6 +156,42 @@ def returned(array: Array, values: Array) -> Array:
 def matching(array: Any, like: Array) -> Array:
     """Return an array or numbers with the backend, dtype and device of ``like``, with its gradient if it has one."""
     return floats(array, like) if type(array) is type(like) else constant(array, like)
+
+
+def _certified(
+    values: Array,
+    demands: Array,
+    supply: Array,
+    weights: Array | None = None,
+    charges: Array | None = None,
+    ridge: float = 0.0,
+    barrier: float = BARRIER,
+) -> tuple[Array, Array]:
+    """Return the amounts of :func:`solve` in float64, and their duality gap (B,)."""
+    xp = namespace(values)
+    batch, n, m = values.shape
+    exact = xp.astype(values, xp.float64)
+    given = (exact, demands, supply, 1.0 if weights is None else weights, 0.0 if charges is None else charges)
+    shapes = ((batch, n, m), (batch, n, m), (batch, m), (batch, n), (batch, n, m))
+    arrays = [xp.broadcast_to(matching(array, exact), shape) for array, shape in zip(given, shapes, strict=True)]
+    attached = any(getattr(array, "requires_grad", False) for array in arrays)
+    size, parts = max(1, CHUNK // (n * m)), []
+    for first in range(0, max(batch, 1), size):
+        some = [array[first : first + size] for array in arrays]
+        part, unsolved = _solve(some, ridge, barrier, attached)
+        parts.append((part, unsolved, duality_gap(*(detached(array) for array in (part, *some)), ridge=ridge)))
+    amounts, astray, gap = (xp.concat(list(each), axis=0) for each in zip(*parts, strict=True))
+    scale = xp.sum(detached(arrays[3]), axis=-1)
+    # At a barrier's own optimum each product of a slack and its multiplier is its weight: they sum up to its gap.
+    own = 1.001 * barrier * (2 * n * m + m) / n
+    wrong = (astray | ~(gap <= (GAP + own) * scale)) & ~(gap <= GAP * scale)
+    if bool(xp.any(wrong)):
+        first = int(xp.nonzero(wrong)[0][0])
+        raise ConvergenceError(
+            f"proportional fairness: instance {first} of {batch} is not solved, its duality gap is"
+            f" {float(gap[first]):.3g}, allowed: {GAP:g} in units of the sum of weights {float(scale[first]):g}"
+        )
+    return amounts, gap
 
 
 def _batch_last(array: Array) -> Array:
