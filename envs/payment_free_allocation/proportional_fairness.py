@@ -179,7 +179,9 @@ def _certified(
     for first in range(0, max(batch, 1), size):
         some = [array[first : first + size] for array in arrays]
         part, unsolved = _solve(some, ridge, barrier, attached)
-        parts.append((part, unsolved, duality_gap(*(detached(array) for array in (part, *some)), ridge=ridge)))
+        worths, caps, stock, shares, prices = (detached(array) for array in some)
+        gap = duality_gap(detached(part), worths, caps, stock, shares, prices, ridge)
+        parts.append((part, unsolved, gap))
     amounts, astray, gap = (xp.concat(list(each), axis=0) for each in zip(*parts, strict=True))
     scale = xp.sum(detached(arrays[3]), axis=-1)
     # At a barrier's own optimum each product of a slack and its multiplier is its weight: they sum up to its gap.
