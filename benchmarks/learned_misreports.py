@@ -76,6 +76,19 @@ class Measured:
     bends: float
 
 
+@dataclass(frozen=True)
+class Way:
+    """Where a mechanism went that learned.
+
+    Attributes:
+        means: of the rule that it announced, burning and sharing, (iterations, 2).
+        learned: the rule that it ends with, their mean over the last iterations.
+    """
+
+    means: np.ndarray
+    learned: tuple[float, float]
+
+
 def row(*cells: object) -> None:
     print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
 
@@ -207,31 +220,23 @@ def both_learn(
     types: np.ndarray,
     grid: Mapping[tuple[float, float], Equilibrium],
     inverse_temperature: float,
-) -> list[np.ndarray]:
-    """Train both sides; print where the mechanism went; return its path, (iterations, 2), of each seed."""
+) -> list[Way]:
+    """Train both sides; print where the mechanism went; return its way of each seed."""
     best = fair_welfare(game, types)
     top = max(grid, key=lambda rule: grid[rule].welfare)
     header(
-        "seed",
-        "burning",
-        "sharing",
-        "as learned",
-        "menu equilibrium",
-        "best on the grid",
-        "gap closed",
-        "asks for more",
-        "bends values",
-        "s",
-    )
-    paths = []
+        "seed", "burning", "sharing", "as learned", "menu equilibrium", "best on the grid", "gap closed",
+        "asks for more", "bends values", "s",
+    )  # fmt: skip
+    ways = []
     for seed in SEEDS_OF_BOTH:
         path = folder / f"both-s{seed}"
         summary = ensure(path, CONFIG, f"seed={seed}")
-        lines = Run.open(path).metrics()
-        paths.append(np.array([line["mechanism"]["mean"] for line in lines]))
         learned = load(path)
         seen = game.observe(game.initial_state(1, np.random.default_rng(0)), "mechanism")
         burning, sharing = (float(x) for x in np.asarray(learned["mechanism"].action(seen))[0, 0])
+        means = np.array([line["mechanism"]["mean"] for line in Run.open(path).metrics()])
+        ways.append(Way(means, (burning, sharing)))
         people = measure(game, learned["participant"], ground(game, (burning, sharing)))
         table = payoff_table(game, announced(game, burning, sharing), types)
         found = equilibrium(table, Classes.of(game, types), inverse_temperature)
@@ -243,14 +248,14 @@ def both_learn(
             f"{summary['timing']['wall_s']:.0f}",
         )  # fmt: skip
     print()
-    return paths
+    return ways
 
 
 def draw(
     measured: Mapping[str, list[Measured]],
     grid: Mapping[tuple[float, float], Equilibrium],
     best: float,
-    paths: list[np.ndarray],
+    ways: list[Way],
     to: Path,
 ) -> None:
     """Draw what lies cost under each rule, and the way of the mechanism over the welfare of all rules."""
@@ -271,10 +276,10 @@ def draw(
     values = np.array([[np.exp(grid[c, s].welfare - best) for c in LEVELS] for s in LEVELS])
     filled = right.contourf(LEVELS, LEVELS, values, levels=12, cmap="cividis")
     figure.colorbar(filled, ax=right, label="Nash welfare in the menu's equilibrium")
-    for seed, path in enumerate(paths):
+    for seed, way in enumerate(ways):
         colour = ("#D55E00", "#CC79A7", "#FFFFFF")[seed % 3]
-        right.plot(*path.T, color=colour, linewidth=1.4, label=f"seed {seed}")
-        right.plot(*path[-1], "o", color=colour, markeredgecolor="#000000", markersize=8)
+        right.plot(*way.means.T, color=colour, linewidth=1.4, label=f"seed {seed}")
+        right.plot(*way.learned, "o", color=colour, markeredgecolor="#000000", markersize=8)
     right.set_xlim(-0.03, 1.03)
     right.set_ylim(-0.03, 1.03)
     right.set_xlabel("burning c")
@@ -296,10 +301,10 @@ def main(folder: Path) -> None:
     header("", *(f"{burning:g}" for burning in LEVELS))
     for sharing in LEVELS:
         row(f"{sharing:g}", *(float(np.exp(grid[burning, sharing].welfare - best)) for burning in LEVELS))
-    print(f"\nlargest regret of a class in any: {max(one.regret for one in grid.values()):.2g} of utility\n")
+    print(f"\nlargest average regret in any: {max(one.regret for one in grid.values()):.2g} of utility\n")
     measured = given_rules(folder, game, grid, best)
-    paths = both_learn(folder, game, types, grid, level)
-    draw(measured, grid, best, paths, folder / "learned_misreports.png")
+    ways = both_learn(folder, game, types, grid, level)
+    draw(measured, grid, best, ways, folder / "learned_misreports.png")
 
 
 if __name__ == "__main__":
