@@ -32,16 +32,17 @@ def judge(
         mechanism: of it.
         instances: that are audited, at least 2; welfare and efficiency are measured on at least 1,000, these first.
         effort: rounds of the audit's search.
-        seed: of the instances and of the search.
+        seed: of the instances and of the search. No training draws from this stream; but where a game takes its types
+            from a file, the same profiles of it may come again.
 
     Returns:
         ``nash_welfare_ratio_to_pf``: the geometric mean (weighted, where weights differ) of utilities as a share of
-        that under proportional fairness, in (0, 1], mean over instances, and its standard error
-        ``nash_welfare_ratio_to_pf_se``; ``efficiency``: the mean share of what could be used that is;
-        ``exploitability``: by what is misreported, ``value``, ``demand`` or both (``joint``), what the best misreport
-        found gains, ``absolute`` (in the unit of utilities) and ``relative`` (to what the truth brings), with ``mean``
-        over instances and participants, ``se`` and ``max``; ``profiles`` and ``misreports_tried``: how many were
-        audited.
+        that under proportional fairness, above 0 and, but for what the solver leaves open, at most 1, mean over
+        instances, and its standard error ``nash_welfare_ratio_to_pf_se``; ``efficiency``: the mean share of what could
+        be used that is; ``exploitability``: by what is misreported, ``value``, ``demand`` or both (``joint``), what the
+        best misreport found gains, ``absolute`` (in the unit of utilities) and ``relative`` (to what the truth brings),
+        with ``mean`` over instances and participants, ``se`` and ``max``; ``profiles`` and ``misreports_tried``: how
+        many were audited.
     """
     seeds = [seed] if isinstance(seed, int) else list(seed)
     types = game.initial_state(max(instances, MEASURED), np.random.default_rng([STREAM, *seeds])).types
@@ -56,16 +57,23 @@ def judge(
 
 def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -> dict[str, float]:
     """Return what a mechanism does with truthful reports, for types (P, n, 2m); see :func:`judge`."""
-    fair = make_policy(game, "mechanism", "proportional_fairness")
-    ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
-    logs, most = (log_nash_welfare(played.utilities, game.weighting) for played in (ours, best))
+    logs, most, used = of_truth(game, mechanism, types)
     ratios = np.exp((logs - most) / game.weighting.mean())
-    _, demands = game.split(types)
     return {
         "nash_welfare_ratio_to_pf": float(ratios.mean()),
         "nash_welfare_ratio_to_pf_se": float(ratios.std(ddof=1) / len(ratios) ** 0.5),
-        "efficiency": float(efficiency(allotted(ours), demands, game.supplies).mean()),
+        "efficiency": float(used.mean()),
     }
+
+
+def of_truth(
+    game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return log Nash welfare, that under proportional fairness, and efficiency, (P,) each, of truthful reports."""
+    fair = make_policy(game, "mechanism", "proportional_fairness")
+    ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
+    logs, most = (log_nash_welfare(played.utilities, game.weighting) for played in (ours, best))
+    return logs, most, efficiency(allotted(ours), game.split(types)[1], game.supplies)
 
 
 def _told(regret: Mapping[str, Any]) -> dict[str, dict[str, float]]:

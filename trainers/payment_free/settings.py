@@ -61,7 +61,7 @@ class Lagrangian(Settings):
 
 
 class Evaluation(Settings):
-    """What is measured in the end, on profiles that the training has not seen."""
+    """What is measured in the end, on profiles drawn anew."""
 
     instances: Annotated[int, Field(ge=2)] = 200
     """Profiles that are audited; welfare and efficiency are measured on 1,000 at least."""

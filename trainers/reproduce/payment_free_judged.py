@@ -14,12 +14,12 @@ import numpy as np
 
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.core.reporting import play_out
-from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allotted
-from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.trainers import launch
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.config import Resources
 from lawgiver.trainers.files import RunError, plain, write_json
+from lawgiver.trainers.payment_free.evaluation import of_truth
 from lawgiver.trainers.reproduce.payment_free_points import Point
 
 SEED = 20_231_118
@@ -80,23 +80,22 @@ def judge(task: Task, folder: Path) -> Judgement:
     """Judge a rule, or what the run in ``folder`` learned."""
     game = PaymentFreeAllocation(n=task.n, m=task.m)
     mechanism = make_policy(game, "mechanism", task.rule or folder)
-    fair = make_policy(game, "mechanism", "proportional_fairness")
     types = game.initial_state(task.instances, np.random.default_rng(task.seed)).types
-    ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
-    logs, most = (log_nash_welfare(played.utilities, game.weighting) for played in (ours, best))
+    logs, most, used = of_truth(game, mechanism, types)
     found = audit_game(game, mechanism, types[: task.audited], effort=task.effort, seed=task.seed)
     relative = {group: found.relative(found.regrets[group]) for group in GROUPS}
     many = game.initial_state(TIMED, np.random.default_rng(task.seed)).types
     play_out(game, mechanism, many[:WARM], many[:WARM])
     started = time.perf_counter()
     play_out(game, mechanism, many, many)
+    seconds = time.perf_counter() - started
     return Judgement(
         welfare=np.exp(logs),
         ratios=np.exp(logs - most),
-        efficiency=float(efficiency(allotted(ours), game.split(types)[1], game.supplies).mean()),
+        efficiency=float(used.mean()),
         gains={group: gains.mean(1) for group, gains in relative.items()},
         greatest={group: float(gains.max()) for group, gains in relative.items()},
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
     )
 
 
