@@ -670,6 +670,8 @@ def test_payment_free_allocation_among_the_known(tmp_path: Path, monkeypatch: py
     assert "| water filling | 0.95 | 0.95 ± 0.0006 |" in text and "| ExS-Net, target 0.01 | 0.98 |" in text
     rows = {row.quantity: (row.ours, row.limit) for row in made.sections["Of how many learned rules it holds"]}
     assert rows["ExS-Net, 2 participants, 2 resources: dominated by no baseline, and above the segment"] == (2, 2)
+    honest = "above partial allocation's family, or less exploitable than all of it"
+    assert rows[f"ExS-Net, 2 participants, 2 resources: {honest}"] == (2, 2), "the family begins where nobody is honest"
     assert "2 of 2 points are dominated by no baseline and lie above the segment by more than the interval" in text
     assert sorted(path.name for path in tmp_path.glob("n2-m2/exs_net/*/s1/judgement.json")) == ["judgement.json"] * 2
     assert [figure.read_bytes()[:4] for figure in made.figures] == [b"\x89PNG"]

@@ -76,6 +76,8 @@ NOTES = (
     " which everybody keeps the c-th power of what it would keep. Above them means greater Nash welfare at the learned"
     " point's own exploitability; - where all of the family is more exploitable.",
     "A baseline may dominate a point that is not clearly better in at least one of the two.",
+    "The greatest gain is of the games audited, as many as the last column says, and grows with them: it compares only"
+    " rules that were audited equally often. Seconds are those of the clock, while other rules are judged beside.",
 )
 
 

@@ -163,7 +163,7 @@ class Standing:
 
 
 def _clear(height: Estimate | None) -> bool:
-    """Return whether a height is above 0 by more than its interval, or all that it would be above is worse in both."""
+    """Return whether a height is above 0 by more than its interval, or there is nothing as honest to be above."""
     return height is None or height.clear
 
 
@@ -212,7 +212,9 @@ def verdicts(board: Board) -> Iterator[Row]:
         counts = {
             "dominated by no baseline, and above the segment": [each.holds for each in of],
             "above the mixes": [_clear(each.mixes) for each in of],
-            "above partial allocation's family": [_clear(each.family) for each in of],
+            "above partial allocation's family, or less exploitable than all of it": [
+                _clear(each.family) for each in of
+            ],
         }
         for claim, holds in counts.items():
             yield Row(f"{title}, {board.size.name}: {claim}", float(sum(holds)), limit=float(len(holds)), paper="-")
