@@ -83,7 +83,7 @@ def frontier(panels: Sequence[Panel], title: str) -> Figure:
         row[0].set_ylabel("Nash welfare / that of proportional fairness")
     handles, labels = rows[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, fontsize=9, loc="outside right center")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}; bars are 95 % intervals, pale dots seeds", fontsize=11)
     return figure
 
 

@@ -265,7 +265,7 @@ def _panel(board: Board, group: str, title: str) -> Panel:
     learned: dict[str, list[Mark]] = {}
     for each in board.learned:
         mark = _mark(each.point(group), each.asked.removeprefix("weight "))
-        learned.setdefault(each.network.title, []).append(mark)
+        learned.setdefault(f"{each.network.title}, weight beside", []).append(mark)
     return Panel(
         title,
         "mean relative gain by the best misreport found",
