@@ -4,7 +4,7 @@ import numpy as np
 import pettingzoo
 import pytest
 
-from lawgiver.agents.learned import LearnedMechanism
+from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.reporting import play_out
@@ -171,15 +171,23 @@ def learned(walk, tmp_path):
 
 
 def test_a_mechanism_that_was_learned_in_it_plays_where_the_one_shot_game_is_of_its_size(learned):
-    others = small(rounds=2), RepeatedAllocation(stage=ANNOUNCED | {"n": 4})
+    others = RepeatedAllocation(stage=ANNOUNCED, rounds=2), RepeatedAllocation(stage=ANNOUNCED | {"n": 4})
     for game in (others[0], others[0].one_shot):
         policy = make_policy(game, "mechanism", learned)
         obs = game.observe(game.initial_state(2, np.random.default_rng(0)), "mechanism")
         action, _ = policy.act(obs, None, policy.initial_state(2, None), None)
         assert action == pytest.approx(np.array([[[0.5, 0.25]]] * 2), abs=1e-6)
     assert set(load(learned, game=others[0])) == {"mechanism"}
-    with pytest.raises(UnsupportedGameError, match="agents of other numbers: 3 participant"):
+    with pytest.raises(UnsupportedGameError, match=r"trained on repeated_.* agents of other numbers: 3 participant"):
         make_policy(others[1], "mechanism", learned)
+
+
+def test_participants_who_learned_another_menu_are_refused(learned):
+    run = Run.open(learned)
+    run.save_policy("participant", LearnedParticipants(run.game(), hidden=[4]))
+    assert make_policy(run.game(), "participant", learned)
+    with pytest.raises(UnsupportedGameError, match=r"participant sees and does 12 choices, not 2: .* another size"):
+        make_policy(small(), "participant", learned)
 
 
 def test_an_audit_of_what_was_learned_in_it_is_of_the_one_shot_game(learned):

@@ -30,21 +30,22 @@ def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, P
         UnsupportedGameError: if it is another game, or one of other numbers, sizes or modes.
     """
     for role, folder in kept.items():
-        _require_role_fit(run, own.base_game_of(role), game.base_game_of(role), role, folder)
-
-
-def _require_role_fit(run: Path, own: Game[Any], game: Game[Any], role: str, folder: Path) -> None:
-    if game.name != own.name:
-        raise UnsupportedGameError(f"{run} was trained on {own.name}, another game: it cannot play {game.name}")
-    if dict(game.roles) != dict(own.roles):
-        trained, wanted = (", ".join(f"{count} {role}" for role, count in g.roles.items()) for g in (own, game))
-        raise UnsupportedGameError(
-            f"{run} was trained on {own.name} with agents of other numbers: {trained}; it cannot play it with {wanted}"
-        )
-    if own.roles.get(role):
-        fault = _mismatch(_fields(own, role), _fields(_as_trained(own, game, folder, role), role))
+        fault = _fault(own.base_game_of(role), game.base_game_of(role), role, folder)
         if fault is not None:
-            raise UnsupportedGameError(f"{run} was trained on {own.name} in which the {role} {fault}")
+            raise UnsupportedGameError(f"{run} was trained on {own.name}{fault}")
+
+
+def _fault(own: Game[Any], game: Game[Any], role: str, folder: Path) -> str | None:
+    """Return how the game that a role's policy was made for differs from the one to play, None if in nothing."""
+    if game.name != own.name:
+        return f", another game: it cannot play {game.name}"
+    if dict(game.roles) != dict(own.roles):
+        trained, wanted = (", ".join(f"{count} {name}" for name, count in g.roles.items()) for g in (own, game))
+        return f" with agents of other numbers: {trained}; it cannot play it with {wanted}"
+    if not own.roles.get(role):
+        return None
+    fault = _mismatch(_fields(own, role), _fields(_as_trained(own, game, folder, role), role))
+    return None if fault is None else f" in which the {role} {fault}"
 
 
 def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Game[Any]:
@@ -64,8 +65,8 @@ def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Gam
 def _fields(game: Game[Any], role: str) -> list[tuple[str, int]]:
     """Return what an agent of a role sees and sends, by the names and sizes of the fields."""
     sent = game.action_layout(role)
-    layouts = (game.observation_layout(role), () if isinstance(sent, int) else sent)
-    return [(field.name, field.size) for layout in layouts for field in layout]
+    seen = [(field.name, field.size) for field in game.observation_layout(role)]
+    return seen + ([("choices", sent)] if isinstance(sent, int) else [(field.name, field.size) for field in sent])
 
 
 def _mismatch(trained: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> str | None:
