@@ -48,13 +48,13 @@ def _weights(*weights: float) -> dict[str, tuple[str, ...]]:
 
 SIZES = (
     Size(2, 2, networks=200, fair=150, partial=150, training=_budget(1_000, 120)),
-    Size(5, 3, networks=128, fair=64, partial=48, training=_budget(300, 60)),
-    Size(10, 3, networks=64, fair=32, partial=32, training=_budget(200, 40)),
+    Size(5, 3, networks=128, fair=64, partial=48, training=_budget(300, 120)),
+    Size(10, 3, networks=64, fair=32, partial=32, training=_budget(200, 60)),
 )
 """With what all trainings and audits of three seeds take about an hour on two cores."""
 NETWORKS = (
     Network("ExS-Net", "exs_net", {**_weights(0.3, 1.0, 3.0), "target 0.01": ("trainer.target=0.01",)}),
-    Network("RPF-Net", "rpf_net", _weights(3.0)),
+    Network("RPF-Net", "rpf_net", _weights(1.0)),
 )
 """Between water filling and proportional fairness welfare rises by 0.3 to 1 for a unit of gain: weights are of that
 order, for much greater ones lead to water filling, and much less to proportional fairness."""
