@@ -29,7 +29,7 @@ N, M = 3, 2
 SEEDS = (0, 1, 2)
 SIZES = tuple(2**power for power in (6, 8, 10, 12, 14))
 ARCHITECTURES = ("plain", "equivariant")
-UPDATES = 600
+UPDATES = 300
 AUDITED, EFFORT, JUDGED = 64, 1, 7_000
 """Instances of an audit, its rounds, and the seed of both: the same instances for all rules of a game."""
 FRESH = 1_000
