@@ -1,4 +1,4 @@
-"""What learned allocations are made of: features of reports, and networks that score who should get how much of what.
+"""What learned allocations share: features of reports, networks that score who should get how much of what.
 
 Everything is read from reports alone, and values only relative to each other: whoever multiplies all its values by a
 number is seen as the same participant. A value that is reported for a resource without a demand is not read.
@@ -13,6 +13,9 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from lawgiver.agents.allocation import AllocationRule
+from lawgiver.agents.networks import evaluated
+from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import ParameterError, allowed, integer
 
 ARCHITECTURES = ("equivariant", "plain")
@@ -154,6 +157,21 @@ def checked(architecture: Any, hidden: Any) -> tuple[str, list[int]]:
     if not isinstance(hidden, Sequence) or isinstance(hidden, str) or not hidden:
         raise ParameterError(f"hidden is {hidden!r}, allowed: a list of widths, one for each layer, at least one")
     return architecture, [integer(f"hidden[{k}]", width, 1) for k, width in enumerate(hidden)]
+
+
+class NetworkRule(AllocationRule):
+    """A mechanism whose amounts a network makes of reported values and demands.
+
+    Attributes:
+        network: values and demands (B, n, m) each, to amounts (B, n, m).
+    """
+
+    network: nn.Module
+
+    def allocate(self, values: Array, demands: Array) -> Array:
+        """Return amounts (B, n, m), on the backend of the reports; never above a demand, not by rounding either."""
+        amounts = evaluated(self.network, self.network, values, demands)
+        return namespace(demands).minimum(amounts, demands)
 
 
 def _start_at_zero(*layers: nn.Linear) -> None:

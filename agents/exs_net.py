@@ -22,10 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lawgiver.agents.allocation import AllocationRule
-from lawgiver.agents.equivariant import TINY, checked, features, make_scorer, relative_values, shares_of
-from lawgiver.agents.networks import evaluated
-from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.agents.equivariant import TINY, NetworkRule, checked, features, make_scorer, relative_values, shares_of
 from lawgiver.envs.core.errors import integer
 from lawgiver.envs.core.game import Game
 
@@ -122,7 +119,7 @@ class ExSNet(nn.Module):
         return share_out(shares, caps, self.supply, self.rounds, SOFTNESS if self.training else 0.0)[:, 1:]
 
 
-class LearnedExSNet(AllocationRule):
+class LearnedExSNet(NetworkRule):
     """ExS-Net as a mechanism of payment_free_allocation (``allocate`` mode).
 
     Args:
@@ -153,8 +150,3 @@ class LearnedExSNet(AllocationRule):
         self.settings = {"architecture": architecture, "hidden": widths, "rounds": rounds}
         shared = self.allocation
         self.network = ExSNet(shared.supplies, shared.weighting, architecture, widths, rounds).eval()
-
-    def allocate(self, values: Array, demands: Array) -> Array:
-        """Return amounts (B, n, m), on the backend of the reports; never above a demand, not by rounding either."""
-        amounts = evaluated(self.network, self.network, values, demands)
-        return namespace(demands).minimum(amounts, demands)

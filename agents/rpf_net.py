@@ -20,10 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lawgiver.agents.allocation import AllocationRule
-from lawgiver.agents.equivariant import checked, features, make_scorer, relative_values, shares_of
-from lawgiver.agents.networks import evaluated
-from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.agents.equivariant import NetworkRule, checked, features, make_scorer, relative_values, shares_of
 from lawgiver.envs.core.errors import number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.payment_free_allocation.proportional_fairness import BARRIER, solve
@@ -87,7 +84,7 @@ class RPFNet(nn.Module):
         return amounts
 
 
-class LearnedRPFNet(AllocationRule):
+class LearnedRPFNet(NetworkRule):
     """RPF-Net as a mechanism of payment_free_allocation (``allocate`` mode).
 
     Args:
@@ -118,8 +115,3 @@ class LearnedRPFNet(AllocationRule):
         self.settings = {"architecture": architecture, "hidden": widths, "ridge": ridge}
         shared = self.allocation
         self.network = RPFNet(shared.supplies, shared.weighting, architecture, widths, ridge).eval()
-
-    def allocate(self, values: Array, demands: Array) -> Array:
-        """Return amounts (B, n, m), on the backend of the reports; never above a demand, not by rounding either."""
-        amounts = evaluated(self.network, self.network, values, demands)
-        return namespace(demands).minimum(amounts, demands)
