@@ -21,6 +21,7 @@ trainer:
 """
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process, and all that start Ray in the same: two at once would starve each other.
 

@@ -68,7 +68,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
     Args:
         stage: parameters of the one-shot game, n, m and ``mechanism_mode`` among them; its ``objective`` is what the
             mechanism is paid each round, by true utilities.
-        rounds: >= 1; types are drawn afresh in each.
+        rounds: number of rounds, >= 1; types are drawn afresh in each.
         value_exponents: of the menu, different numbers above 0 with 1 among them: above 1 values are sharpened.
         demand_factors: of the menu, likewise: above 1 more is asked for than is of use.
         announce_every: ``round`` or ``game``, of a mechanism that announces.
