@@ -24,7 +24,7 @@ train: $(VENV)/train.stamp  ## set up and run the main job: learn a mechanism fo
 	$(RUN) lawgiver train public_investment
 
 test: $(VENV)/dev.stamp  ## set up and run the tests
-	$(RUN) pytest -n 2 --dist loadgroup --nbmake --ignore-glob='*/test_plugins_*' tests examples/quickstart.ipynb
+	$(RUN) pytest -n 2 --nbmake --ignore-glob='*/test_plugins_*' tests examples/quickstart.ipynb
 
 test-plugins: $(VENV)/dev.stamp .venv-sb3/stamp .venv-torchrl/stamp  ## test third parties' libraries
 	$(RUN) pytest tests/test_plugins_ippo.py

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,15 +22,18 @@ trainer:
 """
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and all that start Ray in the same: two at once would starve each other.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests in one process, and all that start Ray in the same: two at once would starve each other."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    It matters to ``pytest -n``, with ``--dist loadgroup``.
-    """
-    starts_ray = {path: "ray.shutdown()" in path.read_text() for path in {item.path for item in items}}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if starts_ray[item.path] else item.path.stem))
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            starts_ray = file.endswith(".py") and "ray.shutdown()" in (config.rootpath / file).read_text()
+            return "ray" if starts_ray else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture
