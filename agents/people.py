@@ -19,7 +19,7 @@ import numpy as np
 
 from lawgiver.agents.policies import draw_discrete, require_field
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, softmax, uniform
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
+from lawgiver.envs.core.errors import ArgumentError, ParameterError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 
@@ -212,7 +212,7 @@ def simulated_people(game: Game[Any], **traits: float) -> Policy:
     known = [field.name for field in fields(Traits)]
     for name in traits:
         if name not in known:
-            raise ParameterError(f"participant 'simulated_people' has no parameter {name!r}: {allowed(name, known)}")
+            raise ArgumentError(f"participant 'simulated_people' has no parameter {name!r}: {allowed(name, known)}")
     chosen = {name: number(name, value, INTERVALS[name]) for name, value in {**fitted_traits(), **traits}.items()}
     return SimulatedPeople(game, Traits(**chosen))
 

@@ -165,3 +165,28 @@ def test_views_sample_their_actions_apart(game):
 def test_mistakes_are_named(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: gymnasium.make("lawgiver/lanes-v0", role="mechanism", frameskip=1),
+        lambda: gymnasium.make_vec("lawgiver/lanes-v0", role="mechanism", frameskip=1),
+        lambda: pettingzoo.make("parallel", "lawgiver/lanes-v0", frameskip=1),
+        lambda: pettingzoo.make("aec", "lawgiver/lanes-v0", frameskip=1),
+    ],
+)
+def test_unknown_keywords_are_type_errors_in_pythons_words_for_wrappers_that_leave_them_out(make):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'frameskip'") as caught:
+        make()
+    assert isinstance(caught.value, ParameterError)
+
+
+def test_parameters_that_are_unknown_elsewhere_are_type_errors_too():
+    for make in (
+        lambda: make_game("lanes", frameskip=1),
+        lambda: lawgiver.make_policy(TAX, "participant", "random", frameskip=1),
+        lambda: lawgiver.make_policy(make_game("public_investment"), "participant", "simulated_people", frameskip=1),
+    ):
+        with pytest.raises(TypeError, match="no parameter 'frameskip'"):
+            make()

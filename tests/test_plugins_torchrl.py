@@ -1,6 +1,7 @@
 """TorchRL's PettingZooWrapper on the full view, in an environment of its own: `make test-plugins`."""
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,20 @@ def test_the_budget_balances(rollout):
     payoffs = rollout["next", "participants", "reward"][1::2, :, 0].sum(-1)
     contributions = rollout["participants", "action"][0::2].sum(-1)
     torch.testing.assert_close(payoffs, 22 + 0.6 * contributions.float(), rtol=1e-5, atol=1e-4)
+
+
+def test_gym_env_takes_every_game_in_every_role():
+    """It makes an environment with keywords of its own, and takes them back at a TypeError."""
+    from torchrl.envs import GymEnv
+    from torchrl.envs.utils import check_env_specs
+
+    import lawgiver
+    from lawgiver.envs.core.registry import GAMES, names
+
+    for name in names(GAMES):
+        for role in lawgiver.make_game(name).roles:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                env = GymEnv(f"lawgiver/{name}", role=role)
+                check_env_specs(env, seed=0)
+                assert env.rollout(3)["next", "reward"].isfinite().all()

@@ -18,6 +18,14 @@ class ParameterError(LawgiverError):
     """A parameter of a game, policy or config is missing, unknown or outside its range."""
 
 
+class ArgumentError(ParameterError, TypeError):
+    """A keyword argument is unknown or missing.
+
+    Also a TypeError, as Python's own calls raise: wrappers of other libraries catch it to leave an argument out. Made
+    of one message, because Gymnasium raises it again with its own words added.
+    """
+
+
 class ActionError(LawgiverError):
     """An action lies outside its action space, is NaN, or is missing."""
 

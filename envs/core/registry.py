@@ -18,7 +18,7 @@ import gymnasium
 import pettingzoo
 from gymnasium.envs.registration import registry as gymnasium_registry
 
-from lawgiver.envs.core.errors import MissingExtraError, ParameterError, UnknownNameError, allowed
+from lawgiver.envs.core.errors import ArgumentError, MissingExtraError, ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
@@ -100,14 +100,14 @@ def call_with(function: Any, what: str, /, *args: Any, **params: Any) -> Any:
         options = list(accepted)[len(args) :]
         for key in params:
             if key not in options:
-                raise ParameterError(f"{what} has no parameter {key!r}: {allowed(key, options)}")
+                raise ArgumentError(f"{what} has no parameter {key!r}: {allowed(key, options)}")
     missing = [
         p.name
         for p in list(accepted.values())[len(args) :]
         if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in params
     ]
     if missing:
-        raise ParameterError(f"{what} needs a value for each of its parameters: {', '.join(missing)} missing")
+        raise ArgumentError(f"{what} needs a value for each of its parameters: {', '.join(missing)} missing")
     return function(*args, **params)
 
 
@@ -148,7 +148,8 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
         fixed: options of the view that are not open to choice.
 
     Raises:
-        ParameterError: if a parameter is neither the view's nor the game's, is missing, or outside its range.
+        ArgumentError: if a parameter is neither the view's nor the game's, or is missing; it is a TypeError too.
+        ParameterError: if a parameter is outside its range.
     """
     made = lookup(GAMES, game_name(game))
     accepted = inspect.signature(made).parameters
@@ -161,9 +162,10 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
     if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         for key in params:
             if key not in options and key not in accepted:
-                raise ParameterError(
-                    f"neither {game_name(game)!r} nor its view has a parameter {key!r}: "
-                    f"{allowed(key, [*options, *accepted])}"
+                # The first words are Python's own: wrappers look for them before they leave an argument out.
+                raise ArgumentError(
+                    f"got an unexpected keyword argument {key!r}: neither {game_name(game)!r} nor its view has a "
+                    f"parameter {key!r}: {allowed(key, [*options, *accepted])}"
                 )
     rules = make_game(game, **{key: value for key, value in params.items() if key not in options})
     return view(rules, **{key: value for key, value in params.items() if key in options}, **fixed)
