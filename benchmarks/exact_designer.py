@@ -63,7 +63,9 @@ def shares(game: PublicInvestment, level: float, found: Any) -> tuple[float, flo
 
 def designer_table() -> dict[str, Policy]:
     kept: dict[str, Policy] = {}
-    header("inverse temperature", "designed", "Nash welfare", "best canonical", "share of the gap", "bar", "s", "CPU s")
+    header(
+        "inverse temperature", "designed", "log Nash welfare", "best canonical", "share of the gap", "bar", "s", "CPU s"
+    )
     for level, bar in BARS.items():
         allocating = make_game("public_investment", endowments=ENDOWMENTS)
         wall, cpu = time.perf_counter(), time.process_time()
@@ -84,7 +86,7 @@ def designer_table() -> dict[str, Policy]:
 def other_people(kept: dict[str, Policy]) -> None:
     game = make_game("public_investment", endowments=ENDOWMENTS)
     levels = (0.5, 1.0, 2.0, 5.0, 20.0)
-    header("Nash welfare at inverse temperature", *(f"{level:g}" for level in levels), "1, used to giving little")
+    header("log Nash welfare at inverse temperature", *(f"{level:g}" for level in levels), "1, used to giving little")
     low = low_anchor(game)
     canonical = {name: make_policy(game, "mechanism", name) for name in CANONICAL}
     for name, policy in (canonical | kept).items():
@@ -103,8 +105,8 @@ def five_conditions() -> None:
     )
     header("endowments", "reachable at 1", "ceiling")
     for scored, best in zip(found["by_condition"], game.ceiling_scores(), strict=True):
-        row(scored["endowments"], scored["nash_welfare"], best["nash_welfare"])
-    row("mean", found["nash_welfare"], game.ceiling())
+        row(scored["endowments"], scored["log_nash_welfare"], best["log_nash_welfare"])
+    row("mean", found["log_nash_welfare"], game.ceiling())
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ def gap(place: Path, told: dict[str, Any]) -> tuple[float, float, float, float]:
 def by_samples(folder: Path) -> None:
     """Print and draw how much worse fresh profiles are than L that were trained on."""
     print(f"## Few samples: {UPDATES} updates on L profiles, fresh ones less those\n")
-    measures = ("Nash welfare by proportional fairness, worse by", "mean relative gain, worse by")
+    measures = ("Nash welfare ratio, worse by", "mean relative gain, worse by")
     header("network", "L", *measures, "gain, trained on", "gain, fresh")
     found: dict[str, dict[str, np.ndarray]] = {title: {} for title in measures}
     for architecture in ARCHITECTURES:
@@ -130,7 +130,7 @@ def by_samples(folder: Path) -> None:
 def by_shift(folder: Path) -> None:
     """Print what networks do on other distributions than their own, beside one trained there, and given rules."""
     runs = [folder / "samples" / f"equivariant-{SIZES[-1]}" / f"s{seed}" for seed in SEEDS]
-    print("\n## Other distributions: Nash welfare by proportional fairness, and mean relative gain\n")
+    print("\n## Other distributions: Nash welfare ratio, and mean relative gain\n")
     header(
         "tested on", "water filling", "gain, proportional fairness", "trained on none", "gain", "trained there", "gain"
     )
@@ -150,7 +150,7 @@ def by_shift(folder: Path) -> None:
 def by_truthfulness(folder: Path) -> None:
     """Print what becomes of networks whose training profiles hold best misreports under proportional fairness."""
     print("\n## Untruthful samples: a share of the participants trained on misreports, tests are truthful\n")
-    header("share", "Nash welfare by proportional fairness", "mean relative gain")
+    header("share", "Nash welfare ratio", "mean relative gain")
     game = PaymentFreeAllocation(n=N, m=M)
     for share in UNTRUTHFUL:
         runs = [folder / "untruthful" / f"{share}" / f"s{seed}" for seed in SEEDS]

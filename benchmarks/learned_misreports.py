@@ -5,7 +5,7 @@
 trains into FOLDER (default runs/learned_misreports), prints the tables of docs/results/learned_misreports.md and draws
 FOLDER/learned_misreports.png. A run that is there already is not trained again; one that was interrupted goes on.
 
-Nash welfare is told as a share of what proportional fairness makes of the truth, on the same types. What participants
+The Nash welfare ratio is to what proportional fairness makes of the truth, on the same types. What participants
 have learned is held against honesty, against the best reply to honest others that depends on the class of the own type
 alone, against the logit equilibrium on the menu (classes too, at the participants' own inverse temperature), and
 against what an audit finds that knows everybody's type and may report anything.
@@ -58,7 +58,7 @@ class Measured:
     """What trained participants do under a rule. Utilities are those of a round; shares are of the honest one.
 
     Attributes:
-        honest: Nash welfare if all tell the truth, as a share of that of proportional fairness.
+        honest: Nash welfare ratio if all tell the truth, to that of proportional fairness.
         played: as all have learned to report, likewise.
         alone: what one gains by what it has learned over honesty, others being honest, as a share.
         among: the same among others who do as they have learned.
@@ -116,7 +116,7 @@ class Ground:
         truth: utilities of the truth, (N, n).
         lies: what each choice gains over honesty, others being honest, (N, n, A).
         reply: what the best choice of one's class gains so, on average; chosen on other types.
-        honest: Nash welfare of the truth, as a share of that of proportional fairness.
+        honest: Nash welfare ratio of the truth, to that of proportional fairness.
     """
 
     rule: tuple[float, float]
@@ -172,7 +172,7 @@ def measure(game: RepeatedAllocation, people: Policy, known: Ground) -> Measured
 
 
 def fair_welfare(game: RepeatedAllocation, types: np.ndarray) -> float:
-    """Return the mean log Nash welfare of types (N, n, k) under proportional fairness and the truth."""
+    """Return the mean log utility of types (N, n, k) under proportional fairness and the truth."""
     amounts = worked_out(announced(game, *GIVEN["proportional_fairness"]), types)
     return float(settled(game, types, types, amounts)[1].mean())
 
@@ -269,13 +269,13 @@ def draw(
             left.plot(at, heights, marker, color=figures.CYCLE[offset], label=None if place else label)
     left.set_xticks(range(len(measured)), [figures.words(name).replace(" ", "\n") for name in measured])
     left.set_xlim(-0.5, len(measured) - 0.5)
-    left.set_ylabel("Nash welfare, share of honest proportional fairness")
+    left.set_ylabel("Nash welfare ratio, to honest proportional fairness")
     left.set_title("What lies leave of three rules", fontsize=10, loc="left")
     left.grid(axis="y", alpha=0.3)
     left.legend(frameon=False, fontsize=8, loc="upper center")
     values = np.array([[np.exp(grid[c, s].welfare - best) for c in LEVELS] for s in LEVELS])
     filled = right.contourf(LEVELS, LEVELS, values, levels=12, cmap="cividis")
-    figure.colorbar(filled, ax=right, label="Nash welfare in the menu's equilibrium")
+    figure.colorbar(filled, ax=right, label="Nash welfare ratio in the menu's equilibrium")
     for seed, way in enumerate(ways):
         colour = ("#D55E00", "#CC79A7", "#FFFFFF")[seed % 3]
         right.plot(*way.means.T, color=colour, linewidth=1.4, label=f"seed {seed}")
@@ -297,7 +297,7 @@ def main(folder: Path) -> None:
     types = sampled(game, SMALL, TYPES)
     grid = on_grid(game, types, LEVELS, level)
     best = fair_welfare(game, types)
-    print("Nash welfare in equilibrium on the menu, by burning (columns) and sharing (rows)\n")
+    print("Nash welfare ratio in equilibrium on the menu, by burning (columns) and sharing (rows)\n")
     header("", *(f"{burning:g}" for burning in LEVELS))
     for sharing in LEVELS:
         row(f"{sharing:g}", *(float(np.exp(grid[burning, sharing].welfare - best)) for burning in LEVELS))

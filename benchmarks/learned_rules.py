@@ -33,30 +33,37 @@ def header(*names: str) -> None:
 def learned(summaries: dict[int, dict[str, Any]]) -> None:
     """Print what each seed has learned, and the medians."""
     header(
-        "seed", "Nash welfare", "best canonical", "margin", "gap closed", "reachable gap closed", "online - exact", "s"
+        "seed",
+        "log Nash welfare",
+        "best canonical",
+        "margin",
+        "gap closed",
+        "reachable gap closed",
+        "online - exact",
+        "s",
     )
     for seed, summary in summaries.items():
-        welfare = summary["nash_welfare"]
+        welfare = summary["log_nash_welfare"]
         best = max(welfare[name] for name in CANONICAL)
         closed = summary["gap_closed"], summary["reachable_gap_closed"], summary["online_minus_exact"]
         row(seed, welfare["learned"], best, welfare["learned"] - best, *closed, summary["timing"]["wall_s"])
     shares = (median(s[key] for s in summaries.values()) for key in ("gap_closed", "reachable_gap_closed"))
-    row("median", median(s["nash_welfare"]["learned"] for s in summaries.values()), "", "", *shares, "", "")
+    row("median", median(s["log_nash_welfare"]["learned"] for s in summaries.values()), "", "", *shares, "", "")
     print()
 
 
 def by_mechanism(title: str, table: dict[str, Any]) -> None:
-    """Print surplus, Nash welfare and Gini by mechanism."""
+    """Print surplus, log Nash welfare and Gini by mechanism."""
     print(f"{title}\n")
-    header("mechanism", "surplus", "Nash welfare", "Gini")
-    for name in table["nash_welfare"]:
-        row(name, *(table[measure][name] for measure in ("surplus", "nash_welfare", "gini")))
+    header("mechanism", "surplus", "log Nash welfare", "Gini")
+    for name in table["log_nash_welfare"]:
+        row(name, *(table[measure][name] for measure in ("surplus", "log_nash_welfare", "gini")))
     print()
 
 
 def populations(robustness: dict[str, dict[str, float]]) -> None:
-    """Print Nash welfare by population, uniform anchors and the low one."""
-    header("Nash welfare at inverse temperature", *robustness)
+    """Print log Nash welfare by population, uniform anchors and the low one."""
+    header("log Nash welfare at inverse temperature", *robustness)
     for name in next(iter(robustness.values())):
         row(name, *(values[name] for values in robustness.values()))
     print()
@@ -71,9 +78,9 @@ def two_timescales(right: Path, reversed_: Path, to: Path) -> None:
             at[f"{name}: played"] = entry["score"]
             at[f"{name}: exact equilibrium"] = entry.get("exact_score")
     names = [key for key in curves[max(curves)] if key != "iteration"]
-    welfare = Run.open(right).summary()["nash_welfare"]  # type: ignore[index]
+    welfare = Run.open(right).summary()["log_nash_welfare"]  # type: ignore[index]
     references = {name: welfare[name] for name in (*CANONICAL, "reachable", "ceiling")}
-    panel = ("Two timescales: Nash welfare a round", "Nash welfare", names)
+    panel = ("Two timescales: log Nash welfare a round", "log Nash welfare", names)
     figures.save(figures.curves([panel], [curves[i] for i in sorted(curves)], references), to)
 
 

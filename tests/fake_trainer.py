@@ -55,7 +55,7 @@ def train(config: Config[Agents, Walk], run: Run) -> dict[str, Any]:
                 run.save_checkpoint(iteration, lambda folder, saved=saved: _write(folder, saved))
             update(iteration)
     scores = {"learned": position, "ceiling": 10.0}
-    return {"nash_welfare": scores, "gap_closed": None, "position": position, "timing": {"steps_per_s": 1.0}}
+    return {"log_nash_welfare": scores, "gap_closed": None, "position": position, "timing": {"steps_per_s": 1.0}}
 
 
 def _write(folder: Path, saved: str) -> None:

@@ -67,7 +67,11 @@ def test_another_game_keeps_what_a_config_says_that_it_has_too() -> None:
         ("game.name=7", "game.name is 7: input should be a valid string"),
         ("game.tax=1", "game 'taxed_dilemma-v0' has no parameter 'tax': "),
         ("game.max_rounds=0", "max_rounds is 0, allowed: an integer >= 1"),
-        ("game.objective=welfare", "unknown objective 'welfare': did you mean 'nash_welfare'? allowed: "),
+        ("game.objective=welfare", "unknown objective 'welfare': did you mean 'log_nash_welfare'? allowed: "),
+        (
+            "game.objective=nash_welfare",
+            "the sum of log(payoff + 0.001) is called 'log_nash_welfare' now; did you mean",
+        ),
         ("game.objective=7", "unknown objective 7: allowed: "),
         ("game={}", "game.name is missing"),
         ("seed", "override 'seed' is not of the form key=value"),

@@ -45,7 +45,7 @@ def check_gradient(function, parameters, step=1e-5, tolerance=1e-6):
         assert number > 0 or exact > 1e-3  # it does not vanish
 
 
-@pytest.mark.parametrize("objective", ["nash_welfare", "surplus", "rawlsian"])
+@pytest.mark.parametrize("objective", ["log_nash_welfare", "surplus", "rawlsian"])
 @pytest.mark.parametrize("level", [0.5, 2.0])
 def test_gradient_of_a_free_table(objective, level):
     at = rounds(game_of(4, 2, 2, objective=objective))[0]
@@ -78,7 +78,7 @@ def test_the_value_is_the_exact_score():
     at = rounds(game)[0]
     found = value(at, lambda e, c: torch.tensor([[5.0, 0.54]], dtype=torch.float64).expand(len(e), 2), 1.0)
     rule = make_policy(game, "mechanism", "rule", parameters=(5.0, 0.54))
-    exact = game.exact_scores(rule, inverse_temperature=1.0)["nash_welfare"]
+    exact = game.exact_scores(rule, inverse_temperature=1.0)["log_nash_welfare"]
     assert float(found) == pytest.approx(exact, abs=1e-9)
     assert exact == pytest.approx(8.450, abs=6e-4)
 
@@ -86,7 +86,7 @@ def test_the_value_is_the_exact_score():
 @pytest.mark.parametrize(("level", "bound"), [(1.0, 8.468), (2.0, 8.607), (5.0, 8.656), (20.0, 8.679)])
 def test_reachable_optimum(level, bound):
     scores = reachable(game_of(10, 4, 4, 4), level, updates=120)
-    assert bound - 0.003 <= scores["nash_welfare"] <= bound + 0.001
+    assert bound - 0.003 <= scores["log_nash_welfare"] <= bound + 0.001
     assert scores["by_condition"][0]["endowments"] == [10, 4, 4, 4]
 
 
@@ -94,10 +94,10 @@ def test_reachable_is_never_below_the_canonical_rules():
     game = game_of(3, 3)
     for level in (0.0, 1.0, math.inf):
         best = max(
-            game.exact_scores(make_policy(game, "mechanism", name), inverse_temperature=level)["nash_welfare"]
+            game.exact_scores(make_policy(game, "mechanism", name), inverse_temperature=level)["log_nash_welfare"]
             for name in ("strict_egalitarian", "libertarian", "liberal_egalitarian")
         )
-        assert reachable(game, level, updates=10)["nash_welfare"] >= best - 1e-9
+        assert reachable(game, level, updates=10)["log_nash_welfare"] >= best - 1e-9
 
 
 def test_reachable_says_why_not():
@@ -112,7 +112,7 @@ def test_score_table_of_the_main_job():
     summary = table.to_summary()
     printed = {"strict_egalitarian": 6.866, "libertarian": 7.989, "liberal_egalitarian": 8.047, "learned": 8.450}
     for name, figure in (printed | {"reachable": 8.467, "ceiling": 8.688}).items():
-        assert summary["nash_welfare"][name] == pytest.approx(figure, abs=1.5e-3)
+        assert summary["log_nash_welfare"][name] == pytest.approx(figure, abs=1.5e-3)
     assert summary["surplus"]["ceiling"] == pytest.approx(13.2)
     assert summary["gini"]["learned"] == pytest.approx(0.115, abs=1e-3)
     best = printed["liberal_egalitarian"]
@@ -144,8 +144,8 @@ def test_a_share_of_nothing_is_unknown():
 def test_a_game_too_large_is_scored_with_nulls():
     game = game_of(100, 100, 100, 100)
     summary = score_table(game, make_policy(game, "mechanism", "libertarian"), inverse_temperature=1.0).to_summary()
-    assert summary["nash_welfare"]["learned"] is None and summary["gap_closed"] is None
-    assert summary["nash_welfare"]["ceiling"] > 0
+    assert summary["log_nash_welfare"]["learned"] is None and summary["gap_closed"] is None
+    assert summary["log_nash_welfare"]["ceiling"] > 0
     assert "4598126 joint contributions" in summary["reasons"]["learned"]
 
 
@@ -153,11 +153,11 @@ def test_the_trainer_leaves_a_mechanism_that_scores_what_it_says(tmp_path):
     path, summary = train(
         "exact_designer", ["trainer.updates=60", "trainer.learning_rate=0.02", f"run_dir={tmp_path / 'run'}"]
     )
-    assert summary["nash_welfare"]["learned"] > 8.40
+    assert summary["log_nash_welfare"]["learned"] > 8.40
     policy = load(path, role="mechanism")
     game = load_config("exact_designer").game.make()
-    again = game.exact_scores(policy, inverse_temperature=1.0)["nash_welfare"]
-    assert again == pytest.approx(summary["nash_welfare"]["learned"], abs=1e-6)
+    again = game.exact_scores(policy, inverse_temperature=1.0)["log_nash_welfare"]
+    assert again == pytest.approx(summary["log_nash_welfare"]["learned"], abs=1e-6)
     assert set(summary["robustness"]) == {"0.5", "1", "2", "5", "20", "1, anchored low"}
 
 
@@ -169,7 +169,7 @@ def test_the_trainer_designs_announced_rules(tmp_path):
         f"run_dir={tmp_path / 'run'}",
     ]
     _, summary = train("exact_designer", overrides)
-    assert summary["nash_welfare"]["learned"] == pytest.approx(8.450, abs=2e-3)
+    assert summary["log_nash_welfare"]["learned"] == pytest.approx(8.450, abs=2e-3)
 
 
 def test_a_resumed_design_starts_over(tmp_path):
@@ -179,7 +179,7 @@ def test_a_resumed_design_starts_over(tmp_path):
     assert [entry["iteration"] for entry in whole] == [10, 20]
     _, again = resume(path)
     assert [{**entry, "timing": None} for entry in Run.open(path).metrics()] == whole
-    assert again["nash_welfare"] == first["nash_welfare"]
+    assert again["log_nash_welfare"] == first["log_nash_welfare"]
 
 
 def test_the_trainer_refuses_another_game(tmp_path):

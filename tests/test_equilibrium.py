@@ -42,7 +42,7 @@ def test_printed_figures_of_the_canonical_mechanisms(tail):
         found = {
             "head_fraction": scores["contribution_fraction"][0],
             "tail_fraction": scores["contribution_fraction"][1],
-            **{name: scores[name] for name in ("surplus", "nash_welfare", "gini")},
+            **{name: scores[name] for name in ("surplus", "log_nash_welfare", "gini")},
         }
         for name, value in found.items():
             assert abs(value - float(row[name])) <= half_a_digit(row[name]), (row, name, value)
@@ -170,7 +170,7 @@ def test_grid_lists_every_joint_action_once(actions, alike, size):
 
 
 @pytest.mark.parametrize(
-    ("level", "anchor", "nash_welfare"),
+    ("level", "anchor", "log_nash_welfare"),
     [  # (10, 4, 4, 4); strict egalitarian, libertarian, liberal egalitarian
         (1, ("strict_egalitarian", 1), (6.628, 7.460, 7.378)),
         (1, ("liberal_egalitarian", 1), (7.153, 8.203, 8.050)),
@@ -179,12 +179,12 @@ def test_grid_lists_every_joint_action_once(actions, alike, size):
         (2, ("libertarian", 1), (6.866, 8.275, 8.574)),
     ],
 )
-def test_printed_figures_with_other_priors(level, anchor, nash_welfare):
+def test_printed_figures_with_other_priors(level, anchor, log_nash_welfare):
     game = game_of(10, 4, 4, 4)
     prior = make_policy(game, "participant", "logit_equilibrium", mechanism=anchor[0], inverse_temperature=anchor[1])
-    for name, printed in zip(CANONICAL, nash_welfare, strict=True):
+    for name, printed in zip(CANONICAL, log_nash_welfare, strict=True):
         scores = game.exact_scores(make_policy(game, "mechanism", name), inverse_temperature=level, anchor=prior)
-        assert scores["nash_welfare"] == pytest.approx(printed, abs=5.01e-4)
+        assert scores["log_nash_welfare"] == pytest.approx(printed, abs=5.01e-4)
 
 
 def test_scores_are_expectations_over_the_whole_joint_grid():
@@ -193,13 +193,13 @@ def test_scores_are_expectations_over_the_whole_joint_grid():
     scores = game.exact_scores(mechanism, inverse_temperature=0.7)
     played = solve(game, mechanism, (3, 2, 2), 0.7)
     weights = sends(game, mechanism)
-    expected = dict.fromkeys(("nash_welfare", "surplus", "rawlsian", "gini"), 0.0)
+    expected = dict.fromkeys(("log_nash_welfare", "surplus", "rawlsian", "gini"), 0.0)
     for joint in itertools.product(range(4), range(3), range(3)):
         e, c = np.array([[3.0, 2, 2]]), np.array([joint], float)
         share = weights(e, c)[0] if sum(joint) else np.full(3, 1 / 3)
         x = e[0] - c[0] + 1.6 * sum(joint) * share
         p = math.prod(played.distributions[i, a] for i, a in enumerate(joint))
-        expected["nash_welfare"] += p * sum(math.log(v + 0.001) for v in x)
+        expected["log_nash_welfare"] += p * sum(math.log(v + 0.001) for v in x)
         expected["surplus"] += p * (x.sum() - 7)
         expected["rawlsian"] += p * x.min()
         expected["gini"] += p * sum(abs(a - b) for a in x for b in x) / (6 * x.sum())
@@ -238,9 +238,9 @@ def test_announced_and_allocated_rules_score_alike():
             game.exact_scores(make_policy(game, "mechanism", name), inverse_temperature=1.0)
             for game in (allocating, announcing)
         )
-        assert one["nash_welfare"] == pytest.approx(two["nash_welfare"], abs=1e-9)
+        assert one["log_nash_welfare"] == pytest.approx(two["log_nash_welfare"], abs=1e-9)
         assert [c["endowments"] for c in two["by_condition"]] == [list(c) for c in conditions]
-        assert two["nash_welfare"] == pytest.approx(np.mean([c["nash_welfare"] for c in two["by_condition"]]))
+        assert two["log_nash_welfare"] == pytest.approx(np.mean([c["log_nash_welfare"] for c in two["by_condition"]]))
 
 
 def test_too_many_joint_contributions_are_refused_in_one_line():
@@ -254,7 +254,7 @@ def test_too_many_joint_contributions_are_refused_in_one_line():
 
 
 @pytest.mark.parametrize(
-    ("tail", "nash_welfare", "surplus", "payoffs"),
+    ("tail", "log_nash_welfare", "surplus", "payoffs"),
     [
         (2, 7.249, 9.6, (10, 5.2)),
         (4, 8.687, 13.2, (10, 8.4)),
@@ -263,14 +263,14 @@ def test_too_many_joint_contributions_are_refused_in_one_line():
         (10, 11.090, 24.0, (16, 16)),
     ],
 )
-def test_ceilings(tail, nash_welfare, surplus, payoffs):
+def test_ceilings(tail, log_nash_welfare, surplus, payoffs):
     def ceiling(objective):
         return game_of(10, tail, tail, tail, objective=objective).ceiling()
 
     # printed without the 0.001 that guards the logarithm
     guarded = math.log(payoffs[0] + 0.001) + 3 * math.log(payoffs[1] + 0.001)
-    assert ceiling("nash_welfare") == pytest.approx(guarded, abs=1e-12)
-    assert math.log(payoffs[0]) + 3 * math.log(payoffs[1]) == pytest.approx(nash_welfare, abs=5.1e-4)
+    assert ceiling("log_nash_welfare") == pytest.approx(guarded, abs=1e-12)
+    assert math.log(payoffs[0]) + 3 * math.log(payoffs[1]) == pytest.approx(log_nash_welfare, abs=5.1e-4)
     assert ceiling("surplus") == pytest.approx(surplus)
     assert ceiling("rawlsian") == pytest.approx(min(payoffs))
 
@@ -279,7 +279,7 @@ def test_no_mechanism_beats_the_ceiling_with_rational_participants():
     game = game_of(10, 4, 4, 4)
     for parameters in ((0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (4.0, 0.4), (12.0, 0.5)):
         rule = make_policy(game, "mechanism", "rule", parameters=parameters)
-        assert game.exact_scores(rule, inverse_temperature=math.inf)["nash_welfare"] <= game.ceiling()
+        assert game.exact_scores(rule, inverse_temperature=math.inf)["log_nash_welfare"] <= game.ceiling()
 
 
 @pytest.mark.parametrize(
@@ -313,3 +313,12 @@ def test_taxed_dilemma_against_bisection(mode, tax):
         rational = game.exact_scores(rule, inverse_temperature=math.inf)
         assert rational["cooperation"] == pytest.approx([0.25, 0.25], abs=1e-3)
     assert game.ceiling() == pytest.approx(2 * math.log(3.001))
+
+
+def test_anchored_participants_are_not_bound_by_the_ceiling_of_rational_ones():
+    game = make_game("public_investment", endowments=(10, 2, 2, 2))
+    generous = make_policy(game, "participant", "logit_equilibrium", mechanism="libertarian", inverse_temperature=5.0)
+    rule = make_policy(game, "mechanism", "strict_egalitarian")
+    scores = game.exact_scores(rule, inverse_temperature=0.05, anchor=generous)
+    assert scores["log_nash_welfare"] == pytest.approx(7.402, abs=5e-4)
+    assert game.ceiling() == pytest.approx(7.249, abs=5e-4)

@@ -8,7 +8,7 @@ import pytest
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.payment_free_allocation.measures import log_nash_welfare, utilities
+from lawgiver.envs.payment_free_allocation.measures import mean_log_utility, utilities
 from lawgiver.envs.payment_free_allocation.proportional_fairness import solve
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
 
@@ -287,7 +287,7 @@ def test_training_on_nash_welfare_alone_leads_towards_proportional_fairness():
     values, demands = (torch.tensor(x) for x in game.split(game.initial_state(128, np.random.default_rng(0)).types))
 
     def welfare(amounts):
-        return log_nash_welfare(utilities(amounts, values, demands), network.weights).mean()
+        return mean_log_utility(utilities(amounts, values, demands), network.weights).mean()
 
     best = float(welfare(solve(values, demands, network.supply, network.weights)))
     before = float(welfare(water_filling(demands, game.supplies, game.weighting)))

@@ -29,12 +29,12 @@ def test_beach_plots_of_the_canonical_rules_are_their_closed_forms(tail):
 def test_every_figure_is_written_whole(tmp_path):
     game = make_game("public_investment")
     scores = {
-        "nash_welfare": {"libertarian": 7.99, "learned": 8.45, "reachable": None, "ceiling": 8.69},
+        "log_nash_welfare": {"libertarian": 7.99, "learned": 8.45, "reachable": None, "ceiling": 8.69},
         "gini": {"libertarian": 0.23, "learned": 0.1, "reachable": None, "ceiling": None},
     }
     history = [{"iteration": i, "welfare": i / 2, "gap": None} for i in range(3)]
     drawn = {
-        "scatter": figures.welfare_equality(scores, "nash_welfare"),
+        "scatter": figures.welfare_equality(scores, "log_nash_welfare"),
         "contributions": figures.contributions((10, 4, 4, 4), np.full((4, 11), 1 / 11), np.full((4, 11), 1 / 11)),
         "beach": figures.beach_plot(game.conditions[:2], lambda e, c: power_weights(np.array([1.0, 1.0]), e, c)),
         "curves": figures.curves([("welfare", "log points", ["welfare", "gap"])], history, {"ceiling": 1.0, "x": None}),

@@ -14,7 +14,7 @@ from lawgiver.agents.rpf_net import LearnedRPFNet
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.reporting import play_out
-from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare, utilities
+from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility, utilities
 from lawgiver.envs.payment_free_allocation.sharing import equal_split, water_filling
 
 RNG = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_a_file_of_types_that_cannot_be_used_is_refused(tmp_path, arrays, told):
         ({"value_beta": [1.5, 1]}, r"value_beta\[0\] is 1.5, allowed: an integer in 1..50"),
         ({"demand_beta": "uniform"}, "demand_beta is 'uniform', allowed: two whole numbers"),
         ({"present": 0.0}, r"present is 0.0, allowed: a number in \(0, 1\]"),
-        ({"objective": "nash"}, "did you mean 'nash_welfare'"),
+        ({"objective": "nash_welfare"}, "is called 'mean_log_utility' now"),
         ({"n": 0}, "n is 0"),
         ({"types_file": "nowhere.npz"}, "'nowhere.npz' cannot be read"),
     ],
@@ -148,8 +148,8 @@ def test_measures_by_hand():
     amounts = np.array([[[0.5, 0.1], [0.3, 0.2]]])  # more than demand is of no use
     worth = utilities(amounts, values, demands)
     assert worth == pytest.approx(np.array([[0.4, 0.06 + 0.4]]))
-    assert log_nash_welfare(worth, np.array([1.0, 3.0])) == pytest.approx((np.log(0.4) + 3 * np.log(0.46)) / 2)
-    assert log_nash_welfare(np.zeros((1, 2)), np.ones(2)) == pytest.approx(np.log(1e-6))
+    assert mean_log_utility(worth, np.array([1.0, 3.0])) == pytest.approx((np.log(0.4) + 3 * np.log(0.46)) / 2)
+    assert mean_log_utility(np.zeros((1, 2)), np.ones(2)) == pytest.approx(np.log(1e-6))
     # resource 0: 0.4 + 0.3 of min(0.6, 0.8); resource 1: 0.2 of min(1, 0.3)
     assert efficiency(amounts, demands, np.array([0.6, 1.0])) == pytest.approx((0.7 / 0.6 + 0.2 / 0.3) / 2)
     nobody = np.concatenate([demands[..., :1], 0 * demands[..., 1:]], -1)  # a resource that nobody wants does not count

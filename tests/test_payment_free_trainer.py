@@ -151,7 +151,7 @@ def test_the_gradient_is_that_of_differences_at_given_misreports(kind):
 
     def loss():
         found = terms(game, network, types, own)
-        return 2 * found.relative + found.absolute - found.log_nash_welfare
+        return 2 * found.relative + found.absolute - found.mean_log_utility
 
     assert terms(game, network, types, own).relative > 1e-3
     slopes = torch.autograd.grad(loss(), list(network.parameters()))
@@ -171,7 +171,7 @@ def test_terms_are_means_of_log_utilities_and_of_gains_not_below_zero():
     types = torch.tensor([[[1.0, 0.3], [1.0, 1.0]]]).double()
     lower = torch.tensor([[[1.0, 0.5], [1.0, 0.1]]]).double()
     found = terms(game, burning(make_game("payment_free_allocation", n=2, m=1, supply=1.0)), types, lower)
-    assert float(found.log_nash_welfare) == pytest.approx((np.log(0.21) + 3 * np.log(0.7)) / 2, abs=1e-7)
+    assert float(found.mean_log_utility) == pytest.approx((np.log(0.21) + 3 * np.log(0.7)) / 2, abs=1e-7)
     assert float(found.absolute) == pytest.approx(0.02, abs=1e-6)
     assert float(found.relative) == pytest.approx(0.04 / 0.21 / 2, abs=1e-6)
 
@@ -210,7 +210,7 @@ def test_a_few_updates_improve_the_objective():
         own = thorough(game, network.eval(), types, rng(8))
         with torch.no_grad():
             found = terms(game, network, types, own)
-        return float(0.5 * found.relative - found.log_nash_welfare)
+        return float(0.5 * found.relative - found.mean_log_utility)
 
     before = loss()
     told = [learner.update(number) for number in range(1, 26)]
@@ -314,7 +314,7 @@ def test_a_run_from_the_command_line_is_complete(tmp_path):
         for kind in ("absolute", "relative"):
             told = summary["exploitability"][group][kind]
             assert set(told) == {"mean", "se", "max"} and 0 <= told["mean"] <= told["max"]
-    assert summary["gap"]["worse"].keys() == {"log_nash_welfare", "relative_gain"}
+    assert summary["gap"]["worse"].keys() == {"mean_log_utility", "relative_gain"}
     fair, even = (summary["baselines"][name] for name in ("proportional_fairness", "water_filling"))
     assert fair["nash_welfare_ratio_to_pf"] == 1 > even["nash_welfare_ratio_to_pf"]
     assert summary["timing"]["wall_s"] > summary["timing"]["training_s"] > 0

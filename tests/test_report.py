@@ -30,11 +30,11 @@ def drawn(run: Run) -> set[str]:
     "summary",
     [
         {},
-        {"nash_welfare": 8.2, "gini": 0.3},
-        {"nash_welfare": {"learned": 8.2}, "gini": 0.3},
-        {"nash_welfare": {"learned": [8.2], "ceiling": "high"}, "gini": {"learned": 0.1}},
-        {"nash_welfare": None, "gini": None},
-        {"nash_welfare": [8.2]},
+        {"log_nash_welfare": 8.2, "gini": 0.3},
+        {"log_nash_welfare": {"learned": 8.2}, "gini": 0.3},
+        {"log_nash_welfare": {"learned": [8.2], "ceiling": "high"}, "gini": {"learned": 0.1}},
+        {"log_nash_welfare": None, "gini": None},
+        {"log_nash_welfare": [8.2]},
     ],
 )
 def test_a_summary_of_another_shape_is_drawn_as_far_as_it_goes(run: Run, summary: dict[str, Any]):
@@ -43,7 +43,7 @@ def test_a_summary_of_another_shape_is_drawn_as_far_as_it_goes(run: Run, summary
 
 
 def test_scores_by_mechanism_are_drawn(run: Run):
-    report.draw(run, {"nash_welfare": {"learned": 8.2, "ceiling": None}, "gini": {"learned": 0.3}})
+    report.draw(run, {"log_nash_welfare": {"learned": 8.2, "ceiling": None}, "gini": {"learned": 0.3}})
     assert drawn(run) == {"curves.png", "welfare_equality.png"}
 
 

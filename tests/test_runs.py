@@ -465,7 +465,7 @@ def test_seeds_are_aggregated(walk: Path, tmp_path: Path):
     bounds = scipy.stats.t.interval(0.95, 2, loc=sum(positions) / 3, scale=scipy.stats.sem(positions))
     assert found["values"] == positions
     assert (found["low"], found["high"]) == pytest.approx(bounds)
-    assert summary["aggregate"]["nash_welfare"]["learned"] == found
+    assert summary["aggregate"]["log_nash_welfare"]["learned"] == found
     assert summary["seeds"] == [0, 1, 2]
     assert "gap_closed" not in summary["aggregate"]
     alone, _ = launch.train(walk, [f"run_dir={tmp_path / 'alone'}", "seed=1"])

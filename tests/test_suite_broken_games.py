@@ -252,7 +252,7 @@ class PaysStrangers(TaxedDilemma):
         (OutOfBounds(), r"at step 18 the observation 'round' of participant spans .* its bounds are"),
         (PaysTooMuch(), r"the budget is off by 0.4, though declared balanced"),
         (DoublesRewards(), r"at step 1 the reward of participant is off the state's payoffs by"),
-        (PunishesMechanism(), r"at step 1 the reward of mechanism is off the state's objective 'nash_welfare' by"),
+        (PunishesMechanism(), r"at step 1 the reward of mechanism is off the state's objective 'log_nash_welfare' by"),
         (PaysTwice(), r"at step 2 the reward of participant is off the state's payoffs by"),
         (HiddenDice(), r"the same seed gives another step 0: hidden randomness or state"),
         (GlobalDice(), r"global random generator"),

@@ -73,7 +73,7 @@ def test_named_rules():
         ({"max_rounds": 0}, "max_rounds"),
         ({"max_rounds": 2.0}, "max_rounds"),
         ({"mechanism_mode": "anounce"}, "mechanism_mode.*did you mean 'announce'"),
-        ({"objective": "nash"}, "unknown objective 'nash'.*nash_welfare"),
+        ({"objective": "nash"}, "unknown objective 'nash'.*log_nash_welfare"),
     ],
 )
 def test_bad_parameters(params, message):

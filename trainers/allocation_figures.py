@@ -80,7 +80,7 @@ def frontier(panels: Sequence[Panel], title: str) -> Figure:
         close.set_title("the same, closer", fontsize=10, loc="left")
         close.set_xlabel(panel.measure)
     for row in rows:
-        row[0].set_ylabel("Nash welfare / that of proportional fairness")
+        row[0].set_ylabel("Nash welfare ratio, to proportional fairness")
     handles, labels = rows[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, fontsize=9, loc="outside right center")
     figure.suptitle(f"{title}; bars are 95 % intervals, pale dots seeds", fontsize=11)

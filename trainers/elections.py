@@ -14,7 +14,7 @@ from lawgiver.envs.core.actions import check_outcome
 from lawgiver.envs.core.arrays import Array, Rng, integers, map_arrays, namespace, where_games
 from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.objectives import gini, nash_welfare
+from lawgiver.envs.core.objectives import gini, log_nash_welfare
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.election.state import ElectionState
@@ -157,4 +157,4 @@ class _Earned:
 def group_scores(rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the Gini coefficient and the sum of log(reward + 0.001) of each group, rewards (G, n) to (G,) each."""
     earned = _Earned(np.asarray(rewards, float), np.zeros_like(rewards))
-    return np.asarray(gini(earned)), np.asarray(nash_welfare(earned))
+    return np.asarray(gini(earned)), np.asarray(log_nash_welfare(earned))

@@ -25,7 +25,7 @@ from lawgiver.trainers.design import design_summary
 from lawgiver.trainers.roles import start_of
 
 CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
-MEASURES = ("nash_welfare", "surplus", "gini")
+MEASURES = ("log_nash_welfare", "surplus", "gini")
 SMALLEST_GAP = 0.05
 """Room for improvement below which a share of it means nothing."""
 TEMPERATURES = (0.5, 1.0, 2.0, 5.0, 20.0)
@@ -79,8 +79,8 @@ class ScoreTable:
     def to_summary(self) -> dict[str, Any]:
         """Return the table as summary.json holds it.
 
-        Keys: each of nash_welfare, surplus, gini and the objective, a mapping from mechanism to value (None where not
-        known); ``gap_closed``, ``reachable_gap_closed``; ``by_condition``, a list of the same with the ``endowments``;
+        Keys: each of log_nash_welfare, surplus, gini and the objective, a mapping from mechanism to value (None where
+        not known); ``gap_closed``, ``reachable_gap_closed``; ``by_condition``, a list of the same with ``endowments``;
         and ``reasons`` where something is not known.
         """
         known = [found["by_condition"] for found in self.scores.values() if not isinstance(found, str)]

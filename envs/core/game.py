@@ -274,7 +274,10 @@ class Game(ABC, Generic[StateT]):
         return f"{self.name} has no exact solver"
 
     def ceiling(self) -> float | None:
-        """Return the best value of the objective that any mechanism can reach with rational participants, if known."""
+        """Return the best value of the objective that any mechanism can reach with rational participants, if known.
+
+        It is no bound for participants with an anchor, who may be used to doing more than pays.
+        """
         return None
 
     def ceiling_scores(self) -> list[dict[str, float]]:

@@ -44,8 +44,11 @@ def surplus(state: HasPayoffs) -> Array:
     return total(state.payoffs - state.endowments)
 
 
-def nash_welfare(state: HasPayoffs) -> Array:
-    """Return the sum of log(payoff + 0.001), natural logarithm: productive and equal outcomes score high."""
+def log_nash_welfare(state: HasPayoffs) -> Array:
+    """Return the sum of log(payoff + 0.001), natural logarithm: productive and equal outcomes score high.
+
+    Nash welfare itself is the geometric mean of payoffs, which has the same order but for the 0.001.
+    """
     return total(namespace(state.payoffs).log(state.payoffs + LOG_GUARD))
 
 

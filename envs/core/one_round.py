@@ -9,7 +9,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, fixed_rng, namespace
 from lawgiver.envs.core.errors import number
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.objectives import gini, nash_welfare, rawlsian, surplus
+from lawgiver.envs.core.objectives import gini, log_nash_welfare, rawlsian, surplus
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
@@ -75,7 +75,7 @@ def log_of(probabilities: np.ndarray) -> np.ndarray:
 
 def expected_scores(objective: str, probabilities: np.ndarray, after: Any) -> dict[str, float]:
     """Return the expectations over S states ``after`` the round of the built-in objectives, the game's and the Gini."""
-    measures = {"surplus": surplus, "nash_welfare": nash_welfare, "rawlsian": rawlsian, "gini": gini}
+    measures = {"surplus": surplus, "log_nash_welfare": log_nash_welfare, "rawlsian": rawlsian, "gini": gini}
     measures[objective] = lookup(OBJECTIVES, objective)
     return {name: float(probabilities @ measure(after)) for name, measure in measures.items()}
 

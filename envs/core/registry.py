@@ -30,6 +30,8 @@ TRAINERS = "lawgiver.trainers"
 POLICIES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.participants"}
 """The group in which the policies of a role are found."""
 VOTERS = "lawgiver.voters"
+RENAMED = {(OBJECTIVES, "nash_welfare"): "the sum of log(payoff + 0.001) is called 'log_nash_welfare' now; "}
+"""What a name that is no longer registered stood for, by group and name."""
 RUNS = "lawgiver.runs"
 """The group whose entry ``folder`` loads policies from a run's folder; it keeps envs free of upward imports."""
 
@@ -67,7 +69,8 @@ def lookup(group: str, name: str) -> Any:
     kind = group.removeprefix("lawgiver.").removesuffix("s")
     entry = _entries(group).get(name) if isinstance(name, str) else None
     if entry is None:
-        raise UnknownNameError(f"unknown {kind} {name!r}: {allowed(str(name), _entries(group))}")
+        moved = RENAMED.get((group, str(name)), "")
+        raise UnknownNameError(f"unknown {kind} {name!r}: {moved}{allowed(str(name), _entries(group))}")
     with extras(f"{kind} {name!r}"):
         return entry.load()
 

@@ -24,7 +24,7 @@ from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, KnownSolution
 from lawgiver.envs.core.reporting import ReportingGame, ReportingState
-from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare, utilities
+from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility, utilities
 from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
 from lawgiver.envs.payment_free_allocation.proportional_fairness import proportional_fairness, solve
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
@@ -69,8 +69,9 @@ class PaymentFreeAllocation(ReportingGame):
             each as likely.
         types_file: an .npz file with arrays ``values`` and ``demands``, (N, n, m) each, from which whole profiles are
             drawn instead, with ``value_low`` and ``demand_low`` out of use; None to draw by distribution.
-        objective: what the mechanism is paid: ``nash_welfare``, the weighted mean of log utilities; ``welfare``, their
-            sum; ``efficiency``, the share of what could be used that is.
+        objective: what the mechanism is paid: ``mean_log_utility``, mean_i w_i log u_i, the logarithm of Nash welfare
+            (the geometric mean of utilities) where weights are 1; ``welfare``, the sum of utilities; ``efficiency``,
+            the share of what could be used that is.
         mechanism_mode: ``allocate`` (logits of shares, after the reports) or ``announce`` (a rule of the family,
             before).
 
@@ -90,7 +91,7 @@ class PaymentFreeAllocation(ReportingGame):
     demand_beta: Sequence[int] = (1, 1)
     present: float = 1.0
     types_file: str | None = None
-    objective: str = "nash_welfare"
+    objective: str = "mean_log_utility"
     mechanism_mode: Literal["announce", "allocate"] = "allocate"
 
     name: ClassVar[str] = "payment_free_allocation-v0"
@@ -99,7 +100,7 @@ class PaymentFreeAllocation(ReportingGame):
         " Mechanisms; Cole, Gkatzelis and Goel 2013 for partial allocation"
     )
     relative_floor: ClassVar[float] = 1e-6  # nobody pays, so that only who gets nothing at all has next to 0
-    objectives: ClassVar[tuple[str, ...]] = ("nash_welfare", "welfare", "efficiency")
+    objectives: ClassVar[tuple[str, ...]] = ("mean_log_utility", "welfare", "efficiency")
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "what its amounts are worth, up to its true demands, when the game is over",
         "mechanism": ReportingGame.reward_meaning["mechanism"],
@@ -111,6 +112,11 @@ class PaymentFreeAllocation(ReportingGame):
         """Check the parameters, and read the file."""
         for name in ("n", "m"):
             object.__setattr__(self, name, integer(name, getattr(self, name), 1))
+        if self.objective == "nash_welfare":  # what was so called until it got a name of its own
+            raise ParameterError(
+                "objective is 'nash_welfare': the mean of w_i log u_i, the logarithm of Nash welfare, is called"
+                f" 'mean_log_utility' now; allowed: {', '.join(self.objectives)}"
+            )
         self.check_choices()
         for name, count in {"supply": self.m, "weights": self.n}.items():
             object.__setattr__(self, name, _positive(name, getattr(self, name), count, none=name == "supply"))
@@ -303,8 +309,8 @@ class PaymentFreeAllocation(ReportingGame):
 
     def measure(self, state: ReportingState) -> Array:
         """Return the objective in its own units, (B,), once the game is over."""
-        if self.objective == "nash_welfare":
-            return log_nash_welfare(state.utilities, self.weighting)
+        if self.objective == "mean_log_utility":
+            return mean_log_utility(state.utilities, self.weighting)
         if self.objective == "welfare":
             return super().measure(state)
         _, demands = self.split(state.types)
@@ -339,10 +345,10 @@ class PaymentFreeAllocation(ReportingGame):
         types = self.initial_state(64, np.random.default_rng(0)).types
         values, demands = self.split(types)
         found = proportional_fairness(values, demands, self.supplies, self.weighting)
-        logs = log_nash_welfare(utilities(found.amounts, values, demands), self.weighting)
+        logs = mean_log_utility(utilities(found.amounts, values, demands), self.weighting)
         return (
             KnownSolution(
-                name="greatest log Nash welfare of the truth, mean of 64 profiles: proportional fairness",
+                name="greatest mean log utility of the truth, mean of 64 profiles: proportional fairness",
                 source="Eisenberg and Gale 1959, with caps; residual is the largest duality gap",
                 value=lambda: float(logs.mean()),
                 residual=lambda: float(found.gap.max()),

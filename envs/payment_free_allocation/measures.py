@@ -5,7 +5,7 @@ from __future__ import annotations
 from lawgiver.envs.core.arrays import Array, constant, namespace, total
 
 LEAST = 1e-6
-"""Utilities below it count as this much in Nash welfare, so that getting nothing is bad, but not infinitely so."""
+"""Utilities below it count as this much in mean log utility: getting nothing is bad, but not infinitely so."""
 
 
 def utilities(amounts: Array, values: Array, demands: Array) -> Array:
@@ -13,10 +13,10 @@ def utilities(amounts: Array, values: Array, demands: Array) -> Array:
     return total(values * namespace(amounts).minimum(amounts, demands))
 
 
-def log_nash_welfare(utilities: Array, weights: Array) -> Array:
-    """Return the weighted mean of log utilities, mean_i w_i log max(u_i, 1e-6), (B,), for weights (n,).
+def mean_log_utility(utilities: Array, weights: Array) -> Array:
+    """Return mean_i w_i log max(u_i, 1e-6), (B,), for weights (n,).
 
-    Of equal weights 1 it is the logarithm of the geometric mean of utilities.
+    Divided by the mean weight it is the logarithm of Nash welfare, the weighted geometric mean of utilities.
     """
     xp = namespace(utilities)
     logs = xp.log(xp.maximum(utilities, constant(LEAST, utilities)))

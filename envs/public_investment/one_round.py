@@ -207,8 +207,8 @@ def solve_weights(
 def scores(game: PublicInvestment, played: RoundEquilibrium) -> dict[str, Any]:
     """Return the expected values of one round.
 
-    Surplus, Nash welfare, the least payoff and the game's own objective in their units; ``gini``, the expectation of
-    the round's Gini; ``contribution_fraction`` and ``kl`` (nats, from the prior), one number a seat; ``residual``.
+    Surplus, log Nash welfare, the least payoff and the game's own objective in their units; ``gini``, the expectation
+    of the round's Gini; ``contribution_fraction`` and ``kl`` (nats, from the prior), one number a seat; ``residual``.
     """
     amounts = np.arange(played.distributions.shape[-1])
     return expected_scores(game.objective, played.probabilities, played.after) | {

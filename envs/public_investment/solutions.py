@@ -9,7 +9,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.joint_grid import grid_size
-from lawgiver.envs.core.objectives import LOG_GUARD, gini, nash_welfare, rawlsian, surplus
+from lawgiver.envs.core.objectives import LOG_GUARD, gini, log_nash_welfare, rawlsian, surplus
 from lawgiver.envs.public_investment.families import FAMILIES
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import RoundEquilibrium, after_round, priors_of, solve_weights
@@ -20,7 +20,7 @@ LARGEST_CHECK = 20_000
 
 
 def best_payoffs(endowments: tuple[int, ...], multiplier: float) -> np.ndarray:
-    """Return the payoffs (n,) that maximise Nash welfare and the least payoff with rational participants.
+    """Return the payoffs (n,) that maximise log Nash welfare and the least payoff with rational participants.
 
     Nobody can be made to do worse than by keeping the endowment, so x_i >= e_i; and the sum is at most
     max(multiplier, 1) * sum e. Within these the optimum is water-filling above the endowments.
@@ -33,7 +33,7 @@ def ceiling_scores(game: PublicInvestment, endowments: tuple[int, ...]) -> dict[
     """Return the built-in objectives and the Gini at :func:`best_payoffs`, where each objective is at its highest."""
     best = best_payoffs(endowments, game.multiplier)[None]
     state = replace(game.opening(np.array([endowments], float)), payoffs=best)
-    measures = {"surplus": surplus, "nash_welfare": nash_welfare, "rawlsian": rawlsian, "gini": gini}
+    measures = {"surplus": surplus, "log_nash_welfare": log_nash_welfare, "rawlsian": rawlsian, "gini": gini}
     return {name: float(measure(state)[0]) for name, measure in measures.items()}
 
 
@@ -42,7 +42,7 @@ def ceiling(game: PublicInvestment) -> float | None:
 
     None for an objective that is not built in.
     """
-    if game.objective not in ("surplus", "nash_welfare", "rawlsian"):
+    if game.objective not in ("surplus", "log_nash_welfare", "rawlsian"):
         return None
     return float(np.mean([ceiling_scores(game, endowments)[game.objective] for endowments in game.conditions]))
 
@@ -96,7 +96,7 @@ def _water_filling(game: PublicInvestment, endowments: tuple[int, ...]) -> Known
         return float(budget + unequal + overpaid + max((floors - best).max(), 0.0))
 
     return KnownSolution(
-        name=f"highest Nash welfare a round with rational participants, endowments {endowments}",
+        name=f"highest log Nash welfare a round with rational participants, endowments {endowments}",
         source="KKT conditions of max sum log x, x_i >= e_i, sum x = multiplier * sum e (Boyd and Vandenberghe 2004)",
         value=lambda: float(np.log(best_payoffs(endowments, game.multiplier) + LOG_GUARD).sum()),
         residual=residual,

@@ -68,7 +68,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
     continuation: float = 0.9
     max_rounds: int = 20
     mechanism_mode: Literal["allocate", "announce"] = "announce"
-    objective: str = "nash_welfare"
+    objective: str = "log_nash_welfare"
 
     name: ClassVar[str] = "taxed_dilemma-v0"
     reference: ClassVar[str] = "Axelrod 1984, The Evolution of Cooperation, chapter 1; the tax is this library's"

@@ -23,7 +23,12 @@ from lawgiver.envs.core.one_round import (
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.taxed_dilemma.game import REWARD, TaxedDilemma
 
-CEILINGS = {"surplus": 2 * REWARD, "nash_welfare": 2 * math.log(REWARD + LOG_GUARD), "rawlsian": REWARD, "gini": 0.0}
+CEILINGS = {
+    "surplus": 2 * REWARD,
+    "log_nash_welfare": 2 * math.log(REWARD + LOG_GUARD),
+    "rawlsian": REWARD,
+    "gini": 0.0,
+}
 """Mutual cooperation has the largest sum of payoffs, equally shared; a tax of 0.8 or more makes it dominant."""
 
 

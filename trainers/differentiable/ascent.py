@@ -95,7 +95,7 @@ def reachable(
     """Return the scores of the best memoryless mechanism that exact gradients find for each condition apart.
 
     The mechanism is a free table of weights, so that this bounds what any memoryless mechanism of any family can
-    reach, up to the ascent's error (about 0.002 in Nash welfare with the default number of updates). Where a
+    reach, up to the ascent's error (about 0.002 in log Nash welfare with the default number of updates). Where a
     canonical rule is better than the table, it is taken instead.
 
     Args:

@@ -11,7 +11,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.core.reporting import play_out
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allotted
-from lawgiver.envs.payment_free_allocation.measures import efficiency, log_nash_welfare
+from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility
 from lawgiver.trainers.audit import audit_game
 
 STREAM = 0x66726565
@@ -69,10 +69,10 @@ def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -
 def of_truth(
     game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return log Nash welfare, that under proportional fairness, and efficiency, (P,) each, of truthful reports."""
+    """Return mean log utility, that under proportional fairness, and efficiency, (P,) each, of truthful reports."""
     fair = make_policy(game, "mechanism", "proportional_fairness")
     ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
-    logs, most = (log_nash_welfare(played.utilities, game.weighting) for played in (ours, best))
+    logs, most = (mean_log_utility(played.utilities, game.weighting) for played in (ours, best))
     return logs, most, efficiency(allotted(ours), game.split(types)[1], game.supplies)
 
 

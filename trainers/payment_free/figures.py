@@ -22,7 +22,11 @@ def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mappi
         baselines: ``proportional_fairness`` and ``water_filling``, see :func:`~.train.baselines`; empty if not known.
     """
     panels = [
-        ("Nash welfare of the exact rule, the same fresh profiles throughout", "of the greatest", [WELFARE]),
+        (
+            "Nash welfare ratio of the exact rule, the same fresh profiles throughout",
+            "to proportional fairness",
+            [WELFARE],
+        ),
         (f"Mean gain {FOUND}", "share of the truth's", [GAIN]),
         ("Gradient, before it is clipped", "norm", ["gradient_norm"]),
         ("What a unit of gain beyond the target costs", "log welfare", ["multiplier"]),
@@ -59,7 +63,7 @@ def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -
     )  # fmt: skip
     axis.margins(0.1)  # room for the names
     axis.set_xlabel("mean gain of misreports, as a share of the truth's utility")
-    axis.set_ylabel("Nash welfare, as a share of the greatest")
+    axis.set_ylabel("Nash welfare ratio, to proportional fairness")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8, loc="lower right")
     return figure

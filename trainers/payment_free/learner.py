@@ -139,7 +139,7 @@ class Learner:
         self.optimiser.step()
         return {
             "loss": float(loss.detach()),
-            "log_nash_welfare": float(found.log_nash_welfare.detach()),
+            "mean_log_utility": float(found.mean_log_utility.detach()),
             "relative_gain": float(found.relative.detach()),
             "absolute_gain": float(found.absolute.detach()),
             "gradient_norm": float(norm),
@@ -148,9 +148,9 @@ class Learner:
 
     def _loss(self, found: Terms) -> torch.Tensor:
         if self.bound is not None:
-            return self.bound.cost(found.relative) - found.log_nash_welfare
+            return self.bound.cost(found.relative) - found.mean_log_utility
         gain: torch.Tensor = getattr(found, self.settings.gain)
-        return self.settings.weight * gain - found.log_nash_welfare
+        return self.settings.weight * gain - found.mean_log_utility
 
     def _priced(self) -> dict[str, float]:
         """Change what a gain beyond the bound costs, if there is one, and return it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
-from lawgiver.envs.payment_free_allocation.measures import LEAST, log_nash_welfare
+from lawgiver.envs.payment_free_allocation.measures import LEAST, mean_log_utility
 from lawgiver.trainers.payment_free.misreports import Cases, Rule, worth
 from lawgiver.trainers.payment_free.settings import Lagrangian
 
@@ -17,12 +17,12 @@ class Terms:
     """Both sides of the objective, means over profiles.
 
     Attributes:
-        log_nash_welfare: mean_i w_i log u_i where everybody tells the truth.
+        mean_log_utility: mean_i w_i log u_i where everybody tells the truth.
         absolute: mean gain of the misreports, none below 0.
         relative: mean of the gains as shares of what the truth brings.
     """
 
-    log_nash_welfare: torch.Tensor
+    mean_log_utility: torch.Tensor
     absolute: torch.Tensor
     relative: torch.Tensor
 
@@ -44,7 +44,7 @@ def terms(game: PaymentFreeAllocation, rule: Rule, types: torch.Tensor, own: tor
     misreported = worth(cases.mine(amounts[len(types) :]), cases.own).view_as(truthful)
     gains = (misreported - truthful).clamp_min(0)
     return Terms(
-        log_nash_welfare(truthful, game.weighting).mean(),
+        mean_log_utility(truthful, game.weighting).mean(),
         gains.mean(),
         (gains / truthful.clamp_min(LEAST)).mean(),
     )

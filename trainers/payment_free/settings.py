@@ -73,7 +73,7 @@ class Evaluation(Settings):
 
 
 class PaymentFreeTrainer(TrainerSettings):
-    """Descent of minus the mean log Nash welfare, and what misreports bring."""
+    """Descent of minus the mean log utility, and what misreports bring."""
 
     name: Literal["payment_free"]
     updates: Natural = 1_000
@@ -84,7 +84,7 @@ class PaymentFreeTrainer(TrainerSettings):
     gain: Gain = "relative"
     """What the objective says of misreports; ``target`` is always about relative gains."""
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-    """Of the mean gain beside the mean log Nash welfare; not used with a ``target``."""
+    """Of the mean gain beside the mean log utility; not used with a ``target``."""
     target: Positive | None = None
     """Mean relative gain, as the search during the training finds it, that is to be kept; None to weigh it."""
     lagrangian: Lagrangian = Lagrangian()

@@ -112,18 +112,18 @@ def _both_sides(learner: Learner, rule: Rule, types: torch.Tensor) -> dict[str, 
     own = thorough(learner.game, rule, types, stream(learner.device, learner.seed, SEARCH))
     with torch.no_grad():
         found = terms(learner.game, rule, types, own)
-    return {"log_nash_welfare": float(found.log_nash_welfare), "relative_gain": float(found.relative)}
+    return {"mean_log_utility": float(found.mean_log_utility), "relative_gain": float(found.relative)}
 
 
 def gap(learner: Learner, stored: torch.Tensor, fresh: torch.Tensor) -> dict[str, Any]:
     """Return what the exact rule does on profiles it was trained on (``train``), and on ``fresh`` truthful ones.
 
-    Of each both sides of the objective, ``log_nash_welfare`` and ``relative_gain``, the latter by one search from the
+    Of each both sides of the objective, ``mean_log_utility`` and ``relative_gain``, the latter by one search from the
     truth for either. ``worse`` is by how much fresh ones are, of both.
     """
     train, other = (_both_sides(learner, learner.network, types) for types in (stored[: len(fresh)], fresh))
     worse = {
-        "log_nash_welfare": train["log_nash_welfare"] - other["log_nash_welfare"],
+        "mean_log_utility": train["mean_log_utility"] - other["mean_log_utility"],
         "relative_gain": other["relative_gain"] - train["relative_gain"],
     }
     return {"train": train, "fresh": other, "worse": worse}

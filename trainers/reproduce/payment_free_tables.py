@@ -180,7 +180,7 @@ def _row(name: str, judgements: Sequence[Judgement]) -> dict[str, Cell]:
     return {
         "rule": name,
         "Nash welfare": float(np.mean([each.welfare.mean() for each in judgements])),
-        "by proportional fairness": (joint.y.value, joint.y.half),
+        "Nash welfare ratio": (joint.y.value, joint.y.half),
         "mean gain": (joint.x.value, joint.x.half),
         "by values": (value.x.value, value.x.half),
         "by demands": (demand.x.value, demand.x.half),
