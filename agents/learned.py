@@ -26,6 +26,7 @@ from lawgiver.agents.tables import TablePolicy
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.arrays import Array, log_softmax
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed, integer
+from lawgiver.envs.core.files import open_regular, read_json
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
@@ -195,11 +196,13 @@ def kept_kind(folder: Path) -> tuple[str, dict[str, Any]]:
     """
     path = folder / "policy.json"
     try:
-        description = json.loads(path.read_text())
+        description = read_json(path)
         kind, settings, version = description["kind"], description["settings"], description["format"]
     except FileNotFoundError:
         raise PolicyFileError(f"{path} is missing: no policy is kept there") from None
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise PolicyFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise PolicyFileError(f"{path} is corrupt: {error}") from error
     if version != FORMAT:
         raise PolicyFileError(f"{path} has format {version!r}, allowed: {FORMAT}")
@@ -214,6 +217,7 @@ def _load(folder: Path, game: Game[Any], kinds: Mapping[str, Any], what: str) ->
     weights = folder / "weights.safetensors"
     try:
         policy = kinds[kind](game, **settings)
+        open_regular(weights).close()  # a FIFO would wait for ever
         policy.network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, TypeError, OSError) as error:  # corrupt, other shapes, other settings, gone
         raise PolicyFileError(f"{weights} does not fit {game.name} with these parameters: {error}") from error

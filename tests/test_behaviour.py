@@ -402,7 +402,7 @@ def test_files_that_are_no_table(tmp_path, name, content, said):
 def test_missing_file(tmp_path, name):
     assert said_of(tmp_path / name) == "FILE cannot be read: No such file or directory"
     (tmp_path / name).mkdir()
-    assert said_of(tmp_path / name) == "FILE cannot be read: Is a directory"
+    assert said_of(tmp_path / name) == "FILE cannot be read: it is a directory, allowed: a regular file"
 
 
 def test_the_example_of_the_documentation(tmp_path):

@@ -11,7 +11,6 @@ and registers that function under the entry-point group ``lawgiver.trainers``. N
 from __future__ import annotations
 
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,11 +20,13 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
+from lawgiver.envs.core.files import read_text
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, make_game, names
 from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.packaged import CONFIGS
 from lawgiver.trainers.packaged import config_names as config_names
+from lawgiver.trainers.yaml_text import LARGEST, parse_yaml
 
 SHARED = {"participants": ("inverse_temperature", "kl_budget", "anchor"), "mechanism": ("start",)}
 """Settings of ``agents`` that mean the same to every trainer that has them."""
@@ -166,20 +167,6 @@ AnyConfig = Config[Any, Any]
 Trainer = Callable[[AnyConfig, Any], dict[str, Any]]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, as everybody expects (YAML 1.1 wants 1.0e-3)."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
-def parse_yaml(text: str) -> Any:
-    """Return what YAML text says; raises yaml.YAMLError."""
-    return yaml.load(text, _Loader)
-
-
 def one_line(error: Exception) -> str:
     """Return what an error says as one line."""
     return " ".join(str(error).split())
@@ -203,7 +190,7 @@ def read_mapping(source: str | Path) -> dict[str, Any]:
         raise UnknownNameError(f"unknown config {text!r}: {allowed(text, config_names())}, or a YAML file")
     file = Path(text) if is_path else CONFIGS / f"{text}.yaml"
     try:
-        data = parse_yaml(file.read_text(encoding="utf-8"))
+        data = parse_yaml(read_text(str(file), LARGEST))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ParameterError(f"config {text!r} cannot be read: {reason}") from error

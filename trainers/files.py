@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.files import open_regular, read_json
 
 MANIFEST = "manifest.json"
+LARGEST_WEIGHTS = 2**40
+"""Bytes that a file of weights may have."""
 
 
 class RunError(LawgiverError):
@@ -129,7 +132,7 @@ def read_manifest(path: Path, **facts: type) -> dict[str, Any]:
     """
     file = path / MANIFEST
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
+        manifest = read_json(file)
         if not isinstance(manifest, dict):
             raise RunError(f"{file} is damaged: it is no mapping")
         for name, kind in {"files": dict, **facts}.items():
@@ -152,7 +155,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
+    with open_regular(file, LARGEST_WEIGHTS) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

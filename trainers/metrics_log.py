@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lawgiver.envs.core.files import parse_json, read_bytes
 from lawgiver.trainers.files import RunError, plain, write_text, writing
 
 
@@ -78,13 +79,13 @@ class MetricsLog:
         if not self.file.is_file() and not self.file.is_dir():  # nor is a device anything to be read
             return []
         try:
-            lines = self.file.read_text(encoding="utf-8", errors="replace").split("\n")
+            lines = read_bytes(self.file).decode("utf-8", errors="replace").split("\n")
         except OSError as error:
             raise RunError(f"{self.file} cannot be read: {error.strerror or error}") from error
         entries: list[dict[str, Any]] = []
         for number, line in enumerate(lines[:-1], start=1):
             try:
-                entries.append(json.loads(line))
+                entries.append(parse_json(line))
                 if type(entries[-1]["iteration"]) is not int:
                     raise TypeError("iteration is not an integer")
             except (ValueError, TypeError, KeyError) as error:

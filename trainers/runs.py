@@ -15,7 +15,6 @@ A folder holds the old state or the new one after a kill, a crash or a full disk
 from __future__ import annotations
 
 import fcntl
-import json
 import math
 import shutil
 import sys
@@ -29,9 +28,10 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import yaml
 
 from lawgiver.envs.core.errors import allowed
+from lawgiver.envs.core.files import read_json, read_text
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import POLICIES, extras, make_game
-from lawgiver.trainers.config import AnyConfig, one_line, parse_yaml, stored_complaint
+from lawgiver.trainers.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
     RunError,
@@ -45,6 +45,7 @@ from lawgiver.trainers.files import (
 from lawgiver.trainers.fits import POLICY, require_fit
 from lawgiver.trainers.metrics_log import MetricsLog
 from lawgiver.trainers.provenance import commit, versions
+from lawgiver.trainers.yaml_text import LARGEST, parse_yaml
 
 if TYPE_CHECKING:
     from lawgiver.agents.learned import LearnedPolicy
@@ -125,7 +126,7 @@ class Run:
         path = Path(path)
         file = path / "config.yaml"
         try:
-            settings = parse_yaml(file.read_text(encoding="utf-8"))
+            settings = parse_yaml(read_text(file, LARGEST))
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise RunError(f"{path} is not a run: {file} cannot be read: {reason}") from error
@@ -198,7 +199,7 @@ class Run:
         if not file.exists():
             return None
         try:
-            summary = json.loads(file.read_text(encoding="utf-8"))
+            summary = read_json(file)
         except (OSError, ValueError) as error:
             raise RunError(f"{file} is damaged: {error}") from error
         if not isinstance(summary, dict):

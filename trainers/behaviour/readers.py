@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.files import LARGEST_FILE, open_regular, read_bytes
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.behaviour import release
 from lawgiver.trainers.behaviour.records import Records
@@ -56,13 +58,21 @@ def read_records(path: str | Path, votes: Votes = "optional", participants: int 
 
 
 def _parquet(path: Path) -> Source:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
+        _check_unpacked(pq.read_metadata(file))
         table = pq.read_table(file)
     return _source(path, "row", np.arange(table.num_rows) + 1, table)
 
 
+def _check_unpacked(about: Any) -> None:
+    """Raise OSError if a Parquet file says that more comes out of it than may."""
+    size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+    if size > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"it unpacks to {size:,} bytes, allowed: up to {LARGEST_FILE:,}")
+
+
 def _csv(path: Path) -> Source:
-    text = path.read_bytes()
+    text = read_bytes(path)
     header = next(csv.reader([text.partition(b"\n")[0].decode("utf-8-sig")]), [])
     if not text.strip():
         raise TableError(f"{path} is empty, allowed: a header row with {', '.join(COLUMNS)}, and a row each")

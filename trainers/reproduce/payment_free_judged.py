@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.files import read_json
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.core.reporting import play_out
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
@@ -135,7 +135,7 @@ def _keep(file: Path, task: dict[str, Any]) -> dict[str, Any]:
 def _kept(file: Path, task: Task) -> Judgement | None:
     """Return what a file keeps, None if there is none or it is of another task."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = read_json(file)
         if data["task"] != plain(asdict(task)):
             return None
         found = data["found"]

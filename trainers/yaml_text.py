@@ -1,0 +1,95 @@
+"""YAML as configs and overrides are written in: bounded in size and depth, 1e-3 a number, and every key once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from yaml.composer import Composer
+
+LARGEST = 4 * 2**20
+"""Characters of YAML that are parsed; tables that are larger belong into a file of numbers."""
+DEEPEST = 50
+"""Levels of nesting."""
+MOST_VALUES = 1_000_000
+"""Values that YAML may stand for, each alias counted as often as it is repeated."""
+
+
+class _Bounded(Composer):
+    """Composes nodes up to a depth, counts what aliases repeat, and refuses a key that stands twice in a mapping."""
+
+    check_event: Callable[..., bool]
+    construct_object: Callable[[yaml.Node], Any]
+
+    def __init__(self) -> None:
+        """Begin at the top."""
+        super().__init__()
+        self._depth = 0
+        self._sizes: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose one node with everything below it."""
+        repeated = self.check_event(yaml.AliasEvent)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {DEEPEST} levels deep")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is not None and not repeated:
+            self._sizes[node] = size = 1 + sum(self._sizes[child] for child in _children(node))
+            if size > MOST_VALUES:
+                raise yaml.YAMLError(f"it stands for more than {MOST_VALUES:,} values, aliases included")
+        elif node not in self._sizes:
+            raise yaml.YAMLError("an alias stands inside of what it is an alias of")
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Compose a mapping; PyYAML by itself would keep the last of several values of a key, without a word."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        first: dict[Any, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            value, line = self.construct_object(key), key.start_mark.line + 1
+            if value in first:
+                raise yaml.YAMLError(f"key {value!r} stands twice in a mapping, in lines {first[value]} and {line}")
+            first[value] = line
+        return node
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+class _Loader(_Bounded, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML in which 1e-3 is a number (YAML 1.1 wants 1.0e-3)."""
+
+    def __init__(self, text: str) -> None:
+        """Begin with a text."""
+        super(Composer, self).__init__(text)
+        _Bounded.__init__(self)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML text.
+
+    Raises:
+        yaml.YAMLError: if it is not YAML, larger or deeper than is parsed, holds a value that cannot be (a 13th month),
+            or a key twice in a mapping.
+    """
+    if len(text) > LARGEST:
+        raise yaml.YAMLError(f"it has {len(text):,} characters, allowed: up to {LARGEST:,}")
+    try:
+        return yaml.load(text, _Loader)
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        # a date of month 13, an integer of 5,000 digits, a tag that does not fit: PyYAML's constructors raise anything
+        raise yaml.YAMLError(str(error)) from error
