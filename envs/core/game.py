@@ -21,6 +21,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
+from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Layout, box
 from lawgiver.envs.core.policy import Policy
@@ -253,6 +254,10 @@ class Game(ABC, Generic[StateT]):
     @abstractmethod
     def picture(self, state: StateT, index: int) -> dict[str, np.ndarray]:
         """Return what a person wants to see of one game: by name, one number, (1,), or one a participant, (n,)."""
+
+    def drawing(self, state: StateT, index: int) -> Drawing | None:
+        """Return a drawing of one game's world (a board, a network) to stand beside the numbers, None for none."""
+        return None
 
     # -- what is known exactly ----------------------------------------------------------------------------------
 

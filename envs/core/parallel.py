@@ -16,7 +16,7 @@ from lawgiver.envs.core.fields import box
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_policy, make_view
-from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
+from lawgiver.envs.core.rendering import METADATA, Screen
 from lawgiver.envs.core.session import Session
 from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space, turn_flags
 
@@ -42,7 +42,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             or a policy.
         participants: the same for the participants.
         mask_in_observation: see above.
-        render_mode: None, ``ansi`` (text) or ``rgb_array`` (height, width, 3).
+        render_mode: None, ``human`` (prints every state), ``ansi`` (text) or ``rgb_array`` (height, width, 3).
         max_cycles: stop (truncate) after that many steps; None for the game's own end.
         flag_turns: whether observations carry ``acts_now``; None for where more than one role plays.
 
@@ -52,7 +52,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             agent is unknown, or if the game is over; from everything that needs a game, before the first ``reset``.
     """
 
-    metadata = {"render_modes": list(RENDER_MODES), "name": "lawgiver", "is_parallelizable": True}  # noqa: RUF012
+    metadata = {**METADATA, "name": "lawgiver", "is_parallelizable": True}  # noqa: RUF012
 
     def __init__(
         self,
@@ -70,7 +70,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         given = {"mechanism": mechanism, "participant": participants}
         policies = {role: make_policy(game, role, p) for role, p in given.items() if p is not None}
         self._session = Session(game, policies)
-        self.render_mode = check_render_mode(render_mode)
+        self._screen = Screen(game, render_mode)
+        self.render_mode = render_mode
         self.max_cycles = None if max_cycles is None else integer("max_cycles", max_cycles, 1)
         self.metadata = {**self.metadata, "name": game.name}
         self._masked = mask_in_observation
@@ -120,6 +121,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self._session.reset(1)
         self._cycles = 0
         self.agents = list(self.possible_agents)
+        self._screen.print_frame(self._session.state, over=False)
         return self._observe()
 
     def step(
@@ -153,6 +155,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         flags = dict.fromkeys(self.agents, terminated), dict.fromkeys(self.agents, truncated)
         if terminated or truncated:
             self.agents = []
+        self._screen.print_frame(session.state, terminated or truncated)
         return observations, rewards, *flags, infos
 
     def _seated(self, role: str, taken: np.ndarray) -> np.ndarray:
@@ -200,8 +203,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         return np.concatenate((seen, flags), axis=1, dtype=np.float32)
 
     def render(self) -> str | np.ndarray | None:
-        """Return the game as text or image, by ``render_mode``."""
-        return render(self.game, self._session.state, self.render_mode)
+        """Return the game as text or image, by ``render_mode``; None where ``human`` has printed it already."""
+        return self._screen.frame(self._session.state, 0, over=not self.agents)
 
     def state(self) -> np.ndarray:
         """Return what all agents see (given roles included), one after the other, flat, in ``state_space``."""

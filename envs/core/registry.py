@@ -45,6 +45,8 @@ EXTRAS = {
     "bayes_opt": "bo",
     "sklearn": "bo",
     "pyarrow": "data",
+    "matplotlib": "plot",
+    "PIL": "plot",
 }
 """The extra that brings an optional package."""
 

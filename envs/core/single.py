@@ -12,7 +12,7 @@ from lawgiver.envs.core.errors import ActionError, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_view
-from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
+from lawgiver.envs.core.rendering import METADATA, Screen
 from lawgiver.envs.core.shown import copy_space, masks, seen_by_learner, shown, shown_space
 from lawgiver.envs.core.vector import check_role, learner_session
 
@@ -34,7 +34,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
             ``render``, before the first ``reset``.
     """
 
-    metadata = {"render_modes": list(RENDER_MODES)}  # noqa: RUF012
+    metadata = METADATA
 
     def __init__(
         self,
@@ -48,7 +48,8 @@ class GameEnv(gymnasium.Env[Any, Any]):
     ) -> None:
         """See the class."""
         self.game, self.role = game, check_role(game, role)
-        self.render_mode = check_render_mode(render_mode)
+        self._screen = Screen(game, render_mode)
+        self.render_mode = render_mode
         self.session = learner_session(game, self.role, mechanism, participants)
         self._masked = mask_in_observation
         self.observation_space = shown_space(game, self.role, masked=mask_in_observation, flagged=game.seats_take_turns)
@@ -60,6 +61,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         super().reset(seed=None if seed is None else integer("seed", seed, 0))
         self.session.rng = self.np_random
         self.session.reset(1)
+        self._screen.print_frame(self.session.state, self._over)
         return self._observe()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -70,6 +72,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
             raise ActionError("the game is over: call reset() first")
         session.step(check_actions(self.action_space, [action], self._who)[None])
         observation, info = self._observe()
+        self._screen.print_frame(self.session.state, self._over)
         reward = float(session.rewards[self.role][0, 0])
         return observation, reward, bool(session.terminated[0]), bool(session.truncated[0]), info
 
@@ -81,10 +84,17 @@ class GameEnv(gymnasium.Env[Any, Any]):
         return shown(seen, None if mask is None else mask[0, 0], self._masked, told)
 
     def render(self) -> Any:
-        """Return the game as text or image, by ``render_mode``."""
-        return render(self.game, self.session.state, self.render_mode)
+        """Return the game as text or image, by ``render_mode``; None where ``human`` has printed it already."""
+        return self._screen.frame(self.session.state, 0, self._over)
+
+    @property
+    def _over(self) -> bool:
+        return bool(self.session.terminated[0] or self.session.truncated[0])
 
 
 def make_env(game: str, **kwargs: Any) -> GameEnv:
     """Return the Env of a registered game; keywords are the view's or the game's parameters."""
     return make_view(GameEnv, game, kwargs)
+
+
+make_env.metadata = METADATA  # type: ignore[attr-defined]  # Gymnasium looks here before it makes the environment

@@ -14,7 +14,7 @@ from lawgiver.envs.core.errors import ParameterError, allowed, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_policy, make_view
-from lawgiver.envs.core.rendering import RENDER_MODES, check_render_mode, render
+from lawgiver.envs.core.rendering import METADATA, Screen
 from lawgiver.envs.core.session import Session
 from lawgiver.envs.core.shown import copy_space, masks, seen_by_learner, shown, shown_space
 
@@ -71,7 +71,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
             (default ``random``).
         participants: plays the (other) participants (default ``random``).
         mask_in_observation: see above.
-        render_mode: None, ``ansi`` or ``rgb_array``; shows game 0.
+        render_mode: None, ``human`` (prints game 0 at every step), ``ansi`` or ``rgb_array``.
 
     Raises:
         ParameterError: if the role or the render mode is unknown, or ``num_envs`` is below 1.
@@ -79,7 +79,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
             number is wrong; from ``step`` and ``render``, before the first ``reset``.
     """
 
-    metadata = {"render_modes": list(RENDER_MODES), "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+    metadata = {**METADATA, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
     def __init__(
         self,
@@ -95,7 +95,8 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         """See the class."""
         self.game, self.role = game, check_role(game, role)
         self.num_envs = integer("num_envs", num_envs, 1)
-        self.render_mode = check_render_mode(render_mode)
+        self._screen = Screen(game, render_mode)
+        self.render_mode = render_mode
         self.session = learner_session(game, self.role, mechanism, participants)
         self._masked = mask_in_observation
         self.single_observation_space = shown_space(
@@ -111,6 +112,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         super().reset(seed=None if seed is None else integer("seed", seed, 0))
         self.session.rng = self.np_random
         self.session.reset(self.num_envs)
+        self._screen.print_frame(self.session.state, over=False)
         return self._observe()
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -122,6 +124,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         checked = check_actions(self.single_action_space, actions, self._who)
         session.step(checked[:, None])
         observation, info = self._observe()
+        self._screen.print_frame(session.state, bool(self._over[0]))
         rewards = session.rewards[self.role][:, 0].copy()  # the caller may write into what it gets
         return observation, rewards, session.terminated.copy(), session.truncated.copy(), info
 
@@ -133,9 +136,14 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         return shown(seen, None if mask is None else mask[:, 0], self._masked, told)
 
     def render(self) -> Any:
-        """Return game 0 as text or image in a tuple, by ``render_mode``, None without one."""
-        shown_game = render(self.game, self.session.state, self.render_mode)
-        return None if shown_game is None else (shown_game,)
+        """Return every game as text or image, by ``render_mode``; None without one, and for ``human``."""
+        state, over = self.session.state, self._over
+        frames = (self._screen.frame(state, index, bool(over[index])) for index in range(self.num_envs))
+        return None if self.render_mode in (None, "human") else tuple(frames)
+
+    @property
+    def _over(self) -> np.ndarray:
+        return np.asarray(self.session.terminated | self.session.truncated)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing is held open."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, total, uniform, zeros
+from lawgiver.envs.core.drawings import Drawing, board
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
@@ -253,6 +254,12 @@ class GoalCollection(Game[GoalCollectionState]):
             "utility": (state.enjoyed * state.types[..., 1])[index],
         }
         return {name: np.asarray(column) for name, column in shown.items()}
+
+    def drawing(self, state: GoalCollectionState, index: int) -> Drawing:
+        """Return the board: where the mechanism is, and the participants' goals."""
+        goals = np.asarray(state.types[index, :, 0]).astype(int).tolist()
+        marks = [(int(state.position[index]), "M"), *((goal, str(seat)) for seat, goal in enumerate(goals))]
+        return board(self.size, self.size, marks, "M: the mechanism, 0..: goals")
 
     # -- what is known exactly ----------------------------------------------------------------------------------
 

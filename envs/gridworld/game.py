@@ -22,9 +22,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.envs.core.drawings import Drawing, board
 from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.reporting import ReportingState
 from lawgiver.envs.gridworld import solutions
 from lawgiver.envs.gridworld.solutions import EDGES, Edges
 from lawgiver.envs.mdp.discounted import Discounted
@@ -122,6 +124,12 @@ class Gridworld(MDPGame):
     def boost_bound(self) -> float:
         """What all participants together can gain at most over the whole walk."""
         return self.n * self.type_range[1] / (1 - self.discount)
+
+    def drawing(self, state: ReportingState, index: int) -> Drawing:
+        """Return the board: where the walk begins, and the participants' goals."""
+        goals = np.asarray(self.cells(state.types[index, :, 0])).astype(int).tolist()
+        marks = [(0, "M"), *((goal, str(seat)) for seat, goal in enumerate(goals))]
+        return board(self.m, self.m, marks, "M: start of the walk, 0..: goals")
 
     # -- what is known ------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
-from lawgiver.envs.core.rendering import render
+from lawgiver.envs.core.rendering import text
 from lawgiver.envs.core.reporting import ReportingGame
 from lawgiver.envs.testing.play import SLACK, Moment, moments, require
 
@@ -242,8 +242,8 @@ def check_saving(game: Game[Any], batch: int = 4, seed: int = 6) -> None:
 def check_pictures(game: Game[Any], seed: int = 7) -> None:
     """Every state can be shown as text."""
     for moment in moments(game, 2, np.random.default_rng(seed)):
-        text = render(game, moment.after, "ansi", 1)
-        require(isinstance(text, str) and game.name in text, game, "its picture cannot be shown as text")
+        shown = text(game, moment.after, 1)
+        require(game.name in shown, game, "its picture cannot be shown as text")
 
 
 def check_known_solutions(game: Game[Any]) -> None:
