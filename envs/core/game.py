@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import gymnasium
 import numpy as np
@@ -24,7 +24,10 @@ from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Layout, box
-from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy import Policy, PolicyLike
+
+if TYPE_CHECKING:
+    from lawgiver.envs.core.normal_form import NormalForm
 
 Draws = dict[str, Array]
 """The random numbers of a step by name, each with a leading batch axis."""
@@ -277,6 +280,15 @@ class Game(ABC, Generic[StateT]):
             applies to the game or the mechanism, one line that says why.
         """
         return f"{self.name} has no exact solver"
+
+    def normal_form(self, mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> NormalForm:
+        """Return the participants' first round under a memoryless mechanism as a payoff tensor.
+
+        See :func:`lawgiver.envs.core.normal_form.normal_form` for arguments and errors.
+        """
+        from lawgiver.envs.core.normal_form import normal_form  # it makes policies, and so knows games
+
+        return normal_form(self, mechanism, condition, seed)
 
     def ceiling(self) -> float | None:
         """Return the best value of the objective that any mechanism can reach with rational participants, if known.

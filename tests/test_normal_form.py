@@ -1,0 +1,85 @@
+"""The payoff tensor of a round, beside payoffs by hand, the exact equilibria and another library's solver."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import lawgiver
+from lawgiver.envs.core.errors import UnknownNameError, UnsupportedGameError
+
+
+def test_public_investment_by_hand():
+    game = lawgiver.make_game("public_investment", endowments=(3, 2), n_rounds=2)
+    form = game.normal_form("strict_egalitarian")
+    assert form.condition == "3-2" and [a.tolist() for a in form.actions] == [[0, 1, 2, 3], [0, 1, 2]]
+    for c in itertools.product(range(4), range(3)):
+        share = game.multiplier * sum(c) / 2
+        np.testing.assert_allclose(form.payoffs[(slice(None), *c)], [3 - c[0] + share, 2 - c[1] + share])
+
+
+def test_the_untaxed_dilemma():
+    form = lawgiver.make_game("taxed_dilemma").normal_form("libertarian")
+    np.testing.assert_allclose(form.payoffs[0], form.payoffs[1].T)
+    (punished, tempted), (fooled, rewarded) = form.payoffs[0]
+    assert tempted > rewarded > punished > fooled
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "mechanism"),
+    [
+        ("public_investment", {"endowments": (4, 2, 2)}, "liberal_egalitarian"),
+        ("public_investment", {"endowments": (4, 2), "mechanism_mode": "announce"}, "libertarian"),
+        ("taxed_dilemma", {}, "libertarian"),
+        ("selfish_routing", {"n": 3, "network": "pigou", "tolled": ["s-t#1"], "box": 2.0}, "no_mechanism"),
+    ],
+)
+def test_the_suites_logit_equilibrium_is_one_of_the_tensor(name, params, mechanism):
+    """Solved here by damped iteration on the tensor alone, it has the payoffs that the exact scores say."""
+    game = lawgiver.make_game(name, **params)
+    form = game.normal_form(mechanism)
+    n = len(form.actions)
+    mixed = [np.full(len(a), 1 / len(a)) for a in form.actions]
+    for _ in range(3000):
+        for i in range(n):
+            values = form.payoffs[i]
+            for j in reversed([j for j in range(n) if j != i]):
+                values = np.tensordot(values, mixed[j], (j, 0))
+            reply = np.exp(values - values.max())
+            mixed[i] = 0.8 * mixed[i] + 0.2 * reply / reply.sum()
+    expected = form.payoffs
+    for j in reversed(range(n)):
+        expected = expected @ mixed[j] if j == n - 1 else np.tensordot(expected, mixed[j], (j + 1, 0))
+    scores = game.exact_scores(lawgiver.make_policy(game, "mechanism", mechanism), inverse_temperature=1.0)
+    if "surplus" in scores and name == "public_investment":
+        assert expected.sum() - sum(params["endowments"]) == pytest.approx(scores["surplus"], abs=1e-6)
+    elif name == "taxed_dilemma":
+        assert [p[1] for p in mixed] == pytest.approx(scores["cooperation"], abs=1e-6)
+    else:
+        assert expected.sum() == pytest.approx(scores["welfare"], abs=1e-6)
+
+
+def test_private_types_come_by_the_seed():
+    game = lawgiver.make_game("repeated_allocation")
+    one, same, other = (game.normal_form("proportional_fairness", seed=s).payoffs for s in (1, 1, 2))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "mechanism", "error", "message"),
+    [
+        ("public_investment", {}, "random", UnsupportedGameError, "random"),
+        ("public_investment", {}, "nobody", UnknownNameError, "unknown mechanism 'nobody'"),
+        ("sequential_sales", {}, "vcg", UnsupportedGameError, "do not choose"),
+        ("election", {}, "random", UnsupportedGameError, "do not choose|no normal form"),
+        ("lanes", {"n": 20}, "no_mechanism", UnsupportedGameError, "joint actions, at most 200,000"),
+    ],
+)
+def test_games_without_one_say_so(name, params, mechanism, error, message):
+    with pytest.raises(error, match=message):
+        lawgiver.make_game(name, **params).normal_form(mechanism)
+
+
+def test_conditions_are_named():
+    with pytest.raises(UnsupportedGameError, match="unknown condition '9-9'"):
+        lawgiver.make_game("public_investment").normal_form("libertarian", condition="9-9")
