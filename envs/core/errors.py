@@ -58,6 +58,49 @@ def allowed(name: str, choices: Iterable[str]) -> str:
     return f"{hint}allowed: {', '.join(options) or 'none'}"
 
 
+LONGEST = 200
+"""Characters of a value that a message repeats."""
+LARGEST = 10**18
+"""Integer that a parameter may be, where nothing narrower is said: 64 bits hold it."""
+SUM_TOLERANCE = 1e-6
+"""By how much probabilities may miss a sum of 1, as those in float32 do; what is within it is scaled to sum to 1."""
+
+
+def shown(value: Any) -> str:
+    """Represent a value in one line of bounded length, whatever it is."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"an integer of about {round(value.bit_length() * math.log10(2)):,} digits"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def sums_to_one(sums: Any) -> Any:
+    """Tell whether sums of probabilities, a number or an array, are 1 up to what is taken for rounding."""
+    return abs(sums - 1) <= SUM_TOLERANCE * (1 + 1e-6)
+
+
+def distribution(name: str, given: Any, size: int, each: str) -> tuple[float, ...]:
+    """Return probabilities, or shares of a whole, scaled to sum to 1.
+
+    Args:
+        name: of the parameter.
+        given: a list, tuple or array of numbers that are at least 0; their sum may miss 1 by 1e-6.
+        size: how many there have to be.
+        each: what each of them belongs to, in words.
+
+    Raises:
+        ParameterError: naming the parameter and the entry at fault.
+    """
+    flat = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim == 1)
+    if not flat or len(given) != size:
+        raise ParameterError(f"{name} is {shown(given)}, allowed: a list of {size} numbers, one {each}")
+    chances = [number(f"{name}[{i}]", chance, "[0, 1.000001]") for i, chance in enumerate(given)]
+    total = math.fsum(chances)
+    if not sums_to_one(total):
+        raise ParameterError(f"the sum of {name} is {total:.9g}, allowed: 1")
+    return tuple(chance / total for chance in chances)
+
+
 def number(name: str, value: Any, interval: str) -> float:
     """Return a parameter as a float.
 
@@ -77,7 +120,7 @@ def number(name: str, value: Any, interval: str) -> float:
         below = value < high or (interval[-1] == "]" and value == high)
         if above and below:  # NaN is neither
             return float(value)
-    raise ParameterError(f"{name} is {value!r}, allowed: a number in {interval}")
+    raise ParameterError(f"{name} is {shown(value)}, allowed: a number in {interval}")
 
 
 def integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
@@ -86,7 +129,8 @@ def integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
     Raises:
         ParameterError: naming the parameter, its value and what is allowed.
     """
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and low <= value <= high:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and low <= value <= min(high, LARGEST):
         return int(value)
-    among = f">= {low}" if high == math.inf else f"in {low}..{high}"
-    raise ParameterError(f"{name} is {value!r}, allowed: an integer {among}")
+    huge = isinstance(value, int) and value > LARGEST
+    among = f"in {low}..{high:,}" if high < math.inf else f">= {low}{' and up to 1e18' if huge else ''}"
+    raise ParameterError(f"{name} is {shown(value)}, allowed: an integer {among}")

@@ -15,7 +15,6 @@ has no parameters, the mechanism is its transfer rule. Think of empty car batter
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +23,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, total, uniform
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import ParameterError, allowed, integer, number, sums_to_one
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, KnownSolution
 from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
@@ -264,6 +263,6 @@ def _distribution(given: Sequence[float], most: int) -> tuple[float, ...]:
     if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)) or len(given) != most + 1:
         raise ParameterError(told)
     chances = tuple(number(f"opening[{i}]", chance, "[0, 1]") for i, chance in enumerate(given))
-    if not math.isclose(sum(chances), 1, abs_tol=1e-9) or chances[0] == 1:
+    if not sums_to_one(sum(chances)) or chances[0] == 1:
         raise ParameterError(f"{told}, that add up to 1")
-    return chances
+    return tuple(chance / sum(chances) for chance in chances)

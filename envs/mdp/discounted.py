@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, detached, floats, namespace, total
-from lawgiver.envs.core.errors import ConvergenceError, ParameterError, number
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError, number, shown, sums_to_one
 from lawgiver.envs.mdp.entropic_occupancy import in_float64, occupancy_entropy
 from lawgiver.envs.mdp.model import (
     MEMORY,
@@ -22,6 +22,7 @@ from lawgiver.envs.mdp.model import (
     check_memory,
     check_soft,
     finite_rewards,
+    memory_budget,
     one_hot,
     probabilities,
     smooth,
@@ -48,10 +49,10 @@ class Discounted:
 
     def __init__(self, transitions: object, discount: float, start: object = 0, memory: float = MEMORY) -> None:
         """Check everything."""
-        self.memory = number("memory", memory, "(0, inf)")
+        self.memory = memory_budget(memory)
         if isinstance(discount, (int, float)) and discount >= 1:
             raise ParameterError(
-                f"discount is {discount!r}, allowed: a number in [0, 1), or a horizon without discount"
+                f"discount is {shown(discount)}, allowed: a number in [0, 1), or a horizon without discount"
             )
         self.discount = number("discount", discount, "[0, 1)")
         self.transitions = as_transitions(transitions, self.memory)
@@ -194,7 +195,7 @@ def start_probabilities(start: object, n_states: int) -> np.ndarray:
     """
     if isinstance(start, (int, np.integer)) and not isinstance(start, bool):
         if not 0 <= start < n_states:
-            raise ParameterError(f"start is {start}, allowed: a state in 0..{n_states - 1}")
+            raise ParameterError(f"start is {shown(start)}, allowed: a state in 0..{n_states - 1}")
         alone = np.zeros(n_states)
         alone[int(start)] = 1
         return alone
@@ -203,13 +204,13 @@ def start_probabilities(start: object, n_states: int) -> np.ndarray:
     except (TypeError, ValueError):
         chances = np.zeros(())
     if not chances.ndim:
-        raise ParameterError(f"start is {start!r}, allowed: the number of a state, or probabilities ({n_states},)")
+        raise ParameterError(f"start is {shown(start)}, allowed: the number of a state, or probabilities ({n_states},)")
     if chances.shape != (n_states,):
         raise ParameterError(f"start has the shape {chances.shape}, allowed: a state's number, or ({n_states},)")
     wrong = np.flatnonzero(~(np.isfinite(chances) & (chances >= 0)))
     if wrong.size:
         raise ParameterError(f"start has {chances[wrong[0]]} for state {wrong[0]}, allowed: probabilities")
-    if abs(chances.sum() - 1) > 1e-9:
+    if not sums_to_one(chances.sum()):
         raise ParameterError(f"start sums to {chances.sum():.9g}, allowed: 1")
     return np.asarray(chances / chances.sum())
 

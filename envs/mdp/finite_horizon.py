@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, detached, namespace, total
-from lawgiver.envs.core.errors import integer, number
+from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.mdp.discounted import start_probabilities
 from lawgiver.envs.mdp.entropic_occupancy import in_float64, occupancy_entropy
 from lawgiver.envs.mdp.model import (
@@ -16,29 +16,37 @@ from lawgiver.envs.mdp.model import (
     check_memory,
     check_soft,
     finite_rewards,
+    memory_budget,
     probabilities,
     smooth,
 )
 from lawgiver.envs.mdp.transitions import as_transitions
 
+LONGEST_HORIZON = 10_000
+"""Steps of backward induction, one after the other, that a single problem may take."""
+
 
 class FiniteHorizon:
-    """A process of ``horizon`` steps, without discount; its policies depend on time.
+    """A process of ``horizon`` steps, discounted or not; its policies depend on time.
 
     Args:
         transitions: as :class:`~lawgiver.envs.mdp.discounted.Discounted` takes them.
         horizon: number of actions until the end, T >= 1.
         start: the first state's number, or probabilities (S,).
+        discount: what a reward is worth one step later, in [0, 1]; 1 for no discount.
         memory: budget in MiB for the process and a single problem's policy.
 
     Raises:
         ParameterError: naming what is wrong, where, and what is allowed.
     """
 
-    def __init__(self, transitions: object, horizon: int, start: object = 0, memory: float = MEMORY) -> None:
+    def __init__(
+        self, transitions: object, horizon: int, start: object = 0, memory: float = MEMORY, discount: float = 1.0
+    ) -> None:
         """Check everything."""
-        self.memory = number("memory", memory, "(0, inf)")
+        self.memory = memory_budget(memory)
         self.horizon = integer("horizon", horizon, 1)
+        self.discount = number("discount", discount, "[0, 1]")
         self.transitions = as_transitions(transitions, self.memory)
         self.start = start_probabilities(start, self.n_states)
         check_memory(
@@ -47,6 +55,10 @@ class FiniteHorizon:
             self.memory,
             "take a shorter horizon or a discount, merge states, or raise memory",
         )
+        if self.horizon > LONGEST_HORIZON:
+            raise ParameterError(
+                f"horizon is {self.horizon:,}, allowed: up to {LONGEST_HORIZON:,}; or a discount, without one"
+            )
 
     @property
     def n_states(self) -> int:
@@ -70,7 +82,7 @@ class FiniteHorizon:
         rewards = finite_rewards(self, rewards)
         values = best(rewards)
         for _ in range(self.horizon - 1):
-            values = best(rewards + self.transitions.expect(values))
+            values = best(rewards + self.discount * self.transitions.expect(values))
         return self._from_start(values)
 
     def optimal(self, rewards: Array) -> tuple[Array, Array]:
@@ -79,7 +91,7 @@ class FiniteHorizon:
         values, policy = best_and_greedy(rewards)
         policies = [policy]
         for _ in range(self.horizon - 1):
-            values, policy = best_and_greedy(rewards + self.transitions.expect(values))
+            values, policy = best_and_greedy(rewards + self.discount * self.transitions.expect(values))
             policies.append(policy)
         return self._from_start(values), namespace(rewards).stack(policies[::-1], axis=-3)
 
@@ -95,12 +107,12 @@ class FiniteHorizon:
         values, policy = smooth(rewards, temperature)
         policies = [policy]
         for _ in range(self.horizon - 1):
-            values, policy = smooth(rewards + self.transitions.expect(values), temperature)
+            values, policy = smooth(rewards + self.discount * self.transitions.expect(values), temperature)
             policies.append(policy)
         return self._from_start(values), namespace(rewards).stack(policies[::-1], axis=-3)
 
     def occupancy(self, policy: Array) -> Array:
-        """Return the expected number of times each action is taken in each state, over all steps, (..., S, A)."""
+        """Return the expected (discounted) number of times each action is taken in each state, (..., S, A)."""
         policy = probabilities(self, policy)
         return namespace(policy).sum(self._timed(policy), axis=-3)
 
@@ -110,10 +122,10 @@ class FiniteHorizon:
         return total(values * constant(self.start, values))
 
     def _timed(self, policy: Array) -> Array:
-        """Return the probability of each action in each state at each step, (..., T, S, A)."""
+        """Return the discounted probability of each action in each state at each step, (..., T, S, A)."""
         taken = [constant(self.start, policy)[:, None] * policy[..., 0, :, :]]
         for t in range(1, self.horizon):
-            taken.append(self.transitions.push(taken[-1])[..., None] * policy[..., t, :, :])
+            taken.append(self.discount * self.transitions.push(taken[-1])[..., None] * policy[..., t, :, :])
         return namespace(policy).stack(taken, axis=-3)
 
     def _occupancy_soft(self, rewards: Array, temperature: float) -> tuple[Array, Array]:
@@ -128,7 +140,9 @@ class FiniteHorizon:
         )
         guess = self.soft(detached(rewards), temperature)[1]
         eye = np.eye(s)
-        leads = np.eye(t, k=-1)[:, None, :, None, None] * self.transitions.expect(eye)[:, None]  # (T', S', T, S, A)
+        leads = (
+            self.discount * np.eye(t, k=-1)[:, None, :, None, None] * self.transitions.expect(eye)[:, None]
+        )  # (T', S', T, S, A)
         leaves = np.eye(t)[:, None, :, None, None] * eye[:, None, :, None]
         flow = constant((leaves - leads).reshape(t * s, t * s, a), rewards)
         start = constant(np.concatenate([self.start, np.zeros((t - 1) * s)]), rewards)

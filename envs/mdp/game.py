@@ -23,7 +23,7 @@ from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout, box, columns
 from lawgiver.envs.core.reporting import ReportingGame, ReportingState, simplex_fault
 from lawgiver.envs.mdp.affine import settle
-from lawgiver.envs.mdp.model import MDP, MEMORY, in_slices
+from lawgiver.envs.mdp.model import MDP, MEMORY, check_memory, in_slices
 
 WEIGHT_BOUND = 3.0
 """Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
@@ -31,6 +31,8 @@ LOGIT_BOUND = 10.0
 """Largest absolute value of the logits of a policy."""
 LARGEST_BOUND = 1e38
 """What boosts and payments stay below, which the spaces of observations and actions hold in float32."""
+LARGEST_N = 1_000
+"""Participants: each profile of reports poses as many problems."""
 LARGEST_TREE = 200_000
 """Pairs of history and action up to which a game on a tree is made: for each there is a boost."""
 TYPES = ("uniform", "piecewise")
@@ -69,7 +71,7 @@ class MDPGame(ReportingGame):
 
     def check_types(self, least: int = 1) -> None:
         """Check the number of participants, at least ``least``, what they are drawn from, the objective and mode."""
-        object.__setattr__(self, "n", integer("n", self.n, least))
+        object.__setattr__(self, "n", integer("n", self.n, least, LARGEST_N))
         self.check_choices()
         if self.types not in TYPES:
             raise ParameterError(f"types is {self.types!r}: {allowed(str(self.types), TYPES)}")
@@ -89,11 +91,23 @@ class MDPGame(ReportingGame):
         pairs = sum(n_actions ** (t + 1) for t in range(depth)) if magnitude < 15 else None
         if pairs is None or pairs > LARGEST_TREE:
             many = f"{pairs:,}" if pairs else f"more than 1e{magnitude - 0.5:.0f}"
+            fits = next(t for t in range(18) if sum(n_actions ** (u + 1) for u in range(t + 1)) > LARGEST_TREE)
             raise ParameterError(
                 f"{depth:,} rounds with {n_actions:,} actions in each make {many} pairs of history and action, "
-                f"allowed: {LARGEST_TREE:,}; take fewer of n or m"
+                f"allowed: {LARGEST_TREE:,}; take fewer of n or m" + (f", which may be up to {fits}" if fits else "")
             )
+        self.check_problem()
         self.check_bound()
+
+    def check_problem(self) -> None:
+        """Raise ParameterError if a single profile of reports takes more memory than :data:`MEMORY`.
+
+        It poses n + 1 problems, whose rewards are held at once; n profiles of them, where payments are audited.
+        """
+        size = self.mdp.n_states * self.mdp.n_actions
+        cure = "take fewer participants, states or actions"
+        check_memory(f"a profile of {self.n:,} participants with {size:,} pairs of state and action",
+                     4 * (self.n + 1) * size, MEMORY, cure)  # fmt: skip
 
     def check_bound(self) -> None:
         """Raise ParameterError if boosts and payments have no bounds that float32 holds."""

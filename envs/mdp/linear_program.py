@@ -61,7 +61,9 @@ def _(mdp: FiniteHorizon) -> tuple[Any, np.ndarray]:
     from scipy.sparse import eye_array, kron
 
     steps = mdp.horizon
-    flow = kron(eye_array(steps), _leaves(mdp)) - kron(eye_array(steps, k=-1), mdp.transitions.sparse().T)
+    flow = kron(eye_array(steps), _leaves(mdp)) - mdp.discount * kron(
+        eye_array(steps, k=-1), mdp.transitions.sparse().T
+    )
     return flow.tocsr(), np.concatenate([mdp.start, np.zeros((steps - 1) * mdp.n_states)])
 
 

@@ -20,6 +20,8 @@ Regulariser = Literal["policy", "occupancy"]
 REGULARISERS = ("policy", "occupancy")
 MEMORY = 1024.0
 """Default budget in MiB of what a solver holds at a time."""
+MOST_MEMORY = 2.0**30
+"""Largest budget in MiB, more than any machine has."""
 
 
 class MDP(Protocol):
@@ -136,10 +138,15 @@ def check_soft(temperature: float, regulariser: str) -> float:
     return number("temperature", temperature, "(0, inf)")
 
 
+def memory_budget(memory: float) -> float:
+    """Return a budget of memory in MiB; raises ParameterError if it is none."""
+    return number("memory", memory, f"(0, {MOST_MEMORY:.0f}]")
+
+
 def check_memory(what: str, numbers: int, memory: float, cure: str) -> None:
     """Raise ParameterError if so many float64 numbers take more than ``memory`` MiB; ``cure`` says what to do."""
-    needed = numbers * 8 / 2**20
-    if needed > memory:
+    if numbers > memory * 2**17:  # Python compares integers of any size with floats exactly
+        needed = numbers / 2**17 if numbers < 10**15 else numbers // 2**17
         size = f"{needed:,.0f}" if needed >= 10 else f"{needed:.2g}"
         raise ParameterError(f"{what} needs {size} MiB, memory allows {memory:g}: {cure}")
 

@@ -13,12 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, sums_to_one
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.mdp.model import check_memory, in_slices
 
-TOLERANCE = 1e-9
-"""By how much probabilities may miss 1; what is within it is scaled to sum to 1."""
 LARGEST_DENSE = 500
 """States up to which successors on NumPy are turned into dense systems of linear equations, beyond into sparse ones."""
 
@@ -273,7 +271,7 @@ def checked_entries(entries: np.ndarray, where: np.ndarray, n_rows: int, n_actio
             f"a probability of state {state}, action {action} is {entries[wrong[0]]}, allowed: numbers in [0, 1]"
         )
     sums = np.bincount(where, entries, n_rows)
-    off = np.flatnonzero(np.abs(sums - 1) > TOLERANCE)
+    off = np.flatnonzero(~sums_to_one(sums))
     if off.size:
         state, action = divmod(int(off[0]), n_actions)
         raise ParameterError(

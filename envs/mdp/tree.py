@@ -19,7 +19,7 @@ from math import log10
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, floats, namespace
-from lawgiver.envs.core.errors import ParameterError, integer, number
+from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.mdp.model import (
     MEMORY,
     Regulariser,
@@ -28,6 +28,7 @@ from lawgiver.envs.mdp.model import (
     check_memory,
     check_soft,
     finite_rewards,
+    memory_budget,
     probabilities,
     smooth,
 )
@@ -54,7 +55,7 @@ class Tree:
         """Check the arguments and the size."""
         object.__setattr__(self, "depth", integer("depth", self.depth, 1))
         object.__setattr__(self, "n_actions", integer("n_actions", self.n_actions, 2))
-        object.__setattr__(self, "memory", number("memory", self.memory, "(0, inf)"))
+        object.__setattr__(self, "memory", memory_budget(self.memory))
         cure = (
             "take fewer rounds or actions, a process whose state forgets the order of what happened (Discounted or "
             "FiniteHorizon with successors), or raise memory"

@@ -21,7 +21,7 @@ import numpy as np
 
 from lawgiver.envs.core.congestion import CongestionGame, whole_counts
 from lawgiver.envs.core.congestion_mechanism import CongestionMechanism
-from lawgiver.envs.core.errors import ParameterError, integer, number
+from lawgiver.envs.core.errors import ParameterError, distribution, integer, number, shown
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.sharing import ShareCosts, share_table
@@ -63,12 +63,10 @@ class SupplyDemand(CongestionMechanism):
         size = len(demand)
         if size < 2:
             raise ParameterError(f"demand is {self.demand!r}, allowed: two zones at least")
-        rows = self.travel if isinstance(self.travel, (list, tuple)) else ()
+        rows = self.travel if isinstance(self.travel, (list, tuple, np.ndarray)) else ()
         if len(rows) != size:
             raise ParameterError(f"travel is {self.travel!r}, allowed: {size} rows, one a home zone, of {size} costs")
-        homes = _numbers("homes", self.homes, "[0, 1]", size)
-        if abs(sum(homes) - 1) > 1e-6:
-            raise ParameterError(f"homes sum to {sum(homes):.6g}, allowed: shares of all agents with sum 1")
+        homes = distribution("homes", self.homes, size, "a zone")
         settings = {
             "n": integer("n", self.n, 2),
             "demand": demand,
@@ -146,7 +144,11 @@ class SupplyDemand(CongestionMechanism):
 
 
 def _numbers(name: str, values: Any, interval: str, size: int | None = None) -> tuple[float, ...]:
-    if not isinstance(values, (list, tuple)) or (size is not None and len(values) != size):
+    if (
+        not isinstance(values, (list, tuple, np.ndarray))
+        or not np.shape(values)
+        or (size is not None and len(values) != size)
+    ):
         many = "" if size is None else f"{size} "
-        raise ParameterError(f"{name} is {values!r}, allowed: a list of {many}numbers, one a zone")
+        raise ParameterError(f"{name} is {shown(values)}, allowed: a list of {many}numbers, one a zone")
     return tuple(number(f"{name}[{i}]", value, interval) for i, value in enumerate(values))

@@ -13,7 +13,11 @@ Give where actions lead, what there is to be had on the way, and how the future 
     )
 
 or, in a configuration, ``game: {name: tabular_mdp, n: 2, transitions: [[0, 1], [1, 0]], ...}``. Everything that works
-for the other games of reports works for it then: environments, affine maximisers and their training, audits.
+for the other games of reports works for it then: environments, affine maximisers and their training, audits. The table
+of one of Gymnasium's toy-text environments is a process, too, with its reward as the one feature::
+
+    lake = gymnasium.make("FrozenLake-v1").unwrapped
+    game = TabularMDPGame(transitions=lake.P, start=lake.initial_state_distrib, horizon=100)
 
 By default a workshop of 3 states is shared: idle, or set up for one of two products. Action 0 runs it, which makes a
 unit of the product that it is set up for, if any, and with probability 0.1 ends the set-up; actions 1 and 2 set it up
@@ -22,20 +26,22 @@ for product 1 or 2, which fails with probability 0.2 and leaves it idle. Each pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import ParameterError, integer, number
+from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.mdp.discounted import Discounted
 from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.mdp.game import Ends, MDPGame
-from lawgiver.envs.mdp.model import MEMORY
+from lawgiver.envs.mdp.model import MEMORY, memory_budget
+from lawgiver.envs.tabular_mdp.layouts import Layout as Layouts
+from lawgiver.envs.tabular_mdp.layouts import from_outcomes, states_first
 from lawgiver.envs.tabular_mdp.tables import SparseTable, Table, as_array, as_table, as_transitions_table
 
 DISCOUNT = 0.9
@@ -66,11 +72,15 @@ class TabularMDPGame(MDPGame):
         n: number of participants, >= 1.
         transitions: integer successors (S, A); probabilities (S, A, S); or a scipy sparse matrix (S * A, S) of them,
             row s * A + a (NumPy only), or in a configuration its {shape, rows, columns, values}. Arrays or nested
-            lists.
-        features: phi, (K, S, A), or (n, K, S, A) where every participant has its own; finite.
+            lists. Or a table of outcomes, [state][action] a list of (probability, next state, reward, terminated), as
+            Gymnasium's toy-text environments have it: rewards are the feature then, and where outcomes that terminate
+            lead to states that go on, a last state is added, in which nothing is had any more.
+        features: phi, (K, S, A), or (n, K, S, A) where every participant has its own, or (S, A) for a single one;
+            finite. Null for those of the default process, or the rewards of a table of outcomes.
         start: the first state's number, or probabilities (S,).
-        discount: what a reward is worth one step later, in [0, 1); null for 0.9, or where there is a horizon.
-        horizon: number of actions until the end, >= 1, undiscounted; null for none.
+        discount: what a reward is worth one step later, in [0, 1), or [0, 1] where there is a horizon; null for 0.9,
+            or 1 where there is a horizon.
+        horizon: number of actions until the end, 1 to 10,000; null for none.
         types: ``uniform``, or ``piecewise``: the density of a value is constant on each of several pieces.
         low: least value; one for all, one a participant, or a rule by its number i = 1, ..., n, such as ``1/i``.
         high: greatest value, likewise.
@@ -79,6 +89,8 @@ class TabularMDPGame(MDPGame):
         mechanism_mode: ``announce`` (log w and b of an affine maximiser, before the reports) or ``allocate`` (a policy
             and payments, after them).
         memory: budget in MiB for the tables and for the equations that are solved at a time.
+        layout: of probabilities, ``states_first`` (S, A, S) or ``actions_first`` (A, S, S), as in the MDP toolbox, also
+            a list of A scipy sparse matrices; null where the shape tells, which it does not if S = A.
 
     Raises:
         ParameterError: naming what is wrong, where, and what is allowed.
@@ -86,7 +98,7 @@ class TabularMDPGame(MDPGame):
 
     n: int = 2
     transitions: Table = WORKSHOP
-    features: Table = PRODUCTS
+    features: Table | None = None
     start: int | Sequence[float] = 0
     discount: float | None = None
     horizon: int | None = None
@@ -97,6 +109,7 @@ class TabularMDPGame(MDPGame):
     objective: str = "revenue"
     mechanism_mode: Literal["announce", "allocate"] = "announce"
     memory: float = MEMORY
+    layout: Layouts | None = None
 
     name: ClassVar[str] = "tabular_mdp-v0"
     reference: ClassVar[str] = (
@@ -109,27 +122,51 @@ class TabularMDPGame(MDPGame):
     def __post_init__(self) -> None:
         """Check every parameter, and make the tables plain data, so that games can be compared, hashed and saved."""
         self.check_types()
-        memory = number("memory", self.memory, "(0, inf)")
+        memory = memory_budget(self.memory)
+        transitions, features, start = self._given(memory)
         settings: dict[str, Any] = {
             "memory": memory,
-            "transitions": as_transitions_table("transitions", self.transitions, memory),
-            "features": as_table("features", self.features, memory),
+            "transitions": as_transitions_table("transitions", transitions, memory),
+            "features": as_table("features", features, memory),
+            "layout": "states_first",  # as it is kept
         }
         if self.horizon is not None:
             settings["horizon"] = integer("horizon", self.horizon, 1)
-            if self.discount not in (None, 1):
-                raise ParameterError(
-                    f"discount is {self.discount!r} with horizon={self.horizon}, allowed: one of the two"
-                )
-        elif self.discount is None:
-            settings["discount"] = DISCOUNT
-        if isinstance(self.start, (list, tuple)) or (isinstance(self.start, np.ndarray) and self.start.ndim):
-            settings["start"] = as_table("start", self.start, memory)
+        if self.discount is None:
+            settings["discount"] = DISCOUNT if self.horizon is None else 1.0
+        if isinstance(start, (list, tuple)) or (isinstance(start, np.ndarray) and start.ndim):
+            start = as_table("start", start, memory)
+        settings["start"] = start
         for name, value in settings.items():
             object.__setattr__(self, name, value)
         _ = self.mdp  # its own check, and below the features'
         self._check_features()
+        self.check_problem()
         self.check_bound()
+
+    def _given(self, memory: float) -> tuple[Any, Any, Any]:
+        """Return transitions by state, features (.., S, A) and the start, whatever form they are given in."""
+        transitions, features, start = self.transitions, self.features, cast(Any, self.start)
+        layout, added = self.layout, 0
+        if transitions is WORKSHOP:
+            layout = layout or "states_first"
+        if isinstance(transitions, Mapping) and not set(transitions) & {"shape", "rows", "columns", "values"}:
+            read = from_outcomes(transitions, memory)
+            transitions, added = read.transitions, len(read.transitions) - read.n_given
+            if features is None:
+                features, padded = read.rewards, 0
+            else:
+                padded = added
+        else:
+            transitions, padded = states_first(transitions, layout), 0
+        phi = as_array("features", PRODUCTS if features is None else features)
+        if phi.ndim == 2:
+            phi = phi[None]
+        if padded and phi.ndim > 2:  # nothing is had in the last state
+            phi = np.concatenate([phi, np.zeros_like(phi[..., :padded, :])], axis=-2)
+        if added and np.ndim(start) == 1 and len(start) == len(transitions) - added:
+            start = np.append(np.asarray(start, float), np.zeros(added))
+        return transitions, phi, start
 
     def _check_features(self) -> None:
         phi, (s, a) = self._features, (self.mdp.n_states, self.mdp.n_actions)
@@ -158,7 +195,7 @@ class TabularMDPGame(MDPGame):
         given = self.transitions
         table = given.matrix() if isinstance(given, SparseTable) else as_array("transitions", given)
         if self.horizon is not None:
-            return FiniteHorizon(table, self.horizon, self.start, self.memory)
+            return FiniteHorizon(table, self.horizon, self.start, self.memory, cast(float, self.discount))
         assert self.discount is not None
         return Discounted(table, self.discount, self.start, self.memory)
 
@@ -186,6 +223,10 @@ class TabularMDPGame(MDPGame):
     @property
     def boost_bound(self) -> float:
         """What all participants together can gain or lose at most over the whole process."""
-        steps = self.mdp.horizon if isinstance(self.mdp, FiniteHorizon) else 1 / (1 - self.mdp.discount)
+        rate = self.mdp.discount
+        if not isinstance(self.mdp, FiniteHorizon):
+            steps = 1 / (1 - rate)
+        else:
+            steps = self.mdp.horizon if rate == 1 else (1 - rate**self.mdp.horizon) / (1 - rate)
         greatest = float(np.abs(self._features).sum(axis=-3).max()) or 1.0
         return self.n * steps * greatest * max(abs(end) for end in self.type_range)

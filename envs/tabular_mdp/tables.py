@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, shown
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.mdp.model import check_memory
 
@@ -79,12 +79,10 @@ def as_array(name: str, table: Table) -> np.ndarray:
     """
     try:
         array = np.asarray(table)
-    except ValueError:  # rows of different length
+    except (ValueError, OverflowError):  # rows of different length
         array = np.asarray(None)
     if array.dtype.kind not in "iuf" or not array.ndim:
-        raise ParameterError(
-            f"{name} is {_short(table)}, allowed: an array or nested lists of numbers, rows alike long"
-        )
+        raise ParameterError(f"{name} is {shown(table)}, allowed: an array or nested lists of numbers, rows alike long")
     return array
 
 
@@ -95,8 +93,3 @@ def _check_size(name: str, count: int, memory: float) -> None:
 
 def _nested(entry: Any) -> Any:
     return tuple(_nested(one) for one in entry) if isinstance(entry, list) else entry
-
-
-def _short(value: Any) -> str:
-    told = " ".join(repr(value).split())
-    return told if len(told) <= 60 else f"{told[:57]}..."
