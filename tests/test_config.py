@@ -11,6 +11,7 @@ import yaml
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError, UnknownNameError
 from lawgiver.envs.core.registry import TRAINERS, lookup
 from lawgiver.trainers.config import Resources, anchor_of, apply_overrides, config_names, load_config
+from lawgiver.trainers.yaml_text import parse_yaml
 
 
 def test_a_trainer_declares_its_own_settings(walk: Path):
@@ -74,6 +75,19 @@ def test_another_game_keeps_what_a_config_says_that_it_has_too() -> None:
         ),
         ("game.objective=7", "unknown objective 7: allowed: "),
         ("game={}", "game.name is missing"),
+        ("iterations=5", "unknown key 'iterations': did you mean 'trainer.iterations'? allowed: agents, game, "),
+        ("iteratons=5", "unknown key 'iteratons': did you mean 'trainer.iterations'? "),
+        ("max_rounds=5", "unknown key 'max_rounds': did you mean 'game.max_rounds'? "),
+        ("strength=5", "unknown key 'strength': did you mean 'agents.anchor.strength'? "),
+        ("device=cpu", "unknown key 'device': did you mean 'resources.device'? "),
+        (
+            "game.iterations=5",
+            "unknown key 'game.iterations': did you mean 'trainer.iterations'? allowed: continuation",
+        ),
+        ("trainer.device=cpu", "unknown key 'trainer.device': did you mean 'resources.device'? "),
+        ("agents.step=2", "unknown key 'agents.step': did you mean 'trainer.step'? allowed: anchor"),
+        ("game={name: lanes, name: lanes}", "not YAML: key 'name' stands twice in a mapping"),
+        ("game.max_rounds=2020-99-99", "not YAML: month must be in 1..12"),
         ("seed", "override 'seed' is not of the form key=value"),
         ("=3", "override '=3' is not of the form key=value"),
         ("seed=[", "override 'seed=[' is not YAML: "),
@@ -102,6 +116,9 @@ def test_wrong_endowments_are_named(walk: Path, endowments: str, said: str):
     ("content", "said"),
     [
         ("a: [", "is not YAML"),
+        ("seed: 1\ngame:\n  n: 3\n  name: lanes\n  n: 4\n", "key 'n' stands twice in a mapping, in lines 3 and 5"),
+        ("seed: 1\n'seed': 1\n", "key 'seed' stands twice"),
+        ("game: &a {n: 1}\nagents: {yes: 1, true: 2}\n", "key True stands twice"),
         ("- 3", "is not a mapping"),
         ("", "is not a mapping"),
         (None, "No such file"),
@@ -134,6 +151,26 @@ def test_every_trainer_describes_anchors_alike(name: str):
     assert anchor_of(used) == {"mechanism": "libertarian", "inverse_temperature": 1.0}
     with pytest.raises(ParameterError, match=r"agents\.participants\.anchor\.inverse_temperature is -1"):
         load_config(name, ["agents.participants.anchor={mechanism: libertarian, inverse_temperature: -1}"])
+
+
+def test_a_merged_key_may_be_given_anew() -> None:
+    """A key that a merge (``<<``) brings does not stand twice, also where what is merged has merged one itself."""
+    text = "x: &x {k: 1}\ny: {z: &z {<<: *x, k: 2}}\nw: {<<: *z, k: 3}\n"
+    assert parse_yaml(text) == {"x": {"k": 1}, "y": {"z": {"k": 2}}, "w": {"k": 3}}
+
+
+def test_keys_that_another_trainer_or_game_has_no_use_for_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    load_config("public_investment", ["trainer.name=exact_designer", "agents.mechanism.n_units=8"])
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said.startswith("of config public_investment, not used: agents.mechanism.average_over, ")
+    assert "agents.participants.lr" in said and "trainer.steps_per_iteration" in said
+    assert "inverse_temperature" not in said and "trainer.name" not in said and "game." not in said
+    caplog.clear()
+    load_config("affine_maximiser", ["game.name=tabular_mdp"])
+    assert [record.getMessage() for record in caplog.records] == ["of config affine_maximiser, not used: game.m"]
+    caplog.clear()
+    load_config("public_investment", ["trainer.iterations=3"])
+    assert not caplog.records
 
 
 def test_overrides_leave_what_they_are_given_alone():

@@ -44,3 +44,29 @@ def test_presets_are_published_settings_to_begin_from() -> None:
         make_game("lanes", preset="symmetric")
     env = pettingzoo.make("parallel", "lawgiver/task_scheduling-v0", preset="asymmetric")
     assert env.unwrapped.game == make_game("task_scheduling", high="3i")
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (
+            lambda: pettingzoo.make("parallel", "lawgiver/election-v0", n_rounds=3),
+            "neither 'election-v0' nor its view has a parameter 'n_rounds': did you mean 'n_rounds' among the"
+            " parameters of public_investment in 'base'?",
+        ),
+        (
+            lambda: make_game("repeated_allocation", m=3),
+            "game 'repeated_allocation-v0' has no parameter 'm': did you mean 'm' among the parameters of"
+            " payment_free_allocation in 'stage'?",
+        ),
+        (
+            lambda: pettingzoo.make("aec", "lawgiver/public_investment-v0", mechanism="manifold", w=1),
+            "did you mean mechanism={'policy': 'manifold', 'w': ...}?",
+        ),
+        (lambda: pettingzoo.make("aec", "lawgiver/lanes-v0", mechanism="no_mechanism", bx=1), "did you mean 'box'? "),
+    ],
+)
+def test_a_parameter_that_belongs_one_level_deeper_is_proposed_there(made, said: str) -> None:
+    with pytest.raises(ParameterError) as error:
+        made()
+    assert said in str(error.value)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from lawgiver.envs.core.errors import allowed
+from lawgiver.envs.core.registry import GAMES, game_name, names, parameters_of
+
+NEAR = 0.8
+"""How alike a misspelt key and one that stands elsewhere have to be, in difflib's ratio, for it to be proposed."""
 
 
 def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
@@ -25,7 +30,7 @@ def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _untold(path, first["ctx"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key {path!r}: {allowed(str(loc[-1]), _keys(_at(model, loc[:-1])))}"
+        return unknown_key(model, data, path, _keys(_at(model, loc[:-1])))
     if first["type"] == "missing":
         return f"{'.'.join(filter(None, (path, str(loc[-1]))))} is missing"
     choices = _choices(_at(model, loc))
@@ -33,6 +38,82 @@ def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
         return f"{path} is {first['input']!r}: {allowed(str(first['input']), choices)}"
     reason = first["msg"].removeprefix("Value error, ")
     return f"{path} is {first['input']!r}: {reason[0].lower()}{reason[1:]}"
+
+
+def unknown_key(model: type[BaseModel], data: Any, path: str, siblings: Iterable[str] | None = None) -> str:
+    """Compose the line about a key that is not known, with the nearest match wherever it stands in the config.
+
+    Args:
+        model: of the whole config.
+        data: the config.
+        path: of the key, in full.
+        siblings: what is allowed in its place, the top level by default.
+    """
+    options = sorted(model.model_fields if siblings is None else siblings)
+    hint = _elsewhere(path, options, [*key_paths(model), *_game_keys(data)])
+    if hint is None:
+        return f"unknown key {path!r}: {allowed(path.rpartition('.')[2], options)}"
+    return f"unknown key {path!r}: did you mean {hint}? allowed: {', '.join(options) or 'none'}"
+
+
+def stray_parameter(model: type[BaseModel], data: Mapping[str, Any]) -> str | None:
+    """Compose the line about a parameter that a game does not have and another part of the config has, None if none."""
+    game, own = data.get("game"), _game_keys(data)
+    known = {*own, "game.name", "game.preset"}
+    for key in game if isinstance(game, Mapping) and own else ():
+        hint = None if f"game.{key}" in known else _elsewhere(f"game.{key}", [], key_paths(model))
+        if hint is not None:
+            options = (own_key.removeprefix("game.") for own_key in own)
+            return f"unknown key 'game.{key}': did you mean {hint}? allowed: {', '.join(sorted(options))}"
+    return None
+
+
+def leaves(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Flatten nested mappings into one, its keys full paths such as ``agents.participants.anchor``."""
+    if not isinstance(data, Mapping) or not data:
+        return {prefix: data} if prefix else {}
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= leaves(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def key_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """List the full paths of all keys that a settings model has, those of nested models included."""
+    found: list[str] = []
+    for name, known in model.model_fields.items():
+        found.append(prefix + name)
+        for inner in _models(_alternatives(known.annotation)):
+            found += key_paths(inner, f"{prefix}{name}.")
+    return list(dict.fromkeys(found))
+
+
+def _elsewhere(path: str, siblings: list[str], paths: list[str]) -> str | None:
+    """Return where a key of that name, or else of the most similar one, stands; None if a sibling is as near."""
+    key = path.rpartition(".")[2]
+
+    def nearness(name: str) -> float:
+        return difflib.SequenceMatcher(None, key, name).ratio()
+
+    least = max([NEAR, *map(nearness, siblings)])
+    by_name: dict[str, list[str]] = {}
+    for other in paths:
+        if other.rpartition(".")[0] != path.rpartition(".")[0]:
+            by_name.setdefault(other.rpartition(".")[2], []).append(repr(other))
+    best = max(by_name, key=nearness, default="")
+    if not best or nearness(best) < least or best in siblings:
+        return None
+    least_deep = min(other.count(".") for other in by_name[best])
+    return " or ".join(other for other in by_name[best] if other.count(".") == least_deep)
+
+
+def _game_keys(data: Any) -> list[str]:
+    """List the full paths of the parameters of the game that a config names; empty where it names none."""
+    game = data.get("game") if isinstance(data, Mapping) else None
+    name = game.get("name") if isinstance(game, Mapping) else game
+    if not isinstance(name, str) or game_name(name) not in names(GAMES):
+        return []
+    return [f"game.{parameter}" for parameter in parameters_of(name)]
 
 
 def _untold(path: str, context: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ and registers that function under the entry-point group ``lawgiver.trainers``. N
 from __future__ import annotations
 
 import inspect
+import logging
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,10 +24,12 @@ from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.files import read_text
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, make_game, names
-from lawgiver.trainers.complaints import complaint
+from lawgiver.trainers.complaints import complaint, leaves, stray_parameter, unknown_key
 from lawgiver.trainers.packaged import CONFIGS
 from lawgiver.trainers.packaged import config_names as config_names
 from lawgiver.trainers.yaml_text import LARGEST, parse_yaml
+
+_LOGGER = logging.getLogger("lawgiver")
 
 SHARED = {"participants": ("inverse_temperature", "kl_budget", "anchor"), "mechanism": ("start",)}
 """Settings of ``agents`` that mean the same to every trainer that has them."""
@@ -267,18 +270,26 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
     Raises:
         LawgiverError: naming the first wrong key or value, what is allowed, and the nearest match.
     """
-    for key in data:
-        if key not in Config.model_fields:
-            raise ParameterError(f"unknown key {key!r}: {allowed(str(key), Config.model_fields)}")
     name = _trainer_name(data)
-    if not isinstance(name, str):
+    unknown = [str(key) for key in data if key not in Config.model_fields]
+    if not isinstance(name, str) or (unknown and name not in names(TRAINERS)):
+        if unknown:
+            raise ParameterError(unknown_key(Config, data, unknown[0]))
         raise ParameterError(f"trainer.name is {name!r}, allowed: the name of a trainer")
     _, model = find_trainer(name)
+    if unknown:
+        raise ParameterError(unknown_key(model, data, unknown[0]))
     try:
         config = model.model_validate(data)
     except ValidationError as error:
         raise ParameterError(complaint(model, data, error)) from None
-    config.game.make()
+    try:
+        config.game.make()
+    except ParameterError:
+        stray = stray_parameter(model, data)
+        if stray is None:
+            raise
+        raise ParameterError(stray) from None
     return config
 
 
@@ -302,7 +313,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
 
     What a config says under ``agents`` and ``trainer`` is meant for its own trainer. Where the overrides name another
     one, only they count there, and what means the same to both: how rational participants are, and where the mechanism
-    begins (``SHARED``). Likewise, where they name another game, it keeps the parameters that it has too.
+    begins (``SHARED``). Likewise, where they name another game, it keeps the parameters that it has too. A warning of
+    the logger ``lawgiver`` names the keys that are left out.
 
     Args:
         source: the name of a packaged config, or the path of a YAML file.
@@ -311,14 +323,18 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
     Raises:
         LawgiverError: one line that names the wrong key or value, what is allowed, and the nearest match.
     """
-    data = read_mapping(source)
+    data = said = read_mapping(source)
     changed = apply_overrides(data, overrides)
     if _trainer_name(changed) != _trainer_name(data):
         kept = _shared(data.get("agents"), changed.get("trainer"))
         data = {**data, "agents": kept, "trainer": {}}
     if _game_name(changed) != _game_name(data):
         data = {**data, "game": _known(data.get("game"), _game_name(changed))}
-    return validate(apply_overrides(data, overrides))
+    config = validate(apply_overrides(data, overrides))
+    dropped = sorted(leaves(said).keys() - leaves(data).keys() - {"trainer.name"})
+    if dropped:
+        _LOGGER.warning("of config %s, not used: %s", config_name(source), ", ".join(dropped))
+    return config
 
 
 def _game_name(data: Mapping[str, Any]) -> Any:

@@ -136,7 +136,7 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
     try:
         from lawgiver.trainers import report
     except MissingExtraError as missing:
-        logging.getLogger("lawgiver").info("no figures: %s", missing)
+        logging.getLogger("lawgiver").warning("no figures were drawn: %s", missing)
         return
     try:
         report.draw(run, summary)

@@ -54,7 +54,8 @@ class _Bounded(Composer):
                 continue
             value, line = self.construct_object(key), key.start_mark.line + 1
             if value in first:
-                raise yaml.YAMLError(f"key {value!r} stands twice in a mapping, in lines {first[value]} and {line}")
+                where = f", in lines {first[value]} and {line}" if first[value] < line else ""
+                raise yaml.YAMLError(f"key {value!r} stands twice in a mapping{where}")
             first[value] = line
         return node
 

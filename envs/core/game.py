@@ -92,6 +92,8 @@ class Game(ABC, Generic[StateT]):
     """Parameters under which spaces differ from those by default, by a name for the game's page."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Published settings by name, each with its parameters: what ``make_game(name, preset=...)`` begins from."""
+    nested: ClassVar[Mapping[str, str]] = {}
+    """Parameters that hold parameters of another game, each with that game's name."""
     versions: ClassVar[Mapping[str, str]] = {"v0": "first version"}
     """What each version of the game's behaviour brought, from the first to the one in ``name``."""
 

@@ -21,6 +21,7 @@ from gymnasium.envs.registration import registry as gymnasium_registry
 from lawgiver.envs.core.errors import ArgumentError, MissingExtraError, ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
+from lawgiver.envs.core.policy_check import check_game, is_policy
 
 V = TypeVar("V")
 
@@ -127,8 +128,41 @@ def make_game(name: str, **params: Any) -> Game[Any]:
     """
     full = game_name(name)
     made = lookup(GAMES, full)
+    for key in params:
+        hint = None if key in inspect.signature(made).parameters else _deeper(made, {}, key)
+        if hint is not None:
+            raise ArgumentError(
+                f"got an unexpected keyword argument {key!r}: game {full!r} has no parameter {key!r}: {hint}"
+            )
     game: Game[Any] = call_with(made, f"game {full!r}", **_of_preset(made, params))
     return game
+
+
+def _deeper(made: Any, params: Mapping[str, Any], key: str) -> str | None:
+    """Say where a parameter belongs that neither a game nor its view has, None if it is in none that is given there.
+
+    That is a game within the game (``Game.nested``), or a policy that a view is given by name in ``params``.
+    """
+    for parameter, inner in getattr(made, "nested", {}).items():
+        if key in parameters_of(inner):
+            return f"did you mean {key!r} among the parameters of {inner} in {parameter!r}?"
+    for role, group in POLICIES.items():
+        keyword = "participants" if role == "participant" else role
+        policy = params.get(keyword)
+        if not isinstance(policy, str) or policy not in names(group):
+            continue
+        if key in list(inspect.signature(lookup(group, policy)).parameters)[1:]:
+            return f"did you mean {keyword}={{'policy': {policy!r}, {key!r}: ...}}?"
+    return None
+
+
+def parameters_of(game: str) -> list[str]:
+    """List the names of the parameters of a registered game.
+
+    Raises:
+        UnknownNameError: if there is no such game.
+    """
+    return list(inspect.signature(lookup(GAMES, game_name(game))).parameters)
 
 
 def _of_preset(made: Any, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,10 +201,11 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
     if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         for key in params:
             if key not in options and key not in accepted:
+                hint = _deeper(made, params, key) or allowed(key, [*options, *accepted])
                 # The first words are Python's own: wrappers look for them before they leave an argument out.
                 raise ArgumentError(
                     f"got an unexpected keyword argument {key!r}: neither {game_name(game)!r} nor its view has a "
-                    f"parameter {key!r}: {allowed(key, [*options, *accepted])}"
+                    f"parameter {key!r}: {hint}"
                 )
     rules = make_game(game, **{key: value for key, value in params.items() if key not in options})
     return view(rules, **{key: value for key, value in params.items() if key in options}, **fixed)
@@ -193,7 +228,8 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
         UnsupportedGameError: if it does not apply to this game.
         ParameterError: if a parameter is unknown, missing or outside its range, or ``role`` or ``policy`` is none.
     """
-    if role not in POLICIES:
+    check_game(game)
+    if not isinstance(role, str) or role not in POLICIES:
         raise ParameterError(f"unknown role {role!r}: {allowed(str(role), POLICIES)}")
     return game.given(role, lambda played: _make_policy(played, role, policy, params))
 
@@ -204,7 +240,7 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
         policy = params.pop("policy", None)
     if isinstance(policy, (str, Path)):
         return _named_policy(game, role, policy, params)
-    if not isinstance(policy, Policy) or params:
+    if not is_policy(policy) or params:
         raise ParameterError(
             f"{role} is {policy!r}{f' with {params}' if params else ''}, allowed: a registered name ("
             f"{', '.join(names(POLICIES[role]))}), the folder of a run or of a policy, "

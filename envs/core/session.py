@@ -25,6 +25,7 @@ from lawgiver.envs.core.arrays import Array, Rng, merge_games
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game, Rewards
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
+from lawgiver.envs.core.policy_check import fitting
 
 
 class Session:
@@ -81,7 +82,10 @@ class Session:
         self.batch = batch
         self._forms = {}
         self._state = self.game.initial_state(batch, self.rng)
-        self.memory = {role: policy.initial_state(batch, self.rng) for role, policy in self.policies.items()}
+        self.memory = {}
+        for role, policy in self.policies.items():
+            with fitting(self.game, role, policy):
+                self.memory[role] = policy.initial_state(batch, self.rng)
         self.terminated = np.zeros(batch, bool)
         self.truncated = np.zeros(batch, bool)
         nothing = {role: np.zeros((batch, count)) for role, count in self.game.roles.items()}
@@ -142,10 +146,10 @@ class Session:
         role = self.acting
         obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
         if role in self._outcomes:
-            outcome, self.memory[role] = self._outcomes[role](obs, mask, self.memory[role], self.rng)
+            outcome, self.memory[role] = self._chosen(role, self._outcomes[role], obs, mask)
             self._check(check_outcome, role, outcome)
         else:
-            actions, self.memory[role] = self.policies[role].act(obs, mask, self.memory[role], self.rng)
+            actions, self.memory[role] = self._chosen(role, self.policies[role].act, obs, mask)
             self._check(check_given, role, actions)
             outcome = self.game.outcome(self._state, actions)
         paid = self._apply(outcome, alive)
@@ -168,10 +172,17 @@ class Session:
         if self.partners is not None:
             role = self.outside[0]
             obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
-            everyone, self.memory[role] = self.partners.act(obs, mask, self.memory[role], self.rng)
+            everyone, self.memory[role] = self._chosen(role, self.partners.act, obs, mask)
             self._check(check_given, role, everyone)
             actions = np.concatenate([actions, everyone[:, 1:]], axis=1)
         return self.game.outcome(self._state, actions)
+
+    def _chosen(self, role: str, choose: Callable[..., tuple[Any, Memory]], obs: Array, mask: Array | None) -> Any:
+        """Return what a given policy chooses and remembers; its first play shows whether it was made for this game."""
+        if role in self._forms:
+            return choose(obs, mask, self.memory[role], self.rng)
+        with fitting(self.game, role, self.policies[role]):
+            return choose(obs, mask, self.memory[role], self.rng)
 
     def _check(self, check: Callable[..., None], role: str, made: Any) -> None:
         """Look at what a given policy makes, if that is its first play or of another form than the last."""

@@ -81,6 +81,7 @@ class Election(Game[ElectionState]):
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "mechanism": "its share of the votes less 1/k, once everyone has voted; 0 until then"
     }
+    nested: ClassVar[Mapping[str, str]] = {"base": "public_investment"}
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "taxed_dilemma": {"base": "taxed_dilemma", "participants": "random"},
     }

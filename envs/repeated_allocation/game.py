@@ -92,6 +92,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         "participant": "the utility of what it is given under its true type, once a round",
         "mechanism": "the one-shot game's `objective` of true utilities, once a round",
     }
+    nested: ClassVar[Mapping[str, str]] = {"stage": "payment_free_allocation"}
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "announce": {"stage": {"n": 3, "m": 2, "mechanism_mode": "announce"}},
     }

@@ -1,0 +1,100 @@
+"""Whether a policy can play a role of a game: asked once, before anything is computed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.actions import check_given, check_outcome
+from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import OutcomePolicy, Policy
+
+PolicyT = TypeVar("PolicyT", bound=Policy)
+
+
+def check_game(game: Any) -> None:
+    """Raise ParameterError if ``game`` is none: its name, say."""
+    if not isinstance(game, Game):
+        made = f"lawgiver.make_game({game if isinstance(game, str) else 'NAME'!r})"
+        raise ParameterError(f"game is {game!r}, allowed: a Game, such as {made}")
+
+
+def is_policy(policy: Any) -> bool:
+    """Whether something has the methods of a policy, and is no class of policies."""
+    return isinstance(policy, Policy) and not isinstance(policy, type)
+
+
+def check_policy(game: Game[Any], role: str, policy: PolicyT, *, distribution: bool = False) -> PolicyT:
+    """Check that a policy plays a role of a game, by letting it play one phase of one game apart; return it.
+
+    Args:
+        game: that it is to play.
+        role: ``mechanism`` or ``participant``.
+        policy: that is checked; nothing is drawn from any generator of the caller.
+        distribution: whether its distribution is needed as well as what it does.
+
+    Raises:
+        ParameterError: if ``game`` is no game, has no such role, or ``policy`` is no policy: a name, say.
+        ActionError: if it does what the game does not allow.
+        UnsupportedGameError: if it is of another role, or of a game of other observations or actions.
+    """
+    check_game(game)
+    game.check_role(role)
+    if not is_policy(policy):
+        made = f"lawgiver.make_policy(game, {role!r}, {policy if isinstance(policy, str) else 'NAME'!r})"
+        raise ParameterError(f"{role} is {policy!r}, allowed: a Policy, such as {made}")
+    with fitting(game, role, policy):
+        _play_once(game, role, policy, distribution)
+    return policy
+
+
+@contextmanager
+def fitting(game: Game[Any], role: str, policy: Policy) -> Iterator[None]:
+    """Turn what a policy raises that was made for another role or game into an UnsupportedGameError that says so."""
+    try:
+        yield
+    except LawgiverError:
+        raise
+    except Exception as error:  # a policy may be anybody's code
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UnsupportedGameError(
+            f"the policy given to the {role}, {type(policy).__name__}, does not play {game.name} as it is here: {what}"
+        ) from error
+
+
+def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool) -> None:
+    """Let a policy play the first phase of its role in one game, the phases before it being played anyhow."""
+    rng = np.random.default_rng(0)
+    state = game.initial_state(1, rng)
+    for _ in range(game.max_steps):
+        if game.phase(state) == role:
+            break
+        state, *_ = game.step(state, _anyhow(game, game.phase(state)), game.draw(1, rng))
+    obs, mask = game.observe(state, role), game.legal_actions(state, role)
+    memory = policy.initial_state(1, rng)
+    if isinstance(policy, OutcomePolicy):
+        check_outcome(game, state, role, policy.outcome(obs, mask, memory, rng)[0], 1)
+    else:
+        check_given(game, state, role, policy.act(obs, mask, memory, rng)[0], 1)
+    if not distribution:
+        return
+    space = game.action_space(role)
+    per_seat = (int(space.n),) if isinstance(space, gymnasium.spaces.Discrete) else (2, *(space.shape or ()))
+    shape, found = (1, game.roles[role], *per_seat), np.shape(policy.distribution(obs, mask, memory)[0])
+    if found != shape:
+        raise UnsupportedGameError(
+            f"the policy given to the {role}, {type(policy).__name__}, does not play {game.name} as it is here: its"
+            f" distribution is {found}, not {shape}"
+        )
+
+
+def _anyhow(game: Game[Any], role: str) -> np.ndarray:
+    """Return the lowest action for every agent of a role, (1, n_role[, k])."""
+    space = game.action_space(role)
+    lowest: Any = space.low if isinstance(space, gymnasium.spaces.Box) else int(space.start)  # type: ignore[attr-defined]
+    return np.broadcast_to(lowest, (1, game.roles[role], *(space.shape or ())))
