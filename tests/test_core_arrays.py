@@ -9,7 +9,8 @@ import pytest
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.arrays import evolve, largest, map_arrays, merge_games, select, softmax, take_games, total
 from lawgiver.envs.core.errors import ActionError
-from lawgiver.envs.core.fields import Field, box, columns, width
+from lawgiver.envs.core.fields import Field, box, columns, width, within
+from lawgiver.envs.core.registry import make_game
 
 torch = pytest.importorskip("torch")
 
@@ -69,15 +70,43 @@ def test_layouts():
     assert box(layout).low.tolist() == [0, 0, -3] and box(layout).dtype == np.float32
 
 
-def test_actions_that_pass_are_not_copied_or_changed():
-    space = box((Field("a", 2, 0, 1, "points", "x"),))
-    actions = np.array([[0.0, 1.0], [0.5, 0.25]])
-    assert check_actions(space, actions, ("a", "b")) is actions
+SALES = make_game("sequential_sales", n=4, m=1)
+"""Reports are a Box [0, 1]."""
+
+
+def test_actions_that_pass_are_copied_and_not_changed():
+    actions = np.array([[0.0], [1.0], [0.5], [0.25]])
+    taken = check_actions(SALES, "participant", actions, "abcd")
+    assert np.array_equal(taken, actions) and not np.shares_memory(taken, actions)
+
+
+@pytest.mark.parametrize("high", [0.7, 1 / 3, 0.1, 1e-3, 123.456])
+def test_a_bound_is_taken_in_either_precision(high):
+    game = make_game("selfish_routing", box=high)
+    space, who = game.action_space("mechanism"), ("mechanism",)
+    for bound in (
+        np.full(space.shape, high),
+        np.full(space.shape, high, np.float32),
+        space.high,
+        [high] * space.shape[0],
+    ):
+        taken = check_actions(game, "mechanism", [bound], who)
+        assert np.allclose(taken, high, rtol=1e-7) and (taken <= max(high, float(space.high[0]))).all()
+    nearly = np.full(space.shape, high * (1 + 1e-9))
+    assert (check_actions(game, "mechanism", [nearly], who) <= game.action_ends("mechanism")[1]).all()
+    for outside in (high * 1.0002, np.nextafter(space.high[0], np.float32(1e9)), -1e-30, np.inf, np.nan):
+        with pytest.raises(ActionError, match=r"outside its space|is NaN"):
+            check_actions(game, "mechanism", [np.full(space.shape, outside)], who)
+
+
+def test_bounds_are_compared_in_float32():
+    values = np.array([0.7, np.float32(0.7), 0.7001, -0.0, -1e-30, np.nan, 1e300])
+    assert within(values, 0.0, 0.7).tolist() == [True, True, False, True, False, False, False]
+    assert within(np.array([np.float32(1 / 3)]), 0.0, 1 / 3).all()
 
 
 def test_an_error_about_many_names_few():
-    space = box((Field("a", 1, 0, 1, "points", "x"),))
     with pytest.raises(ActionError, match=r"2 actions instead of 100, one in .* for g0, g1, g2, g3 and 96 more"):
-        check_actions(space, np.zeros((2, 1)), [f"g{i}" for i in range(100)])
+        check_actions(SALES, "participant", np.zeros((2, 1)), [f"g{i}" for i in range(100)])
     with pytest.raises(ActionError, match=r"action array\(\[nan\]\) of g1 is NaN"):
-        check_actions(space, np.array([[0.0], [np.nan]]), ("g0", "g1"))
+        check_actions(SALES, "participant", np.array([[0.0], [np.nan]]), ("g0", "g1"))

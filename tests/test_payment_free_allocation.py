@@ -69,6 +69,18 @@ def test_types_come_from_a_file(tmp_path):
     assert game.initial_state(5, torch.Generator().manual_seed(0)).types.shape == (5, 2, 6)
 
 
+@pytest.mark.parametrize("high", [0.7, 1 / 3])
+def test_types_in_a_file_may_be_at_their_bound_in_either_precision(tmp_path, high):
+    for dtype in (np.float32, np.float64):
+        file = tmp_path / f"{np.dtype(dtype)}.npz"
+        np.savez(file, values=np.full((1, 2, 3), high, dtype), demands=np.ones((1, 2, 3), dtype))
+        values = drawn(game_of(n=2, m=3, value_high=high, types_file=file), 4)[..., :3]
+        assert np.allclose(values, high, rtol=1e-7) and (values <= high).all()
+    np.savez(file, values=np.full((1, 2, 3), high + 1e-4), demands=np.ones((1, 2, 3)))
+    with pytest.raises(ParameterError, match=r"values\[0, 0, 0\]"):
+        game_of(n=2, m=3, value_high=high, types_file=file)
+
+
 @pytest.mark.parametrize(
     ("arrays", "told"),
     [

@@ -285,8 +285,9 @@ def test_broken_games_are_found(game, complaint):
     assert isinstance(error.value, AssertionError) and isinstance(error.value, ValueError)
 
 
-def _cut_to_bounds(space, actions, who):
+def _cut_to_bounds(game, role, actions, who):
     """Take what lies outside a Box as its nearest point."""
+    space = game.action_space(role)
     if hasattr(space, "high") and len(actions) == len(who):
         actions = [
             np.clip(action, space.low, space.high)
@@ -294,15 +295,15 @@ def _cut_to_bounds(space, actions, who):
             else action
             for action in actions
         ]
-    return check_actions(space, actions, who)
+    return check_actions(game, role, actions, who)
 
 
-def _blame_nobody(space, actions, who):
+def _blame_nobody(game, role, actions, who):
     """Refuse without saying whose action it is."""
     try:
-        return check_actions(space, actions, who)
+        return check_actions(game, role, actions, who)
     except ActionError:
-        raise ActionError(f"bad action, allowed: {space}") from None
+        raise ActionError(f"bad action, allowed: {game.action_space(role)}") from None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.fields import within
 from lawgiver.envs.core.game import Game
 
 BOOLS = frozenset({bool, np.bool_})
@@ -16,11 +17,15 @@ FEW = 64
 """Numbers up to which plain Python compares faster than NumPy does: one game, as against a batch."""
 
 
-def check_actions(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> np.ndarray:
+def check_actions(game: Game[Any], role: str, actions: Any, who: Sequence[str]) -> np.ndarray:
     """Return one action for each name in ``who``: an array (len(who),) for Discrete, (len(who), k) for a Box.
 
+    The array is the caller's to keep: it shares no memory with ``actions``. A Box action that lies within its bounds
+    only in float32, in which the space is declared, becomes the nearest one within them.
+
     Args:
-        space: of one action, Discrete or Box.
+        game: that is played.
+        role: of all who act; its space is Discrete or a Box.
         actions: a sequence or an array of actions.
         who: agents or games, in the same order.
 
@@ -28,14 +33,22 @@ def check_actions(space: gymnasium.Space[Any], actions: Any, who: Sequence[str])
         ActionError: naming the space and the first who is to blame, if there are too many or too few actions, or one
             has the wrong shape, is not a number (not an integer, for Discrete), is NaN or lies outside the space.
     """
+    space = game.action_space(role)
     try:
-        array = np.asarray(actions)
+        array = np.array(actions)
     except ValueError:  # their shapes differ
         raise _complaint(space, actions, who) from None
     if type(actions) in (list, tuple) and not BOOLS.isdisjoint(map(type, actions)):  # NumPy takes True beside 2 for 1
         raise _complaint(space, actions, who)
     fits = array.shape == (len(who), *(space.shape or ())) and array.dtype.kind in _kinds(space)
-    if fits and _inside(space, array):
+    if fits and isinstance(space, gymnasium.spaces.Box):
+        low, high = game.action_ends(role)
+        if _between(array, low, high):
+            return array
+        if within(array, low, high).all():
+            nearest: np.ndarray = np.clip(array, low, high)
+            return nearest
+    elif fits and _inside(space, array):
         return array
     raise _complaint(space, actions, who)
 
@@ -49,7 +62,7 @@ def check_given(game: Game[Any], state: Any, role: str, actions: Any, batch: int
     space, shape = game.action_space(role), _shape(game, role, batch)
     found = actions if isinstance(actions, np.ndarray) else np.empty(0, object)
     if found.shape == shape and found.dtype.kind in _kinds(space):
-        if _inside(space, found.astype(space.dtype) if isinstance(space, gymnasium.spaces.Box) else found):
+        if _inside(space, found):
             return
         fault = "some are NaN or outside it"
     elif isinstance(actions, np.ndarray):
@@ -95,10 +108,15 @@ def _inside(space: gymnasium.Space[Any], array: np.ndarray) -> bool:
         values = array.ravel().tolist() if 0 < array.size <= FEW else (array.min(), array.max())
         return bool(min(values) >= low and max(values) < low + int(space.n))
     assert isinstance(space, gymnasium.spaces.Box)
-    if array.shape == (1, *space.shape) and space.shape[0] <= FEW:
-        bounds = zip(space.low.tolist(), array[0].tolist(), space.high.tolist(), strict=True)
+    return bool(within(array, space.low, space.high).all())
+
+
+def _between(array: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether all of one or more Box actions are within float64 bounds; NaN is not."""
+    if array.shape == (1, *low.shape) and low.size <= FEW:
+        bounds = zip(low.tolist(), array[0].tolist(), high.tolist(), strict=True)
         return all(least <= value <= most for least, value, most in bounds)
-    return int(np.count_nonzero((array >= space.low) & (array <= space.high))) == array.size
+    return int(np.count_nonzero((array >= low) & (array <= high))) == array.size
 
 
 def _complaint(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> ActionError:

@@ -10,15 +10,19 @@ from pettingzoo import AECEnv
 
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.errors import ActionError, allowed
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import make_view
+from lawgiver.envs.core.shown import copied
 
 
 class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
     """A game as a PettingZoo AECEnv.
 
     The agents of the phase act in the order of their seats; the rules are applied when the last of them has acted,
-    so that nobody sees another's action of the same phase. Everything else is as in
+    so that nobody sees another's action of the same phase. ``metadata["is_parallelizable"]`` says whether all agents
+    act in one fixed cycle, which is what PettingZoo's ``aec_to_parallel`` needs: not where the mechanism moves first,
+    or some agents act more often than others. Everything else is as in
     :class:`~lawgiver.envs.core.parallel.GameParallelEnv`, whose keywords it takes; observations carry no turn flag.
     """
 
@@ -26,7 +30,8 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         """Wrap the parallel view of a game, made with ``flag_turns=False``."""
         super().__init__()
         self._env = env
-        self.metadata = {**env.metadata}
+        outside = tuple(role for role in env.game.roles if env.game.agents_of(role)[0] in env.possible_agents)
+        self.metadata = {**env.metadata, "is_parallelizable": _in_cycles(env.game, outside, env.max_cycles)}
         self.render_mode = env.render_mode
         self.state_space = env.state_space
         self.possible_agents = list(env.possible_agents)
@@ -71,7 +76,7 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         self._env.require_begun()
         if agent not in self._observations:
             raise ActionError(f"unknown agent {agent!r}: {allowed(str(agent), self.possible_agents)}")
-        return self._observations[agent]
+        return copied(self._observations[agent])
 
     def last(self, observe: bool = True) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Return what ``agent_selection`` sees, its reward since it last acted, whether it is over, and its info."""
@@ -90,10 +95,10 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
-        check_actions(self.action_space(agent), [action], (agent,))
+        checked = check_actions(self._env.game, self._env.acting_role, [action], (agent,))
         self._cumulative_rewards[agent] = 0.0
         self._clear_rewards()
-        self._pending[agent] = action
+        self._pending[agent] = checked[0]  # a copy: the caller may use its buffer again
         self._queue.pop(0)
         if self._queue:
             self.agent_selection = self._queue[0]
@@ -117,6 +122,30 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _in_cycles(game: Game[Any], outside: tuple[str, ...], max_cycles: int | None) -> bool:
+    """Whether the roles that are played from outside act in their order until the end or the cut, seen in one game."""
+    if game.seats_take_turns or len(outside) == 1:
+        return not game.seats_take_turns
+    whole = max_cycles is None or max_cycles % len(outside) == 0
+    rng = np.random.default_rng(0)
+    state, turns = game.initial_state(1, rng), 0
+    for _ in range(game.max_steps):
+        role = game.phase(state)
+        if role in outside:
+            if turns == max_cycles or (whole and turns == 2 * len(outside)):
+                break
+            if role != outside[turns % len(outside)]:
+                return False
+            turns += 1
+        space: Any = game.action_space(role)
+        some = np.clip(0, space.low, space.high) if isinstance(space, gymnasium.spaces.Box) else space.start
+        actions = np.broadcast_to(some, (1, game.roles[role], *space.shape))
+        state, _, terminated, truncated = game.step(state, actions, game.draw(1, rng))
+        if terminated[0] or truncated[0]:
+            break
+    return turns % len(outside) == 0
 
 
 def make_aec_env(game: str, **kwargs: Any) -> GameAECEnv:

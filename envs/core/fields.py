@@ -7,6 +7,7 @@ from typing import Literal
 
 import gymnasium
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,35 @@ def width(layout: Layout) -> int:
     return sum(field.size for field in layout)
 
 
+def ends(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Return the declared bounds of a layout, low and high, both (k,) in float64."""
+    low = np.concatenate([np.full(field.size, field.low, float) for field in layout])
+    high = np.concatenate([np.full(field.size, field.high, float) for field in layout])
+    return low, high
+
+
 def box(layout: Layout) -> gymnasium.spaces.Box:
     """Return the Box (float32) of a layout, with the bounds of its fields."""
-    low = np.concatenate([np.full(field.size, field.low, np.float32) for field in layout])
-    high = np.concatenate([np.full(field.size, field.high, np.float32) for field in layout])
+    low, high = (end.astype(np.float32) for end in ends(layout))
     return gymnasium.spaces.Box(low, high, dtype=np.float32)
+
+
+def within(values: np.ndarray, low: ArrayLike, high: ArrayLike) -> np.ndarray:
+    """Compare numbers with bounds in float32, the precision in which spaces are declared.
+
+    A bound such as 0.7 has another value in float64 than in float32; either of them lies within.
+
+    Args:
+        values: numbers of any shape.
+        low: the least that is allowed, broadcast against ``values``.
+        high: the largest that is allowed, likewise.
+
+    Returns:
+        Booleans in the shape of ``values``; False for NaN.
+    """
+    with np.errstate(over="ignore"):
+        rounded, least, most = (np.asarray(x).astype(np.float32) for x in (values, low, high))
+    return (rounded >= least) & (rounded <= most)
 
 
 def columns(layout: Layout) -> dict[str, slice]:

@@ -23,7 +23,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ParameterError, allowed
-from lawgiver.envs.core.fields import Layout, box
+from lawgiver.envs.core.fields import Layout, box, ends
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
 if TYPE_CHECKING:
@@ -189,6 +189,24 @@ class Game(ABC, Generic[StateT]):
         if role not in spaces:
             self.check_role(role)
         return spaces[role][1]
+
+    @cached_property
+    def _ends(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        ends_of: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for role, (_, space) in self._spaces.items():
+            layout = self.action_layout(role)
+            if not isinstance(layout, int):
+                assert isinstance(space, gymnasium.spaces.Box)
+                low, high = ends(layout)
+                ends_of[role] = np.minimum(low, space.low), np.maximum(high, space.high)
+        return ends_of
+
+    def action_ends(self, role: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the least and the largest Box action of a role, (k,) each in float64.
+
+        Where float32 rounds a declared bound, the wider of the two values is meant.
+        """
+        return self._ends[role]
 
     # -- the dynamics -------------------------------------------------------------------------------------------
 

@@ -33,8 +33,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     some; with ``mask_in_observation`` the observations of Discrete roles are ``{"observation": ..., "action_mask":
     ...}`` instead. Infos hold what the game tells besides (:meth:`Game.told`). An illegal action inside the space
     is played as the nearest legal one. Rewards are what an agent earned since the step before, in the game's own
-    units. A game that ends by its rules is terminated, one that is cut off truncated; then ``agents`` is empty
-    until ``reset``: no autoreset.
+    units. A game that ends by its rules is terminated, one that is cut off truncated; then ``agents`` is empty and
+    ``step({})`` returns five empty dicts until ``reset``: no autoreset.
 
     Args:
         game: the rules.
@@ -82,6 +82,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.state_space = box(tuple(field for layout in seats for field in layout))
         self.possible_agents = [agent for agents in self._agents_of.values() for agent in agents]
         self.agents: list[str] = []
+        self._seeded = False
         self._kept_masks: dict[str, tuple[Any, Iterable[np.ndarray | None]]] = {}
         self._flags = {role: (np.zeros((count, 1)), np.ones((count, 1))) for role, count in game.roles.items()}
         self.observation_spaces: dict[str, gymnasium.Space[Any]] = {}
@@ -100,6 +101,11 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         return self.action_spaces[agent]
 
     @property
+    def acting_role(self) -> str:
+        """The role whose turn it is."""
+        return self._session.acting
+
+    @property
     def acting_agents(self) -> tuple[str, ...]:
         """The agents whose turn it is."""
         agents = self._agents_of[self._session.acting]
@@ -115,9 +121,16 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        """Start a new game. ``seed`` restarts the random numbers; ``options`` has no keys that are read."""
+        """Start a new game; ``options`` has no keys that are read.
+
+        ``seed`` restarts the random numbers, and later calls without one go on with them. An env that was never
+        given a seed draws new entropy each time, so that its copies play games of their own.
+        """
         if seed is not None:
             self._session.rng = np.random.default_rng(integer("seed", seed, 0))
+            self._seeded = True
+        elif not self._seeded:
+            self._session.rng = np.random.default_rng()
         self._session.reset(1)
         self._cycles = 0
         self.agents = list(self.possible_agents)
@@ -130,7 +143,10 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         """Play one phase with the actions of the agents whose turn it is."""
         session = self._session
         if not self.agents:
-            raise ActionError("the game is over or has not begun: call reset() first")
+            self.require_begun()
+            if isinstance(actions, Mapping) and not actions:
+                return {}, {}, {}, {}, {}
+            raise ActionError("the game is over: call reset() first")
         role = session.acting
         acting = self.acting_agents
         if not isinstance(actions, Mapping):
@@ -142,7 +158,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             taken = [actions[agent] for agent in acting]
         except KeyError as missing:
             raise ActionError(f"no action of {missing.args[0]}, acting now: {', '.join(acting)}") from None
-        checked = check_actions(self.game.action_space(role), taken, acting)
+        checked = check_actions(self.game, role, taken, acting)
         session.step((self._seated(role, checked) if self.game.seats_take_turns else checked)[None])
         self._cycles += 1
         observations, infos = self._observe()
@@ -185,10 +201,9 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             marked = masks(self.game, state, role, masked=self._masked)
             rows: Iterable[np.ndarray | None] = repeat(None)
             if marked is not None:
-                marked.flags.writeable = False  # the rows are shown more than once
-                rows = list(marked[0])
+                rows = marked[0]
             kept = self._kept_masks[role] = (given, rows)
-        return kept[1]
+        return kept[1].copy() if isinstance(kept[1], np.ndarray) else kept[1]
 
     def _rows(self, role: str) -> np.ndarray:
         """Return the observations of a role, (n_role, d), the turn flag included."""

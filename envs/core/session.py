@@ -40,7 +40,8 @@ class Session:
         outside: the roles played from outside, in the game's order.
         rewards: what every role earned in the last step, (B, n_role) each; do not write into it.
         terminated: games that their rules have ended, (B,); ``truncated``: games that were cut off.
-        rng: a ``numpy.random.Generator``; set it before :meth:`reset` to seed the games.
+        rng: a ``numpy.random.Generator``; set it before :meth:`reset` to seed the games. None until the first reset,
+            which draws entropy, so that copies of a session that has not begun play games of their own.
 
     Raises:
         ParameterError: if no role is left to be played from outside.
@@ -59,7 +60,7 @@ class Session:
         if partners is not None:
             self.policies[self.outside[0]] = partners
         self._outcomes = {role: p.outcome for role, p in self.policies.items() if isinstance(p, OutcomePolicy)}
-        self.rng: Rng = np.random.default_rng()
+        self.rng: Rng | None = None
         self._state: Any = None
         self._forms: dict[str, Any] = {}
         self.memory: dict[str, Memory] = {}
@@ -80,6 +81,7 @@ class Session:
     def reset(self, batch: int) -> None:
         """Start ``batch`` new games and play until a role from outside is to act."""
         self.batch = batch
+        self.rng = np.random.default_rng() if self.rng is None else self.rng
         self._forms = {}
         self._state = self.game.initial_state(batch, self.rng)
         self.memory = {}
@@ -144,14 +146,15 @@ class Session:
 
     def _play_phase(self, alive: np.ndarray | None) -> None:
         role = self.acting
-        obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
+        obs, mask = self._seen(role)
         if role in self._outcomes:
             outcome, self.memory[role] = self._chosen(role, self._outcomes[role], obs, mask)
             self._check(check_outcome, role, outcome)
+            outcome = np.array(outcome)
         else:
             actions, self.memory[role] = self._chosen(role, self.policies[role].act, obs, mask)
             self._check(check_given, role, actions)
-            outcome = self.game.outcome(self._state, actions)
+            outcome = self.game.outcome(self._state, np.array(actions))
         paid = self._apply(outcome, alive)
         self.rewards = {earner: self.rewards[earner] + paid[earner] for earner in paid}
 
@@ -171,7 +174,7 @@ class Session:
         """Return the outcome of the actions from outside, the partners' included."""
         if self.partners is not None:
             role = self.outside[0]
-            obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
+            obs, mask = self._seen(role)
             everyone, self.memory[role] = self._chosen(role, self.partners.act, obs, mask)
             self._check(check_given, role, everyone)
             actions = np.concatenate([actions, everyone[:, 1:]], axis=1)
@@ -183,6 +186,11 @@ class Session:
             return choose(obs, mask, self.memory[role], self.rng)
         with fitting(self.game, role, self.policies[role]):
             return choose(obs, mask, self.memory[role], self.rng)
+
+    def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what a given policy is shown, in arrays of its own: it may write into them."""
+        obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
+        return obs if obs.base is None else obs.copy(), None if mask is None else mask.copy()
 
     def _check(self, check: Callable[..., None], role: str, made: Any) -> None:
         """Look at what a given policy makes, if that is its first play or of another form than the last."""

@@ -49,12 +49,23 @@ def masks(game: Game[Any], state: Any, role: str, *, masked: bool) -> np.ndarray
 def shown(
     seen: np.ndarray, mask: np.ndarray | None, masked: bool, told: Mapping[str, np.ndarray]
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the observation and the info of one agent, or of a batch, with its mask where it belongs."""
+    """Return the observation and the info of one agent, or of a batch, with its mask where it belongs.
+
+    What is told is copied, because it is the same for all agents, and the caller may write into what it gets.
+    """
+    info = {name: value.copy() for name, value in told.items()}
     if mask is None:
-        return seen, dict(told)
+        return seen, info
     if masked:
-        return {"observation": seen, "action_mask": mask}, dict(told)
-    return seen, {"action_mask": mask, **told}
+        return {"observation": seen, "action_mask": mask}, info
+    return seen, {"action_mask": mask, **info}
+
+
+def copied(tree: Any) -> Any:
+    """Copy an observation, an info or whatever else is made of dicts and arrays."""
+    if isinstance(tree, dict):
+        return {key: copied(value) for key, value in tree.items()}
+    return tree.copy() if isinstance(tree, np.ndarray) else tree
 
 
 def turn_flags(game: Game[Any], state: Any, role: str, batch: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_view
 from lawgiver.envs.core.rendering import METADATA, Screen
 from lawgiver.envs.core.shown import copy_space, masks, seen_by_learner, shown, shown_space
-from lawgiver.envs.core.vector import check_role, learner_session
+from lawgiver.envs.core.vector import check_role, forget_entropy, learner_session
 
 
 class GameEnv(gymnasium.Env[Any, Any]):
@@ -35,6 +35,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
     """
 
     metadata = METADATA
+    _seeded = False
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
     ) -> None:
         """See the class."""
         self.game, self.role = game, check_role(game, role)
+        self.metadata = dict(self.metadata)  # Gymnasium writes into it
         self._screen = Screen(game, render_mode)
         self.render_mode = render_mode
         self.session = learner_session(game, self.role, mechanism, participants)
@@ -57,7 +59,8 @@ class GameEnv(gymnasium.Env[Any, Any]):
         self._who = (game.agents_of(self.role)[0],)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start a new game. ``options`` has no keys that are read."""
+        """Start a new game; see :func:`forget_entropy` for ``seed``. ``options`` has no keys that are read."""
+        forget_entropy(self, seed)
         super().reset(seed=None if seed is None else integer("seed", seed, 0))
         self.session.rng = self.np_random
         self.session.reset(1)
@@ -70,7 +73,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         session.require_begun()
         if session.terminated[0] or session.truncated[0]:
             raise ActionError("the game is over: call reset() first")
-        session.step(check_actions(self.action_space, [action], self._who)[None])
+        session.step(check_actions(self.game, self.role, [action], self._who)[None])
         observation, info = self._observe()
         self._screen.print_frame(self.session.state, self._over)
         reward = float(session.rewards[self.role][0, 0])

@@ -52,6 +52,17 @@ def learner_session(
     return Session(game, policies, partners)
 
 
+def forget_entropy(env: Any, seed: Any) -> None:
+    """Have an env that nobody ever seeded draw new entropy at this reset.
+
+    Its copies, deep or pickled, then play games of their own from their next reset on. After ``reset(seed=...)``, or
+    with an ``np_random`` that was set from outside, later resets go on with that generator, in copies too.
+    """
+    env._seeded = env._seeded or seed is not None
+    if not env._seeded and env._np_random_seed != -1:
+        env._np_random = None
+
+
 class GameVectorEnv(VectorEnv[Any, Any, Any]):
     """A batch of games with one learner each, as a Gymnasium VectorEnv. No Python loop runs over the games.
 
@@ -80,6 +91,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
     """
 
     metadata = {**METADATA, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+    _seeded = False
 
     def __init__(
         self,
@@ -94,6 +106,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         """See the class."""
         self.game, self.role = game, check_role(game, role)
+        self.metadata = dict(self.metadata)  # Gymnasium writes into it
         self.num_envs = integer("num_envs", num_envs, 1)
         self._screen = Screen(game, render_mode)
         self.render_mode = render_mode
@@ -109,6 +122,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start every game anew. One seed serves the whole batch; ``options`` has no keys that are read."""
+        forget_entropy(self, seed)
         super().reset(seed=None if seed is None else integer("seed", seed, 0))
         self.session.rng = self.np_random
         self.session.reset(self.num_envs)
@@ -121,7 +135,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         over = session.terminated | session.truncated
         if np.count_nonzero(over):
             actions = _ignoring(actions, over, self.single_action_space)
-        checked = check_actions(self.single_action_space, actions, self._who)
+        checked = check_actions(self.game, self.role, actions, self._who)
         session.step(checked[:, None])
         observation, info = self._observe()
         self._screen.print_frame(session.state, bool(self._over[0]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.fields import within
 
 
 def beta(draws: Array, shape: tuple[int, int]) -> Array:
@@ -54,7 +55,7 @@ def read_types(file: str, n: int, m: int, highs: tuple[float, float]) -> np.ndar
     for (name, array), high in zip(found.items(), highs, strict=True):
         if array.ndim != 3 or array.shape[1:] != (n, m) or not len(array):
             raise ParameterError(f"{what} has {name} of shape {array.shape}, allowed: (N, {n}, {m})")
-        wrong = np.argwhere(~((array >= 0) & (array <= high)))
+        wrong = np.argwhere(~within(array, 0, high))
         if len(wrong):
             at = tuple(wrong[0].tolist())
             raise ParameterError(f"{what} has {name}{list(at)} = {array[at]:g}, allowed: numbers in [0, {high:g}]")
@@ -68,4 +69,5 @@ def read_types(file: str, n: int, m: int, highs: tuple[float, float]) -> np.ndar
             f"{what} has nothing that participant {participant} of profile {profile} wants, allowed: at least one"
             " resource with a value and a demand above 0"
         )
-    return np.concatenate([found["values"], found["demands"]], axis=-1)
+    bounded = [np.clip(array, 0, high) for array, high in zip(found.values(), highs, strict=True)]
+    return np.concatenate(bounded, axis=-1)

@@ -11,12 +11,12 @@ from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.reporting import AnnouncedRule
 from lawgiver.envs.core.arrays import Array, constant, evolve, namespace
 from lawgiver.envs.core.errors import ParameterError, integer, number
-from lawgiver.envs.core.fields import Layout, width
+from lawgiver.envs.core.fields import Layout, width, within
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.reporting import ReportingGame, play_out
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import Search, groups
-from lawgiver.trainers.audit.trials import Own, Response, Trials, own_of, truth
+from lawgiver.trainers.audit.trials import Own, Response, Trials, bounds, own_of, truth
 from lawgiver.trainers.simulation import outcome_of
 
 EFFORT = 3
@@ -61,8 +61,11 @@ def audit(
     found = np.array(types, float)
     if found.ndim != 3 or len(found) < 2 or found.shape[2] != width(layout) or not found.shape[1]:
         raise ParameterError(f"types have shape {found.shape}, allowed: (P, n, {width(layout)}) of 2 profiles or more")
+    low, high = bounds(layout)
+    fits = within(found, low, high).all()  # false for NaN
+    found = np.clip(found, low, high)
     search = Search(layout, found, gradient, seed)
-    if not ((search.low <= found) & (found <= search.high)).all():  # false for NaN
+    if not fits:
         raise ParameterError(f"some types lie outside their fields {', '.join(field.name for field in layout)}")
     utilities, payments = truth(response, found, chunk)
     scale = scale_of(utilities, payments)
