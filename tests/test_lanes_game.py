@@ -218,7 +218,7 @@ def test_starts_between_the_grids_are_interpolated(rng):
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ({"n": 1}, "n is 1, allowed: an integer >= 2"),
+        ({"n": 1}, "n is 1, allowed: an integer in 2"),
         ({"length": 0}, "length is 0, allowed"),
         ({"coordination_weight": -1.0}, "coordination_weight is -1.0"),
         ({"movement_cost": float("nan")}, "movement_cost is nan"),

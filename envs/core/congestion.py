@@ -28,6 +28,9 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError
 
+LARGEST_N = 10_000
+"""Agents up to which the exact solvers, whose sums run over how many use a resource, end within seconds."""
+
 
 @dataclass(frozen=True, eq=False)
 class CongestionGame:

@@ -9,6 +9,13 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lawgiver.envs.core.errors import ParameterError
+
+LARGEST_WIDTH = 10_000_000
+"""Numbers that a space may have: a hundred bytes each, by the time that views have made their copies."""
+LARGEST_BOUND = 1e38
+"""What the bounds of a space stay below, to be held in float32."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -36,14 +43,30 @@ def width(layout: Layout) -> int:
 
 
 def ends(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """Return the declared bounds of a layout, low and high, both (k,) in float64."""
+    """Return the declared bounds of a layout, low and high, both (k,) in float64.
+
+    Raises:
+        ParameterError: if it holds more numbers than are laid out, or a bound that float32 does not hold.
+    """
+    if width(layout) > LARGEST_WIDTH:
+        widest = max(layout, key=lambda field: field.size)
+        raise ParameterError(
+            f"observations or actions would hold {widest.size:,} numbers of the field {widest.name!r}, allowed:"
+            f" {LARGEST_WIDTH:,} in all; take a smaller game"
+        )
+    for field in layout:
+        if not (abs(field.low) <= LARGEST_BOUND and abs(field.high) <= LARGEST_BOUND):  # NaN is not
+            raise ParameterError(
+                f"the field {field.name!r} goes from {field.low:g} to {field.high:g} {field.unit}, allowed: numbers up"
+                f" to {LARGEST_BOUND:g} either way; take smaller units"
+            )
     low = np.concatenate([np.full(field.size, field.low, float) for field in layout])
     high = np.concatenate([np.full(field.size, field.high, float) for field in layout])
     return low, high
 
 
 def box(layout: Layout) -> gymnasium.spaces.Box:
-    """Return the Box (float32) of a layout, with the bounds of its fields."""
+    """Return the Box (float32) of a layout, with the bounds of its fields; raises what :func:`ends` does."""
     low, high = (end.astype(np.float32) for end in ends(layout))
     return gymnasium.spaces.Box(low, high, dtype=np.float32)
 

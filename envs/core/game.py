@@ -22,7 +22,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import ParameterError, allowed, integer
 from lawgiver.envs.core.fields import Layout, box, ends
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 Draws = dict[str, Array]
 """The random numbers of a step by name, each with a leading batch axis."""
+
+LARGEST_SEATS = 1_000_000
+"""Agents of a role."""
+LARGEST_CHOICE = 100_000
+"""Actions of a Discrete space: policies have a probability for each."""
 
 Rewards = dict[str, Array]
 """Rewards by role, each (B, n_role)."""
@@ -143,6 +148,16 @@ class Game(ABC, Generic[StateT]):
         if not isinstance(role, str) or role not in self.roles:
             raise ParameterError(f"unknown role {role!r} of {self.name}: {allowed(str(role), self.roles)}")
 
+    def check_size(self) -> None:
+        """Raise ParameterError if views of the game could not be made: too many agents, or spaces that are too large.
+
+        Everything is reckoned before memory is taken for it.
+        """
+        for role, count in self.roles.items():
+            integer(f"the number of {role}s", count, 1, LARGEST_SEATS)
+        for role in self.roles:
+            self.observation_space(role)
+
     def agents_of(self, role: str) -> tuple[str, ...]:
         """Return the agent ids of a role: ``mechanism`` where there is one, else ``participant_0`` and so on."""
         self.check_role(role)
@@ -174,6 +189,8 @@ class Game(ABC, Generic[StateT]):
         spaces: dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any]]] = {}
         for role in self.roles:
             layout = self.action_layout(role)
+            if isinstance(layout, int) and layout > LARGEST_CHOICE:
+                raise ParameterError(f"{role}s would have {layout:,} choices, allowed: up to {LARGEST_CHOICE:,}")
             action = gymnasium.spaces.Discrete(layout) if isinstance(layout, int) else box(layout)
             spaces[role] = (box(self.observation_layout(role)), action)
         return spaces

@@ -18,7 +18,7 @@ import gymnasium
 import pettingzoo
 from gymnasium.envs.registration import registry as gymnasium_registry
 
-from lawgiver.envs.core.errors import ArgumentError, MissingExtraError, ParameterError, UnknownNameError, allowed
+from lawgiver.envs.core.errors import ArgumentError, MissingExtraError, ParameterError, UnknownNameError, allowed, shown
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.policy_check import check_game, is_policy
@@ -134,7 +134,12 @@ def make_game(name: str, **params: Any) -> Game[Any]:
             raise ArgumentError(
                 f"got an unexpected keyword argument {key!r}: game {full!r} has no parameter {key!r}: {hint}"
             )
+    for key, value in params.items():
+        if isinstance(value, int) and value.bit_length() > 1000:  # no float holds it, and Python may not print it
+            raise ParameterError(f"{key} is {shown(value)}, allowed: numbers that a float holds")
     game: Game[Any] = call_with(made, f"game {full!r}", **_of_preset(made, params))
+    if isinstance(game, Game):
+        game.check_size()
     return game
 
 

@@ -25,11 +25,15 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, total, uniform
 from lawgiver.envs.core.errors import ParameterError, allowed, integer, number, sums_to_one
 from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.core.game import Draws, KnownSolution
+from lawgiver.envs.core.game import LARGEST_SEATS, Draws, KnownSolution
 from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
 from lawgiver.envs.divisible_good import solutions
 from lawgiver.envs.divisible_good.subgame import DivisibleGoodSubgame
 
+LARGEST_APPETITE = 100
+"""Units that a participant may want."""
+LARGEST_TABLE = 500_000
+"""Rounds times pairs of appetite and quantity up to which the exact solvers end."""
 OBJECTIVES = ("local", "full")
 PRICES = ("round", "flat")
 
@@ -85,15 +89,15 @@ class DivisibleGood(MechanismGame):
 
     def __post_init__(self) -> None:
         """Check every parameter."""
-        most = integer("appetite", self.appetite, 1)
+        most = integer("appetite", self.appetite, 1, LARGEST_APPETITE)
         settings = {
-            "n": integer("n", self.n, 2),
-            "rounds": integer("rounds", self.rounds, 1),
+            "n": integer("n", self.n, 2, LARGEST_SEATS),
+            "rounds": integer("rounds", self.rounds, 1, LARGEST_TABLE // (most + 1) ** 2),
             "appetite": most,
             "ration": integer("ration", self.ration, 1, most),
-            "value": number("value", self.value, "(0, inf)"),
-            "waiting_cost": number("waiting_cost", self.waiting_cost, "[0, inf)"),
-            "supply_cost": number("supply_cost", self.supply_cost, "[0, inf)"),
+            "value": number("value", self.value, "(0, 1e12]"),
+            "waiting_cost": number("waiting_cost", self.waiting_cost, "[0, 1e12]"),
+            "supply_cost": number("supply_cost", self.supply_cost, "[0, 1e12]"),
             "recovery": number("recovery", self.recovery, "[0, 1]"),
             "opening": None if self.opening is None else _distribution(self.opening, most),
             "box": number("box", self.box, "(0, inf)"),

@@ -32,6 +32,9 @@ from lawgiver.envs.election.experience import Voter, by_mechanism, experience_la
 from lawgiver.envs.election.seats import Seats
 from lawgiver.envs.election.state import ElectionState, phases
 
+LARGEST_BALLOT = 100
+"""Mechanisms that may stand for election: each is played by everybody before the vote."""
+
 
 @dataclass(frozen=True)
 class Election(Game[ElectionState]):
@@ -88,7 +91,7 @@ class Election(Game[ElectionState]):
 
     def __post_init__(self) -> None:
         """Check every parameter."""
-        object.__setattr__(self, "n_mechanisms", integer("n_mechanisms", self.n_mechanisms, 2))
+        object.__setattr__(self, "n_mechanisms", integer("n_mechanisms", self.n_mechanisms, 2, LARGEST_BALLOT))
         if set(self.game.roles) != {"participant", "mechanism"} or self.game.roles["mechanism"] != 1:
             raise UnsupportedGameError(
                 f"an election needs a base game with participants and one mechanism; {self.game.name} has"

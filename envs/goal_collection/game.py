@@ -24,6 +24,8 @@ from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.goal_collection import solutions
 from lawgiver.envs.goal_collection.torus import MOVES, displacement, moved
 
+LARGEST_N = 10_000
+"""Participants, each of whom sees all others' goals."""
 KNOWN = 200
 """Profiles over which the known solution is averaged, and the most goals for which it is told."""
 FEW = 6
@@ -100,7 +102,7 @@ class GoalCollection(Game[GoalCollectionState]):
     def __post_init__(self) -> None:
         """Check every parameter."""
         settings = {
-            "n": integer("n", self.n, 1),
+            "n": integer("n", self.n, 1, LARGEST_N),
             "size": integer("size", self.size, 2),
             "discount": number("discount", self.discount, "(0, 1)"),
             "horizon": integer("horizon", self.horizon, 1),

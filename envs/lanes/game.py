@@ -23,11 +23,13 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, namespace, total
 from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.game import LARGEST_SEATS, KnownSolution
 from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
 from lawgiver.envs.lanes import solutions
 from lawgiver.envs.lanes.subgame import LanesSubgame
 
+LARGEST_DEGREE = 50
+"""Degree of the polynomial of payments; beyond, powers of what is paid on say nothing in float64."""
 BASES = ("xT", "x0", "u")
 OBJECTIVES = ("local", "full", "blind")
 POLYNOMIALS = ("centred", "raw")
@@ -82,11 +84,11 @@ class Lanes(MechanismGame):
     def __post_init__(self) -> None:
         """Check every parameter."""
         settings = {
-            "n": integer("n", self.n, 2),
-            "length": number("length", self.length, "(0, inf)"),
+            "n": integer("n", self.n, 2, LARGEST_SEATS),
+            "length": number("length", self.length, "[1e-12, 1e12]"),
             "coordination_weight": number("coordination_weight", self.coordination_weight, "(0, inf)"),
             "movement_cost": number("movement_cost", self.movement_cost, "[0, inf)"),
-            "degree": integer("degree", self.degree, 1),
+            "degree": integer("degree", self.degree, 1, LARGEST_DEGREE),
             "box": number("box", self.box, "(0, inf)"),
             "constant": number("constant", self.constant, "(-inf, inf)"),
             "n_moves": None if self.n_moves is None else integer("n_moves", self.n_moves, 2),

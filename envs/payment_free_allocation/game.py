@@ -32,6 +32,10 @@ from lawgiver.envs.payment_free_allocation.types import beta, read_types, thinne
 
 LOGIT_BOUND = 10.0
 """Largest absolute value of the logits of shares."""
+LARGEST_N = 100
+"""Participants, or resources."""
+LARGEST_PROBLEM = 1_000
+"""Pairs of participant and resource, for each of which the solvers have an amount."""
 LARGEST_SHAPE = 50
 """Largest parameter of a Beta distribution."""
 EXCESS = 1e-6
@@ -111,7 +115,12 @@ class PaymentFreeAllocation(ReportingGame):
     def __post_init__(self) -> None:
         """Check the parameters, and read the file."""
         for name in ("n", "m"):
-            object.__setattr__(self, name, integer(name, getattr(self, name), 1))
+            object.__setattr__(self, name, integer(name, getattr(self, name), 1, LARGEST_N))
+        if self.n * self.m > LARGEST_PROBLEM:
+            raise ParameterError(
+                f"{self.n:,} participants and {self.m:,} resources make {self.n * self.m:,} pairs, allowed:"
+                f" {LARGEST_PROBLEM:,}; take m up to {LARGEST_PROBLEM // self.n:,}, or fewer participants"
+            )
         if self.objective == "nash_welfare":  # what was so called until it got a name of its own
             raise ParameterError(
                 "objective is 'nash_welfare': the mean of w_i log u_i, the logarithm of Nash welfare, is called"
@@ -369,8 +378,8 @@ def _positive(name: str, given: Any, count: int, *, none: bool) -> float | tuple
     if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str):
         if len(given) != count:
             raise ParameterError(f"{name} has {len(given)} numbers, allowed: one, or {count}")
-        return tuple(number(f"{name}[{i}]", value, "(0, inf)") for i, value in enumerate(given))
-    return number(name, given, "(0, inf)")
+        return tuple(number(f"{name}[{i}]", value, "(0, 1e12]") for i, value in enumerate(given))
+    return number(name, given, "(0, 1e12]")
 
 
 def _shape(name: str, given: Any) -> tuple[int, int]:

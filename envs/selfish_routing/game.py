@@ -18,7 +18,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from lawgiver.envs.core.congestion import CongestionGame, expected_welfare
+from lawgiver.envs.core.congestion import LARGEST_N, CongestionGame, expected_welfare
 from lawgiver.envs.core.congestion_mechanism import CongestionMechanism
 from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
@@ -69,7 +69,7 @@ class SelfishRouting(CongestionMechanism):
         """Check every parameter."""
         network = as_network(self.network)
         settings = {
-            "n": integer("n", self.n, 2),
+            "n": integer("n", self.n, 2, LARGEST_N),
             "network": network,
             "tolled": _tolled(self.tolled, network.edge_names),
             "box": number("box", self.box, "(0, inf)"),

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lawgiver.envs.core.congestion import CongestionGame, whole_counts
+from lawgiver.envs.core.congestion import LARGEST_N, CongestionGame, whole_counts
 from lawgiver.envs.core.congestion_mechanism import CongestionMechanism
 from lawgiver.envs.core.errors import ParameterError, distribution, integer, number, shown
 from lawgiver.envs.core.fields import Field, Layout
@@ -68,7 +68,7 @@ class SupplyDemand(CongestionMechanism):
             raise ParameterError(f"travel is {self.travel!r}, allowed: {size} rows, one a home zone, of {size} costs")
         homes = distribution("homes", self.homes, size, "a zone")
         settings = {
-            "n": integer("n", self.n, 2),
+            "n": integer("n", self.n, 2, LARGEST_N),
             "demand": demand,
             "homes": homes,
             "travel": tuple(_numbers(f"travel[{j}]", row, "[0, inf)", size) for j, row in enumerate(rows)),

@@ -36,6 +36,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.mdp.discounted import Discounted
 from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.mdp.game import Ends, MDPGame
@@ -175,6 +176,11 @@ class TabularMDPGame(MDPGame):
             raise ParameterError(
                 f"features have the shape {phi.shape}, allowed: (K, {s}, {a}), or ({self.n}, K, {s}, {a}) for "
                 f"{self.n} participants with {s} states and {a} actions"
+            )
+        least = min(float((phi * end).min()) for end in self.type_range) if np.isfinite(phi).all() else 0.0
+        if phi.shape[-3] * least <= ILLEGAL / 2:
+            raise ParameterError(
+                f"rewards may go down to {phi.shape[-3] * least:g}, allowed: above {ILLEGAL / 2:g}; take larger units"
             )
         wrong = np.argwhere(~np.isfinite(phi))
         if wrong.size:

@@ -27,6 +27,7 @@ from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, select
 from lawgiver.envs.core.errors import ParameterError, allowed, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.core.reporting import ReportingState
 from lawgiver.envs.mdp.game import Ends, MDPGame
 from lawgiver.envs.mdp.tree import Tree
@@ -92,6 +93,8 @@ class TaskScheduling(MDPGame):
         object.__setattr__(self, "m", integer("m", self.m, 1))
         if self.type_range[0] < 0:
             raise ParameterError(f"low is {self.low!r}, allowed: costs of at least 0")
+        if self.type_range[1] >= -ILLEGAL / 2:
+            raise ParameterError(f"high is {self.high!r}, allowed: costs below {-ILLEGAL / 2:g}; take larger units")
         if self.clock not in CLOCKS:
             raise ParameterError(f"clock is {self.clock!r}: {allowed(str(self.clock), CLOCKS)}")
         self.check_tree(self.m, self.n)
