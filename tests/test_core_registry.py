@@ -1,6 +1,8 @@
-"""What is said where an optional package is missing."""
+"""What is said where an optional package is missing, and where packages declare what cannot be taken."""
 
 import builtins
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import pettingzoo
 import pytest
 
 import lawgiver  # noqa: F401  registers the games
+from lawgiver.envs.core import registry
 from lawgiver.envs.core.errors import MissingExtraError, ParameterError
-from lawgiver.envs.core.registry import extras, make_game
+from lawgiver.envs.core.registry import extras, make_game, names
 from lawgiver.trainers.runs import _checked_policy
 
 
@@ -70,3 +73,71 @@ def test_a_parameter_that_belongs_one_level_deeper_is_proposed_there(made, said:
     with pytest.raises(ParameterError) as error:
         made()
     assert said in str(error.value)
+
+
+def declare(site: Path, package: str, groups: dict[str, list[str]]) -> None:
+    """Put the metadata of a third party's package on a path."""
+    info = site / f"{package.replace('-', '_')}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    lines = [f"[lawgiver.{group}]\n" + "\n".join(entries) for group, entries in groups.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch):
+    """Return a folder on the path whose packages are seen."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry._entries.cache_clear()
+    yield tmp_path
+    registry._entries.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name", ["my game", "lanes", "game-v", "game-vx", "ünfug-v0", "a/b-v1", "-v1", "x-v99999999999"]
+)
+def test_a_malformed_game_name_is_one_line_and_nothing_breaks(site: Path, name, caplog):
+    declare(site, "odd-games", {"games": [f"{name} = taxed:Game", "fine-v3 = fine:Game"]})
+    games = names("lawgiver.games")
+    assert name not in games and {"fine-v3", "lanes-v0"} <= set(games)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"package 'odd-games' declares the game {name!r}, allowed: letters, digits and _, then a version, such as"
+        " some_game-v0; it is left out"
+    ]
+    assert registry.game_name("lanes") == "lanes-v0" and registry.game_name("fine") == "fine-v3"
+
+
+def test_import_lawgiver_outlives_a_third_partys_names(site: Path):
+    declare(site, "odd-games", {"games": ["my game = nowhere:Game", "lanes-v0 = nowhere:Lanes"]})
+    code = (
+        "import lawgiver, gymnasium; print(lawgiver.make_game('lanes').name, 'lawgiver/lanes-v0' in gymnasium.registry)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(site)}
+    )
+    assert (done.returncode, done.stdout) == (0, "lanes-v0 True\n")
+    assert "Traceback" not in done.stderr and done.stderr.count("'odd-games'") == 2
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [("games", "lanes-v0"), ("mechanisms", "vcg"), ("participants", "random"), ("objectives", "surplus"),
+     ("voters", "random"), ("trainers", "rllib"), ("runs", "folder")],
+)  # fmt: skip
+def test_a_name_that_is_taken_is_one_line_with_the_packages_name(site: Path, group, name, caplog):
+    before = registry._entries(f"lawgiver.{group}")[name].value
+    registry._entries.cache_clear()
+    declare(site, "a-copy", {group: [f"{name} = copy:Thing"]})
+    assert registry._entries(f"lawgiver.{group}")[name].value == before
+    kind = group.removesuffix("s")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"package 'a-copy' declares the {kind} {name!r}, which package 'lawgiver' has already: take another name;"
+        " it is left out"
+    ]
+
+
+def test_of_two_third_parties_the_first_by_name_has_a_name(site: Path, caplog):
+    declare(site, "zeta", {"games": ["new-v0 = zeta:Game"]})
+    declare(site, "alpha", {"games": ["new-v0 = alpha:Game"]})
+    assert registry._entries("lawgiver.games")["new-v0"].value == "alpha:Game"
+    assert "package 'zeta' declares the game 'new-v0', which package 'alpha' has already" in caplog.text

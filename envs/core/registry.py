@@ -7,6 +7,8 @@ up in the command line, in configs and in the registries of Gymnasium and Pettin
 from __future__ import annotations
 
 import inspect
+import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -36,6 +38,11 @@ RENAMED = {(OBJECTIVES, "nash_welfare"): "the sum of log(payoff + 0.001) is call
 RUNS = "lawgiver.runs"
 """The group whose entry ``folder`` loads policies from a run's folder; it keeps envs free of upward imports."""
 
+OWN = "lawgiver"
+"""The package whose names stand, whoever else declares them."""
+GAME_NAME = re.compile(r"[A-Za-z0-9_]+-v[0-9]{1,9}")
+_LOGGER = logging.getLogger(OWN)
+
 EXTRAS = {
     "torch": "torch",
     "safetensors": "torch",
@@ -54,7 +61,26 @@ EXTRAS = {
 
 @lru_cache
 def _entries(group: str) -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=group)}
+    """Return the entries of a group by name; those that cannot be taken are left out, with one line logged for each."""
+    taken: dict[str, tuple[str, EntryPoint]] = {}
+    kind = group.removeprefix("lawgiver.").removesuffix("s")
+    declared = [(_package(entry), entry) for entry in entry_points(group=group)]
+    for package, entry in sorted(declared, key=lambda one: (one[0] != OWN, one[0])):
+        other, _ = taken.get(entry.name, (package, entry))
+        fault = None
+        if group == GAMES and not GAME_NAME.fullmatch(entry.name):
+            fault = "allowed: letters, digits and _, then a version, such as some_game-v0"
+        elif other != package:
+            fault = f"which package {other!r} has already: take another name"
+        if fault is None:
+            taken[entry.name] = package, entry
+        else:
+            _LOGGER.warning("package %r declares the %s %r, %s; it is left out", package, kind, entry.name, fault)
+    return {name: entry for name, (_, entry) in taken.items()}
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else "?"
 
 
 def names(group: str) -> list[str]:
@@ -251,7 +277,8 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
             f"{', '.join(names(POLICIES[role]))}), the folder of a run or of a policy, "
             "{'policy': NAME, **parameters}, or a Policy"
         )
-    return policy
+    made: Policy = policy
+    return made
 
 
 def _named_policy(game: Game[Any], role: str, name: str | Path, params: dict[str, Any]) -> Policy:
