@@ -3,9 +3,10 @@
 ``import lawgiver`` registers every installed game with Gymnasium and PettingZoo; it imports neither torch nor ray.
 """
 
+from lawgiver import rllib
 from lawgiver.envs.core.registry import load_policy as load
 from lawgiver.envs.core.registry import make_game, make_policy, register_views
 
-__all__ = ["load", "make_game", "make_policy"]
+__all__ = ["load", "make_game", "make_policy", "rllib"]
 
 register_views()

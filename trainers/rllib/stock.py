@@ -16,35 +16,25 @@ from lawgiver.trainers.rllib.mapping import role_of
 from lawgiver.trainers.rllib.play import make_table, with_prior
 
 
-class TurnAdapter(MultiAgentEnv):  # type: ignore[misc]
+class TurnEnv(MultiAgentEnv):  # type: ignore[misc]
     """A PettingZoo ParallelEnv as RLlib's own runner wants it: it sees only the agents that act next.
 
     RLlib would otherwise train on the actions that an agent sends out of turn, which mean nothing. An environment in
-    which not everybody acts at once says who does by a property ``acting_agents``. What an agent with Discrete
-    actions sees is followed by log pi_0 over them, as with the batched runner; ``info["action_mask"]``, where there
-    is one, marks the legal ones.
+    which not everybody acts at once says who does by a property ``acting_agents``. Box actions are clipped to their
+    Box, because RLlib samples beyond it.
 
     Args:
-        config: ``{"parallel_env": make}`` with a function of no arguments; or what the batched runner takes,
-            ``{"game": name, "params": {...}, "anchors": {role: anchor}}``.
+        env: to wrap.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        """Make the environment."""
+    def __init__(self, env: ParallelEnv[str, Any, Any]) -> None:
+        """Take over the agents and their spaces."""
         super().__init__()
-        self._anchors: Mapping[str, Any] = {}
-        if "parallel_env" in config:
-            self.env: ParallelEnv[str, Any, Any] = config["parallel_env"]()
-        else:
-            table = make_table(dict(config))
-            self.env, self._anchors = GameParallelEnv(table.game, flag_turns=False), table.anchors
-        self.possible_agents = list(self.env.possible_agents)
+        self.env = env
+        self.possible_agents = list(env.possible_agents)
         self.agents = list(self.possible_agents)
-        self.action_spaces = {agent: self.env.action_space(agent) for agent in self.possible_agents}
-        self.observation_spaces = {
-            agent: with_prior(self.env.observation_space(agent), self.action_spaces[agent])
-            for agent in self.possible_agents
-        }
+        self.action_spaces = {agent: env.action_space(agent) for agent in self.possible_agents}
+        self.observation_spaces = {agent: env.observation_space(agent) for agent in self.possible_agents}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
         """Start a new game."""
@@ -52,7 +42,7 @@ class TurnAdapter(MultiAgentEnv):  # type: ignore[misc]
         return self._shown(observations, infos, self._acting()), {}
 
     def step(self, action_dict: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any]:
-        """Play one step with the actions of those who act; Box actions are clipped to their Box."""
+        """Play one step with the actions of those who act."""
         observations, rewards, terminated, truncated, infos = self.env.step(
             {agent: self._clipped(agent, action) for agent, action in action_dict.items()}
         )
@@ -72,6 +62,42 @@ class TurnAdapter(MultiAgentEnv):  # type: ignore[misc]
         return np.clip(action, space.low, space.high) if isinstance(space, gymnasium.spaces.Box) else action
 
     def _shown(self, observations: Mapping[str, Any], infos: Mapping[str, Any], agents: list[str]) -> dict[str, Any]:
+        return {agent: observations[agent] for agent in agents}
+
+    def render(self) -> Any:
+        """Show the environment."""
+        return self.env.render()
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.env.close()
+
+
+class TurnAdapter(TurnEnv):
+    """A :class:`TurnEnv` for :class:`~lawgiver.trainers.rllib.modules.KLModule`: who acts sees its prior as well.
+
+    What an agent with Discrete actions sees is followed by log pi_0 over them, as with the batched runner;
+    ``info["action_mask"]``, where there is one, marks the legal ones.
+
+    Args:
+        config: ``{"parallel_env": make}`` with a function of no arguments; or what the batched runner takes,
+            ``{"game": name, "params": {...}, "anchors": {role: anchor}}``.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Make the environment."""
+        self._anchors: Mapping[str, Any] = {}
+        if "parallel_env" in config:
+            super().__init__(config["parallel_env"]())
+        else:
+            table = make_table(dict(config))
+            super().__init__(GameParallelEnv(table.game, flag_turns=False))
+            self._anchors = table.anchors
+        self.observation_spaces = {
+            agent: with_prior(space, self.action_spaces[agent]) for agent, space in self.observation_spaces.items()
+        }
+
+    def _shown(self, observations: Mapping[str, Any], infos: Mapping[str, Any], agents: list[str]) -> dict[str, Any]:
         return {agent: self._with_prior(agent, observations[agent], infos.get(agent, {})) for agent in agents}
 
     def _with_prior(self, agent: str, obs: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
@@ -82,11 +108,3 @@ class TurnAdapter(MultiAgentEnv):  # type: ignore[misc]
         row = np.asarray(obs, float)[None, None]
         prior = log_prior(self._anchors.get(role_of(agent)), row, mask, int(space.n))
         return np.concatenate([obs, prior[0, 0]]).astype(np.float32)
-
-    def render(self) -> Any:
-        """Show the environment."""
-        return self.env.render()
-
-    def close(self) -> None:
-        """Close the environment."""
-        self.env.close()
