@@ -27,7 +27,9 @@ import lawgiver  # noqa: F401  registers the environments
 class LawgiverClass(PettingZooClass):
     """A task of BenchMARL whose name is a game's; its config holds the parameters of the game and of the view."""
 
-    def get_env_fun(self, num_envs: int, continuous_actions: bool, seed: int | None, device: str) -> Callable[[], EnvBase]:
+    def get_env_fun(
+        self, num_envs: int, continuous_actions: bool, seed: int | None, device: str
+    ) -> Callable[[], EnvBase]:
         """Return a function that makes the wrapped game."""
 
         def make() -> EnvBase:

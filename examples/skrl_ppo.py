@@ -48,7 +48,9 @@ class Value(DeterministicMixin, Model):
         """Make a network of one hidden layer."""
         Model.__init__(self, observation_space=observation_space, action_space=action_space, device="cpu")
         DeterministicMixin.__init__(self)
-        self.net = torch.nn.Sequential(torch.nn.Linear(self.num_observations, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+        self.net = torch.nn.Sequential(
+            torch.nn.Linear(self.num_observations, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1)
+        )
 
     def compute(self, inputs: dict, role: str = "") -> tuple:
         """Return the value."""

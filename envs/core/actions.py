@@ -34,6 +34,13 @@ def check_actions(game: Game[Any], role: str, actions: Any, who: Sequence[str]) 
             has the wrong shape, is not a number (not an integer, for Discrete), is NaN or lies outside the space.
     """
     space = game.action_space(role)
+    return checked(space, game.action_ends(role) if isinstance(space, gymnasium.spaces.Box) else None, actions, who)
+
+
+def checked(
+    space: gymnasium.Space[Any], ends: tuple[np.ndarray, np.ndarray] | None, actions: Any, who: Sequence[str]
+) -> np.ndarray:
+    """Return one action for each name in ``who``; see :func:`check_actions`. ``ends`` are a Box's bounds in float64."""
     try:
         array = np.array(actions)
     except ValueError:  # their shapes differ
@@ -41,8 +48,8 @@ def check_actions(game: Game[Any], role: str, actions: Any, who: Sequence[str]) 
     if type(actions) in (list, tuple) and not BOOLS.isdisjoint(map(type, actions)):  # NumPy takes True beside 2 for 1
         raise _complaint(space, actions, who)
     fits = array.shape == (len(who), *(space.shape or ())) and array.dtype.kind in _kinds(space)
-    if fits and isinstance(space, gymnasium.spaces.Box):
-        low, high = game.action_ends(role)
+    if fits and ends is not None:
+        low, high = ends
         if _between(array, low, high):
             return array
         if within(array, low, high).all():

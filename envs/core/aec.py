@@ -6,12 +6,13 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import pettingzoo
 from pettingzoo import AECEnv
 
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.errors import ActionError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.parallel import GameParallelEnv
+from lawgiver.envs.core.parallel import GameParallelEnv, spec_of
 from lawgiver.envs.core.registry import make_view
 from lawgiver.envs.core.shown import copied
 
@@ -26,6 +27,9 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
     :class:`~lawgiver.envs.core.parallel.GameParallelEnv`, whose keywords it takes; observations carry no turn flag.
     """
 
+    spec: pettingzoo.EnvSpec | None = None
+    """What ``pettingzoo.make`` was given; None where the class was called."""
+
     def __init__(self, env: GameParallelEnv) -> None:
         """Wrap the parallel view of a game, made with ``flag_turns=False``."""
         super().__init__()
@@ -36,6 +40,16 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         self.state_space = env.state_space
         self.possible_agents = list(env.possible_agents)
         self.agents: list[str] = []
+
+    @property
+    def game(self) -> Game[Any]:
+        """The rules."""
+        return self._env.game
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """The generator that everything random is drawn from."""
+        return self._env.np_random
 
     @property
     def observation_spaces(self) -> dict[str, gymnasium.Space[Any]]:
@@ -95,10 +109,11 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
-        checked = check_actions(self._env.game, self._env.acting_role, [action], (agent,))
+        game, role = self._env.game, self._env.acting_role
+        check_actions(game, role, self._env.choices[role].sent([action], (agent,)), (agent,))
         self._cumulative_rewards[agent] = 0.0
         self._clear_rewards()
-        self._pending[agent] = checked[0]  # a copy: the caller may use its buffer again
+        self._pending[agent] = np.array(action)  # a copy: the caller may use its buffer again
         self._queue.pop(0)
         if self._queue:
             self.agent_selection = self._queue[0]
@@ -150,4 +165,6 @@ def _in_cycles(game: Game[Any], outside: tuple[str, ...], max_cycles: int | None
 
 def make_aec_env(game: str, **kwargs: Any) -> GameAECEnv:
     """Return the AECEnv of a registered game; keywords are the view's or the game's parameters."""
-    return GameAECEnv(make_view(GameParallelEnv, game, kwargs, flag_turns=False))
+    env = GameAECEnv(make_view(GameParallelEnv, game, kwargs, flag_turns=False))
+    env.spec = spec_of(f"{__name__}:make_aec_env", game, kwargs)
+    return env

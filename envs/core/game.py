@@ -185,14 +185,19 @@ class Game(ABC, Generic[StateT]):
         return None
 
     @cached_property
-    def _spaces(self) -> dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any]]]:
-        spaces: dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any]]] = {}
+    def _spaces(self) -> dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any], tuple[np.ndarray, np.ndarray]]]:
+        """What agents of each role see and do, and the ends of what they do, where it is a Box."""
+        spaces: dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any], tuple[np.ndarray, np.ndarray]]] = {}
         for role in self.roles:
             layout = self.action_layout(role)
             if isinstance(layout, int) and layout > LARGEST_CHOICE:
                 raise ParameterError(f"{role}s would have {layout:,} choices, allowed: up to {LARGEST_CHOICE:,}")
-            action = gymnasium.spaces.Discrete(layout) if isinstance(layout, int) else box(layout)
-            spaces[role] = (box(self.observation_layout(role)), action)
+            seen = box(self.observation_layout(role))
+            if isinstance(layout, int):
+                spaces[role] = (seen, gymnasium.spaces.Discrete(layout), (np.zeros(0), np.zeros(0)))
+            else:
+                action, (low, high) = box(layout), ends(layout)
+                spaces[role] = (seen, action, (np.minimum(low, action.low), np.maximum(high, action.high)))
         return spaces
 
     def observation_space(self, role: str) -> gymnasium.Space[Any]:
@@ -207,23 +212,12 @@ class Game(ABC, Generic[StateT]):
             self.check_role(role)
         return spaces[role][1]
 
-    @cached_property
-    def _ends(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        ends_of: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for role, (_, space) in self._spaces.items():
-            layout = self.action_layout(role)
-            if not isinstance(layout, int):
-                assert isinstance(space, gymnasium.spaces.Box)
-                low, high = ends(layout)
-                ends_of[role] = np.minimum(low, space.low), np.maximum(high, space.high)
-        return ends_of
-
     def action_ends(self, role: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the least and the largest Box action of a role, (k,) each in float64.
 
         Where float32 rounds a declared bound, the wider of the two values is meant.
         """
-        return self._ends[role]
+        return self._spaces[role][2]
 
     # -- the dynamics -------------------------------------------------------------------------------------------
 

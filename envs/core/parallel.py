@@ -8,17 +8,19 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import pettingzoo
 from pettingzoo import ParallelEnv
 
 from lawgiver.envs.core.actions import check_actions
+from lawgiver.envs.core.choices import Choices
 from lawgiver.envs.core.errors import ActionError, allowed, integer
 from lawgiver.envs.core.fields import box
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
-from lawgiver.envs.core.registry import make_policy, make_view
+from lawgiver.envs.core.registry import game_name, make_policy, make_view
 from lawgiver.envs.core.rendering import METADATA, Screen
 from lawgiver.envs.core.session import Session
-from lawgiver.envs.core.shown import copy_space, masks, shown, shown_space, turn_flags
+from lawgiver.envs.core.shown import copy_space, mask_key, masks, shown, shown_space, turn_flags
 
 
 class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
@@ -45,6 +47,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         render_mode: None, ``human`` (prints every state), ``ansi`` (text) or ``rgb_array`` (height, width, 3).
         max_cycles: stop (truncate) after that many steps; None for the game's own end.
         flag_turns: whether observations carry ``acts_now``; None for where more than one role plays.
+        discretise: levels of each component of a Box action, whose space is Discrete then; see :class:`Choices`.
+        clip_actions: whether Box actions beyond their bounds are cut to them instead of being refused.
 
     Raises:
         ParameterError: if the render mode is unknown or every role is given a policy.
@@ -52,6 +56,8 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             agent is unknown, or if the game is over; from everything that needs a game, before the first ``reset``.
     """
 
+    spec: pettingzoo.EnvSpec | None = None
+    """What ``pettingzoo.make`` was given; None where the class was called."""
     metadata = {**METADATA, "name": "lawgiver", "is_parallelizable": True}  # noqa: RUF012
 
     def __init__(
@@ -60,10 +66,12 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         *,
         mechanism: PolicyLike | None = None,
         participants: PolicyLike | None = None,
-        mask_in_observation: bool = False,
+        mask_in_observation: bool | str = False,
         render_mode: str | None = None,
         max_cycles: int | None = None,
         flag_turns: bool | None = None,
+        discretise: int | None = None,
+        clip_actions: bool = False,
     ) -> None:
         """See the class."""
         self.game = game
@@ -74,8 +82,9 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.render_mode = render_mode
         self.max_cycles = None if max_cycles is None else integer("max_cycles", max_cycles, 1)
         self.metadata = {**self.metadata, "name": game.name}
-        self._masked = mask_in_observation
+        self._key = mask_key(mask_in_observation)
         self._agents_of = {role: game.agents_of(role) for role in self._session.outside}
+        self.choices = {role: Choices(game, role, discretise, clip_actions) for role in self._session.outside}
         several = len(self._agents_of) > 1 or game.seats_take_turns
         self._flagged = several if flag_turns is None else flag_turns
         seats = (game.observation_layout(role) * count for role, count in game.roles.items())
@@ -89,8 +98,10 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.action_spaces: dict[str, gymnasium.Space[Any]] = {}
         for role, agents in self._agents_of.items():
             for agent in agents:
-                self.observation_spaces[agent] = shown_space(game, role, masked=self._masked, flagged=self._flagged)
-                self.action_spaces[agent] = copy_space(game.action_space(role))
+                self.observation_spaces[agent] = shown_space(
+                    game, role, self.choices[role].space, key=self._key, flagged=self._flagged
+                )
+                self.action_spaces[agent] = copy_space(self.choices[role].space)
 
     def observation_space(self, agent: str) -> gymnasium.Space[Any]:
         """Return the space of an agent's observations, always the same object."""
@@ -99,6 +110,14 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     def action_space(self, agent: str) -> gymnasium.Space[Any]:
         """Return the space of an agent's actions, always the same object."""
         return self.action_spaces[agent]
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """The generator that everything random is drawn from."""
+        if self._session.rng is None:
+            self._session.rng = np.random.default_rng()
+        generator: np.random.Generator = self._session.rng
+        return generator
 
     @property
     def acting_role(self) -> str:
@@ -158,7 +177,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             taken = [actions[agent] for agent in acting]
         except KeyError as missing:
             raise ActionError(f"no action of {missing.args[0]}, acting now: {', '.join(acting)}") from None
-        checked = check_actions(self.game, role, taken, acting)
+        checked = check_actions(self.game, role, self.choices[role].sent(taken, acting), acting)
         session.step((self._seated(role, checked) if self.game.seats_take_turns else checked)[None])
         self._cycles += 1
         observations, infos = self._observe()
@@ -189,7 +208,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         told = {name: np.array(value[0]) for name, value in self.game.told(self._session.state).items()}
         for role, agents in self._agents_of.items():
             for agent, row, mask in zip(agents, self._rows(role), self._legal(role), strict=False):
-                observations[agent], infos[agent] = shown(row, mask, self._masked, told)
+                observations[agent], infos[agent] = shown(row, mask, self._key, told)
         return observations, infos
 
     def _legal(self, role: str) -> Iterable[np.ndarray | None]:
@@ -198,7 +217,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         given = self.game.legal_actions(state, role)
         kept = self._kept_masks.get(role)
         if kept is None or kept[0] is not given:
-            marked = masks(self.game, state, role, masked=self._masked)
+            marked = masks(self.game, state, role, self.choices[role].space, everywhere=self._key is not None)
             rows: Iterable[np.ndarray | None] = repeat(None)
             if marked is not None:
                 rows = marked[0]
@@ -230,6 +249,14 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         """Nothing is held open."""
 
 
+def spec_of(entry_point: str, game: str, kwargs: Mapping[str, Any]) -> pettingzoo.EnvSpec:
+    """Return PettingZoo's spec of a game's view with its keywords, of which ``pettingzoo.make`` makes it again."""
+    name = game_name(game)
+    return pettingzoo.EnvSpec(id=f"lawgiver/{name}", entry_point=entry_point, kwargs={"game": name, **kwargs})
+
+
 def make_parallel_env(game: str, **kwargs: Any) -> GameParallelEnv:
     """Return the ParallelEnv of a registered game; keywords are the view's or the game's parameters."""
-    return make_view(GameParallelEnv, game, kwargs)
+    env = make_view(GameParallelEnv, game, kwargs)
+    env.spec = spec_of(f"{__name__}:make_parallel_env", game, kwargs)
+    return env

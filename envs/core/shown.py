@@ -8,46 +8,81 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field, box
 from lawgiver.envs.core.game import Game
 
+MASK = "action_mask"
+"""The key of masks, in infos and in observations."""
 ACTS_NOW = Field("acts_now", 1, 0.0, 1.0, "flag", "1 if it is this agent's turn, else its action is ignored")
 
 
-def shown_space(game: Game[Any], role: str, *, masked: bool, flagged: bool = False) -> gymnasium.Space[Any]:
+def mask_key(option: bool | str) -> str | None:
+    """Return the key of the observation beside which the mask stands, None where the mask is in the info.
+
+    Args:
+        option: ``mask_in_observation`` of a view: False, True for ``observation``, or another key, such as
+            ``observations``, which RLlib's action-masking module reads.
+
+    Raises:
+        ParameterError: if it is none of these.
+    """
+    if isinstance(option, str) and option not in ("", MASK):
+        return option
+    if isinstance(option, bool | np.bool_):
+        return "observation" if option else None
+    raise ParameterError(f"mask_in_observation is {option!r}, allowed: true, false, or a key other than {MASK!r}")
+
+
+def shown_space(
+    game: Game[Any], role: str, actions: gymnasium.Space[Any], *, key: str | None, flagged: bool = False
+) -> gymnasium.Space[Any]:
     """Return the space of what one agent is shown.
 
     Args:
         game: that is played.
         role: of the agent.
-        masked: whether the mask stands beside the observation, where actions are Discrete.
+        actions: the space of its actions.
+        key: of the observation beside which the mask stands, where actions are Discrete; see :func:`mask_key`.
         flagged: whether the observation ends with ``acts_now``.
     """
     space = box(game.observation_layout(role) + ((ACTS_NOW,) if flagged else ()))
-    action = game.action_space(role)
-    if not masked or not isinstance(action, gymnasium.spaces.Discrete):
+    if key is None or not isinstance(actions, gymnasium.spaces.Discrete):
         return space
-    return gymnasium.spaces.Dict(
-        {"observation": space, "action_mask": gymnasium.spaces.Box(0, 1, (int(action.n),), np.int8)}
-    )
+    return gymnasium.spaces.Dict({key: space, MASK: gymnasium.spaces.Box(0, 1, (int(actions.n),), np.int8)})
 
 
-def masks(game: Game[Any], state: Any, role: str, *, masked: bool) -> np.ndarray | None:
+def masks(
+    game: Game[Any], state: Any, role: str, actions: gymnasium.Space[Any], *, everywhere: bool
+) -> np.ndarray | None:
     """Return the masks of a role, int8 (B, n_role, n_actions), None where there are none to be shown.
 
-    A mask that stands beside the observation is there for every Discrete role, all ones where nothing is forbidden.
+    With ``everywhere`` there is one for every role whose ``actions`` are Discrete, all ones where nothing is forbidden.
     """
     mask = game.legal_actions(state, role)
     if mask is not None:
         return mask.astype(np.int8)  # type: ignore[no-any-return]
-    space = game.action_space(role)
-    if masked and isinstance(space, gymnasium.spaces.Discrete):
-        return np.ones((*game.observe(state, role).shape[:2], int(space.n)), np.int8)
+    if everywhere and isinstance(actions, gymnasium.spaces.Discrete):
+        return np.ones((*game.observe(state, role).shape[:2], int(actions.n)), np.int8)
     return None
 
 
+def learners_masks(game: Game[Any], state: Any, role: str, actions: gymnasium.Space[Any]) -> np.ndarray:
+    """Return which actions of a role's agent 0 are legal, bool (B, n_actions).
+
+    Raises:
+        UnsupportedGameError: if its ``actions`` are not Discrete.
+    """
+    found = masks(game, state, role, actions, everywhere=True)
+    if found is None:
+        raise UnsupportedGameError(
+            f"actions of the {role} of {game.name} are {actions}, which has no masks, allowed: a Discrete space"
+        )
+    return found[:, 0].astype(bool)
+
+
 def shown(
-    seen: np.ndarray, mask: np.ndarray | None, masked: bool, told: Mapping[str, np.ndarray]
+    seen: np.ndarray, mask: np.ndarray | None, key: str | None, told: Mapping[str, np.ndarray]
 ) -> tuple[Any, dict[str, Any]]:
     """Return the observation and the info of one agent, or of a batch, with its mask where it belongs.
 
@@ -56,9 +91,9 @@ def shown(
     info = {name: value.copy() for name, value in told.items()}
     if mask is None:
         return seen, info
-    if masked:
-        return {"observation": seen, "action_mask": mask}, info
-    return seen, {"action_mask": mask, **info}
+    if key is not None:
+        return {key: seen, MASK: mask}, info
+    return seen, {MASK: mask, **info}
 
 
 def copied(tree: Any) -> Any:

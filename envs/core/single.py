@@ -8,12 +8,13 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.actions import check_actions
+from lawgiver.envs.core.choices import Choices
 from lawgiver.envs.core.errors import ActionError, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_view
 from lawgiver.envs.core.rendering import METADATA, Screen
-from lawgiver.envs.core.shown import copy_space, masks, seen_by_learner, shown, shown_space
+from lawgiver.envs.core.shown import learners_masks, mask_key, masks, seen_by_learner, shown, shown_space
 from lawgiver.envs.core.vector import check_role, forget_entropy, learner_session
 
 
@@ -44,8 +45,10 @@ class GameEnv(gymnasium.Env[Any, Any]):
         role: str | None = None,
         mechanism: PolicyLike | None = None,
         participants: PolicyLike | None = None,
-        mask_in_observation: bool = False,
+        mask_in_observation: bool | str = False,
         render_mode: str | None = None,
+        discretise: int | None = None,
+        clip_actions: bool = False,
     ) -> None:
         """See the class."""
         self.game, self.role = game, check_role(game, role)
@@ -53,9 +56,12 @@ class GameEnv(gymnasium.Env[Any, Any]):
         self._screen = Screen(game, render_mode)
         self.render_mode = render_mode
         self.session = learner_session(game, self.role, mechanism, participants)
-        self._masked = mask_in_observation
-        self.observation_space = shown_space(game, self.role, masked=mask_in_observation, flagged=game.seats_take_turns)
-        self.action_space = copy_space(game.action_space(self.role))
+        self._choices = Choices(game, self.role, discretise, clip_actions)
+        self._key = mask_key(mask_in_observation)
+        self.observation_space = shown_space(
+            game, self.role, self._choices.space, key=self._key, flagged=game.seats_take_turns
+        )
+        self.action_space = self._choices.space
         self._who = (game.agents_of(self.role)[0],)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -73,18 +79,27 @@ class GameEnv(gymnasium.Env[Any, Any]):
         session.require_begun()
         if session.terminated[0] or session.truncated[0]:
             raise ActionError("the game is over: call reset() first")
-        session.step(check_actions(self.game, self.role, [action], self._who)[None])
+        session.step(check_actions(self.game, self.role, self._choices.sent([action], self._who), self._who)[None])
         observation, info = self._observe()
         self._screen.print_frame(self.session.state, self._over)
         reward = float(session.rewards[self.role][0, 0])
         return observation, reward, bool(session.terminated[0]), bool(session.truncated[0]), info
 
+    def action_masks(self) -> np.ndarray:
+        """Return which actions of the learner are legal now, bool (n_actions,), as MaskablePPO of sb3-contrib asks.
+
+        Raises:
+            UnsupportedGameError: if the learner's actions are not Discrete.
+        """
+        legal: np.ndarray = learners_masks(self.game, self.session.state, self.role, self.action_space)[0]
+        return legal
+
     def _observe(self) -> tuple[Any, dict[str, Any]]:
         state = self.session.state
         seen = seen_by_learner(self.game, state, self.role)[0]
-        mask = masks(self.game, state, self.role, masked=self._masked)
+        mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
         told = {name: np.array(value[0]) for name, value in self.game.told(state).items()}
-        return shown(seen, None if mask is None else mask[0, 0], self._masked, told)
+        return shown(seen, None if mask is None else mask[0, 0], self._key, told)
 
     def render(self) -> Any:
         """Return the game as text or image, by ``render_mode``; None where ``human`` has printed it already."""

@@ -10,13 +10,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lawgiver.envs.core.actions import check_actions
+from lawgiver.envs.core.choices import Choices
 from lawgiver.envs.core.errors import ParameterError, allowed, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_policy, make_view
 from lawgiver.envs.core.rendering import METADATA, Screen
 from lawgiver.envs.core.session import Session
-from lawgiver.envs.core.shown import copy_space, masks, seen_by_learner, shown, shown_space
+from lawgiver.envs.core.shown import learners_masks, mask_key, masks, seen_by_learner, shown, shown_space
 
 
 def check_role(game: Game[Any], role: str | None) -> str:
@@ -83,6 +84,8 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         participants: plays the (other) participants (default ``random``).
         mask_in_observation: see above.
         render_mode: None, ``human`` (prints game 0 at every step), ``ansi`` or ``rgb_array``.
+        discretise: levels of each component of a Box action, whose space is Discrete then; see :class:`Choices`.
+        clip_actions: whether Box actions beyond their bounds are cut to them instead of being refused.
 
     Raises:
         ParameterError: if the role or the render mode is unknown, or ``num_envs`` is below 1.
@@ -101,8 +104,10 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         num_envs: int = 1,
         mechanism: PolicyLike | None = None,
         participants: PolicyLike | None = None,
-        mask_in_observation: bool = False,
+        mask_in_observation: bool | str = False,
         render_mode: str | None = None,
+        discretise: int | None = None,
+        clip_actions: bool = False,
     ) -> None:
         """See the class."""
         self.game, self.role = game, check_role(game, role)
@@ -111,11 +116,12 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         self._screen = Screen(game, render_mode)
         self.render_mode = render_mode
         self.session = learner_session(game, self.role, mechanism, participants)
-        self._masked = mask_in_observation
+        self._choices = Choices(game, self.role, discretise, clip_actions)
+        self._key = mask_key(mask_in_observation)
         self.single_observation_space = shown_space(
-            game, self.role, masked=mask_in_observation, flagged=game.seats_take_turns
+            game, self.role, self._choices.space, key=self._key, flagged=game.seats_take_turns
         )
-        self.single_action_space = copy_space(game.action_space(self.role))
+        self.single_action_space = self._choices.space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._who = tuple(f"game {i}" for i in range(self.num_envs))
@@ -135,19 +141,27 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         over = session.terminated | session.truncated
         if np.count_nonzero(over):
             actions = _ignoring(actions, over, self.single_action_space)
-        checked = check_actions(self.game, self.role, actions, self._who)
+        checked = check_actions(self.game, self.role, self._choices.sent(actions, self._who), self._who)
         session.step(checked[:, None])
         observation, info = self._observe()
         self._screen.print_frame(session.state, bool(self._over[0]))
         rewards = session.rewards[self.role][:, 0].copy()  # the caller may write into what it gets
         return observation, rewards, session.terminated.copy(), session.truncated.copy(), info
 
+    def action_masks(self) -> np.ndarray:
+        """Return which actions of each learner are legal now, bool (num_envs, n_actions).
+
+        Raises:
+            UnsupportedGameError: if the learner's actions are not Discrete.
+        """
+        return learners_masks(self.game, self.session.state, self.role, self.single_action_space)
+
     def _observe(self) -> tuple[Any, dict[str, Any]]:
         state = self.session.state
         seen = seen_by_learner(self.game, state, self.role)
-        mask = masks(self.game, state, self.role, masked=self._masked)
+        mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
         told = {name: np.array(value) for name, value in self.game.told(state).items()}
-        return shown(seen, None if mask is None else mask[:, 0], self._masked, told)
+        return shown(seen, None if mask is None else mask[:, 0], self._key, told)
 
     def render(self) -> Any:
         """Return every game as text or image, by ``render_mode``; None without one, and for ``human``."""
