@@ -10,6 +10,7 @@ from lawgiver.envs.core.equilibrium import announced, solve, unsolved
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.core.policy_check import require_policy
 from lawgiver.envs.core.subgame import uniform_prior
 
 AT_ONCE = 2**16
@@ -65,6 +66,7 @@ def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperatur
 
 def tabulate(game: MechanismGame, policy: Policy, parameters: np.ndarray) -> np.ndarray:
     """Return the log-probabilities (T, S, A) of what a policy does in every round and situation under w (D,)."""
+    require_policy(game, "participant", policy)
     subgame = game.subgame
     legal = np.broadcast_to(subgame.legal(), subgame.shape)
     seen = subgame.observations(parameters)

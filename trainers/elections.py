@@ -16,6 +16,7 @@ from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, log_nash_welfare
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.election.state import ElectionState
 from lawgiver.trainers.intervals import group_bootstrap
@@ -89,6 +90,8 @@ def held_by_condition(
 
     There are as many as it takes for every order of the mechanisms to be there equally often.
     """
+    for mechanism in mechanisms:
+        check_policy(election.game, "mechanism", mechanism)
     orders = math.factorial(election.n_mechanisms)
     for condition, opening in election.game.openings(-(-games // orders) * orders, rng).items():
         yield condition, hold(election, mechanisms, opening, rng)

@@ -15,6 +15,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import MissingExtraError
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import after_round, sends
 from lawgiver.trainers.files import replacing
@@ -150,6 +151,7 @@ def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:
 
 def weights_of(game: PublicInvestment, mechanism: Policy) -> Weights:
     """Return a memoryless mechanism as the weights behind the payouts of a round, by the rules."""
+    check_policy(game, "mechanism", mechanism, distribution=True)
     sent = sends(game, mechanism)
     return lambda e, c: np.asarray(after_round(game, sent(e, c), e, c).weights)
 

@@ -11,6 +11,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.objectives import gini, welfare
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.policy_check import check_game, check_policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
 from lawgiver.envs.core.reporting import ReportingGame
 
@@ -30,6 +31,9 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
     Returns:
         ``mean``, ``low`` and ``high`` (95 %, games independent) a round of each of the game's :func:`measures`.
     """
+    check_game(game)
+    for role in game.roles:
+        check_policy(game, role, policies.get(role))
     measured = measures(game)
     state = game.initial_state(games, rng)
     memory = {role: policy.initial_state(games, rng) for role, policy in policies.items()}

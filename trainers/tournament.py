@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import extras, make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.complaints import complaint
@@ -102,6 +103,8 @@ def round_robin(
         seed: the same people for every pair, unless a mechanism draws at random itself.
     """
     names = tuple(mechanisms)
+    for mechanism in mechanisms.values():
+        check_policy(election.game, "mechanism", mechanism)
     conditions = len(election.game.openings(1, np.random.default_rng(0)))
     each = -(-games // conditions)
     matrix, errors, held = np.full((len(names),) * 2, 0.5), np.zeros((len(names),) * 2), each * conditions

@@ -21,6 +21,7 @@ from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.fixed_point import Problem, iterate, newton, settle
 from lawgiver.envs.core.one_round import SOLVED, inexact, mean_outcome
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.core.subgame import RATIONAL, Subgame, checked_parameters, uniform_prior
@@ -116,18 +117,22 @@ def exact_scores(
         :func:`lawgiver.envs.core.incentives.incentives` tells, and what the subgame tells of behaviour; or why there
         is no equilibrium to score it in.
     """
+    if anchor is not None:
+        check_policy(game, "participant", anchor, distribution=True)
     parameters = announced(game, mechanism)
     return parameters if isinstance(parameters, str) else scores(game, parameters, inverse_temperature, anchor)
 
 
 def announced(game: MechanismGame, mechanism: Policy) -> np.ndarray | str:
     """Return w (D,) that a mechanism announces, or why it does not announce one and the same each time."""
+    check_policy(game, "mechanism", mechanism, distribution=True)
     state = game.initial_state(1, np.random.default_rng(0))
     return inexact(game, mechanism, state) or mean_parameters(game, mechanism)
 
 
 def mean_parameters(game: MechanismGame, mechanism: Policy) -> np.ndarray:
     """Return w (D,) that a memoryless mechanism announces on average."""
+    check_policy(game, "mechanism", mechanism, distribution=True)
     state = game.initial_state(1, np.random.default_rng(0))
     return np.asarray(np.asarray(mean_outcome(game, mechanism, state))[0])
 

@@ -310,6 +310,9 @@ class Game(ABC, Generic[StateT]):
             game adds (see there), averaged over conditions, and ``by_condition``; or, where no exact solver
             applies to the game or the mechanism, one line that says why.
         """
+        from lawgiver.envs.core.policy_check import check_policy  # it knows games
+
+        check_policy(self, "mechanism", mechanism)
         return f"{self.name} has no exact solver"
 
     def normal_form(self, mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> NormalForm:

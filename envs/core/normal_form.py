@@ -20,6 +20,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.joint_grid import LARGEST_GRID
 from lawgiver.envs.core.one_round import inexact, mean_outcome
 from lawgiver.envs.core.policy import Policy, PolicyLike
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import make_policy
 
 
@@ -58,6 +59,7 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
             f"{game.name} has no normal form: participants do not choose, all at once, from a finite number of actions"
         )
     policy = make_policy(game, "mechanism", mechanism)
+    check_policy(game, "mechanism", policy, distribution=True)
     openings = game.openings(1, np.random.default_rng(seed))
     name = next(iter(openings)) if condition is None else condition
     if name not in openings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeGuard
 
 import gymnasium
 import numpy as np
@@ -14,8 +14,6 @@ from lawgiver.envs.core.errors import LawgiverError, ParameterError, Unsupported
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 
-PolicyT = TypeVar("PolicyT", bound=Policy)
-
 
 def check_game(game: Any) -> None:
     """Raise ParameterError if ``game`` is none: its name, say."""
@@ -24,13 +22,13 @@ def check_game(game: Any) -> None:
         raise ParameterError(f"game is {game!r}, allowed: a Game, such as {made}")
 
 
-def is_policy(policy: Any) -> bool:
+def is_policy(policy: Any) -> TypeGuard[Policy]:
     """Whether something has the methods of a policy, and is no class of policies."""
     return isinstance(policy, Policy) and not isinstance(policy, type)
 
 
-def check_policy(game: Game[Any], role: str, policy: PolicyT, *, distribution: bool = False) -> PolicyT:
-    """Check that a policy plays a role of a game, by letting it play one phase of one game apart; return it.
+def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool = False) -> None:
+    """Check that a policy plays a role of a game, by letting it play one phase of one game apart.
 
     Args:
         game: that it is to play.
@@ -43,14 +41,18 @@ def check_policy(game: Game[Any], role: str, policy: PolicyT, *, distribution: b
         ActionError: if it does what the game does not allow.
         UnsupportedGameError: if it is of another role, or of a game of other observations or actions.
     """
+    require_policy(game, role, policy)
+    with fitting(game, role, policy):
+        _play_once(game, role, policy, distribution)
+
+
+def require_policy(game: Game[Any], role: str, policy: Any) -> None:
+    """Raise ParameterError if ``game`` is no game, has no such role, or ``policy`` is no policy."""
     check_game(game)
     game.check_role(role)
     if not is_policy(policy):
         made = f"lawgiver.make_policy(game, {role!r}, {policy if isinstance(policy, str) else 'NAME'!r})"
         raise ParameterError(f"{role} is {policy!r}, allowed: a Policy, such as {made}")
-    with fitting(game, role, policy):
-        _play_once(game, role, policy, distribution)
-    return policy
 
 
 @contextmanager

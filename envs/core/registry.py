@@ -306,6 +306,7 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
         UnknownNameError: if there is no such voter.
         ParameterError: if a parameter is unknown, missing or outside its range.
     """
+    check_game(game)
     params: dict[str, Any] = {}
     if isinstance(voter, Mapping):
         params = {str(key): value for key, value in voter.items()}
@@ -316,7 +317,7 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
         return load_policy(voter, role="voters", game=game)
     if isinstance(voter, str):
         return call_with(lookup(VOTERS, voter), f"voter {voter!r}", game, **params)
-    if not hasattr(voter, "log_probabilities") or params:
+    if isinstance(voter, type) or not hasattr(voter, "log_probabilities") or params:
         raise ParameterError(
             f"voters are {voter!r}, allowed: a registered name ({', '.join(names(VOTERS))}), "
             "the folder of a run or of voters, {'policy': NAME, **parameters}, "
@@ -333,6 +334,12 @@ def load_policy(run: str | Path, role: str | None = None, game: Game[Any] | None
         role: ``mechanism``, ``participant`` or ``voters``.
         game: the game they are to play, checked against the run's.
     """
+    if not isinstance(run, (str, Path)):
+        raise ParameterError(f"the folder of a run is {run!r}, allowed: a path")
+    if role is not None and not isinstance(role, str):
+        raise ParameterError(f"role is {role!r}, allowed: None, mechanism, participant, voters")
+    if game is not None:
+        check_game(game)
     return lookup(RUNS, "folder")(run, role=role, game=game)
 
 

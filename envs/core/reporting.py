@@ -23,6 +23,7 @@ from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.policy_check import check_policy
 
 MODES = ("announce", "allocate")
 
@@ -312,6 +313,7 @@ def play_out(
         rng: of a mechanism that draws at random; None for one of seed 0.
     """
     rng = fixed_rng(types) if rng is None else rng
+    check_policy(game, "mechanism", mechanism)
     state = game.opening(types)
     for _ in range(game.max_steps):
         if game.phase(state) == "participant":

@@ -26,6 +26,7 @@ from lawgiver.envs.core.one_round import (
     temperatures,
 )
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
 
 Sends = Callable[[Array, Array], Array]
@@ -158,6 +159,9 @@ def solve(
     Raises:
         ParameterError: if the inverse temperature is negative or not a number.
     """
+    check_policy(game, "mechanism", mechanism, distribution=True)
+    if anchor is not None:
+        check_policy(game, "participant", anchor, distribution=True)
     reason = inexact(game, mechanism, _met(game, endowments))
     if reason:
         return reason

@@ -21,6 +21,7 @@ from lawgiver.envs.core.one_round import (
     temperatures,
 )
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.taxed_dilemma.game import REWARD, TaxedDilemma
 
 CEILINGS = {
@@ -40,6 +41,9 @@ def exact_scores(
     Beside the objectives and ``gini``: ``cooperation`` (probability) and ``kl`` (nats, from the prior), one number a
     seat; ``residual``; ``by_condition``, a list with the same once more.
     """
+    check_policy(game, "mechanism", mechanism, distribution=True)
+    if anchor is not None:
+        check_policy(game, "participant", anchor, distribution=True)
     grid = joint_grid((2, 2), (0, 1))
     rng = np.random.default_rng(0)
     opening, choices = game.initial_state(len(grid.actions), rng), grid.actions.astype(float)

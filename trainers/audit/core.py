@@ -13,6 +13,7 @@ from lawgiver.envs.core.arrays import Array, constant, evolve, namespace
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width, within
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.reporting import ReportingGame, play_out
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import Search, groups
@@ -94,6 +95,7 @@ def audit_game(
 
     See :func:`audit` for the arguments and errors; misreports are those that the game's layout of types allows.
     """
+    check_policy(game, "mechanism", mechanism)
     rule = _bound(game, mechanism)
     found = audit(
         response_of(game, mechanism),
@@ -116,6 +118,7 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
 
     A rule that is announced binds: it is asked for once, also where the mechanism draws it at random (from seed 0).
     """
+    check_policy(game, "mechanism", mechanism)
     rule = _bound(game, mechanism)
 
     def response(types: Array, reports: Array) -> tuple[Array, Array]:
