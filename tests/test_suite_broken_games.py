@@ -9,6 +9,8 @@ from lawgiver.envs.core import aec, parallel, single, vector
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.arrays import namespace, uniform
 from lawgiver.envs.core.errors import ActionError
+from lawgiver.envs.core.fields import columns
+from lawgiver.envs.core.objectives import surplus
 from lawgiver.envs.core.session import Session
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.envs.taxed_dilemma import TaxedDilemma
@@ -244,6 +246,68 @@ class PaysStrangers(TaxedDilemma):
     reward_meaning = {"taxman": "a wage"}  # noqa: RUF012
 
 
+@dataclass(frozen=True)
+class SaysNothingOfPay(TaxedDilemma):
+    """Does not say what the mechanism is paid."""
+
+    reward_meaning = {"participant": "the round's payoff"}  # noqa: RUF012
+
+
+@dataclass(frozen=True)
+class NamesNoObjective(TaxedDilemma):
+    """Pays the mechanism an objective that it does not name."""
+
+    _objective = staticmethod(surplus)
+
+    def __post_init__(self):
+        """Leave the objective unchecked."""
+
+    def __getattribute__(self, name):
+        if name == "objective":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+@dataclass(frozen=True)
+class PaysOnAnnouncement(TaxedDilemma):
+    """Pays the mechanism for its announcement, when no round is over."""
+
+    def advance(self, state, outcome, draws):
+        after, rewards, terminated, truncated = super().advance(state, outcome, draws)
+        bonus = outcome if state.turn == 0 else 0 * rewards["mechanism"]
+        return after, {**rewards, "mechanism": rewards["mechanism"] + bonus}, terminated, truncated
+
+
+@dataclass(frozen=True)
+class HidesTax(TaxedDilemma):
+    """Announces a tax that participants do not see before they choose, and pay all the same."""
+
+    def observe(self, state, role):
+        return super().observe(replace(state, tax=0 * state.tax), role)
+
+
+@dataclass(frozen=True)
+class HidesRule(PublicInvestment):
+    """Announces weights and shows the last round's."""
+
+    mechanism_mode: str = "announce"
+
+    def observe(self, state, role):
+        seen = super().observe(state, role)
+        rules = [at for name, at in columns(self.observation_layout(role)).items() if name.startswith("rule_")]
+        for at in rules:
+            seen = namespace(seen).concat([seen[..., : at.start], 0 * seen[..., at], seen[..., at.stop :]], axis=-1)
+        return seen
+
+
+@dataclass(frozen=True)
+class MisspellsPhase(TaxedDilemma):
+    """Says that a role acts that it does not have."""
+
+    def phase(self, state):
+        return super().phase(state).replace("mechanism", "mechansim")
+
+
 @pytest.mark.parametrize(
     ("game", "complaint"),
     [
@@ -273,6 +337,15 @@ class PaysStrangers(TaxedDilemma):
         (NotIdentical(), r"participants earn differently at step 1, declared as identical"),
         (ForgetsVersion(), r"its versions are \['v0'\], the last should be v1"),
         (PaysStrangers(), r"it says what \['taxman'\] are paid"),
+        (SaysNothingOfPay(), r"its reward_meaning does not say what \['mechanism'\] are paid"),
+        (NamesNoObjective(), r"it does not name the objective that its mechanism is paid: allowed: .*surplus"),
+        (PaysOnAnnouncement(), r"at step 0 the reward of mechanism is off the state's objective 'log_nash_welfare' by"),
+        (HidesTax(), r"participants do not see what the mechanism announced at step 0, which changes their pay"),
+        (HidesRule(), r"participants do not see what the mechanism announced at step 0, which changes their pay"),
+        (
+            MisspellsPhase(),
+            r"phase\(state\) says 'mechansim' at step 0, .* none of its roles: did you mean 'mechanism'",
+        ),
     ],
     ids=lambda x: type(x).__name__ if not isinstance(x, str) else "",
 )

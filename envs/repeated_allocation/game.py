@@ -88,6 +88,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = False
     horizon_known: ClassVar[bool] = True
+    objective: ClassVar[None] = None  # the one-shot game's, paid for a round that its state has left behind by then
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the utility of what it is given under its true type, once a round",
         "mechanism": "the one-shot game's `objective` of true utilities, once a round",

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
-from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.errors import LawgiverError, allowed
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.policy import Memory
 
@@ -96,6 +96,8 @@ def moments(game: Game[Any], batch: int, rng: Rng) -> Iterator[Moment]:
     alive = np.ones(batch, bool)
     for index in range(game.max_steps + SLACK):
         role = game.phase(state)
+        told = f"phase(state) says {role!r} at step {index}, which is none of its roles"
+        require(role in players, game, f"{told}: {allowed(str(role), game.roles)}")
         obs, mask = game.observe(state, role), game.legal_actions(state, role)
         actions, _ = players[role].act(obs, mask, None, rng)
         draws = game.draw(batch, rng)

@@ -13,10 +13,11 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import take_games
+from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.objectives import welfare
-from lawgiver.envs.core.registry import OBJECTIVES, lookup
+from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
 from lawgiver.envs.core.rendering import text
 from lawgiver.envs.core.reporting import ReportingGame
 from lawgiver.envs.testing.play import SLACK, Moment, moments, require
@@ -37,6 +38,8 @@ def check_declarations(game: Game[Any]) -> None:
     require(game.roles and min(game.roles.values()) >= 1, game, f"its roles are {dict(game.roles)}")
     strangers = set(game.reward_meaning) - set(game.roles)
     require(not strangers, game, f"it says what {sorted(strangers)} are paid, its roles are {list(game.roles)}")
+    silent = [role for role in game.roles if not game.reward_meaning.get(role)]
+    require(not silent, game, f"its reward_meaning does not say what {silent} are paid")
     for params in game.variants.values():
         type(game)(**params)
     for role in game.roles:
@@ -52,7 +55,6 @@ def check_steps(game: Game[Any], batch: int = 64, seed: int = 0) -> None:
     """Every step returns what the contract says, in shape, type and range, and leaves what it is given alone."""
     for moment in moments(game, batch, np.random.default_rng(seed)):
         at = f"at step {moment.index}"
-        require(moment.role in game.roles, game, f"{at} the phase {moment.role!r} is none of its roles")
         _check_seen(game, moment, batch, at)
         require(set(moment.rewards) == set(game.roles), game, f"{at} rewards are for {sorted(moment.rewards)}")
         for role, reward in moment.rewards.items():
@@ -203,15 +205,19 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
     """Everybody is paid what the state says, when a round is over, and nothing at other steps.
 
     Asked of games whose states have ``payoffs`` and count rounds in ``round``: participants are paid the payoffs, which
-    ties them to the budget. Where such a game names its ``objective``, a single mechanism is paid that.
+    ties them to the budget, and a single mechanism is paid the ``objective``. A game whose states have ``endowments``
+    too, which is all that the objectives of the entry-point group ask for, has to name one, or say that it is None.
     """
     name = getattr(game, "objective", None)
-    objective = None
-    if game.roles.get("mechanism") == 1 and isinstance(name, str):
-        objective = _objective(game, name)
+    objective = _objective(game, name) if game.roles.get("mechanism") == 1 and isinstance(name, str) else None
     for moment in moments(game, batch, np.random.default_rng(seed)):
         if not (hasattr(moment.after, "payoffs") and hasattr(moment.after, "round")):
             return
+        named = (
+            hasattr(game, "objective") or game.roles.get("mechanism") != 1 or not hasattr(moment.after, "endowments")
+        )
+        told = f"it does not name the objective that its mechanism is paid: {allowed(str(name), names(OBJECTIVES))}"
+        require(named, game, told)
         over = (moment.after.round > moment.state.round)[:, None]
         due = {"participant": ("payoffs", moment.after.payoffs)}
         if objective is not None:
@@ -228,6 +234,32 @@ def _objective(game: Game[Any], name: str) -> Callable[[Any], np.ndarray]:
     if isinstance(game, ReportingGame):
         return lambda state: game.sense * game.measure(state)
     return welfare if isinstance(game, MechanismGame) else lookup(OBJECTIVES, name)
+
+
+def check_announcements(game: Game[Any], batch: int = 16, seed: int = 9) -> None:
+    """Participants see what the mechanism has announced before they act, where it changes what they are paid for it.
+
+    Every game is played once more with another action of the mechanism and everything else alike, until it acts
+    again.
+    """
+    if game.roles.get("mechanism") != 1 or "participant" not in game.roles:
+        return
+    history = list(moments(game, batch, np.random.default_rng(seed)))
+    for at, moment in enumerate(history[:-1]):
+        if moment.role != "mechanism" or history[at + 1].role != "participant":
+            continue
+        state = game.step(moment.state, np.roll(moment.actions, 1, axis=0), moment.draws)[0]
+        seen, other = (np.asarray(game.observe(x, "participant")) for x in (moment.after, state))
+        hidden = np.abs(seen - other).reshape(batch, -1).max(axis=-1) == 0
+        matters = np.zeros(batch, bool)
+        for later in history[at + 1 :]:
+            if later.role != "participant":
+                break
+            state, rewards, _, _ = game.step(state, later.actions, later.draws)
+            paid = rewards["participant"] - later.rewards["participant"]
+            matters |= later.alive & (np.abs(paid).max(axis=-1) > ROUNDING)
+        told = f"participants do not see what the mechanism announced at step {moment.index}, which changes their pay"
+        require(not (hidden & matters).any(), game, told)
 
 
 def check_saving(game: Game[Any], batch: int = 4, seed: int = 6) -> None:
@@ -277,6 +309,7 @@ RULE_CHECKS = (
     check_legal_actions,
     check_payments,
     check_rewards,
+    check_announcements,
     check_saving,
     check_pictures,
     check_known_solutions,
