@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.agents.policies import DiscretePolicy, draw_discrete
-from lawgiver.envs.core.arrays import Array, Rng, constant, log_softmax, namespace
+from lawgiver.agents.policies import DiscretePolicy
+from lawgiver.envs.core.arrays import Array, Rng, constant, drawn_index, log_softmax, namespace, uniform
 from lawgiver.envs.core.equilibrium import announced, solve, unsolved
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.mechanism_game import MechanismGame
@@ -37,8 +37,9 @@ class TablePolicy(DiscretePolicy):
         """Return actions (B, n) drawn from the distribution, and the memory; of any number of participants."""
         xp = namespace(obs)
         everybody = xp.reshape(obs, (1, -1, obs.shape[-1]))
+        levels = xp.reshape(uniform(rng, obs.shape[:2]), (1, -1))
         drawn = [
-            draw_discrete(self.distribution(everybody[:, i : i + AT_ONCE], None, state)[0], rng)
+            drawn_index(self.distribution(everybody[:, i : i + AT_ONCE], None, state)[0], levels[:, i : i + AT_ONCE])
             for i in range(0, everybody.shape[1], AT_ONCE)
         ]
         return xp.reshape(xp.concat(drawn, axis=-1), obs.shape[:2]), state

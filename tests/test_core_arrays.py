@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.actions import check_actions
-from lawgiver.envs.core.arrays import evolve, largest, map_arrays, merge_games, select, softmax, take_games, total
+from lawgiver.envs.core.arrays import evolve, largest, map_arrays, select, softmax, take_games, total, where_games
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.fields import Field, box, columns, width, within
 from lawgiver.envs.core.registry import make_game
@@ -52,7 +52,8 @@ def test_trees():
     other = map_arrays(lambda x: x + 10, tree)
     assert other.turn == 1 and other.memory["step"] == 7 and other.memory["h"][1] is None
     assert np.array_equal(other.numbers, tree.numbers + 10)
-    merged = merge_games(tree, other, np.array([False, True, False]))
+    merged = where_games(np.array([False, True, False]), other, tree)
+    assert merged.turn == other.turn
     assert merged.numbers.tolist() == [[0, 1], [12, 13], [4, 5]] and merged.memory["h"][0].tolist() == [0, 10, 0]
     assert take_games(merged, slice(1, 2)).numbers.tolist() == [[12, 13]]
 

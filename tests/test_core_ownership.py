@@ -236,9 +236,9 @@ def test_gymnasium_async_vectors_play_games_of_their_own():
 
 def test_games_keep_nothing_of_their_parameters_that_may_change():
     endowments = [10, 4, 4, 4]
-    transitions = np.full((2, 2, 2), 0.5)
+    transitions = np.full((2, 1, 2), 0.5)
     investment = lawgiver.make_game("public_investment", endowments=endowments)
-    process = lawgiver.make_game("tabular_mdp", transitions=transitions, features=np.ones((1, 2, 2)))
+    process = lawgiver.make_game("tabular_mdp", transitions=transitions, features=np.ones((1, 2, 1)))
     before = pickle.dumps((investment, process))
     endowments[0] = 1
     transitions[:] = 0

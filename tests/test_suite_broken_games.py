@@ -401,17 +401,16 @@ def test_views_that_take_bad_actions_are_found(module, view, other, monkeypatch)
 
 def test_a_session_that_mixes_up_memories_is_found(monkeypatch):
     check_memory(TaxedDilemma(continuation=0.5))
-    restart, reset = Session._restart, Session.reset
+    reset, keep = Session.reset, Session.keep
 
-    def keeps(self, over):
-        before = dict(self.memory)
-        restart(self, over)
-        self.memory = before
+    def keeps(self, kept):
+        state, memory, *rest = kept
+        keep(self, (state, self.memory or memory, *rest))
 
-    monkeypatch.setattr(Session, "_restart", keeps)
+    monkeypatch.setattr(Session, "keep", keeps)
     with pytest.raises(GameCheckError, match=r"that has acted \d+ times in its game remembers"):
         check_memory(TaxedDilemma(continuation=0.5))
-    monkeypatch.setattr(Session, "_restart", restart)
+    monkeypatch.setattr(Session, "keep", keep)
 
     def goes_on(self, batch):
         before = dict(self.memory)

@@ -187,12 +187,3 @@ def where_games(mask: Array, yes: S, no: S) -> S:
         return xp.where(xp.reshape(mask, (-1,) + (1,) * (a.ndim - 1)), a, b)
 
     return map_arrays(choose, yes, no)
-
-
-def merge_games(old: S, fresh: S, mask: np.ndarray) -> S:
-    """Return ``old`` with the games of ``mask`` (B,) replaced by those of ``fresh`` (NumPy only)."""
-
-    def choose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.where(mask.reshape((-1,) + (1,) * (a.ndim - 1)), b, a)
-
-    return map_arrays(choose, old, fresh)

@@ -134,3 +134,14 @@ def integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
     huge = isinstance(value, int) and value > LARGEST
     among = f"in {low}..{high:,}" if high < math.inf else f">= {low}{' and up to 1e18' if huge else ''}"
     raise ParameterError(f"{name} is {shown(value)}, allowed: an integer {among}")
+
+
+def seed_number(name: str, value: Any) -> int:
+    """Return a seed as an int; of any size, since those that libraries draw have 128 bits.
+
+    Raises:
+        ParameterError: if it is no integer, Python's or NumPy's, or negative.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0:
+        return int(value)
+    raise ParameterError(f"{name} is {shown(value)}, allowed: an integer >= 0")

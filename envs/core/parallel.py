@@ -13,7 +13,7 @@ from pettingzoo import ParallelEnv
 
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.choices import Choices
-from lawgiver.envs.core.errors import ActionError, allowed, integer
+from lawgiver.envs.core.errors import ActionError, allowed, integer, seed_number
 from lawgiver.envs.core.fields import box
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
@@ -146,7 +146,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         given a seed draws new entropy each time, so that its copies play games of their own.
         """
         if seed is not None:
-            self._session.rng = np.random.default_rng(integer("seed", seed, 0))
+            self._session.rng = np.random.default_rng(seed_number("seed", seed))
             self._seeded = True
         elif not self._seeded:
             self._session.rng = np.random.default_rng()

@@ -4,9 +4,9 @@ Every view is a session with a coat. :meth:`Session.step` plays the phase of the
 the given roles, until a role from outside is to act again or the game is over.
 
 Ends and beginnings. A game that its rules end is *terminated*, one that is cut off is *truncated*, never both. Where
-the games of a batch end apart, the step after a game's end starts it anew (Gymnasium's ``NEXT_STEP`` autoreset): that
-step ignores the game's action, pays nobody in it, and leaves it at the first turn of a role from outside. What given
-policies earn before that turn is paid to nobody, in a new game as after :meth:`Session.reset`.
+the games of a batch end apart, those that are over stay as they ended, and the others go on;
+:class:`~lawgiver.envs.core.batch.Batch` starts games anew. What given policies earn before the first turn of a role
+from outside is paid to nobody.
 
 Randomness. Everything random is drawn from ``rng``, always with the batch as leading axis: game i of a batch depends
 on the i-th row of what is drawn, and on nothing else.
@@ -15,17 +15,17 @@ on the i-th row of what is drawn, and on nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lawgiver.envs.core.actions import check_given, check_outcome
-from lawgiver.envs.core.arrays import Array, Rng, merge_games
-from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
+from lawgiver.envs.core.arrays import Array, Rng, where_games
+from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game, Rewards
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.core.policy_check import fitting
+from lawgiver.envs.core.streams import among
 
 
 class Session:
@@ -103,38 +103,27 @@ class Session:
     def step(self, actions: np.ndarray) -> None:
         """Play the acting role's actions, (B, n_role[, k]), and everything up to the next turn from outside.
 
-        With partners, ``actions`` are those of seat 0, (B, 1[, k]). Afterwards ``rewards``, ``terminated`` and
-        ``truncated`` are those of this step. Games that had ended before are started anew.
+        With partners, ``actions`` are those of seat 0, (B, 1[, k]). Afterwards ``rewards`` are those of this step.
+        Games that had ended before ignore their actions, earn nothing, and stay as they are.
         """
         self.require_begun()
         over = self.terminated | self.truncated
-        if not np.count_nonzero(over):
-            self.rewards = self._apply(self._outcome(actions), alive=None)
-            if self.policies:
-                self._play_given()
-        elif over.all():
-            self.reset(self.batch)
-        else:
-            self.rewards = self._apply(self._outcome(actions), alive=~over)
-            self._restart(over)
+        alive = ~over if np.count_nonzero(over) else None
+        if alive is not None and not alive.any():
+            self.rewards = {role: np.zeros((self.batch, count)) for role, count in self.game.roles.items()}
+            return
+        self.rewards = self._apply(self._outcome(actions, alive), alive)
+        if self.policies:
             self._play_given()
-            self.rewards = {role: np.where(over[:, None], 0.0, paid) for role, paid in self.rewards.items()}
 
-    def _restart(self, over: np.ndarray) -> None:
-        """Put new games in the place of those that are over, once the others have finished their round."""
-        fresh = self.game.initial_state(self.batch, self.rng)
-        while fresh.turn != self._state.turn:
-            if self.acting in self.outside:
-                raise UnsupportedGameError(
-                    f"{self.game.name}: games of a batch that end apart must begin at the turn at which others end"
-                )
-            self._play_phase(~(self.terminated | self.truncated))
-        self._state = merge_games(self._state, fresh, over)
-        for role, policy in self.policies.items():
-            if self.memory[role] is not None:
-                self.memory[role] = merge_games(self.memory[role], policy.initial_state(self.batch, self.rng), over)
-        self.terminated = self.terminated & ~over
-        self.truncated = self.truncated & ~over
+    def kept(self) -> tuple[Any, ...]:
+        """Return everything that is kept about the games, a tree of arrays (B, ...)."""
+        return self._state, self.memory, self.rewards, self.terminated, self.truncated
+
+    def keep(self, kept: tuple[Any, ...]) -> None:
+        """Set what is kept about the games; they may be others, and more or fewer."""
+        self._state, self.memory, self.rewards, self.terminated, self.truncated = kept
+        self._forms = dict(self._forms)
 
     def _play_given(self) -> None:
         """Play the phases of the given roles until somebody from outside acts or every game is over."""
@@ -148,11 +137,11 @@ class Session:
         role = self.acting
         obs, mask = self._seen(role)
         if role in self._outcomes:
-            outcome, self.memory[role] = self._chosen(role, self._outcomes[role], obs, mask)
+            outcome, self.memory[role] = self._chosen(role, self._outcomes[role], obs, mask, alive)
             self._check(check_outcome, role, outcome)
             outcome = np.array(outcome)
         else:
-            actions, self.memory[role] = self._chosen(role, self.policies[role].act, obs, mask)
+            actions, self.memory[role] = self._chosen(role, self.policies[role].act, obs, mask, alive)
             self._check(check_given, role, actions)
             outcome = self.game.outcome(self._state, np.array(actions))
         paid = self._apply(outcome, alive)
@@ -160,32 +149,40 @@ class Session:
 
     def _apply(self, outcome: Array, alive: np.ndarray | None) -> Rewards:
         """Advance the rules; games that are not alive stay as they ended and earn nothing."""
-        draws = self.game.draw(self.batch, self.rng)
+        draws = self.game.draw(self.batch, among(self.rng, alive))
         state, rewards, terminated, truncated = self.game.advance(self._state, outcome, draws)
         if alive is None:
             self._state, self.terminated, self.truncated = state, terminated, truncated
             return rewards
-        self._state = merge_games(replace(self._state, turn=state.turn), state, alive)
+        self._state = where_games(alive, state, self._state)
         self.terminated = np.where(alive, terminated, self.terminated)
         self.truncated = np.where(alive, truncated, self.truncated)
         return {role: np.where(alive[:, None], reward, 0.0) for role, reward in rewards.items()}
 
-    def _outcome(self, actions: np.ndarray) -> Array:
+    def _outcome(self, actions: np.ndarray, alive: np.ndarray | None) -> Array:
         """Return the outcome of the actions from outside, the partners' included."""
         if self.partners is not None:
             role = self.outside[0]
             obs, mask = self._seen(role)
-            everyone, self.memory[role] = self._chosen(role, self.partners.act, obs, mask)
+            everyone, self.memory[role] = self._chosen(role, self.partners.act, obs, mask, alive)
             self._check(check_given, role, everyone)
             actions = np.concatenate([actions, everyone[:, 1:]], axis=1)
         return self.game.outcome(self._state, actions)
 
-    def _chosen(self, role: str, choose: Callable[..., tuple[Any, Memory]], obs: Array, mask: Array | None) -> Any:
+    def _chosen(
+        self,
+        role: str,
+        choose: Callable[..., tuple[Any, Memory]],
+        obs: Array,
+        mask: Array | None,
+        alive: np.ndarray | None,
+    ) -> Any:
         """Return what a given policy chooses and remembers; its first play shows whether it was made for this game."""
+        rng = among(self.rng, alive)
         if role in self._forms:
-            return choose(obs, mask, self.memory[role], self.rng)
+            return choose(obs, mask, self.memory[role], rng)
         with fitting(self.game, role, self.policies[role]):
-            return choose(obs, mask, self.memory[role], self.rng)
+            return choose(obs, mask, self.memory[role], rng)
 
     def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return what a given policy is shown, in arrays of its own: it may write into them."""

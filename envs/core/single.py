@@ -9,7 +9,7 @@ import numpy as np
 
 from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.choices import Choices
-from lawgiver.envs.core.errors import ActionError, integer
+from lawgiver.envs.core.errors import ActionError, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_view
@@ -67,7 +67,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start a new game; see :func:`forget_entropy` for ``seed``. ``options`` has no keys that are read."""
         forget_entropy(self, seed)
-        super().reset(seed=None if seed is None else integer("seed", seed, 0))
+        super().reset(seed=None if seed is None else seed_number("seed", seed))
         self.session.rng = self.np_random
         self.session.reset(1)
         self._screen.print_frame(self.session.state, self._over)

@@ -173,8 +173,8 @@ def compare_vector_with_single(
         actions = many.action_space.sample()
         steps.append((actions, many.step(actions)))
         over = many.session.terminated | many.session.truncated
-        if over.all() or (over.any() and _draws_at_start(game)):
-            break  # games that begin anew in between draw numbers that the others do not
+        if over.any():
+            break  # games that begin anew draw numbers that the others do not
     alone = GameEnv(game, role=role, **view)
     for index in range(num_envs):
         alone.np_random = Playback(game, tape, index)  # type: ignore[assignment]
@@ -240,10 +240,6 @@ def _require_counts(game: Game[Any], session: Session, past: list[str], of: np.n
             found = np.unique(counts[of]).tolist()
             told = f"a policy for {role} that has acted {acted} times in its game remembers {found}"
             require((counts[of] == acted).all(), game, told)
-
-
-def _draws_at_start(game: Game[Any]) -> bool:
-    return bool(game.draw_initial(1, np.random.default_rng(0)))
 
 
 def _compare(game: Game[Any], index: int, together: tuple[Any, ...], alone: tuple[Any, ...]) -> None:
