@@ -28,7 +28,7 @@ def config(runners: int = 0) -> PPOConfig:
             policies={"participant", "mechanism"},
             policy_mapping_fn=lambda agent, episode, **_: agent.partition("_")[0],
         )
-        .training(train_batch_size_per_learner=2000, minibatch_size=500, num_epochs=5, lr=1e-3)
+        .training(train_batch_size_per_learner=1000, minibatch_size=500, num_epochs=5, lr=1e-3)
         .debugging(seed=0)
     )
 

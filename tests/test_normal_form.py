@@ -1,6 +1,8 @@
 """The payoff tensor of a round, beside payoffs by hand, the exact equilibria and another library's solver."""
 
+import importlib.util
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,3 +85,23 @@ def test_games_without_one_say_so(name, params, mechanism, error, message):
 def test_conditions_are_named():
     with pytest.raises(UnsupportedGameError, match="unknown condition '9-9'"):
         lawgiver.make_game("public_investment").normal_form("libertarian", condition="9-9")
+
+
+@pytest.mark.parametrize(("mechanism", "contributed"), [("libertarian", (4, 2, 2)), ("strict_egalitarian", (0, 0, 0))])
+def test_openspiel_solves_the_round(mechanism, contributed, capsys):
+    """A contributed point comes back 1.6 times to its owner, or in three equal parts: a dominant strategy each."""
+    script = Path(__file__).parents[1] / "examples" / "openspiel_round.py"
+    spec = importlib.util.spec_from_file_location("openspiel_round", script)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    assert example.main(mechanism, iterations=60) < 1e-2
+    said = capsys.readouterr().out
+    for seat, (amount, endowment) in enumerate(zip(contributed, (4, 2, 2), strict=True)):
+        assert f"participant {seat}: contributes {amount}.00 of {endowment}" in said
+
+
+def test_nashpy_takes_the_tensor_of_two():
+    nashpy = pytest.importorskip("nashpy")
+    form = lawgiver.make_game("taxed_dilemma").normal_form("libertarian")
+    (found,) = nashpy.Game(*form.payoffs).support_enumeration()
+    assert [p.tolist() for p in found] == [[1, 0], [1, 0]], "both defect"
