@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 TORCH := torch==2.13.0
+EXTRAS_torchrl := ,benchmarl,skrl
 
 # One thread each: the networks are small, and the default thread counts slow them down many times over.
 export OMP_NUM_THREADS := 1
@@ -27,7 +28,7 @@ test: $(VENV)/dev.stamp  ## set up and run the tests
 	$(RUN) pytest -n 2 --nbmake --ignore-glob='*/test_plugins_*' tests examples/quickstart.ipynb
 
 test-plugins: $(VENV)/dev.stamp .venv-sb3/stamp .venv-torchrl/stamp  ## test third parties' libraries
-	$(RUN) pytest tests/test_plugins_ippo.py
+	$(RUN) pytest tests/test_plugins_ippo.py tests/test_plugins_rllib.py
 	.venv-sb3/bin/python -m pytest --noconftest tests/test_plugins_sb3.py
 	.venv-torchrl/bin/python -m pytest --noconftest tests/test_plugins_torchrl.py
 
@@ -69,5 +70,5 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 # because pip would otherwise replace it by another build.
 .venv-%/stamp: pyproject.toml examples/constraints-%.txt | .venv-%/bin/python
 	@echo "Installing lawgiver with $* into .venv-$*: a minute or two, once."
-	.venv-$*/bin/python -m pip install --quiet -c examples/constraints-$*.txt $(TORCH) -e '.[$*]' pytest
+	.venv-$*/bin/python -m pip install --quiet -c examples/constraints-$*.txt $(TORCH) -e '.[$*$(EXTRAS_$*)]' pytest
 	@touch $@

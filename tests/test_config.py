@@ -27,6 +27,15 @@ def test_a_game_gets_its_parameters_as_they_are_given(walk: Path):
     assert (game.endowments, game.multiplier) == ((10, 2, 2, 2), 2.0)
 
 
+def test_agents_are_left_out_where_all_have_defaults(tmp_path: Path) -> None:
+    text = {"game": {"name": "sequential_sales"}, "trainer": {"name": "affine_maximiser"}}
+    file = tmp_path / "bare.yaml"
+    file.write_text(yaml.safe_dump(text))
+    assert load_config(file).agents == load_config("affine_maximiser").agents
+    file.write_text(yaml.safe_dump({"game": {"name": "taxed_dilemma"}, "trainer": {"name": "rllib"}}))
+    assert load_config(file).agents is not None
+
+
 def test_a_resolved_config_reads_as_itself(walk: Path, tmp_path: Path):
     config = load_config(walk, ["seeds=[0,1]", "run_dir=out", "agents.anchor.mechanism=random"])
     copy = tmp_path / "copy.yaml"

@@ -1,4 +1,4 @@
-"""TorchRL's PettingZooWrapper on the full view, in an environment of its own: `make test-plugins`."""
+"""TorchRL, BenchMARL and skrl on the views, in an environment of their own: `make test-plugins`."""
 
 import importlib.util
 import warnings
@@ -9,16 +9,20 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchrl", reason="has an environment of its own: make test-plugins")
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "torchrl_rollout.py"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def rollout():
     """One game: check_env_specs runs inside."""
-    spec = importlib.util.spec_from_file_location("torchrl_rollout", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main(steps=100, seed=0)
+    return example("torchrl_rollout").main(steps=100, seed=0)
 
 
 def test_a_game_has_twenty_phases(rollout):
@@ -63,3 +67,14 @@ def test_gym_env_takes_every_game_in_every_role():
                 env = GymEnv(f"lawgiver/{name}", role=role)
                 check_env_specs(env, seed=0)
                 assert env.rollout(3)["next", "reward"].isfinite().all()
+
+
+def test_benchmarl_trains_participants():
+    """Random play under the libertarian rule earns 26 points a game of five rounds, 32 is the most."""
+    assert 24 < example("benchmarl_ippo").main(iterations=2) <= 32
+
+
+def test_skrl_learns_to_contribute(tmp_path, monkeypatch):
+    """A round of random play earns 5.2 points, of full contribution 6.4."""
+    monkeypatch.chdir(tmp_path)  # it writes logs where it is
+    assert example("skrl_ppo").main(steps=400) > 6.0

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.files import read_text
@@ -154,6 +154,12 @@ class Config(Settings, Generic[AgentsT, TrainerT]):
     """Several seeds: one run each in place of ``seed``, and an aggregate over them."""
     run_dir: Path | None = None
     """The run's folder; None for a new one under ``runs/``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _agents_by_default(cls, data: Any) -> Any:
+        """Leave it to the settings of ``agents`` to say which of them are needed."""
+        return {"agents": {}, **data} if isinstance(data, dict) else data
 
 
 class _Kept(BaseModel):
