@@ -239,7 +239,7 @@ def _dots(axis: Any, game: SequentialSales, prices: Sequence[Reserve], kinds: Se
         axis.plot(
             bidder[mine] + 1 + offset, value[mine], "o", color=colour, markersize=4, alpha=0.6, label=label.format(name)
         )
-    for i, distribution in enumerate(game.distributions):
+    for i, distribution in enumerate(game.distributions if game.profiles is None else ()):
         label_once = "Myerson's reserve" if i == 0 else None
         axis.hlines(myerson_reserve(distribution), i + 0.6, i + 1.4, color="#000000", linewidth=1.6, label=label_once)
     axis.set_xticks(range(1, game.n + 1))

@@ -14,16 +14,19 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, evolve, fixed_rng, floats, namespace, total, uniform
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, fixed_rng, floats, namespace, total, uniform
+from lawgiver.envs.core.errors import ParameterError, allowed, shown
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.core.types_file import read_types
 
 MODES = ("announce", "allocate")
 
@@ -99,7 +102,7 @@ class ReportingGame(Game[ReportingState]):
     @property
     def draw_size(self) -> int:
         """Number of random numbers that a type is made of; by default one for each of its own."""
-        return width(self.type_layout())
+        return width(self.type_layout()) if self.profiles is None else 1
 
     @abstractmethod
     def types_of(self, draws: Array) -> Array:
@@ -226,9 +229,32 @@ class ReportingGame(Game[ReportingState]):
         shown = columns(self.observation_layout("mechanism")).values()
         return xp.concat([xp.reshape(obs[:, 0, at], (obs.shape[0], self.n, -1)) for at in shown], axis=-1)
 
+    @cached_property
+    def profiles(self) -> np.ndarray | None:
+        """Types (N, n, k) of the game's ``types_file``, from which whole profiles are drawn, None without one."""
+        file = getattr(self, "types_file", None)
+        return None if file is None else read_types(file, self.n, self.type_layout())
+
+    def check_types_file(self) -> None:
+        """Read the game's ``types_file``, if one is given; raises ParameterError where it does not hold types."""
+        file = getattr(self, "types_file", None)
+        if file is None:
+            return
+        if not isinstance(file, (str, Path)):
+            raise ParameterError(f"types_file is {shown(file)}, allowed: the path of an .npz or .csv file")
+        object.__setattr__(self, "types_file", str(file))
+        _ = self.profiles
+
+    def drawn_profiles(self, draws: Array) -> Array:
+        """Return types (B, n, k) out of the file for numbers (B, ..., 1) drawn uniformly from [0, 1): one is used."""
+        assert self.profiles is not None
+        xp = namespace(draws)
+        chosen = xp.astype(draws[:, 0, 0] * len(self.profiles), xp.int64)
+        return constant(self.profiles, draws)[chosen]
+
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
-        """Draw the numbers that types are made of."""
-        return {"types": uniform(rng, (batch, self.n, self.draw_size))}
+        """Draw the numbers that types are made of; a profile of a file takes one for all of its participants."""
+        return {"types": uniform(rng, (batch, self.n if self.profiles is None else 1, self.draw_size))}
 
     def initial_state(self, batch: int, rng: Rng) -> ReportingState:
         """Return ``batch`` games before the first step."""

@@ -19,16 +19,16 @@ from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace, softmax, uniform
+from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, softmax
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.core.game import Draws, KnownSolution
+from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.reporting import ReportingGame, ReportingState
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility, utilities
 from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
 from lawgiver.envs.payment_free_allocation.proportional_fairness import proportional_fairness, solve
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
-from lawgiver.envs.payment_free_allocation.types import beta, read_types, thinned
+from lawgiver.envs.payment_free_allocation.types import beta, check_wanted, thinned
 
 LOGIT_BOUND = 10.0
 """Largest absolute value of the logits of shares."""
@@ -71,8 +71,9 @@ class PaymentFreeAllocation(ReportingGame):
         demand_beta: of demands, as ``value_beta``.
         present: probability, > 0, that a participant wants a resource at all; one that would want nothing wants one,
             each as likely.
-        types_file: an .npz file with arrays ``values`` and ``demands``, (N, n, m) each, from which whole profiles are
-            drawn instead, with ``value_low`` and ``demand_low`` out of use; None to draw by distribution.
+        types_file: an .npz file with arrays ``values`` and ``demands``, (N, n, m) each, or a CSV table (see
+            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn
+            instead, with ``value_low`` and ``demand_low`` out of use; None to draw by distribution.
         objective: what the mechanism is paid: ``mean_log_utility``, mean_i w_i log u_i, the logarithm of Nash welfare
             (the geometric mean of utilities) where weights are 1; ``welfare``, the sum of utilities; ``efficiency``,
             the share of what could be used that is.
@@ -135,9 +136,9 @@ class PaymentFreeAllocation(ReportingGame):
             object.__setattr__(self, high, number(high, getattr(self, high), f"({getattr(self, low)}, inf)"))
             object.__setattr__(self, shape, _shape(shape, getattr(self, shape)))
         object.__setattr__(self, "present", number("present", self.present, "(0, 1]"))
-        if self.types_file is not None:
-            object.__setattr__(self, "types_file", str(self.types_file))
-            _ = self._profiles  # its own check
+        self.check_types_file()
+        if self.profiles is not None:
+            check_wanted(str(self.types_file), *self.split(self.profiles))
 
     @cached_property
     def supplies(self) -> np.ndarray:
@@ -180,28 +181,16 @@ class PaymentFreeAllocation(ReportingGame):
         """Return values and demands, (..., n, m) each, of types or reports (..., n, 2m)."""
         return types[..., : self.m], types[..., self.m :]
 
-    @cached_property
-    def _profiles(self) -> np.ndarray | None:
-        """Types of the file, (N, n, 2m)."""
-        if self.types_file is None:
-            return None
-        return read_types(self.types_file, self.n, self.m, (self.value_high, self.demand_high))
-
     @property
     def draw_size(self) -> int:
         """As many as the Beta distributions take, and one for whether each demand is there; one in all for a file."""
         return 1 if self.types_file else self.m * (_size(self.value_beta) + _size(self.demand_beta) + 1)
 
-    def draw_initial(self, batch: int, rng: Rng) -> Draws:
-        """Draw the numbers that types are made of; a profile of a file takes one for all of its participants."""
-        return {"types": uniform(rng, (batch, 1 if self.types_file else self.n, self.draw_size))}
-
     def types_of(self, draws: Array) -> Array:
         """Return types (B, n, 2m) for numbers (B, n, d) drawn uniformly from [0, 1); for (B, 1, 1) of a file."""
         xp = namespace(draws)
-        if self._profiles is not None:
-            chosen = xp.astype(draws[:, 0, 0] * len(self._profiles), xp.int64)
-            return constant(self._profiles, draws)[chosen]
+        if self.profiles is not None:
+            return self.drawn_profiles(draws)
         parts, start = [], 0
         for low, high, shape in (
             (self.value_low, self.value_high, self.value_beta),

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from zipfile import BadZipFile
-
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.fields import within
 
 
 def beta(draws: Array, shape: tuple[int, int]) -> Array:
@@ -32,42 +28,12 @@ def thinned(demands: Array, draws: Array, present: float) -> Array:
     return xp.where(kept, demands, 0 * demands)
 
 
-def read_types(file: str, n: int, m: int, highs: tuple[float, float]) -> np.ndarray:
-    """Return the types (N, n, 2m) of a NumPy archive with the arrays ``values`` and ``demands``, (N, n, m) each.
-
-    Args:
-        file: its path.
-        n: participants.
-        m: resources.
-        highs: what values and demands do not exceed; neither is below 0.
-
-    Raises:
-        ParameterError: naming the file, the array and the entry.
-    """
-    what = f"types_file {file!r}"
-    try:
-        with np.load(Path(file), allow_pickle=False) as archive:
-            found = {name: np.asarray(archive[name], float) for name in ("values", "demands")}
-    except (OSError, ValueError, TypeError, KeyError, IndexError, BadZipFile) as error:
-        raise ParameterError(
-            f"{what} cannot be read ({error}), allowed: an .npz file with numeric arrays values and demands"
-        ) from None
-    for (name, array), high in zip(found.items(), highs, strict=True):
-        if array.ndim != 3 or array.shape[1:] != (n, m) or not len(array):
-            raise ParameterError(f"{what} has {name} of shape {array.shape}, allowed: (N, {n}, {m})")
-        wrong = np.argwhere(~within(array, 0, high))
-        if len(wrong):
-            at = tuple(wrong[0].tolist())
-            raise ParameterError(f"{what} has {name}{list(at)} = {array[at]:g}, allowed: numbers in [0, {high:g}]")
-    shapes = [len(array) for array in found.values()]
-    if shapes[0] != shapes[1]:
-        raise ParameterError(f"{what} has {shapes[0]} profiles of values and {shapes[1]} of demands, allowed: as many")
-    idle = np.argwhere(~(found["values"] * found["demands"] > 0).any(-1))
+def check_wanted(file: str, values: np.ndarray, demands: np.ndarray) -> None:
+    """Raise ParameterError if somebody wants nothing, in profiles (N, n, m) of a file."""
+    idle = np.argwhere(~(values * demands > 0).any(-1))
     if len(idle):
         profile, participant = idle[0].tolist()
         raise ParameterError(
-            f"{what} has nothing that participant {participant} of profile {profile} wants, allowed: at least one"
-            " resource with a value and a demand above 0"
+            f"types_file {file!r} has nothing that participant {participant} of profile {profile} wants, allowed: at"
+            " least one resource with a value and a demand above 0"
         )
-    bounded = [np.clip(array, 0, high) for array, high in zip(found.values(), highs, strict=True)]
-    return np.concatenate(bounded, axis=-1)

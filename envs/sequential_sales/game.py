@@ -52,6 +52,9 @@ class SequentialSales(MDPGame):
         masses: relative probabilities of the pieces, where types are ``piecewise``.
         objective: ``revenue`` or ``welfare``.
         mechanism_mode: ``announce`` or ``allocate``.
+        types_file: an .npz file with the array ``values``, (N, n, 1), or a CSV table (see
+            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn instead, within the
+            bounds of reports; None to draw by distribution.
 
     Raises:
         ParameterError: if a parameter is outside its range, or there are too many histories.
@@ -65,6 +68,7 @@ class SequentialSales(MDPGame):
     masses: Sequence[float] | None = None
     objective: str = "revenue"
     mechanism_mode: Literal["announce", "allocate"] = "announce"
+    types_file: str | None = None
 
     name: ClassVar[str] = "sequential_sales-v0"
     reference: ClassVar[str] = (
@@ -84,6 +88,7 @@ class SequentialSales(MDPGame):
         if self.type_range[0] < 0:
             raise ParameterError(f"low is {self.low!r}, allowed: values of at least 0, which bidders would pay for")
         self.check_tree(self.m, self.n + 1)
+        self.check_types_file()
 
     @cached_property
     def mdp(self) -> Tree:
@@ -108,7 +113,7 @@ class SequentialSales(MDPGame):
 
     def types_of(self, draws: Array) -> Array:
         """Return values (B, n, 1)."""
-        return self.quantiles(draws)
+        return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
 
     def rewards(self, types: Array) -> Array:
         """Return the value where a sale is the bidder's first, (B, n, S, A)."""
@@ -120,18 +125,29 @@ class SequentialSales(MDPGame):
         return self.n * self.type_range[1]
 
     @cached_property
-    def _limit(self) -> float:
+    def _limit(self) -> float | None:
+        if self.profiles is not None:
+            highest = -np.sort(-self.profiles[..., 0], axis=-1)[:, : self.m]
+            return float(highest.sum(-1).mean()) if self.objective == "welfare" else None
         return (myerson_revenue if self.objective == "revenue" else highest_values)(self.distributions, self.m)
 
-    def limit(self) -> float:
-        """Return Myerson's revenue, or the expected sum of the m highest values, the welfare of VCG."""
+    def limit(self) -> float | None:
+        """Return Myerson's revenue, or the expected sum of the m highest values, the welfare of VCG.
+
+        Of types in a file, which may depend on each other, the greatest revenue is not known.
+        """
         return self._limit
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:
         """VCG; and the reserve prices that attain Myerson's revenue where values are uniform from 0."""
         known = super().members
-        if not self.announces or self.types != "uniform" or any(each.low for each in self.distributions):
+        if (
+            not self.announces
+            or self.types != "uniform"
+            or self.profiles is not None
+            or any(each.low for each in self.distributions)
+        ):
             return known
         reserve = -np.array([*(each.high / 2 for each in self.distributions), 0.0])
         return {**known, "reserve_prices": (*(0.0,) * self.n, *np.tile(reserve, self.mdp.n_states).tolist())}
@@ -139,13 +155,14 @@ class SequentialSales(MDPGame):
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """Myerson's revenue, in closed form where values are alike and uniform from 0."""
         alike = len(set(self.distributions)) == 1 and self.types == "uniform" and not self.type_range[0]
-        if not alike or self.objective != "revenue":
+        limit = self._limit
+        if not alike or self.objective != "revenue" or limit is None:
             return ()
         return (
             KnownSolution(
                 name="Myerson's revenue: the highest bidders pay the highest losing bid, but at least half of high",
                 source="Myerson 1981, by order statistics; residual is how far the integral over virtual values is off",
-                value=lambda: self._limit,
-                residual=lambda: abs(self._limit - self.type_range[1] * uniform_revenue(self.n, self.m)),
+                value=lambda: limit,
+                residual=lambda: abs(limit - self.type_range[1] * uniform_revenue(self.n, self.m)),
             ),
         )

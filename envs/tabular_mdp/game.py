@@ -92,6 +92,9 @@ class TabularMDPGame(MDPGame):
         memory: budget in MiB for the tables and for the equations that are solved at a time.
         layout: of probabilities, ``states_first`` (S, A, S) or ``actions_first`` (A, S, S), as in the MDP toolbox, also
             a list of A scipy sparse matrices; null where the shape tells, which it does not if S = A.
+        types_file: an .npz file with the array ``values``, (N, n, K), or a CSV table (see
+            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn instead, within the
+            bounds of reports; null to draw by distribution.
 
     Raises:
         ParameterError: naming what is wrong, where, and what is allowed.
@@ -111,6 +114,7 @@ class TabularMDPGame(MDPGame):
     mechanism_mode: Literal["announce", "allocate"] = "announce"
     memory: float = MEMORY
     layout: Layouts | None = None
+    types_file: str | None = None
 
     name: ClassVar[str] = "tabular_mdp-v0"
     reference: ClassVar[str] = (
@@ -144,6 +148,7 @@ class TabularMDPGame(MDPGame):
         self._check_features()
         self.check_problem()
         self.check_bound()
+        self.check_types_file()
 
     def _given(self, memory: float) -> tuple[Any, Any, Any]:
         """Return transitions by state, features (.., S, A) and the start, whatever form they are given in."""
@@ -213,7 +218,7 @@ class TabularMDPGame(MDPGame):
 
     def types_of(self, draws: Array) -> Array:
         """Return values (B, n, K)."""
-        return self.quantiles(draws)
+        return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
 
     def rewards(self, types: Array) -> Array:
         """Return the values' sum over features, (B, n, S, A)."""

@@ -63,6 +63,9 @@ class TaskScheduling(MDPGame):
         clock: what a unit of time takes off what a worker has left: ``whole_units``, all of a unit from whoever has
             anything left; ``clamped``, at most what is left; ``none``, nothing: the makespan is then that of workers
             who begin when the last task has arrived.
+        types_file: an .npz file with the array ``costs``, (N, n, m), or a CSV table (see
+            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn instead, within the
+            bounds of reports; None to draw by distribution.
 
     Raises:
         ParameterError: if a parameter is outside its range, or there are too many histories.
@@ -77,6 +80,7 @@ class TaskScheduling(MDPGame):
     high: Ends = 3.0
     masses: Sequence[float] | None = None
     clock: Clock = "whole_units"
+    types_file: str | None = None
 
     name: ClassVar[str] = "task_scheduling-v0"
     reference: ClassVar[str] = (
@@ -98,6 +102,7 @@ class TaskScheduling(MDPGame):
         if self.clock not in CLOCKS:
             raise ParameterError(f"clock is {self.clock!r}: {allowed(str(self.clock), CLOCKS)}")
         self.check_tree(self.m, self.n)
+        self.check_types_file()
 
     # -- what the game is made of -------------------------------------------------------------------------------
 
@@ -117,7 +122,7 @@ class TaskScheduling(MDPGame):
 
     def types_of(self, draws: Array) -> Array:
         """Return costs (B, n, m)."""
-        return self.quantiles(draws)
+        return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
 
     def rewards(self, types: Array) -> Array:
         """Return minus the cost of the arriving task where it is given to oneself, (B, n, S, A)."""
@@ -181,11 +186,17 @@ class TaskScheduling(MDPGame):
     @cached_property
     def full_information(self) -> tuple[float, float]:
         """The expected makespan of a planner who knows all costs, and its standard error."""
+        costs = self.profiles
+        if costs is not None:  # all of them: there is no error
+            least = self.in_slices(lambda some: solutions.makespans(costs[some], self.clock).min(-1), len(costs))
+            return float(least.mean()), 0.0
         return solutions.full_information_makespan(self.distributions, self.m, self.clock)
 
     @cached_property
     def least_cost(self) -> float:
         """The expected total cost where every task is done by whom it costs least; VCG attains it."""
+        if self.profiles is not None:
+            return float(self.profiles.min(1).sum(-1).mean())
         return self.m * solutions.least_cost(self.distributions)
 
     def limit(self) -> float | None:
@@ -206,6 +217,6 @@ class TaskScheduling(MDPGame):
         )
 
     def _residual(self) -> float:
-        costs = self.types_of(np.random.default_rng(0).random((64, self.n, self.m)))
+        costs = self.types_of(self.draw_initial(64, np.random.default_rng(0))["types"])
         value, _ = self.mdp.optimal(self.rewards(costs).sum(1))
         return float(np.abs(value + costs.min(1).sum(-1)).max())
