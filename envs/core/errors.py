@@ -42,12 +42,25 @@ class ConvergenceError(LawgiverError):
     """An iteration did not come to an end within its limit."""
 
 
+class PluginError(LawgiverError, ImportError):
+    """What a package declares under an entry-point group of lawgiver cannot be imported."""
+
+
 class MissingExtraError(LawgiverError, ImportError):
     """An optional dependency is not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        """Say which extra brings ``package`` and what it is needed for."""
-        super().__init__(f"{purpose} needs {package}: pip install 'lawgiver[{extra}]'")
+        """Say what is missing and how all that the purpose needs is installed.
+
+        Args:
+            package: what is missing; several separated by commas.
+            extra: that brings it, or several separated by commas: all that the purpose needs.
+            purpose: what it is needed for.
+        """
+        super().__init__(
+            f"{purpose} needs {package}: pip install 'lawgiver[{extra}]', with -c constraints.txt of its source for"
+            " versions that are tested together"
+        )
 
 
 def allowed(name: str, choices: Iterable[str]) -> str:

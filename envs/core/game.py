@@ -91,6 +91,8 @@ class Game(ABC, Generic[StateT]):
     horizon_known: ClassVar[bool]
     """Whether the players know which round is the last: then every game is terminated after ``max_steps`` steps."""
 
+    summary: ClassVar[str] = ""
+    """What the mechanism does, in up to 50 characters, for lists of games."""
     reward_meaning: ClassVar[Mapping[str, str]] = {}
     """What each role is paid, in which unit and when, for the game's page."""
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,15 @@ import gymnasium
 import pettingzoo
 from gymnasium.envs.registration import registry as gymnasium_registry
 
-from lawgiver.envs.core.errors import ArgumentError, MissingExtraError, ParameterError, UnknownNameError, allowed, shown
+from lawgiver.envs.core.errors import (
+    ArgumentError,
+    MissingExtraError,
+    ParameterError,
+    PluginError,
+    UnknownNameError,
+    allowed,
+    shown,
+)
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.policy_check import check_game, is_policy
@@ -43,19 +52,16 @@ OWN = "lawgiver"
 GAME_NAME = re.compile(r"[A-Za-z0-9_]+-v[0-9]{1,9}")
 _LOGGER = logging.getLogger(OWN)
 
-EXTRAS = {
-    "torch": "torch",
-    "safetensors": "torch",
-    "ray": "rllib",
-    "tensorboard": "rllib",
-    "scipy": "solve",
-    "nashpy": "solve",
-    "bayes_opt": "bo",
-    "sklearn": "bo",
-    "pyarrow": "data",
-    "matplotlib": "plot",
-    "PIL": "plot",
+PACKAGES = {
+    "torch": ("torch", "safetensors"),
+    "rllib": ("ray", "torch", "safetensors", "tensorboard"),
+    "solve": ("scipy", "nashpy"),
+    "bo": ("bayes_opt", "sklearn", "scipy"),
+    "data": ("pyarrow",),
+    "plot": ("matplotlib", "PIL"),
 }
+"""The packages that an extra brings, by the names under which they are imported."""
+EXTRAS = {package: extra for extra, packages in reversed(PACKAGES.items()) for package in packages}
 """The extra that brings an optional package."""
 
 
@@ -63,7 +69,7 @@ EXTRAS = {
 def _entries(group: str) -> dict[str, EntryPoint]:
     """Return the entries of a group by name; those that cannot be taken are left out, with one line logged for each."""
     taken: dict[str, tuple[str, EntryPoint]] = {}
-    kind = group.removeprefix("lawgiver.").removesuffix("s")
+    kind = _kind(group)
     declared = [(_package(entry), entry) for entry in entry_points(group=group)]
     for package, entry in sorted(declared, key=lambda one: (one[0] != OWN, one[0])):
         other, _ = taken.get(entry.name, (package, entry))
@@ -88,32 +94,68 @@ def names(group: str) -> list[str]:
     return sorted(_entries(group))
 
 
+def entry(group: str, name: str) -> EntryPoint:
+    """Return what is declared under a name, without importing it.
+
+    Raises:
+        UnknownNameError: if nothing of that name is registered.
+    """
+    found = _entries(group).get(name) if isinstance(name, str) else None
+    if found is None:
+        moved = RENAMED.get((group, str(name)), "")
+        raise UnknownNameError(f"unknown {_kind(group)} {name!r}: {moved}{allowed(str(name), _entries(group))}")
+    return found
+
+
+def _kind(group: str) -> str:
+    return group.removeprefix("lawgiver.").removesuffix("s")
+
+
 def lookup(group: str, name: str) -> Any:
     """Import and return what a name stands for.
 
     Raises:
         UnknownNameError: if nothing of that name is registered.
         MissingExtraError: if it needs a package that is not installed.
+        PluginError: if it cannot be imported for another reason.
     """
-    kind = group.removeprefix("lawgiver.").removesuffix("s")
-    entry = _entries(group).get(name) if isinstance(name, str) else None
-    if entry is None:
-        moved = RENAMED.get((group, str(name)), "")
-        raise UnknownNameError(f"unknown {kind} {name!r}: {moved}{allowed(str(name), _entries(group))}")
-    with extras(f"{kind} {name!r}"):
-        return entry.load()
+    declared = entry(group, name)
+    what = f"{_kind(group)} {name!r}"
+    require_extras(what, *(extra for extra in declared.extras if extra in PACKAGES))
+    try:
+        with extras(what, *declared.extras):
+            return declared.load()
+    except MissingExtraError:
+        raise
+    except Exception as error:  # anybody's module: a syntax error, a name that it does not have, what it raises
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise PluginError(f"{what} of package {_package(declared)!r} cannot be imported: {reason}") from error
+
+
+def require_extras(purpose: str, *needed: str) -> None:
+    """Check that all packages of some extras are installed, without importing them.
+
+    Raises:
+        MissingExtraError: naming everything that is missing, and the extras that bring it.
+    """
+    missing = [package for extra in needed for package in PACKAGES[extra] if find_spec(package) is None]
+    if missing:
+        raise MissingExtraError(", ".join(dict.fromkeys(missing)), ",".join(needed), purpose)
 
 
 @contextmanager
-def extras(purpose: str) -> Iterator[None]:
-    """Turn the failure to import an optional package into a MissingExtraError that says what it is needed for."""
+def extras(purpose: str, *needed: str) -> Iterator[None]:
+    """Turn the failure to import an optional package into a MissingExtraError that says what it is needed for.
+
+    ``needed`` are all extras that the purpose needs; the one that brings the package, by default.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
-        raise MissingExtraError(package, EXTRAS[package], purpose) from error
+        raise MissingExtraError(package, ",".join(needed) or EXTRAS[package], purpose) from error
 
 
 def game_name(name: str) -> str:

@@ -78,6 +78,7 @@ class DivisibleGood(MechanismGame):
     box: float = 2.0
 
     name: ClassVar[str] = "divisible_good-v0"
+    summary: ClassVar[str] = "prices a good over several rounds"
     reference: ClassVar[str] = (
         "Mguni and Tomczak, Efficient Reinforcement Dynamic Mechanism Design, section 2: amounts of a divisible good "
         "acquired over multiple rounds"

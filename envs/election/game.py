@@ -75,6 +75,7 @@ class Election(Game[ElectionState]):
     voters: Any = "experience"
 
     name: ClassVar[str] = "election-v0"
+    summary: ClassVar[str] = "compete for the votes of those whom they rule"
     reference: ClassVar[str] = "Balaguer et al. 2022, arXiv 2202.10122, 3.1 to 3.5"
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "constant"
     players: ClassVar[str] = "mechanism"

@@ -85,6 +85,7 @@ class GoalCollection(Game[GoalCollectionState]):
     weights: Sequence[float] | None = None
 
     name: ClassVar[str] = "goal_collection-v0"
+    summary: ClassVar[str] = "collects reported goals on a torus, step by step"
     reference: ClassVar[str] = (
         "Curry, Thoma, Chakrabarti, McAleer, Kroer, Sandholm, He and Seuken, Automated Design of Affine Maximizer"
         " Mechanisms in Dynamic Settings, AAAI 2024: the gridworld, made larger and with rewards paid once, as an"

@@ -67,6 +67,7 @@ class Gridworld(MDPGame):
     edges: Edges = "torus"
 
     name: ClassVar[str] = "gridworld-v0"
+    summary: ClassVar[str] = "walks a grid by what cells are said to be worth"
     reference: ClassVar[str] = (
         "Curry, Thoma et al. 2024, Automated Design of Affine Maximizer Mechanisms in Dynamic Settings, section 5"
     )

@@ -75,6 +75,7 @@ class Lanes(MechanismGame):
     n_moves: int | None = 101
 
     name: ClassVar[str] = "lanes-v0"
+    summary: ClassVar[str] = "pays movers for where they end"
     reference: ClassVar[str] = "Mguni and Tomczak, Efficient Reinforcement Dynamic Mechanism Design, section 5"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "Participants who do not see their start": {"agent_objective": "blind"},

@@ -100,6 +100,7 @@ class PaymentFreeAllocation(ReportingGame):
     mechanism_mode: Literal["announce", "allocate"] = "allocate"
 
     name: ClassVar[str] = "payment_free_allocation-v0"
+    summary: ClassVar[str] = "shares resources by reports, without payments"
     reference: ClassVar[str] = (
         "Zeng, Bhatt, Kreacic, Hassanzadeh, Koppel and Ganesh 2023, Learning Payment-Free Resource Allocation"
         " Mechanisms; Cole, Gkatzelis and Goel 2013 for partial allocation"

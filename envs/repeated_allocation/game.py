@@ -84,6 +84,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
     announce_every: Literal["round", "game"] = "round"
 
     name: ClassVar[str] = "repeated_allocation-v0"
+    summary: ClassVar[str] = "shares resources round after round"
     reference: ClassVar[str] = "the one-shot game's, see payment_free_allocation-v0; the rounds are this library's"
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = False

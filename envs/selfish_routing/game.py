@@ -54,6 +54,7 @@ class SelfishRouting(CongestionMechanism):
     box: float = 1.0
 
     name: ClassVar[str] = "selfish_routing-v0"
+    summary: ClassVar[str] = "puts tolls on the roads of a network"
     reference: ClassVar[str] = "Mguni et al., Coordinating the Crowd (AAMAS 2019); networks of Pigou 1920, Braess 1968"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "A toll on the bridge alone": {"tolled": ("v-w",)},

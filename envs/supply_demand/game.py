@@ -54,6 +54,7 @@ class SupplyDemand(CongestionMechanism):
     box: float = 1.0
 
     name: ClassVar[str] = "supply_demand-v0"
+    summary: ClassVar[str] = "adds bonuses so that demand is served everywhere"
     reference: ClassVar[str] = "Mguni et al., Coordinating the Crowd (AAMAS 2019)"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"Agents from two zones": {"homes": (0.8, 0.2, 0.0)}}
 

@@ -117,6 +117,7 @@ class TabularMDPGame(MDPGame):
     types_file: str | None = None
 
     name: ClassVar[str] = "tabular_mdp-v0"
+    summary: ClassVar[str] = "runs a process of yours by reported rewards"
     reference: ClassVar[str] = (
         "Curry, Thoma et al. 2024, Automated Design of Affine Maximizer Mechanisms in Dynamic Settings, section 3"
     )

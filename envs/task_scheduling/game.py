@@ -83,6 +83,7 @@ class TaskScheduling(MDPGame):
     types_file: str | None = None
 
     name: ClassVar[str] = "task_scheduling-v0"
+    summary: ClassVar[str] = "gives tasks to workers by what they say they take"
     reference: ClassVar[str] = (
         "Curry, Thoma et al. 2024, Automated Design of Affine Maximizer Mechanisms in Dynamic Settings, section 5"
     )

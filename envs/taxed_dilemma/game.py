@@ -71,6 +71,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
     objective: str = "log_nash_welfare"
 
     name: ClassVar[str] = "taxed_dilemma-v0"
+    summary: ClassVar[str] = "taxes a repeated dilemma and hands it back"
     reference: ClassVar[str] = "Axelrod 1984, The Evolution of Cooperation, chapter 1; the tax is this library's"
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = True

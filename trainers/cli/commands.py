@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import redirect_stdout
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -16,26 +17,54 @@ from lawgiver.trainers.reproduce import PAPERS
 from lawgiver.trainers.reproduce import reproduce as reproduce_paper
 
 app = typer.Typer(
-    help="Learn the rules of a game together with the people who live under them.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lawgiver {version('lawgiver')}")
+        raise typer.Exit
+
+
+@app.callback()
+def lawgiver(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Learn the rules of a game together with the people who live under them."""
 
 
 @app.command()
 def games(
     name: Annotated[str | None, typer.Argument(help="A game, with or without its version.")] = None,
 ) -> None:
-    """List the installed games, or show one game's page."""
-    from lawgiver.trainers.cli.pages import game_list, game_page
-    from lawgiver.trainers.cli.tables import show, show_markdown
+    """List the installed games by what the mechanism does, or show one game's page."""
+    from lawgiver.trainers.cli.lists import listed
+    from lawgiver.trainers.cli.pages import game_page
+    from lawgiver.trainers.cli.tables import show_markdown
 
     if name is None:
-        show(game_list())
+        typer.echo("\n".join(listed("games")))
     else:
         show_markdown(game_page(name))
+
+
+@app.command("list")
+def list_installed(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="mechanisms|participants|voters|objectives|configs|trainers|games", show_default=False),
+    ],
+) -> None:
+    """List what is installed of a kind, a line each, and where it fits."""
+    from lawgiver.trainers.cli.lists import listed
+
+    typer.echo("\n".join(listed(kind)))
 
 
 EXIT_CODES = "Exit codes: 0 done, 2 wrong input or a training that cannot go on (one line says why), 130 interrupted."

@@ -9,28 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rich.table import Column, Table
 
 from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup, make_game, names
+from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup, make_game
 from lawgiver.envs.core.reporting import ReportingGame
-
-
-def game_list() -> Table:
-    """Return the table of all installed games."""
-    table = Table(
-        Column("game", no_wrap=True), "players", "rewards", "known solutions", "reference", title="lawgiver games"
-    )
-    for name in names(GAMES):
-        try:
-            game = make_game(name)
-        except ImportError as error:  # a third party's game must not hide the others
-            table.add_row(name, "", "", "", f"cannot be imported: {error}")
-            continue
-        players = ", ".join(f"{count} {role}" for role, count in game.roles.items())
-        table.add_row(name, players, f"{game.sum_type} sum", str(len(game.known_solutions())), game.reference)
-    return table
 
 
 def game_page(name: str) -> str:

@@ -1,0 +1,188 @@
+"""What is installed, one line each, as wide as the terminal: games, policies, objectives, configs and trainers."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shutil
+import textwrap
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lawgiver.envs.core.errors import LawgiverError, UnknownNameError, UnsupportedGameError, allowed
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.registry import (
+    GAMES,
+    OBJECTIVES,
+    POLICIES,
+    TRAINERS,
+    VOTERS,
+    entry,
+    lookup,
+    make_game,
+    make_policy,
+    names,
+)
+from lawgiver.trainers.packaged import CONFIGS, config_names
+
+WIDEST = 100
+"""Columns that a line takes at most where nobody is looking on a terminal of another width."""
+
+GROUPS = {"objectives": OBJECTIVES, "voters": VOTERS, "trainers": TRAINERS} | {
+    f"{role}s": group for role, group in POLICIES.items()
+}
+KINDS = ("games", "mechanisms", "participants", "voters", "objectives", "configs", "trainers")
+
+
+def listed(kind: str) -> list[str]:
+    """List what is installed of a kind: a line each of what it is, then a line each of where it fits.
+
+    Args:
+        kind: one of ``KINDS``.
+
+    Raises:
+        UnknownNameError: if it is none of them.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError(f"unknown kind {kind!r}: {allowed(kind, KINDS)}")
+    if kind == "games":
+        return in_columns({name: _game(name) for name in names(GAMES)})
+    if kind == "configs":
+        found = {name: _config(name) for name in config_names()}
+        lines = [*in_columns({name: what for name, (what, _) in found.items()}), *_heading("trainer and game:")]
+        return lines + in_columns({name: where for name, (_, where) in found.items()})
+    group = GROUPS[kind]
+    lines = in_columns({name: _described(group, name) for name in names(group)})
+    if kind in ("mechanisms", "participants"):
+        role = kind.removesuffix("s")
+        lines += _heading("games that they play, by default or with other arguments:")
+        lines += in_columns(
+            {name: _played(role, name, every) for every in [_games()] for name in names(group)}, fold=True
+        )
+    elif kind == "trainers":
+        lines += _heading("packaged configs:")
+        lines += in_columns({name: ", ".join(_configs_of(name)) or "none" for name in names(group)}, fold=True)
+    else:
+        where = "every game as a base of elections" if kind == "voters" else "games whose mechanism has an objective"
+        lines += _heading(f"fit: {where}")[:-1]
+    return lines
+
+
+def in_columns(rows: dict[str, str], fold: bool = False) -> list[str]:
+    """Lay out names and what is said of each, cut at the width of the terminal, or folded."""
+    width = _width()
+    first = max(map(len, rows), default=0)
+    room = width - first - 2
+    if room < 20:  # the name in one line, the rest below it
+        return [line for name, what in rows.items() for line in (name, *_folded(what, width - 2, "  "))]
+    lines = []
+    for name, what in rows.items():
+        parts = _folded(what, room, "") if fold else [what if len(what) <= room else what[: room - 3].rstrip() + "..."]
+        lines += [f"{label:<{first}}  {part}".rstrip() for label, part in zip([name] + [""] * len(parts), parts)]  # noqa: B905
+    return lines
+
+
+def _width() -> int:
+    return min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
+
+
+def _heading(text: str) -> list[str]:
+    return ["", *_folded(text, _width(), ""), ""]
+
+
+def _folded(text: str, width: int, indent: str) -> list[str]:
+    return [indent + line for line in textwrap.wrap(text, max(width, 10))] or [""]
+
+
+def _game(name: str) -> str:
+    """Return what the mechanism of a game does, or why the game cannot be had: it must not hide the others."""
+    try:
+        made = lookup(GAMES, name)
+        return getattr(made, "summary", "") or _first_line(made)
+    except LawgiverError as error:
+        return str(error)
+
+
+def _described(group: str, name: str) -> str:
+    """Return what a docstring begins with: a trainer's module's, since it may need what is missing, or a function's."""
+    try:
+        what = _module_line(entry(group, name)) if group == TRAINERS else _first_line(lookup(group, name))
+    except LawgiverError as error:
+        return str(error)
+    needs = entry(group, name).extras
+    return f"{what} [{','.join(needs)}]" if needs else what
+
+
+def _first_line(thing: Any) -> str:
+    line = (inspect.getdoc(thing) or "").partition("\n")[0].rstrip(".")
+    return re.sub(r"^Return ((the|a) mechanism that |participants who |voters who )?", "", line).replace(":class:", "")
+
+
+def _module_line(declared: EntryPoint) -> str:
+    """Return the first line of a module's docstring, which is read and not imported."""
+    found = find_spec(declared.module)
+    source = None if found is None or not found.origin else Path(found.origin)
+    text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) if source else None
+    line = (text or "").partition("\n")[0].replace("``", "").rstrip(".")
+    return line.removeprefix(f"The trainer {declared.name}: ")
+
+
+def _games() -> dict[str, list[Game[Any]]]:
+    """Return every game that can be made, with the arguments by default and those of its variants."""
+    made: dict[str, list[Game[Any]]] = {}
+    for name in names(GAMES):
+        try:
+            variants = getattr(lookup(GAMES, name), "variants", {}).values()
+            made[name.rpartition("-v")[0]] = [make_game(name), *(make_game(name, **given) for given in variants)]
+        except Exception:
+            continue
+    return made
+
+
+def _played(role: str, name: str, games: dict[str, list[Game[Any]]]) -> str:
+    """Return the games that a policy plays; what it must be given is not needed to tell."""
+    try:
+        required = [
+            parameter.name
+            for parameter in list(inspect.signature(lookup(POLICIES[role], name)).parameters.values())[1:]
+            if parameter.default is parameter.empty and parameter.kind is parameter.KEYWORD_ONLY
+        ]
+    except LawgiverError as error:
+        return str(error)
+    fits = [game for game, variants in games.items() if any(_plays(one, role, name, required) for one in variants)]
+    return "every game" if len(fits) == len(games) else ", ".join(fits) or "none"
+
+
+def _plays(game: Game[Any], role: str, name: str, required: list[str]) -> bool:
+    try:
+        make_policy(game, role, name, **dict.fromkeys(required))
+    except UnsupportedGameError:
+        return False
+    except LawgiverError:  # of the parameters, which are asked about after the game
+        return True
+    return True
+
+
+def _config(name: str) -> tuple[str, str]:
+    """Return what the comment at the head of a packaged config begins with, and its trainer and game."""
+    from lawgiver.trainers.config import read_mapping
+
+    text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
+    head = " ".join(line.removeprefix("#").strip() for line in _head(text))
+    data = read_mapping(name)
+    return re.split(r"(?<! al)\. ", head)[0].rstrip("."), f"{data['trainer']['name']}, {data['game']['name']}"
+
+
+def _head(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if not line.startswith("# "):
+            return
+        yield line
+
+
+def _configs_of(trainer: str) -> list[str]:
+    return [name for name in config_names() if _config(name)[1].startswith(f"{trainer}, ")]
