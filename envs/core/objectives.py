@@ -47,9 +47,12 @@ def surplus(state: HasPayoffs) -> Array:
 def log_nash_welfare(state: HasPayoffs) -> Array:
     """Return the sum of log(payoff + 0.001), natural logarithm: productive and equal outcomes score high.
 
-    Nash welfare itself is the geometric mean of payoffs, which has the same order but for the 0.001.
+    Nash welfare itself is the geometric mean of payoffs, which has the same order but for the 0.001. It is one of
+    payoffs that are at least 0: a loss counts as a payoff of 0, by which the sum is least.
     """
-    return total(namespace(state.payoffs).log(state.payoffs + LOG_GUARD))
+    xp = namespace(state.payoffs)
+    kept = xp.where(state.payoffs > 0, state.payoffs, xp.zeros_like(state.payoffs))
+    return total(xp.log(kept + LOG_GUARD))
 
 
 def rawlsian(state: HasPayoffs) -> Array:
@@ -58,11 +61,14 @@ def rawlsian(state: HasPayoffs) -> Array:
 
 
 def gini(state: HasPayoffs) -> Array:
-    """Return the Gini coefficient of the round's payoffs, 0 where they are equal (all zero included).
+    """Return the Gini coefficient of the round's payoffs, in [0, 1], 0 where they are equal (all zero included).
 
-    Not an objective to be maximised: it is reported beside them.
+    The mean difference between two payoffs, relative to twice the mean size of a payoff. Where some are losses, the sum
+    of payoffs may be anything; their sizes keep the coefficient within its bounds, and change nothing where there are
+    none (Raffinetti, Siletti and Vernizzi 2015, Statistical Methods & Applications 24). Not an objective to be
+    maximised: it is reported beside them.
     """
     xp = namespace(state.payoffs)
     differences = xp.abs(state.payoffs[..., :, None] - state.payoffs[..., None, :])
-    scale = 2 * state.payoffs.shape[-1] * xp.sum(state.payoffs, axis=-1)
+    scale = 2 * state.payoffs.shape[-1] * xp.sum(xp.abs(state.payoffs), axis=-1)
     return xp.sum(differences, axis=(-2, -1)) / xp.where(scale > 0, scale, xp.ones_like(scale))

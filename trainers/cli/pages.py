@@ -86,7 +86,7 @@ def _reward(game: Game[Any], role: str) -> str:
         if isinstance(game, ReportingGame):
             return f"{lines}, of {', '.join(f'`{name}`' for name in game.objectives)}."
         what = inspect.getdoc(lookup(OBJECTIVES, objective)) or ""
-        lines += f": {what.partition(chr(10))[0].removeprefix('Return ')}"
+        lines += f": {what.partition(chr(10))[0].removeprefix('Return ')}" if what.strip() else "."
     return lines
 
 
