@@ -18,6 +18,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.exs_net import LearnedExSNet
 from lawgiver.agents.follower import LearnedFollower
 from lawgiver.agents.mechanisms import Weights
+from lawgiver.agents.naming import rule_of, rule_text
 from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, evaluated
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy
 from lawgiver.agents.reporting import AffineMaximiser
@@ -92,7 +93,16 @@ class LearnedMechanism(RulePolicy):
         if isinstance(layout, int) or not isinstance(space, gymnasium.spaces.Box):
             raise UnsupportedGameError(f"learned mechanisms act in a Box; that of {game.name} has {layout} choices")
         self.settings = {"start": [float(x) for x in start], "hidden": None if hidden is None else list(hidden)}
+        self.game = game
         self.network: GaussianNet = GaussianNet(space, layout, start, hidden, std=1.0)
+
+    def __repr__(self) -> str:
+        """Name the rule that is announced, or the size of the network that allocates."""
+        rule = rule_of(self.game, self)
+        hidden = self.settings["hidden"]
+        sent = rule_text(rule) if rule is not None else f"{len(self.game.rule_names)} numbers"
+        by = f"by a network of {hidden} hidden units: " if hidden else ""
+        return f"LearnedMechanism({self.game.name}: {by}{sent})"
 
     def action(self, obs: Array) -> Array:
         """Return the mean action (B, 1, k)."""

@@ -30,6 +30,10 @@ class Announcement(RulePolicy):
         """Keep the parameters."""
         self.parameters = np.asarray(parameters, float)
 
+    def __repr__(self) -> str:
+        """Give the parameters."""
+        return f"Announcement({', '.join(f'{value:.3g}' for value in self.parameters)})"
+
     def action(self, obs: Array) -> Array:
         """Return the parameters for every game, (B, 1, k)."""
         xp = namespace(obs)

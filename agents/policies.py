@@ -18,6 +18,14 @@ from lawgiver.envs.core.policy import Memory
 class Memoryless:
     """A policy that remembers nothing."""
 
+    def __repr__(self) -> str:
+        """Give the settings of a policy that can be kept, and how many numbers it has learned."""
+        settings = [f"{name}={value!r}" for name, value in getattr(self, "settings", {}).items()]
+        network = getattr(self, "network", None)
+        learned = sum(kept.numel() for kept in network.state_dict().values()) if network is not None else 0
+        told = [*settings, *([f"{learned:,} weights"] if learned else [])]
+        return f"{type(self).__name__}({', '.join(told)})"
+
     def initial_state(self, batch: int, rng: Rng) -> Memory:
         """Return None."""
         return None

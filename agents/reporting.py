@@ -134,6 +134,12 @@ class AffineMaximiser(AnnouncedRule):
         self.log_weights = np.zeros(self.game.n) if log_weights is None else np.array(log_weights, float)
         self.boosts = np.zeros(shape) if boosts is None else np.array(boosts, float).reshape(shape)
 
+    def __repr__(self) -> str:
+        """Give the weights, and the range of the boosts."""
+        weights = ", ".join(f"{weight:.3g}" for weight in np.exp(self.log_weights))
+        ends = f"{self.boosts.min():.3g} to {self.boosts.max():.3g}"
+        return f"AffineMaximiser({self.game.name}: weights {weights}; {self.boosts.size} boosts, {ends})"
+
     @cached_property
     def network(self) -> Any:
         """The torch module that shares memory with the weights and boosts, to be saved and loaded."""

@@ -117,6 +117,10 @@ class VirtualVoters:
         self.network.requires_grad_(False)
         self._columns = columns(experience_layout(game))
 
+    def __repr__(self) -> str:
+        """Give the settings."""
+        return f"VirtualVoters(relative={self.settings['relative']})"
+
     def log_probabilities(self, experience: Array) -> Array:
         """Return the log-probability of each vote.
 

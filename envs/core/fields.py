@@ -65,6 +65,15 @@ def ends(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
+def numbered(layout: Layout) -> tuple[str, ...]:
+    """Return a name for every number of a layout: a field's own, with its place from 1 where it holds several."""
+    return tuple(
+        field.name if field.size == 1 else f"{field.name}_{place}"
+        for field in layout
+        for place in range(1, field.size + 1)
+    )
+
+
 def box(layout: Layout) -> gymnasium.spaces.Box:
     """Return the Box (float32) of a layout, with the bounds of its fields; raises what :func:`ends` does."""
     low, high = (end.astype(np.float32) for end in ends(layout))

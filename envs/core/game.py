@@ -23,7 +23,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ParameterError, allowed, integer
-from lawgiver.envs.core.fields import Layout, box, ends
+from lawgiver.envs.core.fields import Layout, box, ends, numbered
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
 if TYPE_CHECKING:
@@ -325,6 +325,17 @@ class Game(ABC, Generic[StateT]):
         from lawgiver.envs.core.normal_form import normal_form  # it makes policies, and so knows games
 
         return normal_form(self, mechanism, condition, seed)
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """What the numbers are called that the mechanism announces, in the order of its action."""
+        layout = self.action_layout("mechanism")
+        return () if isinstance(layout, int) else numbered(layout)
+
+    @property
+    def rule_formula(self) -> str | None:
+        """One line that says what these numbers do; None where the mechanism announces no rule."""
+        return None
 
     def ceiling(self) -> float | None:
         """Return the best value of the objective that any mechanism can reach with rational participants, if known.

@@ -141,6 +141,18 @@ class DivisibleGood(MechanismGame):
             Field("slope", 1, -self.box, self.box, "utility a unit^2", "by how much the price rises with each unit"),
         )
 
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """A price by round, or one for all, and the slope."""
+        by_round = self.prices == "round"
+        return (*((f"price_{t + 1}" for t in range(self.rounds)) if by_round else ("price",)), "slope")
+
+    @property
+    def rule_formula(self) -> str | None:
+        """What quantities cost."""
+        price = "price_t" if self.prices == "round" else "price"
+        return f"k units in round t cost {price} k + slope k^2 / 2"
+
     def announcement_layout(self) -> Layout | int:
         """Participants ask for 0 to ``ration`` units."""
         return self.ration + 1

@@ -138,6 +138,20 @@ class Lanes(MechanismGame):
             ),
         )
 
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """w_1 to w_P."""
+        return tuple(f"w_{j + 1}" for j in range(self.degree))
+
+    @property
+    def rule_formula(self) -> str | None:
+        """The payment as a polynomial."""
+        base = {"xT": "terminal position", "x0": "start", "u": "move"}[self.payment_on]
+        powers = " + ".join(f"w_{j + 1} z{f'^{j + 1}' if j else ''}" for j in range(self.degree))
+        constant = f" + {self.constant:g}" if self.constant else ""
+        z = f"z = 2 s / {self.length:g} - 1, s" if self.basis == "centred" else "z"
+        return f"a participant is paid {powers}{constant}; {z} the {base}"
+
     def announcement_layout(self) -> Layout | int:
         """Participants choose a move, 0 for staying."""
         if self.n_moves is not None:

@@ -174,6 +174,14 @@ class MDPGame(ReportingGame):
         """One boost for each state and action, S A."""
         return self.mdp.n_states * self.mdp.n_actions
 
+    @property
+    def rule_formula(self) -> str | None:
+        """What weights and boosts do."""
+        return (
+            "runs the process for the greatest sum of weight times reported reward, plus boosts; each pays what the"
+            " others lose by it, divided by its weight"
+        )
+
     def rule_layout(self) -> Layout:
         """Return log w, and b state by state."""
         return (

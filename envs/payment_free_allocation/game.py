@@ -214,6 +214,12 @@ class PaymentFreeAllocation(ReportingGame):
         )
 
     @property
+    def rule_formula(self) -> str | None:
+        """What the two numbers mix, if they are announced."""
+        text = "(1 - sharing) PA^burning + sharing water filling, PA^c the c-th power of partial allocation's burning"
+        return text if self.announces else None
+
+    @property
     def members(self) -> Mapping[str, tuple[float, ...]]:
         """The three rules between which the family lies."""
         if not self.announces:

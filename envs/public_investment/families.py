@@ -14,8 +14,9 @@ from lawgiver.envs.core.fields import Field, Layout
 
 @dataclass(frozen=True)
 class RuleFamily:
-    """A family of rules: its parameters, its weights, and which canonical rules it contains."""
+    """A family of rules: its parameters, its weights in one line, and which canonical rules it contains."""
 
+    formula: str
     layout: Layout
     weights: Callable[[Array, Array, Array], Array]
     members: dict[str, tuple[float, ...]]
@@ -61,6 +62,8 @@ def manifold_weights(parameters: Array, endowments: Array, contributions: Array)
 
 FAMILIES = {
     "power": RuleFamily(
+        formula="participant i gets e_i^q (c_i / e_i)^p / sum_j e_j^q (c_j / e_j)^p of the fund; e endowments,"
+        " c contributions",
         layout=(
             Field("p", 1, 0.0, 12.0, "exponent", "how steeply the share rises with the contributed fraction", "log"),
             Field("q", 1, -1.0, 2.0, "exponent", "how the share depends on the endowment"),
@@ -73,6 +76,8 @@ FAMILIES = {
         },
     ),
     "manifold": RuleFamily(
+        formula="participant i gets v m_i(c) + (1 - v) m_i(c / e) of the fund, m_i(x) = w s_i +"
+        " (1 - w) (1 - s_i) / (n - 1) with s_i = x_i / sum_j x_j; e endowments, c contributions",
         layout=(
             Field("w", 1, 0.0, 1.0, "weight", "own contribution against the mean of the others'"),
             Field("v", 1, 0.0, 1.0, "weight", "absolute against relative contributions"),

@@ -180,6 +180,11 @@ class PublicInvestment(Game[PublicInvestmentState]):
             members["strict_egalitarian"] = (1 / self.n, 1.0)
         return members
 
+    @property
+    def rule_formula(self) -> str | None:
+        """The family's formula, of a mechanism that announces."""
+        return self.family.formula if self.announces else None
+
     @cached_property
     def _richest(self) -> int:
         return max(sum(condition) for condition in self.conditions)

@@ -142,6 +142,11 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         return self.one_shot.members
 
     @property
+    def rule_formula(self) -> str | None:
+        """That of the one-shot game."""
+        return self.one_shot.rule_formula
+
+    @property
     def roles(self) -> Mapping[str, int]:
         """The participants and one mechanism."""
         return self.one_shot.roles

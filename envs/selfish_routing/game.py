@@ -108,6 +108,16 @@ class SelfishRouting(CongestionMechanism):
         pairs = ", ".join(f"{origin} to {destination}" for origin, destination, _ in self.roads.demands)
         return f"1 at the participant's origin and destination: {pairs}"
 
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """A toll by edge."""
+        return tuple(f"toll_{edge}" for edge in self.tolled_edges)
+
+    @property
+    def rule_formula(self) -> str | None:
+        """Who pays a toll."""
+        return "whoever takes an edge pays its toll"
+
     def parameter_layout(self) -> Layout:
         """Return the tolls."""
         edges = self.tolled_edges

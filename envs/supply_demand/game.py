@@ -115,6 +115,16 @@ class SupplyDemand(CongestionMechanism):
         """Home zone."""
         return f"1 at the participant's home zone: {', '.join(f'zone {zone}' for zone in self.inhabited)}"
 
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """A bonus by zone."""
+        return tuple(f"bonus_{zone}" for zone in range(len(self.demand)))
+
+    @property
+    def rule_formula(self) -> str | None:
+        """Who gets a bonus."""
+        return "whoever goes to a zone is paid its bonus, and charged where it is below 0"
+
     def parameter_layout(self) -> Layout:
         """Return the bonuses."""
         return (Field("bonuses", len(self.demand), -self.box, self.box, "utility", "for going to each zone"),)

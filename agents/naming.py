@@ -1,0 +1,88 @@
+"""What a mechanism's rule is called: its parameters by name, and the formula in which they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lawgiver.agents.reporting import AffineMaximiser
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.game import PublicInvestment
+
+
+def rule_of(game: Game[Any], mechanism: Policy) -> dict[str, Any] | None:
+    """Name the rule that a mechanism announces at the start of a game, as plain data.
+
+    Args:
+        game: that is played.
+        mechanism: of it; the mean of its distribution is told.
+
+    Returns:
+        ``formula``, one line, and ``parameters`` by name; where the rule depends on the endowments ``by_condition``
+        instead of the latter, each with its ``endowments`` and ``parameters``. Of an affine maximiser the weight of
+        each participant and the least, greatest and number of boosts. None if the mechanism announces no rule.
+    """
+    formula = game.rule_formula
+    if formula is None:
+        return None
+    if isinstance(mechanism, AffineMaximiser):
+        return {"formula": formula, "parameters": _weights_and_boosts(mechanism)}
+    states = _openings(game)
+    if any(game.phase(state) != "mechanism" for state in states.values()):
+        return None
+    found = {name: _announced(game, mechanism, state) for name, state in states.items()}
+    first, *others = found.values()
+    if all(other == first for other in others):
+        return {"formula": formula, "parameters": first}
+    by_condition = [{"endowments": list(name), "parameters": parameters} for name, parameters in found.items()]
+    return {"formula": formula, "by_condition": by_condition}
+
+
+def rule_text(rule: Mapping[str, Any], *, formula: bool = True) -> str:
+    """Write a rule on one line, ``p = 2.87, q = 0.57 (w_i = ...)``; a condition's parameters after its endowments."""
+    if "by_condition" in rule:
+        told = "; ".join(f"{tuple(each['endowments'])}: {_listed(each['parameters'])}" for each in rule["by_condition"])
+    else:
+        told = _listed(rule["parameters"])
+    return f"{told} ({rule['formula']})" if formula else told
+
+
+def _listed(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {_number(value)}" for name, value in parameters.items())
+
+
+def _number(value: Any) -> str:
+    """Write a number, or the mean of several seeds with their least and greatest."""
+    if isinstance(value, Mapping):
+        values = value["values"]
+        ends = f" [{min(values):.3g} to {max(values):.3g} by seed]" if min(values) < max(values) else ""
+        return f"{value['mean']:.3g}{ends}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _openings(game: Game[Any]) -> dict[tuple[int, ...], Any]:
+    """Return states before anybody has moved: one a condition, by its endowments, or a single one."""
+    if isinstance(game, PublicInvestment):
+        return {tuple(condition): game.opening(np.array([condition], float)) for condition in game.conditions}
+    return {(): game.initial_state(1, np.random.default_rng(0))}
+
+
+def _announced(game: Game[Any], mechanism: Policy, state: Any) -> dict[str, float]:
+    memory = mechanism.initial_state(1, np.random.default_rng(0))
+    moments, _ = mechanism.distribution(game.observe(state, "mechanism"), None, memory)
+    space: Any = game.action_space("mechanism")
+    sent = np.clip(np.asarray(moments, float)[0, 0, 0], space.low, space.high)
+    return dict(zip(game.rule_names, map(float, sent), strict=True))
+
+
+def _weights_and_boosts(mechanism: AffineMaximiser) -> dict[str, float | int]:
+    weights = {f"weight_{i}": float(w) for i, w in enumerate(np.exp(mechanism.log_weights))}
+    boosts = mechanism.boosts
+    return weights | {
+        "least boost": float(boosts.min()),
+        "greatest boost": float(boosts.max()),
+        "boosts": int(boosts.size),
+    }
