@@ -150,7 +150,8 @@ def test_seeds_end_with_intervals(walk: Path, tmp_path: Path):
     done = CliRunner().invoke(app, ["train", str(walk), f"run_dir={tmp_path / 'out'}", "seeds=[0,1,2]"])
     assert done.exit_code == 0
     assert re.search(r"learned +-?[\d.]+ ±[\d.e-]+", done.output)
-    assert "half its 95 % interval" in " ".join(done.output.split())
+    assert "after ±: standard errors" in " ".join(done.output.split())
+    assert "over 3 seeds" in done.output
 
 
 @pytest.mark.parametrize(
@@ -288,7 +289,7 @@ def test_evaluate_takes_every_seed_of_a_group(walk: Path, tmp_path: Path):
     means = [one["simulated"]["gini"]["learned"]["mean"] for one in alone]
     assert found["aggregate"]["simulated"]["gini"]["learned"]["values"] == means
     shown = CliRunner().invoke(app, ["evaluate", str(group.path)]).output
-    assert re.search(r"learned +[\d.]+ ±[\d.e-]+", shown)
+    assert "means over 2 seeds" in shown and "learned rule: p = 3, q = 0.5" in shown
 
 
 def test_evaluate_needs_policies(refused, walk: Path, tmp_path: Path):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 LEVEL = 0.95
+NORMAL = 1.96
+"""Half the width of a 95 % interval in standard errors of a normal variable."""
 INTERVAL = "mean over seeds, with its 95 % interval by Student's t"
 OF_ONE = ("seed", "config", "commit", "versions", "alarms")
 """What a summary says of one run only."""
@@ -15,6 +18,7 @@ TRIPLES = "vote_share"
 """Under this key, at any depth, a list of three numbers is [mean, low, high]; elsewhere it is three numbers."""
 
 
+@lru_cache
 def t_quantile(freedom: int, level: float = LEVEL) -> float:
     """Return t such that a Student variable of that many degrees of freedom lies in [-t, t] with probability ``level``.
 
@@ -37,6 +41,20 @@ def interval(values: Sequence[float]) -> dict[str, Any]:
         return {"mean": mean, "low": None, "high": None, "values": list(values)}
     half = t_quantile(len(values) - 1) * float(np.std(values, ddof=1)) / np.sqrt(len(values))
     return {"mean": mean, "low": mean - half, "high": mean + half, "values": list(values)}
+
+
+def standard_error(estimate: Mapping[str, Any]) -> float | None:
+    """Return the standard error of an estimate with ``mean``, ``low`` and ``high``.
+
+    Of several seeds it is that of their mean, by their ``values``; else the 95 % interval is taken for that of a normal
+    variable, as it is of thousands of games. None where there is no interval.
+    """
+    if estimate["low"] is None:
+        return None
+    values = estimate.get("values")
+    if values is not None:
+        return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    return float(estimate["high"] - estimate["low"]) / (2 * NORMAL)
 
 
 def over_seeds(summaries: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

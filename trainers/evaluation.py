@@ -16,6 +16,7 @@ from lawgiver.envs.election.game import Election
 from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.config import anchor_of, validate
 from lawgiver.trainers.elections import FIRST, against
+from lawgiver.trainers.headings import equilibrium_people, learned_rule
 from lawgiver.trainers.roles import BoundedRationality
 from lawgiver.trainers.runs import Run, load
 from lawgiver.trainers.scoring import beside_equilibrium, final_table, mechanisms
@@ -35,9 +36,11 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
     Returns:
         ``simulated``: by measure and mechanism, mean and 95 % interval a round of ``games`` games under the canonical
         mechanisms and the ``learned`` or ``given`` one; all meet the same random numbers, which the training has not
-        seen. What :func:`lawgiver.trainers.scoring.final_table` tells of a learned mechanism at the exact equilibrium,
-        if the config says how bounded the participants' rationality is. And of participants who have learned under a
-        given mechanism ``trained_participants``: what they make of it (``played``), beside the exact ``equilibrium``.
+        seen. ``populations``: who the participants of ``simulated`` are, and those of the ``exact`` scores, in words;
+        ``rule``: what was learned, by name. What :func:`lawgiver.trainers.scoring.final_table` tells of a learned
+        mechanism at the exact equilibrium, if the config says how bounded the participants' rationality is. And of
+        participants who have learned under a given mechanism ``trained_participants``: what they make of it
+        (``played``), beside the exact ``equilibrium``.
         Of a run of ``hcmd_zero`` what :func:`lawgiver.trainers.hcmd_zero.evaluation.judge` tells: the mechanism against
         its config's rivals before all of its populations, ``games`` elections each.
         Of a run of ``affine_maximiser`` what its summary tells of the exact mechanism beside VCG and the known limit.
@@ -78,8 +81,14 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
         rng = np.random.default_rng([STREAM, run.settings["seed"]])
         for measure, value in simulate(game, {"mechanism": mechanism, "participant": participants}, games, rng).items():
             simulated.setdefault(measure, {})[name] = value
-    result: dict[str, Any] = {"simulated": simulated}
     settings = _settings(run, "participant")
+    result: dict[str, Any] = {
+        "simulated": simulated,
+        "populations": {"simulated": f"{_who_plays(run, learned, given)}, {games:,} games"},
+    }
+    rule = learned_rule(run)
+    if rule is not None:
+        result["rule"] = rule
     if not {"inverse_temperature", "kl_budget"} & settings.keys():
         return result | {"reasons": {"exact scores": "the config gives the participants no inverse temperature"}}
     if given.get("participant") is not None:
@@ -88,6 +97,7 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
     start = _settings(run, "mechanism").get("start")
     people = BoundedRationality.model_validate(bounded).solved(game, start)
     anchor = make_anchor(game, anchor_of(people))
+    result["populations"]["exact"] = equilibrium_people(run.settings, people.level)
     played = {measure: values[label] for measure, values in simulated.items()}
     if "mechanism" in learned:
         return result | final_table(
@@ -174,6 +184,15 @@ def _settings(run: Run, role: str) -> Mapping[str, Any]:
     agents = run.settings["agents"]
     found = agents.get("participants" if role == "participant" else role)
     return found if isinstance(found, Mapping) else {}
+
+
+def _who_plays(run: Run, learned: Mapping[str, Any], given: Mapping[str, Policy | None]) -> str:
+    """Describe the participants of games that are played."""
+    if "participant" in learned:
+        return "the participants whom this run has trained"
+    if given.get("participant") is not None:
+        return f"participants {_settings(run, 'participant')['given']['policy']}"
+    return "participants who act at random, as this run has trained none"
 
 
 def _given(run: Run, game: Game[Any], role: str) -> Policy | None:

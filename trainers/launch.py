@@ -149,7 +149,16 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
 
 def _train_one(run: Run, config: AnyConfig) -> dict[str, Any]:
     function, _ = find_trainer(config.trainer.name)
-    return function(config, run)
+    return named(run, function(config, run))
+
+
+def named(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
+    """Add to a summary the name of the rule that was learned, and of the people whom exact scores are about."""
+    from lawgiver.trainers.headings import equilibrium_people, learned_rule  # policies may bring torch along
+
+    rule, people = learned_rule(run), equilibrium_people(run.settings, summary.get("inverse_temperature"))
+    told: dict[str, Any] = {"rule": rule} if rule is not None else {}
+    return summary | told | ({"populations": {"exact": people}} if people is not None else {})
 
 
 def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:

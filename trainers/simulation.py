@@ -14,9 +14,7 @@ from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.core.policy_check import check_game, check_policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
 from lawgiver.envs.core.reporting import ReportingGame
-
-NORMAL = 1.96
-"""Half the width of a 95 % interval in standard errors, at thousands of games."""
+from lawgiver.trainers.aggregate import NORMAL
 
 
 def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -92,6 +92,7 @@ def train(
 ) -> None:
     """Train what a config describes; ends with a table and the run's folder."""
     from lawgiver.trainers import launch
+    from lawgiver.trainers.cli.ending import ending
     from lawgiver.trainers.cli.tables import show_summary
 
     arguments = config or []
@@ -106,6 +107,8 @@ def train(
         typer.echo(f"interrupted; continue with: lawgiver train --resume {stop.path}", err=True)
         raise typer.Exit(130) from None
     show_summary(summary)
+    for line in ending(path):
+        typer.echo(line)
     typer.echo(f"run: {path}")
 
 

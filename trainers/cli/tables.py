@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
+
+from lawgiver.agents.naming import rule_text
+from lawgiver.trainers.cli.cells import ERRORS, cell, has_error
+from lawgiver.trainers.cli.glossary import ROWS, defined, meanings, mechanism_words, words
+from lawgiver.trainers.cli.mechanism_tables import mechanism_tables
 
 if TYPE_CHECKING:
     from lawgiver.trainers.tournament import Tournament
@@ -116,30 +121,39 @@ def _verdict(found: Mapping[str, Any]) -> str:
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
-    """Print a summary, also one over seeds.
-
-    What is told by mechanism as tables, by condition too, and what has a table of its own; then single numbers and
-    alarms.
-    """
+    """Print a summary, also one over seeds: the learned rule, tables with titles, single numbers, and alarms."""
     numbers = summary.get("aggregate", summary)
-    _show_columns({key: value for key, value in numbers.items() if key != "timing" and _is_column(value)})
-    for name, value in numbers.items():
+    if isinstance(numbers.get("rule"), Mapping):
+        say(f"learned rule: {rule_text(numbers['rule'])}")
+    seeds = len(summary["runs"]) if "aggregate" in summary and "runs" in summary else None
+    of = f"; means over {seeds} seeds" if seeds else ""
+    told = {"rule", "populations", "reasons", "robustness", "all_conditions", "by_condition", "updates", *ALONE}
+    for table in mechanism_tables(numbers):
+        _show_cells(table.rows, table.title + of, table.caption)
+        told |= set(table.told)
+    told -= {"updates"} if not isinstance(numbers.get("updates"), Mapping) or _is_value(numbers["updates"]) else set()
+    left = {key: value for key, value in numbers.items() if key not in told}
+    _show_columns({key: value for key, value in left.items() if key != "timing" and _is_column(value)}, of=of)
+    for name, value in left.items():
         if name in OWN_TABLES and isinstance(value, Mapping):
             OWN_TABLES[name](value)
-        elif _is_table(value):
-            _show_columns(value, name)
-    for name in ("by_condition", "all_conditions"):
-        conditions = numbers.get(name) or []
-        for condition in conditions if len(conditions) > 1 else ():
-            _show_condition(condition)
-    singles = _table("result")
-    singles.add_column("value")
-    for key, value in _singles(numbers):
-        singles.add_row(key, _cell(value))
-    if singles.row_count:
-        show(singles)
+        elif name != "timing" and _is_table(value):
+            _show_columns(value, words(name), of=of)
+    _show_conditions(numbers.get("by_condition") or [])
+    _show_singles(left, numbers, of)
+    for line in _elsewhere(numbers):
+        say(line)
     for line in _alarms(summary.get("alarms")):
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
+
+
+ALONE = ("config", "seed", "commit", "versions", "alarms", "runs", "interval")
+"""What the title of the last table tells, or a line of its own."""
+
+
+def say(line: str) -> None:
+    """Print a line as it is."""
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _alarms(alarms: Any) -> Iterator[str]:
@@ -150,50 +164,119 @@ def _alarms(alarms: Any) -> Iterator[str]:
         yield from (f"alarm{of}: {alarm}" for alarm in found)
 
 
-def _show_condition(condition: Mapping[str, Any]) -> None:
-    """Print one condition's columns, titled by its endowments and the shares of the gap that are closed."""
-    shares = [
-        f"{key.replace('_', ' ')} {_cell(condition[key])}"
-        for key in ("gap_closed", "reachable_gap_closed")
-        if key in condition
+def _show_conditions(conditions: Sequence[Mapping[str, Any]]) -> None:
+    """Print what several conditions come to, a row each."""
+    if len(conditions) < 2:
+        return
+    objective = next(iter(key for key, value in conditions[0].items() if isinstance(value, Mapping)), None)
+    if objective is None:
+        return
+    rows = {
+        ", ".join(map(str, condition.get("endowments", ()))): {
+            mechanism_words(name): cell(value) for name, value in condition[objective].items()
+        }
+        | {words(key): cell(condition[key]) for key in ("gap_closed", "reachable_gap_closed") if key in condition}
+        for condition in conditions
+    }
+    _show_cells(rows, f"{words(objective)} a round, by endowments (points)".capitalize(), defined([objective]))
+
+
+def _elsewhere(numbers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is not known and why, and where else the learned mechanism is ahead: other people and endowments."""
+    where = "in summary.json"
+    yield from (f"not known: {name}: {reason}" for name, reason in (numbers.get("reasons") or {}).items())
+    others = numbers.get("robustness")
+    if isinstance(others, Mapping) and others:
+        lost = [name for name, by in others.items() if not _ahead(by)]
+        but = f", not: {'; '.join(lost)}" if lost else ""
+        found = f"{len(others) - len(lost)} of {len(others)} populations{but}"
+        yield f"other people: ahead of every canonical rule in {found} (robustness {where})"
+    conditions = numbers.get("all_conditions") or []
+    if conditions:
+        objective = next(key for key, value in conditions[0].items() if isinstance(value, Mapping))
+        ahead = sum(_ahead(condition[objective]) for condition in conditions)
+        found = f"{ahead} of {len(conditions)} sets of endowments"
+        yield f"other endowments: ahead of every canonical rule under {found} (all_conditions {where})"
+
+
+def _ahead(by: Mapping[str, Any]) -> bool:
+    """Say whether the learned mechanism is above those that are neither learned, best nor bounds."""
+    known = {name: value["mean"] if isinstance(value, Mapping) else value for name, value in by.items()}
+    rivals = [value for name, value in known.items() if name not in ("learned", *ROWS) and value is not None]
+    return known.get("learned") is not None and all(known["learned"] > rival for rival in rivals)
+
+
+def _show_singles(left: Mapping[str, Any], numbers: Mapping[str, Any], of: str) -> None:
+    """Print single numbers, each with what it means."""
+    meaning = meanings(numbers)
+    shown = {"config": numbers.get("config"), "seed": numbers.get("seed"), "commit": numbers.get("commit")}
+    parts = [
+        f"{key} {str(value)[: 9 if key == 'commit' else None]}" for key, value in shown.items() if value is not None
     ]
-    columns = {key: value for key, value in condition.items() if _is_column(value)}
-    _show_columns(columns, ", ".join([f"endowments {tuple(condition.get('endowments', ()))}", *shares]))
+    singles = _table("", f"This run{': ' if parts else ''}{', '.join(parts)}{of}")
+    singles.add_column("value", justify="right", no_wrap=True)
+    singles.add_column("meaning")
+    found = [(key, value) for key, value in _singles(left) if key != "updates"]
+    if isinstance(numbers.get("updates"), Mapping) and not _is_value(numbers["updates"]):
+        found += [(f"updates of {role}s", count) for role, count in numbers["updates"].items()]
+    elif "updates" in numbers:
+        found.append(("updates", numbers["updates"]))
+    for key, value in found:
+        singles.add_row(key, cell(value), meaning.get(key, ""))
+    if any(has_error(value) for _, value in found):
+        singles.caption = ERRORS
+    if singles.row_count:
+        show(singles)
 
 
 def _table(first: str, title: str | None = None) -> Table:
     column = Column(first, no_wrap=True)
-    return Table(column, title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    return Table(
+        column,
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
 
 
-def _show_columns(columns: Columns, title: str = "") -> None:
+def _show_columns(columns: Columns, title: str = "", of: str = "") -> None:
     """Print columns of named values, those with the same names side by side."""
-    if any(isinstance(value, Mapping) for column in columns.values() for value in column.values()):
-        title = f"{title} (mean ± half its 95 % interval)".strip()
     groups: dict[tuple[str, ...], list[str]] = {}
     for key, column in columns.items():
         groups.setdefault(tuple(column), []).append(key)
     for rows, keys in groups.items():
-        _show_cells({row: {key: _cell(columns[key][row]) for key in keys} for row in rows}, title)
+        named = title or ", ".join(map(words, keys))
+        _show_cells({name: {key: cell(columns[key][name]) for key in keys} for name in rows}, named + of, defined(keys))
 
 
-def _show_cells(cells: Mapping[str, Mapping[str, str]], title: str) -> None:
-    """Print cells by row and column, turned where they are too wide otherwise."""
+def _show_cells(cells: Mapping[str, Mapping[str, str]], title: str, caption: str | None = None) -> None:
+    """Print cells by row and column, turned where they are too wide otherwise, and below them what a ± says."""
+    if any("±" in text for line in cells.values() for text in line.values()):
+        caption = f"{caption}; {ERRORS}" if caption else ERRORS
     across = {column: {row: line[column] for row, line in cells.items()} for column in next(iter(cells.values()))}
     console = Console()
     unbounded = console.options.update(max_width=10_000)
-    upright, turned = _laid_out(cells, title), _laid_out(across, title)
+    upright, turned = _laid_out(cells), _laid_out(across)
     width, other = (console.measure(table, options=unbounded).maximum for table in (upright, turned))
+    if title:
+        say(title)
     console.print(turned if other < width > console.width else upright)
+    if caption:
+        say(caption)
+    say("")
 
 
-def _laid_out(cells: Mapping[str, Mapping[str, str]], title: str) -> Table:
+def _laid_out(cells: Mapping[str, Mapping[str, str]], title: str = "") -> Table:
     """Return a table of cells by row and column."""
     table = _table("", title or None)
     for column in next(iter(cells.values())):
-        table.add_column(column, justify="right")
-    for name, row in cells.items():
-        table.add_row(name, *row.values())
+        widest = max(len(line[column]) for line in cells.values())
+        table.add_column(column, justify="right", min_width=widest)  # headings may be broken, numbers not
+    for name, line in cells.items():
+        table.add_row(name, *line.values())
     return table
 
 
@@ -270,7 +353,7 @@ def _show_iterations(rows: Mapping[str, Mapping[str, str]], title: str) -> None:
 def _show_exploitability(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     """Print what the best misreports found gain, a row for each group of fields that is misreported."""
     rows = {
-        group: {f"{kind}, {key}": _cell(value) for kind, told in kinds.items() for key, value in told.items()}
+        group: {f"{kind}, {key}": cell(value) for kind, told in kinds.items() for key, value in told.items()}
         for group, kinds in found.items()
     }
     _show_cells(rows, "exploitability: gains of the best misreport found")
@@ -288,7 +371,7 @@ OWN_TABLES: dict[str, Callable[[Any], None]] = {
 
 def _singles(numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in numbers.items():
-        if key in ("timing", "reasons"):
+        if key == "timing":
             yield from ((f"{key}.{name}", item) for name, item in value.items())
         elif _is_value(value) or isinstance(value, str):
             yield key, value
@@ -328,14 +411,4 @@ def _percent(value: Any) -> str:
 def _chosen(value: Any) -> str:
     """Return what was chosen; by several seeds, the choices of each unless they are all the same."""
     values = value["values"] if isinstance(value, Mapping) else [value]
-    return "|".join(map(_cell, values[:1] if all(item == values[0] for item in values) else values))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, Mapping):
-        if value["low"] is None:
-            return _cell(value["mean"])
-        return f"{_cell(value['mean'])} ±{(value['high'] - value['low']) / 2:.1g}"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    return "|".join(map(cell, values[:1] if all(item == values[0] for item in values) else values))

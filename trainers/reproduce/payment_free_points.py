@@ -16,8 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lawgiver.trainers.aggregate import t_quantile
-from lawgiver.trainers.simulation import NORMAL
+from lawgiver.trainers.aggregate import NORMAL, t_quantile
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
     Returns:
         What :func:`lawgiver.trainers.design.design_summary` tells, and ``inverse_temperature``, ``iterations``,
         ``agent_updates`` and ``evaluations`` until the mechanism is announced, the ``reply_gap`` of the participants
-        who are kept, and ``alarms``.
+        who are kept, once they have settled under it, ``reply_gap_in_training`` and ``score_in_training`` of those who
+        were trained, before, as the last line of metrics and the curves have them, and ``alarms``.
 
     Raises:
         LawgiverError: if the config does not fit the game, or the steps violate the conditions of their timescale.
@@ -196,6 +197,8 @@ def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
     participants = LearnedTable(game, log_softmax(logits))
     run.save_policy("mechanism", LearnedMechanism(game, start=learned.tolist(), hidden=None))
     run.save_policy("participant", participants)
+    before = learners.reply_gap(progress.logits, learned)
+    score = float(game.subgame.welfare(play(progress.logits))) / game.horizon
     level, gap = setup.inverse_temperature, learners.reply_gap(logits, learned)
     summary = design_summary(
         game,
@@ -212,6 +215,8 @@ def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
         "agent_updates": progress.agent_updates,
         "evaluations": progress.evaluations,
         "reply_gap": gap,
+        "reply_gap_in_training": before,
+        "score_in_training": score,
         "alarms": [*alarms(summary["welfare"], gap), *_unbound(setup)],
     }
 

@@ -1,0 +1,165 @@
+"""What is printed of a run: titles, units, populations, counts without errors, and errors that are right."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.trainers.aggregate import aggregate, interval, standard_error
+from lawgiver.trainers.cli.cells import cell
+from lawgiver.trainers.cli.ending import commands, ending
+from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.headings import equilibrium_people
+from lawgiver.trainers.runs import Run
+from lawgiver.trainers.simulation import simulate
+
+CANONICAL = {
+    "rule": {"formula": "w_i = ...", "parameters": {"p": 2.87, "q": 0.57}},
+    "populations": {"exact": "participants of inverse temperature 1, anchor uniform, in their exact equilibrium"},
+    "log_nash_welfare": {"libertarian": 7.989, "learned": 8.446, "reachable": 8.467, "ceiling": 8.688},
+    "gini": {"libertarian": 0.23, "learned": 0.11, "reachable": 0.1, "ceiling": None},
+    "gap_closed": 0.62,
+    "reachable_gap_closed": 0.95,
+    "online_minus_exact": -0.02,
+    "iterations": 300,
+    "updates": {"participant": 300, "mechanism": 250},
+    "trained_participants": {
+        "played": {"log_nash_welfare": {"mean": 8.40, "low": 8.36, "high": 8.44}, "gini": 0.12},
+        "equilibrium": {"log_nash_welfare": 8.446, "gini": 0.11},
+    },
+    "robustness": {"1": {"libertarian": 8.0, "learned": 8.4}, "anchored low": {"libertarian": 7.5, "learned": 7.4}},
+    "all_conditions": [{"endowments": [10, 2], "log_nash_welfare": {"libertarian": 5.8, "learned": 6.0, "ceiling": 7}}],
+    "config": "public_investment",
+    "seed": 3,
+    "commit": "0123456789abcdef",
+}
+
+
+def shown(summary: dict, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "100")
+    show_summary(summary)
+    return capsys.readouterr().out
+
+
+def test_a_training_ends_with_two_tables_that_say_what_they_are(capsys, monkeypatch):
+    text = shown(CANONICAL, capsys, monkeypatch)
+    assert text.startswith("learned rule: p = 2.87, q = 0.57 (w_i = ...)\n")
+    assert text.count("───\n") == 2
+    assert (
+        "Mechanisms, a round: participants of inverse temperature 1, anchor uniform, in their exact equilibrium" in text
+    )
+    assert "log nash welfare: sum of log(payoff + 0.001)" in text and "gini: inequality of payoffs" in text
+    assert re.search(r"^best found +8\.467 +0\.1 *$", text, re.M)
+    assert re.search(r"^ceiling, rational people +8\.688 +- *$", text, re.M)
+    assert re.search(r"^learned, by those who trained +8\.4 ±0\.02 +0\.12 *$", text, re.M)
+    assert "This run: config public_investment, seed 3, commit 012345678" in text
+    assert re.search(r"gap_closed +0\.62 +share of the way from the best canonical rule to the ceiling", text)
+    assert re.search(
+        r"reachable_gap_closed +0\.95 +share of the way from the best canonical rule to the best\s+found", text
+    )
+    assert re.search(r"online_minus_exact +-0\.02 +the difference", text)
+    assert re.search(r"updates of mechanisms +250", text)
+    assert "other people: ahead of every canonical rule in 1 of 2 populations, not: anchored low" in text
+    assert "other endowments: ahead of every canonical rule under 1 of 1 sets" in text
+
+
+def test_counts_have_no_error_and_errors_are_named(capsys, monkeypatch):
+    seeds = [
+        {"iterations": 200, "evaluations": 10, "score": 1.0, "exact": 0.5},
+        {"iterations": 200, "evaluations": 12, "score": 2.0, "exact": 0.5},
+    ]
+    text = shown({"runs": ["s0", "s1"], "aggregate": aggregate(seeds)}, capsys, monkeypatch)
+    assert re.search(r"^iterations +200 ", text, re.M) and re.search(r"^evaluations +10 to 12 ", text, re.M)
+    assert re.search(r"^score +1\.5 ±0\.5 ", text, re.M) and re.search(r"^exact +0\.5 ", text, re.M)
+    assert "means over 2 seeds" in text and "after ±: standard errors" in text
+    alone = shown({"score": 1.0}, capsys, monkeypatch)
+    assert "±" not in alone and "standard error" not in alone
+
+
+def test_one_seed_has_no_error():
+    assert cell(interval([0.25])) == "0.25" and standard_error(interval([0.25])) is None
+
+
+def test_tables_of_several_conditions_are_one(capsys, monkeypatch):
+    conditions = [{**CANONICAL["all_conditions"][0], "endowments": [10, tail], "gap_closed": 0.5} for tail in (2, 4)]
+    text = shown({"by_condition": conditions}, capsys, monkeypatch)
+    assert re.search(r"^10, 2 +5\.8 +6 +7 +0\.5 *$", text, re.M) and re.search(r"^10, 4 ", text, re.M)
+
+
+def test_standard_errors_over_seeds_are_right():
+    """The mean square of (mean - truth) is the mean of the squared standard errors; 10 % off would be seen."""
+    rng = np.random.default_rng(0)
+    drawn = [interval(rng.normal(3.0, 2.0, 3).tolist()) for _ in range(6_000)]
+    errors = np.array([standard_error(each) for each in drawn])
+    missed = np.array([each["mean"] - 3.0 for each in drawn])
+    assert np.mean(missed**2) ** 0.5 == pytest.approx(np.mean(errors**2) ** 0.5, rel=0.04)
+    assert np.mean([each["low"] < 3.0 < each["high"] for each in drawn]) == pytest.approx(0.95, abs=0.01)
+
+
+def test_errors_of_simulated_rounds_are_right():
+    """Random participants give half of what they have: the expected surplus of a round is 0.6 * 11."""
+    game = make_game("public_investment", endowments=(10, 4, 4, 4), n_rounds=1)
+    players = {
+        "mechanism": make_policy(game, "mechanism", "libertarian"),
+        "participant": make_policy(game, "participant", "random"),
+    }
+    found = [simulate(game, players, 200, np.random.default_rng(seed))["surplus"] for seed in range(800)]
+    errors = np.array([standard_error(each) for each in found])
+    missed = np.array([each["mean"] - 6.6 for each in found])
+    assert np.mean(missed**2) ** 0.5 == pytest.approx(np.mean(errors**2) ** 0.5, rel=0.06)
+    assert np.mean([each["low"] < 6.6 < each["high"] for each in found]) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("participants", "level", "told"),
+    [
+        ({"inverse_temperature": 2.0}, None, "participants of inverse temperature 2, anchor uniform, in their exact"),
+        ({"inverse_temperature": float("inf")}, None, "rational participants, anchor uniform"),
+        ({"inverse_temperature": "inf"}, None, "rational participants"),
+        ({"kl_budget": 0.5, "inverse_temperature": None}, 3.25, "inverse temperature 3.25"),
+        ({"inverse_temperature": 1.0, "anchor": {"mechanism": "libertarian"}}, None, "(mechanism libertarian)"),
+        ("simulated_people", None, None),
+    ],
+)
+def test_the_people_of_exact_scores_are_described(participants, level, told):
+    found = equilibrium_people({"agents": {"participants": participants}}, level)
+    assert found is None if told is None else told in found
+
+
+def run_of(tmp_path: Path, name: str, **game: object) -> Run:
+    from lawgiver.agents.learned import LearnedMechanism
+    from lawgiver.trainers.config import load_config
+
+    overrides = [f"game={{name: {name}, {', '.join(f'{k}: {v}' for k, v in game.items())}}}"]
+    source = "public_investment" if name == "public_investment" else "lanes"
+    run = Run.create(source, load_config(source, [*overrides, f"run_dir={tmp_path / 'a run'}"]))
+    made = run.game()
+    run.save_policy("mechanism", LearnedMechanism(made, start=next(iter(made.members.values())), hidden=None))
+    run.finish({})
+    return run
+
+
+def test_a_run_ends_with_its_figures_and_commands_that_can_be_pasted(tmp_path):
+    run = run_of(tmp_path, "public_investment", endowments="[10, 4, 4, 4]", mechanism_mode="announce")
+    (run.figures / "curves.png").write_bytes(b"")
+    lines = list(ending(run.path))
+    assert lines[0] == f"figures: curves.png in {run.figures}"
+    told = [shlex.split(line) for line in lines[2:]]
+    assert told[0][-2:] == ["evaluate", str(run.path)] and told[1][-2:] == ["--logdir", str(run.path)]
+    assert told[2][1:5] == ["tournament", str(run.path), "libertarian", "liberal_egalitarian"]
+    from typer.testing import CliRunner
+
+    from lawgiver.trainers.cli.commands import app
+
+    done = CliRunner().invoke(app, [*told[2][1:], "games=4"])
+    assert done.exit_code == 0, done.output
+
+
+def test_what_cannot_be_elected_is_not_sent_into_a_tournament(tmp_path):
+    run = run_of(tmp_path, "lanes", n_moves=5)
+    assert not any("tournament" in command for command in commands(run, run))

@@ -1,0 +1,40 @@
+"""How numbers are written in a table's cells. After ± stands a standard error, in every command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lawgiver.trainers.aggregate import standard_error
+
+ERRORS = "after ±: standard errors"
+"""What is said once of a table in which a ± stands."""
+SAME = 1e-12
+"""Relative spread below which several seeds say the same but for rounding."""
+
+
+def cell(value: Any) -> str:
+    """Write a number, an estimate with its standard error, or a count by seeds; ``-`` for what is not known."""
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping):
+        return _estimate(value)
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def has_error(value: Any) -> bool:
+    """Say whether :func:`cell` writes a ± for a value."""
+    return "±" in cell(value)
+
+
+def _estimate(value: Mapping[str, Any]) -> str:
+    values = value.get("values")
+    if values is not None and all(isinstance(each, int) for each in values):  # counts vary by design, not by chance
+        least, most = min(values), max(values)
+        return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    mean, error = float(value["mean"]), standard_error(value)
+    if error is None or not np.isfinite(error) or error <= SAME * abs(mean):
+        return cell(mean)
+    return f"{cell(mean)} ±{error:.1g}"

@@ -1,0 +1,70 @@
+"""The last lines of a training: the figures that were drawn, and what to do with the run next, ready to be pasted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.runs import Run
+
+OPPONENTS = ("libertarian", "liberal_egalitarian")
+"""Whom a tournament of a learned rule is proposed against."""
+NOT_OF_A_TOURNAMENT = ("name", "objective", "participant_observation", "base", "participants", "voters")
+"""Keys of a game that its tournament does without: the mechanism is paid in votes, by people who see everything."""
+
+
+def ending(path: Path) -> Iterator[str]:
+    """Yield what follows the tables of a finished run, a line each."""
+    run = Run.open(path)
+    seeds = run.settings.get("seeds")
+    members = [run] if seeds is None else [Run.open(run.path / f"s{seed}") for seed in seeds]
+    drawn = [figure for member in members for figure in sorted(member.figures.glob("*.png"))]
+    if drawn:
+        folders = " ".join(dict.fromkeys(str(figure.parent) for figure in drawn))
+        yield f"figures: {', '.join(dict.fromkeys(figure.name for figure in drawn))} in {folders}"
+    else:
+        yield "figures: none were drawn" + ("" if find_spec("matplotlib") else ", as matplotlib is not installed")
+    yield "next:"
+    yield from (f"  {command}" for command in commands(members[0], run))
+
+
+def commands(member: Run, whole: Run) -> Iterator[str]:
+    """Yield commands that work on a run as they stand, from the present folder.
+
+    Args:
+        member: a run of one seed.
+        whole: the run that was started, of one seed or several.
+    """
+    lawgiver, folder = tool("lawgiver"), shlex.quote(str(whole.path))
+    yield f"{lawgiver} evaluate {folder}"
+    if find_spec("tensorboard"):
+        yield f"{tool('tensorboard')} --logdir {folder}"
+    if not (member.policies / "mechanism" / "policy.json").exists():
+        return
+    game, own = member.game().base_game, shlex.quote(str(member.path))
+    if isinstance(game, PublicInvestment):
+        kept = {k: v for k, v in member.settings["game"].items() if k not in NOT_OF_A_TOURNAMENT}
+        given = (shlex.quote(f"game.{key}={json.dumps(value)}") for key, value in kept.items() if value is not None)
+        yield " ".join([lawgiver, "tournament", own, *OPPONENTS, *given])
+    if isinstance(game, ReportingGame):
+        yield f"{lawgiver} audit {own}"
+
+
+def tool(name: str) -> str:
+    """Return how a command of this environment is called from the present folder."""
+    beside = Path(sys.executable).parent / name
+    if not beside.exists():
+        return name if name != "lawgiver" else f"{shlex.quote(sys.executable)} -m lawgiver"
+    found = shutil.which(name)
+    if found is not None and Path(found).resolve() == beside.resolve():
+        return name
+    inside = Path(os.path.relpath(beside))
+    return shlex.quote(str(inside if not str(inside).startswith("..") else beside))

@@ -1,0 +1,68 @@
+"""What stands above the numbers of a run: the rule that was learned, and the people that they are about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lawgiver.agents.naming import rule_of, rule_text
+from lawgiver.envs.core.game import Game
+from lawgiver.trainers.runs import Run, load
+
+MECHANISM = "mechanism"
+
+
+def learned_rule(run: Run) -> dict[str, Any] | None:
+    """Name the rule that a run has learned, see :func:`lawgiver.agents.naming.rule_of`; None if it announces none."""
+    if not (run.policies / MECHANISM / "policy.json").exists():
+        return None
+    game = run.game().base_game
+    if game.rule_formula is None:
+        return None
+    return rule_of(game, load(run.path, role=MECHANISM))
+
+
+def equilibrium_people(settings: Mapping[str, Any], level: Any = None) -> str | None:
+    """Describe the participants of exact scores: how rational they are, and what they are used to.
+
+    Args:
+        settings: the run's config as plain data.
+        level: the inverse temperature that was reckoned with, where the config gives a budget instead.
+
+    Returns:
+        One line; None where the config says nothing of their rationality.
+    """
+    participants = settings.get("agents", {}).get("participants")
+    if not isinstance(participants, Mapping) or not {"inverse_temperature", "kl_budget"} & participants.keys():
+        return None
+    known = participants.get("inverse_temperature") if level is None else level
+    exact = math.inf if known is None else float(known)
+    rational = "rational participants" if math.isinf(exact) else f"participants of inverse temperature {exact:g}"
+    return f"{rational}, anchor {_anchor(participants.get('anchor', 'uniform'))}, in their exact equilibrium"
+
+
+def _anchor(anchor: Any) -> str:
+    if not isinstance(anchor, Mapping):
+        return str(anchor)
+    name = anchor.get("policy", "logit_equilibrium")
+    return f"{name} ({', '.join(f'{key} {value}' for key, value in anchor.items() if key != 'policy')})"
+
+
+def game_line(game: Game[Any]) -> str:
+    """Describe the game of a figure: its name, its endowments where there is one set of them, and its mode."""
+    base = game.base_game
+    conditions: Sequence[Sequence[int]] = getattr(base, "conditions", ())
+    who = f", endowments {tuple(conditions[0])}" if len(conditions) == 1 else ""
+    mode = getattr(base, "mechanism_mode", None)
+    return f"{game.name}{who}{f', {mode} mode' if mode else ''}"
+
+
+def heading(run: Run, summary: Mapping[str, Any]) -> str:
+    """Write the title of a run's figures: config, seed, game, and the learned rule where it has a name."""
+    first = f"{run.name}, seed {run.settings.get('seed', 0)}: {game_line(run.game())}"
+    rule = summary.get("rule")
+    if not isinstance(rule, Mapping):
+        return first
+    told = rule_text(rule, formula=False)
+    return f"{first}\nlearned rule: {told}" if len(told) <= 110 else f"{first}\nlearned rule: {told[:107]}..."
