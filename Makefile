@@ -29,7 +29,7 @@ test: $(VENV)/dev.stamp  ## set up and run the tests
 
 test-plugins: $(VENV)/dev.stamp .venv-sb3/stamp .venv-torchrl/stamp  ## test third parties' libraries
 	$(RUN) pytest tests/test_plugins_ippo.py tests/test_plugins_rllib.py
-	.venv-sb3/bin/python -m pytest --noconftest tests/test_plugins_sb3.py
+	.venv-sb3/bin/python -m pytest --noconftest tests/test_plugins_sb3.py tests/test_plugins_sb3_vec.py
 	.venv-torchrl/bin/python -m pytest --noconftest tests/test_plugins_torchrl.py
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy and the import rules

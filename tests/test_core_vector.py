@@ -1,12 +1,15 @@
 """The batched vector view against Gymnasium's own vector of single envs: seeds, masks, ends, cuts, attributes."""
 
+import importlib
+from importlib.util import find_spec
+
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import ActionError, MissingExtraError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.core.single import GameEnv
 from lawgiver.envs.core.vector import GameVectorEnv
@@ -245,3 +248,9 @@ def test_gymnasiums_vector_wrappers(wrapper):
         for _ in range(10):
             result = many.step(many.action_space.sample())
         assert len(result[4]) == 4 if wrapper == "DictInfoToList" else isinstance(result[4], dict)
+
+
+@pytest.mark.skipif(find_spec("stable_baselines3") is not None, reason="is for where Stable-Baselines3 is missing")
+def test_the_vec_env_says_what_it_needs():
+    with pytest.raises(MissingExtraError, match=r"lawgiver\.sb3 needs stable_baselines3.*lawgiver\[sb3\]"):
+        importlib.import_module("lawgiver.sb3")

@@ -55,6 +55,7 @@ _LOGGER = logging.getLogger(OWN)
 PACKAGES = {
     "torch": ("torch", "safetensors"),
     "rllib": ("ray", "torch", "safetensors", "tensorboard"),
+    "sb3": ("stable_baselines3",),
     "solve": ("scipy", "nashpy"),
     "bo": ("bayes_opt", "sklearn", "scipy"),
     "data": ("pyarrow",),
