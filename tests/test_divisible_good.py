@@ -17,7 +17,7 @@ from lawgiver.envs.core.equilibrium import (
     solve,
     temperature_of_budget,
 )
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.core.incentives import incentives
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.subgame import uniform_prior
@@ -264,7 +264,7 @@ def test_the_search_closes_its_gap_where_corners_are_all_but_in_line():
 
 def test_a_search_that_does_not_close_its_gap_says_so(monkeypatch):
     monkeypatch.setattr(solutions, "CORNERS", 2)
-    with pytest.raises(ArithmeticError, match=r"short of closing its duality gap, after 2 corners"):
+    with pytest.raises(ConvergenceError, match=r"short of closing its duality gap, after 2 corners"):
         game_of().plan  # noqa: B018
 
 

@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.congestion import CongestionGame, expected_payoffs, payoffs_of, transfers_of
+from lawgiver.envs.core.congestion import CongestionGame, payoffs_of, transfers_of
 from lawgiver.envs.core.congestion_subgame import CongestionSubgame
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
-from lawgiver.envs.core.mixing import best_mixture, best_transfers, regret
+from lawgiver.envs.core.mixing import best_mixture, gain_from_leaving_the_best
 from lawgiver.envs.core.pure_congestion import pure_optimum
 
 
@@ -152,19 +152,9 @@ class CongestionMechanism(MechanismGame):
                 name="most welfare of n agents who play the same policy",
                 source="the equilibrium of agents who are each paid what their presence adds",
                 value=self.optimum,
-                residual=self._gain_from_leaving_the_best,
+                residual=lambda: gain_from_leaving_the_best(self.congestion),
             ),
         )
-
-    def _gain_from_leaving_the_best(self) -> float:
-        """Return what an agent gains by leaving the best mixture under the transfers that should bring it about.
-
-        Relative to the largest payoff without them, or the largest constant in it.
-        """
-        game = self.congestion
-        best = best_mixture(game).strategies
-        payoffs = np.stack([expected_payoffs(game, best), game.constants])[:, game.legal]
-        return regret(game, best, best_transfers(game)) / (float(np.abs(payoffs).max()) or 1.0)
 
     @cached_property
     def _first_best(self) -> float:

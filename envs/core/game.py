@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import gymnasium
@@ -22,7 +22,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
-from lawgiver.envs.core.errors import ParameterError, allowed, integer
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError, allowed, integer
 from lawgiver.envs.core.fields import Layout, box, ends, numbered
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
@@ -56,8 +56,11 @@ StateT = TypeVar("StateT", bound=State)
 class KnownSolution:
     """Something about the game that is known exactly.
 
-    ``residual`` recomputes it and returns how far it is from satisfying the equation that defines it; the suite
-    asserts that this is at most ``tolerance``.
+    ``residual`` recomputes it and returns how far it is from satisfying the equation that defines it. ``value`` returns
+    the number only where that is at most ``tolerance``.
+
+    Raises:
+        ConvergenceError: by ``value``, where the residual is larger, or no number.
     """
 
     name: str
@@ -65,6 +68,20 @@ class KnownSolution:
     value: Callable[[], float]
     residual: Callable[[], float]
     tolerance: float = 1e-6
+
+    def __post_init__(self) -> None:
+        """Let ``value`` ask for the residual first."""
+        object.__setattr__(self, "value", partial(_certified, self, self.value))
+
+
+def _certified(solution: KnownSolution, value: Callable[[], float]) -> float:
+    residual = solution.residual()
+    if not residual <= solution.tolerance:
+        raise ConvergenceError(
+            f"{solution.name!r} is not known here: its residual is {residual:.3g}, allowed: at most "
+            f"{solution.tolerance:.3g}"
+        )
+    return value()
 
 
 @dataclass(frozen=True)

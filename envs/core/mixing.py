@@ -11,13 +11,15 @@ a mass. Both are unique, up to strategies that are worth the same, if what is pa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
-from lawgiver.envs.core.congestion import CongestionGame, expected_of_loads, expected_payoffs, expected_welfare
+from lawgiver.envs.core.congestion import CongestionGame, expected_of_loads, expected_payoffs
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.wardrop import NonatomicGame, wardrop_equilibrium
+from lawgiver.envs.core.wardrop import NonatomicGame, relative_gap, total_cost, wardrop_equilibrium
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +40,34 @@ class MixingCosts:
     apart: CongestionGame
 
     def cost(self, loads: np.ndarray) -> np.ndarray:
-        """Return the expected cost of each resource at the probabilities of use, (R,)."""
-        return np.asarray(-expected_payoffs(self.apart, loads[None])[0])
+        """Return the expected cost of each resource at the probabilities of use, (R,).
+
+        By the binomial distribution itself: no term is lost beside larger ones, however steep the table is.
+        """
+        met = _binomial(self.apart.n - 1, np.clip(loads, 0.0, 1.0))
+        return np.asarray(-(met * np.asarray(self.apart.table)[:, 1:]).sum(1))
 
     def area(self, loads: np.ndarray) -> np.ndarray:
         """Return the integral of each cost from 0 to the probability of use, (R,)."""
         summed = np.cumsum(np.where(np.arange(self.apart.n + 1) > 0, self.apart.table, 0.0), axis=-1)
         return np.asarray(-expected_of_loads(self.apart, loads[None], summed) / self.apart.n)
+
+
+def _binomial(n: int, chances: np.ndarray) -> np.ndarray:
+    """Return the probabilities of 0 to n successes in n trials of each chance, (R, n + 1)."""
+    k = np.arange(n + 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(k > 0, k * np.log(chances)[:, None], 0.0)
+        logs = logs + np.where(k < n, (n - k) * np.log1p(-chances)[:, None], 0.0)
+    likely = np.exp(logs + _log_ways(n))
+    return np.asarray(likely / likely.sum(1, keepdims=True))
+
+
+@lru_cache(maxsize=8)
+def _log_ways(n: int) -> np.ndarray:
+    """Return the logarithms of the binomial coefficients of n, (n + 1,)."""
+    factorials = np.array([math.lgamma(k + 1) for k in range(n + 1)])
+    return np.asarray(factorials[-1] - factorials - factorials[::-1])
 
 
 def equilibrium_mixture(game: CongestionGame, transfers: np.ndarray | None = None) -> Mixture:
@@ -58,8 +81,7 @@ def equilibrium_mixture(game: CongestionGame, transfers: np.ndarray | None = Non
         UnsupportedGameError: if there are several groups.
     """
     tolls = None if transfers is None else -transfers
-    strategies = wardrop_equilibrium(_as_mass(game), tolls).flows
-    return Mixture(strategies, float(expected_welfare(game, strategies)))
+    return _mixture(game, wardrop_equilibrium(_as_mass(game), tolls).flows)
 
 
 def best_mixture(game: CongestionGame) -> Mixture:
@@ -68,8 +90,22 @@ def best_mixture(game: CongestionGame) -> Mixture:
     Raises:
         UnsupportedGameError: if there are several groups.
     """
-    strategies = equilibrium_mixture(_paid_by_presence(game)).strategies
-    return Mixture(strategies, float(expected_welfare(game, strategies)))
+    return _mixture(game, equilibrium_mixture(_paid_by_presence(game)).strategies)
+
+
+def _mixture(game: CongestionGame, strategies: np.ndarray) -> Mixture:
+    return Mixture(strategies, -game.n * total_cost(_as_mass(game), strategies))
+
+
+def gain_from_leaving_the_best(game: CongestionGame) -> float:
+    """Return what an agent gains at most by leaving the best mixture, were it paid what its presence adds.
+
+    Relative to what options pay; 0 where the mixture is the best.
+
+    Raises:
+        UnsupportedGameError: if there are several groups.
+    """
+    return relative_gap(_as_mass(_paid_by_presence(game)), best_mixture(game).strategies)
 
 
 def best_transfers(game: CongestionGame) -> np.ndarray:

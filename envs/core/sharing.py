@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import ConvergenceError, UnsupportedGameError
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.core.wardrop import Flow, NonatomicGame, loads_of_flows, total_cost
 
@@ -56,6 +56,7 @@ def matched_optimum(game: NonatomicGame) -> Flow:
 
     Raises:
         UnsupportedGameError: if the costs are others.
+        ConvergenceError: if the programme is not solved.
     """
     if not isinstance(game.costs, ShareCosts):
         raise UnsupportedGameError(f"{type(game.costs).__name__} shares no demand, allowed: ShareCosts")
@@ -72,6 +73,8 @@ def matched_optimum(game: NonatomicGame) -> Flow:
         bounds=[(0, None)] * n_flows + [(0, float(d)) for d in game.costs.demand],
         method="highs",
     )
+    if found.status != 0:
+        raise ConvergenceError(f"the linear programme of the matched demand has no solution: {found.message}")
     flows = np.zeros(game.legal.shape)
     flows[groups, options] = found.x[:n_flows]
     spread = total_cost(game, flows)

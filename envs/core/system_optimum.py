@@ -14,52 +14,54 @@ import numpy as np
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.core.wardrop import (
-    TOLERANCE,
     Flow,
     NonatomicGame,
-    PolynomialCosts,
+    PowerCosts,
     cost_size,
-    least_costs,
     loads_of_flows,
     option_costs,
+    relative_gap,
     total_cost,
     wardrop_equilibrium,
 )
 
 UNUSED = 1e-8
-"""Flow on an option up to which it need not have the least cost."""
+"""Share of a group up to which an option need not have the least cost."""
+
+DEAREST = 1e6
+"""Cost of an unused option, relative to :func:`cost_size`, above which a programme's tolls do not tell it apart."""
 
 
 def system_optimum(game: NonatomicGame) -> Flow:
     """Return a flow of least total cost; ``gap`` is that of the marginal costs.
 
     Raises:
-        UnsupportedGameError: unless the costs are :class:`PolynomialCosts`.
+        UnsupportedGameError: unless the costs are :class:`PowerCosts`.
     """
-    found = wardrop_equilibrium(replace(game, costs=_polynomial(game).marginal()))
+    found = wardrop_equilibrium(replace(game, costs=_powers(game).marginal()))
     return replace(found, total_cost=total_cost(game, found.flows))
 
 
 def marginal_tolls(game: NonatomicGame) -> np.ndarray:
     """Return the tolls x c'(x) at the system optimum, (R,), under which it is a Wardrop equilibrium."""
-    costs, loads = _polynomial(game), system_optimum(game).loads
+    costs, loads = _powers(game), system_optimum(game).loads
     return np.asarray(costs.marginal().cost(loads) - costs.cost(loads))
 
 
 def price_of_anarchy(game: NonatomicGame) -> float:
     """Return the total cost of a Wardrop equilibrium over the least total cost; all costs have to be >= 0.
 
-    1 where the least cost is 0 but for rounding: then that of the equilibrium is, too, since its potential is.
+    1 where the least cost is 0: then that of the equilibrium is, too, since its potential is.
     """
     selfish, best = wardrop_equilibrium(game), system_optimum(game)
-    if best.total_cost <= TOLERANCE * cost_size(game, best.flows):
+    if best.total_cost == 0:
         return 1.0
     return selfish.total_cost / best.total_cost
 
 
-def _polynomial(game: NonatomicGame) -> PolynomialCosts:
-    if not isinstance(game.costs, PolynomialCosts):
-        raise UnsupportedGameError(f"{type(game.costs).__name__} has no marginal cost, allowed: PolynomialCosts")
+def _powers(game: NonatomicGame) -> PowerCosts:
+    if not isinstance(game.costs, PowerCosts):
+        raise UnsupportedGameError(f"{type(game.costs).__name__} has no marginal cost, allowed: PowerCosts")
     return game.costs
 
 
@@ -76,7 +78,8 @@ def least_tolls(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
     groups, options = np.nonzero(game.legal)
     uses, cost = game.uses[groups, options], option_costs(game, flows)[groups, options]
     unit = cost_size(game, flows)  # the programme's tolerances are absolute
-    cost, free = cost / unit, flows[groups, options] <= UNUSED
+    cost = np.minimum(cost / unit, DEAREST)
+    free = flows[groups, options] <= UNUSED * game.shares[groups]
     n_groups, n_resources = len(game.shares), uses.shape[1]
     # unknowns: what is raised (R,), what is lowered (R,), the least cost of each group (G,), at most cost + toll
     rows = np.concatenate([-uses, uses, np.eye(n_groups)[groups]], axis=1)
@@ -105,6 +108,5 @@ def least_tolls(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
 
 
 def gap_under_tolls(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> float:
-    """Return how far tolls (R,) are from making flows (G, O) an equilibrium, relative to the size of costs."""
-    dearer = option_costs(game, flows, tolls) - least_costs(game, flows, tolls)[:, None]
-    return float(dearer[flows > UNUSED].max()) / cost_size(game, flows)
+    """Return how far tolls (R,) are from making flows (G, O) an equilibrium, relative to the sizes of options."""
+    return relative_gap(game, flows, tolls, UNUSED)

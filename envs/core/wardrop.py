@@ -6,30 +6,38 @@ used option of a group has the least cost. With costs that do not fall in the lo
 Beckmann potential, sum_r of the integral of c_r up to the load plus constants and tolls times flows (Beckmann, McGuire
 and Winsten 1956, Studies in the Economics of Transportation).
 
-The potential is minimised by moving flow from the costliest used option of a group to its cheapest, as far as the two
-costs meet; what is left of the largest difference is reported with every solution. NumPy, one game at a time.
+The potential is minimised by moving flow between the most used option of a group and each other until the two cost the
+same, and by Newton's method, which ends what these moves begin; what is left of the largest difference is reported with
+every solution. NumPy, one game at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from lawgiver.envs.core.congestion import check_options
-from lawgiver.envs.core.errors import LawgiverError, ParameterError
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.core.registry import extras
 
 TOLERANCE = 1e-11
-"""Largest difference of cost between a used option and the cheapest, relative to :func:`cost_size`."""
+"""Largest difference of cost between a used option and its group's cheapest, relative to the sizes of the two."""
 
-ROUNDING = 1e-13
-"""The same, relative to the largest cost at no or full load, by which the rounding errors of costs are measured."""
+SMALLEST = 1e-300
+"""Flow up to which a move is found: as precise as its own size allows, however small that is."""
 
-MOST_MOVES = 200_000
-"""Moves of flow after which an equilibrium counts as not found."""
+MOST_ROUNDS = 2000
+"""Rounds of moves after which an equilibrium counts as not found."""
+
+LARGEST_SYSTEM = 2000
+"""Options whose costs Newton's method equalises at once, at most."""
+
+
+STEEP = 16.0
+"""Power above which a cost is raised in two steps."""
 
 
 class Costs(Protocol):
@@ -43,29 +51,37 @@ class Costs(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class PolynomialCosts:
-    """Costs c_0 + c_1 x + c_2 x^2 + ... of each resource; ``coefficients`` >= 0, (R, D)."""
+class PowerCosts:
+    """Costs sum_t c_t x^p_t of each resource; ``coefficients`` c >= 0 and ``powers`` p >= 0 of the terms, (R, T)."""
 
     coefficients: np.ndarray
+    powers: np.ndarray
 
     def cost(self, loads: np.ndarray) -> np.ndarray:
-        """Return the cost of each resource at its load, (R,)."""
-        value = np.zeros_like(loads)
-        for column in self.coefficients.T[::-1]:
-            value = value * loads + column
-        return value
+        """Return the cost of each resource at its load, (..., R)."""
+        steep = self.powers > STEEP  # x^p alone may be below the smallest number where c x^p is not
+        first, second = np.where(steep, self.powers / 2, self.powers), np.where(steep, self.powers / 2, 0.0)
+        return np.asarray((self.coefficients * loads[..., None] ** first * loads[..., None] ** second).sum(-1))
 
     def area(self, loads: np.ndarray) -> np.ndarray:
         """Return the integral of each cost from 0 to the load, (R,)."""
-        return np.asarray(loads * PolynomialCosts(self.coefficients / self._powers).cost(loads))
+        return np.asarray(loads * PowerCosts(self.coefficients / (self.powers + 1), self.powers).cost(loads))
 
-    def marginal(self) -> PolynomialCosts:
+    def marginal(self) -> PowerCosts:
         """Return the cost c + x c' that a user causes to everybody together."""
-        return PolynomialCosts(self.coefficients * self._powers)
+        return PowerCosts(self.coefficients * (self.powers + 1), self.powers)
 
-    @property
-    def _powers(self) -> np.ndarray:
-        return np.arange(1, self.coefficients.shape[1] + 1)
+
+@dataclass(frozen=True, eq=False)
+class PolynomialCosts(PowerCosts):
+    """Costs c_0 + c_1 x + c_2 x^2 + ... of each resource; ``coefficients`` >= 0, (R, D)."""
+
+    powers: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Number the powers."""
+        size = self.coefficients.shape[1]
+        object.__setattr__(self, "powers", np.broadcast_to(np.arange(float(size)), self.coefficients.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +122,7 @@ class Flow:
         flows: on each option, (G, O); they sum to each group's share.
         loads: of each resource, (R,).
         total_cost: of everybody, without tolls.
-        gap: what is left of the solver's error, in units of cost.
+        gap: by how much a used option costs more than its group's cheapest, at most, in units of cost.
     """
 
     flows: np.ndarray
@@ -131,13 +147,24 @@ def total_cost(game: NonatomicGame, flows: np.ndarray) -> float:
     return float((flows * option_costs(game, flows)).sum())
 
 
-def relative_gap(game: NonatomicGame, flows: np.ndarray) -> float:
+def relative_gap(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None, unused: float = 0.0) -> float:
     """Return by how much a used option costs more than its group's cheapest, at most: 0 in a Wardrop equilibrium.
 
-    Relative to :func:`cost_size`.
+    Relative to the size of the two options, so that no cost of others, however steep, hides it. An option counts as
+    used if more than ``unused`` of its group's share takes it; tolls (R,) come on top.
     """
-    dearer = option_costs(game, flows) - least_costs(game, flows)[:, None]
-    return float(dearer[flows > 0].max()) / cost_size(game, flows)
+    used = flows > unused * game.shares[:, None]
+    excess, sizes = _excess(game, option_costs(game, flows, tolls), option_sizes(game, flows, tolls), used)
+    return float((excess / np.where(sizes > 0, sizes, 1.0)).max())
+
+
+def _excess(
+    game: NonatomicGame, costs: np.ndarray, sizes: np.ndarray, used: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each used option costs more than its group's cheapest, and the size of the two, (G, O)."""
+    cheapest = np.where(game.legal, costs, np.inf).argmin(1, keepdims=True)
+    least, small = (np.take_along_axis(values, cheapest, 1) for values in (costs, sizes))
+    return np.where(used, costs - least, 0.0), np.maximum(sizes, small)
 
 
 def least_costs(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> np.ndarray:
@@ -145,17 +172,21 @@ def least_costs(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None
     return np.asarray(np.where(game.legal, option_costs(game, flows, tolls), np.inf).min(1))
 
 
+def option_sizes(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> np.ndarray:
+    """Return what each option would cost at flows (G, O), if none of its parts were below 0, (G, O).
+
+    The rounding errors of :func:`option_costs` are relative to it.
+    """
+    parts = np.abs(game.costs.cost(loads_of_flows(game, flows))) + (0.0 if tolls is None else np.abs(tolls))
+    return np.asarray(game.uses @ parts + np.abs(game.fixed))
+
+
 def cost_size(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> float:
-    """Return how large costs are at flows (G, O): that of the dearest option, if none of its parts were below 0.
+    """Return the size of an agent's costs at flows (G, O): the mean of :func:`option_sizes` over the mass.
 
     1 where nothing costs anything, so that errors may be divided by it.
     """
-    return _size(game, game.costs.cost(loads_of_flows(game, flows)), tolls) or 1.0
-
-
-def _size(game: NonatomicGame, costs: np.ndarray, tolls: np.ndarray | None) -> float:
-    parts = np.abs(costs) + (0.0 if tolls is None else np.abs(tolls))
-    return float((game.uses @ parts + np.abs(game.fixed))[game.legal].max())
+    return float((flows * option_sizes(game, flows, tolls)).sum()) or 1.0
 
 
 def potential(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> float:
@@ -173,30 +204,98 @@ def wardrop_equilibrium(game: NonatomicGame, tolls: np.ndarray | None = None) ->
         tolls: paid by each user of a resource, (R,). None for nothing.
 
     Raises:
-        LawgiverError: if it is not found to the tolerance.
+        ConvergenceError: if it is not found to the tolerance.
     """
     with extras("a Wardrop equilibrium"):
-        from scipy.optimize import brentq
+        import scipy.optimize  # noqa: F401
     charged = np.zeros(game.uses.shape[2]) if tolls is None else np.asarray(tolls, float)
     flows = np.zeros(game.legal.shape)
     first = np.where(game.legal, option_costs(game, flows, charged), np.inf).argmin(1)
     flows[np.arange(len(first)), first] = game.shares
-    ends = [np.abs(game.costs.cost(np.full(game.uses.shape[2], load))) for load in (0.0, 1.0)]
-    rounding = ROUNDING * _size(game, np.maximum(*ends), charged)
-    gap = np.inf
-    for _ in range(MOST_MOVES):
-        costs = option_costs(game, flows, charged)
-        dear, cheap = np.where(flows > 0, costs, -np.inf), np.where(game.legal, costs, np.inf)
-        gaps = dear.max(1) - cheap.min(1)
-        g, gap = int(gaps.argmax()), float(gaps.max())
-        if gap <= TOLERANCE * cost_size(game, flows, charged) + rounding:
-            return Flow(flows, loads_of_flows(game, flows), total_cost(game, flows), gap)
-        source, target = int(dear[g].argmax()), int(cheap[g].argmin())
-        lead, most = _lead(game, flows, charged, (g, source, target)), float(flows[g, source])
-        moved = most if lead(most) <= 0 else float(brentq(lead, 0.0, most, xtol=1e-16, rtol=1e-15))
+    for _ in range(MOST_ROUNDS):
+        if (left := _excess_left(game, flows, charged)) <= TOLERANCE:
+            used = flows > 0
+            excess, _ = _excess(game, option_costs(game, flows, charged), np.zeros(flows.shape), used)
+            return Flow(flows, loads_of_flows(game, flows), total_cost(game, flows), float(excess.max()))
+        for g in range(len(flows)):
+            _exchange(game, flows, charged, g)
+        flows = _newton(game, flows, charged)
+    raise ConvergenceError(f"no Wardrop equilibrium after {MOST_ROUNDS:,} rounds: a relative gap of {left:.1e} is left")
+
+
+def _excess_left(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> float:
+    left = relative_gap(game, flows, tolls)
+    if not np.isfinite(left):
+        raise ConvergenceError("no Wardrop equilibrium: costs are too large for floating-point numbers")
+    return left
+
+
+def _exchange(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray, g: int) -> None:
+    """Move flow of a group, in place, between its most used option and each other until the two cost the same.
+
+    Beside the most used option, a small flow on a steep resource settles at once, whatever the others do.
+    """
+    hub = int(flows[g].argmax())
+    for option in np.flatnonzero(game.legal[g]).tolist():
+        if option == hub:
+            continue
+        lead = _lead(game, flows, tolls, (g, hub, option))
+        ahead = lead(0.0)  # by how much the option is dearer
+        source, target = (hub, option) if ahead < 0 else (option, hub)
+        most = float(flows[g, source])
+        if ahead == 0 or most == 0:
+            continue
+        lead = _lead(game, flows, tolls, (g, source, target))
+        if lead(0.0) >= 0:
+            continue
+        moved = most if lead(most) <= 0 else _root(lead, most)
         flows[g, source] = most - moved
         flows[g, target] += moved
-    raise LawgiverError(f"no Wardrop equilibrium after {MOST_MOVES:,} moves: a gap of {gap:.1e} is left")
+
+
+def _root(lead: Callable[[float], float], most: float) -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(lead, 0.0, most, xtol=SMALLEST, rtol=1e-15, maxiter=5000))
+
+
+def _newton(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> np.ndarray:
+    """Return flows after Newton's steps that equalise the costs of used options, as long as each helps.
+
+    A step solves for the flows of all used options but each group's most used one, which makes up for them.
+    """
+    best = relative_gap(game, flows, tolls)
+    while best > 0:
+        rest = flows > 0
+        hub = flows.argmax(1)
+        rest[np.arange(len(hub)), hub] = False
+        groups, options = np.nonzero(rest)
+        if not 0 < len(groups) <= LARGEST_SYSTEM:
+            break
+        apart = game.uses[groups, options] - game.uses[groups, hub[groups]]
+        system = (apart * _slopes(game, flows)) @ apart.T
+        scale = 1 / np.sqrt(np.maximum(np.diag(system), np.finfo(float).tiny))
+        costs = option_costs(game, flows, tolls)
+        wanted = scale * (costs[groups, hub[groups]] - costs[groups, options])
+        system = scale[:, None] * system * scale + 1e-14 * np.eye(len(groups))
+        if not (np.isfinite(system).all() and np.isfinite(wanted).all()):
+            break
+        with np.errstate(over="ignore"):  # a step of more than all flow is none
+            step = np.clip(scale * np.linalg.solve(system, wanted), -1.0, 1.0)
+        moved = flows.copy()
+        moved[groups, options] = np.maximum(flows[groups, options] + step, 0.0)
+        moved[np.arange(len(hub)), hub] = game.shares - np.where(rest, moved, 0.0).sum(1)
+        if (moved < 0).any() or not (left := relative_gap(game, moved, tolls)) < best:
+            break
+        flows, best = moved, left
+    return flows
+
+
+def _slopes(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
+    """Return how fast the cost of each resource rises at flows (G, O), by differences, (R,); 0 where nobody is."""
+    loads, nudge = loads_of_flows(game, flows), 1e-6
+    rise = game.costs.cost(loads * (1 + nudge)) - game.costs.cost(loads * (1 - nudge))
+    return np.asarray(np.divide(rise, 2 * nudge * loads, out=np.zeros(len(loads)), where=loads > 0))
 
 
 def _lead(

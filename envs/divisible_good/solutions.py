@@ -43,6 +43,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lawgiver.envs.core.errors import ConvergenceError
+
 if TYPE_CHECKING:
     from lawgiver.envs.divisible_good.game import DivisibleGood
     from lawgiver.envs.divisible_good.subgame import DivisibleGoodSubgame
@@ -116,7 +118,7 @@ def maximise(subgame: DivisibleGoodSubgame, linear: np.ndarray, congestion: floa
     """Return what maximises Phi for v (T, S, A) and a congestion k >= 0.
 
     Raises:
-        ArithmeticError: the duality gap does not close.
+        ConvergenceError: the duality gap does not close.
     """
     joints = subgame.occupancy(best_policy(subgame, linear))[None]
     shares = np.ones(1)
@@ -134,7 +136,7 @@ def maximise(subgame: DivisibleGoodSubgame, linear: np.ndarray, congestion: floa
         kept, shares = _best_shares(joints, linear, subgame.quantities, congestion, shares)
         joints = joints[kept]
     else:
-        raise ArithmeticError(f"the search ended {gap:.3g} short of closing its duality gap, after {CORNERS} corners")
+        raise ConvergenceError(f"the search ended {gap:.3g} short of closing its duality gap, after {CORNERS} corners")
     here = mixed.sum(axis=-1, keepdims=True)
     policy = np.where(here > 0, mixed / np.where(here > 0, here, 1.0), best)
     return Plan(policy, means, max(0.0, gap))

@@ -22,7 +22,7 @@ import numpy as np
 from lawgiver.envs.core.congestion import CongestionGame, whole_counts
 from lawgiver.envs.core.errors import ParameterError, allowed, number
 from lawgiver.envs.core.registry import call_with
-from lawgiver.envs.core.wardrop import NonatomicGame, PolynomialCosts
+from lawgiver.envs.core.wardrop import NonatomicGame, PowerCosts
 
 LARGEST_CHOICE = 200
 """Routes that one origin and destination may have."""
@@ -139,12 +139,13 @@ class Network:
         return np.asarray(self.uses.any(-1))
 
     @cached_property
-    def costs(self) -> PolynomialCosts:
+    def costs(self) -> PowerCosts:
         """Cost of each edge as a function of its share of the traffic."""
         table = np.zeros((len(self.edges), max(len(coefficients) for _, _, coefficients in self.edges)))
         for row, (_, _, coefficients) in zip(table, self.edges, strict=True):
             row[: len(coefficients)] = coefficients
-        return PolynomialCosts(table)
+        powers = np.flatnonzero(table.any(0)) if table.any() else np.arange(1)
+        return PowerCosts(table[:, powers], np.broadcast_to(powers.astype(float), (len(table), len(powers))))
 
     def nonatomic(self) -> NonatomicGame:
         """Return the game of a mass 1 of infinitesimal agents."""
