@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +28,7 @@ from lawgiver.envs.core.arrays import Array, log_softmax
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed, integer
 from lawgiver.envs.core.files import open_regular, read_json
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.json_text import to_json
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.prior import log_prior
@@ -170,7 +170,7 @@ def save_policy(folder: Path, policy: LearnedPolicy | VirtualVoters) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: t.contiguous() for name, t in policy.network.state_dict().items()}, folder / "weights.safetensors")
     description = {"format": FORMAT, "kind": policy.kind, "settings": policy.settings}
-    (folder / "policy.json").write_text(json.dumps(description, indent=2) + "\n")
+    (folder / "policy.json").write_text(to_json(description, indent=2) + "\n", encoding="utf-8")
 
 
 def load_policy(folder: Path, game: Game[Any], role: str | None = None) -> Policy:
@@ -214,6 +214,8 @@ def kept_kind(folder: Path) -> tuple[str, dict[str, Any]]:
         raise PolicyFileError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise PolicyFileError(f"{path} is corrupt: {error}") from error
+    if not isinstance(kind, str) or not isinstance(settings, dict):
+        raise PolicyFileError(f"{path} is corrupt: kind has to be a string, and settings a mapping")
     if version != FORMAT:
         raise PolicyFileError(f"{path} has format {version!r}, allowed: {FORMAT}")
     return kind, settings

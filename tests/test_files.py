@@ -11,7 +11,8 @@ import yaml
 
 from lawgiver.envs.core.delimited import delimiter_of, read_numbers, without_declaration
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.envs.core.files import open_regular, parse_json, read_bytes, read_json, read_text
+from lawgiver.envs.core.files import open_regular, read_bytes, read_json, read_text
+from lawgiver.envs.core.json_text import from_json
 from lawgiver.trainers import yaml_text
 from lawgiver.trainers.config import load_config, read_mapping
 from lawgiver.trainers.files import RunError, read_manifest, write_folder
@@ -77,7 +78,7 @@ def test_text_of_other_systems_is_read(tmp_path: Path) -> None:
 
 def test_deep_json_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
-        parse_json("[" * 100_000)
+        from_json("[" * 100_000)
     (tmp_path / "manifest.json").write_text('{"a":' * 100_000)
     with pytest.raises(RunError, match="nested too deeply"):
         read_manifest(tmp_path)

@@ -31,13 +31,13 @@ def t_quantile(freedom: int, level: float = LEVEL) -> float:
 
 
 def interval(values: Sequence[float]) -> dict[str, Any]:
-    """Return ``mean``, ``low``, ``high`` and the ``values``; the bounds are None for fewer than two values.
+    """Return ``mean``, ``low``, ``high`` and the ``values``; the bounds are None for fewer than two finite values.
 
     Seeds are few, so that a bootstrap of them would be far too narrow (three seeds have ten different resamples);
     Student's interval assumes that the seeds' results are about normal.
     """
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < 2 or not np.isfinite(values).all():  # what is infinite has no spread
         return {"mean": mean, "low": None, "high": None, "values": list(values)}
     half = t_quantile(len(values) - 1) * float(np.std(values, ddof=1)) / np.sqrt(len(values))
     return {"mean": mean, "low": mean - half, "high": mean + half, "values": list(values)}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
-import math
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.files import open_regular, read_json
+from lawgiver.envs.core.json_text import to_json
 
 MANIFEST = "manifest.json"
 LARGEST_WEIGHTS = 2**40
@@ -47,19 +47,6 @@ def _refusal(error: Exception) -> str | None:
     return next((refusal for refusal in _REFUSALS if refusal in str(error)), None)
 
 
-def plain(value: Any) -> Any:
-    """Return ``value`` as JSON data: arrays become lists, scalars numbers; NaN and infinities None (JSON has none)."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):  # NumPy and torch
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a file beside ``path`` that takes its place when the block ends, and is removed if it fails.
@@ -89,8 +76,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON, at once; see :func:`write_text`."""
-    write_text(path, json.dumps(plain(data), indent=2, allow_nan=False) + "\n")
+    """Write a mapping as JSON, at once; see :func:`write_text` and :func:`lawgiver.envs.core.json_text.to_json`."""
+    write_text(path, to_json(data, indent=2) + "\n")
 
 
 def write_folder(path: Path, write: Callable[[Path], None], **facts: Any) -> None:
@@ -139,6 +126,8 @@ def read_manifest(path: Path, **facts: type) -> dict[str, Any]:
             if type(manifest.get(name)) is not kind:
                 raise RunError(f"{file} is damaged: {name} is {manifest.get(name)!r}, allowed: {kind.__name__}")
         for name, digest in manifest.pop("files").items():
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise RunError(f"{file} is damaged: {name!r} is not in the folder")
             if _digest(path / name) != digest:
                 raise RunError(f"{path / name} is damaged: its content is not what was written")
     except OSError as error:
@@ -148,6 +137,21 @@ def read_manifest(path: Path, **facts: type) -> dict[str, Any]:
             raise
         raise RunError(f"{file} is damaged: {error!r}") from error
     return manifest
+
+
+def require_plain(folder: Path) -> None:
+    """Refuse a folder in which there is a symbolic link or a device: a reader or writer would be led elsewhere.
+
+    Raises:
+        RunError: naming it.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(place, name)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                kind = "a symbolic link" if stat.S_ISLNK(mode) else "no file"
+                raise RunError(f"{path} is {kind}, allowed in a run: files and folders of its own")
 
 
 def _files(folder: Path) -> list[Path]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.files import parse_json, read_bytes
-from lawgiver.trainers.files import RunError, plain, write_text, writing
+from lawgiver.envs.core.files import read_bytes
+from lawgiver.envs.core.json_text import from_json, to_json
+from lawgiver.trainers.files import RunError, write_text, writing
 
 
 class MetricsLog:
@@ -41,7 +41,7 @@ class MetricsLog:
                 f"{self.file} has iteration {self.last} already, {iteration} must not follow it: a trainer that"
                 " continues a run goes on from its checkpoint, after run.rewind(iteration)"
             )
-        line = json.dumps(plain({"iteration": iteration, **metrics, "timing": timing}), allow_nan=False)
+        line = to_json({"iteration": iteration, **metrics, "timing": timing})
         if first_here:
             self._cut_torn_line()
         self._last = None  # if this line is cut short, the next one must not be glued to it
@@ -85,7 +85,7 @@ class MetricsLog:
         entries: list[dict[str, Any]] = []
         for number, line in enumerate(lines[:-1], start=1):
             try:
-                entries.append(parse_json(line))
+                entries.append(from_json(line))
                 if type(entries[-1]["iteration"]) is not int:
                     raise TypeError("iteration is not an integer")
             except (ValueError, TypeError, KeyError) as error:
@@ -105,7 +105,7 @@ class MetricsLog:
                 f"{self.file} is damaged: it ends with iteration {found}, but the checkpoint of iteration {iteration}"
                 f" was written after the line of iteration {last}"
             )
-        write_text(self.file, "".join(json.dumps(entry) + "\n" for entry in kept))
+        write_text(self.file, "".join(to_json(entry) + "\n" for entry in kept))
         self._last = found
 
     def flush(self) -> None:

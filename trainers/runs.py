@@ -30,13 +30,14 @@ import yaml
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.files import read_json, read_text
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.json_text import plain
 from lawgiver.envs.core.registry import POLICIES, extras, make_game
 from lawgiver.trainers.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
     RunError,
-    plain,
     read_manifest,
+    require_plain,
     write_folder,
     write_json,
     write_text,
@@ -125,6 +126,7 @@ class Run:
         """
         path = Path(path)
         file = path / "config.yaml"
+        require_plain(path)
         try:
             settings = parse_yaml(read_text(file, LARGEST))
         except (OSError, UnicodeDecodeError) as error:
@@ -396,6 +398,7 @@ def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None
 def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
     """Return the policy that is kept in a folder, which plays the game of the run around it, if there is one."""
     roles = (*POLICIES, VOTERS)
+    require_plain(folder)
     if role not in roles:
         raise RunError(f"{folder} holds a single policy: role is {role!r}, {allowed(str(role), roles)}")
     around = next((path for path in folder.resolve().parents if (path / "metrics.jsonl").exists()), None)

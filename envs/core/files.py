@@ -8,12 +8,13 @@ a reader needs one ``except OSError`` for everything that can be wrong with a pa
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
+
+from lawgiver.envs.core.json_text import from_json
 
 LARGEST_FILE = 2**30
 """Bytes that a file may have, where its reader does not say less."""
@@ -86,22 +87,10 @@ def decode(content: bytes) -> str:
 
 
 def read_json(path: str | Path, limit: int = LARGEST_JSON) -> Any:
-    """Read a JSON file.
+    """Read a JSON file; see :func:`lawgiver.envs.core.json_text.from_json`.
 
     Raises:
         OSError: as :func:`open_regular`.
         ValueError: if it is not JSON, or nested too deeply.
     """
-    return parse_json(read_text(path, limit))
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON.
-
-    Raises:
-        ValueError: if it is not JSON, or nested too deeply.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    return from_json(read_text(path, limit))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import redirect_stdout
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.json_text import to_json
 from lawgiver.trainers.packaged import config_names
 from lawgiver.trainers.reproduce import PAPERS
 from lawgiver.trainers.reproduce import reproduce as reproduce_paper
@@ -264,6 +264,6 @@ def bench(
     with redirect_stdout(sys.stderr):  # stdout is for what is asked for, whatever a library has to tell
         rates = measure()
     if as_json:
-        typer.echo(json.dumps({**rates, "machine": machine()}, indent=2))
+        typer.echo(to_json({**rates, "machine": machine()}, indent=2))
     else:
         show_rates(rates, machine())

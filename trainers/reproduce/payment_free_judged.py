@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.files import read_json
+from lawgiver.envs.core.json_text import plain
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.core.reporting import play_out
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.trainers import launch
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.config import Resources
-from lawgiver.trainers.files import RunError, plain, write_json
+from lawgiver.trainers.files import RunError, write_json
 from lawgiver.trainers.payment_free.evaluation import of_truth
 from lawgiver.trainers.reproduce.payment_free_points import Point
 

@@ -1,0 +1,64 @@
+"""The JSON that the library writes and reads, in which numbers that are not finite are kept.
+
+JSON has no name for them. They are written as the strings ``"Infinity"``, ``"-Infinity"`` and ``"NaN"``, which
+JavaScript's ``Number`` and Python's ``float`` both take for what they are, and are read back as numbers. What is
+unknown is ``null``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SPELLED = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+"""How numbers that are not finite are written."""
+
+
+def plain(value: Any) -> Any:
+    """Reduce a value to what JSON knows: arrays and tuples become lists, scalars of NumPy and torch numbers."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # NumPy and torch
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Write a value as JSON; see the module for numbers that are not finite.
+
+    Args:
+        value: what :func:`plain` takes.
+        indent: spaces a level; None for one line.
+    """
+    return json.dumps(_spelled(plain(value)), indent=indent, allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """Read what :func:`to_json` has written; raises ValueError if it is no JSON, or nested too deeply."""
+    try:
+        return _numbers(json.loads(text))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _spelled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_spelled(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return SPELLED.get(value, value) if isinstance(value, str) else value
