@@ -25,8 +25,8 @@ from lawgiver.trainers.config import (
 from lawgiver.trainers.files import RunError
 from lawgiver.trainers.runs import Run
 
-RESUMABLE = ("trainer.iterations", "trainer.updates")
-"""What may be changed when a run is continued: how long it goes on."""
+RESUMABLE = ("trainer.iterations", "trainer.updates", "trainer.anneal_over")
+"""What may be changed when a run is continued: how long it goes on, and how long what falls goes on falling."""
 
 RESUMABLE_PARTS = ("trainer.evaluation.", "resources.")
 """Likewise, all below them: how it is judged, and where it is trained."""

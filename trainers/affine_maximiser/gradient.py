@@ -9,6 +9,7 @@ import torch
 from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
+from lawgiver.trainers.annealing import stage
 
 
 class Ascent(Search):
@@ -53,7 +54,8 @@ class Ascent(Search):
 
     def differentiate(self, types: torch.Tensor, number: int) -> dict[str, float]:
         """Leave minus the gradient of the mean smoothed objective in ``.grad``, a chunk of profiles at a time."""
-        done = (number - 1) / max(self.budget.updates - 1, 1)
+        at, over = stage(number, self.settings)
+        done = (at - 1) / max(over - 1, 1)
         temperature = self.settings.temperature.at(done)
         value = self.ascend(types, temperature * self.problem.unit)
         return {"smooth_objective": value, "temperature": temperature}
@@ -95,9 +97,9 @@ class Annealed(Ascent):
 
     def update(self, number: int) -> dict[str, float]:
         """Set the step size, which falls linearly to 0, and take the step."""
-        left = 1 - (number - 1) / self.budget.updates
+        at, over = stage(number, self.settings)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * left
+            group["lr"] = self.settings.learning_rate * (1 - (at - 1) / over)
         return super().update(number)
 
 

@@ -67,7 +67,7 @@ class GridSearch(Search):
 
     def restore(self, state: dict[str, Any]) -> None:
         """See :class:`Search`."""
-        self.points, self.values = state["points"], state["values"]
+        self.points, self.values = (state[name].to(self.rng.device) for name in ("points", "values"))
         self.engine.reset()
         self.engine.fast_forward(state["drawn"])
 

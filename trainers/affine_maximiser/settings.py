@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.mdp.game import MDPGame
 from lawgiver.envs.mdp.tree import Tree
+from lawgiver.trainers.annealing import AnnealOver
 from lawgiver.trainers.config import Config, Natural, Settings, TrainerSettings
 
 Method = Literal["annealed", "regularised", "zeroth_order", "grid_search"]
@@ -57,6 +58,9 @@ class AffineTrainer(TrainerSettings):
     method: Method = "annealed"
     updates: Natural | None = None
     """Gradient steps; of ``grid_search``, points that are tried. None for 1,500 on a tree and 400 elsewhere."""
+    anneal_over: AnnealOver = None
+    """Updates over which temperature and learning rate fall; None for ``updates``. A run that is prolonged stays at the
+    end of both."""
     batch: Natural | None = None
     """Profiles an update, fresh ones; ``grid_search`` tries all points on the same. None for 256 on a tree, where they
     cost little, and 64 elsewhere."""
@@ -120,5 +124,6 @@ class AffineConfig(Config[AffineAgents, AffineTrainer]):
             return self
         planned = budget(self.trainer, on_tree=isinstance(game.mdp, Tree))
         evaluation = self.trainer.evaluation.model_copy(update={"profiles": planned.profiles})
-        told = {"updates": planned.updates, "batch": planned.batch, "evaluation": evaluation}
+        over = self.trainer.anneal_over or planned.updates
+        told = {"updates": planned.updates, "anneal_over": over, "batch": planned.batch, "evaluation": evaluation}
         return self.model_copy(update={"trainer": self.trainer.model_copy(update=told)})

@@ -23,9 +23,8 @@ from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.state import restoring, save_state
 
-STATE = "state.pt"
-"""The file of a checkpoint."""
 METHODS: dict[str, type[Search]] = {
     "annealed": Annealed,
     "regularised": Ascent,
@@ -98,7 +97,7 @@ def _seed(seed: int, purpose: int) -> int:
 
 
 def _keep(folder: Path, search: Search) -> None:
-    torch.save({"search": search.state(), "rng": search.rng.get_state()}, folder / STATE)
+    save_state(folder, {"search": search.state(), "rng": search.rng.get_state()})
 
 
 def _restore(run: Run, search: Search) -> int:
@@ -106,7 +105,7 @@ def _restore(run: Run, search: Search) -> int:
     found = run.go_on()
     if found is None:
         return 0
-    state = torch.load(found[1] / STATE, map_location=search.rng.device, weights_only=True)
-    search.restore(state["search"])
-    search.rng.set_state(state["rng"].cpu())
+    with restoring(found[1]) as state:
+        search.restore(state["search"])
+        search.rng.set_state(state["rng"])
     return found[0]

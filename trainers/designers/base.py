@@ -1,10 +1,11 @@
-"""What every mechanism optimiser has in common: a box of coefficients, ask, tell, and a state that pickles."""
+"""What every mechanism optimiser has in common: a box of coefficients, ask, tell, and a state that can be kept."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,8 +18,8 @@ from lawgiver.trainers.designers.schedules import Schedule
 class Optimiser(ABC):
     """Finds the coefficients w of a mechanism, in a box, under which welfare is highest.
 
-    A round is ``tried = ask(rng)``, play each row, ``tell(welfare)``. An optimiser holds numbers only, so that one that
-    is pickled, even between ask and tell, goes on exactly as it would have.
+    A round is ``tried = ask(rng)``, play each row, ``tell(welfare)``. An optimiser holds numbers only: one that takes
+    another's state, even between ask and tell, goes on exactly as that would have.
 
     Attributes:
         uses_gradient: whether ``tell`` needs the gradient.
@@ -100,6 +101,15 @@ class Optimiser(ABC):
         self._learn(self._asked, told, slopes)
         self.updates += 1
         self._asked = None
+
+    def state(self) -> dict[str, Any]:
+        """Return the numbers that change from round to round, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if not each.init}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` returned, of an optimiser of the same kind and arguments."""
+        for name in self.state():
+            setattr(self, name, state[name])
 
     @abstractmethod
     def _propose(self, rng: np.random.Generator) -> np.ndarray:

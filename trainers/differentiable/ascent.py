@@ -30,6 +30,7 @@ def ascend(
     inverse_temperature: float,
     updates: int,
     learning_rate: float,
+    anneal_over: int | None = None,
     report: Callable[[int, float, float], None] | None = None,
 ) -> None:
     """Raise ``value_at(inverse_temperature)`` by Adam, the learning rate falling to 0 along a cosine.
@@ -43,6 +44,7 @@ def ascend(
         inverse_temperature: the target, at most ``STEEPEST`` of it is used.
         updates: gradient steps.
         learning_rate: at the start.
+        anneal_over: updates that the rise and the fall take, which stay at their end afterwards; None for ``updates``.
         report: called after each update with its number from 1, the value before it and its inverse temperature.
 
     Raises:
@@ -51,9 +53,10 @@ def ascend(
     target = min(inverse_temperature, STEEPEST)
     moved = list(parameters)
     optimiser = torch.optim.Adam(moved, lr=learning_rate, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
+    over = anneal_over or updates
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, over)
     for update in range(1, updates + 1):
-        level = target ** min(1.0, 2 * update / updates) if target > 1 else target
+        level = target ** min(1.0, 2 * update / over) if target > 1 else target
         optimiser.zero_grad()
         reached = value_at(level)
         if not bool(torch.isfinite(reached)):
@@ -61,7 +64,8 @@ def ascend(
         (-reached).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(moved, 5.0)
         optimiser.step()
-        schedule.step()
+        if update < over:
+            schedule.step()
         if report is not None:
             report(update, float(reached.detach()), level)
 

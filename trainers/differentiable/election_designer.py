@@ -26,9 +26,7 @@ from lawgiver.envs.election.game import Election
 from lawgiver.trainers.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.elections import against, hold
 from lawgiver.trainers.runs import Run
-
-STATE = "state.pt"
-"""The file of a checkpoint."""
+from lawgiver.trainers.state import restoring, save_state
 
 
 class Contestant(Settings):
@@ -163,7 +161,7 @@ def _keep(
     folder: Path, mechanism: LearnedGraphMechanism, optimiser: torch.optim.Optimizer, rng: torch.Generator
 ) -> None:
     state = {"mechanism": mechanism.network.state_dict(), "optimiser": optimiser.state_dict(), "rng": rng.get_state()}
-    torch.save(state, folder / STATE)
+    save_state(folder, state)
 
 
 def _restore(run: Run, mechanism: LearnedGraphMechanism, optimiser: torch.optim.Optimizer, rng: torch.Generator) -> int:
@@ -171,8 +169,8 @@ def _restore(run: Run, mechanism: LearnedGraphMechanism, optimiser: torch.optim.
     found = run.go_on()
     if found is None:
         return 0
-    state = torch.load(found[1] / STATE, map_location=rng.device, weights_only=True)
-    mechanism.network.load_state_dict(state["mechanism"])
-    optimiser.load_state_dict(state["optimiser"])
-    rng.set_state(state["rng"].cpu())
+    with restoring(found[1]) as state:
+        mechanism.network.load_state_dict(state["mechanism"])
+        optimiser.load_state_dict(state["optimiser"])
+        rng.set_state(state["rng"])
     return found[0]

@@ -12,6 +12,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedGraphMechanism, LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.annealing import AnnealOver
 from lawgiver.trainers.config import Anchor, Config, Natural, Settings, TrainerSettings, anchor_of
 from lawgiver.trainers.differentiable.ascent import ascend
 from lawgiver.trainers.differentiable.gradient import Sends, rounds, value
@@ -50,6 +51,9 @@ class ExactTrainer(TrainerSettings):
     name: Literal["exact_designer"]
     updates: Natural = 600
     """Gradient steps."""
+    anneal_over: AnnealOver = None
+    """Updates over which the learning rate falls and the inverse temperature rises; None for ``updates``. A run that is
+    prolonged stays at the end of both."""
     learning_rate: Annotated[float, Field(gt=0)] = 8e-3
     """Of Adam, at the start."""
     log_every: Natural = 10
@@ -89,6 +93,7 @@ def train(config: Config[ExactAgents, ExactTrainer], run: Run) -> dict[str, Any]
             inverse_temperature=participants.inverse_temperature,
             updates=settings.updates,
             learning_rate=settings.learning_rate,
+            anneal_over=settings.anneal_over,
             report=report,
         )
     seconds = time.monotonic() - started

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from lawgiver.trainers.annealing import AnnealOver
 from lawgiver.trainers.config import Config, Count, Natural, Settings, TrainerSettings
 
 
@@ -42,6 +43,8 @@ class FollowerTrainer(TrainerSettings):
 
     name: Literal["learned_follower"]
     updates: Natural = 4_000
+    anneal_over: AnnealOver = None
+    """Updates over which the learning rate falls; None for ``updates``. A run that is prolonged stays at its end."""
     groups: Natural = 4
     """Groups of walks under way, each of profiles with a number of goals of its own."""
     batch: Natural = 8

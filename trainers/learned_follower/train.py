@@ -12,13 +12,13 @@ from lawgiver.agents.follower import LearnedFollower
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.goal_collection.game import GoalCollection
 from lawgiver.envs.goal_collection.solutions import MOST
+from lawgiver.trainers.annealing import stage
 from lawgiver.trainers.learned_follower.evaluation import evaluate
 from lawgiver.trainers.learned_follower.learning import Learner
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConfig
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.state import restoring, save_state
 
-STATE = "state.pt"
-"""The file of a checkpoint."""
 LATE = 1e-3
 """What a reward after the horizon may be worth, as a share of the same reward at once: best walks are without end."""
 
@@ -48,13 +48,14 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
     started = time.monotonic()
     with run.progress(settings.updates, run.name, done) as show:
         for update in range(done + 1, settings.updates + 1):
-            losses = learner.update((update - 1) / settings.updates)
+            at, over = stage(update, settings)
+            losses = learner.update((at - 1) / over)
             run.require_finite(update, losses)
             if update % settings.log_every == 0 or update == settings.updates:
                 show(update, f"Bellman error {losses['bellman_error']:.4f}")
                 run.log(update, losses, {"updates_per_s": (update - done) / (time.monotonic() - started)})
             if update % settings.checkpoint_every == 0 or update == settings.updates:
-                run.save_checkpoint(update, lambda folder: torch.save(learner.state(), folder / STATE))
+                run.save_checkpoint(update, lambda folder: save_state(folder, learner.state()))
     follower.network.cpu()
     run.save_policy("mechanism", follower)
     trained = run.wall_s
@@ -90,5 +91,6 @@ def _restore(run: Run, learner: Learner) -> int:
     found = run.go_on()
     if found is None:
         return 0
-    learner.restore(torch.load(found[1] / STATE, map_location="cpu", weights_only=True))
+    with restoring(found[1]) as state:
+        learner.restore(state)
     return found[0]

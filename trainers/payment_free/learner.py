@@ -11,6 +11,7 @@ from torch import nn
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.payment_free_allocation.proportional_fairness import solve
+from lawgiver.trainers.annealing import stage
 from lawgiver.trainers.payment_free.misreports import Ascent, Cases, Rule, search
 from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
@@ -129,10 +130,9 @@ class Learner:
             self.misreports[index] = own
         found = terms(self.game, self.network, types, own)
         loss = self._loss(found)
+        at, over = stage(number, self.settings)
         for group in self.optimiser.param_groups:
-            group["lr"] = (
-                self.settings.learning_rate * (1 + math.cos(math.pi * (number - 1) / self.settings.updates)) / 2
-            )
+            group["lr"] = self.settings.learning_rate * (1 + math.cos(math.pi * (at - 1) / over)) / 2
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

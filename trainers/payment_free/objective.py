@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -83,10 +84,10 @@ class Bound:
         self.penalty *= self.settings.growth
         self.seen = []
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """Return all that it goes on from."""
         return {"multiplier": self.multiplier, "penalty": self.penalty, "seen": list(self.seen)}
 
-    def restore(self, state: dict[str, object]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from what :meth:`state` returned."""
-        self.__dict__.update(state)
+        self.multiplier, self.penalty, self.seen = state["multiplier"], state["penalty"], list(state["seen"])

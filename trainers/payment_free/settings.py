@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from lawgiver.trainers.annealing import AnnealOver
 from lawgiver.trainers.config import Config, Count, Natural, Settings, TrainerSettings
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -77,6 +78,8 @@ class PaymentFreeTrainer(TrainerSettings):
 
     name: Literal["payment_free"]
     updates: Natural = 1_000
+    anneal_over: AnnealOver = None
+    """Updates over which the learning rate falls; None for ``updates``. A run that is prolonged stays at its end."""
     batch: Natural = 64
     """Profiles an update; all of their participants misreport, each alone."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3

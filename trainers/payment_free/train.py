@@ -21,9 +21,8 @@ from lawgiver.trainers.payment_free.misreports import Rule
 from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.state import restoring, save_state
 
-STATE = "state.pt"
-"""The file of a checkpoint."""
 PROBE = 500
 """Profiles on which welfare is told for each line of metrics, always the same ones."""
 FRESH, SEARCH = range(10, 12)
@@ -73,7 +72,7 @@ def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
                 recent = []
             if update % settings.checkpoint_every == 0 or update == settings.updates:
                 state = {"learner": learner.state(), "recent": recent}
-                run.save_checkpoint(update, lambda folder: torch.save(state, folder / STATE))  # noqa: B023
+                run.save_checkpoint(update, lambda folder: save_state(folder, state))  # noqa: B023
     network.eval().cpu()
     run.save_policy("mechanism", mechanism)
     trained = run.wall_s
@@ -147,6 +146,6 @@ def _restore(run: Run, learner: Learner) -> tuple[list[dict[str, float]], int]:
     found = run.go_on()
     if found is None:
         return [], 0
-    state = torch.load(found[1] / STATE, map_location=learner.device, weights_only=True)
-    learner.restore(state["learner"])
-    return state["recent"], found[0]
+    with restoring(found[1]) as state:
+        learner.restore(state["learner"])
+        return list(state["recent"]), found[0]

@@ -20,10 +20,8 @@ are small by then.
 from __future__ import annotations
 
 import math
-import pickle
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,12 +32,11 @@ from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.design import design_summary
 from lawgiver.trainers.designers import Optimiser, make_optimiser
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.state import restoring, save_state
 from lawgiver.trainers.two_timescale.evaluation import welfare_of
 from lawgiver.trainers.two_timescale.participants import play
 from lawgiver.trainers.two_timescale.setup import Setup, TwoTimescaleConfig, prepare
 
-STATE = "state.pkl"
-"""The file of a checkpoint."""
 SETTLING = 10
 """Evaluations' worth of steps that participants take under the mechanism that is announced in the end."""
 EARLY = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40)
@@ -68,6 +65,17 @@ class Progress:
     agent_updates: int = 0
     evaluations: int = 0
 
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return vars(self) | {"optimiser": self.optimiser.state(), "rng": self.rng.bit_generator.state}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
+        self.optimiser.restore(state["optimiser"])
+        self.rng.bit_generator.state = state["rng"]
+        self.logits, self.iteration = state["logits"], state["iteration"]
+        self.agent_updates, self.evaluations = state["agent_updates"], state["evaluations"]
+
 
 def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
     """Train what the config describes in the run's folder; return the summary.
@@ -83,8 +91,10 @@ def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
     """
     before = time.process_time()
     setup = prepare(config)
-    found = run.go_on()
-    progress = begin(setup) if found is None else _kept(found[1])
+    found, progress = run.go_on(), begin(setup)
+    if found is not None:
+        with restoring(found[1]) as state:
+            progress.restore(state)
     _loop(setup, run, progress)
     summary = _conclude(setup, run, progress)
     return summary | {"timing": {"cpu_s": time.process_time() - before}}  # of this process, where others are at work
@@ -105,15 +115,6 @@ def begin(setup: Setup) -> Progress:
     )
     rng = np.random.default_rng(setup.config.seed)
     return Progress(optimiser, setup.learners.prior, rng)
-
-
-def _keep(folder: Path, progress: Progress) -> None:
-    (folder / STATE).write_bytes(pickle.dumps(progress))
-
-
-def _kept(folder: Path) -> Progress:
-    progress: Progress = pickle.loads((folder / STATE).read_bytes())
-    return progress
 
 
 def iterate(setup: Setup, progress: Progress) -> np.ndarray:
@@ -154,7 +155,7 @@ def _loop(setup: Setup, run: Run, progress: Progress) -> None:
                 gap = f"reply gap {metrics['reply_gap']:.2g}"
                 show(n, f"welfare {metrics['exact_score']:.4g} of {best:.4g} best, {gap}")
             if n % settings.checkpoint_every == 0 or n == total:
-                run.save_checkpoint(n, lambda folder: _keep(folder, progress))
+                run.save_checkpoint(n, lambda folder: save_state(folder, progress.state()))
 
 
 def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str, Any]:
@@ -210,7 +211,7 @@ def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
         best=setup.best,
     )
     return summary | {
-        "inverse_temperature": level if math.isfinite(level) else None,
+        "inverse_temperature": level,
         "iterations": progress.iteration,
         "agent_updates": progress.agent_updates,
         "evaluations": progress.evaluations,
