@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,7 @@ class Training:
         )
         torch.manual_seed(0)
         made = algorithm_config(self.config)
-        if made.env_runner_cls is None:
-            from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
-
-            self.runner = MultiAgentEnvRunner(config=made)
-        else:
-            self.runner = made.env_runner_cls(config=made)
+        self.runner = made.env_runner_cls(config=made)
         self.learner = made.build_learner(env=None, spaces=self.runner.get_spaces())
         self._sync()
 
@@ -61,6 +57,32 @@ class Training:
 
     def actor(self, role: str) -> dict[str, torch.Tensor]:
         return {k: v.clone() for k, v in self.learner.module[role].unwrapped().actor.state_dict().items()}
+
+
+@pytest.mark.parametrize("runner", ["batched", "stock"])
+def test_what_a_runner_draws_comes_from_the_seed_its_index_and_the_iteration(runner: str) -> None:
+    training = Training({"mechanism": {"gate": None}}, steps=200, runner=runner)
+    made = algorithm_config(training.config)
+    weights = {"rl_module": training.learner.module.get_state(inference_only=True), "weights_seq_no": 3}
+
+    def drawn(index: int, iteration: int = 3, calls: int = 1, seed: int = 0) -> np.ndarray:
+        other = made.copy(copy_frozen=False).debugging(seed=seed)
+        fresh = other.env_runner_cls(config=other, worker_index=index)
+        fresh.set_state({**weights, "weights_seq_no": iteration})
+        np.random.seed(int.from_bytes(os.urandom(4)))  # whatever else goes on in the process
+        torch.manual_seed(int.from_bytes(os.urandom(4)))
+        before = torch.get_rng_state()
+        for _ in range(calls):
+            data = fresh.sample()
+        assert torch.equal(torch.get_rng_state(), before), "the learner's generator is another's"
+        if runner == "batched":
+            return np.concatenate([chunk.modules["participant"].actions.ravel() for chunk in data])
+        return np.concatenate([np.ravel(e.agent_episodes["participant_0"].get_actions()) for e in data])
+
+    once = drawn(1)
+    np.testing.assert_array_equal(once, drawn(1))
+    for other in (drawn(2), drawn(1, iteration=4), drawn(1, calls=2), drawn(1, seed=1)):
+        assert once.shape != other.shape or (once != other).any()
 
 
 def test_advantages_are_those_of_the_definition() -> None:

@@ -32,7 +32,7 @@ from lawgiver.trainers.rllib.settings import (
     SelfPlayAgents,
     SelfPlayTrainer,
 )
-from lawgiver.trainers.rllib.stock import TurnAdapter
+from lawgiver.trainers.rllib.stock import StockEnvRunner, TurnAdapter
 from lawgiver.trainers.roles import Start, start_of
 
 RLlibConfig = Config[RLlibAgents, RLlibTrainer]
@@ -188,6 +188,7 @@ def common_config(
             num_learners=resources.num_learners,
             num_gpus_per_learner=gpus(resources),
         )
+        .env_runners(sample_timeout_s=None)  # a runner that is late is waited for: it would be left out otherwise
         .fault_tolerance(restart_failed_env_runners=True)
     )
 
@@ -199,8 +200,13 @@ def batched_config(config: RLlibConfig) -> PPOConfig:
 
 
 def _rllib_common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[str, Any]) -> PPOConfig:
-    mapping = RoleMapping(share=config.agents.mechanism.snapshot_share)
-    return common_config(config, modules, given, mapping, config.trainer.steps_per_iteration)
+    return common_config(config, modules, given, role_mapping(config), config.trainer.steps_per_iteration)
+
+
+def role_mapping(config: RLlibConfig, snapshots: tuple[str, ...] = ()) -> RoleMapping:
+    """Return who plays whom where the mechanism has these frozen copies."""
+    by_role = {"mechanism": snapshots} if snapshots else {}
+    return RoleMapping(by_role, share=config.agents.mechanism.snapshot_share)
 
 
 def batched(common: PPOConfig, resources: Resources) -> PPOConfig:
@@ -240,6 +246,7 @@ def stock(common: PPOConfig, resources: Resources, max_steps: int | None) -> PPO
         envs = resources.num_envs_per_env_runner or max(d for d in range(1, STOCK_ENVS + 1) if games % d == 0)
         fragment = str(max_steps) if games % envs == 0 and games else "auto"
     return common.env_runners(
+        env_runner_cls=StockEnvRunner,
         num_env_runners=resources.num_env_runners,
         num_envs_per_env_runner=envs,
         rollout_fragment_length=fragment if fragment == "auto" else int(fragment),

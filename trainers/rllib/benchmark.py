@@ -45,10 +45,6 @@ def benchmark_config(runner: str, steps: int = 4000, minibatch: int = 512, epoch
 def make_runner(runner: str, steps: int = 4000) -> Any:
     """Return a runner of its own, outside any Algorithm; Ray is not needed."""
     config = algorithm_config(benchmark_config(runner, steps))
-    if config.env_runner_cls is None:
-        from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
-
-        return MultiAgentEnvRunner(config=config)
     return config.env_runner_cls(config=config)
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.core.columns import Columns
@@ -18,6 +19,10 @@ from lawgiver.trainers.rllib.plan import ModulePlan
 
 PLANS = "plans"
 """Key of ``learner_config_dict`` under which the plans of the trained modules stand, by module id."""
+
+
+UPDATES = "updates"
+"""Key of a learner's state under which stands how often each module has been trained."""
 
 
 class TrainingError(LawgiverError):
@@ -85,13 +90,14 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
     def _create_iterator_if_necessary(self, *, training_data: Any, **kwargs: Any) -> Iterator[Minibatch]:
         batch = self._make_batch_if_necessary(training_data=training_data)
         steps: dict[str, list[SampleBatch]] = {}
+        rng = np.random.default_rng([int(self.config.seed or 0), self._weights_seq_no])  # of this iteration
         for module_id, rows in sorted(batch.policy_batches.items()):
             if self.should_module_be_updated(module_id):
-                steps[module_id] = list(self._minibatches(rows, self.plans[module_id]))
+                steps[module_id] = list(self._minibatches(rows, self.plans[module_id], rng))
         for left in range(max(map(len, steps.values()), default=0), 0, -1):  # the shorter ones join at the end
             yield Minibatch({m: batches[-left] for m, batches in steps.items() if left <= len(batches)})
 
-    def _minibatches(self, rows: SampleBatch, plan: ModulePlan) -> Iterator[SampleBatch]:
+    def _minibatches(self, rows: SampleBatch, plan: ModulePlan, rng: np.random.Generator) -> Iterator[SampleBatch]:
         columns = dict(rows)
         real = columns.pop(Columns.LOSS_MASK, None)
         if real is not None:  # RLlib's own episodes end with a step that never was
@@ -100,7 +106,7 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
         count = self._agreed(max(1, round(total / plan.minibatch_size)))
         device = columns[Columns.ACTIONS].device
         for _ in range(plan.epochs):
-            for index in torch.randperm(total).to(device).tensor_split(count):
+            for index in torch.from_numpy(rng.permutation(total)).to(device).tensor_split(count):
                 yield SampleBatch({name: column[index] for name, column in columns.items()})
 
     def _agreed(self, count: int) -> int:
@@ -172,9 +178,9 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state and the counts of updates."""
         state: dict[str, Any] = super().get_state(*args, **kwargs)
-        return {**state, "updates": dict(self.updates)}
+        return {**state, UPDATES: dict(self.updates)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take RLlib's state and the counts of updates."""
         super().set_state(state)
-        self.updates = Counter(state.get("updates", self.updates))
+        self.updates = Counter(state.get(UPDATES, self.updates))

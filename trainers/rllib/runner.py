@@ -17,6 +17,7 @@ from ray.rllib.utils import metrics as names
 from ray.rllib.utils.checkpoints import Checkpointable
 
 from lawgiver.trainers.rllib.chunks import Chunk
+from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.league import LeagueMapping
 from lawgiver.trainers.rllib.mapping import assign, role_of
 from lawgiver.trainers.rllib.play import Record, make_table, play
@@ -31,11 +32,13 @@ AGENT_ACTIONS_MEAN = "agent_actions_mean"
 Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
+class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ignore[misc]
     """Plays any game of the library, a whole batch at a time, and returns chunks rather than episodes.
 
-    Games are always played to their end, and nothing but the random generator is carried from one ``sample`` to the
-    next. An iteration's ``train_batch_size`` (in phases) decides how many are played at once.
+    Games are always played to their end, and nothing is carried from one ``sample`` to the next: what is drawn comes
+    from the seed, the runner's index and the iteration, so that a runner which is replaced, or belongs to a training
+    that is continued, draws what it would have drawn. An iteration's ``train_batch_size`` (in phases) decides how many
+    games are played at once.
     """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
@@ -44,7 +47,6 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         self._weights_seq_no: int = 0
         self.num_env_steps_sampled_lifetime: int = 0
         self._needs_initial_reset = False
-        self.rng = np.random.default_rng(self._seed)
         self.make_env()
         self.make_module()
 
@@ -107,11 +109,14 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         games = self.games_per_sample() if num_episodes is None else num_episodes
         if num_timesteps is not None:
             games = -(-num_timesteps // self.table.game.max_steps)
-        prefix = int(self.rng.integers(2**62))
+        rng = self.next_generator()
+        prefix = int(rng.integers(2**62))
         everybody = assign(self.config.policy_mapping_fn, self.table.game, [f"{prefix}-{i}" for i in range(games)])
         modules = {role: everybody[role] for role in self.table.learned}
         act = self._random if random_actions else (self._explore if explore else self._exploit)
-        record = play(self.table, games, self.rng, act, modules)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**63)))  # of the actions
+            record = play(self.table, games, rng, act, modules)
         self._log(record, modules)
         return _chunks(record, modules, self._parts() if games % self._parts() == 0 else 1)
 
@@ -135,6 +140,7 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
 
     def _random(self, module_id: str, obs: np.ndarray) -> Parameters:
         space = self.get_spaces()[module_id][1]
+        space.seed(int(torch.randint(2**31, ())))
         actions = np.stack([space.sample() for _ in range(len(obs))])
         nothing = np.zeros(len(obs), np.float32)
         return actions, nothing, nothing[:, None]

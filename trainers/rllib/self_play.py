@@ -22,7 +22,7 @@ from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections import FIRST, POOLED, against, vote_share
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import SelfPlayConfig, batched, common_config, stock
-from lawgiver.trainers.rllib.league import League
+from lawgiver.trainers.rllib.league import League, Member
 from lawgiver.trainers.rllib.modules import GraphMechanismModule
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights, actor_weights, averaged, learner_metrics
@@ -31,6 +31,7 @@ from lawgiver.trainers.rllib.settings import GraphMechanism
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs import Run
 from lawgiver.trainers.scoring import mechanisms
+from lawgiver.trainers.state import restoring
 
 LEARNER = "mechanism"
 STREAMS = {"score": 21, "final": 22}
@@ -53,6 +54,16 @@ class Progress:
     elections: int = 0
     latest: deque[Weights] = field(default_factory=deque)
 
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: all but what follows from the config."""
+        members = {name: vars(member) for name, member in self.league.members.items()}
+        return vars(self) | {"league": members, "latest": list(self.latest)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
+        self.league.members = {name: Member(**member) for name, member in state["league"].items()}
+        self.iteration, self.elections, self.latest = state["iteration"], state["elections"], deque(state["latest"])
+
 
 def train(config: SelfPlayConfig, run: Run) -> dict[str, Any]:
     """Train the mechanism that the config describes in the run's folder; return the summary.
@@ -61,9 +72,14 @@ def train(config: SelfPlayConfig, run: Run) -> dict[str, Any]:
         LawgiverError: if the config does not fit the game, or the training goes wrong.
     """
     election = _checked(config)
-    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, extras):
-        progress = extras["progress"] if extras else _begun(config, election, algorithm)
-        seat(algorithm, progress.league.mapping(election.n_mechanisms))
+    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, checkpoint):
+        progress = Progress(_league(config))
+        if checkpoint is None:
+            _add_copy(election, algorithm, progress)
+        else:
+            with restoring(checkpoint) as state:
+                progress.restore(state["progress"])
+                session.restore(algorithm, state["learner"], progress.league.mapping(election.n_mechanisms))
         _loop(config, run, election, algorithm, progress)
         return _conclude(config, run, election, algorithm, progress)
 
@@ -123,12 +139,6 @@ def _league(config: SelfPlayConfig) -> League:
     return League(LEARNER, settings.largest, settings.power, settings.memory)
 
 
-def _begun(config: SelfPlayConfig, election: Election, algorithm: Algorithm) -> Progress:
-    progress = Progress(_league(config))
-    _add_copy(election, algorithm, progress)
-    return progress
-
-
 def _add_copy(election: Election, algorithm: Algorithm, progress: Progress) -> None:
     name = progress.league.admit(progress.iteration)
     freeze(algorithm, LEARNER, name, progress.league.mapping(election.n_mechanisms))
@@ -152,7 +162,7 @@ def _loop(config: SelfPlayConfig, run: Run, election: Election, algorithm: Algor
                 seat(algorithm, league.mapping(election.n_mechanisms))
             show(progress.iteration, f"{league.members[league.first].vote_share:.1%} against the first")
             if progress.iteration % config.trainer.checkpoint_every == 0 or progress.iteration == total:
-                save = partial(session.save, algorithm, extras={"progress": progress})
+                save = partial(session.save, algorithm, progress=progress.state())
                 run.save_checkpoint(progress.iteration, save)
 
 
@@ -160,7 +170,7 @@ def _iteration(config: SelfPlayConfig, election: Election, algorithm: Algorithm,
     """Train for one iteration; return its metrics."""
     sampled, learned = session.iterate(algorithm)
     progress.iteration += 1
-    progress.elections = int(sampled["num_episodes_lifetime"])
+    progress.elections += int(sampled["num_episodes"])
     league, even = progress.league, 1 / election.n_mechanisms
     met, won, returned = (_by_module(sampled[key]) for key in AGAINST)
     league.observe(met, won, {name: returned[name] + even * met[name] for name in met})

@@ -1,39 +1,42 @@
-"""An RLlib Algorithm in training: built or restored, one iteration at a time, saved so that it can go on exactly."""
+"""An RLlib Algorithm in training: built, one iteration at a time, saved and restored so that it goes on exactly."""
 
 from __future__ import annotations
 
 import logging
-import pickle
-import random
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 import torch
+from ray.exceptions import ActorUnavailableError
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
-from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
+from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_OPTIMIZER, COMPONENT_RL_MODULE
+from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, WEIGHTS_SEQ_NO
 
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import Resources
-from lawgiver.trainers.rllib.algorithm import gpus
-from lawgiver.trainers.rllib.learner import TrainingError, TwoTimescaleLearner
-from lawgiver.trainers.rllib.runner import BatchedEnvRunner
+from lawgiver.trainers.rllib.learner import UPDATES, TrainingError, TwoTimescaleLearner
+from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.state import save_state
 
-ALGORITHM, EXTRAS = "algorithm", "session.pt"
-CONSTRUCTOR = "class_and_ctor_args.pkl"
-"""RLlib's file with the config that an Algorithm was built from."""
 ATTEMPTS = 10
 """How often an iteration is tried that brings no data because every remote runner has failed."""
+POLL_S = 0.1
+"""Seconds between two looks at whether a runner that has died is back."""
+KEPT = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER, WEIGHTS_SEQ_NO, UPDATES)
+"""What a checkpoint keeps of a learner's state: all the rest follows from the config."""
 
 
 @contextmanager
-def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) -> Iterator[tuple[Algorithm, Any]]:
-    """Give an Algorithm to train with, new or as the newest checkpoint has it, and that checkpoint's extras or None.
+def training(
+    run: Run, resources: Resources, config: Callable[[], PPOConfig]
+) -> Iterator[tuple[Algorithm, Path | None]]:
+    """Give a new Algorithm to train with, and the folder of the checkpoint that it is to go on from, or None.
 
     Raises:
         TrainingError: from the body, with the last good checkpoint added.
@@ -42,9 +45,9 @@ def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) ->
     torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
     start_ray(resources)
     found = run.go_on()
-    algorithm = build(config()) if found is None else restore(found[1], resources)
+    algorithm = build(config())
     try:
-        yield algorithm, None if found is None else load_extras(algorithm, found[1])
+        yield algorithm, None if found is None else found[1]
     except TrainingError as error:
         last = run.latest_checkpoint()
         kept = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
@@ -55,58 +58,72 @@ def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) ->
 
 
 def build(config: PPOConfig) -> Algorithm:
-    """Return a new Algorithm."""
+    """Build a new Algorithm, and remove the folder for results that RLlib makes in the user's home and leaves empty."""
     torch.manual_seed(int(config.seed or 0))  # the weights are drawn before RLlib seeds anything
-    return _without_folder(config.build_algo())
-
-
-def _without_folder(algorithm: Algorithm) -> Algorithm:
-    """Remove the folder for results that RLlib makes in the user's home and leaves empty: a run has its own."""
+    algorithm = config.build_algo()
     folder = Path(algorithm.logdir)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
     return algorithm
 
 
-def restore(folder: Path, resources: Resources) -> Algorithm:
-    """Return the Algorithm that was saved in ``folder``, on other resources if need be.
+def save(algorithm: Algorithm, folder: Path, progress: Mapping[str, Any]) -> None:
+    """Write what the learners have come to, and the ``progress`` of the trainer, into ``folder``.
 
-    It comes back with all its modules, snapshots included. Remote runners are waited for and given the trained
-    weights before anything is sampled: RLlib's own synchronisation is dropped if a runner is still busy starting.
+    No random generator is kept: whatever is drawn in an iteration comes from the seed, the iteration and who draws.
     """
-    path = folder / ALGORITHM
-    with (path / CONSTRUCTOR).open("rb") as file:
-        stored = pickle.load(file)["ctor_args_and_kwargs"][0][0]
-    config = PPOConfig.from_state(stored).copy(copy_frozen=False)
-    share = -(-config.total_train_batch_size // max(1, resources.num_learners))
-    config.env_runners(num_env_runners=resources.num_env_runners)
-    config.learners(num_learners=resources.num_learners, num_gpus_per_learner=gpus(resources))
-    config.training(train_batch_size_per_learner=share, minibatch_size=share)
-    algorithm = _without_folder(Algorithm.from_checkpoint(str(path.resolve()), config=config))
+    components = [f"{COMPONENT_LEARNER}/{name}" for name in (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER)]
+    state = algorithm.learner_group.get_state(components)[COMPONENT_LEARNER]
+    save_state(folder, {"learner": {name: state[name] for name in KEPT}, "progress": dict(progress)})
+
+
+def restore(algorithm: Algorithm, learner: Mapping[str, Any], mapping: Callable[..., str]) -> None:
+    """Have a new Algorithm go on from a learner's state, on whatever resources it was built with.
+
+    Args:
+        algorithm: as :func:`build` has made it.
+        learner: that :func:`save` has written; modules that the Algorithm does not have are frozen copies of a role's
+            module, named ``<role>.<number>``.
+        mapping: who plays whom from now on.
+
+    Raises:
+        TrainingError: if a learner or a runner does not take the state.
+    """
+    for name in sorted(learner[COMPONENT_RL_MODULE].keys() - set(algorithm.env_runner.module.keys())):
+        freeze(algorithm, name.partition(".")[0], name, mapping)
+    seat(algorithm, mapping)
+    state = ray.put({name: learner[name] for name in KEPT}) if ray.is_initialized() else None
+
+    def take(owner: TwoTimescaleLearner) -> int:
+        owner.set_state({name: learner[name] for name in KEPT} if state is None else ray.get(state))
+        return owner._weights_seq_no
+
+    answers = [r.get() if hasattr(r, "get") else r for r in algorithm.learner_group.foreach_learner(take)]
+    if answers != [learner[WEIGHTS_SEQ_NO]] * max(1, algorithm.config.num_learners):
+        raise TrainingError("a learner did not take the state of the checkpoint")
     push_weights(algorithm)
-    return algorithm
 
 
 def push_weights(algorithm: Algorithm) -> None:
-    """Wait for the remote runners to answer and give them the learner's weights, all of them.
+    """Give all runners the learner's weights, all of them, and wait until they have taken them.
+
+    RLlib's own synchronisation is dropped where a runner is still busy, such as with starting.
 
     Raises:
-        TrainingError: if one does not take them.
+        TrainingError: if a runner does not take them.
     """
-    group = algorithm.env_runner_group
-    if group.num_remote_workers() == 0:
-        return
-    weights = ray.put(algorithm.learner_group.get_weights())
-    number: int = algorithm.env_runner._weights_seq_no
+    state = algorithm.learner_group.get_state(f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}")[COMPONENT_LEARNER]
+    weights, number = ray.put(state[COMPONENT_RL_MODULE]), int(state[WEIGHTS_SEQ_NO])
 
     def take(runner: Any) -> bool:
         runner.module.set_state(ray.get(weights))
         runner._weights_seq_no = number
         return True
 
-    taken = group.foreach_env_runner(take, local_env_runner=False)
-    if len(taken) != group.num_remote_workers():
-        raise TrainingError(f"{group.num_remote_workers() - len(taken)} env runners did not take the trained weights")
+    group = algorithm.env_runner_group
+    taken = group.foreach_env_runner(take, local_env_runner=True)
+    if len(taken) < group.num_healthy_remote_workers() + 1:  # who has died is given everything when it is back
+        raise TrainingError("an env runner did not take the trained weights")
 
 
 def hold(algorithm: Algorithm, modules: list[str]) -> None:
@@ -132,40 +149,38 @@ def iterate(algorithm: Algorithm) -> tuple[dict[str, Any], dict[str, Any]]:
         TrainingError: if no runner delivers any data, however often it is tried.
     """
     for _ in range(ATTEMPTS):
+        _keep_in_step(algorithm)
         result = algorithm.train()
         if LEARNER_RESULTS in result:
             return result[ENV_RUNNER_RESULTS], result[LEARNER_RESULTS]
+        await_runners(algorithm)
     raise TrainingError(f"no env runner has delivered data in {ATTEMPTS} attempts")
 
 
-def save(algorithm: Algorithm, folder: Path, extras: dict[str, Any]) -> None:
-    """Write the Algorithm, ``extras`` and the states of all random generators of this process into ``folder``."""
-    algorithm.save_to_path(str((folder / ALGORITHM).resolve()))
-    generators = {
-        "python": random.getstate(),
-        "numpy": np.random.get_state(),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "runner": _runner_rng(algorithm),
-    }
-    torch.save({"extras": extras, "generators": generators}, folder / EXTRAS)
+def _keep_in_step(algorithm: Algorithm) -> None:
+    """Push the weights to the runners if one has missed those of the last iteration."""
+    if algorithm.env_runner_group.num_healthy_remote_workers() == 0:
+        return
+    numbers = algorithm.env_runner_group.foreach_env_runner(lambda runner: runner._weights_seq_no)
+    if len(set(numbers)) > 1:
+        push_weights(algorithm)
 
 
-def load_extras(algorithm: Algorithm, folder: Path) -> dict[str, Any]:
-    """Put the random generators back as they were saved in ``folder``, and return the extras."""
-    stored: dict[str, Any] = torch.load(folder / EXTRAS, weights_only=False)
-    generators = stored["generators"]
-    random.setstate(generators["python"])
-    np.random.set_state(generators["numpy"])
-    torch.set_rng_state(generators["torch"])
-    if generators["cuda"] and torch.cuda.device_count() == len(generators["cuda"]):
-        torch.cuda.set_rng_state_all(generators["cuda"])
-    if generators["runner"] is not None and isinstance(algorithm.env_runner, BatchedEnvRunner):
-        algorithm.env_runner.rng.bit_generator.state = generators["runner"]
-    extras: dict[str, Any] = stored["extras"]
-    return extras
+def await_runners(algorithm: Algorithm) -> None:
+    """Wait for runners that have died until Ray has started them again, and give them weights and seats.
 
-
-def _runner_rng(algorithm: Algorithm) -> Any:
-    runner = algorithm.env_runner
-    return runner.rng.bit_generator.state if isinstance(runner, BatchedEnvRunner) else None
+    Raises:
+        TrainingError: if Ray has given one up.
+    """
+    group = algorithm.env_runner_group
+    manager = group._worker_manager
+    while group.num_healthy_remote_workers() < group.num_remote_workers():
+        gone = [actor for actor in manager.actor_ids() if not manager.is_actor_healthy(actor)]
+        answers = manager.foreach_actor("ping", remote_actor_ids=gone, healthy_only=False)
+        lost = [a.get() for a in answers if not a.ok and not isinstance(a.get(), ActorUnavailableError)]
+        if lost:
+            raise TrainingError(f"an env runner has died and is not started again: {lost[0]}")
+        if all(answer.ok for answer in answers):
+            algorithm.restore_env_runners(group)
+        else:
+            time.sleep(POLL_S)

@@ -7,13 +7,32 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from pettingzoo import ParallelEnv
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
+from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
 from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.prior import log_prior
+from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.mapping import role_of
 from lawgiver.trainers.rllib.play import make_table, with_prior
+
+
+class StockEnvRunner(DrawsByIteration, MultiAgentEnvRunner):  # type: ignore[misc]
+    """RLlib's own runner, which does not draw again what it has drawn before a training was interrupted.
+
+    Games that were under way then are not kept: they begin anew.
+    """
+
+    def sample(self, **kwargs: Any) -> Any:
+        """Play as RLlib does; the environments are seeded when they begin, the actions at each call."""
+        rng = self.next_generator()
+        if self._needs_initial_reset:
+            self._seed = int(rng.integers(2**31))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**63)))
+            return super().sample(**kwargs)
 
 
 class TurnEnv(MultiAgentEnv):  # type: ignore[misc]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -23,12 +23,13 @@ from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
 from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.rllib import results, session
-from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config
+from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config, role_mapping
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.state import restoring
 
 log = logging.getLogger("lawgiver")
 
@@ -45,6 +46,7 @@ class Progress:
         updates: how often each module has been trained.
         gap: participants' distance from the logit reply to current play, None where there is no gate.
         best: of the mechanism's box, where it announces its parameters once for a game.
+        snapshots: ids of the frozen copies of the mechanism.
         suspicious: whether the last exact score looked wrong beside the online one.
         alarms: what looked wrong twice running, or at the end, in words.
     """
@@ -57,8 +59,20 @@ class Progress:
     updates: dict[str, int] = field(default_factory=dict)
     gap: float | None = None
     best: Best | None = None
+    snapshots: tuple[str, ...] = ()
     suspicious: bool = False
     alarms: list[str] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: all but what follows from the config."""
+        kept = {name: value for name, value in vars(self).items() if name not in ("average_over", "best")}
+        return kept | {"scores": list(self.scores), "means": list(self.means)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
+        for name in self.state():
+            setattr(self, name, state[name])
+        self.scores, self.means = deque(self.scores), deque(self.means)
 
     def remember(self, score: float, weights: Weights | None) -> None:
         """Add an iteration's score and, if the mechanism has been trained, its weights."""
@@ -79,10 +93,12 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     table = make_table(env_config(config))
     _check(config, table)
     config = _solved(config, table)
-    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, extras):
-        progress: Progress = extras["progress"] if extras else Progress(config.agents.mechanism.average_over)
-        if progress.best is None:
-            progress.best = _best(config, table)
+    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, checkpoint):
+        progress = Progress(config.agents.mechanism.average_over, best=_best(config, table))
+        if checkpoint is not None:
+            with restoring(checkpoint) as state:
+                progress.restore(state["progress"])
+                session.restore(algorithm, state["learner"], role_mapping(config, progress.snapshots))
         _loop(config, run, table, algorithm, progress)
         return _conclude(config, run, table, algorithm, progress)
 
@@ -144,10 +160,10 @@ def _loop(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, pro
             run.log(progress.iteration, metrics, timing)
             every = config.agents.mechanism.snapshot_every
             if every and progress.iteration % every == 0 and progress.iteration < total:
-                add_snapshot(algorithm, "mechanism")
+                progress.snapshots += (add_snapshot(algorithm, "mechanism"),)
             show(progress.iteration, f"{results.objective(table.game)} {progress.scores[-1]:.3f}")
             if progress.iteration % config.trainer.checkpoint_every == 0 or progress.iteration == total:
-                save = partial(session.save, algorithm, extras={"progress": progress})
+                save = partial(session.save, algorithm, progress=progress.state())
                 run.save_checkpoint(progress.iteration, save)
 
 
@@ -158,7 +174,7 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
     session.hold(algorithm, ["mechanism"] if held else [])
     sampled, learned = session.iterate(algorithm)
     progress.iteration += 1
-    progress.env_steps = int(sampled["num_env_steps_sampled_lifetime"])
+    progress.env_steps += int(sampled["num_env_steps_sampled"])
     stock = config.resources.runner == "stock"
     metrics: dict[str, Any] = {
         "env_steps": progress.env_steps,
@@ -269,7 +285,7 @@ def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm,
     for role, policy in learned.items():
         run.save_policy(role, policy)
     counts: dict[str, Any] = {
-        "inverse_temperature": agents.participants.level if math.isfinite(agents.participants.level) else None,
+        "inverse_temperature": agents.participants.level,
         "iterations": progress.iteration,
         "env_steps": progress.env_steps,
         "updates": progress.updates,

@@ -1,0 +1,28 @@
+"""Where a runner's random numbers come from: the seed, who it is, and the iteration, but no generator that is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class DrawsByIteration:
+    """Gives an RLlib EnvRunner a generator for each call of ``sample``.
+
+    A runner that is replaced, or belongs to a training that is continued, so draws what it would have drawn, and
+    nothing twice. The number of the weights that it samples with stands for the iteration.
+    """
+
+    config: Any
+    worker_index: int
+    _weights_seq_no: int
+    _drawn = (-1, 0)
+    """The number of the weights that were sampled with last, and how often before that."""
+
+    def next_generator(self) -> np.random.Generator:
+        """Return the generator of the call of ``sample`` that begins now."""
+        number, calls = self._drawn
+        self._drawn = (self._weights_seq_no, calls + 1 if number == self._weights_seq_no else 0)
+        who = int(self.config.in_evaluation), self.worker_index
+        return np.random.default_rng([int(self.config.seed or 0), *who, *self._drawn])
