@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.game import Game
@@ -65,6 +66,9 @@ def walk(plugin: Path, tmp_path: Path) -> Path:
     file.write_text(WALK)
     return file
 
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # no property holds or fails by how long it takes to look at it
 
 GAMES = {
     "public_investment": ("public_investment", {}),

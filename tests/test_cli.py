@@ -33,7 +33,7 @@ from lawgiver.trainers.runs import Run
 
 def lawgiver(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lawgiver", *arguments]
-    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_train_fixes_what_numbers_depend_on(plugin: Path, walk: Path, tmp_path: 
     (plugin / "fake_trainer.py").write_text(f"import os, sys; sys.exit(str(({said})))")
     environment = {key: value for key, value in os.environ.items() if key not in REPRODUCIBLE}
     command = [sys.executable, "-m", "lawgiver", "train", str(walk), f"run_dir={tmp_path / 'out'}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stderr == "('0', '1', False)\n"
 
 
