@@ -19,9 +19,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.json_text import from_json, to_json
+from lawgiver.envs.core.files import open_regular, read_json
+from lawgiver.envs.core.json_text import to_json
 from lawgiver.trainers.config import one_line
-from lawgiver.trainers.files import RunError
+from lawgiver.trainers.files import LARGEST_WEIGHTS, RunError
 
 STRUCTURE, ARRAYS = "state.json", "state.safetensors"
 """The files of a checkpoint."""
@@ -46,7 +47,7 @@ def restoring(folder: Path) -> Iterator[dict[str, Any]]:
     Raises:
         RunError: if there is none, it is damaged, or it is not that of this training.
     """
-    if not (folder / STRUCTURE).is_file():
+    if not (folder / STRUCTURE).exists():
         raise RunError(
             f"{folder} has no {STRUCTURE}: earlier versions kept checkpoints in a format that can run code when it is"
             " read, and such a training cannot be continued; what a finished run has learned can still be used"
@@ -62,8 +63,8 @@ def restoring(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _load(folder: Path) -> dict[str, Any]:
     try:
-        arrays = load_file(folder / ARRAYS)
-        state = _read(from_json((folder / STRUCTURE).read_text(encoding="utf-8")), arrays)
+        open_regular(folder / ARRAYS, LARGEST_WEIGHTS).close()
+        state = _read(read_json(folder / STRUCTURE), load_file(folder / ARRAYS))
         if not isinstance(state, dict):
             raise ValueError("the state is no dict")
     except (OSError, SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:

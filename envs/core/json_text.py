@@ -39,7 +39,11 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 
 def from_json(text: str) -> Any:
-    """Read what :func:`to_json` has written; raises ValueError if it is no JSON, or nested too deeply."""
+    """Read what :func:`to_json` has written.
+
+    Raises:
+        ValueError: if it is no JSON, or nested too deeply.
+    """
     try:
         return _numbers(json.loads(text))
     except RecursionError as error:
