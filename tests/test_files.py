@@ -49,7 +49,7 @@ def test_every_reader_refuses_what_is_no_file(tmp_path: Path) -> None:
 
 def test_a_run_whose_files_are_devices_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").symlink_to("/dev/zero")
-    with pytest.raises(RunError, match="a device"):
+    with pytest.raises(RunError, match="a symbolic link"):
         Run.open(tmp_path)
     kept = tmp_path / "kept"
     write_folder(kept, lambda folder: (folder / "weights").write_text("1"))

@@ -410,13 +410,13 @@ def test_metrics_of_another_shape_are_named(walk: Path, tmp_path: Path, line: st
             use(path)
 
 
-def test_json_has_no_nan(run: Run):
+def test_what_is_not_finite_is_spelled_in_json(run: Run):
     run.log(1, {"a": float("nan"), "b": {"c": float("inf")}}, {"s": 1.0})
     line = (run.path / "metrics.jsonl").read_text()
     assert json.loads(line, parse_constant=lambda name: pytest.fail(name)) == {
         "iteration": 1,
-        "a": None,
-        "b": {"c": None},
+        "a": "NaN",
+        "b": {"c": "Infinity"},
         "timing": {"s": 1.0},
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -92,10 +93,10 @@ def restore(algorithm: Algorithm, learner: Mapping[str, Any], mapping: Callable[
     for name in sorted(learner[COMPONENT_RL_MODULE].keys() - set(algorithm.env_runner.module.keys())):
         freeze(algorithm, name.partition(".")[0], name, mapping)
     seat(algorithm, mapping)
-    state = ray.put({name: learner[name] for name in KEPT}) if ray.is_initialized() else None
+    state = ray.put({name: learner[name] for name in KEPT})
 
     def take(owner: TwoTimescaleLearner) -> int:
-        owner.set_state({name: learner[name] for name in KEPT} if state is None else ray.get(state))
+        owner.set_state(copy.deepcopy(ray.get(state)))  # else Adam's averages of all learners were the same memory
         return owner._weights_seq_no
 
     answers = [r.get() if hasattr(r, "get") else r for r in algorithm.learner_group.foreach_learner(take)]
