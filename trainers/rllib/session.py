@@ -151,17 +151,19 @@ def iterate(algorithm: Algorithm) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     for _ in range(ATTEMPTS):
         _keep_in_step(algorithm)
+        before = algorithm.env_runner._weights_seq_no
         result = algorithm.train()
-        if LEARNER_RESULTS in result:
+        if algorithm.env_runner._weights_seq_no > before:  # without data RLlib reports what it has reported before
             return result[ENV_RUNNER_RESULTS], result[LEARNER_RESULTS]
-        await_runners(algorithm)
     raise TrainingError(f"no env runner has delivered data in {ATTEMPTS} attempts")
 
 
 def _keep_in_step(algorithm: Algorithm) -> None:
-    """Push the weights to the runners if one has missed those of the last iteration."""
-    if algorithm.env_runner_group.num_healthy_remote_workers() == 0:
+    """Wait for a runner if there is none, and push the weights if one has missed those of the last iteration."""
+    if algorithm.env_runner_group.num_remote_workers() == 0:
         return
+    if algorithm.env_runner_group.num_healthy_remote_workers() == 0:
+        await_runners(algorithm)
     numbers = algorithm.env_runner_group.foreach_env_runner(lambda runner: runner._weights_seq_no)
     if len(set(numbers)) > 1:
         push_weights(algorithm)
