@@ -173,6 +173,11 @@ GAMES = {
             "mechanism_mode": "allocate",
         },
     ),
+    "bimatrix": ("bimatrix", {}),
+    "bimatrix-allocate": (
+        "bimatrix",
+        {"payoffs": [[[3, 1], [0, 2], [-1, 4]], [[1, 1], [2, 0], [5, -2]]], "rounds": 3, "mechanism_mode": "allocate"},
+    ),
     "divisible_good": ("divisible_good", {}),
     "divisible_good-full": ("divisible_good", {"n": 3, "agent_objective": "full", "prices": "flat", "recovery": 1.0}),
     "divisible_good-one_round": (

@@ -1,0 +1,153 @@
+"""What is known of a game of two: its logit equilibrium, and all Nash equilibria by enumeration of supports."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.bimatrix.game import Bimatrix
+from lawgiver.envs.core import logit
+from lawgiver.envs.core.errors import UnsupportedGameError, number
+from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.joint_grid import joint_grid
+from lawgiver.envs.core.one_round import (
+    SOLVED,
+    divergence,
+    expected_scores,
+    inexact,
+    log_of,
+    mean_outcome,
+    prior,
+    temperatures,
+)
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import extras
+
+FEW_ACTIONS = 6
+"""Actions of either participant up to which supports are enumerated."""
+
+
+def taxed(game: Bimatrix, tax: float) -> np.ndarray:
+    """Return the payoffs (m, n, 2) under a tax rate in [0, 1]."""
+    rate = number("tax", tax, "[0, 1]")
+    mean = game.table.mean(axis=-1, keepdims=True)
+    paid: np.ndarray = (1 - rate) * game.table + rate * mean
+    return paid
+
+
+def regret(payoffs: np.ndarray, row: np.ndarray, column: np.ndarray) -> float:
+    """Return the most that either gains by another action than its mixed one, for payoffs (m, n, 2)."""
+    of_row, of_column = payoffs[..., 0] @ column, row @ payoffs[..., 1]
+    return float(max(of_row.max() - row @ of_row, of_column.max() - of_column @ column))
+
+
+def nash_equilibria(game: Bimatrix, tax: float = 0.0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the Nash equilibria of a round under a tax, mixed rows (m,) and columns (n,), by support enumeration.
+
+    All of them, unless the game is degenerate: then there are infinitely many, and some of them are returned.
+
+    Raises:
+        UnsupportedGameError: if either participant has more than ``FEW_ACTIONS`` actions.
+        MissingExtraError: without nashpy.
+    """
+    if max(game.counts) > FEW_ACTIONS:
+        raise UnsupportedGameError(
+            f"a game of {game.counts} actions has too many supports to enumerate, allowed: {FEW_ACTIONS} of each"
+        )
+    payoffs = taxed(game, tax)
+    with extras("nash_equilibria"):
+        import nashpy
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it says that a game is degenerate
+        found = list(nashpy.Game(payoffs[..., 0], payoffs[..., 1]).support_enumeration())
+    return [(np.asarray(row), np.asarray(column)) for row, column in found]
+
+
+def logit_strategies(game: Bimatrix, inverse_temperature: float, tax: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logit equilibrium of a round under a tax, from uniform priors: mixed rows (m,) and columns (n,)."""
+    grid = joint_grid(game.counts, (0, 1))
+    payoffs = taxed(game, tax)[grid.actions[:, 0], grid.actions[:, 1]]
+    priors = tuple(np.full(count, -np.log(count)) for count in game.counts)
+    found = logit.logit_equilibrium(grid, payoffs[None], priors, temperatures(inverse_temperature))
+    row, column = (np.asarray(strategy[0]) for strategy in found.strategies)
+    return row, column
+
+
+def known_solutions(game: Bimatrix) -> tuple[KnownSolution, ...]:
+    """Return what is known of a round without a tax."""
+    scale = 1 + float(np.abs(game.table).max())
+    unit = 1 / scale  # an inverse temperature at which payoffs of any unit are told apart, but not sharply
+    known = [
+        KnownSolution(
+            name=f"probability of row 0 in the logit equilibrium at inverse temperature {unit:.3g}, without a tax",
+            source="McKelvey and Palfrey 1995; residual is the distance from the logit reply to it",
+            value=lambda: float(logit_strategies(game, unit)[0][0]),
+            residual=lambda: _reply_distance(game, unit),
+            tolerance=1e-9,
+        )
+    ]
+    if max(game.counts) <= FEW_ACTIONS and find_spec("nashpy"):
+        known.append(
+            KnownSolution(
+                name="number of Nash equilibria without a tax",
+                source="support enumeration (nashpy); residual is the largest regret in any, relative to payoffs",
+                value=lambda: float(len(nash_equilibria(game))),
+                residual=lambda: max(regret(game.table, *pair) for pair in nash_equilibria(game)) / scale,
+                tolerance=1e-9,
+            )
+        )
+    return tuple(known)
+
+
+def _reply_distance(game: Bimatrix, inverse_temperature: float) -> float:
+    """Return how far the logit equilibrium is from the replies to it, by the payoffs themselves."""
+    row, column = logit_strategies(game, inverse_temperature)
+    worth = (game.table[..., 0] @ column, row @ game.table[..., 1])
+    replies = [np.exp(inverse_temperature * (x - x.max())) for x in worth]
+    return max(
+        float(np.abs(reply / reply.sum() - played).max()) for reply, played in zip(replies, (row, column), strict=True)
+    )
+
+
+def exact_scores(
+    game: Bimatrix, mechanism: Policy, inverse_temperature: float, anchor: Policy | None
+) -> dict[str, Any] | str:
+    """Return the expected values of the first round in the participants' logit equilibrium.
+
+    Beside the objectives and ``gini``: ``strategies`` (probabilities of each seat's actions) and ``kl`` (nats, from the
+    prior), one a seat; ``residual``; ``by_condition``, a list with the same once more.
+    """
+    grid = joint_grid(game.counts, (0, 1))
+    rng = np.random.default_rng(0)
+    opening, choices = game.initial_state(len(grid.actions), rng), grid.actions.astype(float)
+    first = game.initial_state(1, rng)
+    chosen = opening if game.announces else game.advance(opening, choices, {})[0]
+    reason = inexact(game, mechanism, chosen)
+    if reason:
+        return reason
+    tax = mean_outcome(game, mechanism, chosen)
+    middle = game.advance(chosen, tax, {})[0]
+    if game.announces:
+        first, after = game.advance(first, tax[:1], {})[0], game.advance(middle, choices, {})[0]
+    else:
+        after = middle
+    priors = prior(game, first, anchor)
+    kept = [priors[seat, :count] for seat, count in enumerate(game.counts)]
+    found = logit.logit_equilibrium(
+        grid, after.payoffs[None], tuple(log_of(p) for p in kept), temperatures(inverse_temperature)
+    )
+    residual = float(found.residual[0])
+    if residual > SOLVED:
+        return f"no exact equilibrium: the residual stays at {residual:.1e}"
+    strategies = [np.asarray(strategy[0]) for strategy in found.strategies]
+    scored: dict[str, Any] = expected_scores(
+        game.objective, logit.joint_probabilities(grid, found.strategies)[0], after
+    ) | {
+        "strategies": [strategy.tolist() for strategy in strategies],
+        "kl": [divergence(one[None], p[None])[0] for one, p in zip(strategies, kept, strict=True)],
+        "residual": residual,
+    }
+    return scored | {"by_condition": [scored]}
