@@ -31,7 +31,8 @@ from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.files import read_json, read_text
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.json_text import plain
-from lawgiver.envs.core.registry import POLICIES, extras, make_game
+from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_game
+from lawgiver.envs.election.game import Election
 from lawgiver.trainers.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,
@@ -409,6 +410,29 @@ def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
     if (folder.resolve().parent / MANIFEST).exists():  # of the step that it was saved in
         read_manifest(folder.resolve().parent)
     return _checked_policy(folder, game.base_game, role)
+
+
+def game_of(folder: str | Path) -> dict[str, Any] | None:
+    """Return the base game that the policies of a run were made for, by name and parameters as its config has them.
+
+    Args:
+        folder: a run's, or that of a single policy in one.
+
+    Returns:
+        ``{"name": NAME, **parameters}``; None for a policy that is in no run.
+
+    Raises:
+        RunError: if the folder is neither.
+    """
+    path = Path(folder)
+    if (path / POLICY).exists():
+        around = next((up for up in path.resolve().parents if (up / "metrics.jsonl").exists()), None)
+        if around is None:
+            return None
+        path = around
+    game = dict(Run.open(path).settings["game"])
+    base = game.get("base", "public_investment") if game_name(game["name"]) == Election.name else game
+    return {"name": base} if isinstance(base, str) else dict(base)
 
 
 def _to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path | None = None) -> Game[Any]:

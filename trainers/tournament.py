@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.registry import extras, make_policy
+from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_policy, names
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
@@ -31,6 +31,7 @@ from lawgiver.trainers.meta_game import (
     fictitious_play,
     nash,
 )
+from lawgiver.trainers.runs import game_of
 
 ROUNDS = 10_000
 """Of fictitious play, where there is a cycle."""
@@ -153,7 +154,7 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
         raise ParameterError(f"{twice[0]!r} is there twice: each mechanism takes part once")
     with extras("a tournament"):
         import nashpy  # noqa: F401  # missing, it is told of before anything is played
-    data = apply_overrides({"game": {"name": "public_investment"}}, overrides)
+    data = apply_overrides({"game": _meant(contestants, overrides)}, overrides)
     try:
         settings = TournamentSettings.model_validate(data)
     except ValidationError as error:
@@ -169,6 +170,31 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
     unique = len(set(labels.values())) == len(labels)
     named = {labels[name] if unique else name: policy for name, policy in mechanisms.items()}
     return settings, round_robin(election, named, settings.games, settings.seed)
+
+
+def _meant(contestants: Sequence[str], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the game that a tournament is about, as its config: that of the runs that take part, if it is one game.
+
+    What participants see is left to the people who vote here, who are not those that a run has trained.
+
+    Raises:
+        ParameterError: if the runs are of several games, and none is named.
+    """
+    folders = [name for name in contestants if name not in names(POLICIES["mechanism"]) and Path(name).is_dir()]
+    named = next((text.partition("=")[2] for text in overrides if text.startswith("game.name=")), None)
+    found: list[dict[str, Any]] = []
+    for folder in folders:
+        game = {key: value for key, value in (game_of(folder) or {}).items() if key != "participant_observation"}
+        if game and game not in found and (named is None or game_name(game["name"]) == game_name(named)):
+            found.append(game)
+    if len(found) > 1 and not any(text.startswith(("game.", "game=")) for text in overrides):
+        told = " and ".join(", ".join(f"{key} {value}" for key, value in game.items()) for game in found)
+        raise ParameterError(
+            f"these runs were trained on several games: {told}; say which: game.name=NAME game.KEY=VALUE"
+        )
+    if len(found) == 1:
+        return found[0]
+    return {"name": "public_investment"}
 
 
 def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: Mapping[str, Any]) -> list[Path]:

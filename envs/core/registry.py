@@ -45,7 +45,8 @@ VOTERS = "lawgiver.voters"
 RENAMED = {(OBJECTIVES, "nash_welfare"): "the sum of log(payoff + 0.001) is called 'log_nash_welfare' now; "}
 """What a name that is no longer registered stood for, by group and name."""
 RUNS = "lawgiver.runs"
-"""The group whose entry ``folder`` loads policies from a run's folder; it keeps envs free of upward imports."""
+"""The group whose entry ``folder`` loads policies from a run's folder, and ``game`` tells the game that they were made
+for; it keeps envs free of upward imports."""
 
 OWN = "lawgiver"
 """The package whose names stand, whoever else declares them."""
@@ -257,7 +258,9 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
     Args:
         view: a class that takes the game and keyword-only options.
         game: its name.
-        params: options of the view and parameters of the game, side by side; what both have is the game's.
+        params: options of the view and parameters of the game, side by side; what both have is the game's. Where a
+            policy is a run's folder, and ``game`` the one that it was trained on, parameters that are not given are
+            the run's.
         fixed: options of the view that are not open to choice.
 
     Raises:
@@ -266,7 +269,7 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
     """
     made = lookup(GAMES, game_name(game))
     accepted = inspect.signature(made).parameters
-    params = _of_preset(made, params)
+    params = {**_of_runs(game, params), **_of_preset(made, params)}
     options = [
         p.name
         for p in inspect.signature(view).parameters.values()
@@ -283,6 +286,22 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
                 )
     rules = make_game(game, **{key: value for key, value in params.items() if key not in options})
     return view(rules, **{key: value for key, value in params.items() if key in options}, **fixed)
+
+
+def _of_runs(game: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the game's parameters in the runs whose policies a view is given; none where these are of several games.
+
+    Raises:
+        RunError: if a folder is no run's.
+    """
+    found: list[dict[str, Any]] = []
+    for role in POLICIES:
+        policy = params.get("participants" if role == "participant" else role)
+        if isinstance(policy, (str, Path)) and policy not in _entries(POLICIES[role]) and Path(policy).is_dir():
+            trained = lookup(RUNS, "game")(policy)
+            if trained is not None and game_name(trained["name"]) == game_name(game) and trained not in found:
+                found.append(trained)
+    return {key: value for key, value in found[0].items() if key != "name"} if len(found) == 1 else {}
 
 
 def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -> Policy:
