@@ -278,14 +278,43 @@ def test_a_mechanism_that_hands_out_too_much_is_refused():
             env.step({agent: env.action_space(agent).sample() for agent in env.agents})
 
 
-def test_values_below_the_least_are_played_as_the_least():
+@pytest.mark.parametrize("mode", ["allocate", "announce"])
+def test_reports_are_taken_as_they_are_wherever_the_space_allows_them(mode):
+    """The least value and demand bound what is drawn, not what may be said."""
+    game = game_of(n=2, m=2, value_low=0.3, demand_low=0.2, mechanism_mode=mode)
+    for field in (*game.type_layout(), *game.action_layout("participant")):
+        assert (field.low, field.high) == (0, 1)
+    sent = np.array([[[0.0, 0.1, 1.0, 0.0], [0.25, 1.0, 0.05, 1.0]]])
+    state = game.opening(game.initial_state(1, np.random.default_rng(0)).types)
+    if mode == "announce":
+        state = game.advance(state, np.zeros((1, 2)), {})[0]
+    np.testing.assert_array_equal(game.outcome(state, sent), sent)
+
+
+def test_who_reports_no_value_gets_nothing():
     env = pettingzoo.make(
         "parallel", "lawgiver/payment_free_allocation-v0", n=2, m=1, mechanism="proportional_fairness"
     )
     env.reset(seed=0)
-    sent = {agent: np.array([0.0, 0.4], np.float32) for agent in env.agents}
+    sent = {"participant_0": np.array([0.0, 0.4], np.float32), "participant_1": np.array([0.05, 0.4], np.float32)}
     *_, infos = env.step(sent)
-    assert infos["participant_0"]["amounts"].ravel() == pytest.approx([0.4, 0.4])
+    assert infos["participant_0"]["amounts"].ravel() == pytest.approx([0.0, 0.4])
+
+
+def test_a_value_below_the_least_pays_under_proportional_fairness():
+    """Values (.9, .6) and (.99, .01) of units that each could use whole.
+
+    Up to the other's proportion, 99 : 1, who says (r, 1 - r) gets (2 r - 1) / 2 r of the first unit, and the second.
+    """
+    game = game_of(n=2, m=2, supply=1.0, value_low=0.1)
+    types = np.array([[[0.9, 0.6, 1, 1], [0.99, 0.01, 1, 1]]])
+    truthful = play_out(game, make_policy(game, "mechanism", "proportional_fairness"), types, types)
+    lied = types.copy()
+    lied[0, 0, :2] = 0.89, 0.009
+    lying = play_out(game, make_policy(game, "mechanism", "proportional_fairness"), types, lied)
+    share = lied[0, 0, 0] / lied[0, 0, :2].sum()
+    assert lying.utilities[0, 0] == pytest.approx(0.9 * (2 * share - 1) / (2 * share) + 0.6, abs=1e-6)
+    assert lying.utilities[0, 0] > truthful.utilities[0, 0] + 0.1
 
 
 def test_what_a_game_does_not_offer_is_said():

@@ -102,7 +102,14 @@ class Gridworld(MDPGame):
         """Return the goal and what it is worth."""
         last = self.m**2 - 1
         return (
-            Field("goal", 1, 0, last, "cell", f"where the walk is to go, 1 to {last}, row by row; 0 is read as 1"),
+            Field(
+                "goal",
+                1,
+                0,
+                last,
+                "cell",
+                f"where the walk is to go, 1 to {last}, row by row; rounded, and 0 is read as 1",
+            ),
             Field("value", 1, 0, self.type_range[1], "utility", "of every time that the walk enters the goal"),
         )
 

@@ -13,7 +13,7 @@ how much it burns and how far it shares by demand alone, of a family between thr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
 
@@ -63,7 +63,7 @@ class PaymentFreeAllocation(ReportingGame):
         supply: b, how much there is, > 0: of every resource, or m numbers; None for n / 2, at which it is short.
         weights: w, how much each participant counts in Nash welfare, > 0: one number for all, or n of them.
         value_low: least value of a unit to anybody, >= 0.
-        value_high: the greatest, above it.
+        value_high: the greatest, above it. Reports may name any value from 0 to this.
         value_beta: whole parameters (a, b), 1 to 50, of the Beta distribution of values between these; (1, 1) is
             uniform.
         demand_low: least demand, >= 0, of those that are there.
@@ -154,29 +154,11 @@ class PaymentFreeAllocation(ReportingGame):
     # -- types --------------------------------------------------------------------------------------------------
 
     def type_layout(self) -> Layout:
-        """Return values, then demands."""
-        low = 0.0 if self.types_file else self.value_low
+        """Return values, then demands. Both may be reported from 0 on, whatever the least that types are drawn from."""
         return (
-            Field("value", self.m, low, self.value_high, "utility a unit", "what each resource is worth, up to demand"),
+            Field("value", self.m, 0.0, self.value_high, "utility a unit", "what each resource is worth, up to demand"),
             Field("demand", self.m, 0.0, self.demand_high, "units", "how much of each resource is of use"),
         )
-
-    def action_layout(self, role: str) -> Layout | int:
-        """Reports may name values from 0 on, as PettingZoo's own checks do; below the least they count as the least."""
-        layout = super().action_layout(role)
-        if role != "participant" or isinstance(layout, int):
-            return layout
-        values, demands = layout
-        return replace(values, low=0.0), demands
-
-    def outcome(self, state: ReportingState, actions: Array) -> Array:
-        """Return reports (B, n, 2m) within the bounds of types, announced parameters, or a decision."""
-        outcome = super().outcome(state, actions)
-        if self.phase(state) != "participant":
-            return outcome
-        values, demands = self.split(outcome)
-        xp = namespace(values)
-        return xp.concat([xp.maximum(values, constant(self.type_layout()[0].low, values)), demands], axis=-1)
 
     def split(self, types: Array) -> tuple[Array, Array]:
         """Return values and demands, (..., n, m) each, of types or reports (..., n, 2m)."""

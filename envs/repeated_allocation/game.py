@@ -193,7 +193,8 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         """Return what is reported, (..., k), for types (..., k) and choices (...) of the menu."""
         xp = namespace(types)
         bent = constant(self.menu, types)[xp.astype(choices, xp.int64)]
-        return misreported(types, bent, self.one_shot.type_layout())
+        one = self.one_shot
+        return misreported(types, bent, one.type_layout(), 0.0 if one.types_file else one.value_low)
 
     # -- the dynamics -------------------------------------------------------------------------------------------
 

@@ -40,13 +40,14 @@ def menu(exponents: Sequence[float], factors: Sequence[float]) -> np.ndarray:
     return np.array(list(product(exponents, factors)))
 
 
-def misreported(types: Array, bent: Array, layout: Layout) -> Array:
+def misreported(types: Array, bent: Array, layout: Layout, least: float) -> Array:
     """Return what is reported, (..., 2m), for types (..., 2m) and an exponent and a factor (..., 2) for each.
 
     Args:
         types: values, then demands.
         bent: of the menu.
-        layout: of types, with the bounds of what may be reported.
+        layout: of types, with the greatest value and demand that may be reported.
+        least: value that the menu lets anybody report.
     """
     xp, (value, demand) = namespace(types), layout
     values, demands = types[..., : value.size], types[..., value.size :]
@@ -54,6 +55,6 @@ def misreported(types: Array, bent: Array, layout: Layout) -> Array:
     shares = values / xp.max(values, axis=-1, keepdims=True)
     # A logarithm of nothing has no gradient: what is worth nothing stays so.
     curved = xp.where(shares > 0, xp.where(shares > 0, shares, xp.ones_like(shares)) ** exponents, 0 * shares)
-    curved = xp.maximum(value.high * curved, constant(value.low, types))
+    curved = xp.maximum(value.high * curved, constant(least, types))
     claimed = xp.minimum(demands * factors, constant(demand.high, types))
     return xp.concat([xp.where(exponents == HONEST, values, curved), claimed], axis=-1)
