@@ -178,7 +178,7 @@ def fair_welfare(game: RepeatedAllocation, types: np.ndarray) -> float:
 
 
 def audited(game: RepeatedAllocation, rule: tuple[float, float]) -> float:
-    """Return the mean gain by the best misreports that a full audit finds, as a share of the mean utility."""
+    """Return the mean gain by the best misreports that an audit finds, as a share of the mean utility."""
     found = audit_game(
         game.one_shot,
         partial_allocation(game.one_shot, burning=rule[0], sharing=rule[1]),

@@ -20,6 +20,7 @@ from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.audit import audit, response_of
 from lawgiver.trainers.audit.named import audit_named
+from lawgiver.trainers.audit.trials import Trials, own_of
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.runs import Run
@@ -109,9 +110,65 @@ def test_a_slope_finds_what_chance_misses():
 
 
 def spiky(types, reports):
-    """A rough landscape: more effort should pay."""
+    """Return utilities of a rough landscape, where more effort should pay, and no payments."""
     xp = array_api_compat.array_namespace(reports)
     return xp.sum(xp.sin(37 * reports) * xp.cos(11 * reports + types), axis=-1), 0 * types[..., 0]
+
+
+@pytest.fixture(scope="module")
+def hills():
+    """Return what is to be gained on the spiky landscape by group, and audits of effort 1 and 2 that have no slope.
+
+    Every number of a report can be chosen apart, so that a fine grid of one number has the best of all.
+    """
+    types, grid = profiles(20, 2, TWO), np.linspace(0, 1, 20_001)
+    heights = np.sin(37 * grid) * np.cos(11 * grid + types[..., None])
+    each = heights.max(-1) - np.sin(37 * types) * np.cos(11 * types + types)
+    best = {"value": each[..., :2].sum(-1), "demand": each[..., 2:].sum(-1), "joint": each.sum(-1)}
+    return best, [audit(spiky, TWO, types, effort=effort, gradient=False) for effort in (1, 2)]
+
+
+def test_of_many_hills_beside_each_other_the_highest_are_found(hills):
+    best, (once, twice) = hills
+    for name, most in best.items():
+        assert (twice.regrets[name].gains <= most + 1e-6).all()
+        assert once.regrets[name].gains.mean() > 0.95 * most.mean()
+        assert twice.regrets[name].gains.mean() > 0.98 * most.mean()
+
+
+def test_an_audit_says_what_doubling_its_effort_has_added_and_is_about_as_far_from_the_best(hills):
+    best, (once, twice) = hills
+    for name, regret in twice.regrets.items():
+        np.testing.assert_allclose(regret.gains - regret.added, once.regrets[name].gains, atol=1e-12)
+        for found in (once, twice):
+            told = found.data()["groups"][name]["doubling"]
+            assert told["absolute"] == pytest.approx(found.regrets[name].added.mean())
+            assert told["relative"] == pytest.approx(found.relative_added(found.regrets[name]).mean())
+            missed = best[name].mean() - found.regrets[name].gains.mean()
+            assert 0 < missed < 2.5 * told["absolute"]
+
+
+def test_what_a_search_of_many_starts_finds_under_a_network_an_audit_finds():
+    torch = pytest.importorskip("torch")
+    from lawgiver.agents.exs_net import LearnedExSNet
+    from lawgiver.trainers.audit.ascent import ascend
+
+    game = make_game("payment_free_allocation", n=5, m=3)
+    mechanism = LearnedExSNet(game, hidden=[16, 16])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        for layer in mechanism.network.modules():
+            if isinstance(layer, torch.nn.Linear):
+                torch.nn.init.normal_(layer.weight, std=1.5 / layer.in_features**0.5)
+    types = game.initial_state(3, np.random.default_rng(0)).types
+    found = audited(game, mechanism, types, effort=1)
+    low, high = np.zeros(6), np.ones(6)
+    trials = Trials(own_of(response_of(game, mechanism)), types, found.payoffs, 1.0, high > 0, 4_096, low, high)
+    starts = np.random.default_rng(1).random((24, *types.shape))
+    for start in (starts, np.concatenate([starts[..., :3], 0 * starts[..., 3:] + types[..., 3:]], -1)):
+        trials.offer_all(ascend(trials, start, low, high))
+    assert trials.gains.mean() > 0.02, "there is something to gain"
+    assert found.joint.gains.mean() > 0.995 * trials.gains.mean()
 
 
 def test_more_effort_never_finds_less():

@@ -16,11 +16,11 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.reporting import ReportingGame, play_out
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
-from lawgiver.trainers.audit.search import Search, groups
+from lawgiver.trainers.audit.search import ROUNDS, Search, groups
 from lawgiver.trainers.audit.trials import Own, Response, Trials, bounds, own_of, truth
 from lawgiver.trainers.simulation import outcome_of
 
-EFFORT = 3
+EFFORT = 2
 CHUNK = 4_096
 
 
@@ -45,7 +45,7 @@ def audit(
         response: the rule.
         layout: of a report and a type, with finite bounds; misreports stay within them.
         types: of P >= 2 profiles, (P, n, k), within the bounds.
-        effort: rounds of search, >= 1; more never finds less, at the same ``seed`` and ``chunk``.
+        effort: how long is searched, in pairs of rounds, >= 1; more never finds less, at the same ``seed``.
         seed: of the search, >= 0.
         chunk: games that are played at once, at most.
         gradient: whether the rule runs on torch too, so that its slope may be climbed where torch is installed.
@@ -71,13 +71,21 @@ def audit(
     utilities, payments = truth(response, found, chunk)
     scale = scale_of(utilities, payments)
     searched = {
-        name: Trials(own or own_of(response), found, utilities - payments, scale, varied, chunk)
+        name: Trials(
+            own or own_of(response), found, utilities - payments, scale, varied, chunk, search.low, search.high
+        )
         for name, varied in groups(layout).items()
     }
-    for round_ in range(effort):
+    half: dict[str, np.ndarray] = {}
+    for round_ in range(ROUNDS * effort):
+        if 2 * round_ == ROUNDS * effort:
+            half = {name: trials.gains for name, trials in searched.items()}
         for name in searched:
             search.go_on(name, searched, round_)
-    regrets = {name: Regret(trials.gains, trials.reports, trials.tried) for name, trials in searched.items()}
+    regrets = {
+        name: Regret(trials.gains, trials.reports, trials.tried, trials.gains - half[name])
+        for name, trials in searched.items()
+    }
     return Audit(layout, found, utilities, payments, regrets, effort, seed, search.sloped, floor)
 
 

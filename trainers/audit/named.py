@@ -32,7 +32,7 @@ class AuditSettings(Settings):
     profiles: Annotated[int, Field(ge=2)] = 200
     """Games with types of their own, of which every participant is searched."""
     effort: Natural = EFFORT
-    """Rounds of search."""
+    """How long is searched; see :func:`lawgiver.trainers.audit.audit`."""
     seed: Seed = 0
     """Of the types and of the search."""
     chunk: Natural = CHUNK

@@ -25,11 +25,13 @@ class Regret:
         gains: of the best misreport found, 0 where none is better than the truth, (P, n).
         reports: the best reports, the truth where no misreport is better, (P, n, k).
         tried: misreports over all profiles and participants.
+        added: how much of the gains the second half of the search has found, (P, n): what doubling the effort adds.
     """
 
     gains: np.ndarray
     reports: np.ndarray
     tried: int
+    added: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Audit:
         utilities: of the truth, without payments, (P, n).
         payments: to the mechanism, where all tell the truth, (P, n).
         regrets: by group of fields; the last is of all fields.
-        effort: rounds of search.
+        effort: how long was searched, in pairs of rounds.
         seed: of the search.
         sloped: whether the rule had a slope that could be climbed.
         floor: least share of the scale of payoffs that a gain is related to.
@@ -94,7 +96,14 @@ class Audit:
 
     def relative(self, regret: Regret) -> np.ndarray:
         """Return gains as shares of truthful payoffs, (P, n): of max(|payoff|, floor * scale), for payoffs can be 0."""
-        shares: np.ndarray = regret.gains / np.maximum(np.abs(self.payoffs), self.floor * self.scale)
+        return self._shares(regret.gains)
+
+    def relative_added(self, regret: Regret) -> np.ndarray:
+        """Return what the second half of the search has added to these shares, (P, n)."""
+        return self._shares(regret.added)
+
+    def _shares(self, gains: np.ndarray) -> np.ndarray:
+        shares: np.ndarray = gains / np.maximum(np.abs(self.payoffs), self.floor * self.scale)
         return shares
 
     def data(self) -> dict[str, Any]:
@@ -102,12 +111,14 @@ class Audit:
 
         ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each the ``mean`` over profiles and
         participants of what the best misreport found gains, its standard error over profiles ``se``, the ``max``, and
-        the mean over profiles of the gain of the participant that gains most, ``mean_of_most``; and the ``worst``
-        example. ``individual_rationality``: the ``least`` payoff of the truth, the ``mean_violation``
-        (how far it is below 0, on average), and the ``share`` of participants below 0. ``budget``: ``mean`` and ``sd``
-        of what the mechanism takes in a game, and the ``deficit_share`` of games in which that is below 0.
-        ``payments``: ``mean``, ``min``, ``max`` and the mean ``by_participant``. ``envy``: ``mean``, ``se``, ``max``,
-        ``mean_of_most`` and the ``share`` of participants who envy somebody; null where it is not known.
+        the mean over profiles of the gain of the participant that gains most, ``mean_of_most``; ``doubling``, the
+        search's own error: by how much these means, ``absolute`` and ``relative``, rose in the second half of the
+        search, which is what doubling the effort has added; and the ``worst`` example. ``individual_rationality``: the
+        ``least`` payoff of the truth, the ``mean_violation`` (how far it is below 0, on average), and the ``share`` of
+        participants below 0. ``budget``: ``mean`` and ``sd`` of what the mechanism takes in a game, and the
+        ``deficit_share`` of games in which that is below 0. ``payments``: ``mean``, ``min``, ``max`` and the mean
+        ``by_participant``. ``envy``: ``mean``, ``se``, ``max``, ``mean_of_most`` and the ``share`` of participants who
+        envy somebody; null where it is not known.
         """
         takings = self.payments.sum(1)
         tiny = ROUNDING * self.scale
@@ -148,6 +159,7 @@ class Audit:
         return {
             "absolute": _told(regret.gains),
             "relative": _told(self.relative(regret)),
+            "doubling": {"absolute": regret.added.mean(), "relative": self.relative_added(regret).mean()},
             "tried": regret.tried,
             "worst": self.worst(regret),
         }

@@ -1,4 +1,4 @@
-"""The search for misreports that pay: by rule, by chance, uphill, and around the best so far.
+"""The search for misreports that pay: by rule, by chance, uphill, from many places at once, and around the best so far.
 
 A search goes in rounds, each from where the one before has stopped, with random numbers of its own. What less effort
 tries is therefore the beginning of what more effort tries, and more effort never finds less.
@@ -20,11 +20,15 @@ STREAM = 0x61756469
 """Sets the audit's random numbers apart from those of types drawn with the same seed."""
 JOINT = "joint"
 """The group of all fields at once."""
-RANDOM = 24
+ROUNDS = 2
+"""For each unit of effort: what the second half of them adds is what doubling the effort adds."""
+RANDOM = 12
 """Reports that are drawn anywhere, a round and case."""
-LOCAL = 40
+GENERATIONS = 12
+"""Of a population, a round."""
+LOCAL = 20
 """Steps around the best report, a round and case."""
-WIDE, WIDER, NARROWER = 0.1, 1.6, 0.85
+WIDE, WIDER, NARROWER = 0.03, 1.6, 0.85
 """Spread of the first local step as a share of each range; what it is multiplied by after success and failure."""
 START = 0.02
 """How far from the truth the first ascent begins, as a share of each range: at the truth a rule may be kinked."""
@@ -60,20 +64,22 @@ class Search:
             searched: what was found before, by group.
             round_: from 0; with the group it sets its random numbers apart.
         """
-        trials, group = searched[name], list(searched).index(name)
+        trials, low, high, shape = searched[name], self.low, self.high, self.types.shape
+        group = list(searched).index(name)
         rng = np.random.default_rng([STREAM, self.seed, 1 + group, 1 + round_])  # zeros at the end would not count
-        low, high, shape = self.low, self.high, self.types.shape
         if round_ == 0:
             trials.offer_all(structured(self.types, low, high, self.fields.get(name)))
         if name not in self.fields:
             together = self._together(searched)
             trials.offer_all([*(searched[field].reports for field in self.fields), together])
             trials.offer_all(chain(*(beside(together, self.types, low, high, at) for at in self.fields.values())))
-        trials.offer_all(anywhere(shape, low, high, rng) for _ in range(RANDOM))
+        trials.offer_all([trials.reports, *(anywhere(shape, low, high, rng) for _ in range(RANDOM))])
         if self.gradient:
             nearby = np.clip(self.types + START * (high - low) * rng.standard_normal(shape), low, high)
-            self._ascend(trials, np.stack([nearby, anywhere(shape, low, high, rng)]))
-            self._ascend(trials, trials.reports[None])
+            start = nearby if round_ % 2 == 0 else anywhere(shape, low, high, rng)
+            self._ascend(trials, np.stack([start, trials.reports]))
+        for _ in range(GENERATIONS):
+            trials.breed(rng)
         self._around(trials, rng)
 
     def _together(self, searched: Mapping[str, Trials]) -> np.ndarray:

@@ -7,6 +7,7 @@ game, so that P profiles of n participants are P n games for each misreport that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Layout, box, width
+from lawgiver.trainers.audit.population import Population
 
 Response: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
 """A rule: types and reports, both (B, n, k), to utilities without payments and payments to the mechanism, both (B, n).
@@ -26,8 +28,12 @@ Own: TypeAlias = Callable[[Array, Array, Array], Array]
 """A rule as one participant of each game sees it: types and reports (B, n, k), and its number (B,), to payoffs (B,)."""
 
 
+BLOCK = 32
+"""Reports of each case that are tried together; it does not depend on the chunk, and neither does what is found."""
+
+
 class Trials:
-    """The best misreport found so far, of one group of fields.
+    """The best misreports found so far, of one group of fields.
 
     Args:
         own: the rule that is audited.
@@ -36,11 +42,13 @@ class Trials:
         scale: what payoffs are of the order of, > 0.
         varied: which numbers of a report may differ from the truth, bool (k,).
         chunk: games that are played at once, at most.
+        low: the least report, (k,); ``high`` the greatest.
 
     Attributes:
         gains: what the best misreport brings beyond the truth, 0 where none does, (P, n).
         reports: the best reports, the truth where no misreport is better, (P, n, k).
         tried: number of misreports so far, over all cases.
+        population: the best reports of each case that lie apart.
     """
 
     def __init__(
@@ -51,42 +59,47 @@ class Trials:
         scale: float,
         varied: np.ndarray,
         chunk: int,
+        low: np.ndarray,
+        high: np.ndarray,
     ) -> None:
         """See the class."""
         self.own, self.types, self.truthful, self.scale = own, types, truthful, scale
-        self.varied, self.chunk = varied, chunk
+        self.varied, self.chunk, self.low, self.high = varied, chunk, low, high
         self.gains = np.zeros(types.shape[:2])
         self.reports = types.copy()
         self.tried = 0
+        self.population = Population.of_truth(types, int(varied.sum()))
 
     def confined(self, reports: np.ndarray) -> np.ndarray:
         """Return reports (P, n, k) with the truth wherever they may not differ from it."""
-        return np.where(self.varied, reports, self.types)
+        found: np.ndarray = np.where(self.varied, reports, self.types)
+        return found
 
     def offer_all(self, proposals: Iterable[np.ndarray]) -> None:
-        """Try reports (P, n, k), one after the other for each case, as many at once as the chunk holds."""
-        waiting: list[np.ndarray] = []
-        for proposal in proposals:
-            waiting.append(proposal)
-            if (len(waiting) + 1) * self.gains.size > self.chunk:
-                self._try(np.stack(waiting))
-                waiting = []
-        if waiting:
-            self._try(np.stack(waiting))
+        """Try reports (P, n, k), one after the other for each case; what is good joins the population."""
+        rest = iter(proposals)
+        while block := list(islice(rest, BLOCK)):
+            reports = self.confined(np.stack(block))
+            span = np.where(self.varied & (self.high > self.low), self.high - self.low, np.inf)
+            self.population = self.population.joined(reports, self._try(reports), span)
 
     def offer(self, proposal: np.ndarray) -> np.ndarray:
         """Try one report of each case, (P, n, k); return where it is better than all before, bool (P, n)."""
         before = self.gains
-        self._try(proposal[None])
+        self._try(self.confined(proposal)[None])
         return self.gains > before
+
+    def breed(self, rng: np.random.Generator) -> None:
+        """Try one report for each member of the population, which it takes the place of where it is better."""
+        bred = self.confined(self.population.bred(self.low, self.high, rng))
+        self.population = self.population.selected(bred, self._try(bred))
 
     def count(self, proposals: np.ndarray) -> None:
         """Count misreports (..., P, n, k) as tried; those that are the truth are none."""
         self.tried += int((proposals != self.types).any(-1).sum())
 
-    def _try(self, proposals: np.ndarray) -> None:
-        """Try reports (c, P, n, k)."""
-        proposals = self.confined(proposals)
+    def _try(self, proposals: np.ndarray) -> np.ndarray:
+        """Try reports (c, P, n, k) that are confined; return what they bring beyond the truth, (c, P, n)."""
         self.count(proposals)
         count, profiles, n, k = proposals.shape
         payoffs = np.empty(count * profiles * n)
@@ -94,13 +107,14 @@ class Trials:
         for start in range(0, payoffs.size, self.chunk):
             cases = np.arange(start, min(start + self.chunk, payoffs.size))
             payoffs[cases] = self.payoffs(cases % (profiles * n), flat[cases])
-        found = payoffs.reshape(count, profiles, n) - self.truthful
+        found: np.ndarray = payoffs.reshape(count, profiles, n) - self.truthful
         best = found.argmax(0)
         gain = np.take_along_axis(found, best[None], 0)[0]
         report = np.take_along_axis(proposals, best[None, ..., None], 0)[0]
         better = gain > self.gains
         self.gains = np.where(better, gain, self.gains)
         self.reports = np.where(better[..., None], report, self.reports)
+        return found
 
     def payoffs(self, cases: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Return the payoffs (c,) of cases (c,), numbered profile by profile, that report ``own`` (c, k)."""

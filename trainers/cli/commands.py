@@ -160,7 +160,7 @@ AUDITED = """KEY=VALUE, by default:
 
 \b
   profiles=200   games, each with types of its own
-  effort=3       rounds of search
+  effort=2       how long is searched
   seed=0         of types and search
   chunk=4096     games played at once, which bounds memory
   gradient=true  climb slopes; false for what does not run on torch

@@ -68,8 +68,9 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
 def show_audit(found: Mapping[str, Any]) -> None:
     """Print what an audit has found, as :meth:`lawgiver.trainers.audit.Audit.data` tells it."""
     games = f"{found['profiles']:,} profiles of {found['participants']} participants, effort {found['effort']}"
-    table = _table("misreporting", f"{games}; ± standard error")
-    for column in ("mean gain", "largest", "relative", "largest", "tried"):
+    added = "added: how much of the relative gain the last doubling of the effort has found"
+    table = _table("misreporting", f"{games}; ± standard error; {added}")
+    for column in ("mean gain", "largest", "relative", "largest", "added"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, group in found["groups"].items():
         cells = [
@@ -77,7 +78,7 @@ def show_audit(found: Mapping[str, Any]) -> None:
             for gains in (group["absolute"], group["relative"])
             for cell in (f"{gains['mean']:.3g} ±{gains['se']:.1g}", f"{gains['max']:.3g}")
         ]
-        table.add_row(name, *cells, f"{group['tried']:,}")
+        table.add_row(name, *cells, f"{group['doubling']['relative']:.1g}")
     show(table)
     payoff, rational = found["truthful_payoff"], found["individual_rationality"]
     budget, payments = found["budget"], found["payments"]

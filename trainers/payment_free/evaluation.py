@@ -31,7 +31,7 @@ def judge(
         game: that is played.
         mechanism: of it.
         instances: that are audited, at least 2; welfare and efficiency are measured on at least 1,000, these first.
-        effort: rounds of the audit's search.
+        effort: of the audit.
         seed: of the instances and of the search. No training draws from this stream; but where a game takes its types
             from a file, the same profiles of it may come again.
 

@@ -59,7 +59,7 @@ def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -
     joint = summary["exploitability"]["joint"]["relative"]
     axis.errorbar(
         joint["mean"], summary[WELFARE], xerr=1.96 * joint["se"], yerr=1.96 * summary[f"{WELFARE}_se"],
-        fmt="o", color=CYCLE[1], capsize=3, label="result, by the full audit",
+        fmt="o", color=CYCLE[1], capsize=3, label="result, by the audit",
     )  # fmt: skip
     axis.margins(0.1)  # room for the names
     axis.set_xlabel("mean gain of misreports, as a share of the truth's utility")

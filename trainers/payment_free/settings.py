@@ -66,8 +66,8 @@ class Evaluation(Settings):
 
     instances: Annotated[int, Field(ge=2)] = 200
     """Profiles that are audited; welfare and efficiency are measured on 1,000 at least."""
-    effort: Natural = 3
-    """Rounds of the audit."""
+    effort: Natural = 2
+    """Of the audit."""
     compared: Count = 100
     """Profiles of the training, and as many fresh ones, on which both sides of the objective are compared, and the
     baselines with them; 0 for not."""

@@ -1,7 +1,7 @@
 """The trainer ``payment_free``: a network that shares resources, between Nash welfare and what misreports bring.
 
 Misreports are searched anew at each update, by a short ascent from where the one before has stopped. It finds less than
-there is. What is told in the end is therefore the full audit of the exact rule on profiles it has not seen.
+there is. What is told in the end is therefore an audit of the exact rule on profiles it has not seen.
 """
 
 from __future__ import annotations

@@ -28,9 +28,11 @@ SEED = 20_231_118
 INSTANCES = 1_000
 """On which welfare and efficiency are measured, for every rule of a size the same."""
 EFFORT = 1
-"""Rounds of the audit's search."""
+"""Of the audit."""
 TIMED, WARM = 4_096, 64
 """Games that a rule is timed on, and as many as it is warmed up on before."""
+SEARCH = 2
+"""Counts how the audit has searched: what an earlier search has judged is judged anew."""
 GROUPS = ("value", "demand", "joint")
 """What is misreported, in the audit's words."""
 
@@ -44,7 +46,7 @@ class Task:
         m: resources.
         rule: a mechanism's name, ``{policy: NAME, ...}``, or None for what the run learned in whose folder it is kept.
         audited: the first instances, so many, on which misreports are searched.
-        instances: on which it is measured; ``effort`` and ``seed`` of the audit, see the constants here.
+        instances: on which it is measured; ``effort``, ``seed`` and ``search`` of the audit, see the constants here.
     """
 
     n: int
@@ -54,6 +56,7 @@ class Task:
     instances: int
     effort: int
     seed: int
+    search: int = SEARCH
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class Judgement:
             fairness, (N,).
         efficiency: mean share of what could be used that is.
         gains: by group, the mean over participants of relative gains, (M,).
-        greatest: by group, the greatest relative gain of anybody.
+        greatest: by group, the greatest relative gain of anybody; ``added``, how much of the mean the second half of
+            the search has found.
         seconds: that the rule took for 4,096 games.
     """
 
@@ -74,6 +78,7 @@ class Judgement:
     efficiency: float
     gains: dict[str, np.ndarray]
     greatest: dict[str, float]
+    added: dict[str, float]
     seconds: float
 
 
@@ -96,6 +101,7 @@ def judge(task: Task, folder: Path) -> Judgement:
         efficiency=float(used.mean()),
         gains={group: gains.mean(1) for group, gains in relative.items()},
         greatest={group: float(gains.max()) for group, gains in relative.items()},
+        added={group: float(found.relative_added(found.regrets[group]).mean()) for group in GROUPS},
         seconds=seconds,
     )
 

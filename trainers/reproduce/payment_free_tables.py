@@ -184,6 +184,7 @@ def _row(name: str, judgements: Sequence[Judgement]) -> dict[str, Cell]:
         "mean gain": (joint.x.value, joint.x.half),
         "by values": (value.x.value, value.x.half),
         "by demands": (demand.x.value, demand.x.half),
+        "doubling the search added": float(np.mean([each.added["joint"] for each in judgements])),
         "greatest gain": max(each.greatest["joint"] for each in judgements),
         "efficiency": float(np.mean([each.efficiency for each in judgements])),
         "s / 4,096 games": float(np.median([each.seconds for each in judgements])),
