@@ -657,7 +657,8 @@ def test_payment_free_allocation_among_the_known(tmp_path: Path, monkeypatch: py
         drawn = at("", x, y, instances=task.instances)
         gains = dict.fromkeys(payment_free_judged.GROUPS, drawn.gains[0, : task.audited])
         greatest = dict.fromkeys(payment_free_judged.GROUPS, 0.3)
-        return payment_free_judged.Judgement(drawn.ratios[0], drawn.ratios[0], 0.9, gains, greatest, 0.25)
+        added = dict.fromkeys(payment_free_judged.GROUPS, 0.002)
+        return payment_free_judged.Judgement(drawn.ratios[0], drawn.ratios[0], 0.9, gains, greatest, added, 0.25)
 
     brief = ("trainer.updates=1", "trainer.batch=4", "trainer.samples=4", *payment_free.BRIEF)
     small = Size(2, 2, networks=100, fair=100, partial=50, training={"exs_net": brief})
