@@ -20,7 +20,7 @@ from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.audit import audit, response_of
 from lawgiver.trainers.audit.named import audit_named
-from lawgiver.trainers.audit.trials import Trials, own_of
+from lawgiver.trainers.audit.trials import Trials, own_of, truth
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.runs import Run
@@ -154,9 +154,9 @@ def test_what_a_search_of_many_starts_finds_under_a_network_an_audit_finds():
     from lawgiver.trainers.audit.ascent import ascend
 
     game = make_game("payment_free_allocation", n=5, m=3)
-    mechanism = LearnedExSNet(game, hidden=[16, 16])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
+        mechanism = LearnedExSNet(game, hidden=[16, 16])
         for layer in mechanism.network.modules():
             if isinstance(layer, torch.nn.Linear):
                 torch.nn.init.normal_(layer.weight, std=1.5 / layer.in_features**0.5)
@@ -267,6 +267,18 @@ def mixed(types, reports):
 def cast(types, reports):
     """Call a method that tensors do not have."""
     return types[..., 0], 0 * reports[..., 0].astype(np.float32)
+
+
+def test_last_digits_of_single_precision_are_not_taken_for_luck():
+    """A network's depend on where in a batch a game stands."""
+    types = profiles(5, 2, VALUE)
+
+    def off(by):
+        return lambda true, reports: (true[..., 0] + by * np.arange(len(true))[:, None], 0 * true[..., 0])
+
+    np.testing.assert_allclose(truth(off(1e-8), types, 100)[0], types[..., 0], atol=1e-6)
+    with pytest.raises(UnsupportedGameError, match="draws at random"):
+        truth(off(1e-4), types, 100)
 
 
 @pytest.mark.parametrize("response", [converted, mixed, cast])

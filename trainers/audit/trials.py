@@ -14,8 +14,9 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.fields import Layout, box, width
+from lawgiver.envs.core.fields import Layout
 from lawgiver.trainers.audit.population import Population
+from lawgiver.trainers.audit.result import PROFITABLE, scale_of
 
 Response: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
 """A rule: types and reports, both (B, n, k), to utilities without payments and payments to the mechanism, both (B, n).
@@ -159,7 +160,8 @@ def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray
                     f"the rule that is audited returns {name} of shape {x.shape}, allowed: finite {twice.shape[:2]}"
                 )
             first, second = np.split(x, 2)
-            if not np.allclose(first, second, rtol=1e-9, atol=1e-12 * np.abs(x).max()):
+            # A network in single precision differs in its last digits by where in a batch a game stands.
+            if np.abs(first - second).max() > PROFITABLE * scale_of(utilities, payments):
                 raise UnsupportedGameError(
                     "the rule that is audited draws at random: the same reports had different outcomes, so that no gain"
                     " could be told from luck, allowed: rules without randomness"
@@ -176,6 +178,7 @@ def bounds(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """
     low = np.concatenate([np.full(field.size, field.low, float) for field in layout])
     high = np.concatenate([np.full(field.size, field.high, float) for field in layout])
-    if not (np.isfinite(low) & np.isfinite(high)).all():
-        raise ParameterError(f"reports lie in {box(layout)}, allowed: {width(layout)} numbers with finite bounds")
+    endless = [field.name for field in layout if not np.isfinite([field.low, field.high]).all()]
+    if endless:
+        raise ParameterError(f"reports of {', '.join(endless)} have no end, allowed: fields with finite bounds")
     return low, high
