@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 
 from lawgiver.agents.policies import DiscretePolicy, require_field, surely, uniform_player
-from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
+from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, total
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -23,6 +23,8 @@ def _choices(game: Game[Any], who: str) -> int:
 class Always(DiscretePolicy):
     """Takes the lowest or the highest legal action."""
 
+    blind = True
+
     def __init__(self, n_actions: int, highest: bool) -> None:
         """Say which."""
         self.n_actions, self.highest = n_actions, highest
@@ -31,7 +33,10 @@ class Always(DiscretePolicy):
         xp = namespace(obs)
         if mask is None:
             return xp.full(obs.shape[:2], self.n_actions - 1 if self.highest else 0, dtype=xp.int64)
-        legal = xp.astype(mask, xp.int64)
+        extreme = self.n_actions - 1 if self.highest else 0
+        if bool(xp.all(mask[..., extreme])):
+            return xp.full(obs.shape[:2], extreme, dtype=xp.int64)
+        legal = xp.astype(mask, xp.int8)
         return (
             self.n_actions - 1 - xp.argmax(xp.flip(legal, axis=-1), axis=-1)
             if self.highest
@@ -65,7 +70,7 @@ class ConditionalCooperators(DiscretePolicy):
         endowments, contributions = obs[..., at["endowments"]], obs[..., at["contributions"]]
         ratios = contributions / endowments
         own = ratios[..., 0]
-        others = (xp.sum(ratios, axis=-1) - own) / (ratios.shape[-1] - 1)
+        others = (total(ratios) - own) / (ratios.shape[-1] - 1)
         gain = (obs[..., at["payouts"]][..., 0] - contributions[..., 0]) / endowments[..., 0]
         fraction = (1 - self.conformity) * own + self.conformity * others + self.reaction * gain
         fraction = xp.where(obs[..., at["round"]][..., 0] > 0, fraction, constant(self.first, obs))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import reduce
+from itertools import accumulate
+from operator import add
 from typing import Any
 
 import gymnasium
@@ -65,6 +68,8 @@ class RulePolicy(Memoryless, ABC):
 class UniformBox(Memoryless):
     """Draws every action uniformly from the Box."""
 
+    blind = True
+
     def __init__(self, space: gymnasium.spaces.Box) -> None:
         """Keep the bounds."""
         self.low, self.high = space.low, space.high
@@ -83,6 +88,8 @@ class UniformBox(Memoryless):
 class UniformLegal(DiscretePolicy):
     """Draws uniformly from the legal actions."""
 
+    blind = True
+
     def __init__(self, n_actions: int) -> None:
         """Keep the number of actions."""
         self.n_actions = n_actions
@@ -94,6 +101,29 @@ class UniformLegal(DiscretePolicy):
             mask = xp.ones((*obs.shape[:2], self.n_actions), dtype=xp.bool)
         count = xp.astype(xp.sum(xp.astype(mask, xp.int64), axis=-1, keepdims=True), obs.dtype)
         return xp.where(mask, -xp.log(count), constant(-np.inf, obs)), state
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return actions (B, n_role) drawn from the distribution, and the memory.
+
+        The number of legal actions and the drawn level say which of them it is; no probabilities are laid out.
+        """
+        level = uniform(rng, obs.shape[:2])
+        xp = namespace(level)
+        if mask is None:
+            return xp.astype(level * self.n_actions, xp.int64), state
+        legal = xp.astype(mask, xp.int64) if self.n_actions > FEW_ACTIONS else xp.astype(mask, xp.int8)
+        if self.n_actions > FEW_ACTIONS:
+            rank = xp.cumulative_sum(legal, axis=-1)
+            wanted = xp.astype(level * xp.astype(rank[..., -1], level.dtype), xp.int64)
+            return xp.sum(xp.astype(rank <= wanted[..., None], xp.int64), axis=-1), state
+        ranks = list(accumulate(legal[..., action] for action in range(self.n_actions)))  # by column: rows are short
+        wanted = xp.astype(level * xp.astype(ranks[-1], level.dtype), xp.int8)
+        chosen = reduce(add, (xp.astype(rank <= wanted, xp.int8) for rank in ranks))
+        return xp.astype(chosen, xp.int64), state
+
+
+FEW_ACTIONS = 64
+"""Actions up to which going through them one by one is faster than along the short rows of a mask; int8 counts them."""
 
 
 def uniform_player(game: Game[Any], role: str) -> UniformBox | UniformLegal:

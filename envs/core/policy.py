@@ -16,7 +16,9 @@ Memory = Any
 class Policy(Protocol):
     """Acts for all agents of one role in B games at once.
 
-    Observations are (B, n_role, d), masks (B, n_role, n_actions) or None, actions (B, n_role) or (B, n_role, k).
+    Observations are (B, n_role, d), masks (B, n_role, n_actions) or None, actions (B, n_role) or (B, n_role, k). A
+    policy that never looks at its observation may say so by an attribute ``blind = True``; views then make none for
+    it, which saves most of their work, and show it (B, n_role, 0).
     """
 
     def initial_state(self, batch: int, rng: Rng) -> Memory:

@@ -186,7 +186,10 @@ class Session:
 
     def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return what a given policy is shown, in arrays of its own: it may write into them."""
-        obs, mask = self.game.observe(self._state, role), self.game.legal_actions(self._state, role)
+        mask = self.game.legal_actions(self._state, role)
+        if getattr(self.policies[role], "blind", False):
+            return np.zeros((self.batch, self.game.roles[role], 0)), mask
+        obs = self.game.observe(self._state, role)
         return obs if obs.base is None else obs.copy(), None if mask is None else mask.copy()
 
     def _check(self, check: Callable[..., None], role: str, made: Any) -> None:
