@@ -9,7 +9,7 @@ import torch
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, PolicyFileError, load_policy, save_policy
 from lawgiver.agents.networks import GaussianNet, GraphNetwork
-from lawgiver.agents.policies import draw_discrete
+from lawgiver.agents.policies import UniformLegal, draw_discrete
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
 from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.prior import ILLEGAL, log_prior
@@ -298,3 +298,46 @@ def test_named_mechanisms_of_lanes_announce_their_coefficients():
 def test_a_rule_says_how_many_numbers_it_takes():
     with pytest.raises(ParameterError, match=r"has 1 numbers, .* for each of 2 coefficients in \[-4, 4\]"):
         make_policy(make_game("lanes"), "mechanism", {"policy": "rule", "parameters": [0]})
+
+
+@pytest.mark.parametrize("n_actions", [1, 2, 11, 64, 65, 300])
+def test_uniform_actions_are_those_of_their_distribution_for_the_same_numbers(n_actions):
+    rng = np.random.default_rng(n_actions)
+    policy, obs = UniformLegal(n_actions), np.zeros((500, 3, 0))
+    some = rng.random((500, 3, n_actions)) < 0.4
+    some[..., rng.integers(n_actions)] = True
+    for mask in (None, some, np.ones_like(some)):
+        drawn = policy.act(obs, mask, None, np.random.default_rng(1))[0]
+        expected = draw_discrete(policy.distribution(obs, mask, None)[0], np.random.default_rng(1))
+        assert drawn.dtype == np.int64 and drawn.shape == (500, 3)
+        assert (drawn == expected).mean() > 0.999  # a level may lie within rounding of a step
+        assert mask is None or np.take_along_axis(mask, drawn[..., None], -1).all()
+        torch_mask = None if mask is None else torch.as_tensor(mask)
+        there = policy.act(torch.zeros(500, 3, 0), torch_mask, None, torch.Generator().manual_seed(1))[0]
+        assert there.dtype == torch.int64 and there.shape == (500, 3) and int(there.max()) < n_actions
+        assert mask is None or torch.gather(torch_mask, -1, there[..., None]).all()
+
+
+def test_a_level_just_below_one_takes_the_last_legal_action():
+    class Edge:
+        def random(self, shape):
+            return np.full(shape, np.nextafter(1.0, 0.0))
+
+    for n_actions in (*range(1, 64), 100, 1000):
+        mask = np.zeros((1, 1, n_actions), bool)
+        mask[..., : max(n_actions // 2, 1)] = True
+        chosen = UniformLegal(n_actions).act(np.zeros((1, 1, 0)), mask, None, Edge())[0]
+        assert chosen.item() == max(n_actions // 2, 1) - 1
+        assert UniformLegal(n_actions).act(np.zeros((1, 1, 0)), None, None, Edge())[0].item() == n_actions - 1
+
+
+@pytest.mark.parametrize(("name", "highest"), [("free_rider", False), ("full_contributor", True)])
+def test_extreme_actions_are_the_extreme_legal_ones(name, highest):
+    policy = make_policy(make_game("public_investment"), "participant", name)
+    mask = np.random.default_rng(0).random((200, 2, policy.n_actions)) < 0.3
+    mask[..., 4] = True
+    legal = np.where(mask, np.arange(policy.n_actions), np.nan)
+    expected = np.nanmax(legal, -1) if highest else np.nanmin(legal, -1)
+    for given in (mask, torch.as_tensor(mask)):
+        obs = np.zeros((200, 2, 0)) if given is mask else torch.zeros(200, 2, 0)
+        assert np.array_equal(np.asarray(policy.act(obs, given, None, None)[0]), expected)

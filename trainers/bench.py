@@ -65,6 +65,8 @@ def parallel_steps(game: Game[Any]) -> float:
 class Fixed:
     """Participants who take the same action always: what is left is the cost of the rules and the view."""
 
+    blind = True
+
     def __init__(self, game: Game[Any]) -> None:
         """Take action 1 in every seat, or the middle of the Box."""
         space, seats = game.action_space("participant"), (VECTOR_GAMES, game.roles["participant"])
