@@ -23,7 +23,7 @@ from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.trainers import launch
-from lawgiver.trainers.report import first_round
+from lawgiver.trainers.closed_form import first_round
 from lawgiver.trainers.runs import Run, load
 
 LEVELS = (0.001, 0.1, 1.0, 5.0, 20.0, float("inf"))

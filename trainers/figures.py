@@ -6,7 +6,7 @@ Each function draws one figure and returns it; :func:`save` writes it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +50,11 @@ MARKERS = {
     "ceiling": "*",
 }
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MORE = ("#999999", "#882255", "#332288", "#44AA99", "#661100", "#999933", "#000000")
+"""Colours of series beyond the first six."""
+
+SHOWN = {"reachable": "best found", "ceiling": "ceiling, rational people"}
+"""Names in legends that say more than their keys."""
 
 Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A memoryless mechanism: endowments and contributions (..., n) to weights (..., n)."""
@@ -60,6 +65,12 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def free_colours(taken: Iterable[str]) -> Iterator[str]:
+    """Yield colours that are not taken, each once, and then all over again."""
+    used = {colour.upper() for colour in taken}
+    return itertools.cycle([colour for colour in (*CYCLE, *MORE) if colour.upper() not in used])
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches."""
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
@@ -67,12 +78,20 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, heading: str | None = None) -> None:
     """Write a figure as PNG, whole or not at all.
+
+    Args:
+        figure: that is written.
+        path: where to.
+        heading: what stands above it all: the mechanism and the game.
 
     Raises:
         RunError: if it cannot be written.
     """
+    if heading is not None:
+        figure.suptitle(heading, fontsize=9, x=0.01, ha="left")
+        figure.set_figheight(figure.get_figheight() + 0.2 * (1 + heading.count("\n")))
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -87,14 +106,14 @@ def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective
     figure = new_figure(6.2, 4.6)
     axis = figure.subplots()
     for name, value in scores[objective].items():
-        gini = scores["gini"].get(name)
+        gini, shown = scores["gini"].get(name), SHOWN.get(name, words(name))
         if value is None:
             continue
         colour, marker = COLOURS.get(name, "#56B4E9"), MARKERS.get(name, "v")
         if gini is None:
-            axis.axhline(value, color=colour, linestyle="--", linewidth=1.2, label=words(name))
+            axis.axhline(value, color=colour, linestyle="--", linewidth=1.2, label=shown)
         else:
-            axis.scatter(gini, value, s=110, color=colour, marker=marker, label=words(name), zorder=3)
+            axis.scatter(gini, value, s=110, color=colour, marker=marker, label=shown, zorder=3)
     axis.set_xlabel("inequality: expected Gini of payoffs (0 = equal)")
     axis.set_ylabel(f"{words(objective)} a round")
     axis.set_title("Welfare and equality at the exact equilibrium")
@@ -128,7 +147,7 @@ def contributions(
         axis.set_xticks(points if points.size <= 11 else points[:: points.size // 10])
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("probability")
-    axes[0].legend(frameon=False, fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -207,8 +226,9 @@ def curves(
     if not panels:
         return figure
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    known = {name: COLOURS.get(name, "#000000") for name, value in references.items() if value is not None}
     for axis, (title, unit, metrics) in zip(axes, panels, strict=True):
-        for colour, metric in zip(itertools.cycle(CYCLE), metrics):
+        for colour, metric in zip(free_colours(known.values() if axis is axes[0] else ()), metrics, strict=False):
             points = [(row["iteration"], row[metric]) for row in history if row.get(metric) is not None]
             if points:
                 alone = "o" if len(points) == 1 else None  # a line through one point is not seen
@@ -218,7 +238,7 @@ def curves(
         axis.grid(alpha=0.3)
     for name, value in references.items():
         if value is not None:
-            axes[0].axhline(value, color=COLOURS.get(name, "#000000"), linestyle="--", linewidth=1, label=words(name))
+            axes[0].axhline(value, color=known[name], linestyle="--", linewidth=1, label=SHOWN.get(name, words(name)))
     for axis in axes:
         if axis.get_legend_handles_labels()[0]:
             axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -257,8 +277,8 @@ class Panel:
 
 
 DASHES = ((0, (6, 2)), (0, (3, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)), (0, (6, 2, 1, 2, 1, 2)))
-BANDS = ("#0072B2", "#D55E00", "#009E73", "#56B4E9", "#E69F00")
-"""Colours of bands; the last is a reference's as well."""
+EDGE = "one standard deviation on either side"
+"""What a legend calls the dashed edges of bands."""
 
 
 def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
@@ -275,12 +295,15 @@ def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
     figure = new_figure(10.0, 0.5 + 2.9 * len(panels))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, panels, strict=True):
-        for colour, (name, band) in zip(itertools.cycle(BANDS), panel.bands.items()):
+        known = {name: COLOURS.get(name, "#000000") for name in panel.references}
+        for colour, (name, band) in zip(free_colours(known.values()), panel.bands.items(), strict=False):
             axis.plot(band.time, band.mean, color=colour, linewidth=1.8, label=words(name))
             for edge in _edges(band):
                 axis.plot(band.time, edge, color=colour, linewidth=0.9, linestyle="--")
+        if any(_edges(band) for band in panel.bands.values()):
+            axis.plot([], [], color="#BBBBBB", linewidth=0.9, linestyle="--", label=EDGE)
         for dashes, (name, value) in zip(itertools.cycle(DASHES), panel.references.items()):
-            colour, label = COLOURS.get(name, "#000000"), f"{words(name)}: {value:.3g}"
+            colour, label = known[name], f"{words(name)}: {value:.3g}"
             axis.axhline(value, color=colour, linewidth=1.2, linestyle=dashes, label=label, zorder=1)
         worst = min(float(edge.min()) for band in panel.bands.values() for edge in (band.mean, *_edges(band)))
         axis.set_xscale("log")
@@ -375,10 +398,12 @@ def payments(
     """
     figure = new_figure(8.0, 4.0)
     axis = figure.subplots()
+    known = {name: COLOURS[name] for name in curves if name in COLOURS}
+    free = free_colours(known.values())
     for name, paid in curves.items():
-        axis.plot(places, paid - paid.max(), color=COLOURS.get(name, "#56B4E9"), linewidth=1.6, label=words(name))
+        axis.plot(places, paid - paid.max(), color=known.get(name) or next(free), linewidth=1.6, label=words(name))
     for dashes, (name, value) in zip(itertools.cycle(DASHES[1:]), thresholds.items()):
-        axis.axvline(value, color="#000000", linewidth=1.0, linestyle=dashes, label=f"{name}: {value:.3f}")
+        axis.axvline(value, color=next(free), linewidth=1.2, linestyle=dashes, label=f"{name}: {value:.3f}")
     axis.set_title("The payment, and where those who start at 0 end on average", fontsize=10, loc="left")
     axis.set_xlabel(unit)
     axis.set_ylabel("payment below the highest (utility)")

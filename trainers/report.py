@@ -12,6 +12,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.envs.lanes.game import Lanes
@@ -19,8 +20,10 @@ from lawgiver.envs.lanes.solutions import optimal_threshold
 from lawgiver.envs.mdp.game import MDPGame
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.envs.public_investment.one_round import sends, solve
+from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.trainers import affine_figures, figures
+from lawgiver.trainers.closed_form import beside_closed_form
+from lawgiver.trainers.headings import heading
 from lawgiver.trainers.runs import Run, load
 
 LARGEST_PANELS = 200_000
@@ -47,7 +50,7 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         draw_loop(run, game, summary)
         return
     if isinstance(game, Election):
-        _draw_election(run, game)
+        _draw_election(run, game, summary)
         return
     if isinstance(game, MDPGame):
         _draw_process(run, game, summary)
@@ -62,23 +65,31 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     objective = str(getattr(game, "objective", "score"))
     scores = _column(summary, objective)
     references = {name: value for name, value in scores.items() if name != "learned"}
-    curves = figures.curves(_panels(objective, game.roles["participant"]), _flat(run), references)
+    panels = _panels(objective, game.roles["participant"])
+    if isinstance(game, RepeatedAllocation):  # a choice is a place in a menu: its mean says nothing
+        del panels[1]
+    curves = figures.curves(panels, _flat(run), references)
     if curves.axes:
-        figures.save(curves, run.figures / "curves.png")
+        figures.save(curves, run.figures / "curves.png", heading(run, summary))
     inequality = _column(summary, "gini")
     if scores and inequality:
         both = {objective: scores, "gini": inequality}
-        figures.save(figures.welfare_equality(both, objective), run.figures / "welfare_equality.png")
+        figures.save(
+            figures.welfare_equality(both, objective), run.figures / "welfare_equality.png", heading(run, summary)
+        )
+    given = run.settings["agents"].get("mechanism")
+    if isinstance(given, Mapping) and isinstance(given.get("given"), Mapping):
+        policies = {**policies, "mechanism": make_policy(game, "mechanism", **given["given"])}
     if not isinstance(game, PublicInvestment) or "mechanism" not in policies:
         return
     if max(math.prod(e + 1 for e in endowments) for endowments in game.conditions) <= LARGEST_PANELS:
         weights = figures.weights_of(game, policies["mechanism"])
-        figures.save(figures.beach_plot(game.conditions, weights), run.figures / "beach.png")
+        figures.save(figures.beach_plot(game.conditions, weights), run.figures / "beach.png", heading(run, summary))
     if "participant" in policies:
-        _draw_contributions(run, game, policies["mechanism"], policies["participant"])
+        _draw_contributions(run, game, summary, policies["mechanism"], policies["participant"])
 
 
-def _draw_election(run: Run, game: Election) -> None:
+def _draw_election(run: Run, game: Election, summary: Mapping[str, Any]) -> None:
     """Draw how a mechanism in self-play has come to its votes, and what it does."""
     against_first = "league/vote_share_against_first"
     panels = [
@@ -88,11 +99,11 @@ def _draw_election(run: Run, game: Election) -> None:
     ]
     curves = figures.curves(panels, _flat(run), {})
     if curves.axes:
-        figures.save(curves, run.figures / "curves.png")
+        figures.save(curves, run.figures / "curves.png", heading(run, summary))
     base, policies = game.game, load(run.path)
     if isinstance(base, PublicInvestment) and "mechanism" in policies:
         weights = figures.weights_of(base, policies["mechanism"])
-        figures.save(figures.beach_plot(base.conditions, weights), run.figures / "beach.png")
+        figures.save(figures.beach_plot(base.conditions, weights), run.figures / "beach.png", heading(run, summary))
 
 
 def _draw_process(run: Run, game: MDPGame, summary: Mapping[str, Any]) -> None:
@@ -104,11 +115,11 @@ def _draw_process(run: Run, game: MDPGame, summary: Mapping[str, Any]) -> None:
     ]
     curves = figures.curves(panels, _flat(run), {"VCG": summary.get("vcg"), "limit": summary.get("limit")})
     if curves.axes:
-        figures.save(curves, run.figures / "curves.png")
+        figures.save(curves, run.figures / "curves.png", heading(run, summary))
     mechanism = load(run.path).get("mechanism")
     meaning = affine_figures.meaning(game, mechanism) if isinstance(mechanism, AffineMaximiser) else None
     if meaning is not None:
-        figures.save(meaning, run.figures / "boosts.png")
+        figures.save(meaning, run.figures / "boosts.png", heading(run, summary))
 
 
 def _draw_follower(run: Run, summary: Mapping[str, Any]) -> None:
@@ -121,12 +132,12 @@ def _draw_follower(run: Run, summary: Mapping[str, Any]) -> None:
     for axis in curves.axes:
         axis.set_yscale("log")
     if curves.axes:
-        figures.save(curves, run.figures / "curves.png")
+        figures.save(curves, run.figures / "curves.png", heading(run, summary))
     found = {name.removesuffix("_ratio"): ratio for name, ratio in summary.items() if name.endswith("_ratio")}
     known = {name: (ratio["min"], ratio["mean"]) for name, ratio in found.items() if ratio is not None}
     if known:
         what = "affine welfare of the walk, as a share of the best walk's"
-        figures.save(figures.ratios(known, what), run.figures / "ratios.png")
+        figures.save(figures.ratios(known, what), run.figures / "ratios.png", heading(run, summary))
 
 
 def _draw_shares(run: Run, summary: Mapping[str, Any]) -> None:
@@ -136,9 +147,9 @@ def _draw_shares(run: Run, summary: Mapping[str, Any]) -> None:
     history, baselines = _flat(run), summary.get("baselines")
     curves = learning(history, baselines or {})
     if curves.axes:
-        figures.save(curves, run.figures / "curves.png")
+        figures.save(curves, run.figures / "curves.png", heading(run, summary))
     if history and baselines:
-        figures.save(standing(summary, history), run.figures / "standing.png")
+        figures.save(standing(summary, history), run.figures / "standing.png", heading(run, summary))
 
 
 def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> None:
@@ -146,28 +157,34 @@ def _draw_design(run: Run, game: MechanismGame, summary: Mapping[str, Any]) -> N
     history, welfare = _flat(run), _column(summary, game.objective)
     last = history[-1] if history else {}
     behaviour = [key for key in last if key.startswith(("behaviour/", "closed_form/"))]
+    gap = summary.get("reply_gap")
+    settled = f", in training; {gap:.2g} once they have settled" if _is_number(gap) else ""
     panels = [
         ("Welfare, as participants play and in their equilibrium", "welfare a round", ["score", "exact_score"]),
         ("Mechanism: coefficients", "utility", [key for key in last if key.startswith("coefficients/")]),
         ("Participants: what they do", "units of the game", behaviour),
-        ("Participants: distance from the exact reply to current play", "reply gap", ["reply_gap"]),
+        (f"Participants: distance from the exact reply to current play{settled}", "reply gap", ["reply_gap"]),
     ]
     references = {name: welfare.get(name) for name in ("start", "best_in_box", "optimum", "first_best")}
     curves = figures.curves(panels, history, references)
     if curves.axes:
         curves.axes[-1].set_xscale("log")  # shared by all: most is learned in the first iterations
-        figures.save(curves, run.figures / "curves.png")
+        figures.save(curves, run.figures / "curves.png", heading(run, summary))
     if isinstance(game, Lanes):
         parameters = [_column(summary.get("parameters"), f"w_{j + 1}") for j in range(game.degree)]
         paid = {name: [column.get(name) for column in parameters] for name in ("start", "learned", "best_in_box")}
         complete = {name: np.array(w, float) for name, w in paid.items() if None not in w}
         if "learned" in complete:
             thresholds = {} if game.payment_on == "u" else _column(summary, "threshold")
-            _draw_payments(run, game, complete, thresholds)
+            _draw_payments(run, game, summary, complete, thresholds)
 
 
 def _draw_payments(
-    run: Run, game: Lanes, coefficients: Mapping[str, np.ndarray], thresholds: Mapping[str, float | None]
+    run: Run,
+    game: Lanes,
+    summary: Mapping[str, Any],
+    coefficients: Mapping[str, np.ndarray],
+    thresholds: Mapping[str, float | None],
 ) -> None:
     base, end = {
         "xT": ("terminal position", game.length),
@@ -180,7 +197,11 @@ def _draw_payments(
         {"optimum of rational participants": optimal_threshold(game.setting)} if thresholds else {}
     )
     shown = {f"threshold, {figures.words(k)}": v for k, v in {**thresholds, **known}.items() if v is not None}
-    figures.save(figures.payments(places, curves, shown, f"{base} (units of length)"), run.figures / "payments.png")
+    figures.save(
+        figures.payments(places, curves, shown, f"{base} (units of length)"),
+        run.figures / "payments.png",
+        heading(run, summary),
+    )
 
 
 def _column(table: Any, measure: str) -> dict[str, float | None]:
@@ -226,30 +247,15 @@ def _flat(run: Run) -> list[dict[str, Any]]:
     return [flatten(entry) for entry in run.metrics()]
 
 
-def _draw_contributions(run: Run, game: PublicInvestment, mechanism: Policy, participants: Policy) -> None:
-    """Draw the trained participants beside the equilibrium under the learned mechanism, condition by condition."""
+def _draw_contributions(
+    run: Run, game: PublicInvestment, summary: Mapping[str, Any], mechanism: Policy, participants: Policy
+) -> None:
+    """Draw the trained participants beside the equilibrium under the mechanism, condition by condition."""
     given = run.settings["agents"].get("participants")
     if not isinstance(given, Mapping) or not _is_number(given.get("inverse_temperature")):
         return  # there is no equilibrium to compare with
-    anchor = make_anchor(game, given.get("anchor", "uniform"))
-    for endowments in game.conditions:
-        exact = solve(game, mechanism, endowments, float(given["inverse_temperature"]), anchor)
-        if isinstance(exact, str):
-            continue
-        learned = first_round(game, mechanism, participants, endowments)
-        name = "contributions_" + "-".join(map(str, endowments)) + ".png"
-        figures.save(figures.contributions(endowments, learned, exact.distributions), run.figures / name)
-
-
-def first_round(
-    game: PublicInvestment, mechanism: Policy, participants: Policy, endowments: tuple[int, ...]
-) -> np.ndarray:
-    """Return how participants contribute in the first round, (n, largest endowment of the game + 1)."""
-    amounts = np.array([endowments], float)
-    state = game.opening(amounts)
-    if game.announces:
-        state, *_ = game.advance(state, sends(game, mechanism)(amounts, np.zeros_like(amounts)), {})
-    mask = game.legal_actions(state, "participant")
-    memory = participants.initial_state(1, np.random.default_rng(0))
-    logs, _ = participants.distribution(game.observe(state, "participant"), mask, memory)
-    return np.asarray(np.exp(np.asarray(logs)[0]))
+    anchor, level = make_anchor(game, given.get("anchor", "uniform")), float(given["inverse_temperature"])
+    for found in beside_closed_form(game, mechanism, participants, level, anchor):
+        figure = figures.contributions(found.endowments, found.learned, found.exact)
+        name = f"contributions_{'-'.join(map(str, found.endowments))}.png"
+        figures.save(figure, run.figures / name, heading(run, summary))

@@ -14,10 +14,12 @@ from lawgiver.envs.core.equilibrium import Best
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.closed_form import beside_closed_form, told_of
 from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents
 from lawgiver.trainers.roles import start_of
-from lawgiver.trainers.scoring import final_table, on_all_conditions, other_populations
+from lawgiver.trainers.scoring import beside_equilibrium, final_table, on_all_conditions, other_populations
 from lawgiver.trainers.simulation import simulate
 
 Weights = dict[str, torch.Tensor]
@@ -99,6 +101,32 @@ def scores(
         return table
     conditions = on_all_conditions(game, mechanism, inverse_temperature=temperature, anchor=prior)
     return table | {"robustness": other_populations(game, mechanism), "all_conditions": conditions}
+
+
+def beside(
+    game: Game[Any],
+    given: Mapping[str, Policy],
+    learned: Mapping[str, LearnedPolicy],
+    agents: RLlibAgents,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what participants have learned under a given mechanism, beside their exact equilibrium.
+
+    ``trained_participants``: by measure what they make of it in games (``played``) and the ``equilibrium``; of public
+    investment also ``choices`` and ``distance_from_closed_form``, see :mod:`lawgiver.trainers.closed_form`. Nothing
+    where it is the mechanism that has learned.
+    """
+    if "participant" not in learned or "mechanism" not in given:
+        return {}
+    mechanism, people = given["mechanism"], learned["participant"]
+    level, anchor = agents.participants.level, make_anchor(game, anchor_of(agents.participants))
+    players = {"mechanism": mechanism, "participant": people}
+    played = simulate(game, players, PLAYED, np.random.default_rng([STREAM, seed]))
+    exact = game.exact_scores(mechanism, inverse_temperature=level, anchor=anchor)
+    told: dict[str, Any] = {"trained_participants": beside_equilibrium(played, exact)}
+    if isinstance(game, PublicInvestment):
+        told |= told_of(list(beside_closed_form(game, mechanism, people, level, anchor)))
+    return told
 
 
 def distances(

@@ -292,7 +292,8 @@ def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm,
     }
     online = float(np.mean(progress.scores))
     if table.given:
-        return {**counts, "online_score": online, "given": sorted(table.given)}
+        told = results.beside(game, table.given, learned, agents, config.seed)
+        return {**told, **counts, "online_score": online, "given": sorted(table.given)}
     exact = results.exact_score(game, learned["mechanism"], agents.participants)
     if not isinstance(exact, str):
         _raise(progress, results.alarms(game, agents.participants, online, exact, progress.iteration))
