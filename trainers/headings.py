@@ -61,7 +61,9 @@ def game_line(game: Game[Any]) -> str:
 def heading(run: Run, summary: Mapping[str, Any]) -> str:
     """Write the title of a run's figures: config, seed, game, and the learned rule where it has a name."""
     first = f"{run.name}, seed {run.settings.get('seed', 0)}: {game_line(run.game())}"
-    rule = summary.get("rule")
+    rule, mechanism = summary.get("rule"), run.settings["agents"].get("mechanism")
+    if isinstance(mechanism, Mapping) and isinstance(mechanism.get("given"), Mapping):
+        return f"{first}\ngiven mechanism: {mechanism['given'].get('policy')}"
     if not isinstance(rule, Mapping):
         return first
     told = rule_text(rule, formula=False)
