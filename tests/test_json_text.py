@@ -61,7 +61,7 @@ def test_every_file_of_a_run_keeps_them(walk: Path, tmp_path: Path) -> None:
 
 def test_rational_participants_are_shown_as_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     show_summary({"inverse_temperature": math.inf, "unknown": None})
-    rows = dict(line.split() for line in capsys.readouterr().out.splitlines() if len(line.split()) == 2)
+    rows = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines() if len(line.split()) > 1)
     assert rows["inverse_temperature"] == "inf" and rows["unknown"] == "-"
 
 
@@ -72,7 +72,8 @@ def test_over_seeds_what_is_infinite_has_no_interval(recwarn: pytest.WarningsRec
 
 
 def test_there_is_one_way_to_write_json() -> None:
-    allowed = {"envs/core/json_text.py", "agents/people.py"}  # the latter's text is hashed, and refuses them
+    hashed, printed = "agents/people.py", "trainers/cli/ending.py"  # the first refuses them, the second is no file
+    allowed = {"envs/core/json_text.py", hashed, printed}
     for folder in ("envs", "agents", "trainers", "src/lawgiver"):
         for file in (ROOT / folder).rglob("*.py"):
             calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)]

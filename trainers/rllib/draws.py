@@ -15,7 +15,7 @@ class DrawsByIteration:
     """
 
     config: Any
-    worker_index: int
+    worker_index: int | None
     _weights_seq_no: int
     _drawn = (-1, 0)
     """The number of the weights that were sampled with last, and how often before that."""
@@ -24,5 +24,5 @@ class DrawsByIteration:
         """Return the generator of the call of ``sample`` that begins now."""
         number, calls = self._drawn
         self._drawn = (self._weights_seq_no, calls + 1 if number == self._weights_seq_no else 0)
-        who = int(self.config.in_evaluation), self.worker_index
+        who = int(self.config.in_evaluation), self.worker_index or 0  # None outside an Algorithm
         return np.random.default_rng([int(self.config.seed or 0), *who, *self._drawn])
