@@ -163,3 +163,35 @@ def test_a_run_ends_with_its_figures_and_commands_that_can_be_pasted(tmp_path):
 def test_what_cannot_be_elected_is_not_sent_into_a_tournament(tmp_path):
     run = run_of(tmp_path, "lanes", n_moves=5)
     assert not any("tournament" in command for command in commands(run, run))
+
+
+def test_missing_torch_is_said_in_the_last_line(monkeypatch, capsys):
+    import lawgiver.testing
+    from lawgiver.envs.sequential_sales import SequentialSales
+    from lawgiver.trainers.audit.core import audit_game
+    from lawgiver.trainers.cli import tables
+
+    game = SequentialSales(n=2, m=1)
+    types = game.initial_state(3, np.random.default_rng(0)).types
+    found = audit_game(game, make_policy(game, "mechanism", "vcg"), types, effort=1, gradient=False).data()
+    tables.show_audit(found)
+    assert "torch" not in capsys.readouterr().out
+    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    tables.show_audit(found)
+    assert "torch is not installed" in capsys.readouterr().out.splitlines()[-1]
+    monkeypatch.setattr(lawgiver.testing, "find_spec", lambda name: None)
+    monkeypatch.setattr(lawgiver.testing, "RULE_CHECKS", ())
+    monkeypatch.setattr(lawgiver.testing, "VIEW_CHECKS", ())
+    with pytest.warns(UserWarning, match="torch is not installed"):
+        lawgiver.testing.check_game("taxed_dilemma")
+
+
+def test_a_column_without_errors_is_not_headed_by_them():
+    from lawgiver.trainers.reproduce.table import Reproduction, over_seeds
+
+    text = Reproduction(
+        "A paper", {"One": [over_seeds("a", [1.0])], "Two": [over_seeds("a", [1.0, 2.0])]}, ()
+    ).markdown()
+    one, two = text.split("## Two")
+    assert "| ours | known limit" in one and "±" not in one
+    assert "| ours ± standard error |" in two

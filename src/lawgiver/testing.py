@@ -6,6 +6,7 @@ Needs no PyTorch; where it is installed, the rules are also run on it, and its g
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -32,6 +33,8 @@ def check_game(game: Game[Any] | str, **params: Any) -> None:
     Args:
         game: a game, or the name of a registered one, with ``params`` for it.
 
+    Without torch, which some checks need, a warning at the end says that these were left out.
+
     Raises:
         GameCheckError: (an AssertionError) one line that names the game and what is wrong with it. What the game's own
             methods raise is its cause; then the line names the check.
@@ -39,11 +42,18 @@ def check_game(game: Game[Any] | str, **params: Any) -> None:
     if isinstance(game, str):
         game = make_game(game, **params)
     checks = [*RULE_CHECKS, *VIEW_CHECKS]
-    if find_spec("torch"):
+    torch_found = find_spec("torch") is not None
+    if torch_found:
         checks += [check_torch, check_torch_play, check_gradients]
     for check in checks:
         with surfacing(game, check.__name__):
             check(game)
+    if not torch_found:
+        warnings.warn(
+            f"{game.name}: torch is not installed, so that neither its rules on torch nor its gradients were checked:"
+            " pip install 'lawgiver[torch]'",
+            stacklevel=2,
+        )
 
 
 def check_torch(game: Game[Any], batch: int = 32, seed: int = 10) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from rich.box import SIMPLE_HEAD
@@ -94,7 +95,11 @@ def show_audit(found: Mapping[str, Any]) -> None:
         envy = found["envy"]
         told.add_row("envy", f"{envy['mean']:.4g} ±{envy['se']:.1g}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
     show(told)
-    Console().print(_verdict(found), markup=False, highlight=False, soft_wrap=True)
+    say(_verdict(found))
+    if not find_spec("torch"):
+        say(
+            "torch is not installed: no slopes were climbed, so that gains may be larger: pip install 'lawgiver[torch]'"
+        )
 
 
 def _verdict(found: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ ROUNDING = 1e-12
 NOT_GIVEN = "not given"
 """Stands for a number of which the paper tells no more than that a curve exists."""
 
-OURS = "ours ± standard error"
+OURS, ALONE = "ours ± standard error", "ours"
+"""Heading of the column with errors, and of one without any, as of a single seed."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,11 @@ class Reproduction:
             lines += [f"## {heading}", "", *_compared(compared), ""]
         for heading, section in self.sections.items():
             told = any(row.baseline is not None for row in section)
+            ours = OURS if any(row.standard_error is not None for row in section) else ALONE
             lines += [
                 f"## {heading}",
                 "",
-                f"| quantity | paper |{f' {self.baseline} |' if told else ''} {OURS} | known limit | ours / limit |",
+                f"| quantity | paper |{f' {self.baseline} |' if told else ''} {ours} | known limit | ours / limit |",
                 f"|---|---|{'---:|' if told else ''}---:|---:|---:|",
                 *(_line(row, told) for row in section),
                 "",
