@@ -154,8 +154,9 @@ def _ends(game: Game[Any]) -> list[str]:
         "PettingZoo: all agents end together; then `agents` is empty until `reset`. `max_cycles=` truncates earlier.",
         "Gymnasium, one game: a step lasts until the learner's next turn and pays what it earned since its last. No "
         "autoreset: `reset` after the end.",
-        "Gymnasium, vector: the same, with autoreset `NEXT_STEP`. The step after a game's end ignores its action and "
-        "returns the new game's first observation, reward 0 and both flags False.",
+        "Gymnasium, vector: the same, with Gymnasium's `autoreset_mode`: in `NextStep` (default) the step after a "
+        "game's end ignores its action and returns the new game's first observation, reward 0 and both flags False; "
+        "`SameStep` and `Disabled` on request. `max_episode_steps=` truncates earlier.",
     )
     return [ending, "\n".join(f"- {view}" for view in views)]
 
