@@ -19,6 +19,7 @@ import torch
 from typer.testing import CliRunner
 
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
+from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import GAMES, make_game, names
 from lawgiver.trainers import bench, launch
 from lawgiver.trainers.aggregate import aggregate
@@ -330,41 +331,82 @@ def test_a_loss_that_is_not_finite_ends_with_one_line(refused, walk: Path, tmp_p
 # -- speed ----------------------------------------------------------------------------------------------------------
 
 
-def test_bench_measures_every_view(monkeypatch: pytest.MonkeyPatch):
-    small = {"REPEATS": 1, "STEPS": 50, "VECTOR_GAMES": 8, "VECTOR_STEPS": 20, "TORCH_GAMES": 16, "TORCH_ROUNDS": 3}
-    for name, value in small.items():
-        monkeypatch.setattr(bench, name, value)
+SMALL = bench.Sizes(repeats=1, steps=50, vector_games=8, vector_steps=20, torch_games=16, torch_rounds=3)
+
+
+def test_bench_measures_every_view():
+    measured = {name: piece() for name, piece in bench.pieces(["views", "torch"], SMALL).items()}
+    assert all(rate > 0 for rates in measured.values() for rate in rates.values())
     for name in names(GAMES):
-        rates = bench.measure_game(name)
-        assert all(rate > 0 for rate in rates.values())
         short = name.rpartition("-v")[0]
-        views = ["parallel.steps_per_s", "vector.rounds_per_s"]
-        if "participant" in make_game(name).roles:  # else the people belong to the game, not to its rules
-            views.append("torch.rounds_per_s")
-        assert {f"{short}.{view}" for view in views} <= rates.keys()
+        assert {f"{short}.parallel.steps_per_s", f"{short}.vector.rounds_per_s"} <= measured[f"{name} views"].keys()
+        played = "participant" in make_game(name).roles  # else the people belong to the game, not to its rules
+        assert list(measured[f"{name} torch"]) == ([f"{short}.torch.rounds_per_s"] if played else [])
+
+
+def test_bench_takes_parts():
+    assert bench.chosen_parts([]) == ["views", "torch", "rllib"]
+    assert bench.chosen_parts([], quick=True) == ["views", "torch"]
+    assert bench.chosen_parts(["rllib", "rllib"], quick=True) == ["rllib"]
+    assert list(bench.pieces(["rllib"])) == ["rllib sampling", "rllib iterations"]
+    with pytest.raises(LawgiverError, match="unknown part 'view': did you mean 'views'"):
+        bench.chosen_parts(["view"])
 
 
 @pytest.mark.parametrize(("steps", "rounds"), [(10, 10), (11, 10), (12, 11), (33, 30)])
 def test_bench_counts_a_round_for_an_action_in_a_game(monkeypatch: pytest.MonkeyPatch, steps: int, rounds: int):
     """Games of ten rounds: every eleventh step only starts the next game."""
     counted: list[int] = []
-    monkeypatch.setattr(bench, "rate", lambda work: counted.append(work()) or 1.0)
-    monkeypatch.setattr(bench, "VECTOR_GAMES", 8)
-    monkeypatch.setattr(bench, "VECTOR_STEPS", steps)
+    monkeypatch.setattr(bench, "rate", lambda work, repeats: counted.append(work()) or 1.0)
     game = make_game("public_investment", n_rounds=10)
-    bench.vector_rounds(game, bench.Fixed(game))
+    bench.vector_rounds(game, bench.Fixed(game, 8), dataclasses.replace(SMALL, vector_steps=steps))
     assert counted == [8 * rounds]
 
 
-def test_bench_prints_json(monkeypatch: pytest.MonkeyPatch):
-    def measure() -> dict[str, float]:
+def test_bench_prints_json_and_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    file = tmp_path / "new" / "rates.json"
+    seen: list[dict] = []
+
+    def first() -> dict[str, float]:
         print("a library's chatter")
         return {"x.parallel.steps_per_s": 12345.6}
 
-    monkeypatch.setattr(bench, "measure", measure)
-    done = CliRunner().invoke(app, ["bench", "--json"])
-    assert "chatter" in done.stderr
+    def second() -> dict[str, float]:
+        seen.append(json.loads(file.read_text()))
+        return {"y.parallel.steps_per_s": 2.0}
+
+    monkeypatch.setattr(bench, "pieces", lambda parts, sizes: {"x views": first, "y views": second})
+    done = CliRunner().invoke(app, ["bench", "views", "--json", "--out", str(file)])
+    assert "chatter" in done.stderr and "1/2 x views\n" in done.stderr and "2/2 y views\n" in done.stderr
     shown = json.loads(done.stdout)
     assert shown["x.parallel.steps_per_s"] == 12345.6
-    assert shown["machine"]["cores"] == os.cpu_count()
-    assert "12,346" in CliRunner().invoke(app, ["bench"]).output
+    assert shown["machine"]["cores"] == os.cpu_count() and not shown["machine"]["quick"]
+    assert list(seen[0]) == ["x.parallel.steps_per_s", "machine"], "kept before the second piece was measured"
+    assert json.loads(file.read_text()) == shown
+    done = CliRunner().invoke(app, ["bench", "--quick", "--out", str(file)])
+    assert "12,346" in done.output and f"written: {file}" in done.output
+
+
+# -- what a person sees who is not at a terminal --------------------------------------------------------------------
+
+
+def test_training_into_a_file_tells_how_far_it_is(walk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", logger="lawgiver")
+    launch.train(walk, [f"run_dir={tmp_path / 'out'}", "trainer.iterations=60"])
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("walking")]
+    assert lines == [f"walking: {3 * k} of 60" for k in range(1, 21)]
+    done = lawgiver("train", str(walk), f"run_dir={tmp_path / 'other'}")
+    assert "lawgiver: walking: 7 of 7\n" in done.stderr
+
+
+def test_evaluate_takes_games_and_a_seed_and_writes_json(walk: Path, tmp_path: Path, refused):
+    run = str(trained_run(walk, tmp_path / "run", {"participants": None}, "mechanism").path)
+    done = CliRunner().invoke(app, ["evaluate", run, "games=64", "seed=5", "--json", "--out", str(tmp_path / "kept")])
+    found = json.loads(done.stdout)
+    assert (found["run"], found["games"], found["seed"]) == (run, 64, 5)
+    assert json.loads((tmp_path / "kept" / "evaluation.json").read_text()) == found
+    surplus = found["simulated"]["surplus"]["learned"]
+    assert surplus == pytest.approx(evaluate(run, games=64, seed=5)["simulated"]["surplus"]["learned"])
+    assert surplus["mean"] != evaluate(run, games=64)["simulated"]["surplus"]["learned"]["mean"]
+    assert "unknown key 'game': did you mean 'games'? allowed: games, seed" in refused("evaluate", run, "game=3")
+    assert "games is 0" in refused("evaluate", run, "games=0")

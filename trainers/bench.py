@@ -11,29 +11,46 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.policy import Memory, PolicyLike
-from lawgiver.envs.core.registry import GAMES, make_game, names
+from lawgiver.envs.core.registry import GAMES, installed, make_game, names, require_extras
 from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.trainers.provenance import versions
 
-REPEATS = 7
-STEPS = 2_000
-VECTOR_GAMES, VECTOR_STEPS = 4_096, 20
-TORCH_GAMES, TORCH_ROUNDS = 65_536, 10
+PARTS = ("views", "torch", "rllib")
+"""What is measured: PettingZoo and Gymnasium's views on NumPy, the rules on torch, sampling and learning by RLlib."""
 
 
-def rate(work: Callable[[], int], repeats: int = REPEATS) -> float:
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured: timed repeats of each, steps of one game, and games at once with steps of each."""
+
+    repeats: int = 7
+    steps: int = 2_000
+    vector_games: int = 4_096
+    vector_steps: int = 20
+    torch_games: int = 65_536
+    torch_rounds: int = 10
+
+
+FULL = Sizes()
+QUICK = Sizes(repeats=1, steps=200, vector_games=256, vector_steps=4, torch_games=1_024, torch_rounds=2)
+"""Enough to see that everything runs, and its order of magnitude; fewer games at once are slower by the game."""
+
+
+def rate(work: Callable[[], int], repeats: int) -> float:
     """Return the median over ``repeats`` of how much ``work`` does a second; its first run is the warm-up."""
     work()
     measured = []
@@ -44,7 +61,7 @@ def rate(work: Callable[[], int], repeats: int = REPEATS) -> float:
     return statistics.median(measured)
 
 
-def parallel_steps(game: Game[Any]) -> float:
+def parallel_steps(game: Game[Any], sizes: Sizes = FULL) -> float:
     """Return the steps a second of one PettingZoo parallel env."""
     env = GameParallelEnv(game)
     for seat, agent in enumerate(env.possible_agents):
@@ -52,14 +69,14 @@ def parallel_steps(game: Game[Any]) -> float:
     ready = [{agent: env.action_space(agent).sample() for agent in env.possible_agents} for _ in range(64)]
 
     def work() -> int:
-        for step in range(STEPS):
+        for step in range(sizes.steps):
             if not env.agents:
                 env.reset()
             env.step(ready[step % len(ready)])
-        return STEPS
+        return sizes.steps
 
     env.reset(seed=0)
-    return rate(work)
+    return rate(work, sizes.repeats)
 
 
 class Fixed:
@@ -67,9 +84,9 @@ class Fixed:
 
     blind = True
 
-    def __init__(self, game: Game[Any]) -> None:
-        """Take action 1 in every seat, or the middle of the Box."""
-        space, seats = game.action_space("participant"), (VECTOR_GAMES, game.roles["participant"])
+    def __init__(self, game: Game[Any], games: int) -> None:
+        """Take action 1 in every seat of so many games, or the middle of the Box."""
+        space, seats = game.action_space("participant"), (games, game.roles["participant"])
         if isinstance(space, gymnasium.spaces.Box):
             self.actions = np.broadcast_to((space.low + space.high) / 2, (*seats, *space.shape))
         else:
@@ -88,53 +105,53 @@ class Fixed:
         return self.actions, state
 
 
-def vector_rounds(game: Game[Any], participants: PolicyLike | None) -> float:
+def vector_rounds(game: Game[Any], participants: PolicyLike | None, sizes: Sizes = FULL) -> float:
     """Return the rounds a second of the vector view with the mechanism learning."""
-    env = GameVectorEnv(game, role="mechanism", num_envs=VECTOR_GAMES, participants=participants)
+    env = GameVectorEnv(game, role="mechanism", num_envs=sizes.vector_games, participants=participants)
     env.action_space.seed(0)
     ready = env.action_space.sample()
 
-    over = np.zeros(VECTOR_GAMES, bool)
+    over = np.zeros(sizes.vector_games, bool)
 
     def work() -> int:
         nonlocal over
         rounds = 0
-        for _ in range(VECTOR_STEPS):
-            rounds += VECTOR_GAMES - int(over.sum())  # where a game is over, the step only starts the next one
+        for _ in range(sizes.vector_steps):
+            rounds += sizes.vector_games - int(over.sum())  # where a game is over, the step only starts the next one
             _, _, terminated, truncated, _ = env.step(ready)
             over = terminated | truncated
         return rounds
 
     env.reset(seed=0)
-    return rate(work)
+    return rate(work, sizes.repeats)
 
 
-def torch_rounds(game: Game[Any]) -> float:
+def torch_rounds(game: Game[Any], sizes: Sizes = FULL) -> float:
     """Return the rounds a second of the rules on torch (float32, CPU, no gradients)."""
     import torch
 
     rng: Rng = torch.Generator().manual_seed(0)
-    ready = {role: _ready(game, role) for role in game.roles}
+    ready = {role: _ready(game, role, sizes.torch_games) for role in game.roles}
 
     def work() -> int:
-        state, rounds = game.initial_state(TORCH_GAMES, rng), 0
-        while rounds < TORCH_ROUNDS:
+        state, rounds = game.initial_state(sizes.torch_games, rng), 0
+        while rounds < sizes.torch_rounds:
             role = game.phase(state)
-            state, _, terminated, truncated = game.step(state, ready[role], game.draw(TORCH_GAMES, rng))
+            state, _, terminated, truncated = game.step(state, ready[role], game.draw(sizes.torch_games, rng))
             rounds += role == "mechanism"
             if bool((terminated | truncated).all()):
-                state = game.initial_state(TORCH_GAMES, rng)
-        return rounds * TORCH_GAMES
+                state = game.initial_state(sizes.torch_games, rng)
+        return rounds * sizes.torch_games
 
     with torch.no_grad():
-        return rate(work)
+        return rate(work, sizes.repeats)
 
 
-def _ready(game: Game[Any], role: str) -> Any:
+def _ready(game: Game[Any], role: str, games: int) -> Any:
     """Return actions of a role drawn uniformly from its space, (games, n_role[, k]), on torch."""
     import torch
 
-    space, shape = game.action_space(role), (TORCH_GAMES, game.roles[role])
+    space, shape = game.action_space(role), (games, game.roles[role])
     rng = np.random.default_rng(0)
     if isinstance(space, gymnasium.spaces.Discrete):
         return torch.as_tensor(rng.integers(int(space.n), size=shape))
@@ -142,31 +159,65 @@ def _ready(game: Game[Any], role: str) -> Any:
     return torch.as_tensor(rng.uniform(space.low, space.high, size=(*shape, *space.shape)).astype(np.float32))
 
 
-def measure_game(name: str) -> dict[str, float]:
-    """Return the rates of every view of a game with its default parameters, by key."""
+def measure_game(name: str, part: str, sizes: Sizes = FULL) -> dict[str, float]:
+    """Measure a part, ``views`` or ``torch``, of a game with its default parameters; return the rates by key."""
     game = make_game(name)
-    short = name.rpartition("-v")[0]
-    rates = {f"{short}.parallel.steps_per_s": parallel_steps(game)}
-    if "participant" not in game.roles:  # who play it belong to the game, and are most of the cost
-        return rates | {f"{short}.vector.rounds_per_s": vector_rounds(game, None)}
-    rates[f"{short}.vector.rounds_per_s"] = vector_rounds(game, Fixed(game))
+    short, played = name.rpartition("-v")[0], "participant" in game.roles
+    if part == "torch":  # of an election, who play it belong to the game, and are most of the cost
+        return {f"{short}.torch.rounds_per_s": torch_rounds(game, sizes)} if played else {}
+    fixed = Fixed(game, sizes.vector_games) if played else None
+    rates = {
+        f"{short}.parallel.steps_per_s": parallel_steps(game, sizes),
+        f"{short}.vector.rounds_per_s": vector_rounds(game, fixed, sizes),
+    }
     with suppress(UnsupportedGameError):  # they are of the public investment game
-        rates[f"{short}.vector.conditional_cooperators.rounds_per_s"] = vector_rounds(game, "conditional_cooperators")
-    with suppress(ImportError):  # torch is an extra
-        rates[f"{short}.torch.rounds_per_s"] = torch_rounds(game)
+        if played:
+            rates[f"{short}.vector.conditional_cooperators.rounds_per_s"] = vector_rounds(
+                game, "conditional_cooperators", sizes
+            )
     return rates
 
 
-def measure() -> dict[str, float]:
-    """Return every rate of this machine by key; those of what is not installed are missing."""
-    rates: dict[str, float] = {}
-    for name in names(GAMES):
-        rates |= measure_game(name)
-    try:
-        from lawgiver.trainers.rllib.benchmark import measure as measure_rllib
-    except ModuleNotFoundError:
-        return rates
-    return rates | measure_rllib()
+def chosen_parts(parts: Sequence[str], quick: bool = False) -> list[str]:
+    """Return the parts to measure: those that are named, else all that are installed (without RLlib if ``quick``).
+
+    Raises:
+        UnknownNameError: if there is no such part.
+        MissingExtraError: if one that is named needs what is not installed.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise UnknownNameError(f"unknown part {part!r}: {allowed(part, PARTS)}")
+        require_extras(f"bench {part}", *NEEDED.get(part, ()))
+    if parts:
+        return list(dict.fromkeys(parts))
+    usual = [part for part in PARTS if part != "rllib" or not quick]
+    return [part for part in usual if installed(*NEEDED.get(part, ()))]
+
+
+NEEDED = {"torch": ("torch",), "rllib": ("rllib",)}
+"""The extras that a part needs."""
+
+
+def pieces(parts: Sequence[str], sizes: Sizes = FULL) -> dict[str, Callable[[], dict[str, float]]]:
+    """Return what there is to measure of some parts by name, a function each that returns rates by key."""
+    found: dict[str, Callable[[], dict[str, float]]] = {}
+    for part in parts:
+        if part == "rllib":
+            found["rllib sampling"] = partial(_rllib, "sampling", sizes)
+            found["rllib iterations"] = partial(_rllib, "iterations", sizes)
+        else:
+            found |= {f"{name} {part}": partial(measure_game, name, part, sizes) for name in names(GAMES)}
+    return found
+
+
+def _rllib(what: str, sizes: Sizes) -> dict[str, float]:
+    """Measure sampling or whole iterations by RLlib, with either runner."""
+    from lawgiver.trainers.rllib import benchmark  # brings torch and ray along
+
+    prefix = "iteration_" if what == "iterations" else ""
+    rates = getattr(benchmark, what)(repeats=min(5, sizes.repeats))
+    return {f"rllib.{name}.{prefix}env_steps_per_s": rate for name, rate in rates.items()}
 
 
 def machine() -> dict[str, Any]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.aggregate import over_seeds
-from lawgiver.trainers.config import anchor_of, validate
+from lawgiver.trainers.complaints import complaint
+from lawgiver.trainers.config import Natural, Seed, Settings, anchor_of, apply_overrides, validate
 from lawgiver.trainers.elections import FIRST, against
 from lawgiver.trainers.headings import equilibrium_people, learned_rule
 from lawgiver.trainers.roles import BoundedRationality
@@ -27,7 +30,31 @@ STREAM = 0x6576616C
 """Sets the evaluation's random numbers apart from those of a training with the same seed."""
 
 
-def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
+class EvaluationSettings(Settings):
+    """What an evaluation on the command line is about."""
+
+    games: Natural = GAMES
+    """Games at once, or elections of a run that is about those; a trainer that counts otherwise keeps to its config."""
+    seed: Seed | None = None
+    """Of the games; None for the run's own."""
+
+
+def evaluate_named(path: str | Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings that ``key=value`` make of :class:`EvaluationSettings`, and the evaluation with them.
+
+    Raises:
+        ParameterError: if an override is wrong.
+        RunError: as :func:`evaluate`.
+    """
+    data = apply_overrides({}, overrides)
+    try:
+        settings = EvaluationSettings.model_validate(data)
+    except ValidationError as error:
+        raise ParameterError(complaint(EvaluationSettings, data, error)) from None
+    return settings.model_dump(), evaluate(path, settings.games, settings.seed)
+
+
+def evaluate(path: str | Path, games: int = GAMES, seed: int | None = None) -> dict[str, Any]:
     """Return the final table of a run once more; of a run over several seeds, the aggregate of theirs.
 
     A role is played by what the run has learned or, where the config gives it a policy (``agents.<role>.given``), by
@@ -52,12 +79,20 @@ def evaluate(path: str | Path, games: int = GAMES) -> dict[str, Any]:
     Raises:
         RunError: if the folder is not a run, is damaged, or there is no mechanism.
     """
-    run = Run.open(path)
+    run = _opened(path, seed)
     if run.settings.get("seeds") is None:
         return _evaluate(run, games)
-    members = {seed: run.path / f"s{seed}" for seed in run.settings["seeds"]}
-    found = {seed: _evaluate(Run.open(member), games) for seed, member in members.items()}
+    anew, members = seed, {seed: run.path / f"s{seed}" for seed in run.settings["seeds"]}
+    found = {seed: _evaluate(_opened(member, anew), games) for seed, member in members.items()}
     return {"runs": [str(member) for member in members.values()], **over_seeds(found)}
+
+
+def _opened(path: str | Path, seed: int | None) -> Run:
+    """Return a run with another seed for what is drawn in evaluations of it, its own for None."""
+    run = Run.open(path)
+    if seed is not None:
+        run.settings = {**run.settings, "seed": seed}
+    return run
 
 
 def _evaluate(run: Run, games: int) -> dict[str, Any]:

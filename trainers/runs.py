@@ -15,6 +15,7 @@ A folder holds the old state or the new one after a kill, a crash or a full disk
 from __future__ import annotations
 
 import fcntl
+import logging
 import math
 import shutil
 import sys
@@ -57,6 +58,9 @@ STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
 VOTERS = "voters"
 """The folder under ``policies/`` of voters, who play no role of the game."""
+LINES = 20
+"""Lines of progress that a training logs where there is no terminal for a bar."""
+_LOGGER = logging.getLogger("lawgiver")
 CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
 """What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
@@ -333,8 +337,14 @@ class Run:
         with Progress(*columns, console=console, disable=not self.show_progress, transient=True) as bar:
             task = bar.add_task(description, total=total, completed=done, note="")
 
+            shown = done
+
             def update(completed: int, note: str = "") -> None:
+                nonlocal shown
                 bar.update(task, completed=completed, note=note)
+                if not self.show_progress and (completed >= total or LINES * (completed - shown) >= total):
+                    shown = completed
+                    _LOGGER.info("%s: %s of %s%s", description, completed, total, f", {note}" if note else "")
 
             yield update
 

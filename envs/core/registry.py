@@ -134,6 +134,11 @@ def lookup(group: str, name: str) -> Any:
         raise PluginError(f"{what} of package {_package(declared)!r} cannot be imported: {reason}") from error
 
 
+def installed(*needed: str) -> bool:
+    """Whether all packages of some extras are installed."""
+    return all(find_spec(package) is not None for extra in needed for package in PACKAGES[extra])
+
+
 def require_extras(purpose: str, *needed: str) -> None:
     """Check that all packages of some extras are installed, without importing them.
 

@@ -26,6 +26,7 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("lawgiver: %(message)s"))
     logging.getLogger("lawgiver").addHandler(handler)
+    logging.getLogger("lawgiver").setLevel(logging.INFO)
     try:
         app(prog_name="lawgiver")
     except LawgiverError as error:

@@ -112,15 +112,39 @@ def train(
     typer.echo(f"run: {path}")
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    run: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN [KEY=VALUE]...",
+            help="The folder of a finished run; then games=4096 (at once, or elections), seed=0 (of the games; the"
+            " run's own by default, whose random numbers the training has not seen).",
+            show_default=False,
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write evaluation.json there.")] = None,
 ) -> None:
     """Score what a run has learned once more, on fresh seeds."""
     from lawgiver.trainers.cli.tables import show_summary
-    from lawgiver.trainers.evaluation import evaluate as evaluate_run
+    from lawgiver.trainers.evaluation import evaluate_named
+    from lawgiver.trainers.files import write_json, writing
 
-    show_summary(evaluate_run(run))
+    folder, *overrides = run
+    if out is not None:
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+    with redirect_stdout(sys.stderr):
+        settings, found = evaluate_named(folder, overrides)
+    whole = {"run": folder, **settings, **found}
+    if as_json:
+        typer.echo(to_json(whole, indent=2))
+    else:
+        show_summary(found)
+    if out is not None:
+        write_json(out / "evaluation.json", whole)
+        typer.echo(f"written: {out / 'evaluation.json'}", err=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -255,15 +279,35 @@ def reproduce(
     " learning included."
 )
 def bench(
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PART]...", help="views, torch or rllib; all that are installed if none is named."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Measure each once, with few games, and RLlib only if it is named.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the rates are kept as each piece ends, runs/bench.json if not given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Measure the throughput of every view and trainer on this machine."""
-    from lawgiver.trainers.bench import machine, measure
+    from lawgiver.trainers.bench import FULL, QUICK, chosen_parts, machine, pieces
     from lawgiver.trainers.cli.tables import show_rates
+    from lawgiver.trainers.files import write_json, writing
 
+    file, rates, about = out or Path("runs/bench.json"), dict[str, float](), {**machine(), "quick": quick}
+    work = pieces(chosen_parts(parts or [], quick), QUICK if quick else FULL)
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
     with redirect_stdout(sys.stderr):  # stdout is for what is asked for, whatever a library has to tell
-        rates = measure()
+        for place, (name, measure) in enumerate(work.items(), 1):
+            typer.echo(f"{place}/{len(work)} {name}", err=True)
+            rates |= measure()
+            write_json(file, {**rates, "machine": about})
     if as_json:
-        typer.echo(to_json({**rates, "machine": machine()}, indent=2))
+        typer.echo(to_json({**rates, "machine": about}, indent=2))
     else:
-        show_rates(rates, machine())
+        show_rates(rates, about)
+        typer.echo(f"written: {file}")

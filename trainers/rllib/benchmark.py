@@ -107,9 +107,3 @@ def returns(games: int = 2000) -> dict[str, tuple[float, float]]:
         name: (float(np.mean(found)), float(np.std(found) / len(found) ** 0.5))
         for name, found in (("batched", batched), ("stock", stock))
     }
-
-
-def measure() -> dict[str, float]:
-    """Return the rates by key, in environment steps a second."""
-    found = {f"rllib.{name}.env_steps_per_s": rate for name, rate in sampling().items()}
-    return found | {f"rllib.{name}.iteration_env_steps_per_s": rate for name, rate in iterations().items()}
