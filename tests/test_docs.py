@@ -143,7 +143,7 @@ def test_a_page_says_how_a_game_is_shown_played_and_paid():
     assert "action_mask" in masks and "of participant_0 to participant_3." in masks and "nearest legal" in masks
     assert "mask_in_observation=True" in masks and "ActionError" in masks
     ends = section(page, "## How a game ends")
-    assert "after exactly 20 steps" in ends and "NEXT_STEP" in ends and "max_cycles" in ends
+    assert "after exactly 20 steps" in ends and "NextStep" in ends and "max_cycles" in ends
     assert "payoff in points" in section(page, "## participant_0 to participant_3")
     assert "By default `log_nash_welfare`: the sum of log(payoff + 0.001)" in section(page, "## mechanism")
     assert section(page, "## Versions").strip() == "- v0: first version"
