@@ -58,7 +58,7 @@ def learned_rule(name: str, game: MDPGame, folder: Path) -> Any:
     """Return the affine maximiser that a short training finds."""
     game_words = [f"game.name={name}", *(f"game.{key}={value}" for key, value in GAMES[name].items())]
     launch.ensure(
-        folder / name, "affine_maximiser", *game_words, f"trainer.updates={UPDATES}", "trainer.evaluation=2000"
+        folder / name, "affine_maximiser", *game_words, f"trainer.updates={UPDATES}", "trainer.evaluation.profiles=2000"
     )
     return make_policy(game, "mechanism", folder / name)
 
