@@ -362,6 +362,28 @@ def dots(
     return figure
 
 
+def menu(found: Mapping[str, Mapping[str, float]], title: str) -> Figure:
+    """Return how probable each choice of a menu is, a bar for each who chooses.
+
+    Args:
+        found: probability of each choice, by who chooses and by choice.
+        title: of the figure.
+    """
+    choices = list(next(iter(found.values())))
+    figure = new_figure(8.0, 1.2 + 0.34 * len(choices))
+    axis, height = figure.subplots(), 0.8 / len(found)
+    for place, (colour, (who, by)) in enumerate(zip(free_colours(()), found.items(), strict=False)):
+        places = np.arange(len(choices)) + (place - (len(found) - 1) / 2) * height
+        axis.barh(places, [by[choice] for choice in choices], height, color=colour, label=words(who))
+    axis.set_yticks(range(len(choices)), choices)
+    axis.invert_yaxis()
+    axis.set_xlabel("probability")
+    axis.set_title(title, fontsize=10, loc="left")
+    axis.grid(alpha=0.3, axis="x")
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
 def ratios(found: Mapping[str, tuple[float, float]], share: str) -> Figure:
     """Return how near to the best several ways of playing come: the least and the mean of each, a line a way.
 

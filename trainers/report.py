@@ -71,6 +71,9 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     curves = figures.curves(panels, _flat(run), references)
     if curves.axes:
         figures.save(curves, run.figures / "curves.png", heading(run, summary))
+    if isinstance(summary.get("menu"), Mapping):
+        drawn = figures.menu(summary["menu"], "What participants report under the learned rule")
+        figures.save(drawn, run.figures / "misreports.png", heading(run, summary))
     inequality = _column(summary, "gini")
     if scores and inequality:
         both = {objective: scores, "gini": inequality}

@@ -47,13 +47,12 @@ def _canonical(numbers: Mapping[str, Any], people: str) -> Iterator[Cells]:
     known = [name for name in numbers[measures[0]] if any(numbers[m].get(name) is not None for m in measures)]
     rows = {mechanism_words(name): {words(m): cell(numbers[m].get(name)) for m in measures} for name in known}
     played = numbers.get("trained_participants", {}).get("played", {})
-    if played:
+    if played and known:
         place = list(rows).index("learned") + 1 if "learned" in rows else len(rows)
         told = {words(m): cell(played.get(m)) for m in measures}
         rows = dict([*list(rows.items())[:place], (PLAYED, told), *list(rows.items())[place:]])
-    if rows:
-        told_by = (*measures, "trained_participants")
-        yield Cells(f"Mechanisms, a round: {people}", rows, defined(measures), told_by)
+    told_by = (*measures, "trained_participants")
+    yield Cells(f"Mechanisms, a round: {people}", rows, defined(measures), told_by)
 
 
 def _designed(numbers: Mapping[str, Any], people: str) -> Iterator[Cells]:
@@ -127,7 +126,7 @@ def _misreports(found: Mapping[str, Mapping[str, Any]]) -> Cells:
         for what, by in found.items()
     }
     caption = "equilibrium: the logit equilibrium on the menu, by class of type, under the learned rule"
-    return Cells("Misreports under the learned rule, and what they cost", rows, caption, ("misreports",))
+    return Cells("Misreports under the learned rule, and what they cost", rows, caption, ("misreports", "menu"))
 
 
 def _simulated(numbers: Mapping[str, Any]) -> Cells:

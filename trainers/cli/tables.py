@@ -135,7 +135,8 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     of = f"; means over {seeds} seeds" if seeds else ""
     told = {"rule", "populations", "reasons", "robustness", "all_conditions", "by_condition", "updates", *ALONE}
     for table in mechanism_tables(numbers):
-        _show_cells(table.rows, table.title + of, table.caption)
+        if table.rows:
+            _show_cells(table.rows, table.title + of, table.caption)
         told |= set(table.told)
     told -= {"updates"} if not isinstance(numbers.get("updates"), Mapping) or _is_value(numbers["updates"]) else set()
     left = {key: value for key, value in numbers.items() if key not in told}
@@ -192,7 +193,7 @@ def _elsewhere(numbers: Mapping[str, Any]) -> Iterator[str]:
     where = "in summary.json"
     yield from (f"not known: {name}: {reason}" for name, reason in (numbers.get("reasons") or {}).items())
     others = numbers.get("robustness")
-    if isinstance(others, Mapping) and others:
+    if isinstance(others, Mapping) and any(by.get("learned") is not None for by in others.values()):
         lost = [name for name, by in others.items() if not _ahead(by)]
         but = f", not: {'; '.join(lost)}" if lost else ""
         found = f"{len(others) - len(lost)} of {len(others)} populations{but}"

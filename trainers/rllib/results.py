@@ -10,13 +10,16 @@ import torch
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
+from lawgiver.agents.naming import rule_of
 from lawgiver.envs.core.equilibrium import Best
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.trainers.closed_form import beside_closed_form, told_of
 from lawgiver.trainers.config import anchor_of
+from lawgiver.trainers.misreports import misreports
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents
 from lawgiver.trainers.roles import start_of
 from lawgiver.trainers.scoring import beside_equilibrium, final_table, on_all_conditions, other_populations
@@ -99,6 +102,10 @@ def scores(
     )
     if isinstance(game, MechanismGame):
         return table
+    rule = rule_of(game, mechanism)
+    if isinstance(game, RepeatedAllocation) and rule is not None and np.isfinite(temperature):
+        burning, sharing = rule["parameters"].values()
+        table |= misreports(game, (burning, sharing), learned["participant"], temperature)
     conditions = on_all_conditions(game, mechanism, inverse_temperature=temperature, anchor=prior)
     return table | {"robustness": other_populations(game, mechanism), "all_conditions": conditions}
 
