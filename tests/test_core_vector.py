@@ -94,20 +94,19 @@ def test_games_that_end_apart_are_as_in_gymnasiums_vector(mode, role, limit, mas
     compared(make_game("public_investment"), role, mode, limit, steps=15, masks=masks, mask_in_observation=True)
 
 
-@pytest.mark.parametrize("name", ["logit_equilibrium", "random"])
-def test_given_policies_draw_game_by_game(name):
-    game = make_game("lanes")
-    seeds = [4, 4, 9]
-    many = GameVectorEnv(game, role="mechanism", num_envs=3, participants={"policy": "random"})
-    first = many.reset(seed=seeds)
-    many.step(
-        np.broadcast_to(
-            (many.single_action_space.low + many.single_action_space.high) / 2, (3, *many.single_action_space.shape)
-        )
-    )
+@pytest.mark.parametrize(
+    "participants",
+    ["random", {"policy": "logit_equilibrium", "mechanism": "no_mechanism", "inverse_temperature": 1.0}],
+    ids=["random", "logit_equilibrium"],
+)
+def test_given_policies_draw_game_by_game(participants):
+    many = gymnasium.make_vec("lawgiver/lanes-v0", num_envs=3, role="mechanism", participants=participants).unwrapped
+    many.reset(seed=[4, 4, 9])
+    many.step(np.zeros((3, *many.single_action_space.shape), np.float32))
     types = many.session.state.types
     assert np.array_equal(types[0], types[1]) and not np.array_equal(types[0], types[2])
-    assert first[0].shape[0] == 3
+    utilities = many.session.state.utilities
+    assert np.array_equal(utilities[0], utilities[1]) and not np.array_equal(utilities[0], utilities[2])
 
 
 def test_a_mask_leaves_the_other_games_where_they_are():
