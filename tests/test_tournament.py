@@ -23,9 +23,12 @@ def test_matrix_is_of_the_elections_held():
     held = round_robin(election, rules, 101, 7)
     assert held.games == 104, "split evenly over two conditions and two orders"
     pair = [rules["strict_egalitarian"], rules["libertarian"]]
-    groups = np.concatenate(list(shares(election, pair, 52, np.random.default_rng(7)).values()))
+    groups = np.stack(list(shares(election, pair, 52, np.random.default_rng(7)).values()))
     assert held.shares[0, 2] == pytest.approx(groups.mean())
-    assert held.errors[0, 2] == pytest.approx(groups.std(ddof=1) / np.sqrt(104))
+    within = groups.var(axis=1, ddof=1)  # conditions are no sample of anything
+    assert held.errors[0, 2] == pytest.approx(np.sqrt(within[0] / 52 + within[1] / 52) / 2)
+    assert held.pair("strict_egalitarian", "libertarian") == pytest.approx(groups)
+    assert held.pair("libertarian", "strict_egalitarian") == pytest.approx(1 - groups)
     assert held.shares + held.shares.T == pytest.approx(1) and (np.diag(held.shares) == 0.5).all()
 
 
@@ -35,7 +38,9 @@ def test_incentives_win_before_simulated_people():
     solved = held.solved()
     assert solved["condorcet_winner"] == "liberal_egalitarian" and solved["cycle"] is None
     assert solved["nash"]["liberal_egalitarian"] == pytest.approx(1)
-    assert solved["exploitability"] == pytest.approx(0, abs=1e-9)
+    assert solved["dominant"] == ["liberal_egalitarian"] and solved["dominance"]["libertarian"] == "none"
+    assert solved["exploitability"]["high"] == pytest.approx(0, abs=1e-9), "whichever groups are drawn, it wins"
+    assert solved["nash_interval"]["liberal_egalitarian"]["low"] == pytest.approx(1)
     assert "fictitious_play" not in solved
 
 
@@ -135,16 +140,6 @@ def test_groups_that_all_agree_are_not_certainty():
     held = [round_robin(election, rules, 2, seed) for seed in seeds]
     assert all(one.errors[0, 1] > 0.1 for one in held)
     assert sum(one.solved()["condorcet_winner"] is not None for one in held) <= 6
-
-
-def test_dominance_is_in_every_column():
-    from lawgiver.trainers.meta_game import dominant
-
-    shares = np.array([[0.5, 0.3, 0.45], [0.7, 0.5, 0.4], [0.55, 0.6, 0.5]])
-    none = np.zeros((3, 3))
-    assert not dominant(shares, none), "the second wins more against the first"
-    assert dominant(shares, np.full((3, 3), 0.1)), "as far as such errors tell"
-    assert dominant(np.array([[0.5, 0.3, 0.2], [0.7, 0.5, 0.4], [0.8, 0.6, 0.5]]), none)
 
 
 def test_a_single_saved_policy_takes_part_like_a_run(tmp_path):

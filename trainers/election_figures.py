@@ -216,8 +216,13 @@ def cross_entropies(losses: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def payoff_matrix(shares: np.ndarray, names: Sequence[str], title: str = "Votes in the meta-game") -> Figure:
-    """Return the vote shares (s, s) of mechanisms (rows) against mechanisms (columns), in percent."""
+def payoff_matrix(
+    shares: np.ndarray, names: Sequence[str], errors: np.ndarray | None = None, title: str = "Votes in the meta-game"
+) -> Figure:
+    """Return the vote shares (s, s) of mechanisms (rows) against mechanisms (columns), in percent.
+
+    With ``errors`` (s, s), their standard errors, each number stands above its own.
+    """
     percent = 100 * np.asarray(shares, float)
     size = 2.4 + 0.62 * len(percent)
     figure = new_figure(size + 1.0, size)
@@ -225,8 +230,14 @@ def payoff_matrix(shares: np.ndarray, names: Sequence[str], title: str = "Votes 
     spread = max(float(np.nanmax(np.abs(percent - 50))), 1.0)
     named = [words(name) for name in names]
     scale = TwoSlopeNorm(50.0, 50 - spread, 50 + spread)
-    _heat_map(figure, axis, percent, named, named, "PuOr_r", scale, "{:.1f}", "votes for the row's mechanism (%)")
-    axis.set_title(f"{title}: row against column (%)", fontsize=10)
+    beneath = (
+        None if errors is None else [[f"\n±{100 * error:.1f}" if error else "" for error in row] for row in errors]
+    )
+    _heat_map(
+        figure, axis, percent, named, named, "PuOr_r", scale, "{:.1f}", "votes for the row's mechanism (%)", beneath
+    )
+    what = "(%)" if errors is None else "(%), ± standard error"
+    axis.set_title(f"{title}:\nrow against column {what}", fontsize=10)
     axis.set_xlabel("against mechanism")
     axis.set_ylabel("mechanism")
     return figure
@@ -242,13 +253,15 @@ def _heat_map(
     scale: Normalize,
     number: str,
     label: str,
+    beneath: Sequence[Sequence[str]] | None = None,
 ) -> None:
-    """Draw a matrix with its numbers written on it; what is NaN stays blank with a dash."""
+    """Draw a matrix with its numbers, and what belongs to each, written on it; what is NaN stays blank with a dash."""
     drawn = axis.imshow(matrix, cmap=colours, norm=scale, aspect="auto")
     for (i, j), value in np.ndenumerate(matrix):
         red, green, blue, _ = drawn.to_rgba(value)
         ink = "black" if np.isnan(value) or 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
-        axis.text(j, i, "–" if np.isnan(value) else number.format(value), ha="center", va="center", color=ink, size=9)
+        text = "–" if np.isnan(value) else number.format(value) + (beneath[i][j] if beneath else "")
+        axis.text(j, i, text, ha="center", va="center", color=ink, size=9)
     long = max(map(len, columns)) > 3
     axis.set_xticks(range(len(columns)), columns, rotation=40 if long else 0, ha="right" if long else "center")
     axis.set_yticks(range(len(rows)), rows)

@@ -108,6 +108,12 @@ def shares(
     return {condition: np.asarray(election.vote_shares(state)[:, 0]) for condition, state in held}
 
 
+def held_evenly(election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the same as :func:`shares`, (C, E), of ``games`` elections at least, split evenly over C conditions."""
+    conditions = len(election.game.openings(1, np.random.default_rng(0)))
+    return np.stack(list(shares(election, mechanisms, -(-games // conditions), rng).values()))
+
+
 def vote_share(
     election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
 ) -> dict[str, list[float]]:

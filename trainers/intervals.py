@@ -41,9 +41,9 @@ def group_bootstrap(
     # Weighed about a value that occurs, so that groups which all agree have an interval of no width, not of rounding.
     centre = values[0]
     products = weights * (values - centre)
-    means = np.empty(draws)
-    for draw in range(draws):
-        drawn = rng.integers(values.size, size=values.size)
-        means[draw] = products[drawn].sum() / weights[drawn].sum()
+    means, block = np.empty(draws), max(1, 1_000_000 // values.size)
+    for start in range(0, draws, block):
+        drawn = rng.integers(values.size, size=(min(block, draws - start), values.size))
+        means[start : start + len(drawn)] = products[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return [float(centre + each) for each in (products.sum() / weights.sum(), low, high)]

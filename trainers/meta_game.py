@@ -1,18 +1,18 @@
-"""The meta-game of mechanisms that compete for votes: who beats whom, when to stop, and what to play if none is best.
+"""The meta-game of mechanisms that compete for votes: who beats whom, and what to play if none is best.
 
 A meta-game is a symmetric constant-sum game of two players, given by the matrix of vote shares (s, s): ``shares[i, j]``
-is the share of votes that mechanism i wins against mechanism j, so that ``shares + shares.T == 1``. Mechanisms stand in
-the order in which they were made, the newest last. Shares are estimated from elections: ``errors`` (s, s) are their
-standard errors, zeros where they are known exactly. A win or a loss counts if it is more than ``Z`` errors from a tie.
+is the share of votes that mechanism i wins against mechanism j, so that ``shares + shares.T == 1``. Everything here
+takes the matrix as it is given; what an estimated one leaves open is the subject of ``trainers.standings``.
 Balaguer et al. 2022, sections 3.4 and 4.3.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -24,28 +24,6 @@ Z = 1.96
 
 SYMMETRY = 1e-9
 """How far two shares of the same election may be from adding up to 1."""
-
-
-@dataclass(frozen=True)
-class Convergence:
-    """Whether making still newer mechanisms has ceased to pay, and why.
-
-    Attributes:
-        converged: whether to stop.
-        cause: ``beaten`` by an earlier mechanism; a ``negligible`` edge over the previous one, or one that is
-            ``indistinguishable`` from none with that many elections; otherwise ``ahead``, or ``alone``.
-        rival: the earlier mechanism that the decision rests on; None where there is none.
-        edge: the newest one's vote share against the rival less one half.
-        error: standard error of the edge.
-        reason: in words.
-    """
-
-    converged: bool
-    cause: Literal["alone", "beaten", "negligible", "indistinguishable", "ahead"]
-    rival: int | None
-    edge: float
-    error: float
-    reason: str
 
 
 def checked_shares(shares: np.ndarray) -> np.ndarray:
@@ -85,63 +63,27 @@ def binomial_errors(shares: np.ndarray, elections: int | np.ndarray) -> np.ndarr
 
 
 def wins(shares: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return who beats whom by more than chance, bool (s, s)."""
+    """Return who beats whom by more than chance, bool (s, s): by more than ``Z`` standard errors."""
     shares = checked_shares(shares)
     return np.asarray(shares - 0.5 > np.maximum(Z * np.asarray(errors, float), SYMMETRY))
 
 
-def dominant(shares: np.ndarray, errors: np.ndarray) -> bool:
-    """Return whether the newest mechanism is a (weakly) dominant strategy, as far as the errors can tell.
-
-    That is, whether against any mechanism none of the others wins more votes than it does, by more than chance.
-    """
-    shares, errors = checked_shares(shares), np.broadcast_to(np.asarray(errors, float), np.shape(shares))
-    short = shares - shares[-1]
-    noise = np.hypot(errors, errors[-1])
-    return not (short > np.maximum(Z * noise, SYMMETRY)).any()
-
-
-def converged(shares: np.ndarray, errors: np.ndarray, margin: float = 0.01) -> Convergence:
-    """Return whether the newest mechanism no longer improves on the earlier ones.
-
-    That is so once it is beaten by an earlier one, or its edge over the previous one is negligible: at most
-    ``margin``, or too small to be told from none.
+def condorcet_winner(beats: np.ndarray) -> int | None:
+    """Return the mechanism that beats every other one, None if none does.
 
     Args:
-        shares: vote shares (s, s).
-        errors: their standard errors (s, s).
-        margin: edge up to which an improvement is negligible, in shares of the votes, >= 0.
+        beats: who beats whom, bool (s, s), for instance :func:`wins`.
     """
-    shares, errors = checked_shares(shares), np.broadcast_to(np.asarray(errors, float), np.shape(shares))
-    newest = len(shares) - 1
-    if not newest:
-        return Convergence(False, "alone", None, 0.0, 0.0, "there is no earlier mechanism to compare with")
-    beating = wins(shares, errors)[:, newest]
-    rival = int(np.argmax(np.where(beating, shares[:, newest], -1))) if beating.any() else newest - 1
-    edge, error = float(shares[newest, rival] - 0.5), float(errors[newest, rival])
-    won = f"mechanism {newest} wins {0.5 + edge:.1%} of the votes against {rival} (standard error {error:.1%})"
-    if beating.any():
-        return Convergence(True, "beaten", rival, edge, error, f"{won}, which beats it")
-    if edge <= margin:
-        return Convergence(True, "negligible", rival, edge, error, f"{won}: an edge of no more than {margin:.1%}")
-    if edge <= Z * error:
-        reason = f"{won}: an edge within {Z} standard errors of none; more elections may tell"
-        return Convergence(True, "indistinguishable", rival, edge, error, reason)
-    return Convergence(False, "ahead", rival, edge, error, f"{won}, and no earlier one beats it")
-
-
-def condorcet_winner(shares: np.ndarray, errors: np.ndarray) -> int | None:
-    """Return the mechanism that beats every other one by more than chance, None if none does."""
-    beaten = wins(shares, errors).sum(axis=1)
+    beaten = np.asarray(beats).sum(axis=1)
     return int(beaten.argmax()) if beaten.max() == len(beaten) - 1 else None
 
 
-def condorcet_cycle(shares: np.ndarray, errors: np.ndarray) -> tuple[int, ...] | None:
+def condorcet_cycle(beats: np.ndarray) -> tuple[int, ...] | None:
     """Return a shortest cycle of wins, each mechanism beating the next and the last the first; None if there is none.
 
-    Among the shortest the one that starts with the earliest mechanism, which is its own earliest.
+    Among the shortest the one that starts with the earliest mechanism, which is its own earliest. ``beats`` as in
+    :func:`condorcet_winner`.
     """
-    beats = wins(shares, errors)
     cycles = [cycle for start in range(len(beats)) if (cycle := _cycle_through(beats, start)) is not None]
     return min(cycles, key=len, default=None)
 
@@ -170,6 +112,47 @@ def nash(shares: np.ndarray) -> np.ndarray:
     row, _ = _game(shares).linear_program()
     mixture = np.maximum(np.asarray(row, float), 0.0)
     return np.asarray(mixture / mixture.sum())
+
+
+def nash_of_many(shares: np.ndarray) -> np.ndarray:
+    """Return an equilibrium of each of many meta-games, (D, s), from their vote shares (D, s, s).
+
+    In an equilibrium with support S the mixture x makes everything in S a tie: margins[S, S] x = 0 and sum x = 1.
+    Supports are tried from the smallest on, all games at once; without ties between mechanisms the equilibrium is
+    unique and its support of odd size (Fisher and Ryan 1992), so that only odd ones are tried. The few games that are
+    left are solved by :func:`nash`.
+    """
+    margins = np.asarray(shares, float) - 0.5
+    games, size, _ = margins.shape
+    found, left = np.zeros((games, size)), np.arange(games)
+    for count in range(1, size + 1, 2):
+        for support in itertools.combinations(range(size), count):
+            if not left.size:
+                return found
+            mixtures = _tied(margins[left], np.array(support))
+            best = np.einsum("dij,dj->di", margins[left], mixtures).max(axis=1)
+            solved = (mixtures >= 0).all(axis=1) & (best <= SYMMETRY)
+            found[left[solved]] = mixtures[solved]
+            left = left[~solved]
+    for game in left:
+        found[game] = nash(np.asarray(shares[game], float))
+    return found
+
+
+def _tied(margins: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """Return the mixtures (D, s) on a support that make all of it a tie; -1 where there is no such mixture."""
+    games, size, _ = margins.shape
+    bordered = np.ones((games, len(support) + 1, len(support) + 1))
+    bordered[:, :-1, :-1] = margins[:, support[:, None], support]
+    bordered[:, -1, -1] = 0.0
+    regular = np.abs(np.linalg.det(bordered)) > 1e-12
+    mixtures = np.full((games, size), -1.0)
+    target = np.zeros((int(regular.sum()), len(support) + 1, 1))
+    target[:, -1] = 1.0
+    on_support = np.zeros((len(target), size))
+    on_support[:, support] = np.linalg.solve(bordered[regular], target)[:, :-1, 0]
+    mixtures[regular] = on_support
+    return mixtures
 
 
 def fictitious_play(shares: np.ndarray, iterations: int, rng: np.random.Generator) -> np.ndarray:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,79 +18,108 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_policy, names
 from lawgiver.envs.election.game import Election
+from lawgiver.trainers.aggregate import LEVEL
 from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
-from lawgiver.trainers.elections import shares
+from lawgiver.trainers.elections import held_evenly
 from lawgiver.trainers.files import write_json
-from lawgiver.trainers.meta_game import (
-    binomial_errors,
-    condorcet_cycle,
-    condorcet_winner,
-    converged,
-    dominant,
-    exploitability,
-    fictitious_play,
-    nash,
-)
+from lawgiver.trainers.meta_game import binomial_errors, condorcet_cycle, condorcet_winner, fictitious_play, nash
 from lawgiver.trainers.runs import game_of
+from lawgiver.trainers.standings import Standings, resampled, unanimous
 
 ROUNDS = 10_000
 """Of fictitious play, where there is a cycle."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tournament:
     """What a round robin has shown.
 
     Attributes:
-        names: of the mechanisms, s of them.
-        shares: of the votes, row against column, (s, s), pooled over conditions; 1/2 on the diagonal.
-        errors: their standard errors over groups, (s, s).
-        games: elections a pair.
+        names: of the mechanisms, s of them, the newest last.
+        groups: share of the votes of the first of each pair, P = s (s - 1) / 2 pairs in the order of
+            ``itertools.combinations``, in each of E elections of each of C conditions, (P, C, E).
     """
 
     names: tuple[str, ...]
-    shares: np.ndarray
-    errors: np.ndarray
-    games: int
+    groups: np.ndarray
+
+    @property
+    def games(self) -> int:
+        """Elections a pair."""
+        return int(np.prod(self.groups.shape[1:]))
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """Shares of the votes, row against column, (s, s), pooled over conditions; 1/2 on the diagonal."""
+        return _matrix(len(self.names), self.groups.mean(axis=(1, 2)), lambda share: 1 - share, 0.5)
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """Standard errors of the shares over groups, conditions being fixed, (s, s)."""
+        _, conditions, each = self.groups.shape
+        found = np.sqrt(self.groups.var(axis=2, ddof=1).mean(axis=1) / (conditions * each))
+        careful = binomial_errors(self.shares, self.games)[np.triu_indices(len(self.names), 1)]
+        found = np.where(unanimous(self.groups), careful, found)  # all groups voted the same: that is not certainty
+        return _matrix(len(self.names), found, lambda error: error, 0.0)
+
+    def pair(self, first: str, second: str) -> np.ndarray:
+        """Return the first one's share of the votes against the second in each election, (C, E)."""
+        i, j = self.names.index(first), self.names.index(second)
+        place = list(itertools.combinations(range(len(self.names)), 2)).index((min(i, j), max(i, j)))
+        return np.asarray(self.groups[place] if i < j else 1 - self.groups[place])
 
     def solved(self, seed: int = 0) -> dict[str, Any]:
-        """Return the equilibrium of the meta-game, who is dominant, who beats all others, and a cycle of wins if any.
+        """Return the equilibrium of the meta-game, who is dominant, who beats all others, a cycle of wins, and ties.
 
-        With a cycle also what fictitious play comes to, for then no mechanism is simply the best.
+        Returns:
+            ``nash`` (name -> weight in an equilibrium of the estimated shares) and ``nash_interval`` (name -> that as
+            ``mean``, and ``low`` and ``high`` over games as other groups might have made them); ``dominance`` (name ->
+            ``strict``, ``weak``, ``none``, or ``open`` where the elections do not tell), ``dominant``, the names of the
+            first two kinds; ``condorcet_winner``; ``cycle``; ``ties``, the pairs that are not told apart;
+            ``exploitability``, what the best reply to the equilibrium wins beyond one half over the same games
+            (``mean``, ``low``, ``high``). With a cycle also what ``fictitious_play`` comes to, for then no mechanism
+            is simply the best. All at the level of 95 %.
         """
-        mixture, cycle = nash(self.shares), condorcet_cycle(self.shares, self.errors)
-        winner = condorcet_winner(self.shares, self.errors)
+        rng = np.random.default_rng(seed)
+        standings = Standings(resampled(self.groups, rng))
+        mixture, cycle = nash(self.shares), condorcet_cycle(standings.beats)
+        winner = condorcet_winner(standings.beats)
+        dominance = {name: standings.dominance(index) for index, name in enumerate(self.names)}
+        lost = (standings.drawn @ mixture).max(axis=1) - 0.5
+        (low, high), (least, most) = standings.weights, np.quantile(lost, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         found: dict[str, Any] = {
             "nash": self._named(mixture),
-            "dominant": [name for index, name in enumerate(self.names) if self._dominant(index)],
-            "exploitability": exploitability(self.shares, mixture),
+            "nash_interval": {
+                name: {"mean": float(mixture[at]), "low": float(low[at]), "high": float(high[at])}
+                for at, name in enumerate(self.names)
+            },
+            "dominance": dominance,
+            "dominant": [name for name, kind in dominance.items() if kind in ("strict", "weak")],
+            "exploitability": {"mean": float(lost.mean()), "low": float(least), "high": float(most)},
             "condorcet_winner": None if winner is None else self.names[winner],
             "cycle": None if cycle is None else [self.names[index] for index in cycle],
+            "ties": [[self.names[i], self.names[j]] for i, j in standings.ties],
         }
         if cycle is not None:
-            found["fictitious_play"] = self._named(fictitious_play(self.shares, ROUNDS, np.random.default_rng(seed)))
+            found["fictitious_play"] = self._named(fictitious_play(self.shares, ROUNDS, rng))
         return found
-
-    def convergence(self, margin: float) -> dict[str, Any]:
-        """Return whether the newest, which is the last, has ceased to improve on the earlier ones, and why."""
-        result = converged(self.shares, self.errors, margin)
-        newest = self._dominant(len(self.names) - 1)
-        stop = result.converged or not newest
-        return {"converged": stop, "reason": result.reason, "edge": result.edge, "dominant": newest}
 
     def data(self) -> dict[str, Any]:
         """Return everything as plain data."""
         plain = {"names": list(self.names), "shares": self.shares.tolist(), "errors": self.errors.tolist()}
         return {**plain, "games": self.games}
 
-    def _dominant(self, index: int) -> bool:
-        """Return whether a mechanism is a dominant strategy."""
-        last = [*(other for other in range(len(self.names)) if other != index), index]
-        return dominant(self.shares[np.ix_(last, last)], self.errors[np.ix_(last, last)])
-
     def _named(self, mixture: np.ndarray) -> dict[str, float]:
         return {name: float(weight) for name, weight in zip(self.names, mixture, strict=True)}
+
+
+def _matrix(size: int, of_pairs: np.ndarray, turned: Callable[[np.ndarray], np.ndarray], own: float) -> np.ndarray:
+    """Return a matrix (s, s) of what is known of pairs (P,), ``turned`` for the second against the first."""
+    matrix = np.full((size, size), own)
+    first, second = np.triu_indices(size, 1)
+    matrix[first, second], matrix[second, first] = of_pairs, turned(of_pairs)
+    return matrix
 
 
 def round_robin(
@@ -99,26 +129,19 @@ def round_robin(
 
     Args:
         election: the rules, between two mechanisms, with the people and how they vote.
-        mechanisms: of the base game, by name.
+        mechanisms: of the base game, by name, two or more.
         games: elections a pair, at least; split evenly over the base game's conditions and both orders.
         seed: the same people for every pair, unless a mechanism draws at random itself.
     """
-    names = tuple(mechanisms)
+    if len(mechanisms) < 2:
+        raise ParameterError(f"a tournament of {len(mechanisms)}: allowed are two mechanisms or more")
     for mechanism in mechanisms.values():
         check_policy(election.game, "mechanism", mechanism)
-    conditions = len(election.game.openings(1, np.random.default_rng(0)))
-    each = -(-games // conditions)
-    matrix, errors, held = np.full((len(names),) * 2, 0.5), np.zeros((len(names),) * 2), each * conditions
-    for i, j in itertools.combinations(range(len(names)), 2):
-        found = shares(election, [mechanisms[names[i]], mechanisms[names[j]]], each, np.random.default_rng(seed))
-        groups = np.concatenate(list(found.values()))
-        matrix[i, j] = groups.mean()
-        matrix[j, i] = 1 - matrix[i, j]
-        errors[i, j] = errors[j, i] = groups.std(ddof=1) / np.sqrt(len(groups))
-        held = len(groups)
-    alike = (errors == 0) & ~np.eye(len(names), dtype=bool)  # all groups voted the same: that is not certainty
-    errors = np.where(alike, binomial_errors(matrix, held), errors)
-    return Tournament(names, matrix, errors, held)
+    held = [
+        held_evenly(election, pair, games, np.random.default_rng(seed))
+        for pair in itertools.combinations(mechanisms.values(), 2)
+    ]
+    return Tournament(tuple(mechanisms), np.stack(held))
 
 
 class TournamentSettings(Settings):
@@ -213,5 +236,5 @@ def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: M
     from lawgiver.trainers.figures import save
 
     picture = folder / "payoffs.png"
-    save(payoff_matrix(held.shares, held.names), picture)
+    save(payoff_matrix(held.shares, held.names, held.errors), picture)
     return [file, picture]

@@ -47,23 +47,36 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
     table = _table("% of the votes of", f"{held.games:,} elections a pair; ± standard error over groups")
     for column in range(len(held.names)):
         table.add_column(f"against {column + 1}", justify="right")
-    table.add_column("Nash", justify="right")
+    table.add_column("Nash % [95 %]", justify="right")
     for row, name in enumerate(held.names):
         cells = [
             "" if row == column else f"{100 * held.shares[row, column]:.1f} ±{100 * held.errors[row, column]:.1f}"
             for column in range(len(held.names))
         ]
-        table.add_row(f"{row + 1} {name}", *cells, f"{solved['nash'][name]:.0%}")
+        table.add_row(f"{row + 1} {name}", *cells, _nash(solved["nash_interval"][name]))
     show(table)
-    cycle = solved["cycle"]
-    told = [
-        f"dominant, as far as the errors tell: {', '.join(solved['dominant']) or 'none'}",
-        f"beats every other by more than chance: {solved['condorcet_winner'] or 'none'}",
-    ]
-    if cycle:
-        told.append(f"cycle: {' beats '.join([*cycle, cycle[0]])}")
-    for line in told:
+    for line in _verdicts(solved):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _nash(weight: Any) -> str:
+    """Return a weight in the equilibrium with its interval; in words where it is anything from nothing to all."""
+    if isinstance(weight, Mapping) and None not in weight.values() and weight["high"] - weight["low"] > 0.999:
+        return "tied [0, 100]"
+    return _percent(weight)
+
+
+def _verdicts(solved: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a meta-game amounts to, a line each."""
+    kinds = solved["dominance"]
+    shown = [f"{name} ({kind}ly)" for name, kind in kinds.items() if kind in ("strict", "weak")]
+    open_ = [name for name, kind in kinds.items() if kind == "open"]
+    yield f"dominant: {', '.join(shown) or 'none'}" + (f"; not told: {', '.join(open_)}" if open_ else "")
+    yield f"beats every other by more than chance: {solved['condorcet_winner'] or 'none'}"
+    if solved["cycle"]:
+        yield f"cycle: {' beats '.join([*solved['cycle'], solved['cycle'][0]])}"
+    if solved["ties"]:
+        yield f"not told apart: {'; '.join(' and '.join(pair) for pair in solved['ties'])}"
 
 
 def show_audit(found: Mapping[str, Any]) -> None:
@@ -314,7 +327,7 @@ def _show_meta_game(game: Mapping[str, Any]) -> None:
     numbered = [f"{place} {name}" for place, name in enumerate(game["names"], 1)]
     cells = {
         name: {str(other + 1): "" if row == other else f"{100 * share:.1f}" for other, share in enumerate(shares)}
-        | {"Nash": _percent(game["nash"][game["names"][row]])}
+        | {"Nash [95 %]": _nash((game.get("nash_interval") or game["nash"])[game["names"][row]])}
         for row, (name, shares) in enumerate(zip(numbered, game["shares"], strict=True))
     }
     show(_laid_out(cells, f"meta_game: % of the votes of row against column; standard errors up to {error:.1f}"))
@@ -325,13 +338,19 @@ def _show_convergence(found: Mapping[str, Mapping[str, Any]]) -> None:
     words = {True: "yes", False: "no"}
     rows = {
         iteration: {
-            "converged": words.get(told.get("converged"), "-"),  # type: ignore[arg-type]
-            "edge (% of the votes)": _percent(told.get("edge")),
+            "converged": told.get("verdict") or words.get(told.get("converged"), "-"),  # type: ignore[arg-type]
+            "edge (% of the votes) [95 %]": _edge(told),
             "reason": told.get("reason", "-"),
         }
         for iteration, told in found.items()
     }
     _show_iterations(rows, "convergence")
+
+
+def _edge(told: Mapping[str, Any]) -> str:
+    """Return an edge with its interval over groups, or over seeds where there are several."""
+    edge = told.get("edge")
+    return _percent([edge, told["low"], told["high"]] if isinstance(edge, float) and "low" in told else edge)
 
 
 def _show_virtual_participants(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:

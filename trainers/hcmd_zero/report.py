@@ -29,7 +29,8 @@ def draw(run: Run, game: PublicInvestment, summary: Mapping[str, Any]) -> None:
     losses = {kind: np.array(matrix) for kind, matrix in summary["cross_entropy"].items()}
     save(figures.cross_entropies(losses), run.figures / "cross_entropy.png")
     held = summary["meta_game"]
-    save(figures.payoff_matrix(np.array(held["shares"]), held["names"]), run.figures / "meta_game.png")
+    shares, errors = (np.array(held[name]) for name in ("shares", "errors"))
+    save(figures.payoff_matrix(shares, held["names"], errors), run.figures / "meta_game.png")
     if all(condition[0] == figures.HEAD_POINTS and len(set(condition[1:])) == 1 for condition in game.conditions):
         _draw_beaches(run, game, held_against)
 

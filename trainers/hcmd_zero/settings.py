@@ -73,8 +73,21 @@ class MetaGame(Settings):
 
     games: Annotated[int, Field(ge=2)] = 500
     """Elections a pair; the paper holds 100."""
-    margin: Annotated[float, Field(ge=0)] = 0.01
-    """Edge over the previous mechanism, in shares of the votes, up to which an improvement is negligible."""
+    worthwhile_gain: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    """Smallest edge over the previous mechanism that is worth having, in shares of the votes: 0.01 is one point of the
+    paper's percentages. The loop has converged where an interval excludes it."""
+    most_games: Natural = 20_000
+    """Elections against the previous mechanism that are held at most where ``games`` do not tell."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        """Take the configs of runs from before ``worthwhile_gain`` was called so."""
+        if isinstance(given, dict) and "margin" in given:
+            margin = given["margin"]
+            rest = {key: value for key, value in given.items() if key != "margin"}
+            return rest if margin == 0 else {"worthwhile_gain": margin, **rest}
+        return given
 
 
 class Evaluation(Settings):

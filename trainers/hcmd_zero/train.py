@@ -24,7 +24,9 @@ from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records, concatenate
 from lawgiver.trainers.behaviour.table import write_table
 from lawgiver.trainers.cluster import start_ray
+from lawgiver.trainers.convergence import convergence
 from lawgiver.trainers.differentiable.joint_table import require_tabulable
+from lawgiver.trainers.elections import held_evenly
 from lawgiver.trainers.files import RunError, write_folder, write_json
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
@@ -189,7 +191,15 @@ class Loop:
         election = Election(base=self.config.game.model_dump(), participants=model.participants, voters=model.voters)
         mechanisms = {f"theta_{s}": self.mechanism(s) for s in range(iteration + 1)}
         held = round_robin(election, mechanisms, settings.games, self._seed(iteration, 3))
-        told = held.data() | held.solved(self.config.seed) | {"convergence": held.convergence(settings.margin)}
+        *earlier, previous, newest = mechanisms
+
+        def play(games: int) -> np.ndarray:
+            rng, pair = np.random.default_rng(self._seed(iteration, 5)), [mechanisms[newest], mechanisms[previous]]
+            return held_evenly(election, pair, games, rng)
+
+        against = {name: held.pair(newest, name) for name in (*earlier, previous)}
+        found = convergence(against, settings.worthwhile_gain, settings.most_games, play)
+        told = held.data() | held.solved(self.config.seed) | {"convergence": found.data()}
         write_json(folder / "tournament.json", told)
         return told
 

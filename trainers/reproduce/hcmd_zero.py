@@ -6,6 +6,7 @@ of people who are known to the last parameter, and, unlike the paper's, how much
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -155,13 +156,18 @@ def _convergence(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     iterations = list(summaries[0]["convergence"])
     return tuple(
         over_seeds(
-            f"iteration {iteration}: edge over the one before, points; converged in "
-            f"{sum(bool(summary['convergence'][iteration]['converged']) for summary in summaries)} of {len(summaries)}",
+            f"iteration {iteration}: edge over the one before, points; {_verdicts(summaries, iteration)}",
             [100 * summary["convergence"][iteration]["edge"] for summary in summaries],
             paper="converged" if iteration == iterations[-1] else "improves",
         )
         for iteration in iterations
     )
+
+
+def _verdicts(summaries: Sequence[Mapping[str, Any]], iteration: str) -> str:
+    """Return what was said of an iteration, and how often: ``converged 2, not told apart 1``."""
+    said = Counter(str(summary["convergence"][iteration]["verdict"]) for summary in summaries)
+    return ", ".join(f"{verdict} {count}" for verdict, count in said.items())
 
 
 def _models(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:

@@ -1,0 +1,128 @@
+"""Has making still newer mechanisms ceased to pay? A rule that tells convergence from want of games.
+
+The newest mechanism is held against the one before it. It has converged once an interval of its edge, its share of the
+votes less one half, lies below the gain worth having. An interval that is too wide to tell is no convergence: as many
+games are added as narrow it to half that gain on either side, as far as there is a bound. How many depends on how much
+votes spread and not on who wins (Stein 1945), so that looking twice takes no more than that each look has half of the
+error. Balaguer et al. 2022, section 3.4, stop once the newest is not dominant any more or its advantage negligible.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from lawgiver.trainers.aggregate import LEVEL, t_quantile
+from lawgiver.trainers.meta_game import binomial_errors
+
+LOOKS = 2
+"""At the first games, and with those that were added: each with 1 / LOOKS of the error."""
+
+Verdict = Literal["converged", "improves", "fell behind", "not told apart"]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """By how much one mechanism wins more than half the votes against another.
+
+    Attributes:
+        edge: estimate, in shares of the votes.
+        low: end of its interval.
+        high: end of its interval.
+        games: elections it is from.
+    """
+
+    edge: float
+    low: float
+    high: float
+    games: int
+
+    @classmethod
+    def of(cls, shares: np.ndarray, comparisons: int) -> Edge:
+        """Return the edge of a mechanism with its Student interval.
+
+        Args:
+            shares: its share of the votes in each of E >= 2 elections of each of C conditions, (C, E).
+            comparisons: among which the error of 1 - LEVEL is divided.
+        """
+        conditions, each = shares.shape
+        error, edge = math.sqrt(shares.var(axis=1, ddof=1).mean() / shares.size), float(shares.mean() - 0.5)
+        if not error:  # all voted the same: that is not certainty
+            pair = np.array([[0.5, 0.5 + edge], [0.5 - edge, 0.5]])
+            error = float(binomial_errors(pair, shares.size)[0, 1])
+        half = t_quantile(conditions * (each - 1), 1 - (1 - LEVEL) / comparisons) * error
+        return cls(edge, edge - half, edge + half, shares.size)
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Whether the newest mechanism still improves on the earlier ones.
+
+    Attributes:
+        verdict: ``converged``: it gains less on the one before than is worth having. ``improves``: it beats it, and may
+            gain as much. ``fell behind``: an earlier mechanism beats it, which is no convergence, since the next data
+            may put it right. ``not told apart``: the games do not tell.
+        rival: the earlier mechanism that this rests on.
+        edge: of the newest against it.
+        gain: that is worth having, in shares of the votes.
+    """
+
+    verdict: Verdict
+    rival: str
+    edge: Edge
+    gain: float
+
+    def data(self) -> dict[str, Any]:
+        """Return everything as plain data, with ``converged`` and the ``reason`` in words."""
+        edge = self.edge
+        words = {
+            "converged": f"less than {100 * self.gain:.3g} points are to be gained",
+            "improves": "it improves",
+            "fell behind": "it is beaten",
+            "not told apart": f"too few games to tell whether {100 * self.gain:.3g} points are gained",
+        }
+        won = f"{50 + 100 * edge.edge:.1f} % [{50 + 100 * edge.low:.1f}, {50 + 100 * edge.high:.1f}] of the votes"
+        told = {"converged": self.verdict == "converged", "verdict": self.verdict, "rival": self.rival, **asdict(edge)}
+        return told | {"reason": f"{won} against {self.rival} in {edge.games:,} games: {words[self.verdict]}"}
+
+
+def convergence(
+    earlier: Mapping[str, np.ndarray], gain: float, most: int, play: Callable[[int], np.ndarray]
+) -> Convergence:
+    """Return whether the newest mechanism has ceased to improve on the earlier ones.
+
+    Args:
+        earlier: the newest one's shares of the votes (C, E) against each of the earlier mechanisms by name, in the
+            order in which these were made.
+        gain: smallest edge over the one before that is worth having, in shares of the votes, above 0.
+        most: games against the one before that are played at most.
+        play: plays at least that many more games against the one before, (C, E').
+    """
+    *_, (previous, shares) = earlier.items()
+    edge = Edge.of(shares, LOOKS)
+    verdict = _verdict(edge, gain)
+    if verdict == "not told apart":
+        half = (edge.high - edge.low) / 2
+        wanted = min(most, math.ceil(edge.games * (half / (gain / 2)) ** 2))
+        if wanted > edge.games:
+            edge = Edge.of(np.concatenate([shares, play(wanted - edge.games)], axis=1), LOOKS)
+            verdict = _verdict(edge, gain)
+    others = {name: Edge.of(found, len(earlier) - 1) for name, found in earlier.items() if name != previous}
+    beating = {name: other for name, other in others.items() if other.high < 0}
+    if beating and verdict != "fell behind":
+        rival = min(beating, key=lambda name: beating[name].edge)
+        return Convergence("fell behind", rival, beating[rival], gain)
+    return Convergence(verdict, previous, edge, gain)
+
+
+def _verdict(edge: Edge, gain: float) -> Verdict:
+    """Return what an edge over the mechanism before amounts to."""
+    if edge.high < 0 and edge.low < -gain:
+        return "fell behind"
+    if edge.high < gain:
+        return "converged"
+    return "improves" if edge.low > 0 else "not told apart"

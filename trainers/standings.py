@@ -1,0 +1,142 @@
+"""What a round robin says of its mechanisms, and how surely.
+
+A matrix of vote shares that was estimated from elections has another equilibrium, and other winners, with every sample
+of them. So everything is worked out again for matrices that other groups might have made (the bootstrap): groups are
+drawn anew, whole, since the votes of one group are not independent, and the same ones for all pairs, since all pairs
+played before the same people. Conditions keep their numbers of groups, which the design has fixed. A statement is made
+only where ``LEVEL`` of these matrices bear it out; otherwise mechanisms are not told apart.
+
+A matrix that is known exactly is a single one of itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.trainers.aggregate import LEVEL, t_quantile
+from lawgiver.trainers.meta_game import SYMMETRY, checked_shares, nash_of_many
+
+DRAWS = 1_000
+"""Matrices that are drawn."""
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)
+"""Standard deviations of a normal variable within which it lies with probability ``LEVEL``."""
+UNANIMOUS = np.array([0.0, 0.0, 1.0, 1.0])
+"""Groups that are added where all have voted the same, which is not certainty (Agresti and Coull 1998)."""
+
+Dominance = Literal["strict", "weak", "none", "open"]
+"""Of a mechanism over all others: ``open`` where the elections do not tell."""
+
+
+def resampled(groups: np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
+    """Draw matrices of vote shares as other groups of the same people might have made them.
+
+    Few groups spread less than those they come from; their deviations are widened by what Student's t and n / (n - 1)
+    take account of, so that the middle ``LEVEL`` of the draws of a share are its t interval, but for skewness.
+
+    Args:
+        groups: share of the votes of the first mechanism of each pair, P = s (s - 1) / 2 pairs in the order of
+            ``itertools.combinations``, in each of E >= 2 elections of each of C conditions, (P, C, E).
+        rng: draws the groups.
+        draws: number of matrices D.
+
+    Returns:
+        Shares (D, s, s), in [0, 1], 1/2 on the diagonal, two of a pair adding up to 1.
+    """
+    pairs, _, each = groups.shape
+    size = round((1 + np.sqrt(1 + 8 * pairs)) / 2)
+    if size * (size - 1) // 2 != pairs or not pairs or each < 2:
+        raise ParameterError(f"groups have shape {groups.shape}, allowed: (s (s - 1) / 2, C, E), E at least 2")
+    flat, alike, means = groups.reshape(pairs, -1), unanimous(groups), np.empty((draws, pairs))
+    means[:, ~alike] = _means(groups[~alike], rng, draws)
+    for pair in np.flatnonzero(alike):
+        means[:, pair] = _means(np.concatenate([flat[pair], UNANIMOUS])[None, None], rng, draws)[:, 0]
+    first, second = np.triu_indices(size, 1)
+    drawn = np.full((draws, size, size), 0.5)
+    drawn[:, first, second] = np.clip(means, 0.0, 1.0)
+    drawn[:, second, first] = 1 - drawn[:, first, second]
+    return drawn
+
+
+def unanimous(groups: np.ndarray) -> np.ndarray:
+    """Return whether all groups (P, C, E) of a condition have voted the same, whichever the condition, bool (P,)."""
+    return np.asarray((np.ptp(groups, axis=2) == 0).all(axis=1))
+
+
+def _means(groups: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Return means (D, P) over groups (P, C, E) drawn anew within each condition, their deviations widened."""
+    pairs, conditions, each = groups.shape
+    total = np.zeros((draws, pairs))
+    block = max(1, 2_000_000 // each)
+    for condition in range(conditions):
+        values = groups[:, condition].T
+        for start in range(0, draws, block):
+            rows = min(block, draws - start)
+            drawn = rng.integers(each, size=(rows, each)) + each * np.arange(rows)[:, None]
+            counts = np.bincount(drawn.ravel(), minlength=rows * each).reshape(rows, each)
+            total[start : start + rows] += counts @ values / (each * conditions)
+    centre = groups.mean(axis=(1, 2))
+    wider = np.sqrt(each / (each - 1)) * t_quantile(conditions * (each - 1)) / NORMAL
+    return np.asarray(centre + wider * (total - centre))
+
+
+@dataclass(frozen=True, eq=False)
+class Standings:
+    """What matrices of vote shares (D, s, s) agree on about their mechanisms.
+
+    Attributes:
+        drawn: as :func:`resampled` returns them.
+    """
+
+    drawn: np.ndarray
+
+    @classmethod
+    def exact(cls, shares: np.ndarray) -> Standings:
+        """Return the standings of shares (s, s) that are known exactly."""
+        return cls(checked_shares(shares)[None])
+
+    @cached_property
+    def beats(self) -> np.ndarray:
+        """Who surely wins more than half the votes against whom, bool (s, s)."""
+        return np.asarray(_ends(self.drawn)[0] - 0.5 > SYMMETRY)
+
+    @cached_property
+    def mixtures(self) -> np.ndarray:
+        """An equilibrium of each matrix, (D, s)."""
+        return nash_of_many(self.drawn)
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Interval of each mechanism's weight in the equilibrium, two arrays (s,)."""
+        return _ends(self.mixtures)
+
+    @property
+    def ties(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of which neither surely wins."""
+        known = self.beats | self.beats.T
+        return tuple((int(i), int(j)) for i, j in np.argwhere(np.triu(~known, 1)))
+
+    def dominance(self, index: int) -> Dominance:
+        """Return whether a mechanism is a dominant strategy: whether it does as well as any other against any.
+
+        ``strict`` if against every mechanism it wins more votes than any other one does; ``weak`` if never fewer, and
+        more than each other one against some; ``none`` if against some mechanism another one wins more than it does.
+        """
+        ahead = self.drawn[:, index, None, :] - np.delete(self.drawn, index, axis=1)
+        low, high = _ends(ahead)
+        if (low > SYMMETRY).all():
+            return "strict"
+        if (high < -SYMMETRY).any():
+            return "none"
+        return "weak" if (low >= -SYMMETRY).all() and (low > SYMMETRY).any(axis=1).all() else "open"
+
+
+def _ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return between which numbers the middle ``LEVEL`` of values (D, ...) lies, two arrays (...)."""
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return low, high
