@@ -394,7 +394,11 @@ def test_vote_for_an_episode_that_is_not_there(rows, tmp_path):
             "FILE holds no rows, allowed: at least",
         ),
         ("a.csv", b"\x89PNG\r\n\x1a\n\0\0", "FILE is no .csv table"),
-        ("a.csv", b"group;episode;round\n1;2;3\n", "FILE: column 'group' is missing; there are: group;episode;round"),
+        (
+            "a.csv",
+            b"group;episode;round\n1;2;3\n",
+            "FILE: column 'participant' is missing; there are: group, episode, round",
+        ),
         ("a.csv", b"group,episode\n\xff\xfe,2\n", "FILE is no .csv table"),
         ("a.parquet", b"group,episode\n1,2\n", "FILE is no .parquet table"),
         ("a.parquet", b"", "FILE is no .parquet table"),

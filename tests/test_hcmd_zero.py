@@ -40,6 +40,7 @@ TINY = (
     "trainer.optimise.last_updates=4",
     "trainer.optimise.batch=20",
     "trainer.meta_game.games=10",
+    "trainer.meta_game.most_games=60",
     "trainer.evaluation.games=4",
     "trainer.evaluation.rivals=[liberal_egalitarian,libertarian]",
     "trainer.evaluation.populations={coin: {voters: random}}",
@@ -82,6 +83,10 @@ def test_summary_tells_what_was_found(done):
     shares = np.array(summary["meta_game"]["shares"])
     assert shares.shape == (3, 3) and shares + shares.T == pytest.approx(1)
     assert sum(summary["meta_game"]["nash"].values()) == pytest.approx(1)
+    assert set(summary["meta_game"]["nash_interval"]) == {"theta_0", "theta_1", "theta_2"}
+    for told in summary["convergence"].values():
+        assert told["converged"] == (told["verdict"] == "converged") and told["low"] <= told["edge"] <= told["high"]
+        assert told["games"] <= 60
     assert np.shape(summary["cross_entropy"]["contributions"]) == np.shape(summary["cross_entropy"]["votes"]) == (2, 2)
     assert len(summary["population_hash"]) == 64 and summary["updates"] == 7
     assert {"wall_s", "updates_per_s", "acquire_s", "model_s", "optimise_s"} <= set(summary["timing"])
@@ -148,17 +153,37 @@ def test_data_of_the_user_take_the_place_of_simulated_people(done, tmp_path, und
     assert "liberal_egalitarian" in summary["vote_share"]
 
 
-def test_data_without_votes_or_of_other_games_are_refused(done, tmp_path):
+def test_groups_without_votes_say_what_people_contribute(done, tmp_path, undrawn):
+    """One blank vote, three groups without, and a table without the column: rows are used, votes that are there too."""
     records = read_records(done / "iterations/1/acquire/records.parquet")
-    file = tmp_path / "D.csv"
+    votes = np.maximum(records.votes, 0)
+    votes[0, 0], votes[3:6] = -1, -1
+    data = tmp_path / "data"
+    data.mkdir()
+    write_table(data / "D1.parquet", replace(records, votes=votes))
+    none = replace(records, votes=np.full_like(votes, -1))
+    write_table(data / "D2.parquet", none)
+    run = tmp_path / "run"
+    _, summary = launch.train("hcmd_zero", [*TINY, f"trainer.acquire.source={data}", f"run_dir={run}"])
+    first, second = summary["acquired"]["1"], summary["acquired"]["2"]
+    assert (first["groups"], first["groups_without_votes"], first["votes"], first["votes_missing"]) == (12, 3, 35, 13)
+    assert (second["groups"], second["groups_without_votes"], second["votes"]) == (12, 12, 0)
+    assert summary["cross_entropy"]["votes"][0][1] is None and summary["cross_entropy"]["votes"][1][0] > 0
+    assert np.isfinite(summary["cross_entropy"]["contributions"]).all()
+
+
+def test_data_without_any_votes_or_of_other_games_are_refused(done, tmp_path):
+    records = read_records(done / "iterations/1/acquire/records.parquet")
+    file, run = tmp_path / "D.csv", tmp_path / "a"
     rows = ["group,episode,round,participant,endowment,contribution,payout,vote"]
     for g, e, t, i in np.ndindex(*records.contributions.shape):
         given, paid = records.contributions[g, e, t, i], records.payouts[g, e, t, i]
         rows.append(f"{g},{e},{t},{i},{records.endowments[g, i]},{given},{paid},")
     file.write_text("\n".join(rows) + "\n")
     one = ["trainer.acquire.groups=[12]", f"trainer.acquire.source={file}"]
-    with pytest.raises(LawgiverError, match="vote"):
-        launch.train("hcmd_zero", [*TINY, *one, f"run_dir={tmp_path / 'a'}"])
+    with pytest.raises(LawgiverError, match="somebody has voted in 0 groups so far, allowed: at least 2"):
+        launch.train("hcmd_zero", [*TINY, *one, f"run_dir={run}"])
+    assert not (run / "iterations/1/acquire").exists(), "the file can be mended, and the run resumed"
     file.write_text("\n".join(row + "0" if index else row for index, row in enumerate(rows)) + "\n")
     with pytest.raises(LawgiverError, match="rounds"):
         launch.train("hcmd_zero", [*TINY, *one, "game.n_rounds=4", f"run_dir={tmp_path / 'b'}"])
@@ -338,6 +363,13 @@ def test_configs_of_runs_that_named_workers_are_read(done, tmp_path, undrawn):
     assert timeless(launch.resume(run)[1]) == timeless(json.loads((done / "summary.json").read_text()))
     with pytest.raises(ParameterError, match="workers"):
         launch.train("hcmd_zero", [*TINY, "trainer.optimise.workers=2", f"run_dir={tmp_path / 'new'}"])
+
+
+def test_configs_of_runs_that_named_a_margin_are_read():
+    found = load_config("hcmd_zero", ["trainer.meta_game.margin=0.02"])
+    assert found.trainer.meta_game.worthwhile_gain == 0.02
+    with pytest.raises(ParameterError, match="worthwhile_gain"):
+        load_config("hcmd_zero", ["trainer.meta_game.worthwhile_gain=0"])
 
 
 def test_learning_processes_share_the_batch(tmp_path):

@@ -204,7 +204,8 @@ def cross_entropies(losses: Mapping[str, np.ndarray]) -> Figure:
     axes = figure.subplots(1, len(losses), squeeze=False)[0]
     for axis, (what, matrix) in zip(axes, losses.items(), strict=True):
         ratios = relative_to_diagonal(matrix)
-        spread = max(float(np.nanmax(np.abs(ratios - 1))), 1e-3)
+        known = ratios[~np.isnan(ratios)]  # none where nobody has voted
+        spread = max(float(np.abs(known - 1).max(initial=0.0)), 1e-3)
         names = [str(i + 1) for i in range(len(ratios))]
         scale = TwoSlopeNorm(1.0, 1 - spread, 1 + spread)
         _heat_map(figure, axis, ratios, names, names, "PuOr_r", scale, "{:.2f}", "ratio (1 = the data's own model)")

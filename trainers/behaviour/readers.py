@@ -1,47 +1,90 @@
-"""Records of behaviour out of files: Parquet, CSV, and the CSV files of the official release."""
+"""Records of behaviour out of files: Parquet, CSV, oTree's tables, and the CSV files of the official release."""
 
 from __future__ import annotations
 
 import csv
 import errno
 import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from lawgiver.envs.core.delimited import delimiter_of, without_declaration
 from lawgiver.envs.core.errors import ParameterError, allowed
-from lawgiver.envs.core.files import LARGEST_FILE, open_regular, read_bytes
+from lawgiver.envs.core.files import LARGEST_FILE, open_regular, read_text
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.behaviour import release
+from lawgiver.trainers.behaviour.layouts import Layout, Rounds
 from lawgiver.trainers.behaviour.records import Records
 from lawgiver.trainers.behaviour.source import Source, TableError
-from lawgiver.trainers.behaviour.table import COLUMNS, Votes, records_of
+from lawgiver.trainers.behaviour.table import COLUMNS, Behaviour, Votes, behaviour_of, records_of
 
 with extras("tables of behaviour"):
     import pyarrow as pa
-    import pyarrow.csv as pacsv
     import pyarrow.parquet as pq
 
+DECIMAL_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+\s*)$")
+"""A number as it is written where columns are not set apart by commas."""
 EMPTY = ["", "NA", "N/A", "NaN", "nan", "null", "None"]
 """What stands for an empty cell of a CSV file."""
 
 
-def read_records(path: str | Path, votes: Votes = "optional", participants: int | None = None) -> Records:
-    """Return the behaviour that a file holds.
+def read_records(
+    path: str | Path,
+    votes: Votes = "optional",
+    participants: int | None = None,
+    *,
+    columns: Mapping[str, str | float] | None = None,
+    counted_from: int | None = None,
+    rounds: Rounds = "together",
+) -> Records:
+    """Return the behaviour that a file holds, all groups of which are of one size and played as much.
 
     Args:
-        path: a ``.parquet`` or ``.csv`` file with the columns of the tidy table, or one of the official release's
-            ``data_exp*.csv``, which is known by its columns. docs/data.md describes both.
-        votes: ``required`` if everybody must have voted, ``optional`` if not.
+        path: a ``.parquet`` or ``.csv`` file with the columns of the tidy table, one table of an app that oTree has
+            exported, or one of the official release's ``data_exp*.csv``; the latter two are known by their columns.
+            docs/data.md describes all of them.
+        votes: ``required`` if everybody must have voted, ``optional`` if not, ``ignored`` if votes are not read.
         participants: the number that every group must have; None for any, the same in all groups.
+        columns: what columns of the tidy table are called in the file, or the number that they hold in every row.
+        counted_from: the number of the first episode, round and participant, and that votes count from: 0 or 1; None
+            for 0, and for oTree 1.
+        rounds: ``apart`` if each round is a group of its own, of one round: where people are matched anew every round,
+            or their endowments change; participants are then any names, and votes are not read.
 
     Raises:
         TableError: if there is no such file, or it is no table, or naming the row and the column at fault.
-        ParameterError: if ``votes`` is neither.
+        ParameterError: if an argument is none of what is allowed.
     """
-    if votes not in ("required", "optional"):
-        raise ParameterError(f"votes is {votes!r}: {allowed(str(votes), ('required', 'optional'))}")
+    source, participants = _tidy(path, votes, participants, Layout.of(columns, counted_from, rounds))
+    return records_of(source, votes, participants)
+
+
+def read_behaviour(
+    path: str | Path,
+    votes: Votes = "optional",
+    participants: int | None = None,
+    *,
+    columns: Mapping[str, str | float] | None = None,
+    counted_from: int | None = None,
+    rounds: Rounds = "together",
+) -> Behaviour:
+    """Return the behaviour that a file holds, of groups of any sizes, without those of whom something is missing.
+
+    A group is left out, whole, if a row or a number of one of its participants is missing, as where somebody has
+    dropped out. Arguments and errors are those of :func:`read_records`.
+    """
+    source, participants = _tidy(path, votes, participants, Layout.of(columns, counted_from, rounds))
+    return behaviour_of(source, votes, participants)
+
+
+def _tidy(path: str | Path, votes: Votes, participants: int | None, layout: Layout) -> tuple[Source, int | None]:
+    """Return the rows of a file as those of the tidy table, and how many participants its groups have."""
+    if votes not in get_args(Votes):
+        raise ParameterError(f"votes is {votes!r}: {allowed(str(votes), get_args(Votes))}")
     path = Path(path)
     readers = {".csv": _csv, ".parquet": _parquet}
     if path.suffix not in readers:
@@ -52,9 +95,9 @@ def read_records(path: str | Path, votes: Votes = "optional", participants: int 
         raise TableError(f"{path} cannot be read: {error.strerror or error}") from error
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise TableError(f"{path} is no {path.suffix} table: {str(error).splitlines()[0]}") from error
-    if release.known(source.columns):
-        source, participants = release.tidy(source), participants or release.PARTICIPANTS
-    return records_of(source, votes, participants)
+    if release.known(source.columns) and not layout.columns:
+        return release.tidy(source), participants or release.PARTICIPANTS
+    return layout.tidy(source), participants
 
 
 def _parquet(path: Path) -> Source:
@@ -72,38 +115,39 @@ def _check_unpacked(about: Any) -> None:
 
 
 def _csv(path: Path) -> Source:
-    text = read_bytes(path)
-    header = next(csv.reader([text.partition(b"\n")[0].decode("utf-8-sig")]), [])
-    if not text.strip():
+    given = read_text(path)
+    text = without_declaration(given)
+    delimiter = delimiter_of(text)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    rows, lines = [], []
+    offset = 1 + (text is not given)
+    try:
+        begun = 0
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append(cells)
+                lines.append(offset + begun)
+            begun = reader.line_num
+    except csv.Error as error:
+        raise TableError(f"{path}, line {offset + reader.line_num - 1}: {error}") from error
+    if not rows:
         raise TableError(f"{path} is empty, allowed: a header row with {', '.join(COLUMNS)}, and a row each")
-    names = [name.strip() for name in header]
+    names = [name.strip() for name in rows[0]]
     headless = release.headless(names)
     if headless:
         names = [f"column {number}" for number in range(1, len(names) + 1)]
-    broken: list[Any] = []
-
-    def skip(row: Any) -> str:
-        broken.append(row)
-        return "skip"
-
-    table = pacsv.read_csv(
-        io.BytesIO(text),
-        # one thread, which alone knows the numbers of broken lines
-        pacsv.ReadOptions(column_names=names, skip_rows=0 if headless else 1, use_threads=False),
-        pacsv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=skip),
-        # texts, so that what is no number can be shown
-        pacsv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=EMPTY
-        ),
+    else:
+        del rows[0], lines[0]
+    for cells, line in zip(rows, lines, strict=True):
+        if len(cells) != len(names):
+            raise TableError(f"{path}, line {line}: has {len(cells)} columns, allowed: {len(names)}")
+    if delimiter != ",":
+        rows = [[DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells] for cells in rows]
+    kept = [[None if cell.strip() in EMPTY else cell for cell in cells] for cells in rows]
+    arrays = [pa.array(column, pa.string()) for column in zip(*kept, strict=True)] or [pa.array([], pa.string())] * len(
+        names
     )
-    if broken:
-        row = broken[0]
-        raise TableError(
-            f"{path}, line {row.number}: has {row.actual_columns} columns, allowed: {row.expected_columns}"
-        )
-    source = _source(path, "line", np.arange(table.num_rows) + (1 if headless else 2), table)
-    blank = np.all([column.is_null() for column in source.columns.values()], axis=0)
-    source = source.keep(~blank)
+    source = _source(path, "line", np.array(lines, int), pa.table(arrays, names=names))
     return release.named(source) if headless else source
 
 

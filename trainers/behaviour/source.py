@@ -23,6 +23,9 @@ with extras("tables of behaviour"):
 LARGEST = 2**31
 """Integers are smaller than this, which any that counts something is."""
 
+COUNTED = ("episode", "round", "participant", "vote")
+"""Columns whose numbers may count from 1 in the file."""
+
 
 class TableError(LawgiverError):
     """A file of behaviour is missing, no table, or wrong in a row that the message names."""
@@ -38,6 +41,7 @@ class Source:
         rows: the number of each row in the file, counted from 1, (N,).
         columns: their values, pyarrow or NumPy arrays (N,).
         aliases: what columns are called in the file, where it is something else.
+        first: the number that the file counts episodes, rounds and participants from; ``columns`` count from 0.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class Source:
     rows: np.ndarray
     columns: Mapping[str, Any]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    first: int = 0
 
     def error(self, row: int, column: str, reason: str) -> TableError:
         """Return an error about one of the rows, ``row`` in 0 to N - 1."""
@@ -68,6 +73,10 @@ class Source:
             for name, values in self.columns.items()
         }
         return replace(self, rows=self.rows[kept], columns=columns)
+
+    def empty(self, name: str) -> np.ndarray:
+        """Return where a column holds nothing, bool (N,)."""
+        return _empty(self._column(name))
 
     def labels(self, name: str) -> tuple[np.ndarray, list[Any]]:
         """Return a column of names of any type as numbers from 0 on, by first appearance, (N,), and the names."""
@@ -99,11 +108,12 @@ class Source:
     def integers(self, name: str, low: int = 0, high: int = LARGEST - 1, empty: int | None = None) -> np.ndarray:
         """Return a column as integers ``low`` to ``high`` (N,); 3.0 is one. See :meth:`numbers`."""
         numbers = self.numbers(name, empty)
-        among = f"an integer, at least {low}" if high == LARGEST - 1 else f"{low} to {high}"
+        shift = self.first if name in COUNTED else 0
+        among = f"an integer, at least {low + shift}" if high == LARGEST - 1 else f"{low + shift} to {high + shift}"
         fits = (numbers == np.floor(numbers)) & (numbers >= low) & (numbers <= high)
         if empty is not None:
             fits |= numbers == empty
-        self.refuse(name, ~fits, lambda row: f"is {numbers[row]:.15g}, allowed: {among}")
+        self.refuse(name, ~fits, lambda row: f"is {numbers[row] + shift:.15g}, allowed: {among}")
         return numbers.astype(np.int64)
 
     def alike(self, name: str, values: np.ndarray, keys: Sequence[np.ndarray], among: str) -> None:
@@ -116,12 +126,12 @@ class Source:
             among: what rows with the same keys have in common, for the message.
         """
         _, first, same = np.unique(joined(*keys), return_index=True, return_inverse=True)
-        before = first[same]
+        before, shift = first[same], self.first if name in COUNTED else 0
         self.refuse(
             name,
             values != values[before],
             lambda row: (
-                f"is {values[row]:.10g}, but {values[before[row]]:.10g} in {self.where(before[row])}, "
+                f"is {values[row] + shift:.10g}, but {values[before[row]] + shift:.10g} in {self.where(before[row])}, "
                 f"allowed: the same in all rows of {among}"
             ),
         )
@@ -129,7 +139,9 @@ class Source:
     def _column(self, name: str) -> Any:
         """Return a column as a pyarrow array, without the blanks around texts."""
         if name not in self.columns:
-            raise TableError(f"{self.path}: column {name!r} is missing; there are: {', '.join(self.columns)}")
+            called = f" ({self.aliases[name]!r} in the file)" if name in self.aliases else ""
+            there = ", ".join(self.columns)
+            raise TableError(f"{self.path}: column {name!r}{called} is missing; there are: {there}")
         values = pa.array(self.columns[name])
         return pc.utf8_trim_whitespace(values) if values.type in (pa.string(), pa.large_string()) else values
 

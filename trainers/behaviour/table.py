@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.behaviour.records import Records, RecordsError
-from lawgiver.trainers.behaviour.source import Source, TableError
+from lawgiver.trainers.behaviour.source import Source, TableError, joined
 from lawgiver.trainers.files import replacing
 
 with extras("tables of behaviour"):
@@ -22,7 +23,50 @@ COLUMNS = (*PLACE, "endowment", "contribution", "payout", "vote")
 ARRAYS = {"endowments": "endowment", "contributions": "contribution", "payouts": "payout", "votes": "vote"}
 """The column that an array of :class:`Records` stands in."""
 
-Votes = Literal["required", "optional"]
+Votes = Literal["required", "optional", "ignored"]
+NEEDED = ("endowment", "contribution", "payout")
+"""Columns of which every row needs a number."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Behaviour of groups of any sizes.
+
+    Attributes:
+        records: one for each size and number of episodes and rounds, in order of first appearance.
+        left_out: what was missing of each group that is left out, a line each.
+    """
+
+    records: tuple[Records, ...]
+    left_out: tuple[str, ...]
+
+
+def behaviour_of(source: Source, votes: Votes, participants: int | None) -> Behaviour:
+    """Return the records in the rows of a tidy table, apart by shape and without incomplete groups.
+
+    Arguments and errors are those of :func:`records_of`; also raised if no group is left.
+    """
+    group, names = source.labels("group")
+    sizes = np.stack([source.integers(name) for name in PLACE[1:]], axis=1)
+    missing = np.any([source.empty(name) for name in NEEDED], axis=0)
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    left_out = []
+    for at, name in enumerate(names):
+        rows = group == at
+        shape = tuple((sizes[rows].max(axis=0) + 1).tolist())
+        if missing[rows].any():
+            left_out.append(f"group {name}: {source.where(int(np.argmax(rows & missing)))} has no number")
+        elif rows.sum() != np.prod(shape):
+            _, cell = _missing(sizes[rows], source.first)
+            left_out.append(f"group {name}: there is no row of {cell}")
+        elif participants is not None and shape[-1] != participants:
+            left_out.append(f"group {name}: has {shape[-1]} participants, not {participants}")
+        else:
+            shapes.setdefault(shape, []).append(at)
+    if not shapes:
+        raise TableError(f"{source.path}: no group is complete; {left_out[0]}")
+    parts = [source.keep(np.isin(group, members)) for members in shapes.values()]
+    return Behaviour(tuple(records_of(part, votes, participants) for part in parts), tuple(left_out))
 
 
 def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> None:
@@ -61,7 +105,8 @@ def records_of(source: Source, votes: Votes, participants: int | None) -> Record
 
     Args:
         source: the rows.
-        votes: ``required`` if everybody must have voted; else a vote may be empty, or the whole column missing.
+        votes: ``required`` if everybody must have voted; ``optional``: a vote may be empty, or the whole column
+            missing; ``ignored``: it is not looked at.
         participants: the number that every group must have; None for any, the same in all groups.
 
     Raises:
@@ -71,12 +116,16 @@ def records_of(source: Source, votes: Votes, participants: int | None) -> Record
         raise TableError(f"{source.path} holds no rows, allowed: at least one group")
     index = _index(source, participants)
     asked = np.full(len(source.rows), -1)
-    if votes == "required" or "vote" in source.columns:
+    if votes == "required" or (votes == "optional" and "vote" in source.columns):
         asked = source.integers("vote", empty=-1)
     if votes == "required":
         source.refuse("vote", asked < 0, lambda row: "is empty, allowed: the episode voted for, as votes are required")
     endowments = source.numbers("endowment")
     group, participant = source.labels("group")[0], source.integers("participant")
+    _, person = np.unique(joined(group, participant), return_inverse=True)
+    said = np.full(person.max() + 1, -1)
+    np.maximum.at(said, person, asked)
+    asked = np.where(asked < 0, said[person], asked)  # a vote may stand in one of the participant's rows alone
     for name, values in (("endowment", endowments), ("vote", asked)):
         source.alike(name, values, (group, participant), "a participant")
     try:
@@ -99,7 +148,9 @@ def _index(source: Source, participants: int | None) -> np.ndarray:
     order = np.lexsort(cells.T[::-1])
     cells = cells[order]
     for at in np.flatnonzero((cells[1:] == cells[:-1]).all(axis=1))[:1]:
-        place = ", ".join(f"{name} {value}" for name, value in zip(PLACE[1:], cells[at, 1:], strict=True))
+        place = ", ".join(
+            f"{name} {value + source.first}" for name, value in zip(PLACE[1:], cells[at, 1:], strict=True)
+        )
         reason = f"group {names[cells[at, 0]]}, {place} stands in {source.where(order[at])} already"
         raise source.error(order[at + 1], "participant", f"{reason}, allowed: one row of each")
     starts = np.flatnonzero(np.diff(cells[:, 0], prepend=-1))
@@ -111,8 +162,9 @@ def _index(source: Source, participants: int | None) -> np.ndarray:
             reason = f"group {names[g]} has {sizes[g, 2]} participants, allowed: {participants}"
             raise source.error(firsts[g], "participant", reason)
     for g in np.flatnonzero(counts != sizes.astype(float).prod(axis=1))[:1]:
-        column, missing = _missing(cells[starts[g] : starts[g] + counts[g], 1:])
-        raise source.error(firsts[g], column, f"group {names[g]} has no row of {missing}, all counted from 0")
+        column, missing = _missing(cells[starts[g] : starts[g] + counts[g], 1:], source.first)
+        reason = f"group {names[g]} has no row of {missing}, all counted from {source.first}"
+        raise source.error(firsts[g], column, reason)
     for g, axis in np.argwhere(sizes != sizes[0])[:1]:
         column = PLACE[1:][axis]
         reason = f"group {names[g]} has {sizes[g, axis]} {column}s, but group {names[0]} {sizes[0, axis]}"
@@ -120,13 +172,13 @@ def _index(source: Source, participants: int | None) -> np.ndarray:
     return order.reshape(len(starts), *sizes[0])
 
 
-def _missing(cells: np.ndarray) -> tuple[str, str]:
-    """Return the first (episode, round, participant) that is not among ``cells`` (N, 3), and the column to blame."""
+def _missing(cells: np.ndarray, first: int) -> tuple[str, str]:
+    """Return the column to blame, and the first (episode, round, participant) that is not among ``cells`` (N, 3)."""
     there = set(map(tuple, cells.tolist()))
     _, rounds, n = (int(largest) + 1 for largest in cells.max(axis=0))
     # of one more than there are rows one is missing, however large a mistyped number is
     counted = ((k // (rounds * n), k // n % rounds, k % n) for k in range(len(cells) + 1))
     cell = next(cell for cell in counted if cell not in there)
     columns = [name for name, value, known in zip(PLACE[1:], cell, cells.T, strict=True) if value not in known]
-    place = ", ".join(f"{name} {value}" for name, value in zip(PLACE[1:], cell, strict=True))
+    place = ", ".join(f"{name} {value + first}" for name, value in zip(PLACE[1:], cell, strict=True))
     return (columns or ["round"])[0], place

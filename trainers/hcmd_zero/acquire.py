@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +68,7 @@ def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) 
 
     Raises:
         RunError: if there are none yet, saying under which mechanism to collect them; or a group has endowments that
-            are no condition of the game.
+            are no condition of the game. Votes may be missing, some or all.
         LawgiverError: naming row and column, if a file is broken.
     """
     files = [source / f"D{iteration}{suffix}" for suffix in SUFFIXES] if source.is_dir() else [source]
@@ -76,7 +78,7 @@ def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) 
             f"there are no data of iteration {iteration}: let people play under the mechanism in {shown}, keep what"
             f" they do as {files[0]} or .csv, and continue with --resume"
         )
-    records = read_records(found, votes="required", participants=game.n)
+    records = read_records(found, participants=game.n)
     _check_conditions(records, game, found)
     return records
 
@@ -91,3 +93,28 @@ def _check_conditions(records: Records, game: PublicInvestment, file: Path) -> N
             raise RunError(
                 f"{file}: endowments of group {group} are ({has}), no condition of the game; allowed: {allowed}"
             )
+
+
+def told_of(records: Records) -> dict[str, Any]:
+    """Return what was acquired: ``groups``, ``groups_without_votes``, ``votes``, ``votes_missing``, ...
+
+    Groups without votes say what people contribute, and are left out where votes are fitted.
+    """
+    voted = records.votes >= 0
+    return {
+        "groups": len(records),
+        "groups_without_votes": int((~voted.any(axis=1)).sum()),
+        "votes": int(voted.sum()),
+        "votes_missing": int((~voted).sum()),
+        "contributed_of_all_coins": float(records.contributions.mean() / records.endowments.mean()),
+    }
+
+
+def require_votes(records: Sequence[Records], file: Path) -> None:
+    """Refuse data with which there would be too few votes so far to fit any: two groups in which somebody voted."""
+    voted = sum(int((each.votes >= 0).any(axis=1).sum()) for each in records)
+    if voted < 2:
+        raise RunError(
+            f"{file}: somebody has voted in {voted} groups so far, allowed: at least 2, without which nothing is known"
+            " of what people vote for; groups without votes may come besides"
+        )

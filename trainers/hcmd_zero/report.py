@@ -26,7 +26,7 @@ def draw(run: Run, game: PublicInvestment, summary: Mapping[str, Any]) -> None:
         former.unlink()  # of rivals that it is held against no more
     for rival in held_against:
         save(figures.votes(summary["vote_share"][rival], LEARNED, rival), run.figures / f"votes_{rival}.png")
-    losses = {kind: np.array(matrix) for kind, matrix in summary["cross_entropy"].items()}
+    losses = {kind: np.array(matrix, float) for kind, matrix in summary["cross_entropy"].items()}
     save(figures.cross_entropies(losses), run.figures / "cross_entropy.png")
     held = summary["meta_game"]
     shares, errors = (np.array(held[name]) for name in ("shares", "errors"))

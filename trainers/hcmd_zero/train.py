@@ -28,7 +28,7 @@ from lawgiver.trainers.convergence import convergence
 from lawgiver.trainers.differentiable.joint_table import require_tabulable
 from lawgiver.trainers.elections import held_evenly
 from lawgiver.trainers.files import RunError, write_folder, write_json
-from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided
+from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided, require_votes, told_of
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
 from lawgiver.trainers.hcmd_zero.model import DivergedError, FittedParticipants, cross_entropy, fit
@@ -47,6 +47,7 @@ def train(config: HcmdConfig, run: Run) -> dict[str, Any]:
     Returns:
         ``vote_share`` of the last mechanism (rival -> population -> condition or ``pooled`` -> [share, low, high]),
         ``meta_game`` (the last iteration's: names, shares, errors and its solution), ``convergence`` by iteration,
+        ``acquired`` by iteration (how many groups and votes, and how many without),
         ``cross_entropy`` of every model on every data set, ``virtual_participants`` by iteration (what was chosen),
         ``population_hash`` and ``timing`` by phase.
 
@@ -89,7 +90,7 @@ class Loop:
         self._require_same_people()
         self.records: list[Records] = []
         self.models: list[FittedParticipants] = []
-        self.told: dict[str, list[dict[str, Any]]] = {"model": [], "optimise": [], "meta_game": []}
+        self.told: dict[str, list[dict[str, Any]]] = {"acquire": [], "model": [], "optimise": [], "meta_game": []}
         first, _ = self.steps.do(0, "optimise", self._first)
         self.mechanisms = [first / "mechanism"]
 
@@ -122,8 +123,9 @@ class Loop:
 
     def iterate(self, iteration: int) -> None:
         """Acquire, model, optimise, and let all mechanisms so far compete."""
-        acquired, _ = self.steps.do(iteration, "acquire", lambda folder: self._acquire(folder, iteration))
-        self.records.append(read_records(acquired / RECORDS, votes="required", participants=self.game.n))
+        acquired, told = self.steps.do(iteration, "acquire", lambda folder: self._acquire(folder, iteration))
+        self.told["acquire"].append(told)
+        self.records.append(read_records(acquired / RECORDS, participants=self.game.n))
         modelled, told = self.steps.do(iteration, "model", lambda folder: self._model(folder, iteration))
         self.told["model"].append(told)
         self.models.append(self._load_model(modelled, told))
@@ -137,12 +139,12 @@ class Loop:
         settings = self.settings.acquire
         if settings.source is not None:
             records = provided(settings.source, iteration, self.game, self.mechanisms[-1])
+            require_votes([*self.records, records], settings.source)
         else:
             groups, seed = settings.groups[iteration - 1], self._seed(iteration, 0)
             records = acquire(self.election, self.game, self.mechanism(iteration - 1), groups, seed)
         write_table(folder / RECORDS, records, f"theta_{iteration - 1}")
-        of_all_coins = float(records.contributions.mean() / records.endowments.mean())
-        return {"groups": len(records), "contributed_of_all_coins": of_all_coins}
+        return told_of(records)
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
         records, seed = concatenate(self.records), self._torch_seed(iteration, 1)
@@ -236,6 +238,7 @@ class Loop:
             "groups": judged["groups"],
             "meta_game": {key: value for key, value in meta_games[-1].items() if key != "convergence"},
             "convergence": {f"{s}": told["convergence"] for s, told in enumerate(meta_games, start=1)},
+            "acquired": {f"{s}": told for s, told in enumerate(self.told["acquire"], start=1)},
             "cross_entropy": self._cross_entropies(),
             "virtual_participants": {f"{s}": _chosen(told) for s, told in enumerate(self.told["model"], start=1)},
             "population_hash": self.hash,
@@ -247,12 +250,19 @@ class Loop:
             },
         }
 
-    def _cross_entropies(self) -> dict[str, list[list[float]]]:
-        """Return the cross-entropy of each iteration's model (rows) on each iteration's data (columns), in nats."""
+    def _cross_entropies(self) -> dict[str, list[list[float | None]]]:
+        """Return the cross-entropy of each iteration's model (rows) on each iteration's data (columns), in nats.
+
+        None where nobody has voted.
+        """
+
+        def of_votes(model: FittedParticipants, data: Records) -> float | None:
+            return cross_entropy(model.voters, data) if (data.votes >= 0).any() else None
+
         with torch.no_grad():
             return {
                 "contributions": [[cross_entropy(m.participants, data) for data in self.records] for m in self.models],
-                "votes": [[cross_entropy(m.voters, data) for data in self.records] for m in self.models],
+                "votes": [[of_votes(m, data) for data in self.records] for m in self.models],
             }
 
 
