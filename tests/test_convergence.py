@@ -39,7 +39,7 @@ def test_an_edge_worth_having_is_seldom_called_convergence():
 
 def test_want_of_games_is_no_convergence():
     found = rates(GAIN, most=200)
-    assert found["not told apart"] > 0.8 and found.get("converged", 0) < 0.05
+    assert found["not told apart"] > 0.6 and found.get("converged", 0) < 0.05
     reason = judged(0.0, np.random.default_rng(1), most=200).data()["reason"]
     assert "too few games to tell whether 4 points are gained" in reason and "in 200 games" in reason
 

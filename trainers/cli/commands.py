@@ -150,7 +150,7 @@ def evaluate(
 @app.command(epilog=EXIT_CODES)
 def tournament(
     contestants: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="RUN|MECHANISM... [KEY=VALUE]...",
             help="Registered mechanisms, run folders, or '{policy: manifold, w: 1, v: 0}', then what differs from:"
@@ -158,21 +158,42 @@ def tournament(
             " games=1000 seed=0.",
             show_default=False,
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write tournament.json and the picture there.")
     ] = None,
+    payoffs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Solve the game in this CSV file in place of holding elections: names of strategies in the first row"
+            " and column, a cell the row's payoff (same names: a symmetric game) or both payoffs, '3 2'.",
+        ),
+    ] = None,
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
-    from lawgiver.trainers.cli.tables import show_tournament
-    from lawgiver.trainers.files import writing
+    from lawgiver.trainers.cli.tables import show_payoffs, show_tournament
+    from lawgiver.trainers.files import write_json, writing
+    from lawgiver.trainers.payoff_table import read_payoffs
     from lawgiver.trainers.tournament import hold_tournament, keep
 
-    overrides = [argument for argument in contestants if "=" in argument and not Path(argument).is_dir()]
+    given = contestants or []
+    if payoffs is not None and given:
+        raise ParameterError(
+            f"--payoffs is a whole game, beside which {given[0]!r} takes no part: allowed: one of both"
+        )
+    overrides = [argument for argument in given if "=" in argument and not Path(argument).is_dir()]
     if out is not None:
         with writing(out):  # before anything is played that could not be kept
             out.mkdir(parents=True, exist_ok=True)
-    settings, held = hold_tournament([name for name in contestants if name not in overrides], overrides)
+    if payoffs is not None:
+        solved = read_payoffs(payoffs).solved()
+        show_payoffs(solved)
+        if out is not None:
+            write_json(out / "tournament.json", solved)
+            typer.echo(f"written: {out / 'tournament.json'}")
+        return
+    settings, held = hold_tournament([name for name in given if name not in overrides], overrides)
     solved = held.solved(settings.seed)
     show_tournament(held, solved)
     if out is not None:

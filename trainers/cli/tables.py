@@ -79,6 +79,34 @@ def _verdicts(solved: Mapping[str, Any]) -> Iterator[str]:
         yield f"not told apart: {'; '.join(' and '.join(pair) for pair in solved['ties'])}"
 
 
+def show_payoffs(solved: Mapping[str, Any]) -> None:
+    """Print dominance, equilibria and fictitious play of a table of payoffs."""
+    for player, kinds in solved["dominance"].items():
+        if player == "column" and solved["symmetric"]:
+            continue
+        table = _table("strategy", "either player's" if solved["symmetric"] else f"the {player} player's")
+        table.add_column("dominance")
+        for number in range(1, len(solved["equilibria"]) + 1):
+            table.add_column(f"Nash {number}" + (" row, column" if solved["symmetric"] else ""), justify="right")
+        table.add_column("fictitious play", justify="right")
+        for name, kind in kinds.items():
+            both = ("row", "column") if solved["symmetric"] else (player,)
+            cells = [
+                ", ".join(_percent(found[one][name]) for one in both)
+                for found in (*solved["equilibria"], solved["fictitious_play"])
+            ]
+            table.add_row(name, kind, *cells)
+        show(table)
+    lines = [
+        f"Nash {number}: payoffs {found['row_payoff']:.4g}, {found['column_payoff']:.4g}; regret {found['regret']:.1g}"
+        for number, found in enumerate(solved["equilibria"], 1)
+    ]
+    play = solved["fictitious_play"]
+    lines.append(f"fictitious play: {play['rounds']:,} rounds, regret {play['regret']:.1g}; all mixtures in %")
+    for line in lines:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def show_audit(found: Mapping[str, Any]) -> None:
     """Print what an audit has found, as :meth:`lawgiver.trainers.audit.Audit.data` tells it."""
     games = f"{found['profiles']:,} profiles of {found['participants']} participants, effort {found['effort']}"

@@ -1,0 +1,269 @@
+"""Two-player games given by their payoffs: tables out of files, dominance, equilibria, fictitious play.
+
+The meta-game of anything, not of votes alone: whoever has measured what each strategy brings against each other one
+has a bimatrix game. Equilibria are found by nashpy; what it returns is held against the best replies here (``regret``).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.delimited import delimiter_of, without_declaration
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.files import read_text
+from lawgiver.envs.core.registry import extras
+
+ROUNDS = 10_000
+"""Of fictitious play."""
+ENUMERATED = 12
+"""Strategies of both players together up to which all equilibria are looked for: 2 ** 12 pairs of supports."""
+TOLERANCE = 1e-9
+"""Of the largest difference of payoffs: what is closer is a tie."""
+PAIR = re.compile(r"[;,/|\s]+")
+
+
+@dataclass(frozen=True, eq=False)
+class PayoffTable:
+    """A bimatrix game.
+
+    Attributes:
+        rows: names of the row player's strategies, m of them.
+        columns: names of the column player's strategies, k of them.
+        row_payoffs: (m, k).
+        column_payoffs: (m, k).
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    row_payoffs: np.ndarray
+    column_payoffs: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Copy and check."""
+        shape = (len(self.rows), len(self.columns))
+        for name in ("row_payoffs", "column_payoffs"):
+            values = np.array(getattr(self, name), float)
+            if values.shape != shape or 0 in shape:
+                raise ParameterError(f"{name} has shape {values.shape}, allowed: {shape}, as many as names, not 0")
+            if not np.isfinite(values).all():
+                raise ParameterError(f"{name} holds {values[~np.isfinite(values)][0]}, allowed: finite numbers")
+            object.__setattr__(self, name, values)
+        for names in (self.rows, self.columns):
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                raise ParameterError(f"strategy {twice[0]!r} is there twice, allowed: once")
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both players have the same strategies and the same payoffs from them."""
+        return self.rows == self.columns and bool(
+            np.abs(self.row_payoffs - self.column_payoffs.T).max() <= self._tie(0, 1)
+        )
+
+    def dominance(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what dominance says of each player's strategies, by name.
+
+        ``strictly dominant`` or ``weakly dominant``: better than each other strategy whatever the other player does, or
+        never worse than any and somewhere better than each. ``strictly dominated`` or ``weakly dominated``: likewise
+        worse than some other strategy. Mixed strategies are not looked at. ``-``: none of these.
+        """
+        tie = self._tie(0), self._tie(1)
+        return (
+            _dominance(self.rows, self.row_payoffs, tie[0]),
+            _dominance(self.columns, self.column_payoffs.T, tie[1]),
+        )
+
+    def equilibria(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """Return Nash equilibria, each a mixture of the row player (m,) and one of the column player (k,).
+
+        All of them, if the game is not degenerate, up to ``ENUMERATED`` strategies of both players; else one. What is
+        none to within the tolerance is left out.
+
+        Raises:
+            MissingExtraError: without nashpy and scipy.
+        """
+        with extras("the solution of a payoff table"):
+            from nashpy import Game
+        if sum(self.row_payoffs.shape) > ENUMERATED:
+            given = [_by_program(self.row_payoffs, self.column_payoffs)]
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that a game is degenerate, of which the docstring tells
+                given = list(Game(self.row_payoffs, self.column_payoffs).support_enumeration())
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        for row, column in given:
+            new = all(np.abs(row - r).max() + np.abs(column - c).max() > 1e-6 for r, c in found)
+            if new and max(self.regret(row, column)) <= 1e-6 * self._scale(0, 1):
+                found.append((row, column))
+        return tuple(found)
+
+    def regret(self, row: np.ndarray, column: np.ndarray) -> tuple[float, float]:
+        """Return what each player would gain by the best reply to the other's mixture, >= 0."""
+        mine, yours = self.row_payoffs @ column, row @ self.column_payoffs
+        return float(mine.max() - row @ mine), float(yours.max() - yours @ column)
+
+    def fictitious_play(self, rounds: int = ROUNDS) -> tuple[np.ndarray, np.ndarray]:
+        """Return how often each strategy was played in so many rounds of fictitious play (Brown 1951), summing to one.
+
+        Each player replies to what the other has played so far, to the first of equally good replies. In symmetric
+        zero-sum and many other games the frequencies tend to an equilibrium, not in all (Shapley 1964).
+        """
+        if rounds < 1:
+            raise ParameterError(f"rounds is {rounds!r}, allowed: an integer of at least 1")
+        mine, yours = np.zeros(len(self.rows)), np.zeros(len(self.columns))
+        played = np.zeros(len(self.rows), int), np.zeros(len(self.columns), int)
+        for _ in range(rounds):
+            row, column = int(mine.argmax()), int(yours.argmax())
+            played[0][row] += 1
+            played[1][column] += 1
+            mine += self.row_payoffs[:, column]
+            yours += self.column_payoffs[row]
+        return played[0] / rounds, played[1] / rounds
+
+    def solved(self) -> dict[str, Any]:
+        """Return ``symmetric``, ``dominance`` by player, ``equilibria`` with their payoffs, and fictitious play."""
+        dominance, play = self.dominance(), self.fictitious_play()
+        return {
+            "symmetric": self.symmetric,
+            "dominance": {"row": dominance[0], "column": dominance[1]},
+            "equilibria": [
+                {
+                    **self._named(row, column),
+                    "row_payoff": float(row @ self.row_payoffs @ column),
+                    "column_payoff": float(row @ self.column_payoffs @ column),
+                    "regret": max(self.regret(row, column)),
+                }
+                for row, column in self.equilibria()
+            ],
+            "fictitious_play": {**self._named(*play), "rounds": ROUNDS, "regret": max(self.regret(*play))},
+        }
+
+    def _named(self, row: np.ndarray, column: np.ndarray) -> dict[str, dict[str, float]]:
+        mixtures = zip(("row", "column"), (self.rows, self.columns), (row, column), strict=True)
+        return {player: dict(zip(names, mixture.tolist(), strict=True)) for player, names, mixture in mixtures}
+
+    def _scale(self, *players: int) -> float:
+        return max(float(np.ptp((self.row_payoffs, self.column_payoffs)[player])) for player in players)
+
+    def _tie(self, *players: int) -> float:
+        return TOLERANCE * self._scale(*players)
+
+
+Kind = Literal["strictly dominant", "weakly dominant", "strictly dominated", "weakly dominated", "-"]
+
+
+def _dominance(names: Sequence[str], payoffs: np.ndarray, tie: float) -> dict[str, str]:
+    """Return what dominance says of the strategies with payoffs (m, k)."""
+    found: dict[str, str] = {}
+    for at, name in enumerate(names):
+        ahead = payoffs[at] - np.delete(payoffs, at, axis=0)
+        strict, never_worse, somewhere = (ahead > tie).all(1), (ahead >= -tie).all(1), (ahead > tie).any(1)
+        kind: Kind = "-"
+        if not len(ahead):
+            kind = "-"
+        elif strict.all():
+            kind = "strictly dominant"
+        elif (never_worse & somewhere).all():
+            kind = "weakly dominant"
+        elif (ahead < -tie).all(1).any():
+            kind = "strictly dominated"
+        elif ((ahead <= tie).all(1) & (ahead < -tie).any(1)).any():
+            kind = "weakly dominated"
+        found[name] = kind
+    return found
+
+
+def _by_program(row_payoffs: np.ndarray, column_payoffs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an equilibrium by mixed-integer programming (Sandholm, Gilpin and Conitzer 2005, the first formulation).
+
+    Variables are both mixtures, both players' payoffs, and for each strategy whether it may go unplayed: one that is
+    played is worth its player's payoff, one that is not is worth no more.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    m, k = row_payoffs.shape
+    mine, yours = ((each - each.min()) / (np.ptp(each) or 1.0) for each in (row_payoffs, column_payoffs.T))
+    x, y, payoff_x, payoff_y, idle_x, idle_y = np.split(np.eye(2 * (m + k) + 2), np.cumsum([m, k, 1, 1, m]))
+    shortfall = np.concatenate([payoff_x - mine @ y, payoff_y - yours @ x])
+    played, idle = np.concatenate([x, y]), np.concatenate([idle_x, idle_y])
+    constraints = [
+        LinearConstraint(np.stack([x.sum(0), y.sum(0)]), 1, 1),
+        LinearConstraint(shortfall, 0, np.inf),
+        LinearConstraint(shortfall - idle, -np.inf, 0),
+        LinearConstraint(played + idle, -np.inf, 1),
+    ]
+    whole = np.concatenate([np.zeros(m + k + 2), np.ones(m + k)])
+    solved = milp(np.zeros(len(whole)), constraints=constraints, bounds=Bounds(0, 1), integrality=whole)
+    mixtures = np.maximum(solved.x[: m + k], 0)
+    return mixtures[:m] / mixtures[:m].sum(), mixtures[m:] / mixtures[m:].sum()
+
+
+def read_payoffs(path: str | Path) -> PayoffTable:
+    """Read a payoff table from a CSV file.
+
+    The header names the column player's strategies, the first column the row player's. A cell holds the row player's
+    payoff, where both players have the same strategies: the game is symmetric, and the column player's payoff is what
+    the row player's would be in its place. Or it holds both, ``3 2`` or ``3; 2``: a bimatrix game.
+
+    Raises:
+        ParameterError: one line that names the file, the line and the column at fault.
+    """
+    path = Path(path)
+    try:
+        given = read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    text = without_declaration(given)
+    delimiter = delimiter_of(text)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True, skipinitialspace=True)
+    try:
+        lines = deque((reader.line_num + (text is not given), cells) for cells in reader if any(map(str.strip, cells)))
+    except csv.Error as error:
+        raise ParameterError(f"{path}, line {reader.line_num}: {error}") from None
+    if len(lines) < 2:
+        raise ParameterError(f"{path} has no payoffs, allowed: a header with the names of columns, and a line a row")
+    _, header = lines.popleft()
+    columns, rows, cells = tuple(name.strip() for name in header[1:]), [], []
+    for line, (name, *numbers) in lines:
+        if len(numbers) != len(columns):
+            raise ParameterError(f"{path}, line {line}: has {len(numbers)} payoffs, allowed: {len(columns)}")
+        rows.append(name.strip())
+        cells.append([_numbers(cell, delimiter, f"{path}, line {line}, column {column!r}")
+                      for cell, column in zip(numbers, columns, strict=True)])  # fmt: skip
+    held = {len(cell) for row in cells for cell in row}
+    if held == {2}:
+        both = np.array(cells)
+        return PayoffTable(tuple(rows), columns, both[..., 0], both[..., 1])
+    if held != {1}:
+        raise ParameterError(f"{path}: some cells hold one payoff and some two, allowed: as many in all of them")
+    if tuple(rows) != columns:
+        raise ParameterError(
+            f"{path}: cells hold the row's payoff alone, but rows are {', '.join(rows)}, columns {', '.join(columns)},"
+            " allowed: the same names in the same order, or both payoffs in a cell, '3 2'"
+        )
+    payoffs = np.array(cells)[..., 0]
+    return PayoffTable(tuple(rows), columns, payoffs, payoffs.T)
+
+
+def _numbers(cell: str, delimiter: str, where: str) -> list[float]:
+    """Return the one or two numbers of a cell; a decimal comma is one where columns stand apart otherwise."""
+    text = cell.strip().strip("()[]").strip()
+    if delimiter != ",":
+        text = re.sub(r"(?<=\d),(?=\d)", ".", text)
+    try:
+        found = [float(part) for part in PAIR.split(text)]
+    except ValueError:
+        found = []
+    if len(found) not in (1, 2) or not np.isfinite(found).all():
+        raise ParameterError(f"{where} is {cell!r}, allowed: a number, the row's payoff, or two, '3 2'")
+    return found
