@@ -138,7 +138,5 @@ def test_the_command_solves_a_table():
     assert done.exit_code == 0, done.output
     assert "Nash 3" in done.output and "fictitious play" in done.output
     assert len(json.loads(Path("kept/tournament.json").read_text())["equilibria"]) == 3
-    both = CliRunner().invoke(app, ["tournament", "libertarian", "--payoffs", "game.csv"])
-    assert isinstance(both.exception, ParameterError) and "takes no part in the game of --payoffs" in str(
-        both.exception
-    )
+    with pytest.raises(ParameterError, match="takes no part"):
+        CliRunner().invoke(app, ["tournament", "libertarian", "--payoffs", "game.csv"], catch_exceptions=False)

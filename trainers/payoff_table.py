@@ -110,7 +110,7 @@ class PayoffTable:
     def regret(self, row: np.ndarray, column: np.ndarray) -> tuple[float, float]:
         """Return what each player would gain by the best reply to the other's mixture, >= 0."""
         mine, yours = self.row_payoffs @ column, row @ self.column_payoffs
-        return float(mine.max() - row @ mine), float(yours.max() - yours @ column)
+        return max(float(mine.max() - row @ mine), 0.0), max(float(yours.max() - yours @ column), 0.0)
 
     def fictitious_play(self, rounds: int = ROUNDS) -> tuple[np.ndarray, np.ndarray]:
         """Return how often each strategy was played in so many rounds of fictitious play (Brown 1951), summing to one.
