@@ -47,7 +47,7 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
     table = _table("% of the votes of", f"{held.games:,} elections a pair; ± standard error over groups")
     for column in range(len(held.names)):
         table.add_column(f"against {column + 1}", justify="right")
-    table.add_column("Nash % [95 %]", justify="right")
+    table.add_column("Nash % [95 %]", justify="right", no_wrap=True)
     for row, name in enumerate(held.names):
         cells = [
             "" if row == column else f"{100 * held.shares[row, column]:.1f} ±{100 * held.errors[row, column]:.1f}"
@@ -61,9 +61,10 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
 
 def _nash(weight: Any) -> str:
     """Return a weight in the equilibrium with its interval; in words where it is anything from nothing to all."""
-    if isinstance(weight, Mapping) and None not in weight.values() and weight["high"] - weight["low"] > 0.999:
-        return "tied [0, 100]"
-    return _percent(weight)
+    if not isinstance(weight, Mapping) or weight["low"] is None:
+        return _percent(weight)
+    mean, low, high = (100 * weight[key] for key in ("mean", "low", "high"))
+    return "tied [0, 100]" if high - low > 99.9 else f"{mean:.0f} [{low:.0f}, {high:.0f}]"
 
 
 def _verdicts(solved: Mapping[str, Any]) -> Iterator[str]:
