@@ -198,7 +198,7 @@ def test_elections_are_legible_at_a_hundred_columns(capsys: pytest.CaptureFixtur
     assert re.findall(r"^% of the votes against (\w+)", shown, re.M) == ["libertarian", "strict_egalitarian"]
     for condition in CONDITIONS:
         assert len(re.findall(rf"^{condition} +54\.2 \[52\.9, 55\.4\] +25\.0 \[20\.0, 30\.0\]$", shown, re.M)) == 2
-    assert re.search(r"errors up to 2\.1", shown)
+    assert re.search(r"errors\s+up\s+to\s+2\.1", shown)
     assert re.search(r"^1 theta_0 +41\.8 +0\.0$", shown, re.M) and re.search(r"^2 theta_1 +58\.2 +100\.0$", shown, re.M)
     assert re.search(r"^1 +no +8\.2 +wins 58\.2% *$", shown, re.M)
     assert re.search(r"^1 +n_linear 8 +l2 0\.01 *$", shown, re.M)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -70,6 +70,7 @@ def test_fictitious_play_of_shapley_s_game_does_not_settle():
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000))
+@example(2, 4, 3)  # no support of it has a single pair of mixtures
 @settings(deadline=None, max_examples=25)
 def test_equilibria_of_random_games_are_replies_to_each_other(m, k, seed):
     rng = np.random.default_rng(seed)

@@ -94,18 +94,22 @@ class PayoffTable:
         """
         with extras("the solution of a payoff table"):
             from nashpy import Game
-        if sum(self.row_payoffs.shape) > ENUMERATED:
-            given = [_by_program(self.row_payoffs, self.column_payoffs)]
-        else:
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        if sum(self.row_payoffs.shape) <= ENUMERATED:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that a game is degenerate, of which the docstring tells
-                given = list(Game(self.row_payoffs, self.column_payoffs).support_enumeration())
-        found: list[tuple[np.ndarray, np.ndarray]] = []
-        for row, column in given:
-            new = all(np.abs(row - r).max() + np.abs(column - c).max() > 1e-6 for r, c in found)
-            if new and max(self.regret(row, column)) <= 1e-6 * self._scale(0, 1):
-                found.append((row, column))
+                for row, column in Game(self.row_payoffs, self.column_payoffs).support_enumeration():
+                    new = all(np.abs(row - r).max() + np.abs(column - c).max() > 1e-6 for r, c in found)
+                    if new and self._solves(row, column):
+                        found.append((row, column))
+        if not found:  # a large game, or one so degenerate that no support has a single pair of mixtures
+            pair = _by_program(self.row_payoffs, self.column_payoffs)
+            found += [pair] if self._solves(*pair) else []
         return tuple(found)
+
+    def _solves(self, row: np.ndarray, column: np.ndarray) -> bool:
+        """Return whether neither player gains by another strategy."""
+        return max(self.regret(row, column)) <= 1e-6 * self._scale(0, 1)
 
     def regret(self, row: np.ndarray, column: np.ndarray) -> tuple[float, float]:
         """Return what each player would gain by the best reply to the other's mixture, >= 0."""
