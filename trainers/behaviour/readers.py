@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import errno
 import io
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from lawgiver.envs.core.delimited import delimiter_of, without_declaration
+from lawgiver.envs.core.delimited import QUOTED, delimiter_of, without_declaration
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.files import LARGEST_FILE, open_regular, read_text
 from lawgiver.envs.core.registry import extras
@@ -24,10 +24,14 @@ from lawgiver.trainers.behaviour.table import COLUMNS, Behaviour, Votes, behavio
 
 with extras("tables of behaviour"):
     import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as pacsv
     import pyarrow.parquet as pq
 
-DECIMAL_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+\s*)$")
+DECIMAL_COMMA = r"^(\s*[+-]?\d*),(\d+\s*)$"
 """A number as it is written where columns are not set apart by commas."""
+BROKEN = "\v"
+"""Stands for a newline within quotation marks while a text is taken apart by lines."""
 EMPTY = ["", "NA", "N/A", "NaN", "nan", "null", "None"]
 """What stands for an empty cell of a CSV file."""
 
@@ -117,38 +121,57 @@ def _check_unpacked(about: Any) -> None:
 def _csv(path: Path) -> Source:
     given = read_text(path)
     text = without_declaration(given)
-    delimiter = delimiter_of(text)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    rows, lines = [], []
-    offset = 1 + (text is not given)
-    try:
-        begun = 0
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append(cells)
-                lines.append(offset + begun)
-            begun = reader.line_num
-    except csv.Error as error:
-        raise TableError(f"{path}, line {offset + reader.line_num - 1}: {error}") from error
-    if not rows:
+    if not text.strip():
         raise TableError(f"{path} is empty, allowed: a header row with {', '.join(COLUMNS)}, and a row each")
-    names = [name.strip() for name in rows[0]]
+    before = int(text is not given) + len(text) - len(text.lstrip("\n"))  # lines above the header
+    text, delimiter = text.lstrip("\n"), delimiter_of(text.lstrip("\n"))
+    whole = QUOTED.sub(lambda quoted: quoted[0].replace("\n", BROKEN), text)
+    lines = before + _first_lines(whole)
+    unclosed = QUOTED.sub("", whole).partition('"')
+    if unclosed[1]:
+        raise TableError(f"{path}, line {lines[unclosed[0].count(chr(10))]}: a quotation mark is not closed")
+    names = [name.strip() for name in next(csv.reader([whole.partition("\n")[0]], delimiter=delimiter))]
     headless = release.headless(names)
     if headless:
         names = [f"column {number}" for number in range(1, len(names) + 1)]
-    else:
-        del rows[0], lines[0]
-    for cells, line in zip(rows, lines, strict=True):
-        if len(cells) != len(names):
-            raise TableError(f"{path}, line {line}: has {len(cells)} columns, allowed: {len(names)}")
-    if delimiter != ",":
-        rows = [[DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells] for cells in rows]
-    kept = [[None if cell.strip() in EMPTY else cell for cell in cells] for cells in rows]
-    arrays = [pa.array(column, pa.string()) for column in zip(*kept, strict=True)] or [pa.array([], pa.string())] * len(
-        names
+    broken: list[Any] = []
+
+    def skip(row: Any) -> str:
+        broken.append(row)
+        return "skip"
+
+    table = pacsv.read_csv(
+        io.BytesIO(whole.encode()),
+        # one thread, which alone knows the numbers of broken lines
+        pacsv.ReadOptions(column_names=names, skip_rows=0 if headless else 1, use_threads=False),
+        pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
+        # texts, so that what is no number can be shown
+        pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=EMPTY
+        ),
     )
-    source = _source(path, "line", np.array(lines, int), pa.table(arrays, names=names))
+    if broken:
+        row = broken[0]
+        raise TableError(
+            f"{path}, line {lines[row.number - 1]}: has {row.actual_columns} columns, allowed: {row.expected_columns}"
+        )
+    source = _source(path, "line", lines[0 if headless else 1 :][: table.num_rows], table)
+    if delimiter != ",":
+        columns = {
+            name: pc.replace_substring_regex(cells, DECIMAL_COMMA, r"\1.\2") for name, cells in source.columns.items()
+        }
+        source = replace(source, columns=columns)
+    source = source.keep(~np.all([column.is_null() for column in source.columns.values()], axis=0))
     return release.named(source) if headless else source
+
+
+def _first_lines(whole: str) -> np.ndarray:
+    """Return the line of the file, from 1, in which each line of a text begins whose quoted newlines are ``BROKEN``."""
+    rows = whole.count("\n") + 1
+    if BROKEN not in whole:
+        return np.arange(1, rows + 1)
+    held = np.array([row.count(BROKEN) for row in whole.split("\n")])
+    return np.asarray(np.arange(1, rows + 1) + np.cumsum(held) - held)
 
 
 def _source(path: Path, unit: str, rows: np.ndarray, table: Any) -> Source:
