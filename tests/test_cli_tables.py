@@ -195,3 +195,19 @@ def test_a_column_without_errors_is_not_headed_by_them():
     one, two = text.split("## Two")
     assert "| ours | known limit" in one and "±" not in one
     assert "| ours ± standard error |" in two
+
+
+def test_what_is_not_known_is_a_line_and_no_table_of_dashes(capsys, monkeypatch):
+    nothing = {"learned": None, "reachable": None, "ceiling": None}
+    summary = {
+        "mean_log_utility": nothing,
+        "gap_closed": None,
+        "reachable_gap_closed": None,
+        "exact_score": None,
+        "online_score": -0.9,
+        "reasons": {"learned": "no exact solver", "ceiling": "no ceiling is known"},
+        "trained_participants": {"played": {"mean_log_utility": -1.0}, "equilibrium": {"mean_log_utility": None}},
+    }
+    text = shown(summary, capsys, monkeypatch)
+    assert "not known: learned: no exact solver" in text and "not known: ceiling: no ceiling is known" in text
+    assert text.count("───\n") == 1 and not re.search(r" - *$", text, re.M)

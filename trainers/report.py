@@ -75,7 +75,7 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
         drawn = figures.menu(summary["menu"], "What participants report under the learned rule")
         figures.save(drawn, run.figures / "misreports.png", heading(run, summary))
     inequality = _column(summary, "gini")
-    if scores and inequality:
+    if inequality and any(value is not None for value in scores.values()):
         both = {objective: scores, "gini": inequality}
         figures.save(
             figures.welfare_equality(both, objective), run.figures / "welfare_equality.png", heading(run, summary)

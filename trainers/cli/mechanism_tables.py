@@ -43,7 +43,8 @@ def mechanism_tables(numbers: Mapping[str, Any]) -> Iterator[Cells]:
 
 def _canonical(numbers: Mapping[str, Any], people: str) -> Iterator[Cells]:
     """Yield what mechanisms are worth, those that are known, and under it what trained participants make of one."""
-    measures = [key for key, value in numbers.items() if isinstance(value, Mapping) and "ceiling" in value]
+    columns = {key: value for key, value in numbers.items() if key != "reasons" and isinstance(value, Mapping)}
+    measures = [key for key, value in columns.items() if "ceiling" in value]
     known = [name for name in numbers[measures[0]] if any(numbers[m].get(name) is not None for m in measures)]
     rows = {mechanism_words(name): {words(m): cell(numbers[m].get(name)) for m in measures} for name in known}
     played = numbers.get("trained_participants", {}).get("played", {})

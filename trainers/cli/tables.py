@@ -255,6 +255,11 @@ def _ahead(by: Mapping[str, Any]) -> bool:
     return known.get("learned") is not None and all(known["learned"] > rival for rival in rivals)
 
 
+def _unknown(key: str, value: Any, numbers: Mapping[str, Any]) -> bool:
+    """Say whether a number is missing for a reason that is told in a line of its own."""
+    return value is None and bool(numbers.get("reasons")) and key != "inverse_temperature"
+
+
 def _show_singles(left: Mapping[str, Any], numbers: Mapping[str, Any], of: str) -> None:
     """Print single numbers, each with what it means."""
     meaning = meanings(numbers)
@@ -265,7 +270,7 @@ def _show_singles(left: Mapping[str, Any], numbers: Mapping[str, Any], of: str) 
     singles = _table("", f"This run{': ' if parts else ''}{', '.join(parts)}{of}")
     singles.add_column("value", justify="right", no_wrap=True)
     singles.add_column("meaning")
-    found = [(key, value) for key, value in _singles(left) if key != "updates"]
+    found = [(key, value) for key, value in _singles(left) if key != "updates" and not _unknown(key, value, numbers)]
     if isinstance(numbers.get("updates"), Mapping) and not _is_value(numbers["updates"]):
         found += [(f"updates of {role}s", count) for role, count in numbers["updates"].items()]
     elif "updates" in numbers:
