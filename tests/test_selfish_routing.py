@@ -139,7 +139,13 @@ def test_a_game_is_equal_to_itself_however_its_network_was_given():
     ("params", "message"),
     [
         ({"n": 1}, r"n is 1, allowed: an integer in 2"),
-        ({"n": 5, "network": TWO_PAIRS}, r"demands\[0\] is 3.75 of 5 agents"),
+        (
+            {
+                "n": 2,
+                "network": {"edges": [["a", "b", [1]], ["b", "c", [1]]], "demands": [["a", "b", 99], ["a", "c", 1]]},
+            },
+            r"demands\[1\] is 0.02 of 2 agents",
+        ),
         ({"network": "braes"}, r"'braes'.*did you mean 'braess'"),
         ({"network": {"edges": [["s", "v", [1]], ["t", "v", [1]]], "demands": [["s", "t", 1]]}}, "no route from 's'"),
         (

@@ -20,7 +20,7 @@ import numpy as np
 
 from lawgiver.envs.core.congestion import LARGEST_N, CongestionGame, expected_welfare
 from lawgiver.envs.core.congestion_mechanism import CongestionMechanism
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import ConvergenceError, MissingExtraError, ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.selfish_routing import solutions
@@ -37,10 +37,11 @@ class SelfishRouting(CongestionMechanism):
     repair selfishness are not either.
 
     Args:
-        n: number of agents, >= 2; each pair's share of them has to be a whole number.
-        network: ``pigou``, ``braess``, or plain data: ``edges``, each ``[tail, head, [c_0, c_1, ...]]`` with a cost
-            c_0 + c_1 x + ... >= 0 of the share x of all agents that use it, and ``demands``, each ``[origin,
-            destination, share]``.
+        n: number of agents, >= 2; one at least for each pair.
+        network: ``pigou``, ``braess``, the path of a TNTP network file (its trips beside it; or ``{tntp: ...,
+            trips: ...}``), or plain data: ``edges``, each ``[tail, head, [c_0, c_1, ...]]`` with a cost
+            c_0 + c_1 x + ... >= 0 of the traffic x on it, in the unit of the demands, or ``{free_flow, capacity, b,
+            power}``; and ``demands``, each ``[origin, destination, amount]``. Agents are shared out in proportion.
         tolled: names (``tail-head``) of the edges that may be tolled; None for all of them.
         box: largest toll, > 0.
 
@@ -142,13 +143,32 @@ class SelfishRouting(CongestionMechanism):
 
     # -- what is known ------------------------------------------------------------------------------------------
 
+    @property
+    def members(self) -> Mapping[str, tuple[float, ...]]:
+        """No tolls; and ``pigou``, those of marginal costs, where they can be announced and are known."""
+        tolls = self._pigou
+        return {**super().members, **({} if tolls is None else {"pigou": tolls})}
+
+    @cached_property
+    def _pigou(self) -> tuple[float, ...] | None:
+        try:
+            tolls = solutions.pigou_tolls(self.roads)
+        except (ConvergenceError, MissingExtraError):
+            return None
+        due = dict(zip(self.roads.edge_names, tolls.tolist(), strict=True))
+        elsewhere = max((toll for name, toll in due.items() if name not in self.tolled_edges), default=0.0)
+        announced = tuple(due[name] for name in self.tolled_edges)
+        fits = max(announced) <= self.box and elsewhere <= 1e-9 * (max(due.values()) or 1.0)
+        return announced if fits else None
+
     def mass_optimum(self) -> float:
         """Return the least cost of a mass of 1."""
         return solutions.least_cost(self.roads)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """Equilibrium, optimum and tolls of a mass of 1; the best policy that all n agents play."""
-        return (*solutions.known_solutions(self.roads), *super().known_solutions())
+        """Equilibrium, optimum and tolls of a mass of 1; the best policy of n agents where all routes are options."""
+        known = solutions.known_solutions(self.roads)
+        return known if self.roads.listed is None else (*known, *super().known_solutions())
 
 
 def _tolled(tolled: Any, edges: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -25,11 +25,15 @@ def selfish_cost(network: Network) -> float:
 
 def least_cost(network: Network) -> float:
     """Return the least cost of a mass of 1."""
+    if network.listed is None:
+        return network.optimum.total_cost / float(network.traffic.amounts.sum())
     return system_optimum(network.nonatomic()).total_cost
 
 
 def known_solutions(network: Network) -> tuple[KnownSolution, ...]:
     """Return cost of equilibrium and optimum, what lies between them, and that tolls implement the optimum."""
+    if network.listed is None:
+        return _of_large(network)
     game = network.nonatomic()
     return (
         KnownSolution(
@@ -63,6 +67,40 @@ def known_solutions(network: Network) -> tuple[KnownSolution, ...]:
             lambda: gap_under_tolls(game, system_optimum(game).flows, _least_tolls(game)),
         ),
     )
+
+
+def _of_large(network: Network) -> tuple[KnownSolution, ...]:
+    """Return costs a head of equilibrium and optimum where routes are generated, certified over all routes."""
+    source = "traffic assignment by generated routes; residual is the relative gap to the shortest ways of the network"
+    amount = float(network.traffic.amounts.sum())
+    return (
+        KnownSolution(
+            "cost of a mass of 1 in equilibrium",
+            source,
+            lambda: network.equilibrium.total_cost / amount,
+            lambda: network.equilibrium.gap,
+        ),
+        KnownSolution(
+            "least cost of a mass of 1",
+            source,
+            lambda: network.optimum.total_cost / amount,
+            lambda: network.optimum.gap,
+        ),
+        KnownSolution(
+            "price of anarchy of a mass of 1",
+            source,
+            lambda: network.equilibrium.total_cost / network.optimum.total_cost,
+            lambda: max(network.equilibrium.gap, network.optimum.gap),
+        ),
+    )
+
+
+def pigou_tolls(network: Network) -> np.ndarray:
+    """Return the marginal-cost tolls x c'(x) of every edge at the optimum of a mass of 1, (R,)."""
+    if network.listed is not None:
+        return marginal_tolls(network.nonatomic())
+    costs, loads = network.traffic.costs, network.optimum.loads
+    return np.asarray(costs.marginal().cost(loads) - costs.cost(loads))
 
 
 def _anarchy_apart_from_least_costs(game: NonatomicGame) -> float:
