@@ -82,7 +82,7 @@ def test_payments_are_expected_virtual_values_whatever_the_rule() -> None:
 def test_a_bidder_is_served_once_and_may_be_sold_more() -> None:
     game = SequentialSales(n=2, m=2)
     boosts = np.zeros((game.mdp.n_states, 3))
-    boosts[:, 0] = 5.0  # everything to the first
+    boosts[:, 0] = 2.0  # everything to the first
     state = truthful(game, [0, 0, *boosts.ravel()], 10)
     np.testing.assert_allclose(state.utilities, state.types[..., 0] * [1, 0])
 
