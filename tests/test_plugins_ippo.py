@@ -69,6 +69,31 @@ def test_replaces_another_configs_trainer(site, tmp_path):
     assert metrics(runs[0]) == metrics(runs[1])
 
 
+CONFIGS = """
+from lawgiver.trainers.config import config_names, load_config
+from lawgiver_ippo import UnsupportedGameError, _policy, require_playable
+for name in config_names():
+    config = load_config(name, ["trainer.name=ippo"])
+    try:
+        game = config.game.make()
+        require_playable(game)
+        _policy(game, "mechanism", config.agents)
+    except UnsupportedGameError as error:
+        assert "one mechanism that acts in a Box; in " in str(error)
+        print(name)
+"""
+
+
+def test_it_says_which_packaged_configs_it_takes(site):
+    """All whose participants choose among Discrete actions and one mechanism acts in a Box; README counts them."""
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run([sys.executable, "-c", CONFIGS], env=environment, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {
+        *("affine_maximiser", "affine_maximiser_grid_search", "affine_maximiser_regularised"),
+        *("affine_maximiser_zeroth_order", "learned_follower", "exs_net", "rpf_net", "election", "election_designer"),
+    }
+
+
 def test_its_settings_are_checked(site, tmp_path):
     done = run_cli(site, tmp_path, "train", str(PACKAGE / "ippo.yaml"), "trainer.epoch=3")
     assert done.returncode == 2

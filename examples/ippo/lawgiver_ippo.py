@@ -25,10 +25,11 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
 from lawgiver.agents.networks import ValueNet
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.prior import log_prior
 from lawgiver.trainers.config import Config, Settings, TrainerSettings
+from lawgiver.trainers.roles import start_of
 from lawgiver.trainers.runs import Run
 
 
@@ -42,8 +43,8 @@ class Mechanism(Settings):
     """The mechanism's Gaussian: one mean for all observations, or a network if ``hidden`` is given."""
 
     hidden: tuple[int, ...] | None = None
-    start: tuple[float, ...] | None = None
-    """The mean to begin with; None for the middle of the Box."""
+    start: str | tuple[float, ...] | None = None
+    """The mean to begin with: a rule that the game's mechanism can announce, numbers, or None for mid-Box."""
     std: float = Field(default=0.3, gt=0)
 
 
@@ -99,8 +100,8 @@ class Player(nn.Module):
 def _policy(game: Game[Any], role: str, agents: Agents) -> LearnedPolicy:
     if role == "participant":
         return LearnedParticipants(game, hidden=agents.participants.hidden)
-    settings, space = agents.mechanism, game.action_space(role)
-    start = settings.start if settings.start is not None else ((space.low + space.high) / 2).tolist()
+    settings = agents.mechanism
+    start = start_of(game.action_layout(role), game.members, settings.start)
     policy = LearnedMechanism(game, start=start, hidden=settings.hidden)
     nn.init.constant_(policy.network.log_std, float(np.log(settings.std)))
     return policy
@@ -207,6 +208,26 @@ def _losses(player: Player, rows: dict[str, torch.Tensor], clip: float) -> tuple
     return -gain, error, distribution.entropy().mean()
 
 
+def require_playable(game: Game[Any]) -> None:
+    """Check that a game is one that this trainer plays.
+
+    Raises:
+        UnsupportedGameError: if participants do not choose among Discrete actions, or it is not one mechanism that acts
+            in a Box.
+    """
+    layouts = {role: game.action_layout(role) for role in game.roles}
+    fits = isinstance(layouts.get("participant"), int) and not isinstance(layouts.get("mechanism", 0), int)
+    if not fits or game.roles["mechanism"] != 1:
+        found = ", ".join(
+            f"{game.roles[role]} {role} in {'Discrete' if isinstance(layout, int) else 'a Box'}"
+            for role, layout in layouts.items()
+        )
+        raise UnsupportedGameError(
+            f"trainer 'ippo' trains participants with Discrete actions and one mechanism that acts in a Box; in"
+            f" {game.name} there are: {found}"
+        )
+
+
 def train(config: Config[Agents, Ippo], run: Run) -> dict[str, Any]:
     """Train every role of a game, each for itself, and keep the policies in the run's folder.
 
@@ -215,8 +236,9 @@ def train(config: Config[Agents, Ippo], run: Run) -> dict[str, Any]:
     """
     if run.resumed:
         raise ParameterError("trainer 'ippo' keeps no checkpoints: start a new run in place of --resume")
-    torch.manual_seed(config.seed)
     settings, game = config.trainer, config.game.make()
+    require_playable(game)
+    torch.manual_seed(config.seed)
     env_id = f"lawgiver/{game.name}"
     envs = [
         pettingzoo.make("parallel", env_id, flag_turns=False, **config.game.parameters) for _ in range(settings.games)
