@@ -84,6 +84,15 @@ def test_boards_show_where_everybody_is():
     assert lines[2].split()[0].startswith("M")
 
 
+def test_networks_show_the_tolls_in_force():
+    env = pettingzoo.make("parallel", "lawgiver/selfish_routing-v0", render_mode="ansi")
+    env.reset(seed=0)
+    env.step({"mechanism": np.linspace(0, 1, 5)})
+    lines = env.render().splitlines()
+    assert [line.split()[-1] for line in lines[2:7]] == ["0", "0.25", "0.5", "0.75", "1"]
+    assert lines[2].startswith("s -> v")
+
+
 def test_who_acts_is_named_where_seats_take_turns():
     env = pettingzoo.make("parallel", "lawgiver/election-v0", render_mode="ansi")
     env.reset(seed=0)

@@ -22,11 +22,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Road:
-    """A directed edge of a network: ``traffic`` in [0, 1] sets its width, ``label`` stands beside it."""
+    """A directed edge of a network: ``weight`` in [0, 1] sets its width, ``label`` stands beside it."""
 
     tail: str
     head: str
-    traffic: float
+    weight: float
     label: str
 
 

@@ -106,7 +106,7 @@ def _roads(draw: ImageDraw.ImageDraw, corner: tuple[int, int], roads: Roads) -> 
     for road in roads.roads:
         pair = frozenset((road.tail, road.head))
         beside[pair] = beside.get(pair, 0) + 1
-        _road(draw, where[road.tail], where[road.head], beside[pair] - 1, road.traffic, road.label)
+        _road(draw, where[road.tail], where[road.head], beside[pair] - 1, road.weight, road.label)
     for node, (x, y) in where.items():
         draw.ellipse((x - 9, y - 9, x + 9, y + 9), "white", INK)
         draw.text((x, y), _fitted(node, 11, 40), INK, _font(11), anchor="mm")
@@ -117,7 +117,7 @@ def _road(
     tail: tuple[float, float],
     head: tuple[float, float],
     bend: int,
-    traffic: float,
+    weight: float,
     label: str,
 ) -> None:
     """Draw one road; those between the same nodes bend away from each other, to either side in turn."""
@@ -125,6 +125,6 @@ def _road(
     length = math.hypot(dx, dy) or 1.0
     away = 26 * ((bend + 1) // 2) * (1 if bend % 2 else -1)
     middle = (tail[0] + head[0]) / 2 - dy / length * away, (tail[1] + head[1]) / 2 + dx / length * away
-    colour = ORANGE if traffic > 0 else PALE
-    draw.line((tail, middle, head), colour, width=1 + round(7 * min(traffic, 1.0)), joint="curve")
-    draw.text((middle[0], middle[1] - 3), label, INK, _font(10), anchor="ms")
+    colour = ORANGE if weight > 0 else PALE
+    draw.line((tail, middle, head), colour, width=1 + round(7 * min(weight, 1.0)), joint="curve")
+    draw.text((middle[0], middle[1] - 3 - 4 * min(weight, 1.0)), label, INK, _font(10), anchor="ms")

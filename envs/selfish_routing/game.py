@@ -20,11 +20,16 @@ import numpy as np
 
 from lawgiver.envs.core.congestion import LARGEST_N, CongestionGame, expected_welfare
 from lawgiver.envs.core.congestion_mechanism import CongestionMechanism
+from lawgiver.envs.core.drawings import Drawing, Road, Roads
 from lawgiver.envs.core.errors import ConvergenceError, MissingExtraError, ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.mechanism_game import MechanismState
 from lawgiver.envs.selfish_routing import solutions
 from lawgiver.envs.selfish_routing.network import Network, as_network
+
+LARGEST_DRAWN = 60
+"""Edges of a network up to which it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,20 @@ class SelfishRouting(CongestionMechanism):
         """Return the share of all agents on each route."""
         named = zip(self.roads.route_names, shares, strict=True)
         return {f"flow {name}": float(x) for names, row in named for name, x in zip(names, row, strict=False)}
+
+    def drawing(self, state: MechanismState, index: int) -> Drawing | None:
+        """Return the network with the tolls that are in force, as wide as the toll is large; None of a large one."""
+        if len(self.roads.edges) > LARGEST_DRAWN:
+            return None
+        tolls = dict(zip(self.tolled_edges, np.asarray(state.parameters[index]).tolist(), strict=True))
+        named = zip(self.roads.edge_names, self.roads.edges, strict=True)
+        return Roads(
+            tuple(
+                Road(tail, head, tolls.get(name, 0.0) / self.box, f"{tolls.get(name, 0.0):.3g}")
+                for name, (tail, head, *_) in named
+            ),
+            "tolls in force",
+        )
 
     # -- what is known ------------------------------------------------------------------------------------------
 
