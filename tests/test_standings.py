@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers import standings as module
 from lawgiver.trainers.cli import app
-from lawgiver.trainers.cli.tables import show_tournament
+from lawgiver.trainers.cli.vote_tables import show_tournament
 from lawgiver.trainers.standings import Standings, resampled
 from lawgiver.trainers.tournament import Tournament
 

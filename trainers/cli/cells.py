@@ -38,3 +38,10 @@ def _estimate(value: Mapping[str, Any]) -> str:
     if error is None or not np.isfinite(error) or error <= SAME * abs(mean):
         return cell(mean)
     return f"{cell(mean)} ±{error:.1g}"
+
+
+def is_value(value: Any) -> bool:
+    """Return whether ``value`` is a number, unknown, or a number with an interval."""
+    if isinstance(value, Mapping):
+        return {"mean", "low", "high"} <= value.keys()
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))

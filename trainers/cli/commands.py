@@ -46,7 +46,7 @@ def games(
     """List the installed games by what the mechanism does, or show one game's page."""
     from lawgiver.trainers.cli.lists import listed
     from lawgiver.trainers.cli.pages import game_page
-    from lawgiver.trainers.cli.tables import show_markdown
+    from lawgiver.trainers.cli.printing import show_markdown
 
     if name is None:
         typer.echo("\n".join(listed("games")))
@@ -172,7 +172,7 @@ def tournament(
     ] = None,
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
-    from lawgiver.trainers.cli.tables import show_payoffs, show_tournament
+    from lawgiver.trainers.cli.vote_tables import show_payoffs, show_tournament
     from lawgiver.trainers.files import write_json, writing
     from lawgiver.trainers.payoff_table import read_payoffs
     from lawgiver.trainers.tournament import hold_tournament, keep
@@ -276,7 +276,7 @@ def reproduce(
 ) -> None:
     """Make a paper's tables and figures again: paper | ours ± standard error | known limit | ours / limit."""
     from lawgiver.trainers import launch
-    from lawgiver.trainers.cli.tables import show_markdown
+    from lawgiver.trainers.cli.printing import show_markdown
 
     folder = out or Path("runs/reproduce") / name
     try:

@@ -1,0 +1,70 @@
+"""How the command line lays out a table and prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Column, Table
+
+from lawgiver.trainers.cli.cells import ERRORS
+
+
+def show(table: Table) -> None:
+    """Print a table."""
+    Console().print(table)
+
+
+def show_markdown(text: str) -> None:
+    """Print Markdown: laid out on a terminal, as it is into a file."""
+    console = Console()
+    console.print(Markdown(text) if console.is_terminal else text, markup=False, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """Print a line as it is."""
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def new_table(first: str, title: str | None = None) -> Table:
+    """Return an empty table with the heading of its first column."""
+    column = Column(first, no_wrap=True)
+    return Table(
+        column,
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
+def show_cells(cells: Mapping[str, Mapping[str, str]], title: str, caption: str | None = None) -> None:
+    """Print cells by row and column, turned where they are too wide otherwise, and below them what a ± says."""
+    if any("±" in text for line in cells.values() for text in line.values()):
+        caption = f"{caption}; {ERRORS}" if caption else ERRORS
+    across = {column: {row: line[column] for row, line in cells.items()} for column in next(iter(cells.values()))}
+    console = Console()
+    unbounded = console.options.update(max_width=10_000)
+    upright, turned = laid_out(cells), laid_out(across)
+    width, other = (console.measure(table, options=unbounded).maximum for table in (upright, turned))
+    if title:
+        say(title)
+    console.print(turned if other < width > console.width else upright)
+    if caption:
+        say(caption)
+    say("")
+
+
+def laid_out(cells: Mapping[str, Mapping[str, str]], title: str = "") -> Table:
+    """Return a table of cells by row and column."""
+    table = new_table("", title or None)
+    for column in next(iter(cells.values())):
+        widest = max(len(line[column]) for line in cells.values())
+        table.add_column(column, justify="right", min_width=widest)  # headings may be broken, numbers not
+    for name, line in cells.items():
+        table.add_row(name, *line.values())
+    return table
