@@ -226,7 +226,7 @@ def test_softmax_of_large_and_equal_logits():
     [
         ({"endowments": []}, "endowments"),
         ({"endowments": [5]}, "at least 2"),
-        ({"endowments": [5, 0]}, r"one of endowments is 0, allowed: an integer in 1\.\.1000"),
+        ({"endowments": [5, 0]}, r"one of endowments is 0, allowed: an integer in 1\.\.1,000"),
         ({"endowments": [5, -1]}, "one of endowments is -1"),
         ({"endowments": [5, 2.5]}, r"one of endowments is 2\.5"),
         ({"endowments": [5, True]}, "one of endowments is True"),
