@@ -1,6 +1,7 @@
 """Congestion games against full enumeration, closed forms, random play and finite differences."""
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lawgiver.envs.core import congestion
 from lawgiver.envs.core.arrays import softmax
 from lawgiver.envs.core.congestion import (
     CongestionGame,
@@ -114,6 +116,72 @@ def test_one_group_meets_a_binomial_number_of_others(n):
     for strategy in ((0.2, 0.3, 0.5), (0.0, 0.0, 1.0), (1e-6, 0.5, 0.5 - 1e-6)):
         exact = [binom.pmf(np.arange(n), n - 1, q) @ table[r, 1:] for r, q in enumerate(strategy)]
         np.testing.assert_allclose(expected_payoffs(game, np.array([strategy]))[0], exact, atol=1e-11)
+
+
+def exactly(game, strategies):
+    """Return what a member of each group expects of each option, by rational arithmetic, (G, O)."""
+    usage = [
+        [sum(map(Fraction, p[row == 1]), Fraction(0)) for row in uses.T]
+        for p, uses in zip(strategies, game.uses, strict=True)
+    ]
+    paid = np.zeros((len(game.counts), game.uses.shape[2]), object)
+    for g, r in np.ndindex(paid.shape):
+        chances = [Fraction(1)]
+        for h, count in enumerate(game.counts):
+            for _ in range(count - (h == g)):
+                q = usage[h][r]
+                chances = [stay * (1 - q) + come * q for stay, come in zip([*chances, 0], [0, *chances], strict=True)]
+        paid[g, r] = sum(chance * Fraction(value) for chance, value in zip(chances, game.table[r, 1:], strict=True))
+    return (game.uses.astype(int) * paid[:, None]).sum(-1).astype(float)
+
+
+@pytest.mark.parametrize("counts", [(1,), (10,), (3, 2), (1, 1, 2, 2), (7, 5, 4)])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_expectations_of_steep_tables_are_exact_relative_to_each(counts, sparse):
+    rng, n = np.random.default_rng(len(counts)), sum(counts)
+    x = np.arange(n + 1) / n
+    steep = [1e16 * x**16, 1e-12 * x**30, 1 - x * (1 - 1e-9), np.where(x > 0.5, 1e16, 0), np.maximum(x, 1 / n) ** -20]
+    uses = (rng.random((len(counts), 3, 5)) < 0.6).astype(float)
+    uses[:, 0] = np.eye(5)[0]
+    game = CongestionGame(counts, uses, np.ones(uses.shape[:2], bool), np.array(steep), np.zeros(uses.shape[:2]))
+    strategies = rng.dirichlet(np.full(3, 0.1 if sparse else 2.0), len(counts))
+    exact = exactly(game, strategies)
+    np.testing.assert_allclose(expected_payoffs(game, strategies), exact, rtol=1e-13)
+    theirs = expected_payoffs(game, torch.tensor(strategies))
+    np.testing.assert_allclose(theirs.numpy(), exact, rtol=1e-13)
+    welfare = (np.array(counts)[:, None] * strategies * exact).sum()
+    assert expected_welfare(game, strategies) == pytest.approx(welfare, rel=1e-13)
+    alone = replace(game, uses=np.broadcast_to(np.eye(3, 5), uses.shape))
+    of_loads = expected_of_loads(alone, strategies, np.arange(n + 1) * alone.table)[:3].sum()
+    assert of_loads == pytest.approx(expected_welfare(alone, strategies), rel=1e-13)
+
+
+def test_both_ways_to_expectations_agree(monkeypatch):
+    game, strategies, transfers = drawn_game(np.random.default_rng(8), (30, 1, 12, 5, 2))
+    game = replace(game, table=1 + np.abs(game.table))
+    assert not game.steep
+    by_transform = expected_payoffs(game, strategies, transfers)
+    monkeypatch.setattr(congestion, "LARGEST_TRANSFORM", 0)
+    np.testing.assert_allclose(expected_payoffs(game, strategies, transfers), by_transform, rtol=1e-12)
+    several = replace(game, table=np.stack([game.table, 2 * game.table]))
+    np.testing.assert_allclose(
+        expected_payoffs(several, strategies)[1], 2 * expected_payoffs(game, strategies) - game.constants, rtol=1e-12
+    )
+
+
+def test_steep_tables_have_their_gradients():
+    game, strategies, _ = drawn_game(np.random.default_rng(2), (3, 2))
+    game = replace(game, table=np.linspace(0.1, 1, 6) ** 12 + np.zeros((4, 1)))
+    assert game.steep
+    for p in (strategies, np.eye(3)[[0, 1]]):
+        assert torch.autograd.gradcheck(lambda p: expected_payoffs(game, p), (torch.tensor(p, requires_grad=True),))
+
+
+def test_tables_that_take_too_much_memory_are_refused():
+    many = np.full((300_000, 1, 2), 0.5)
+    game = CongestionGame((1000,), np.eye(2)[None], np.ones((1, 2), bool), np.ones((2, 1001)), np.zeros((1, 2)))
+    with pytest.raises(UnsupportedGameError, match=r"300,000 games of 1,000 agents .*, as for 134,083 games$"):
+        expected_payoffs(game, many)
 
 
 def test_what_is_kept_of_a_table_is_not_kept_from_gradients_or_other_tables():

@@ -1,5 +1,8 @@
 """Networks: the closed forms of Pigou and Braess, equilibria of random networks, and what is refused."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import yaml
@@ -7,8 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lawgiver.envs.core.congestion import expected_payoffs
+from lawgiver.envs.core.equilibrium import exact_scores
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.pure_congestion import pure_optimum
+from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.system_optimum import least_tolls, marginal_tolls, price_of_anarchy, system_optimum
 from lawgiver.envs.core.wardrop import option_costs, potential, total_cost, wardrop_equilibrium
 from lawgiver.envs.selfish_routing import SelfishRouting, solutions
@@ -116,6 +121,33 @@ def test_selfishness_costs_a_third_at_most_where_costs_are_affine(network):
     tolled = wardrop_equilibrium(game, marginal_tolls(game))
     np.testing.assert_allclose(tolled.loads, best.loads, atol=1e-5)
     assert tolled.total_cost == pytest.approx(best.total_cost, abs=1e-6)
+
+
+@pytest.mark.parametrize("power", [12, 16, 30])
+def test_scores_of_people_on_steep_roads(power):
+    """Ten roads 10^p x^p and ten agents: all alike are used alike; two kinds meet where bisection says."""
+    n, equal = 10, [["s", "t", [0] * power + [10.0**power]]] * 10
+    game = make_game("selfish_routing", n=n, network={"edges": equal, "demands": [["s", "t", 1]]})
+    ways = [math.comb(n - 1, k) for k in range(n)]
+    each = sum(Fraction(w * 9 ** (9 - k) * (k + 1) ** power, 10**9) for k, w in enumerate(ways))
+    found = exact_scores(game, make_policy(game, "mechanism", "no_mechanism"), inverse_temperature=1.0)
+    assert found["welfare"] == pytest.approx(-n * float(each), rel=1e-9)
+    dearer = [["s", "t", [0] * power + [2 * 10.0**power]], *equal[1:]]
+    game = make_game("selfish_routing", n=n, network={"edges": dearer, "demands": [["s", "t", 1]]})
+    level = 100 / 10.0**power  # so that people tell the roads apart, and do not settle on one reply
+
+    def cost(q):
+        met = [w * Fraction(q) ** k * (1 - Fraction(q)) ** (n - 1 - k) for k, w in enumerate(ways)]
+        return float(sum(m * (k + 1) ** power for k, m in enumerate(met)))
+
+    low, high = 0.0, 0.1
+    for _ in range(60):
+        q = (low + high) / 2
+        other = (1 - q) / 9
+        wanted = math.exp(-level * 2 * cost(q)) / (math.exp(-level * 2 * cost(q)) + 9 * math.exp(-level * cost(other)))
+        low, high = (q, high) if wanted > q else (low, q)
+    found = exact_scores(game, make_policy(game, "mechanism", "no_mechanism"), inverse_temperature=level)
+    assert found["welfare"] == pytest.approx(-n * (2 * q * cost(q) + (1 - q) * cost((1 - q) / 9)), rel=1e-8)
 
 
 def test_a_network_is_plain_data():

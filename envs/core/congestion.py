@@ -6,10 +6,16 @@ Theory 2); on top come a constant of the option and the transfers (tolls below 0
 
 If the members of a group mix alike and independently, the number of others whom a member of group g meets on a
 resource is a sum of independent binomials, one a group, its own less one member. The expectation of a table under it is
-computed in the frequency domain, where a sum of independent numbers is a product: by Parseval's identity it is the mean
-of the table's Fourier transform times the conjugate of prod_h (1 - q_h + q_h w)^n_h, w over the roots of unity. That is
-a polynomial in the probabilities q, hence differentiable at 0 and 1 as well, and costs O(N) a resource and group. The
-error is about 1e-15 of the table's largest entry for N = 100 and grows no faster than N.
+a polynomial in the probabilities q, hence differentiable at 0 and 1 as well. There are two ways to compute it:
+
+- In the frequency domain, where a sum of independent numbers is a product: by Parseval's identity it is the mean of the
+  table's Fourier transform times the conjugate of prod_h (1 - q_h + q_h w)^n_h, w over the roots of unity. O(N) a
+  resource and group; the error is about 1e-15 of the table's largest entry for N = 100 and grows no faster than N.
+- Member by member: one more who uses the resource with probability q turns entries v_k into (1 - q) v_k + q v_(k+1)
+  (the recursion of de Casteljau). O(N^2) a resource; the error is relative to each entry where all have one sign.
+
+The second is for steep tables, whose largest entry is more than ``STEEP`` times the smallest, and for many groups,
+whose transforms would take more than ``LARGEST_TRANSFORM`` entries a game.
 
 Every function runs on NumPy and on torch; leading axes are batches and broadcast.
 """
@@ -17,7 +23,7 @@ Every function runs on NumPy and on torch; leading axes are batches and broadcas
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import accumulate
@@ -25,11 +31,20 @@ from operator import mul
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.arrays import Array, constant, detached, namespace
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 
 LARGEST_N = 10_000
 """Agents up to which the exact solvers, whose sums run over how many use a resource, end within seconds."""
+
+STEEP = 1e5
+"""Ratio of a table's largest entry to its smallest above which expectations are computed without its transform."""
+
+LARGEST_TRANSFORM = 2**22
+"""Entries of all groups' transforms in a game above which expectations are computed without them."""
+
+LARGEST_TABLES = 2**28
+"""Numbers that expectations may take at once, all games of a batch together: 2 GiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +91,11 @@ class CongestionGame:
     def groups(self) -> np.ndarray:
         """Group of each agent, (N,)."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def steep(self) -> bool:
+        """Whether entries of a NumPy table differ too much in size for its transform."""
+        return _is_steep(self.table)
 
     @cached_property
     def spectrum(self) -> np.ndarray:
@@ -127,14 +147,18 @@ def expected_payoffs(game: CongestionGame, strategies: Array, transfers: Array |
         strategies: probabilities of the options, (..., G, O), 0 where an option is not legal. Nothing is normalised,
             so derivatives by single entries make sense.
         transfers: paid to each user of a resource, (..., R); a toll is below 0. None for nothing.
+
+    Raises:
+        UnsupportedGameError: if all games of the batch together take more than ``LARGEST_TABLES`` numbers.
     """
     xp, uses = namespace(strategies), constant(game.uses, like=strategies)
-    table = game.table
-    if type(table) is type(strategies) is np.ndarray and table.dtype == strategies.dtype:
-        ours = game.spectrum
+    table, usage = game.table, _usage(game, strategies)
+    if _is_direct(game, usage, game.steep if type(table) is np.ndarray else _is_steep(table)):
+        paid = _met_by_each(_like(table, strategies)[..., 1:], usage, game.counts)
+    elif type(table) is type(strategies) is np.ndarray and table.dtype == strategies.dtype:
+        paid = _expectations(game.spectrum, _others(game, usage, game.n))
     else:
-        ours = _spectrum(_like(table, strategies)[..., 1:])
-    paid = _expectations(ours, _others(game, _usage(game, strategies), game.n))
+        paid = _expectations(_spectrum(_like(table, strategies)[..., 1:]), _others(game, usage, game.n))
     if transfers is not None:
         paid = paid + transfers[..., None, :]
     return xp.squeeze(uses @ paid[..., None], axis=-1) + _like(game.constants, strategies)
@@ -153,9 +177,64 @@ def expected_of_loads(game: CongestionGame, strategies: Array, values: Array) ->
         game: that is played.
         strategies: as in :func:`expected_payoffs`.
         values: of the function when k agents use a resource, (..., R, N + 1).
+
+    Raises:
+        UnsupportedGameError: as :func:`expected_payoffs`.
     """
-    met = _others(game, _usage(game, strategies), game.n + 1, without_self=False)
+    usage = _usage(game, strategies)
+    if _is_direct(game, usage, _is_steep(values)):
+        return _met(_like(values, strategies), usage, game.counts)[..., 0]
+    met = _others(game, usage, game.n + 1, without_self=False)
     return _expectations(_spectrum(_like(values, strategies)), met)[..., 0, :]
+
+
+def _is_steep(table: Array) -> bool:
+    """Return whether the entries of some resource, k >= 1, differ in size by a factor above ``STEEP``."""
+    xp, sizes = namespace(table), abs(detached(table))[..., 1:]
+    return bool(xp.any(xp.max(sizes, axis=-1) > STEEP * xp.min(sizes, axis=-1)))
+
+
+def _is_direct(game: CongestionGame, usage: Array, steep: bool) -> bool:
+    """Return whether expectations are computed member by member, after a check that their tables are not too large."""
+    games, n_resources = math.prod(usage.shape[:-2]), usage.shape[-1]
+    one = n_resources * (game.n + 1)
+    direct = steep or one * len(game.counts) // 2 > LARGEST_TRANSFORM
+    one *= 1 if direct else len(game.counts)
+    if games * one > LARGEST_TABLES:
+        raise UnsupportedGameError(
+            f"expectations in {games:,} games of {game.n:,} agents on {n_resources:,} resources take {games * one:,}"
+            f" numbers at once, allowed: {LARGEST_TABLES:,}, as for {LARGEST_TABLES // one:,} games"
+        )
+    return direct
+
+
+def _met(values: Array, usage: Array, members: Sequence[int]) -> Array:
+    """Return values (..., R, M) by what ``members`` of each group leave to chance of them, (..., R, M - members)."""
+    values = values + 0 * usage[..., 0, :, None]
+    for g, count in enumerate(members):
+        use = usage[..., g, :, None]
+        rest = 1 - use
+        for _ in range(count):
+            values = rest * values[..., :-1] + use * values[..., 1:]
+    return values
+
+
+def _met_by_each(values: Array, usage: Array, counts: Sequence[int]) -> Array:
+    """Return the expectation of values (..., R, N) for a member of each group, who meets all others, (..., G, R).
+
+    All but one of each group are met by everybody; of these, each half of the groups meets the other as a whole.
+    """
+
+    def apart(values: Array, usage: Array) -> list[Array]:
+        n_groups = usage.shape[-2]
+        if n_groups == 1:
+            return [values[..., 0]]
+        first, second = usage[..., : n_groups // 2, :], usage[..., n_groups // 2 :, :]
+        met = [_met(values, others, [1] * others.shape[-2]) for others in (second, first)]
+        return apart(met[0], first) + apart(met[1], second)
+
+    common = _met(values, usage, [count - 1 for count in counts])
+    return namespace(usage).stack(apart(common, usage), axis=-2)
 
 
 def _like(x: Array, like: Array) -> Array:
