@@ -18,6 +18,7 @@ import numpy as np
 from lawgiver.trainers import figures
 from lawgiver.trainers.launch import ensure
 from lawgiver.trainers.runs import Run
+from lawgiver.trainers.wording import words
 
 SEEDS = (0, 1, 2)
 FAST = {
@@ -83,7 +84,7 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
     assert summary is not None
     for name, dashes in zip(LINES, figures.DASHES, strict=False):
         value = summary["welfare"][name]
-        label = f"{figures.words(name)}: {value:.3f}"
+        label = f"{words(name)}: {value:.3f}"
         axes[0].axhline(value, color="#000000", linewidth=1, linestyle=dashes, label=label)
     axes[0].set_title("Welfare in the exact equilibrium under the current mechanism", fontsize=10, loc="left")
     axes[0].set_ylabel("welfare (utility, all movers)")

@@ -41,6 +41,7 @@ from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.launch import ensure
 from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.wording import words
 
 SEEDS, SEEDS_OF_BOTH = (0, 1), (0, 1, 2)
 CONFIG = "repeated_allocation"
@@ -208,7 +209,7 @@ def given_rules(
             measured.setdefault(name, []).append(one)
             at = float(np.exp(grid[rule].welfare - best))
             gains = one.alone, one.among, one.reply, found
-            row(figures.words(name), seed, one.honest, one.played, at, *gains, one.asks, one.bends,
+            row(words(name), seed, one.honest, one.played, at, *gains, one.asks, one.bends,
                 f"{summary['timing']['wall_s']:.0f}")  # fmt: skip
     print()
     return measured
@@ -267,7 +268,7 @@ def draw(
         for offset, ((label, marker), heights) in enumerate(zip(kinds.items(), found, strict=True)):
             at = [place + 0.18 * (offset - 1)] * len(heights)
             left.plot(at, heights, marker, color=figures.CYCLE[offset], label=None if place else label)
-    left.set_xticks(range(len(measured)), [figures.words(name).replace(" ", "\n") for name in measured])
+    left.set_xticks(range(len(measured)), [words(name).replace(" ", "\n") for name in measured])
     left.set_xlim(-0.5, len(measured) - 0.5)
     left.set_ylabel("Nash welfare ratio, to honest proportional fairness")
     left.set_title("What lies leave of three rules", fontsize=10, loc="left")

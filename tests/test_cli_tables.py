@@ -53,7 +53,7 @@ def test_a_training_ends_with_two_tables_that_say_what_they_are(capsys, monkeypa
     assert (
         "Mechanisms, a round: participants of inverse temperature 1, anchor uniform, in their exact equilibrium" in text
     )
-    assert "log nash welfare: sum of log(payoff + 0.001)" in text and "gini: inequality of payoffs" in text
+    assert "log Nash welfare: sum of log(payoff + 0.001)" in text and "gini: inequality of payoffs" in text
     assert re.search(r"^best found +8\.467 +0\.1 *$", text, re.M)
     assert re.search(r"^ceiling, rational people +8\.688 +- *$", text, re.M)
     assert re.search(r"^learned, by those who trained +8\.4 ±0\.02 +0\.12 *$", text, re.M)

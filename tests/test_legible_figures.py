@@ -75,3 +75,10 @@ def test_contributions_have_their_legend_below():
     figure.canvas.draw()
     (legend,) = figure.legends
     assert legend.get_window_extent().y1 <= min(axis.get_window_extent().y0 for axis in figure.axes)
+
+
+def test_headings_are_broken_to_the_width_of_the_figure(tmp_path):
+    drawn = figures.new_figure(4, 3)
+    figures.save(drawn, tmp_path / "narrow.png", "a config, seed 0: a game of a long name, with parameters " * 3)
+    box = drawn._suptitle.get_window_extent(drawn.canvas.get_renderer())
+    assert box.x1 <= drawn.bbox.x1 and box.y1 <= drawn.bbox.y1

@@ -18,7 +18,8 @@ from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.gridworld.solutions import MOVES
 from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.trainers.affine_reading import Reserve, entry_prices, myerson_reserve, reserves, reserves_by_round
-from lawgiver.trainers.figures import COLOURS, CYCLE, new_figure, words
+from lawgiver.trainers.figures import COLOURS, CYCLE, new_figure
+from lawgiver.trainers.wording import words
 
 # isort: split
 from matplotlib.colors import Normalize

@@ -27,8 +27,8 @@ from lawgiver.trainers.figures import (  # first: it says what to install where 
     head_shares,
     new_figure,
     weights_of,
-    words,
 )
+from lawgiver.trainers.wording import words
 
 # isort: split
 from matplotlib.colors import Normalize, TwoSlopeNorm

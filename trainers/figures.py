@@ -6,6 +6,7 @@ Each function draws one figure and returns it; :func:`save` writes it.
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import after_round, sends
 from lawgiver.trainers.files import replacing
+from lawgiver.trainers.wording import words
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -60,11 +62,6 @@ Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A memoryless mechanism: endowments and contributions (..., n) to weights (..., n)."""
 
 
-def words(name: str) -> str:
-    """Return a name as words: ``liberal_egalitarian`` becomes ``liberal egalitarian``."""
-    return name.replace("_", " ")
-
-
 def free_colours(taken: Iterable[str]) -> Iterator[str]:
     """Yield colours that are not taken, each once, and then all over again."""
     used = {colour.upper() for colour in taken}
@@ -76,6 +73,10 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+LETTERS_AN_INCH = 13
+"""Of a heading: as many of its size as stand side by side for certain."""
 
 
 def save(figure: Figure, path: Path, heading: str | None = None) -> None:
@@ -90,8 +91,10 @@ def save(figure: Figure, path: Path, heading: str | None = None) -> None:
         RunError: if it cannot be written.
     """
     if heading is not None:
-        figure.suptitle(heading, fontsize=9, x=0.01, ha="left")
-        figure.set_figheight(figure.get_figheight() + 0.2 * (1 + heading.count("\n")))
+        room = int(LETTERS_AN_INCH * figure.get_figwidth())
+        lines = [part for line in heading.split("\n") for part in textwrap.wrap(line, room)]
+        figure.suptitle("\n".join(lines), fontsize=9, x=0.01, ha="left")
+        figure.set_figheight(figure.get_figheight() + 0.2 * (1 + len(lines)))
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 

@@ -25,6 +25,7 @@ from lawgiver.trainers import affine_figures, figures
 from lawgiver.trainers.closed_form import beside_closed_form
 from lawgiver.trainers.headings import heading
 from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.wording import words
 
 LARGEST_PANELS = 200_000
 """Joint contributions up to which a beach plot is drawn."""
@@ -111,7 +112,7 @@ def _draw_election(run: Run, game: Election, summary: Mapping[str, Any]) -> None
 
 def _draw_process(run: Run, game: MDPGame, summary: Mapping[str, Any]) -> None:
     """Draw how an affine maximiser came to its weights and boosts, and what these amount to."""
-    objective = figures.words(game.objective)
+    objective = words(game.objective)
     panels = [
         (f"The exact mechanism: expected {objective}, on the same profiles", objective, ["objective"]),
         ("Gradient", "norm", ["gradient_norm"]),
@@ -199,7 +200,7 @@ def _draw_payments(
     known: dict[str, float | None] = (
         {"optimum of rational participants": optimal_threshold(game.setting)} if thresholds else {}
     )
-    shown = {f"threshold, {figures.words(k)}": v for k, v in {**thresholds, **known}.items() if v is not None}
+    shown = {f"threshold, {words(k)}": v for k, v in {**thresholds, **known}.items() if v is not None}
     figures.save(
         figures.payments(places, curves, shown, f"{base} (units of length)"),
         run.figures / "payments.png",
@@ -218,11 +219,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _panels(objective: str, participants: int) -> list[tuple[str, str, list[str]]]:
-    words = figures.words(objective)
+    named = words(objective)
     return [
         (
-            f"Mechanism: {words} a round, played and at the exact equilibrium of its mean",
-            words,
+            f"Mechanism: {named} a round, played and at the exact equilibrium of its mean",
+            named,
             ["score", "exact_score"],
         ),
         (

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lawgiver.trainers.audit.result import Audit
-from lawgiver.trainers.figures import CYCLE, new_figure, words
+from lawgiver.trainers.figures import CYCLE, new_figure
+from lawgiver.trainers.wording import words
 
 BELOW = 0.2
 """How far axes of gains go below 0, so that what lies there can be seen, as a share of what is told as none."""

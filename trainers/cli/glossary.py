@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lawgiver.trainers.wording import words
+
 MEASURES = {
     "log_nash_welfare": "sum of log(payoff + 0.001)",
     "mean_log_utility": "mean of weight times log utility",
@@ -68,11 +70,6 @@ MEANINGS = {
     "timing.cpu_s": "seconds of this process",
 }
 """What single numbers of a summary mean."""
-
-
-def words(name: str) -> str:
-    """Write a key as words."""
-    return name.replace("_", " ")
 
 
 def mechanism_words(name: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lawgiver.trainers.cli.cells import cell
-from lawgiver.trainers.cli.glossary import defined, mechanism_words, words
+from lawgiver.trainers.cli.glossary import defined, mechanism_words
+from lawgiver.trainers.wording import words
 
 PLAYED = "learned, by those who trained"
 """The row of what trained participants make of the learned mechanism."""

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from lawgiver.agents.naming import rule_text
 from lawgiver.trainers.cli.cells import ERRORS, cell, has_error, is_value
-from lawgiver.trainers.cli.glossary import ROWS, defined, meanings, mechanism_words, words
+from lawgiver.trainers.cli.glossary import ROWS, defined, meanings, mechanism_words
 from lawgiver.trainers.cli.mechanism_tables import mechanism_tables
 from lawgiver.trainers.cli.printing import new_table, say, show, show_cells
 from lawgiver.trainers.cli.vote_tables import (
@@ -17,6 +17,7 @@ from lawgiver.trainers.cli.vote_tables import (
     show_virtual_participants,
     show_vote_share,
 )
+from lawgiver.trainers.wording import words
 
 Columns = Mapping[str, Mapping[str, Any]]
 
@@ -144,7 +145,7 @@ def _show_conditions(conditions: Sequence[Mapping[str, Any]]) -> None:
         | {words(key): cell(condition[key]) for key in ("gap_closed", "reachable_gap_closed") if key in condition}
         for condition in conditions
     }
-    show_cells(rows, f"{words(objective)} a round, by endowments (points)".capitalize(), defined([objective]))
+    show_cells(rows, f"A round by endowments (points): {words(objective)}", defined([objective]))
 
 
 def _elsewhere(numbers: Mapping[str, Any]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.wording import words
 
 CONFIG = "affine_maximiser"
 ATTAINED = 0.99
@@ -183,7 +184,7 @@ def _searched(found: dict[str, Run], table: Table, cell: Cell) -> Iterator[Row]:
     for name, run in found.items():
         told = _summary(run)
         paper = f"{papers[name]:.4f}" if name in papers else "-"
-        quantity = f"{figures.words(name)}, {told['timing']['search_s']:.1f} s"
+        quantity = f"{words(name)}, {told['timing']['search_s']:.1f} s"
         yield Row(quantity, told["objective"], told["objective_se"], told["limit"], paper)
 
 
