@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lawgiver.envs.core.congestion import expected_payoffs
 from lawgiver.envs.core.equilibrium import exact_scores
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.pure_congestion import pure_optimum
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.system_optimum import least_tolls, marginal_tolls, price_of_anarchy, system_optimum
@@ -148,6 +148,15 @@ def test_scores_of_people_on_steep_roads(power):
         low, high = (q, high) if wanted > q else (low, q)
     found = exact_scores(game, make_policy(game, "mechanism", "no_mechanism"), inverse_temperature=level)
     assert found["welfare"] == pytest.approx(-n * (2 * q * cost(q) + (1 - q) * cost((1 - q) / 9)), rel=1e-8)
+
+
+def test_equilibria_that_take_too_much_memory_are_refused_before_they_are_begun():
+    edges = [[f"a{i}", f"b{i}", [1, k]] for i in range(60) for k in range(10)]
+    network = {"edges": edges, "demands": [[f"a{i}", f"b{i}", 1] for i in range(60)]}
+    game = make_game("selfish_routing", n=600, network=network)
+    assert game.welfare_scale > 0
+    with pytest.raises(UnsupportedGameError, match=r"600 agents on 600 resources .* or of 371 agents"):
+        exact_scores(game, make_policy(game, "mechanism", "no_mechanism"), inverse_temperature=1.0)
 
 
 def test_a_network_is_plain_data():

@@ -153,7 +153,8 @@ def expected_payoffs(game: CongestionGame, strategies: Array, transfers: Array |
     """
     xp, uses = namespace(strategies), constant(game.uses, like=strategies)
     table, usage = game.table, _usage(game, strategies)
-    if _is_direct(game, usage, game.steep if type(table) is np.ndarray else _is_steep(table)):
+    steep = game.steep if type(table) is np.ndarray else _is_steep(table)
+    if check_size(game, math.prod(usage.shape[:-2]), steep=steep):
         paid = _met_by_each(_like(table, strategies)[..., 1:], usage, game.counts)
     elif type(table) is type(strategies) is np.ndarray and table.dtype == strategies.dtype:
         paid = _expectations(game.spectrum, _others(game, usage, game.n))
@@ -182,7 +183,7 @@ def expected_of_loads(game: CongestionGame, strategies: Array, values: Array) ->
         UnsupportedGameError: as :func:`expected_payoffs`.
     """
     usage = _usage(game, strategies)
-    if _is_direct(game, usage, _is_steep(values)):
+    if check_size(game, math.prod(usage.shape[:-2]), steep=_is_steep(values)):
         return _met(_like(values, strategies), usage, game.counts)[..., 0]
     met = _others(game, usage, game.n + 1, without_self=False)
     return _expectations(_spectrum(_like(values, strategies)), met)[..., 0, :]
@@ -194,16 +195,20 @@ def _is_steep(table: Array) -> bool:
     return bool(xp.any(xp.max(sizes, axis=-1) > STEEP * xp.min(sizes, axis=-1)))
 
 
-def _is_direct(game: CongestionGame, usage: Array, steep: bool) -> bool:
-    """Return whether expectations are computed member by member, after a check that their tables are not too large."""
-    games, n_resources = math.prod(usage.shape[:-2]), usage.shape[-1]
-    one = n_resources * (game.n + 1)
-    direct = steep or one * len(game.counts) // 2 > LARGEST_TRANSFORM
-    one *= 1 if direct else len(game.counts)
-    if games * one > LARGEST_TABLES:
+def check_size(game: CongestionGame, games: int, *, steep: bool) -> bool:
+    """Return whether expectations in a batch of games are computed member by member, after a check of their size.
+
+    Raises:
+        UnsupportedGameError: if they take more than ``LARGEST_TABLES`` numbers at once, naming what fits.
+    """
+    n_resources = game.uses.shape[-1]
+    direct = steep or n_resources * (game.n + 1) * len(game.counts) // 2 > LARGEST_TRANSFORM
+    each = n_resources * (1 if direct else len(game.counts))
+    if (size := games * each * (game.n + 1)) > LARGEST_TABLES:
         raise UnsupportedGameError(
-            f"expectations in {games:,} games of {game.n:,} agents on {n_resources:,} resources take {games * one:,}"
-            f" numbers at once, allowed: {LARGEST_TABLES:,}, as for {LARGEST_TABLES // one:,} games"
+            f"expectations in {games:,} games of {game.n:,} agents on {n_resources:,} resources take {size:,} numbers"
+            f" at once, allowed: {LARGEST_TABLES:,}, as of {LARGEST_TABLES // (each * (game.n + 1)):,} games, or of"
+            f" {max(LARGEST_TABLES // (each * games) - 1, 0):,} agents"
         )
     return direct
 

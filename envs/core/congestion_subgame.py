@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.congestion import expected_payoffs, expected_welfare
+from lawgiver.envs.core.congestion import check_size, expected_payoffs, expected_welfare
 from lawgiver.envs.core.subgame import Subgame
 
 if TYPE_CHECKING:
@@ -25,9 +25,14 @@ class CongestionSubgame(Subgame):
     public = True
 
     def __init__(self, game: CongestionMechanism) -> None:
-        """Take the groups and options of the game."""
+        """Take the groups and options of the game.
+
+        Raises:
+            UnsupportedGameError: if slopes of the aggregates, differenced both ways at once, take too much memory.
+        """
         self.game = game
         self.shape = (1, *game.congestion.legal.shape)
+        check_size(game.congestion, 2 * game.congestion.legal.size, steep=game.congestion.steep)
 
     def opening(self) -> np.ndarray:
         """Return the share of each group among all agents."""
