@@ -124,7 +124,7 @@ def test_losses_are_relative_to_each_data_sets_own_model():
 
 
 def test_a_name_has_one_colour_and_no_two_names_the_same():
-    found = election_figures.colours(["hcmd_zero", "liberal_egalitarian", "libertarian", "held_out"])
+    found = figures.named_colours(["hcmd_zero", "liberal_egalitarian", "libertarian", "held_out"])
     assert found["liberal_egalitarian"] == figures.COLOURS["liberal_egalitarian"]
     assert len(set(found.values())) == 4
 

@@ -2,29 +2,72 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer, ErrorbarContainer
+from matplotlib.lines import Line2D
 
-from lawgiver.trainers import figures
+from lawgiver.agents.reporting import AffineMaximiser
+from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.gridworld.game import Gridworld
+from lawgiver.envs.sequential_sales.game import SequentialSales
+from lawgiver.trainers import affine_figures, allocation_figures, election_figures, figures
+from lawgiver.trainers.audit import figures as audit_figures
+from lawgiver.trainers.audit.core import audit_game
+from lawgiver.trainers.hcmd_zero import report as loop_report
+from lawgiver.trainers.payment_free import figures as sharing_figures
+from lawgiver.trainers.reproduce import rmd
+
+
+def line_of(handle: Any) -> Any:
+    """Return what a legend's entry stands for; of marks with error bars, the marks."""
+    return handle.lines[0] if isinstance(handle, ErrorbarContainer) else handle
+
+
+def colour_of(handle: Any) -> str:
+    """Return the colour of what a legend's entry stands for."""
+    drawn = line_of(handle)
+    if isinstance(drawn, BarContainer):
+        return to_hex(drawn.patches[0].get_facecolor())
+    if isinstance(drawn, Line2D):
+        return to_hex(drawn.get_color())
+    colours = drawn.get_edgecolor() if isinstance(drawn, LineCollection) else drawn.get_facecolor()
+    return to_hex(colours[0])
 
 
 def check(figure: figures.Figure) -> None:
-    """Fail if two labelled lines of a panel share a colour, or a line has a style that no legend entry shows."""
+    """Fail if two series share a colour, a line has a style that no legend's entry has, or a legend lies on data."""
     figure.canvas.draw()
+    below = {label: handle for axis in figure.axes for handle, label in zip(*entries(axis), strict=True)}
     for axis in figure.axes:
-        lines = [line for line in axis.get_lines() if not line.get_label().startswith("_")]
-        colours = [to_hex(line.get_color()) for line in lines]
-        assert len(set(colours)) == len(colours), dict(zip([line.get_label() for line in lines], colours, strict=True))
-        shown = {line.get_linestyle() for line in lines}
-        assert {line.get_linestyle() for line in axis.get_lines()} <= shown
-        legend = axis.get_legend()
-        if legend is not None:
-            inside, box = axis.get_window_extent(), legend.get_window_extent()
-            assert box.x0 >= inside.x1 or box.y1 <= inside.y0, "the legend lies on the data"
+        handles, labels = entries(axis)
+        colours = [colour_of(handle) for handle in handles]
+        assert len(set(colours)) == len(colours), dict(zip(labels, colours, strict=True))
+        told = [line_of(handle) for handle in (*handles, *(below.values() if figure.legends else ()))]
+        styles = {line.get_linestyle() for line in told if isinstance(line, Line2D)}
+        drawn = {line.get_linestyle() for line in axis.get_lines()} - {"None", "-"}
+        assert drawn <= styles, (axis.get_title(), drawn - styles)
+        beside = figure.legends or [other for other in figure.axes if not other.axison]
+        assert axis.get_legend() or beside or not labels, "series without a legend"
+        for legend in (*figure.legends, axis.get_legend()):
+            if legend is not None and axis.axison:
+                box = legend.get_window_extent()
+                assert not axis.get_window_extent().overlaps(box.shrunk(0.98, 0.98)), "a legend lies on the data"
+                assert -1 <= box.x0 < box.x1 <= figure.bbox.x1 + 1 and -1 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
+    assert any(axis.get_title() + axis.get_title(loc="left") for axis in figure.axes) or figure.get_suptitle()
 
 
-HISTORY = [{"iteration": i, **{f"m{j}": float(i + j) for j in range(13)}} for i in range(3)]
+def entries(axis: Any) -> tuple[list[Any], list[str]]:
+    return axis.get_legend_handles_labels()
+
+
+HISTORY = [{"iteration": i, **{f"m{j}": float(i + j) for j in range(20)}} for i in range(3)]
 REFERENCES = {
     "canonical": {
         "strict_egalitarian": 1.0,
@@ -34,17 +77,33 @@ REFERENCES = {
         "ceiling": 5.0,
     },
     "box": {"start": 1.0, "best_in_box": 2.0, "optimum": 3.0, "first_best": 4.0},
+    "process": {"VCG": 1.0, "limit": 2.0},
+    "unknown names": {"no_mechanism": 1.0, "optimum": 2.0, "another": 3.0},
+    "names of one colour": {"reachable": 1.0, "best_in_box": 2.0, "ceiling": 3.0, "optimum": 4.0},
     "none": {},
 }
 
 
 @pytest.mark.parametrize("references", REFERENCES)
 def test_curves(references):
-    check(
-        figures.curves(
-            [("a", "b", ["m0", "m1"]), ("c", "d", [f"m{j}" for j in range(13)])], HISTORY, REFERENCES[references]
-        )
-    )
+    panels = [("a", "b", ["m0", "m1"]), ("c", "d", [f"m{j}" for j in range(13)])]
+    check(figures.curves(panels, HISTORY, REFERENCES[references]))
+
+
+def test_there_are_as_many_colours_as_series():
+    free = figures.free_colours(["#0072b2"])
+    assert len({next(free) for _ in range(100)} - {"#0072B2"}) == 100
+    check(figures.curves([("a", "b", [f"m{j}" for j in range(20)])], HISTORY, {}))
+
+
+def test_welfare_and_equality_of_mechanisms_of_any_name():
+    names = ("libertarian", "learned", "mine", "another", "reachable", "ceiling")
+    scores = {name: float(place) for place, name in enumerate(names)}
+    gini = {name: None if name == "ceiling" else 0.1 * place for place, name in enumerate(names)}
+    check(figures.welfare_equality({"surplus": scores, "gini": gini}, "surplus"))
+
+
+RMD = {"nobody_moves": -9.0, "no_mechanism": -3.0, "best_in_box": -0.6, "optimum": -0.5, "first_best": -0.2}
 
 
 def test_losses():
@@ -52,9 +111,16 @@ def test_losses():
     bands = {
         name: figures.Band(time, mean * k, np.full(2, 0.1)) for k, name in enumerate(("learned", "given", "free"), 1)
     }
-    figure = figures.losses([figures.Panel("p", bands, {"optimum": -0.5, "first_best": -0.2})], "games", "welfare")
+    figure = figures.losses([figures.Panel("p", bands, RMD)], "games", "welfare")
     check(figure)
     assert figures.EDGE in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_dots():
+    figure = figures.dots({"none": [-3.0], "degree 1": [-1.0, -0.8]}, {"degree 1": -0.6}, RMD, "welfare")
+    figure.suptitle(rmd.HEADINGS["figure2_learned.png"])
+    check(figure)
+    assert "best that there is" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
 def test_payments():
@@ -63,16 +129,174 @@ def test_payments():
     check(figures.payments(places, curves, {"threshold, start": 0.2, "threshold, learned": 0.4, "optimum": 0.6}, "u"))
 
 
+def test_a_menu_and_ratios():
+    check(figures.menu({who: {"truth": 0.4, "twice": 0.6} for who in ("trained", "equilibrium")}, "Reports"))
+    figure = figures.ratios({"learned": (0.8, 0.9), "nearest_goal": (0.5, 0.7)}, "share of the best")
+    figure.suptitle("goal_collection-v0")
+    check(figure)
+
+
+# -- elections --------------------------------------------------------------------------------------------------------
+
+
+def played(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng, tails = np.random.default_rng(seed), np.resize((2, 4, 10), 12)
+    endowments = np.stack([np.full(12, 10), tails, tails, tails], axis=-1)
+    return endowments, rng.integers(0, endowments[:, None] + 1, size=(12, 10, 4))
+
+
+NAMES = ("hcmd_zero", "libertarian", "theta_1", "theta_2")
+
+
+def test_contributions_over_rounds_say_what_their_bands_are():
+    bands = {name: election_figures.contribution_bands(*played(seed)) for seed, name in enumerate(NAMES)}
+    figure = election_figures.contributions_over_rounds(bands)
+    check(figure)
+    assert "95 %, over groups" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_votes_and_rewards():
+    share = {"2, 2, 2": [0.6, 0.5, 0.7], "pooled": [0.5, 0.45, 0.55]}
+    check(election_figures.votes(dict.fromkeys(("people", "held_out", *NAMES), share), "hcmd_zero", "libertarian"))
+    rewards = {name: 100.0 + seed + np.random.default_rng(seed).random((5, 4)) for seed, name in enumerate(NAMES)}
+    check(election_figures.reward_and_inequality(rewards))
+
+
+def test_matrices():
+    check(election_figures.cross_entropies({"contributions": np.ones((2, 2)), "votes": np.eye(2)}))
+    check(election_figures.payoff_matrix(np.full((4, 4), 0.5), NAMES, np.full((4, 4), 0.01)))
+
+
+def test_beaches():
+    game = make_game("public_investment")
+    strict = make_policy(game, "mechanism", "strict_egalitarian")
+    check(election_figures.beach_plots({"strict_egalitarian": {2: election_figures.beach(strict, game, 2)}}))
+
+
+def test_figures_of_a_loop_are_headed_by_mechanism_and_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    game = make_game("public_investment")
+    endowments, contributions = played(0)
+    both = np.stack([contributions, contributions], 1)
+    records = SimpleNamespace(endowments=endowments, contributions=both, payoffs=1.0 + both)
+    (tmp_path / "iterations" / "1" / "evaluation").mkdir(parents=True)
+    (tmp_path / "figures").mkdir()
+    run = SimpleNamespace(
+        path=tmp_path,
+        figures=tmp_path / "figures",
+        name="hcmd_zero_quick",
+        settings={
+            "seed": 3,
+            "agents": {},
+            "trainer": {"evaluation": {"rivals": {"libertarian": {"policy": "libertarian"}}}},
+        },
+        game=lambda: game,
+    )
+    summary = {
+        "vote_share": {"libertarian": {"people": {"pooled": [0.5, 0.4, 0.6]}}},
+        "cross_entropy": {"votes": [[1.0]]},
+        "meta_game": {"names": ["theta_0"], "shares": [[0.5]], "errors": [[0.0]]},
+    }
+    titles = {}
+    monkeypatch.setattr(loop_report, "read_records", lambda path: records)
+    monkeypatch.setattr(
+        loop_report, "rivals", lambda told, game: {"libertarian": make_policy(game, "mechanism", "libertarian")}
+    )
+    monkeypatch.setattr(loop_report, "save", lambda figure, path, title: titles.update({path.name: title}))
+    loop_report.draw(run, game, summary)
+    assert len(titles) == 6
+    assert {title.partition(",")[0] for title in titles.values()} == {"hcmd_zero_quick"}
+    assert all("public_investment-v0" in title for title in titles.values())
+
+
+# -- reports ----------------------------------------------------------------------------------------------------------
+
+
+def standing(n: int) -> affine_figures.Standing:
+    return affine_figures.Standing(f"{n}, 2", 0.5, 0.4, 0.6, 0.01, 0.65)
+
+
+def test_affine_maximisers():
+    board = affine_figures.Board("Table 1", "revenue", "a bound", "bidders, items", [standing(2), standing(3)])
+    check(affine_figures.boards([board] * 5))
+    search = affine_figures.Search(np.array([0.1, 1.0]), np.array([0.2, 0.4]), 0.41)
+    found = {f"search {number}": search for number in range(9)}
+    check(affine_figures.searches(found, {"VCG": 0.1, "Myerson's revenue": 0.5}, "revenue", "One cell"))
+
+
+@pytest.mark.parametrize("game", [SequentialSales(n=9, m=2), SequentialSales(n=3, m=2), Gridworld(n=2, m=3)])
+def test_what_boosts_mean(game):
+    figure = affine_figures.meaning(game, AffineMaximiser(game))
+    assert figure is not None
+    check(figure)
+
+
+def test_frontiers_and_gaps():
+    mark = allocation_figures.Mark
+    single = {
+        name: mark("", 0.01 * k, 0.9, 0.001, 0.001) for k, name in enumerate(("fair", "partial", "fill", "split"))
+    }
+    families = {name: [mark("a", 0.1, 0.9), mark("b", 0.02, 0.8)] for name in ("mixes", "family", "burning", "fourth")}
+    learned = {
+        name: [mark("1", 0.03, 0.95, 0.001, 0.001, np.array([[0.03, 0.9], [0.04, 0.96]]))]
+        for name in ("ExS-Net", "RPF-Net")
+    }
+    panels = [allocation_figures.Panel(title, "gain", single, families, learned) for title in ("all", "values")]
+    check(allocation_figures.frontier(panels, "5 participants"))
+    values = np.array([[0.4, 0.4], [0.2, 0.2]])
+    check(allocation_figures.gaps({"gain": {f"network {k}": values / k for k in range(1, 9)}}, [64, 256]))
+
+
+BASELINES = {
+    name: {"nash_welfare_ratio_to_pf": ratio, "relative_gain": gain}
+    for name, ratio, gain in (("proportional_fairness", 1.0, 0.06), ("water_filling", 0.95, 0.0))
+}
+
+
+def test_sharing_without_payments():
+    keys = ("nash_welfare_ratio_to_pf", "relative_gain", "gradient_norm", "multiplier")
+    history = [{"iteration": i, **dict.fromkeys(keys, 0.9 + 0.01 * i), "relative_gain": 0.05 / i} for i in range(1, 4)]
+    check(sharing_figures.learning(history, BASELINES))
+    summary = {
+        "baselines": BASELINES,
+        "exploitability": {"joint": {"relative": {"mean": 0.02, "se": 0.001}}},
+        "nash_welfare_ratio_to_pf": 0.98,
+        "nash_welfare_ratio_to_pf_se": 0.001,
+    }
+    figure = sharing_figures.standing(summary, history)
+    figure.suptitle("payment_free_allocation-v0")
+    check(figure)
+
+
+@pytest.mark.parametrize("n", [2, 9, 20])
+def test_gains_of_an_audit(n: int, tmp_path: Path):
+    game = make_game("sequential_sales", n=n, m=1)
+    rng = np.random.default_rng(0)
+    types = game.initial_state(4, rng).types
+    found = audit_game(game, make_policy(game, "mechanism", "vcg"), types, effort=1, gradient=False)
+    figure = audit_figures.gains(found)
+    check(figure)
+    assert ("participant" in [axis.get_ylabel() for axis in figure.axes]) == (n > audit_figures.NAMED)
+
+
+# -- headings ---------------------------------------------------------------------------------------------------------
+
+
 def test_a_figure_is_headed_by_mechanism_and_game(tmp_path):
     figure = figures.curves([("a", "b", ["m0"])], HISTORY, {})
     figures.save(figure, tmp_path / "curves.png", "lanes, seed 0: lanes-v0\nlearned rule: w_1 = 1")
     assert figure.get_suptitle().endswith("w_1 = 1") and (tmp_path / "curves.png").exists()
 
 
+def test_a_heading_leaves_a_figures_own_title(tmp_path):
+    figure = affine_figures.torus(Gridworld(n=2, m=3), np.zeros((9, 4)))
+    figures.save(figure, tmp_path / "boosts.png", "vcg: gridworld-v0")
+    assert figure.get_suptitle() == "vcg: gridworld-v0\nGridworld of 3 x 3 cells on a torus, 2 participants"
+
+
 def test_contributions_have_their_legend_below():
     table = np.full((4, 11), 1 / 11)
     figure = figures.contributions((10, 4, 4, 4), table, table)
-    figure.canvas.draw()
+    check(figure)
     (legend,) = figure.legends
     assert legend.get_window_extent().y1 <= min(axis.get_window_extent().y0 for axis in figure.axes)
 

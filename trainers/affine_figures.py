@@ -18,7 +18,7 @@ from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.gridworld.solutions import MOVES
 from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.trainers.affine_reading import Reserve, entry_prices, myerson_reserve, reserves, reserves_by_round
-from lawgiver.trainers.figures import COLOURS, CYCLE, new_figure
+from lawgiver.trainers.figures import COLOURS, free_colours, legend_beside, named_colours, new_figure
 from lawgiver.trainers.wording import words
 
 # isort: split
@@ -118,18 +118,19 @@ def searches(found: Mapping[str, Search], references: Mapping[str, float | None]
     """Return the objective over time, search by search, with what is known as horizontal lines."""
     figure = new_figure(8.4, 4.2)
     axis = figure.subplots()
-    for colour, (name, search) in zip(itertools.cycle(CYCLE), found.items()):
+    known = named_colours([name for name, value in references.items() if value is not None])
+    for colour, (name, search) in zip(free_colours(known.values()), found.items(), strict=False):
         label = f"{words(name)}: {search.final:.4f}"
         axis.plot(search.seconds, search.objective, color=colour, linewidth=1.5, label=label)
     for dashes, (name, value) in zip(itertools.cycle(("--", ":")), references.items()):
         if value is not None:
-            axis.axhline(value, color="#000000", linewidth=1, linestyle=dashes, label=f"{words(name)}: {value:.4f}")
+            axis.axhline(value, color=known[name], linewidth=1, linestyle=dashes, label=f"{words(name)}: {value:.4f}")
     axis.set_xscale("log")
     axis.set_xlabel("time (seconds on one core)")
     axis.set_ylabel(f"{words(measure)} of the exact mechanism")
     axis.set_title(title, fontsize=10, loc="left")
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(axis, fontsize=9)
     return figure
 
 
@@ -216,7 +217,7 @@ def reserve_prices(game: SequentialSales, log_weights: np.ndarray, boosts: np.nd
         log_weights: log w, (n,).
         boosts: b, (S, A).
     """
-    figure = new_figure(11.0, 4.4)
+    figure = new_figure(13.0, 4.4)
     left, right = figure.subplots(1, 2, sharey=True)
     by_set = reserves(game, log_weights, boosts)
     by_round = tuple(reserves_by_round(game, log_weights, boosts))
@@ -234,7 +235,7 @@ def reserve_prices(game: SequentialSales, log_weights: np.ndarray, boosts: np.nd
 def _dots(axis: Any, game: SequentialSales, prices: Sequence[Reserve], kinds: Sequence[int], label: str) -> None:
     names = sorted(set(kinds))
     value, bidder, kind = (np.array(part) for part in ([p.price for p in prices], [p.bidder for p in prices], kinds))
-    for colour, name in zip(itertools.cycle(CYCLE), names):
+    for colour, name in zip(free_colours(["#000000"]), names, strict=False):
         mine = kind == name
         offset = 0.6 * ((names.index(name) + 0.5) / len(names) - 0.5)
         axis.plot(
@@ -246,4 +247,4 @@ def _dots(axis: Any, game: SequentialSales, prices: Sequence[Reserve], kinds: Se
     axis.set_xticks(range(1, game.n + 1))
     axis.set_xlabel("bidder")
     axis.grid(alpha=0.3, axis="y")
-    axis.legend(frameon=False, fontsize=8, loc="upper right")
+    legend_beside(axis)

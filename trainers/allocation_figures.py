@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.figures import CYCLE, new_figure
+from lawgiver.trainers.figures import CYCLE, free_colours, legend_beside, new_figure
 
 # isort: split
 from matplotlib.figure import Figure
 
-GREYS = ("#000000", "#666666", "#8a6d3b")
-"""Of what is known before any training."""
+GREYS = ("#000000", "#666666", "#8A6D3B")
+"""Of families that are known before any training."""
 SHAPES = ("s", "^", "D", "v", "P", "X")
 DASHES = ("--", ":", "-.")
 
@@ -89,14 +89,18 @@ def frontier(panels: Sequence[Panel], title: str) -> Figure:
 
 def _draw(axis: Any, panel: Panel, labelled: Container[str]) -> None:
     """Draw all of a panel; the marks of those that are ``labelled`` say what they are."""
-    for colour, dashes, (name, marks) in zip(itertools.cycle(GREYS), itertools.cycle(DASHES), panel.curves.items()):
-        axis.plot([m.x for m in marks], [m.y for m in marks], dashes, color=colour, linewidth=1.2, zorder=1)
-        _cross(axis, marks, ".", colour, name, 5)
+    families = dict(zip(panel.curves, itertools.chain(GREYS, free_colours([*GREYS, *CYCLE])), strict=False))
+    networks = dict(zip(panel.learned, free_colours(families.values()), strict=False))
+    for dashes, (name, marks) in zip(itertools.cycle(DASHES), panel.curves.items()):
+        colour = families[name]
+        _cross(axis, marks, ".", colour, name, 5, dashes)
         if name in labelled:
             _tell(axis, marks, colour, (6, -11))
-    for shape, (name, mark) in zip(itertools.cycle(SHAPES), panel.single.items()):
-        _cross(axis, [mark], shape, "#000000", name, 8)
-    for place, (colour, (name, marks)) in enumerate(zip(itertools.cycle(CYCLE), panel.learned.items())):
+    free = free_colours([*families.values(), *networks.values()])
+    for colour, shape, (name, mark) in zip(free, itertools.cycle(SHAPES), panel.single.items()):
+        _cross(axis, [mark], shape, colour, name, 8)
+    for place, (name, marks) in enumerate(panel.learned.items()):
+        colour = networks[name]
         for mark in marks:
             if mark.seeds is not None:
                 axis.plot(*mark.seeds.T, "o", color=colour, markersize=4, alpha=0.35, markeredgewidth=0, zorder=3)
@@ -116,10 +120,11 @@ def _approach(axis: Any, marks: Sequence[Mark]) -> None:
         set_limits(low - room, high + room)
 
 
-def _cross(axis: Any, marks: Sequence[Mark], shape: str, colour: str, name: str, size: int) -> None:
-    """Draw marks with their intervals."""
+def _cross(axis: Any, marks: Sequence[Mark], shape: str, colour: str, name: str, size: int, dashes: str = "") -> None:
+    """Draw marks with their intervals, and the line through them if ``dashes`` say how."""
     x, y, x_half, y_half = (np.array([getattr(m, key) for m in marks]) for key in ("x", "y", "x_half", "y_half"))
-    axis.errorbar(x, y, y_half, x_half, fmt=shape, color=colour, markersize=size, elinewidth=0.9, label=name, zorder=4)
+    look = {"markersize": size, "linewidth": 1.2, "elinewidth": 0.9, "zorder": 4}
+    axis.errorbar(x, y, y_half, x_half, fmt=shape + dashes, color=colour, label=name, **look)
 
 
 def _tell(axis: Any, marks: Sequence[Mark], colour: str, offset: tuple[int, int]) -> None:
@@ -145,18 +150,19 @@ def gaps(found: Mapping[str, Mapping[str, np.ndarray]], sizes: Sequence[int]) ->
         found: by measure, by what was trained: (L, S) for the sizes and the seeds.
         sizes: numbers of profiles trained on, (L,).
     """
-    figure = new_figure(5.0 * len(found), 4.0)
+    figure = new_figure(6.6 * len(found), 4.0)
     for axis, (measure, curves) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
-        for place, (colour, (name, values)) in enumerate(zip(itertools.cycle(CYCLE), curves.items())):
+        for colour, (name, values) in zip(free_colours(["#BBBBBB"]), curves.items(), strict=False):
             axis.plot(sizes, values, "o", color=colour, markersize=4, alpha=0.4, markeredgewidth=0)
             axis.plot(sizes, values.mean(1), "-", color=colour, linewidth=1.5, label=name)
             rate = values[0].mean() * np.sqrt(sizes[0] / np.asarray(sizes))
-            label = "$L^{-1/2}$ from the first on" if place == 0 else None
-            axis.plot(sizes, rate, ":", color=colour, linewidth=1.2, label=label)
+            axis.plot(sizes, rate, ":", color=colour, linewidth=1.2)
+        axis.plot([], [], ":", color="#BBBBBB", linewidth=1.2, label="$L^{-1/2}$ from the first on")
         axis.axhline(0.0, color="#000000", linewidth=0.8)
         axis.set_xscale("log", base=2)
         axis.set_xlabel("profiles trained on, L")
         axis.set_ylabel(measure)
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False, fontsize=9)
+        legend_beside(axis)
+    figure.suptitle("How much worse fresh profiles fare than those trained on; pale dots seeds", fontsize=11)
     return figure

@@ -20,11 +20,11 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.aggregate import t_quantile
 from lawgiver.trainers.elections import group_scores
 from lawgiver.trainers.figures import (  # first: it says what to install where matplotlib is missing
-    COLOURS,
-    CYCLE,
     MARKERS,
     beach_panel,
     head_shares,
+    legend_beside,
+    named_colours,
     new_figure,
     weights_of,
 )
@@ -39,13 +39,6 @@ HEAD_POINTS = 10
 
 Bands = Mapping[int, Mapping[str, np.ndarray]]
 """By the tails' endowment, then ``head`` or ``tail``: mean, low and high of each round, (T, 3)."""
-
-
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each name: the one that it has in every figure, else the next that is not taken."""
-    taken = {COLOURS[name] for name in names if name in COLOURS}
-    free = itertools.cycle([colour for colour in CYCLE if colour not in taken] or CYCLE)
-    return {name: COLOURS[name] if name in COLOURS else next(free) for name in names}
 
 
 # -- life under each mechanism --------------------------------------------------------------------------------------
@@ -86,7 +79,7 @@ def contributions_over_rounds(bands: Mapping[str, Bands], title: str = "Contribu
         title: of the figure.
     """
     tails = sorted({tail for each in bands.values() for tail in each})
-    colour = colours(list(bands))
+    colour = named_colours(bands)
     figure = new_figure(1.2 + 2.3 * len(tails), 5.4)
     axes = figure.subplots(2, len(tails), sharex=True, sharey=True, squeeze=False)
     for (row, who), (column, tail) in itertools.product(enumerate(("head", "tail")), enumerate(tails)):
@@ -106,7 +99,8 @@ def contributions_over_rounds(bands: Mapping[str, Bands], title: str = "Contribu
             axis.locator_params(axis="x", integer=True, nbins=6)
     axes[0, 0].set_ylabel("head: contribution\n(fraction of endowment)")
     axes[1, 0].set_ylabel("tails: contribution\n(fraction of endowment)")
-    figure.suptitle(f"{title} (bands: 95 %, over groups)", fontsize=11)
+    axes[0, 0].fill_between([], [], [], color="#999999", alpha=0.4, linewidth=0, label="95 %, over groups")
+    figure.suptitle(title, fontsize=11)
     _legend_below(figure, axes.flat)
     return figure
 
@@ -136,7 +130,7 @@ def votes(shares: Mapping[str, Mapping[str, Sequence[float]]], mechanism: str, r
     figure = new_figure(2.6 + 0.95 * len(places), 4.2)
     axis = figure.subplots()
     offsets = (np.arange(len(shares)) - (len(shares) - 1) / 2) * min(0.2, 0.7 / len(shares))
-    for offset, marker, (name, colour) in zip(offsets, itertools.cycle("osD^vP"), colours(list(shares)).items()):
+    for offset, marker, (name, colour) in zip(offsets, itertools.cycle("osD^vP"), named_colours(shares).items()):
         by_condition = shares[name]
         at = np.array([places[condition] for condition in by_condition]) + offset
         share, low, high = 100 * np.array([by_condition[condition] for condition in by_condition], float).T
@@ -153,7 +147,7 @@ def votes(shares: Mapping[str, Mapping[str, Sequence[float]]], mechanism: str, r
     axis.set_ylabel(f"votes for {words(mechanism)} (%)")
     axis.set_title(f"Votes for {words(mechanism)} against {words(rival)}\n(bars: 95 %, whole groups)", fontsize=10)
     axis.grid(alpha=0.3, axis="y")
-    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(axis, fontsize=9)
     return figure
 
 
@@ -166,7 +160,7 @@ def reward_and_inequality(rewards: Mapping[str, np.ndarray]) -> Figure:
     figure = new_figure(7.4, 4.8)
     axis = figure.subplots()
     means = []
-    for name, colour in colours(list(rewards)).items():
+    for name, colour in named_colours(rewards).items():
         unequal, log_reward = group_scores(rewards[name])
         marker = MARKERS.get(name, "o")
         axis.scatter(unequal, log_reward, s=14, color=colour, alpha=0.35, linewidths=0, marker=marker)
@@ -178,7 +172,7 @@ def reward_and_inequality(rewards: Mapping[str, np.ndarray]) -> Figure:
     axis.set_ylabel("total log reward of the group\n(sum of log(points over the game + 0.001))")
     axis.set_title("Productivity and inequality, a dot a group", fontsize=11)
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=1.0)
+    legend_beside(axis, fontsize=9, labelspacing=1.0)
     return figure
 
 
@@ -311,7 +305,7 @@ def beach_plots(grids: Mapping[str, Mapping[int, np.ndarray]]) -> Figure:
         grids: by mechanism, then by the tails' endowment, what :func:`beach` or :func:`played_beach` returns.
     """
     tails = sorted({tail for each in grids.values() for tail in each})
-    figure = new_figure(1.9 + 2.0 * len(tails), 0.9 + 1.7 * len(grids))
+    figure = new_figure(max(1.9 + 2.0 * len(tails), 5.4), 0.9 + 1.7 * len(grids))
     axes = figure.subplots(len(grids), len(tails), sharex="col", sharey=True, squeeze=False)
     filled = None
     for row, (name, by_tail) in zip(axes, grids.items(), strict=True):

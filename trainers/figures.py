@@ -24,6 +24,7 @@ from lawgiver.trainers.wording import words
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import hsv_to_rgb, to_hex
     from matplotlib.figure import Figure
     from matplotlib.ticker import SymmetricalLogLocator
 except ImportError as error:
@@ -54,6 +55,10 @@ MARKERS = {
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MORE = ("#999999", "#882255", "#332288", "#44AA99", "#661100", "#999933", "#000000")
 """Colours of series beyond the first six."""
+GOLDEN = 0.618034
+"""How far apart on the circle of hues are those of series beyond these: the golden section fills it evenly."""
+ENTRIES = 13
+"""Entries of a legend that stand below each other beside the lowest of panels."""
 
 SHOWN = {"reachable": "best found", "ceiling": "ceiling, rational people"}
 """Names in legends that say more than their keys."""
@@ -63,9 +68,27 @@ Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def free_colours(taken: Iterable[str]) -> Iterator[str]:
-    """Yield colours that are not taken, each once, and then all over again."""
+    """Yield colours that are not taken, each once: the best to tell apart first, and then hues without end."""
     used = {colour.upper() for colour in taken}
-    return itertools.cycle([colour for colour in (*CYCLE, *MORE) if colour.upper() not in used])
+    hues = (to_hex(hsv_to_rgb((k * GOLDEN % 1, 0.55, 0.75))) for k in itertools.count(1))
+    yield from (colour for colour in itertools.chain(CYCLE, MORE, hues) if colour.upper() not in used)
+
+
+def named_colours(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each name, no two the same: the one that it has in every figure, else the next free one."""
+    found: dict[str, str] = {}
+    for name in names:
+        if COLOURS.get(name, "") not in {"", *found.values()}:
+            found[name] = COLOURS[name]
+    free = free_colours(found.values())
+    return {name: found[name] if name in found else next(free) for name in names}
+
+
+def legend_beside(axis: Any, **how: Any) -> None:
+    """Put the legend of a panel to its right, off the data, in columns of up to :data:`ENTRIES`."""
+    columns = -(-len(axis.get_legend_handles_labels()[0]) // ENTRIES)
+    how = {"fontsize": 8, "ncols": max(columns, 1), **how}
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), **how)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -85,14 +108,14 @@ def save(figure: Figure, path: Path, heading: str | None = None) -> None:
     Args:
         figure: that is written.
         path: where to.
-        heading: what stands above it all: the mechanism and the game.
+        heading: what stands above it all, a title that the figure has included: the mechanism and the game.
 
     Raises:
         RunError: if it cannot be written.
     """
     if heading is not None:
-        room = int(LETTERS_AN_INCH * figure.get_figwidth())
-        lines = [part for line in heading.split("\n") for part in textwrap.wrap(line, room)]
+        room, own = int(LETTERS_AN_INCH * figure.get_figwidth()), figure.get_suptitle()
+        lines = [part for line in [*heading.split("\n"), own] for part in textwrap.wrap(line, room)]
         figure.suptitle("\n".join(lines), fontsize=9, x=0.01, ha="left")
         figure.set_figheight(figure.get_figheight() + 0.2 * (1 + len(lines)))
     with replacing(path) as temporary:
@@ -107,12 +130,12 @@ def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective
         objective: the measure on the vertical axis.
     """
     figure = new_figure(6.2, 4.6)
-    axis = figure.subplots()
+    axis, colours = figure.subplots(), named_colours(scores[objective])
     for name, value in scores[objective].items():
         gini, shown = scores["gini"].get(name), SHOWN.get(name, words(name))
         if value is None:
             continue
-        colour, marker = COLOURS.get(name, "#56B4E9"), MARKERS.get(name, "v")
+        colour, marker = colours[name], MARKERS.get(name, "v")
         if gini is None:
             axis.axhline(value, color=colour, linestyle="--", linewidth=1.2, label=shown)
         else:
@@ -122,7 +145,7 @@ def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective
     axis.set_title("Welfare and equality at the exact equilibrium")
     axis.locator_params(axis="x", nbins=6)
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(axis, fontsize=9)
     return figure
 
 
@@ -229,7 +252,7 @@ def curves(
     if not panels:
         return figure
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    known = {name: COLOURS.get(name, "#000000") for name, value in references.items() if value is not None}
+    known = named_colours([name for name, value in references.items() if value is not None])
     for axis, (title, unit, metrics) in zip(axes, panels, strict=True):
         for colour, metric in zip(free_colours(known.values() if axis is axes[0] else ()), metrics, strict=False):
             points = [(row["iteration"], row[metric]) for row in history if row.get(metric) is not None]
@@ -244,7 +267,7 @@ def curves(
             axes[0].axhline(value, color=known[name], linestyle="--", linewidth=1, label=SHOWN.get(name, words(name)))
     for axis in axes:
         if axis.get_legend_handles_labels()[0]:
-            axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+            legend_beside(axis)
     axes[-1].set_xlabel("iteration")
     return figure
 
@@ -298,7 +321,7 @@ def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
     figure = new_figure(10.0, 0.5 + 2.9 * len(panels))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, panels, strict=True):
-        known = {name: COLOURS.get(name, "#000000") for name in panel.references}
+        known = named_colours(panel.references)
         for colour, (name, band) in zip(free_colours(known.values()), panel.bands.items(), strict=False):
             axis.plot(band.time, band.mean, color=colour, linewidth=1.8, label=words(name))
             for edge in _edges(band):
@@ -314,7 +337,7 @@ def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
         axis.set_title(panel.title, fontsize=10, loc="left")
         axis.set_ylabel(welfare)
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        legend_beside(axis)
     axes[-1].set_xlabel(time)
     axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     return figure
@@ -346,14 +369,19 @@ def dots(
     """
     figure = new_figure(9.0, 1.3 + 0.42 * len(found))
     axis = figure.subplots()
+    one, median, ideal, told = "#0072B2", "#D55E00", "#CC79A7", True
     for height, (name, values) in enumerate(found.items()):
-        label = {"one": "a seed", "median": "median of the seeds", "best": "best that there is"} if not height else {}
-        axis.plot(values, [height] * len(values), "o", color="#0072B2", alpha=0.6, label=label.get("one"))
-        axis.plot(np.median(values), height, "|", color="#D55E00", ms=18, mew=2, label=label.get("median"))
+        label = {"one": "a seed", "median": "median of the seeds"} if not height else {}
+        axis.plot(values, [height] * len(values), "o", color=one, alpha=0.6, label=label.get("one"))
+        axis.plot(np.median(values), height, "|", color=median, ms=18, mew=2, label=label.get("median"))
         if name in best:
-            axis.plot(best[name], height, "D", color="#CC79A7", ms=6, label=label.get("best"), zorder=1)
+            axis.plot(
+                best[name], height, "D", color=ideal, ms=6, label="best that there is" if told else None, zorder=1
+            )
+            told = False
+    known, free = named_colours(references), free_colours({one, median, ideal, *COLOURS.values()})
     for dashes, (name, value) in zip(itertools.cycle(DASHES), references.items()):
-        colour = COLOURS.get(name, "#000000")
+        colour = known[name] if known[name] not in (one, median, ideal) else next(free)
         axis.axvline(value, color=colour, linewidth=1.2, linestyle=dashes, label=f"{words(name)}: {value:.3g}")
     all_values = [value for values in found.values() for value in values] + list(references.values())
     _loss_scale(axis, "x", min(all_values), max(all_values))
@@ -361,7 +389,7 @@ def dots(
     axis.set_ylim(len(found) - 0.5, -0.5)
     axis.set_xlabel(welfare)
     axis.grid(alpha=0.3, axis="x")
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(axis)
     return figure
 
 
@@ -383,7 +411,7 @@ def menu(found: Mapping[str, Mapping[str, float]], title: str) -> Figure:
     axis.set_xlabel("probability")
     axis.set_title(title, fontsize=10, loc="left")
     axis.grid(alpha=0.3, axis="x")
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(axis)
     return figure
 
 
@@ -406,7 +434,7 @@ def ratios(found: Mapping[str, tuple[float, float]], share: str) -> Figure:
     axis.set_ylim(len(found) - 0.5, -0.5)
     axis.set_xlabel(share)
     axis.grid(alpha=0.3, axis="x")
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(axis)
     return figure
 
 
@@ -423,15 +451,15 @@ def payments(
     """
     figure = new_figure(8.0, 4.0)
     axis = figure.subplots()
-    known = {name: COLOURS[name] for name in curves if name in COLOURS}
+    known = named_colours(curves)
     free = free_colours(known.values())
     for name, paid in curves.items():
-        axis.plot(places, paid - paid.max(), color=known.get(name) or next(free), linewidth=1.6, label=words(name))
+        axis.plot(places, paid - paid.max(), color=known[name], linewidth=1.6, label=words(name))
     for dashes, (name, value) in zip(itertools.cycle(DASHES[1:]), thresholds.items()):
         axis.axvline(value, color=next(free), linewidth=1.2, linestyle=dashes, label=f"{name}: {value:.3f}")
     axis.set_title("The payment, and where those who start at 0 end on average", fontsize=10, loc="left")
     axis.set_xlabel(unit)
     axis.set_ylabel("payment below the highest (utility)")
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(axis)
     return figure

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lawgiver.trainers.audit.result import Audit
-from lawgiver.trainers.figures import CYCLE, new_figure
+from lawgiver.trainers.figures import ENTRIES, free_colours, legend_beside, new_figure
 from lawgiver.trainers.wording import words
 
 BELOW = 0.2
 """How far axes of gains go below 0, so that what lies there can be seen, as a share of what is told as none."""
 DASHES = ("-", "--", ":")
 """By group of fields, so that lines that lie on each other can be told apart."""
+NAMED = ENTRIES
+"""Participants up to which each has a colour and an entry of its own in the legend; more are on a scale of colours."""
 
 
 def gains(found: Audit) -> Figure:
@@ -20,12 +25,12 @@ def gains(found: Audit) -> Figure:
 
     Gains are in the unit of payoffs, on scales that are linear up to where gains are told as none.
     """
-    figure = new_figure(9.6, 4.2)
+    figure = new_figure(12.6, 4.2)
     left, right = figure.subplots(1, 2)
     none = found.profitable_above
     bottom, top = -BELOW * none, max(2 * found.largest_gain, 10 * none)
-    for place, (name, regret) in enumerate(found.regrets.items()):
-        line = {"color": CYCLE[place % len(CYCLE)], "linestyle": DASHES[place % len(DASHES)]}
+    for colour, dashes, (name, regret) in zip(free_colours(()), itertools.cycle(DASHES), found.regrets.items()):
+        line = {"color": colour, "linestyle": dashes}
         ordered = np.sort(regret.gains, axis=None)
         share = 100 * (1 - np.arange(ordered.size) / ordered.size)
         left.step([bottom, *ordered, top], [100, *share, 0], where="pre", label=words(name), **line)
@@ -34,18 +39,20 @@ def gains(found: Audit) -> Figure:
     left.set_xlabel("gain by the best misreport found [unit of payoffs]")
     left.set_ylabel("participants who gain at least this [%]")
     left.set_title(f"{found.payoffs.size:,} participants, {found.tried:,} misreports tried")
-    left.legend(frameon=False, title="fields misreported")
-    for seat in range(found.types.shape[1]):
-        colour = CYCLE[seat % len(CYCLE)]
-        right.scatter(
-            found.payoffs[:, seat], found.joint.gains[:, seat], s=10, alpha=0.5, color=colour, label=f"{seat}"
-        )
+    legend_beside(left, title="fields misreported")
+    payoffs, most, seats = found.payoffs, found.joint.gains, found.types.shape[1]
+    if seats <= NAMED:
+        for colour, seat in zip(free_colours(()), range(seats), strict=False):
+            right.scatter(payoffs[:, seat], most[:, seat], s=10, alpha=0.5, color=colour, label=f"{seat}")
+        legend_beside(right, title="participant")
+    else:
+        who = np.broadcast_to(np.arange(seats), payoffs.shape)
+        dots, whole = right.scatter(payoffs, most, s=10, alpha=0.5, c=who, cmap="viridis"), MaxNLocator(integer=True)
+        figure.colorbar(dots, label="participant", ticks=whole)
     right.set_ylim(bottom, top)
     right.set_xlabel("payoff of the truth [unit of payoffs]")
     right.set_ylabel("gain by the best misreport found [unit of payoffs]")
     right.set_title("Who gains")
-    if found.types.shape[1] <= len(CYCLE):
-        right.legend(frameon=False, title="participant")
     left.set_xscale("symlog", linthresh=none)
     right.set_yscale("symlog", linthresh=none)
     for axis in (left, right):

@@ -117,7 +117,8 @@ def keep(folder: Path, subject: str, settings: AuditSettings, found: Audit) -> l
         return [file]
     from lawgiver.trainers.audit.figures import gains
     from lawgiver.trainers.figures import save
+    from lawgiver.trainers.headings import game_line
 
     picture = folder / "gains.png"
-    save(gains(found), picture)
+    save(gains(found), picture, f"{subject}: {game_line(settings.game.make())}")
     return [file, picture]

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lawgiver.trainers.figures import CYCLE, curves, new_figure
+from lawgiver.trainers.figures import CYCLE, curves, free_colours, legend_beside, new_figure
 from lawgiver.trainers.wording import words
 
 WELFARE, GAIN = "nash_welfare_ratio_to_pf", "relative_gain"
@@ -34,10 +34,11 @@ def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mappi
     ]
     figure = curves(panels, history, {})
     for axis, metric in zip(figure.axes, (WELFARE, GAIN), strict=False):
-        for (name, told), dashes in zip(baselines.items(), ("--", ":"), strict=False):
+        free = free_colours(line.get_color() for line in axis.get_lines())
+        for (name, told), dashes, colour in zip(baselines.items(), ("--", ":"), free, strict=False):
             label = words(name) + ("\n(by a longer search)" if metric == GAIN and told[GAIN] else "")
-            axis.axhline(told[metric], color="#000000", linestyle=dashes, linewidth=1, label=label)
-        axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+            axis.axhline(told[metric], color=colour, linestyle=dashes, linewidth=1, label=label)
+        legend_beside(axis)
     return figure
 
 
@@ -48,23 +49,21 @@ def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -
         summary: of the run, with ``baselines``.
         history: one mapping for each line of metrics.
     """
-    figure = new_figure(6.6, 4.4)
+    figure = new_figure(8.4, 4.4)
     axis = figure.subplots()
     way = [(row[GAIN], row[WELFARE]) for row in history if WELFARE in row]
     axis.plot(*zip(*way, strict=True), color=CYCLE[5], linewidth=1, marker=".", label=f"training, {FOUND}")
     ends = [(told[GAIN], told[WELFARE]) for told in summary["baselines"].values()]
     axis.plot(*zip(*ends, strict=True), color="#000000", linestyle="--", linewidth=1, label="between the baselines")
-    for end, name, offset, side in zip(ends, summary["baselines"], ((-8, 2), (6, -12)), ("right", "left"), strict=True):
-        axis.plot(*end, "ko")
-        axis.annotate(words(name), end, offset, textcoords="offset points", ha=side, va="center")
+    for end, name, shape, colour in zip(ends, summary["baselines"], "sD", (CYCLE[0], CYCLE[2]), strict=True):
+        axis.plot(*end, shape, color=colour, label=words(name))
     joint = summary["exploitability"]["joint"]["relative"]
     axis.errorbar(
         joint["mean"], summary[WELFARE], xerr=1.96 * joint["se"], yerr=1.96 * summary[f"{WELFARE}_se"],
         fmt="o", color=CYCLE[1], capsize=3, label="result, by the audit",
     )  # fmt: skip
-    axis.margins(0.1)  # room for the names
     axis.set_xlabel("mean gain of misreports, as a share of the truth's utility")
     axis.set_ylabel("Nash welfare ratio, to proportional fairness")
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    legend_beside(axis)
     return figure

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.trainers import affine_figures, figures
+from lawgiver.trainers.headings import heading
 from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
@@ -22,6 +23,8 @@ from lawgiver.trainers.runs import Run, load
 from lawgiver.trainers.wording import words
 
 CONFIG = "affine_maximiser"
+LEARNED = "Affine maximisers that were learned in sequential sales, task scheduling and gridworlds"
+"""Mechanism and games of the figures of several of them."""
 ATTAINED = 0.99
 """Share of a limit from which on it counts as attained."""
 SEARCHES = {
@@ -198,11 +201,13 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
         "limits": affine_figures.boards([_board(table, results) for table in TABLES]),
         "searches": affine_figures.searches(searches, known, table.measure, f"Searches: {_named(*COMPARED)}"),
     }
+    headings = dict.fromkeys(drawn, LEARNED)
     for name, which in READ.items():
         run = next(each.runs[0] for each in results if (each.table, each.cell) == _find(*which))
         drawn[name] = affine_figures.meaning(run.game(), load(run.path, "mechanism"))
+        headings[name] = heading(run, _summary(run))
     for name, figure in drawn.items():
-        figures.save(figure, folder / f"{name}.png")
+        figures.save(figure, folder / f"{name}.png", headings[name])
         yield folder / f"{name}.png"
 
 

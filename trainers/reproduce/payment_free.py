@@ -62,6 +62,8 @@ order, for much greater ones lead to water filling, and much less to proportiona
 TITLE = (
     "Learning Payment-Free Resource Allocation Mechanisms (Zeng, Bhatt et al. 2023) and RPF-Net (2025): the frontier"
 )
+HEADING = "payment_free_allocation-v0: networks that share without payments, beside known rules"
+"""Mechanisms and game of the figures."""
 NOTES = (
     "The bodies of both papers are not public here: no number of theirs stands beside ours. Their abstracts claim that"
     " ExS-Net trades Nash welfare for honesty better than proportional fairness and partial allocation do, and RPF-Net"
@@ -150,7 +152,7 @@ def _draw(folder: Path, boards: Sequence[Board]) -> Iterator[Path]:
     """Draw the frontier of every size and yield the files."""
     for board in boards:
         path = folder / f"frontier_{board.size.folder}.png"
-        figures.save(chart(board), path)
+        figures.save(chart(board), path, HEADING)
         yield path
 
 

@@ -42,6 +42,13 @@ SETTLED = 1 / 3
 CROWDS = (20, 10, 5)
 """Numbers of participants of figure 1, from top to bottom."""
 
+HEADINGS = {
+    "figure1.png": "lanes-v0, a learned payment (config lanes): welfare as played",
+    "figure2.png": "lanes-v0, 3 participants, learned payments of several forms (config lanes): mean welfare as played",
+    "figure2_learned.png": "lanes-v0, 3 participants, payments of several forms (config lanes): what was learned",
+}
+"""Mechanism and game of each figure."""
+
 STAYING = ("agents.mechanism.optimiser=fixed", "agents.mechanism.start=no_mechanism")
 ONE_POINT = ("agents.mechanism.optimiser=one_point",)
 TWO_POINT = ("agents.mechanism.optimiser=two_point", "agents.mechanism.start=no_mechanism")
@@ -171,7 +178,7 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
         "figure2_learned.png": _reached(kinds),
     }
     for name, figure in drawn.items():
-        figures.save(figure, folder / name)
+        figures.save(figure, folder / name, HEADINGS[name])
     sections = {f"Figure 1, {n} participants": tuple(_pattern(arms)) for n, arms in sorted(crowds.items())}
     sections["Figure 2, 3 participants: welfare under what was learned"] = tuple(
         _payment(*kind) for kind in kinds.items()
