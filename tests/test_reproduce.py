@@ -151,8 +151,8 @@ def test_losses_are_drawn_down_to_the_worst_and_cut_off_above_the_least(tmp_path
     figures.save(figure, tmp_path / "a.png")
     for axis in figure.axes:
         assert axis.get_ylim() == pytest.approx((-38.5, -0.1))
-        assert len(axis.lines) == 2 + 2 + 1  # two means, the edges of one, one reference
-        assert axis.get_legend_handles_labels()[1] == ["learned", "given", "optimum: -0.2"]
+        assert len(axis.lines) == 2 + 2 + 1 + 1  # means, edges of one, their name, one reference
+        assert axis.get_legend_handles_labels()[1] == ["learned", "given", figures.EDGE, "optimum: -0.2"]
     assert [axis.get_xlabel() for axis in figure.axes] == ["", "games"]
 
 

@@ -56,7 +56,7 @@ class Bimatrix(Game[BimatrixState]):
     legal. The mechanism sets a tax rate in [0, 1], before (``announce``) or after (``allocate``) they have chosen.
 
     Args:
-        payoffs: (m, n, 2), of participant 0 and 1 by row and column; {row: (m, n), column: (m, n)}; or the path of
+        payoffs: Of participant 0 and 1 by row and column, (m, n, 2); {row: (m, n), column: (m, n)}; or the path of
             Gambit's ``.nfg``, or of a ``.csv`` with the columns row, column, payoff_row and payoff_column. Up to 100
             rows and columns. By default the battle of the sexes.
         rounds: of a game, >= 1; all know it.
