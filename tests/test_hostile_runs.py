@@ -86,7 +86,9 @@ def used(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
             told = capsys.readouterr().err
             if stop.code:
                 refused.append(told.strip())
-    assert all("\n" not in line and "Traceback" not in line for line in refused), refused
+    assert all("\n" not in line and "Traceback" not in line for line in refused), (
+        "a rule for reports stands for no election"
+    )
     return refused
 
 
@@ -108,7 +110,7 @@ def remade(folder: Path, change: Callable[[Path], None], **facts: Any) -> None:
 
 def test_an_honest_run_is_used(run: Path, monkeypatch: Any, capsys: Any) -> None:
     refused = used(run, monkeypatch, capsys)
-    assert all("public_investment" in line for line in refused), "a rule for reports stands for no election"
+    assert all("election" in line for line in refused), "a rule for reports stands for no election"
 
 
 def test_pickles_in_every_place_are_never_read(
@@ -292,3 +294,17 @@ def test_no_source_reads_what_can_run_code() -> None:
                 if name[1] in ("from_checkpoint", "restore_from_path", "load_checkpoint"):
                     found.append(where)
     assert found == []
+
+
+def test_a_run_cannot_name_the_cluster_that_it_is_continued_on(run: Path, monkeypatch: Any) -> None:
+    """Whoever runs a Ray cluster can run code in those who connect to it."""
+    monkeypatch.setattr(launch, "_carry_out", lambda run, config: (run.path, {"address": config.resources.address}))
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("address: null", "address: ray://elsewhere:10001"))
+    for more in ([], ["trainer.updates=3"], ["resources.num_learners=1"]):
+        with pytest.raises(LawgiverError, match=r"cluster at 'ray://elsewhere:10001'.* resources\.address=null"):
+            launch.resume(run, more)
+    assert launch.resume(run, ["resources.address=null"])[1]["address"] is None
+    assert launch.resume(run, ["resources.address=ray://mine:10001"])[1]["address"] == "ray://mine:10001"
+    config.write_text(config.read_text().replace("ray://mine:10001", "auto"))
+    assert launch.resume(run)[1]["address"] == "auto"

@@ -34,6 +34,9 @@ RESUMABLE_PARTS = ("trainer.evaluation.", "resources.")
 FIXED = ("resources.runner", "resources.num_envs_per_env_runner")
 """What may not: a checkpoint goes on with the runner, and the games at once, that it was made with."""
 
+TRUSTED = (None, "auto", "local")
+"""Addresses of Ray clusters that a run's folder may name: those of this machine, which nobody else has set up."""
+
 
 class Interrupted(KeyboardInterrupt):
     """The user has stopped a training; ``path`` is the run that can be continued."""
@@ -63,7 +66,8 @@ def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
     """
     if not (folder / "config.yaml").exists():
         return train(source, [*overrides, f"run_dir={folder}"])[1]
-    return Run.open(folder).summary() or resume(folder)[1]
+    where = [override for override in overrides if override.startswith("resources.address=")]
+    return Run.open(folder).summary() or resume(folder, where)[1]
 
 
 def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int = 1) -> list[dict[str, Any]]:
@@ -96,7 +100,8 @@ def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[
     """Continue an interrupted training, or prolong a finished one; return as :func:`train` does.
 
     Raises:
-        LawgiverError: if the folder is not a run or damaged, or an override is not among those allowed.
+        LawgiverError: if the folder is not a run or damaged, an override is not among those allowed, or the folder
+            names a Ray cluster elsewhere and no override vouches for it.
         Interrupted: if the user stops it.
     """
     for override in overrides:
@@ -108,6 +113,12 @@ def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[
     run = Run.open(path)
     settings = {**run.settings, "run_dir": str(run.path)}  # the folder may have been moved
     config = validate(apply_overrides(settings, overrides))
+    address = config.resources.address
+    if address not in TRUSTED and not any(override.startswith("resources.address=") for override in overrides):
+        raise RunError(
+            f"{run.path} was trained on the Ray cluster at {address!r}, which can run code here: say"
+            " resources.address=ADDRESS again if it is yours, resources.address=null for this machine"
+        )
     return _carry_out(Run.resume(path, config), config)
 
 
