@@ -75,6 +75,15 @@ def test_two_equal_mechanisms_are_a_tie_and_not_a_nash_equilibrium_of_one(capsys
     assert "dominant: none; not told: a, b" in shown and "beats every other by more than chance: none" in shown
 
 
+def test_of_many_equal_mechanisms_none_is_said_to_be_worse_than_another():
+    rng = np.random.default_rng(2)
+    runs, size, told = 60, 6, 0
+    for _ in range(runs):
+        standings = Standings(resampled(votes([0.5] * (size * (size - 1) // 2), 200, rng), rng, 400))
+        told += sum(standings.dominance(index) == "none" for index in range(size))
+    assert told / (runs * size) < 0.1, "0.4 if each of thirty differences is looked at by itself"
+
+
 def test_the_command_says_of_one_mechanism_under_two_names_that_it_ties(tmp_path):
     twice = ["libertarian", "{policy: manifold, w: 1, v: 1}", "random"]
     arguments = [*twice, "game.n_rounds=2", "game.endowments=[10,4,4,4]", "games=100", "--out", str(tmp_path)]

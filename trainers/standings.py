@@ -128,10 +128,10 @@ class Standings:
         more than each other one against some; ``none`` if against some mechanism another one wins more than it does.
         """
         ahead = self.drawn[:, index, None, :] - np.delete(self.drawn, index, axis=1)
-        low, high = _ends(ahead)
+        low, _ = _ends(ahead)
         if (low > SYMMETRY).all():
             return "strict"
-        if (high < -SYMMETRY).any():
+        if (_below(ahead) < -SYMMETRY).any():
             return "none"
         return "weak" if (low >= -SYMMETRY).all() and (low > SYMMETRY).any(axis=1).all() else "open"
 
@@ -140,3 +140,15 @@ def _ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return between which numbers the middle ``LEVEL`` of values (D, ...) lies, two arrays (...)."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
+
+
+def _below(values: np.ndarray) -> np.ndarray:
+    """Return upper ends (...) below which all of values (D, ...) lie together as surely as one below its own interval.
+
+    Whoever looks for the lowest of many values finds one that is low by chance; so the ends are as many standard
+    deviations above the means as cover the largest deviation of a draw.
+    """
+    centre, spread = values.mean(axis=0), values.std(axis=0)
+    away = (values - centre) / np.where(spread > SYMMETRY, spread, 1.0)
+    reach = np.quantile(away.reshape(len(values), -1).max(axis=1), (1 + LEVEL) / 2)
+    return np.asarray(centre + reach * spread)
