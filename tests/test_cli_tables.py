@@ -151,7 +151,7 @@ def test_a_run_ends_with_its_figures_and_commands_that_can_be_pasted(tmp_path):
     assert lines[0] == f"figures: curves.png in {run.figures}"
     told = [shlex.split(line) for line in lines[2:]]
     assert told[0][-2:] == ["evaluate", str(run.path)] and told[1][-2:] == ["--logdir", str(run.path)]
-    assert told[2][1:5] == ["tournament", str(run.path), "libertarian", "liberal_egalitarian"]
+    assert told[2][1:] == ["tournament", str(run.path), "libertarian", "liberal_egalitarian"], "the game is the run's"
     from typer.testing import CliRunner
 
     from lawgiver.trainers.cli.commands import app
@@ -211,3 +211,15 @@ def test_what_is_not_known_is_a_line_and_no_table_of_dashes(capsys, monkeypatch)
     text = shown(summary, capsys, monkeypatch)
     assert "not known: learned: no exact solver" in text and "not known: ceiling: no ceiling is known" in text
     assert text.count("───\n") == 1 and not re.search(r" - *$", text, re.M)
+
+
+def test_a_narrow_terminal_cuts_no_number_off(capsys, monkeypatch):
+    def printed(columns: int) -> str:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        show_summary(CANONICAL)
+        return capsys.readouterr().out
+
+    wide, narrow = printed(200), printed(30)
+    numbers = sorted(re.findall(r"[0-9]+\.[0-9]+", wide))
+    assert len(numbers) > 10 and sorted(re.findall(r"[0-9]+\.[0-9]+", narrow)) == numbers
+    assert "…" not in narrow

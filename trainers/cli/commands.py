@@ -153,9 +153,9 @@ def tournament(
         list[str] | None,
         typer.Argument(
             metavar="RUN|MECHANISM... [KEY=VALUE]...",
-            help="Registered mechanisms, run folders, or '{policy: manifold, w: 1, v: 0}', then what differs from:"
-            " game.name=public_investment 'game.endowments=[10,2,2,2]' participants=simulated_people voters=experience"
-            " games=1000 seed=0.",
+            help="Registered mechanisms, run folders, or '{policy: manifold, w: 1, v: 0}', then what differs from the"
+            " runs' own game, and from: game.name=public_investment 'game.endowments=[10,2,2,2]'"
+            " participants=simulated_people voters=experience games=1000 seed=0.",
             show_default=False,
         ),
     ] = None,

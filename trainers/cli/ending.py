@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -17,8 +16,6 @@ from lawgiver.trainers.runs import Run
 
 OPPONENTS = ("libertarian", "liberal_egalitarian")
 """Whom a tournament of a learned rule is proposed against."""
-NOT_OF_A_TOURNAMENT = ("name", "objective", "participant_observation", "base", "participants", "voters")
-"""Keys of a game that its tournament does without: the mechanism is paid in votes, by people who see everything."""
 
 
 def ending(path: Path) -> Iterator[str]:
@@ -51,9 +48,7 @@ def commands(member: Run, whole: Run) -> Iterator[str]:
         return
     game, own = member.game().base_game, shlex.quote(str(member.path))
     if isinstance(game, PublicInvestment):
-        kept = {k: v for k, v in member.settings["game"].items() if k not in NOT_OF_A_TOURNAMENT}
-        given = (shlex.quote(f"game.{key}={json.dumps(value)}") for key, value in kept.items() if value is not None)
-        yield " ".join([lawgiver, "tournament", own, *OPPONENTS, *given])
+        yield " ".join([lawgiver, "tournament", own, *OPPONENTS])
     if isinstance(game, ReportingGame):
         yield f"{lawgiver} audit {own}"
 

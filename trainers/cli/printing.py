@@ -13,8 +13,20 @@ from lawgiver.trainers.cli.cells import ERRORS
 
 
 def show(table: Table) -> None:
-    """Print a table."""
-    Console().print(table)
+    """Print a table, beyond the edge of a narrow terminal before a number is cut off."""
+    console = Console()
+    least = _least(console, table)
+    (Console(width=least) if least > console.width else console).print(table)
+
+
+def _least(console: Console, table: Table) -> int:
+    """Return the width below which words or numbers of a table are cut off, in characters."""
+    options = console.options.update(max_width=10_000)
+    width = console.measure(table, options=options).minimum  # in which what is not to be wrapped counts as if it were
+    for column in (column for column in table.columns if column.no_wrap):
+        found = [console.measure(text, options=options) for text in (column.header, *column.cells)]
+        width += max(each.maximum for each in found) - max(each.minimum for each in found)
+    return width
 
 
 def show_markdown(text: str) -> None:
@@ -53,7 +65,7 @@ def show_cells(cells: Mapping[str, Mapping[str, str]], title: str, caption: str 
     width, other = (console.measure(table, options=unbounded).maximum for table in (upright, turned))
     if title:
         say(title)
-    console.print(turned if other < width > console.width else upright)
+    show(turned if other < width > console.width else upright)
     if caption:
         say(caption)
     say("")
