@@ -257,3 +257,11 @@ def test_alarms_tell_drift_and_scores_above_the_ceiling() -> None:
     (above,) = alarms(game, Participants(), online=8.7, exact=8.7, iteration=7)
     assert "above the ceiling 8.688" in above
     assert alarms(game, anchored, online=8.7, exact=8.7, iteration=7) == []
+
+
+def test_what_a_mechanism_is_paid_has_a_name_where_there_is_no_choice_of_it():
+    from lawgiver.envs.core.registry import make_game
+    from lawgiver.trainers.rllib.results import objective
+
+    paid = {name: objective(make_game(name)) for name in ("repeated_allocation", "public_investment")}
+    assert paid == {"repeated_allocation": "score", "public_investment": "log_nash_welfare"}

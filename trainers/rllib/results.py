@@ -164,7 +164,7 @@ def distances(
 
 def objective(game: Game[Any]) -> str:
     """Return the name of what the mechanism is paid."""
-    return str(getattr(game, "objective", "score"))
+    return str(getattr(game, "objective", None) or "score")
 
 
 def alarms(game: Game[Any], participants: Participants, online: float, exact: float, iteration: int) -> list[str]:
