@@ -100,7 +100,7 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
     axes[1].set_xscale("log")
     for axis in axes:
         axis.grid(alpha=0.3)
-    axes[0].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figures.legend_beside(axes[0])
     figures.save(figure, to)
 
 

@@ -83,9 +83,9 @@ def in_its_own_process(backend: str, n: int) -> dict[str, float]:
 
 def draw(found: dict[str, list[dict[str, float]]]) -> None:
     """Draw time and memory over the number of agents, with lines of slope one beside them."""
-    from lawgiver.trainers.figures import CYCLE, new_figure, save
+    from lawgiver.trainers.figures import CYCLE, legend_beside, new_figure, save
 
-    figure = new_figure(8.4, 3.8)
+    figure = new_figure(11.0, 3.8)
     panels = figure.subplots(1, 2)
     for axis, measure, title, least in (
         (panels[0], "median", "time of a step (ms)", 0.0),
@@ -101,7 +101,7 @@ def draw(found: dict[str, list[dict[str, float]]]) -> None:
         axis.grid(alpha=0.3)
     panels[0].axhline(50, color="#D55E00", linestyle=":", linewidth=1.2, label="50 ms")
     for axis in panels:
-        axis.legend(frameon=False, fontsize=8, loc="lower right")
+        legend_beside(axis)
     save(figure, FIGURE)
 
 

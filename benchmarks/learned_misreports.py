@@ -260,7 +260,7 @@ def draw(
     to: Path,
 ) -> None:
     """Draw what lies cost under each rule, and the way of the mechanism over the welfare of all rules."""
-    figure = figures.new_figure(10.5, 4.4)
+    figure = figures.new_figure(12.5, 4.4)
     left, right = figure.subplots(1, 2)
     kinds = {"all honest": "s", "equilibrium on the menu": "D", "as learned, seed by seed": "o"}
     for place, (name, each) in enumerate(measured.items()):
@@ -273,7 +273,7 @@ def draw(
     left.set_ylabel("Nash welfare ratio, to honest proportional fairness")
     left.set_title("What lies leave of three rules", fontsize=10, loc="left")
     left.grid(axis="y", alpha=0.3)
-    left.legend(frameon=False, fontsize=8, loc="upper center")
+    figures.legend_beside(left)
     values = np.array([[np.exp(grid[c, s].welfare - best) for c in LEVELS] for s in LEVELS])
     filled = right.contourf(LEVELS, LEVELS, values, levels=12, cmap="cividis")
     figure.colorbar(filled, ax=right, label="Nash welfare ratio in the menu's equilibrium")
@@ -286,7 +286,7 @@ def draw(
     right.set_xlabel("burning c")
     right.set_ylabel("sharing by demand alone s")
     right.set_title("Both learn: the way of the rule, from (1, 0)", fontsize=10, loc="left")
-    right.legend(facecolor="#BBBBBB", fontsize=8, loc="upper right")
+    right.legend(facecolor="#BBBBBB", fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     figures.save(figure, to)
 
 
