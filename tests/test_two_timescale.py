@@ -12,7 +12,9 @@ import pytest
 from lawgiver.envs.core.equilibrium import Best, prior_table, solve
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.trainers import report
 from lawgiver.trainers.cli import main
+from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.evaluation import evaluate
 from lawgiver.trainers.launch import Interrupted, resume, train
@@ -229,6 +231,26 @@ def test_the_summary_says_how_far_it_is_from_what_is_known(run):
     last = Run.open(path).metrics()[-1]
     assert {"score", "exact_score", "measured", "measured_sd", "gap_closed", "reply_gap"} <= last.keys()
     assert last["exact_score"] == pytest.approx(welfare["learned"])
+
+
+def test_curves_and_table_both_say_that_participants_settle_after_the_training(run, capsys, monkeypatch):
+    path, summary = run
+    last = Run.open(path).metrics()[-1]
+    assert summary["reply_gap_in_training"] == pytest.approx(last["reply_gap"])
+    assert summary["score_in_training"] == pytest.approx(last["score"])
+    assert summary["reply_gap"] < summary["reply_gap_in_training"]  # the curves end before they settle
+    monkeypatch.setenv("COLUMNS", "200")
+    show_summary(summary)
+    printed = capsys.readouterr().out
+    rows = {line.split()[0]: line for line in printed.splitlines() if line.startswith(("reply_gap", "score_in"))}
+    assert float(rows["reply_gap"].split()[1]) == pytest.approx(summary["reply_gap"], rel=1e-3)
+    assert float(rows["reply_gap_in_training"].split()[1]) == pytest.approx(last["reply_gap"], rel=1e-3)
+    assert "once all have settled" in printed and "before participants settled" in printed
+    drawn = {}
+    monkeypatch.setattr(report.figures, "save", lambda figure, path, heading: drawn.update({path.name: figure}))
+    report.draw(Run.open(path), summary)
+    title = drawn["curves.png"].axes[-1].get_title(loc="left")
+    assert title.endswith(f"in training; {summary['reply_gap']:.2g} once they have settled")
 
 
 def test_what_is_learned_is_played_like_any_policy(run):
