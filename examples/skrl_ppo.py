@@ -68,6 +68,7 @@ def main(steps: int, seed: int = 0) -> float:
             role="participant",
             mechanism="libertarian",
             endowments=(4, 4),
+            autoreset_mode="SameStep",
         )
     )
     spaces = env.observation_space, env.action_space
@@ -77,7 +78,7 @@ def main(steps: int, seed: int = 0) -> float:
         observation_space=env.observation_space,
         action_space=env.action_space,
         device="cpu",
-        cfg=PPO_CFG(rollouts=ROLLOUT, learning_epochs=4, mini_batches=2, learning_rate=0.003),
+        cfg=PPO_CFG(rollouts=ROLLOUT, learning_epochs=4, mini_batches=1, learning_rate=0.02, discount_factor=0.5),
     )
     agent.cfg.experiment.write_interval = agent.cfg.experiment.checkpoint_interval = 0
     SequentialTrainer(env=env, agents=agent, cfg={"timesteps": steps, "disable_progressbar": True}).train()
@@ -86,5 +87,5 @@ def main(steps: int, seed: int = 0) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=150)
     print(f"{main(parser.parse_args().steps):.2f} points a round")
