@@ -51,6 +51,13 @@ def test_is_parallelizable_says_where_the_conversion_holds(name, params):
             assert said == holds, (fitting, cycles)
 
 
+@pytest.mark.parametrize(("cut", "said"), [(10**9 + 1, False), (10**9, True), (None, True)])
+def test_is_parallelizable_is_told_without_playing_a_long_game(cut, said):
+    game = make_game("repeated_allocation", rounds=10**9)
+    parallel = GameParallelEnv(game, flag_turns=False, max_cycles=cut)
+    assert GameAECEnv(parallel).metadata["is_parallelizable"] == said
+
+
 def test_a_step_after_the_end_with_nothing_returns_nothing(game):
     env = GameParallelEnv(game)
     with pytest.raises(ActionError, match=r"has not begun: call reset\(\) first"):

@@ -140,16 +140,21 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
 
 
 def _in_cycles(game: Game[Any], outside: tuple[str, ...], max_cycles: int | None) -> bool:
-    """Whether the roles that are played from outside act in their order until the end or the cut, seen in one game."""
+    """Whether the roles that are played from outside act in their order until the end or the cut.
+
+    Two cycles of one game are played. A cut that may come in mid-cycle is told by numbers alone: a game may have
+    billions of rounds.
+    """
     if game.seats_take_turns or len(outside) == 1:
         return not game.seats_take_turns
-    whole = max_cycles is None or max_cycles % len(outside) == 0
+    if max_cycles is not None and max_cycles % len(outside) and max_cycles < game.max_steps:
+        return False
     rng = np.random.default_rng(0)
     state, turns = game.initial_state(1, rng), 0
     for _ in range(game.max_steps):
         role = game.phase(state)
         if role in outside:
-            if turns == max_cycles or (whole and turns == 2 * len(outside)):
+            if turns in (max_cycles, 2 * len(outside)):
                 break
             if role != outside[turns % len(outside)]:
                 return False
