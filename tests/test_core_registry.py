@@ -11,8 +11,9 @@ import pytest
 
 import lawgiver  # noqa: F401  registers the games
 from lawgiver.envs.core import registry
-from lawgiver.envs.core.errors import MissingExtraError, ParameterError
+from lawgiver.envs.core.errors import MissingExtraError, ParameterError, PluginError
 from lawgiver.envs.core.registry import extras, make_game, names
+from lawgiver.envs.core.single import make_env
 from lawgiver.trainers.runs import _checked_policy
 
 
@@ -141,3 +142,32 @@ def test_of_two_third_parties_the_first_by_name_has_a_name(site: Path, caplog):
     declare(site, "alpha", {"games": ["new-v0 = alpha:Game"]})
     assert registry._entries("lawgiver.games")["new-v0"].value == "alpha:Game"
     assert "package 'zeta' declares the game 'new-v0', which package 'alpha' has already" in caplog.text
+
+
+@pytest.mark.parametrize("value", ["no module!", "", "a:b:c"])
+def test_an_entry_that_points_nowhere_is_one_line_with_the_packages_name(site: Path, value, caplog):
+    declare(site, "odd-games", {"games": [f"new-v0 = {value}"], "mechanisms": [f"new = {value}"]})
+    assert "new-v0" not in names("lawgiver.games") and "new" not in names("lawgiver.mechanisms")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"package 'odd-games' declares the {kind} {name!r}, which points to {value!r}, allowed: module:object;"
+        " it is left out"
+        for kind, name in (("game", "new-v0"), ("mechanism", "new"))
+    ]
+
+
+@pytest.mark.parametrize("source", ["Game = 5", "def Game(n=2): return n"])
+@pytest.mark.parametrize("make", [make_game, make_env])
+def test_what_is_no_game_is_told_with_the_packages_name(site: Path, source, make, monkeypatch):
+    declare(site, "odd-games", {"games": ["new-v0 = nogame:Game"]})
+    (site / "nogame.py").write_text(source)
+    monkeypatch.delitem(sys.modules, "nogame", raising=False)
+    with pytest.raises(PluginError, match=r"game 'new-v0' of package 'odd-games' is [25], allowed: a Game"):
+        make("new")
+
+
+def test_a_package_without_a_name_breaks_nothing(site: Path, caplog):
+    declare(site, "odd-games", {"games": ["new-v0 = odd:Game"]})
+    declare(site, "zeta", {"games": ["new-v0 = zeta:Game"]})
+    for metadata in site.glob("odd*/METADATA"):
+        metadata.unlink()
+    assert "new-v0" in names("lawgiver.games") and "lanes-v0" in names("lawgiver.games")

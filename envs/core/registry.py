@@ -78,6 +78,8 @@ def _entries(group: str) -> dict[str, EntryPoint]:
         fault = None
         if group == GAMES and not GAME_NAME.fullmatch(entry.name):
             fault = "allowed: letters, digits and _, then a version, such as some_game-v0"
+        elif not EntryPoint.pattern.match(entry.value):
+            fault = f"which points to {entry.value!r}, allowed: module:object"
         elif other != package:
             fault = f"which package {other!r} has already: take another name"
         if fault is None:
@@ -88,7 +90,7 @@ def _entries(group: str) -> dict[str, EntryPoint]:
 
 
 def _package(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else "?"
+    return (entry.dist.name if entry.dist is not None else None) or "?"  # metadata may lack a name
 
 
 def names(group: str) -> list[str]:
@@ -200,9 +202,10 @@ def make_game(name: str, **params: Any) -> Game[Any]:
     Raises:
         UnknownNameError: if there is no such game.
         ParameterError: if a parameter or preset is unknown, or a parameter outside its range.
+        PluginError: if what is registered under the name is no game.
     """
     full = game_name(name)
-    made = lookup(GAMES, full)
+    made = _maker(full)
     for key in params:
         hint = None if key in inspect.signature(made).parameters else _deeper(made, {}, key)
         if hint is not None:
@@ -213,9 +216,27 @@ def make_game(name: str, **params: Any) -> Game[Any]:
         if isinstance(value, int) and value.bit_length() > 1000:  # no float holds it, and Python may not print it
             raise ParameterError(f"{key} is {shown(value)}, allowed: numbers that a float holds")
     game: Game[Any] = call_with(made, f"game {full!r}", **_of_preset(made, params))
-    if isinstance(game, Game):
-        game.check_size()
+    if not isinstance(game, Game):
+        raise _no_game(full, game)
+    game.check_size()
     return game
+
+
+def _maker(game: str) -> Callable[..., Any]:
+    """Return what a game's full name stands for.
+
+    Raises:
+        UnknownNameError, MissingExtraError, PluginError: as :func:`lookup`; PluginError too if it cannot be called.
+    """
+    made = lookup(GAMES, game)
+    if not callable(made):
+        raise _no_game(game, made)
+    return made  # type: ignore[no-any-return]
+
+
+def _no_game(name: str, found: Any) -> PluginError:
+    package = _package(entry(GAMES, name))
+    return PluginError(f"game {name!r} of package {package!r} is {shown(found)}, allowed: a Game, or what makes one")
 
 
 def _deeper(made: Any, params: Mapping[str, Any], key: str) -> str | None:
@@ -242,7 +263,7 @@ def parameters_of(game: str) -> list[str]:
     Raises:
         UnknownNameError: if there is no such game.
     """
-    return list(inspect.signature(lookup(GAMES, game_name(game))).parameters)
+    return list(inspect.signature(_maker(game_name(game))).parameters)
 
 
 def _of_preset(made: Any, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,7 +293,7 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
         ArgumentError: if a parameter is neither the view's nor the game's, or is missing; it is a TypeError too.
         ParameterError: if a parameter is outside its range.
     """
-    made = lookup(GAMES, game_name(game))
+    made = _maker(game_name(game))
     accepted = inspect.signature(made).parameters
     params = {**_of_runs(game, params), **_of_preset(made, params)}
     options = [
