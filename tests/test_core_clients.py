@@ -144,6 +144,13 @@ def test_wrong_levels_are_named(levels, message):
         gymnasium.make("lawgiver/lanes-v0", role="mechanism", discretise=levels)
 
 
+@pytest.mark.parametrize("role", ["mechanism", "participant"])
+@pytest.mark.parametrize("option", [{"discretise": -5}, {"discretise": "x"}, {"clip_actions": "no"}])
+def test_wrong_options_are_named_for_roles_that_do_not_use_them_too(role, option):
+    with pytest.raises(ParameterError, match=f"{next(iter(option))} is .*, allowed: "):
+        gymnasium.make("lawgiver/lanes-v0", role=role, **option)
+
+
 def test_boxes_of_too_many_components_say_that_no_grid_fits():
     game = lawgiver.make_game("sequential_sales", n=5, m=3)
     assert 2 ** game.action_space("mechanism").shape[0] > LARGEST_GRID

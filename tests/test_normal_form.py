@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lawgiver
-from lawgiver.envs.core.errors import UnknownNameError, UnsupportedGameError
+from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
 
 
 def test_public_investment_by_hand():
@@ -82,9 +82,18 @@ def test_games_without_one_say_so(name, params, mechanism, error, message):
         lawgiver.make_game(name, **params).normal_form(mechanism)
 
 
-def test_conditions_are_named():
-    with pytest.raises(UnsupportedGameError, match="unknown condition '9-9'"):
-        lawgiver.make_game("public_investment").normal_form("libertarian", condition="9-9")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"condition": "9-9"}, "unknown condition '9-9'"),
+        ({"condition": ["9-9"]}, "unknown condition"),
+        ({"seed": -1}, "seed is -1, allowed: an integer >= 0"),
+        ({"seed": "one"}, "seed is 'one'"),
+    ],
+)
+def test_wrong_conditions_and_seeds_are_named(wrong, message):
+    with pytest.raises(ParameterError, match=message):
+        lawgiver.make_game("public_investment").normal_form("libertarian", **wrong)
 
 
 @pytest.mark.parametrize(("mechanism", "contributed"), [("libertarian", (4, 2, 2)), ("strict_egalitarian", (0, 0, 0))])

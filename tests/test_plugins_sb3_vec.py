@@ -7,6 +7,7 @@ from gymnasium.wrappers import TimeLimit
 import lawgiver
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.single import GameEnv
+from lawgiver.envs.core.vector import make_vector_env
 
 sb3 = pytest.importorskip("stable_baselines3", reason="has an environment of its own: make test-plugins")
 vec_env = pytest.importorskip("stable_baselines3.common.vec_env")
@@ -114,3 +115,8 @@ def test_dqn_and_normalisation():
     )
     sb3.DQN("MlpPolicy", env, learning_starts=50, seed=0, device="cpu").learn(300)
     assert isinstance(env.unwrapped, ours.GameVecEnv)
+
+
+def test_views_of_another_autoreset_mode_are_refused():
+    with pytest.raises(LawgiverError, match="autoreset_mode is 'NextStep', allowed: 'SameStep'"):
+        ours.GameVecEnv(make_vector_env("taxed_dilemma", role="mechanism"))

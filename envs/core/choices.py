@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.actions import checked
-from lawgiver.envs.core.errors import ParameterError, integer
+from lawgiver.envs.core.errors import ParameterError, integer, shown
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.shown import copy_space
 
@@ -29,19 +29,22 @@ class Choices:
         clip: whether Box actions beyond the bounds are cut to them instead of being refused.
 
     Raises:
-        ParameterError: if there are fewer than 2 levels or more than ``LARGEST_GRID`` points.
+        ParameterError: if there are fewer than 2 levels or more than ``LARGEST_GRID`` points, or ``clip`` is no bool.
     """
 
     def __init__(self, game: Game[Any], role: str, discretise: int | None, clip: bool) -> None:
         """See the class."""
+        if not isinstance(clip, bool | np.bool_):
+            raise ParameterError(f"clip_actions is {shown(clip)}, allowed: true, false")
         own = game.action_space(role)
         self._levels: list[np.ndarray] | None = None
         self._ends = game.action_ends(role) if isinstance(own, gymnasium.spaces.Box) and clip else None
         self._game, self._role = game, role
         self.space = copy_space(own)
-        if discretise is None or not isinstance(own, gymnasium.spaces.Box):
+        count = None if discretise is None else integer("discretise", discretise, 2)
+        if count is None or not isinstance(own, gymnasium.spaces.Box):
             return
-        count, size = integer("discretise", discretise, 2), own.shape[0]
+        size = own.shape[0]
         if count**size > LARGEST_GRID:
             fits = int(LARGEST_GRID ** (1 / size) + 1e-9)
             fewer = f"at most {fits}" if fits >= 2 else "none, because even 2 levels are too many"

@@ -236,7 +236,10 @@ class Game(ABC, Generic[StateT]):
 
         Where float32 rounds a declared bound, the wider of the two values is meant.
         """
-        return self._spaces[role][2]
+        spaces = self._spaces
+        if not isinstance(role, str) or role not in spaces:
+            self.check_role(role)
+        return spaces[role][2]
 
     # -- the dynamics -------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, take_games
-from lawgiver.envs.core.errors import UnsupportedGameError, allowed
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.joint_grid import LARGEST_GRID
 from lawgiver.envs.core.one_round import inexact, mean_outcome
@@ -49,7 +49,7 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
         seed: of the private types that the opening draws, where there are any.
 
     Raises:
-        UnknownNameError, ParameterError: if the mechanism or the condition does not exist.
+        UnknownNameError, ParameterError: if the mechanism or the condition does not exist, or the seed is none.
         UnsupportedGameError: if the game has no such round, the mechanism is none such, or there are more than
             ``LARGEST_GRID`` joint actions.
     """
@@ -60,10 +60,10 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
         )
     policy = make_policy(game, "mechanism", mechanism)
     check_policy(game, "mechanism", policy, distribution=True)
-    openings = game.openings(1, np.random.default_rng(seed))
+    openings = game.openings(1, np.random.default_rng(seed_number("seed", seed)))
     name = next(iter(openings)) if condition is None else condition
-    if name not in openings:
-        raise UnsupportedGameError(f"unknown condition {name!r} of {game.name}: {allowed(str(name), openings)}")
+    if not isinstance(name, str) or name not in openings:
+        raise ParameterError(f"unknown condition {name!r} of {game.name}: {allowed(str(name), openings)}")
     first = openings[name]
     mask = game.legal_actions(_rounds_start(game, policy, first), "participant")
     legal = np.ones((game.roles["participant"], int(choices.n)), bool) if mask is None else np.asarray(mask)[0]

@@ -218,7 +218,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _seeds(self, seed: Any, masked: bool) -> list[int | None] | None:
         """Return one seed a game, None where one number or none is given for all."""
-        if isinstance(seed, (list, tuple, np.ndarray)):
+        if isinstance(seed, (list, tuple)) or (isinstance(seed, np.ndarray) and seed.ndim):
             if len(seed) != self.num_envs:
                 raise ParameterError(f"seed has {len(seed)} numbers, allowed: one, or one for each of {self.num_envs}")
             return [None if s is None else seed_number(f"seed[{i}]", s) for i, s in enumerate(seed)]

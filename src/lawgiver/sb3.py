@@ -18,7 +18,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from lawgiver.envs.core.errors import seed_number
+from lawgiver.envs.core.errors import ParameterError, seed_number
 from lawgiver.envs.core.registry import extras, make_view
 from lawgiver.envs.core.vector import GameVectorEnv
 
@@ -39,10 +39,15 @@ class GameVecEnv(VecEnv):  # type: ignore[misc]
 
     Args:
         env: a vector view made with ``autoreset_mode="SameStep"``.
+
+    Raises:
+        ParameterError: if the view has another mode.
     """
 
     def __init__(self, env: GameVectorEnv) -> None:
         """See the class."""
+        if env.autoreset_mode != AutoresetMode.SAME_STEP:
+            raise ParameterError(f"autoreset_mode is {env.autoreset_mode.value!r}, allowed: 'SameStep'")
         self.env = env
         self.render_mode = env.render_mode  # read by the constructor below
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
