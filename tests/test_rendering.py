@@ -71,6 +71,13 @@ def test_frames_of_a_game_have_one_size():
     assert len({played(env, steps, rng).render().shape for steps in range(4)}) == 1
 
 
+@pytest.mark.parametrize("mode", ["ansi", "rgb_array"])
+def test_boards_that_are_too_large_are_left_out(mode):
+    env = pettingzoo.make("parallel", "lawgiver/goal_collection-v0", size=10**6, render_mode=mode)
+    env.reset(seed=0)
+    assert env.render() is not None and env.unwrapped.game.drawing(env.unwrapped._session.state, 0) is None
+
+
 def test_boards_show_where_everybody_is():
     env = pettingzoo.make("parallel", "lawgiver/goal_collection-v0", n=2, size=3, render_mode="ansi")
     env.reset(seed=0)

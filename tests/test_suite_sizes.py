@@ -86,6 +86,15 @@ def test_the_number_that_fits_is_named(name, params, said):
         registry.make_game(name, **params)
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "told"),
+    [("goal_collection", {"size": 40}, True), ("goal_collection", {"size": 10**9}, False),
+     ("gridworld", {"m": 5}, True), ("gridworld", {"m": 100}, False)],
+)  # fmt: skip
+def test_known_solutions_are_told_where_they_can_be_checked(name, size, told):
+    assert bool(registry.make_game(name, n=2, **size).known_solutions()) == told
+
+
 def test_spaces_are_measured_before_they_are_laid_out():
     wide = (Field("few", 3, 0, 1, "", ""), Field("many", 10**18, 0, 1, "", ""))
     with pytest.raises(

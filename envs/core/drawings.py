@@ -43,8 +43,17 @@ class Roads:
     caption: str
 
 
-def board(rows: int, columns: int, marks: Iterable[tuple[int, str]], caption: str) -> Grid:
-    """Return a board with marks in some cells, counted row by row from 0; marks in one cell stand side by side."""
+LARGEST_SIDE = 100
+"""Cells in a row or column of a board that is drawn; those of larger ones would be smaller than two pixels."""
+
+
+def board(rows: int, columns: int, marks: Iterable[tuple[int, str]], caption: str) -> Grid | None:
+    """Return a board with marks in some cells, counted row by row from 0; marks in one cell stand side by side.
+
+    None for a board that is too large to be drawn.
+    """
+    if max(rows, columns) > LARGEST_SIDE:
+        return None
     cells = [""] * (rows * columns)
     for cell, mark in marks:
         cells[cell] += ("," if cells[cell] else "") + mark

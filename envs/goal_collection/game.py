@@ -27,8 +27,9 @@ from lawgiver.envs.goal_collection.torus import MOVES, displacement, moved
 LARGEST_N = 10_000
 """Participants, each of whom sees all others' goals."""
 KNOWN = 200
-"""Profiles over which the known solution is averaged, and the most goals for which it is told."""
-FEW = 6
+"""Profiles over which the known solution is averaged."""
+FEW, SMALL = 6, 40
+"""The most goals, and the widest torus, for which it is told: a table of all states checks it."""
 
 
 @dataclass(frozen=True)
@@ -258,8 +259,8 @@ class GoalCollection(Game[GoalCollectionState]):
         }
         return {name: np.asarray(column) for name, column in shown.items()}
 
-    def drawing(self, state: GoalCollectionState, index: int) -> Drawing:
-        """Return the board: where the mechanism is, and the participants' goals."""
+    def drawing(self, state: GoalCollectionState, index: int) -> Drawing | None:
+        """Return the board: where the mechanism is, and the participants' goals; None for one too large to draw."""
         goals = np.asarray(state.types[index, :, 0]).astype(int).tolist()
         marks = [(int(state.position[index]), "M"), *((goal, str(seat)) for seat, goal in enumerate(goals))]
         return board(self.size, self.size, marks, "M: the mechanism, 0..: goals")
@@ -271,8 +272,8 @@ class GoalCollection(Game[GoalCollectionState]):
         return solutions.best_walks(reports[..., 0], self.worth(reports), self.size, self.discount)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """What the best walk is worth, for up to 6 participants."""
-        if self.n > FEW:
+        """What the best walk is worth, for up to 6 participants on up to 40 x 40 cells."""
+        if self.n > FEW or self.size > SMALL:
             return ()
         types = self.types_of(np.random.default_rng(0).random((KNOWN, self.n, 2)))
 
