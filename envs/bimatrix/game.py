@@ -73,6 +73,7 @@ class Bimatrix(Game[BimatrixState]):
     objective: str = "surplus"
 
     name: ClassVar[str] = "bimatrix-v0"
+    summary: ClassVar[str] = "taxes a two-person game of yours and hands it back"
     reference: ClassVar[str] = (
         "Luce and Raiffa 1957, Games and Decisions, chapter 5, for the payoffs by default; the tax is this library's"
     )
