@@ -1,9 +1,12 @@
 """Print the equilibria of road networks in the TNTP format beside the published ones.
 
     python benchmarks/road_networks.py FOLDER
+    python benchmarks/road_networks.py synthetic SIDE ZONES PAIRS ACCURACY
 
-FOLDER holds files NAME_net.tntp and NAME_trips.tntp of the collection Transportation Networks for Research, and where
-they are published NAME_flow.tntp. The files are for academic research and do not come with this project.
+The second assigns traffic on a made-up grid of SIDE x SIDE nodes with roads both ways, and prints links, pairs, the
+relative gap that is asked for, the one that is reached, routes, and seconds of one core. FOLDER holds files
+NAME_net.tntp and NAME_trips.tntp of the collection Transportation Networks for Research, and where they are published
+NAME_flow.tntp. The files are for academic research and do not come with this project.
 """
 
 import sys
@@ -12,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lawgiver.envs.core.wardrop import PowerCosts
+from lawgiver.envs.selfish_routing.assignment import Traffic, assign
 from lawgiver.envs.selfish_routing.network import as_network
 
 
@@ -19,6 +24,31 @@ def published(path):
     """Return the flows of a flow file by tail and head."""
     rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
     return {(row[0], row[1]): float(row[2]) for row in rows if row[0].isdecimal()}
+
+
+def synthetic(side, zones, pairs, accuracy, seed=0):
+    """Print how long the equilibrium of a grid with BPR costs of power 4 takes, mean volume .7 of capacity or more."""
+    rng, nodes = np.random.default_rng(seed), np.arange(side * side).reshape(side, side)
+    ways = [(nodes[:, :-1], nodes[:, 1:]), (nodes[:-1], nodes[1:])]
+    tails = np.concatenate([end.ravel() for a, b in ways for end in (a, b)])
+    heads = np.concatenate([end.ravel() for a, b in ways for end in (b, a)])
+    free, capacity = rng.uniform(1, 3, len(tails)), rng.uniform(0.5, 1.5, len(tails))
+    costs = PowerCosts(np.stack([free, 0.15 * free * capacity**-4.0], 1), np.tile([0.0, 4.0], (len(tails), 1)))
+    zone = rng.choice(side * side, zones, replace=False)
+    origins, destinations = (x.ravel() for x in np.meshgrid(zone, zone, indexing="ij"))
+    some = np.sort(rng.choice(np.flatnonzero(origins != destinations), pairs, replace=False))
+    origins, destinations = origins[some], destinations[some]
+    apart = np.abs(origins // side - destinations // side) + np.abs(origins % side - destinations % side)
+    amounts = rng.exponential(1, pairs)
+    amounts *= 0.7 * len(tails) / (amounts @ apart)
+    closed = np.zeros(side * side, bool)
+    traffic, start = (
+        Traffic(tails, heads, side * side, costs, origins, destinations, amounts, closed),
+        time.process_time(),
+    )
+    found = assign(traffic, accuracy=accuracy)
+    took = time.process_time() - start
+    print(f"| {len(tails):,} | {pairs:,} | {accuracy:g} | {found.gap:.1e} | {len(found.flows):,} | {took:.0f} |")
 
 
 def main(folder):
@@ -40,6 +70,9 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if sys.argv[1:2] == ["synthetic"] and len(sys.argv) == 6:
+        synthetic(*map(int, sys.argv[2:5]), float(sys.argv[5]))
+    elif len(sys.argv) == 2:
+        main(Path(sys.argv[1]))
+    else:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import dijkstra
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.core.wardrop import relative_gap, total_cost, wardrop_equilibrium
+from lawgiver.envs.selfish_routing.assignment import assign
 from lawgiver.envs.selfish_routing.network import Network, as_network
 from lawgiver.envs.selfish_routing.tntp import read_tntp
 
@@ -96,6 +99,30 @@ def test_many_pairs_at_once():
     carried = np.zeros(len(pairs))
     np.add.at(carried, found.pairs, found.flows)
     np.testing.assert_allclose(carried, [amount for *_, amount in pairs])
+
+
+def test_an_assignment_is_one_by_shortest_ways_that_are_looked_for_afresh():
+    rng, side = np.random.default_rng(1), 6
+    plain = grid(side, rng)
+    both = plain["edges"] + [[head, tail, cost] for tail, head, cost in plain["edges"]]
+    nodes = sorted({edge[0] for edge in both})
+    pairs = [[a, b, float(rng.uniform(0, 0.06))] for a in nodes[::2] for b in nodes[::2] if a != b]
+    traffic = as_network({"edges": both, "demands": pairs}).traffic
+    rough = assign(traffic, accuracy=1e-3)
+    found = assign(traffic, accuracy=1e-8)
+    assert 1e-8 < rough.gap <= 1e-3 and found.gap <= 1e-8 and (found.flows >= 0).all()
+    np.testing.assert_allclose(np.bincount(found.pairs, found.flows), traffic.amounts)
+    loads = np.zeros(len(both))
+    for pair, route, flow in zip(found.pairs, found.routes, found.flows, strict=True):
+        assert traffic.tails[route[0]] == traffic.origins[pair]
+        assert traffic.heads[route[-1]] == traffic.destinations[pair]
+        assert (traffic.heads[route[:-1]] == traffic.tails[route[1:]]).all()
+        loads[route] += flow
+    np.testing.assert_allclose(found.loads, loads, atol=1e-12)
+    costs = traffic.costs.cost(loads)
+    graph = csr_matrix((costs, (traffic.tails, traffic.heads)))
+    least = dijkstra(graph)[traffic.origins, traffic.destinations]
+    assert loads @ costs - traffic.amounts @ least <= 2e-8 * (loads @ costs)
 
 
 def test_no_route_passes_through_a_closed_node():

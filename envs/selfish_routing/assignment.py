@@ -2,15 +2,14 @@
 
 Routes enter one by one: at the present costs of edges, the shortest way of each pair that is shorter than all of its
 routes so far (column generation; Dijkstra). Between two searches the potential of Beckmann is lowered over the routes
-at hand: pair by pair, from dearer routes to the cheapest (gradient projection; Jayakrishnan et al. 1994), and by
-Newton's method for all used routes at once (Bertsekas and Gafni 1983). What is left is certified by shortest ways
-through the whole network, whatever routes were tried.
+at hand: for all pairs of one origin at a time, from dearer routes to the cheapest (gradient projection; Jayakrishnan et
+al. 1994), and by Newton's method for all used routes at once, projected on flows >= 0 (Bertsekas and Gafni 1983). What
+is left is certified by shortest ways through the whole network, whatever routes were tried.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,11 @@ ENOUGH = 1e-9
 ROUNDS, STEPS = 300, 4
 """Searches for shorter ways, and sweeps and steps of Newton's method after each, at most."""
 
-SYSTEM = 1500
+SYSTEM = 400
 """Flows up to which Newton's equations are solved at once; above, by conjugate gradients."""
+
+ACTIVE = 8
+"""Guesses at the routes that a step of Newton's method empties, at most."""
 
 LARGEST_TREE = 20_000_000
 """Entries of the trees of shortest ways that are held at once."""
@@ -63,7 +65,8 @@ class Assignment:
         total_cost: of everybody.
         gap: what everybody spends above the shortest ways, as a share of what they spend: 0 in equilibrium.
         pairs: of each route, (K,).
-        routes: numbers of each route's edges, in the order of travel; K of them.
+        steps: numbers of the routes' edges in the order of travel, one route after the other.
+        ends: where each route begins and ends among the steps, (K + 1,).
         flows: on each route, (K,).
     """
 
@@ -72,96 +75,131 @@ class Assignment:
     total_cost: float
     gap: float
     pairs: np.ndarray
-    routes: tuple[np.ndarray, ...]
+    steps: np.ndarray
+    ends: np.ndarray
     flows: np.ndarray
 
+    @property
+    def routes(self) -> list[np.ndarray]:
+        """Numbers of each route's edges, K arrays."""
+        return np.split(self.steps, self.ends[1:-1])
 
-def assign(traffic: Traffic, costs: PowerCosts | None = None) -> Assignment:
+
+def assign(traffic: Traffic, costs: PowerCosts | None = None, accuracy: float = ACCURACY) -> Assignment:
     """Return the equilibrium of traffic; under ``costs`` in place of its own, such as the marginal ones, if given.
 
+    Args:
+        traffic: that is assigned.
+        costs: of the edges, those of the traffic by default.
+        accuracy: relative gap at which to stop.
+
     Raises:
-        ConvergenceError: if the relative gap stays above ``ENOUGH``, or costs are too large for numbers.
+        ConvergenceError: if the relative gap stays above ``ENOUGH`` and ``accuracy``, or costs are too large.
         MissingExtraError: without scipy.
     """
     paid = traffic.costs if costs is None else costs
     with extras("an assignment of traffic"):
-        from scipy.sparse import csr_matrix
+        from scipy.sparse import csr_matrix, vstack
     n_edges, n_pairs = len(traffic.tails), len(traffic.amounts)
-    routes: list[np.ndarray] = []
+    rank = np.argsort(np.argsort(traffic.origins, kind="stable"))  # routes are kept origin by origin
+    table = csr_matrix((0, n_edges))
     pairs, flows, loads = np.zeros(0, int), np.zeros(0), np.zeros(n_edges)
-    table: Any = None
     best: Assignment | None = None
     stalled = 0
     for _ in range(ROUNDS):
         edge_costs = paid.cost(loads)
         if not np.isfinite(edge_costs).all():
             raise ConvergenceError("no assignment of traffic: costs are too large for floating-point numbers")
-        shortest, ways = shortest_ways(traffic, edge_costs)
-        if routes:
+        shortest, steps, ends = shortest_ways(traffic, edge_costs)
+        gap, new = 1.0, np.arange(n_pairs)
+        if len(pairs):
             spent = table @ edge_costs
             gap = float(flows @ np.maximum(spent - shortest[pairs], 0)) / (float(flows @ spent) or 1.0)
+            stalled = 0 if best is None or gap < 0.9 * best.gap else stalled + 1
             if best is None or gap < best.gap:
-                stalled = 0 if best is None or gap < 0.9 * best.gap else stalled + 1
-                total = float(loads @ traffic.costs.cost(loads))
-                best = Assignment(loads, traffic.costs.cost(loads), total, gap, pairs, tuple(routes), flows)
-            else:
-                stalled += 1
-            if best.gap <= ACCURACY or stalled >= 12:
+                real = traffic.costs.cost(loads)
+                best = Assignment(
+                    loads, real, float(loads @ real), gap, pairs, table.indices.copy(), table.indptr.copy(), flows
+                )
+            if best.gap <= accuracy or stalled >= 12:
                 break
             known = np.full(n_pairs, np.inf)
             np.minimum.at(known, pairs, spent)
             new = np.flatnonzero(shortest < known * (1 - 1e-13))
-        else:
-            new = np.arange(n_pairs)
-        routes += [ways[g] for g in new]
-        pairs = np.concatenate([pairs, new])
-        flows = np.concatenate([flows, np.zeros(len(new)) if len(flows) else traffic.amounts.astype(float)])
-        ends = np.cumsum([0, *map(len, routes)])
-        table = csr_matrix((np.ones(ends[-1]), np.concatenate(routes), ends), shape=(len(routes), n_edges))
-        for _ in range(STEPS):
-            _sweep(paid, traffic, routes, pairs, flows)
-            moved = _step(paid, traffic, table, pairs, flows)
-            if moved is None:
-                break
-            flows = moved
+        ways = csr_matrix((np.ones(len(steps)), steps, ends), shape=(n_pairs, n_edges))
+        kept = np.flatnonzero(flows > 0)
+        table, pairs = vstack([table[kept], ways[new]], format="csr"), np.concatenate([pairs[kept], new])
+        flows = np.concatenate([flows[kept], np.zeros(len(new)) if len(kept) else traffic.amounts.astype(float)])
+        order = np.argsort(rank[pairs], kind="stable")
+        table, pairs, flows = table[order], pairs[order], flows[order]
+        flows = _improve(paid, traffic, table, pairs, flows, gap)
         loads = np.asarray(table.T @ flows)
     assert best is not None
-    if best.gap > ENOUGH:
+    if best.gap > max(ENOUGH, accuracy):
         raise ConvergenceError(f"no assignment of traffic: a relative gap of {best.gap:.1e} is left, allowed {ENOUGH}")
     return best
 
 
-def _sweep(paid: PowerCosts, traffic: Traffic, routes: list[np.ndarray], pairs: np.ndarray, flows: np.ndarray) -> None:
-    """Move flow, in place, from the dearer routes of one pair after the other to its cheapest, by Newton's length."""
+def _improve(
+    paid: PowerCosts, traffic: Traffic, table: Any, pairs: np.ndarray, flows: np.ndarray, gap: float
+) -> np.ndarray:
+    """Return flows (K,) of a lower potential; ``gap`` says how precisely Newton's equations are worth solving."""
+    for _ in range(STEPS):
+        _sweep(paid, traffic, table, pairs, flows)
+        moved = _step(paid, traffic, table, pairs, flows, min(0.1, gap))
+        if moved is None:
+            break
+        flows = moved
+    return flows
+
+
+def _sweep(paid: PowerCosts, traffic: Traffic, table: Any, pairs: np.ndarray, flows: np.ndarray) -> None:
+    """Move flow, in place, from the dearer routes of one origin's pairs after the other to each pair's cheapest.
+
+    Each move is of Newton's length, all of an origin together of the length at which the potential is least.
+    """
     total = float(traffic.amounts.sum())
-    loads = np.zeros(len(traffic.tails))
-    np.add.at(loads, np.concatenate(routes), np.repeat(flows, [len(route) for route in routes]))
-    order = np.argsort(pairs, kind="stable")
-    bounds = np.flatnonzero(np.diff(pairs[order], prepend=-1, append=-1))
+    loads = np.asarray(table.T @ flows)
     costs, slopes = paid.cost(loads), _slopes(paid, loads, total)
-    for first, last in pairwise(bounds.tolist()):
-        if last - first < 2:
+    origins = traffic.origins[pairs]
+    bounds = np.flatnonzero(np.concatenate([[True], origins[1:] != origins[:-1], [True]]))
+    several = np.bincount(pairs, minlength=len(traffic.amounts)) > 1
+    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        if not several[pairs[first:last]].any():
             continue
-        mine = order[first:last]
-        spent = [float(costs[routes[k]].sum()) for k in mine]
-        best = routes[mine[int(np.argmin(spent))]]
-        for k, spends in zip(mine.tolist(), spent, strict=True):
-            excess = spends - min(spent)
-            if flows[k] == 0 or excess <= 0:
-                continue
-            apart = np.setxor1d(routes[k], best, assume_unique=True)
-            steep = float(slopes[apart].sum())
-            moved = flows[k] if steep * flows[k] <= excess else excess / steep
-            flows[k] -= moved
-            flows[mine[int(np.argmin(spent))]] += moved
-            loads[routes[k]] -= moved
-            loads[best] += moved
-            touched = PowerCosts(paid.coefficients[apart], paid.powers[apart])
-            loads[apart] = np.maximum(loads[apart], 0.0)
-            costs[apart], slopes[apart] = touched.cost(loads[apart]), _slopes(touched, loads[apart], total)
+        rows, mine, ours = table[first:last], flows[first:last], pairs[first:last]
+        spent = rows @ costs
+        starts = np.flatnonzero(np.concatenate([[True], ours[1:] != ours[:-1]]))
+        groups = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(ours))))
+        order = np.lexsort((spent, groups))
+        hub = order[starts]  # the cheapest of each pair
+        excess = spent - spent[hub][groups]
+        some = np.flatnonzero((mine > 0) & (excess > 0))
+        if not len(some):
+            continue
+        apart = rows[some] - rows[hub[groups[some]]]
+        diagonal = _diagonal(apart, slopes)
+        change = np.zeros(len(mine))
+        change[some] = _bounded(apart, slopes, diagonal, -excess[some], -mine[some], 0.1)
+        change = _projected(mine, change, hub, groups)
+        if not float(change @ spent) < 0:
+            off = np.minimum(mine[some], excess[some] / diagonal)
+            change = np.zeros(len(mine))
+            change[some] = -off
+            change[hub] += np.bincount(groups[some], off, len(starts))
+        along = np.asarray(rows.T @ change)
+        touched = np.flatnonzero(along)
+        part = PowerCosts(paid.coefficients[touched], paid.powers[touched])
+        share = _search(part, loads[touched], along[touched])
+        mine += share * change
+        np.maximum(mine, 0.0, out=mine)
+        loads[touched] = np.maximum(loads[touched] + share * along[touched], 0.0)
+        costs[touched], slopes[touched] = part.cost(loads[touched]), _slopes(part, loads[touched], total)
 
 
-def _step(paid: PowerCosts, traffic: Traffic, table: Any, pairs: np.ndarray, flows: np.ndarray) -> np.ndarray | None:
+def _step(
+    paid: PowerCosts, traffic: Traffic, table: Any, pairs: np.ndarray, flows: np.ndarray, enough: float
+) -> np.ndarray | None:
     """Return flows (K,) after a step of Newton's method for the used routes, None where none lowers the potential."""
     n_pairs = len(traffic.amounts)
     loads = np.asarray(table.T @ flows)
@@ -175,13 +213,10 @@ def _step(paid: PowerCosts, traffic: Traffic, table: Any, pairs: np.ndarray, flo
         return None
     apart = table[rest] - table[hub[pairs[rest]]]
     slopes = _slopes(paid, loads, float(traffic.amounts.sum()))
-    diagonal = np.asarray(apart.multiply(apart) @ slopes)
-    diagonal = np.maximum(diagonal, 1e-12 * diagonal.max() or 1.0)
     change = np.zeros(len(flows))
-    change[rest] = _solve(apart, slopes, diagonal, (spent[hub[pairs]] - spent)[rest])
-    change[hub] = -np.bincount(pairs, change, n_pairs)
-    falls = change < 0
-    change *= min(1.0, float((flows[falls] / -change[falls]).min())) if falls.any() else 1.0
+    wanted = (spent[hub[pairs]] - spent)[rest]
+    change[rest] = _bounded(apart, slopes, _diagonal(apart, slopes), wanted, -flows[rest], enough)
+    change = _projected(flows, change, hub, pairs)
     along = np.asarray(table.T @ change)
     if not float(along @ costs) < 0:
         return None
@@ -190,6 +225,48 @@ def _step(paid: PowerCosts, traffic: Traffic, table: Any, pairs: np.ndarray, flo
     moved[hub] = 0.0
     moved[hub] = np.maximum(traffic.amounts - np.bincount(pairs, moved, n_pairs), 0.0)
     return moved
+
+
+def _bounded(
+    apart: Any, slopes: np.ndarray, diagonal: np.ndarray, wanted: np.ndarray, lowest: np.ndarray, enough: float
+) -> np.ndarray:
+    """Return the solution of Newton's equations, none below ``lowest`` (<= 0), by the primal-dual active set method.
+
+    Those that would fall below stay there while their costs do not ask for more (Hintermueller, Ito and Kunisch 2002).
+    """
+    change, held = np.zeros(len(wanted)), np.zeros(len(wanted), bool)
+    for _ in range(ACTIVE):
+        free = np.flatnonzero(~held)
+        change[held] = lowest[held]
+        left = wanted - apart @ (slopes * (apart[held].T @ lowest[held])) if held.any() else wanted
+        if len(free):
+            change[free] = _solve(apart[free], slopes, diagonal[free], left[free], enough)
+        excess = apart @ (slopes * (apart.T @ change)) - wanted
+        now = np.where(held, excess > 0, change < lowest)
+        if (now == held).all():
+            break
+        held = now
+    return change
+
+
+def _diagonal(apart: Any, slopes: np.ndarray) -> np.ndarray:
+    """Return how fast the cost of moving from one route to another rises, for rows +-1 where they are apart."""
+    steep = np.asarray(apart.multiply(apart) @ slopes)
+    return np.asarray(np.maximum(steep, 1e-12 * steep.max() or 1.0))
+
+
+def _projected(flows: np.ndarray, change: np.ndarray, hub: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return a change of flows (K,) that leaves none below 0 and each group's sum as it is; hubs make up for it.
+
+    So that no route holds up all others.
+    """
+    amounts = np.bincount(groups, flows, len(hub))
+    ahead = np.maximum(flows + change, 0.0)
+    ahead[hub] = 0.0
+    others = np.bincount(groups, ahead, len(hub))
+    ahead *= (amounts / np.maximum(others, amounts))[groups]
+    ahead[hub] = np.maximum(amounts - np.bincount(groups, ahead, len(hub)), 0.0)
+    return np.asarray(ahead - flows)
 
 
 def _search(paid: PowerCosts, loads: np.ndarray, along: np.ndarray) -> float:
@@ -209,8 +286,11 @@ def _slopes(paid: PowerCosts, loads: np.ndarray, total: float) -> np.ndarray:
     return np.asarray((paid.cost(near * (1 + nudge)) - paid.cost(near * (1 - nudge))) / (2 * nudge * near))
 
 
-def _solve(apart: Any, slopes: np.ndarray, diagonal: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return the solution of Newton's equations, each row scaled to a diagonal of 1."""
+def _solve(apart: Any, slopes: np.ndarray, diagonal: np.ndarray, wanted: np.ndarray, enough: float) -> np.ndarray:
+    """Return the solution of Newton's equations, each row scaled to a diagonal of 1.
+
+    Above ``SYSTEM`` rows, up to a residual of ``enough`` of what is wanted.
+    """
     scale = 1 / np.sqrt(diagonal)
     if len(wanted) <= SYSTEM:
         rows = apart.toarray() * scale[:, None]
@@ -218,20 +298,22 @@ def _solve(apart: Any, slopes: np.ndarray, diagonal: np.ndarray, wanted: np.ndar
         return np.asarray(scale * np.linalg.solve(system, scale * wanted))
     answer, left = np.zeros(len(wanted)), scale * wanted
     ahead, size = left.copy(), float(left @ left)
-    enough = 1e-8 * size
+    limit, across = enough**2 * size, apart.T.tocsr()
     for _ in range(300):
-        product = scale * (apart @ (slopes * (apart.T @ (scale * ahead)))) + 1e-10 * ahead
+        product = scale * (apart @ (slopes * (across @ (scale * ahead)))) + 1e-10 * ahead
         length = size / float(ahead @ product)
         answer, left = answer + length * ahead, left - length * product
         size, before = float(left @ left), size
-        if size <= enough:
+        if size <= limit:
             break
         ahead = left + size / before * ahead
     return np.asarray(scale * answer)
 
 
-def shortest_ways(traffic: Traffic, costs: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+def shortest_ways(traffic: Traffic, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the least cost of each pair, (G,), and the edges of a way of that cost; inf and none where there is none.
+
+    Edges are in the order of travel, pair after pair; the last array, (G + 1,), says where each pair's begin and end.
 
     A closed node is two: one that edges enter, and one, ``n_nodes`` further, that they leave.
     """
@@ -246,7 +328,7 @@ def shortest_ways(traffic: Traffic, costs: np.ndarray) -> tuple[np.ndarray, list
     graph = csr_matrix((np.maximum(costs[order], 1e-300), (leave[order], traffic.heads[order])), shape=(size, size))
     begins = traffic.origins + traffic.n_nodes * traffic.closed[traffic.origins]
     every = np.unique(begins)
-    least, ways = np.full(len(begins), np.inf), [np.zeros(0, int)] * len(begins)
+    least, found = np.full(len(begins), np.inf), []
     chunk = max(1, LARGEST_TREE // size)
     for first in range(0, len(every), chunk):
         some = every[first : first + chunk]
@@ -259,10 +341,13 @@ def shortest_ways(traffic: Traffic, costs: np.ndarray) -> tuple[np.ndarray, list
         steps = []
         while (on := np.flatnonzero(node != begins[mine])).size:
             last = before[row[on], node[on]]
-            taken = np.full(len(mine), -1)
-            taken[on] = order[np.searchsorted(key[order], last * np.int64(size) + node[on])]
+            edge = np.full(len(mine), -1)
+            edge[on] = order[np.searchsorted(key[order], last * np.int64(size) + node[on])]
             node[on] = last
-            steps.append(taken)
-        for i, g in enumerate(mine):
-            ways[g] = np.array([step[i] for step in reversed(steps) if step[i] >= 0], int)
-    return least, ways
+            steps.append(edge)
+        taken = np.array(steps[::-1], np.int64).reshape(-1, len(mine)).T
+        row, step = np.nonzero(taken >= 0)
+        found.append((mine[row], taken[row, step]))
+    pairs, edges = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    ends = np.concatenate([[0], np.cumsum(np.bincount(pairs, minlength=len(begins)))])
+    return least, edges[np.argsort(pairs, kind="stable")], ends

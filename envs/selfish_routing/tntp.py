@@ -3,7 +3,8 @@
 A network file has metadata, ``<NUMBER OF LINKS> 76``, up to ``<END OF METADATA>``; then a line for each link: init
 node, term node, capacity, length, free flow time, B, power, and speed, toll, type, which may be missing. A trips file
 has ``Origin 1`` and, below, ``2 : 100.0;``. A ``~`` begins a comment; a ``;`` ends a line or an entry. The time on a
-link that v vehicles use is free_flow_time (1 + B (v / capacity)^power).
+link that v vehicles use is free_flow_time (1 + B (v / capacity)^power). Costs are times: lengths and tolls are not
+read, so that published equilibria of generalised costs, with weights for distance and toll, are others.
 """
 
 from __future__ import annotations
