@@ -119,7 +119,7 @@ def _evaluate(run: Run, games: int) -> dict[str, Any]:
     settings = _settings(run, "participant")
     result: dict[str, Any] = {
         "simulated": simulated,
-        "populations": {"simulated": f"{_who_plays(run, learned, given)}, {games:,} games"},
+        "populations": {"simulated": f"{_who_plays(run, learned, given)}, {games:,} game{'s' * (games != 1)}"},
     }
     rule = learned_rule(run)
     if rule is not None:
