@@ -94,6 +94,29 @@ def test_it_says_which_packaged_configs_it_takes(site):
     }
 
 
+ONE_EACH = """
+import json, sys
+from lawgiver.trainers.launch import train
+tiny = ["trainer.name=ippo", "trainer.iterations=1", "trainer.games=2"]
+told = {name: train(name, [*tiny, f"run_dir={sys.argv[1]}/{name}"])[1] for name in sys.argv[2:]}
+print(json.dumps({name: [summary["env_steps"], summary["last_reward"]] for name, summary in told.items()}))
+"""
+
+
+def test_it_trains_on_packaged_configs_of_each_kind(site, tmp_path):
+    """One iteration of two games each: steps are those of the views, rounds of one or two phases, and games load."""
+    steps = {"public_investment": 40, "repeated_allocation": 16, "divisible_good": 8}
+    steps |= dict.fromkeys(("lanes", "supply_demand", "selfish_routing"), 4)
+    environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ONE_EACH, str(tmp_path), *steps]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name, (taken, rewards) in json.loads(done.stdout.splitlines()[-1]).items():
+        assert taken == steps[name]
+        assert np.isfinite(list(rewards.values())).all()
+        assert set(lawgiver.load(tmp_path / name)) == {"mechanism", "participant"}
+
+
 def test_its_settings_are_checked(site, tmp_path):
     done = run_cli(site, tmp_path, "train", str(PACKAGE / "ippo.yaml"), "trainer.epoch=3")
     assert done.returncode == 2
