@@ -49,9 +49,10 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         said = capsys.readouterr()
         assert stop.value.code == 2
         assert said.out == ""
-        assert said.err.startswith("lawgiver: ")
-        assert said.err.count("\n") == 1
-        return said.err
+        err = re.sub(r"^lawgiver: walking: \d+ of \d+\n", "", said.err, flags=re.MULTILINE)  # how far it came
+        assert err.startswith("lawgiver: ")
+        assert err.count("\n") == 1
+        return err
 
     return run
 

@@ -230,6 +230,19 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
     return result
 
 
+def require_given_once(overrides: Sequence[str]) -> None:
+    """Check that no override undoes an earlier one, as people may give them; programs build on what comes later.
+
+    Raises:
+        ParameterError: if one sets what an earlier one has set, or a part of it.
+    """
+    for place, override in enumerate(overrides):
+        path = override.partition("=")[0]
+        for earlier in overrides[:place]:
+            if f"{earlier.partition('=')[0]}.".startswith(f"{path}."):
+                raise ParameterError(f"override {override!r} would undo {earlier!r}: allowed: each key once")
+
+
 def described(mechanism: str) -> Any:
     """Return a mechanism that the command line is given, a name, a folder or ``{policy: NAME, ...}``, as data.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, make_policy, names, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.complaints import complaint
@@ -80,11 +80,19 @@ def evaluate(path: str | Path, games: int = GAMES, seed: int | None = None) -> d
         RunError: if the folder is not a run, is damaged, or there is no mechanism.
     """
     run = _opened(path, seed)
+    require_extras(f"the evaluation of {run.path}", *_needed(run))
     if run.settings.get("seeds") is None:
         return _evaluate(run, games)
     anew, members = seed, {seed: run.path / f"s{seed}" for seed in run.settings["seeds"]}
     found = {seed: _evaluate(_opened(member, anew), games) for seed, member in members.items()}
     return {"runs": [str(member) for member in members.values()], **over_seeds(found)}
+
+
+def _needed(run: Run) -> Iterator[str]:
+    """Yield the extras that an evaluation needs: those of the training, without those for sampling and learning."""
+    trainer = run.settings["trainer"]["name"]
+    declared = entry(TRAINERS, trainer).extras if trainer in names(TRAINERS) else []
+    yield from dict.fromkeys("torch" if extra == "rllib" else extra for extra in declared if extra in PACKAGES)
 
 
 def _opened(path: str | Path, seed: int | None) -> Run:

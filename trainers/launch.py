@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
+from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.aggregate import over_seeds
 from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.config import (
@@ -22,6 +21,7 @@ from lawgiver.trainers.config import (
     one_line,
     validate,
 )
+from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.files import RunError
 from lawgiver.trainers.runs import Run
 
@@ -144,11 +144,10 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
     Raises:
         RunError: if that fails, saying that the run is complete without them.
     """
-    try:
-        from lawgiver.trainers import report
-    except MissingExtraError as missing:
-        logging.getLogger("lawgiver").warning("no figures were drawn: %s", missing)
+    if not can_draw():
         return
+    from lawgiver.trainers import report
+
     try:
         report.draw(run, summary)
     except Exception as error:

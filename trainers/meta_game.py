@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import extras
+from lawgiver.envs.core.registry import require_extras
 
 Z = 1.96
 """Standard errors from a tie at which a win counts: 5 % of ties are mistaken for a win or a loss."""
@@ -178,8 +178,9 @@ def fictitious_play(shares: np.ndarray, iterations: int, rng: np.random.Generato
 
 
 def _game(shares: np.ndarray) -> Any:
-    with extras("the solution of a meta-game"):
-        from nashpy import Game
+    require_extras("the solution of a meta-game", "solve")
+    from nashpy import Game
+
     return Game(checked_shares(shares) - 0.5)
 
 

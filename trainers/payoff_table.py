@@ -21,7 +21,7 @@ import numpy as np
 from lawgiver.envs.core.delimited import delimiter_of, without_declaration
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.files import read_text
-from lawgiver.envs.core.registry import extras
+from lawgiver.envs.core.registry import require_extras
 
 ROUNDS = 10_000
 """Of fictitious play."""
@@ -92,8 +92,9 @@ class PayoffTable:
         Raises:
             MissingExtraError: without nashpy and scipy.
         """
-        with extras("the solution of a payoff table"):
-            from nashpy import Game
+        require_extras("the solution of a payoff table", "solve")
+        from nashpy import Game
+
         found: list[tuple[np.ndarray, np.ndarray]] = []
         if sum(self.row_payoffs.shape) <= ENUMERATED:
             with warnings.catch_warnings():

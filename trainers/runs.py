@@ -32,7 +32,7 @@ from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.files import read_json, read_text
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.json_text import plain
-from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_game
+from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_game, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.files import (
@@ -459,7 +459,9 @@ def _to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path
 
 def _checked_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
     """Return the policy in a folder, which must be of ``role`` if one is given, if its files are whole."""
-    with extras(f"the learned policy in {folder}"):
+    purpose = f"the learned policy in {folder}"
+    require_extras(purpose, "torch")
+    with extras(purpose, "torch"):
         from lawgiver.agents.learned import load_policy, load_voters
 
     if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself

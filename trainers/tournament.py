@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +15,12 @@ from pydantic import Field, ValidationError
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_policy, names
+from lawgiver.envs.core.registry import POLICIES, game_name, make_policy, names, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.aggregate import LEVEL
 from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
+from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.elections import held_evenly
 from lawgiver.trainers.files import write_json
 from lawgiver.trainers.meta_game import binomial_errors, condorcet_cycle, condorcet_winner, fictitious_play, nash
@@ -175,8 +175,8 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
     twice = [name for index, name in enumerate(contestants) if identities[index] in identities[:index]]
     if twice:
         raise ParameterError(f"{twice[0]!r} is there twice: each mechanism takes part once")
-    with extras("a tournament"):
-        import nashpy  # noqa: F401  # missing, it is told of before anything is played
+    learned = ("torch",) if any(map(_is_folder, contestants)) else ()
+    require_extras("a tournament", *learned, "solve")  # told of before anything is played
     data = apply_overrides({"game": _meant(contestants, overrides)}, overrides)
     try:
         settings = TournamentSettings.model_validate(data)
@@ -195,6 +195,10 @@ def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tup
     return settings, round_robin(election, named, settings.games, settings.seed)
 
 
+def _is_folder(contestant: str) -> bool:
+    return contestant not in names(POLICIES["mechanism"]) and Path(contestant).is_dir()
+
+
 def _meant(contestants: Sequence[str], overrides: Sequence[str]) -> dict[str, Any]:
     """Return the game that a tournament is about, as its config: that of the runs that take part, if it is one game.
 
@@ -203,7 +207,7 @@ def _meant(contestants: Sequence[str], overrides: Sequence[str]) -> dict[str, An
     Raises:
         ParameterError: if the runs are of several games, and none is named.
     """
-    folders = [name for name in contestants if name not in names(POLICIES["mechanism"]) and Path(name).is_dir()]
+    folders = [name for name in contestants if _is_folder(name)]
     named = next((text.partition("=")[2] for text in overrides if text.startswith("game.name=")), None)
     found: list[dict[str, Any]] = []
     for folder in folders:
@@ -230,7 +234,7 @@ def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: M
     """
     file = folder / "tournament.json"
     write_json(file, {"settings": settings.model_dump(mode="json"), **held.data(), **solved})
-    if not find_spec("matplotlib"):
+    if not can_draw():
         return [file]
     from lawgiver.trainers.election_figures import payoff_matrix
     from lawgiver.trainers.figures import save

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.audit.search import STREAM
 from lawgiver.trainers.complaints import complaint
 from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
+from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.files import write_json
 from lawgiver.trainers.fits import POLICY
 from lawgiver.trainers.runs import Run
@@ -113,7 +113,7 @@ def keep(folder: Path, subject: str, settings: AuditSettings, found: Audit) -> l
     """
     file = folder / "audit.json"
     write_json(file, {"mechanism": subject, "settings": settings.model_dump(mode="json"), **found.data()})
-    if not find_spec("matplotlib"):
+    if not can_draw():
         return [file]
     from lawgiver.trainers.audit.figures import gains
     from lawgiver.trainers.figures import save

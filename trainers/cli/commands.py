@@ -94,8 +94,10 @@ def train(
     from lawgiver.trainers import launch
     from lawgiver.trainers.cli.ending import ending
     from lawgiver.trainers.cli.tables import show_summary
+    from lawgiver.trainers.config import require_given_once
 
     arguments = config or []
+    require_given_once(arguments if resume else arguments[1:])
     if resume is None and (not arguments or "=" in arguments[0]):
         raise ParameterError(f"CONFIG is missing: allowed: {', '.join(config_names())}, or a YAML file")
     try:
@@ -128,10 +130,12 @@ def evaluate(
 ) -> None:
     """Score what a run has learned once more, on fresh seeds."""
     from lawgiver.trainers.cli.tables import show_summary
+    from lawgiver.trainers.config import require_given_once
     from lawgiver.trainers.evaluation import evaluate_named
     from lawgiver.trainers.files import write_json, writing
 
     folder, *overrides = run
+    require_given_once(overrides)
     if out is not None:
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -173,6 +177,7 @@ def tournament(
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
     from lawgiver.trainers.cli.vote_tables import show_payoffs, show_tournament
+    from lawgiver.trainers.config import require_given_once
     from lawgiver.trainers.files import write_json, writing
     from lawgiver.trainers.payoff_table import read_payoffs
     from lawgiver.trainers.tournament import hold_tournament, keep
@@ -183,6 +188,7 @@ def tournament(
             f"--payoffs is a whole game, beside which {given[0]!r} takes no part: allowed: one of both"
         )
     overrides = [argument for argument in given if "=" in argument and not Path(argument).is_dir()]
+    require_given_once(overrides)
     if out is not None:
         with writing(out):  # before anything is played that could not be kept
             out.mkdir(parents=True, exist_ok=True)
@@ -241,9 +247,11 @@ def audit(
     """Search for misreports that pay; tell of gains, individual rationality, budget and payments."""
     from lawgiver.trainers.audit.named import audit_named, keep
     from lawgiver.trainers.cli.tables import show_audit
+    from lawgiver.trainers.config import require_given_once
     from lawgiver.trainers.files import writing
 
     subject, *overrides = mechanism
+    require_given_once(overrides)
     if out is not None:
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -274,7 +282,7 @@ def reproduce(
         ),
     ] = 1,
 ) -> None:
-    """Make a paper's tables and figures again: paper | ours ± standard error | known limit | ours / limit."""
+    """Make a paper's tables and figures again: the paper's number, ours and its standard error, what is known."""
     from lawgiver.trainers import launch
     from lawgiver.trainers.cli.printing import show_markdown
 

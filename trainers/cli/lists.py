@@ -124,11 +124,24 @@ def _first_line(thing: Any) -> str:
 
 def _module_line(declared: EntryPoint) -> str:
     """Return the first line of a module's docstring, which is read and not imported."""
-    found = find_spec(declared.module)
-    source = None if found is None or not found.origin else Path(found.origin)
-    text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) if source else None
+    source = _source(declared.module)
+    try:
+        text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) if source else None
+    except (SyntaxError, ValueError, OSError) as error:
+        return f"cannot be read: {' '.join(str(error).split())}"
     line = (text or "").partition("\n")[0].replace("``", "").rstrip(".")
     return line.removeprefix(f"The trainer {declared.name}: ")
+
+
+def _source(module: str) -> Path | None:
+    """Return a module's file without importing the packages around it, which may need what is missing."""
+    root, *inner = module.split(".")
+    found = find_spec(root)
+    if found is None or not inner:
+        return Path(found.origin) if found is not None and found.origin else None
+    places = [Path(place, *inner) for place in found.submodule_search_locations or ()]
+    files = (file for place in places for file in (place.with_suffix(".py"), place / "__init__.py"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def _games() -> dict[str, list[Game[Any]]]:

@@ -7,25 +7,33 @@ from importlib import import_module
 from pathlib import Path
 
 from lawgiver.envs.core.errors import UnknownNameError, allowed, integer
+from lawgiver.envs.core.registry import require_extras
 from lawgiver.trainers.files import write_json
 from lawgiver.trainers.reproduce.table import Reproduction
 
-PAPERS = ("affine_maximisers", "hcmd_zero", "payment_free", "rmd")
-"""The modules of this package that reproduce a paper, by name."""
+PAPERS = {
+    "affine_maximisers": ("torch",),
+    "hcmd_zero": ("torch", "solve"),
+    "payment_free": ("torch",),
+    "rmd": ("torch", "solve"),
+}
+"""The modules of this package that reproduce a paper, by name, with the extras that they need."""
 
 
-def find(name: str) -> Callable[[Path, int, int], Reproduction]:
+def find(name: str, *more: str) -> Callable[[Path, int, int], Reproduction]:
     """Return the function that reproduces a paper.
 
     Args:
         name: one of ``PAPERS``.
+        more: extras that are needed besides the paper's own.
 
     Raises:
         UnknownNameError: if there is no such paper.
-        MissingExtraError: if something is not installed that it needs.
+        MissingExtraError: naming all that is not installed and needed.
     """
     if name not in PAPERS:
         raise UnknownNameError(f"unknown paper {name!r}: {allowed(name, PAPERS)}")
+    require_extras(f"reproduce {name}", *dict.fromkeys((*PAPERS[name], *more)))
     function: Callable[[Path, int, int], Reproduction] = import_module(f"{__name__}.{name}").reproduce
     return function
 
@@ -45,6 +53,7 @@ def reproduce(name: str, folder: Path, n_seeds: int, jobs: int = 1) -> Reproduct
         LawgiverError: if the name or the number is wrong, or something cannot be written.
         Interrupted: if the user stops a training.
     """
-    made = find(name)(folder, integer("--seeds", n_seeds, 1), integer("--jobs", jobs, 1))
+    n_seeds, jobs = integer("--seeds", n_seeds, 1), integer("--jobs", jobs, 1)
+    made = find(name, *(["rllib"] if jobs > 1 else []))(folder, n_seeds, jobs)
     write_json(folder / "table.json", made.data())
     return made

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.trainers import affine_figures, figures
+from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.headings import heading
 from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs import Run, load
 from lawgiver.trainers.wording import words
+
+if TYPE_CHECKING:
+    from lawgiver.trainers import affine_figures
 
 CONFIG = "affine_maximiser"
 LEARNED = "Affine maximisers that were learned in sequential sales, task scheduling and gridworlds"
@@ -192,7 +195,11 @@ def _searched(found: dict[str, Run], table: Table, cell: Cell) -> Iterator[Row]:
 
 
 def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Iterator[Path]:
-    """Draw everything and yield the files."""
+    """Draw everything and yield the files; nothing without matplotlib."""
+    if not can_draw():
+        return
+    from lawgiver.trainers import affine_figures, figures
+
     table, _ = _find(*COMPARED)
     told = _summary(next(iter(found.values())))
     searches = {name: _search(run) for name, run in found.items()}
@@ -212,6 +219,8 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
 
 
 def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
+    from lawgiver.trainers import affine_figures
+
     standings = []
     for each in results:
         if each.table is table:
@@ -223,6 +232,8 @@ def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
 
 
 def _search(run: Run) -> affine_figures.Search:
+    from lawgiver.trainers import affine_figures
+
     lines = run.metrics()
     seconds = np.array([line["timing"]["search_s"] for line in lines])
     return affine_figures.Search(seconds, np.array([line["objective"] for line in lines]), _summary(run)["objective"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lawgiver.envs.lanes.game import Lanes
-from lawgiver.trainers.figures import Band
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.figures import Band
 
 
 def welfare_sd(game: Lanes, policy: np.ndarray) -> float:
@@ -47,6 +50,8 @@ def band(histories: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], n_bins:
     Returns:
         means over seeds of what each seed's games in a bin have for mean and for variance.
     """
+    from lawgiver.trainers.figures import Band
+
     played = histories[0][0]
     edges = np.geomspace(played[0], played[-1], n_bins + 1)
     place = np.clip(np.searchsorted(edges, played, side="right") - 1, 0, n_bins - 1)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.trainers import figures
+from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.reproduce.payment_free_judged import EFFORT, INSTANCES, SEED, Task, judged_all
 from lawgiver.trainers.reproduce.payment_free_tables import (
     BASELINES,
@@ -19,7 +19,6 @@ from lawgiver.trainers.reproduce.payment_free_tables import (
     Learned,
     Network,
     Size,
-    chart,
     rows,
     standing_rows,
     verdict_notes,
@@ -149,7 +148,12 @@ def _time(runs: Sequence[Run], trained: int, elapsed: float) -> Iterator[Row]:
 
 
 def _draw(folder: Path, boards: Sequence[Board]) -> Iterator[Path]:
-    """Draw the frontier of every size and yield the files."""
+    """Draw the frontier of every size and yield the files; nothing without matplotlib."""
+    if not can_draw():
+        return
+    from lawgiver.trainers import figures
+    from lawgiver.trainers.reproduce.payment_free_chart import chart
+
     for board in boards:
         path = folder / f"frontier_{board.size.folder}.png"
         figures.save(chart(board), path, HEADING)

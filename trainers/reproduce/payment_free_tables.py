@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from lawgiver.trainers.allocation_figures import Mark, Panel, frontier
 from lawgiver.trainers.reproduce.payment_free_judged import Judgement, point
 from lawgiver.trainers.reproduce.payment_free_points import Estimate, Point, above, dominated_by
 from lawgiver.trainers.reproduce.table import Cell, Row
@@ -248,34 +246,3 @@ def _verdict(of: Sequence[Standing]) -> str:
         f"no point is both clear of all baselines and above the segment by more than the interval; the nearest is"
         f" {height}, which {why}."
     )
-
-
-def chart(board: Board) -> Figure:
-    """Return the figure of a size: welfare against what misreports bring, of all numbers and of values alone."""
-    panels = [
-        _panel(board, "joint", "Values and demands misreported"),
-        _panel(board, "value", "Values alone misreported"),
-    ]
-    return frontier(panels, board.size.name)
-
-
-def _panel(board: Board, group: str, title: str) -> Panel:
-    def known(name: str, label: str = "") -> Mark:
-        return _mark(board.baseline(name, group), label)
-
-    learned: dict[str, list[Mark]] = {}
-    for each in board.learned:
-        mark = _mark(each.point(group), each.asked.removeprefix("weight "))
-        learned.setdefault(f"{each.network.title}, weight beside", []).append(mark)
-    return Panel(
-        title,
-        "mean relative gain by the best misreport found",
-        {name: known(name) for name in (PF, PA, FILL, SPLIT)},
-        {title: [known(name, name.partition(", ")[2]) for name in names] for title, names in CURVES.items()},
-        learned,
-    )
-
-
-def _mark(of: Point, label: str) -> Mark:
-    seeds = np.array([seed.at for seed in of.seeds]) if len(of.ratios) > 1 else None
-    return Mark(label, of.x.value, of.y.value, of.x.half, of.y.half, seeds)

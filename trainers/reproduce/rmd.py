@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,11 +27,14 @@ from lawgiver.envs.lanes.solutions import (
     optimal_threshold,
     private_optimum_welfare,
 )
-from lawgiver.trainers import figures
+from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.runs import finished
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import Run
+
+if TYPE_CHECKING:
+    from lawgiver.trainers import figures
 
 EVALUATIONS = 2000
 """Mechanisms that are tried in a training, whoever chooses them."""
@@ -170,21 +173,32 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     crowds = {n: {arm: trained(n, what) for arm, what in ARMS.items()} for n in CROWDS}
     three = [{name: trained(3, what) for name, what in kinds.items()} for kinds in (DEGREES, BASES)]
     kinds = {name: found for group in three for name, found in group.items()}
-    drawn = {
-        "figure1.png": figures.losses([_panel(f"{n} participants", arms) for n, arms in crowds.items()], TIME, WELFARE),
-        "figure2.png": figures.losses(
-            [_panel(title, group, noisy=False) for title, group in zip(FIGURE_2, three, strict=True)], TIME, WELFARE
-        ),
-        "figure2_learned.png": _reached(kinds),
-    }
-    for name, figure in drawn.items():
-        figures.save(figure, folder / name, HEADINGS[name])
     sections = {f"Figure 1, {n} participants": tuple(_pattern(arms)) for n, arms in sorted(crowds.items())}
     sections["Figure 2, 3 participants: welfare under what was learned"] = tuple(
         _payment(*kind) for kind in kinds.items()
     )
     sections["Participants who count their whole utility: exact"] = tuple(_room())
-    return Reproduction(TITLE, sections, NOTES, tuple(folder / name for name in drawn))
+    return Reproduction(TITLE, sections, NOTES, tuple(_draw(folder, crowds, three)))
+
+
+def _draw(
+    folder: Path, crowds: Mapping[int, Mapping[str, Trained]], three: Sequence[Mapping[str, Trained]]
+) -> Iterator[Path]:
+    """Draw both figures and yield the files; nothing without matplotlib."""
+    if not can_draw():
+        return
+    from lawgiver.trainers import figures
+
+    first = [_panel(f"{n} participants", arms) for n, arms in crowds.items()]
+    second = [_panel(title, group, noisy=False) for title, group in zip(FIGURE_2, three, strict=True)]
+    drawn = {
+        "figure1.png": figures.losses(first, TIME, WELFARE),
+        "figure2.png": figures.losses(second, TIME, WELFARE),
+        "figure2_learned.png": _reached({name: found for group in three for name, found in group.items()}),
+    }
+    for name, figure in drawn.items():
+        figures.save(figure, folder / name, HEADINGS[name])
+        yield folder / name
 
 
 def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int, jobs: int) -> Trained:
@@ -203,6 +217,8 @@ def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int, jobs:
 
 def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> figures.Panel:
     """Return welfare over the games played, and what is known of it."""
+    from lawgiver.trainers import figures
+
     bands = {name: band(found.histories) for name, found in kinds.items()}
     shown = bands if noisy else {name: replace(one, sd=None) for name, one in bands.items()}
     return figures.Panel(title, shown, _known(kinds.values()))
@@ -218,6 +234,8 @@ def _known(kinds: Iterable[Trained]) -> dict[str, float]:
 
 def _reached(kinds: Mapping[str, Trained]) -> Any:
     """Return figure 2 once more: where each payment function ends, beside the best of its kind."""
+    from lawgiver.trainers import figures
+
     designed = {name: found for name, found in kinds.items() if found.designed}
     known = _known(kinds.values())
     known.pop("best_in_box")
