@@ -211,6 +211,18 @@ def test_what_is_there_is_not_trained_again(folder: Path, small: None, monkeypat
     assert (folder / "table.json").read_bytes() == before
 
 
+def test_without_matplotlib_there_are_tables_and_a_line_on_figures(
+    folder: Path, small: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    for module in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    for module in [name for name in sys.modules if name.startswith("lawgiver.trainers.figures")]:
+        monkeypatch.delitem(sys.modules, module)
+    made = reproduce.reproduce("rmd", folder, 2)
+    assert made.figures == () and made.sections
+    assert [record.getMessage()[:30] for record in caplog.records] == ["no figures were drawn: drawing"]
+
+
 def test_a_run_with_other_settings_is_not_taken_for_what_is_asked(
     folder: Path, small: None, monkeypatch: pytest.MonkeyPatch
 ):
