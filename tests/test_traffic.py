@@ -67,7 +67,7 @@ def test_braess_from_files(files):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("power", [0.5, 1, 3.7])
+@pytest.mark.parametrize("power", [0.5, 1, 3.7, 10])
 def test_generated_routes_end_where_all_routes_do(seed, power):
     network = as_network(grid(4, np.random.default_rng(seed), power))
     selfish = wardrop_equilibrium(network.nonatomic())

@@ -32,6 +32,9 @@ SMALLEST = 1e-300
 MOST_ROUNDS = 2000
 """Rounds of moves after which an equilibrium counts as not found."""
 
+ACTIVE = 8
+"""Guesses at the options that a step of Newton's method empties, at most."""
+
 LARGEST_SYSTEM = 2000
 """Options whose costs Newton's method equalises at once, at most."""
 
@@ -281,7 +284,7 @@ def _newton(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> np.nda
         if not (np.isfinite(system).all() and np.isfinite(wanted).all()):
             break
         with np.errstate(over="ignore"):  # a step of more than all flow is none
-            step = np.clip(scale * np.linalg.solve(system, wanted), -1.0, 1.0)
+            step = np.clip(scale * _bounded(system, wanted, -flows[groups, options] / scale), -1.0, 1.0)
         moved = flows.copy()
         moved[groups, options] = np.maximum(flows[groups, options] + step, 0.0)
         moved[np.arange(len(hub)), hub] = game.shares - np.where(rest, moved, 0.0).sum(1)
@@ -289,6 +292,20 @@ def _newton(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> np.nda
             break
         flows, best = moved, left
     return flows
+
+
+def _bounded(system: np.ndarray, wanted: np.ndarray, lowest: np.ndarray) -> np.ndarray:
+    """Return the solution of equations, none below ``lowest`` (<= 0), by guessing which are held there."""
+    held = np.zeros(len(wanted), bool)
+    for _ in range(ACTIVE):
+        found = np.where(held, lowest, 0.0)
+        free = np.flatnonzero(~held)
+        found[free] = np.linalg.solve(system[np.ix_(free, free)], (wanted - system @ found)[free])
+        now = np.where(held, system @ found > wanted, found < lowest)
+        if (now == held).all():
+            break
+        held = now
+    return found
 
 
 def _slopes(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
