@@ -24,7 +24,7 @@ ACCURACY = 1e-12
 ENOUGH = 1e-9
 """Relative gap that has to be reached, where rounding keeps it from the one above."""
 
-ROUNDS, STEPS = 300, 4
+ROUNDS, STEPS = 300, 2
 """Searches for shorter ways, and sweeps and steps of Newton's method after each, at most."""
 
 SYSTEM = 400
