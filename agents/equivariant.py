@@ -16,7 +16,7 @@ from torch import nn
 from lawgiver.agents.allocation import AllocationRule
 from lawgiver.agents.networks import evaluated
 from lawgiver.envs.core.arrays import Array, namespace
-from lawgiver.envs.core.errors import ParameterError, allowed, integer
+from lawgiver.envs.core.errors import ParameterError, choice, integer
 
 ARCHITECTURES = ("equivariant", "plain")
 FEATURES = 5
@@ -152,8 +152,7 @@ def checked(architecture: Any, hidden: Any) -> tuple[str, list[int]]:
     Raises:
         ParameterError: naming the setting and what is allowed.
     """
-    if architecture not in ARCHITECTURES:
-        raise ParameterError(f"architecture is {architecture!r}: {allowed(str(architecture), ARCHITECTURES)}")
+    choice("architecture", architecture, ARCHITECTURES)
     if not isinstance(hidden, Sequence) or isinstance(hidden, str) or not hidden:
         raise ParameterError(f"hidden is {hidden!r}, allowed: a list of widths, one for each layer, at least one")
     return architecture, [integer(f"hidden[{k}]", width, 1) for k, width in enumerate(hidden)]

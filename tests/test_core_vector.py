@@ -163,7 +163,7 @@ def test_masks_that_do_not_fit_are_refused(mask, told):
 
 def test_what_does_not_fit_is_named():
     for options, told in (
-        ({"autoreset_mode": "next"}, "unknown autoreset_mode 'next'.*NextStep"),
+        ({"autoreset_mode": "next"}, "autoreset_mode is 'next'.*NextStep"),
         ({"max_episode_steps": 0}, "max_episode_steps is 0"),
         ({"max_episode_steps": "7"}, "max_episode_steps is '7'"),
     ):

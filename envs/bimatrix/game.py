@@ -16,7 +16,7 @@ import numpy as np
 
 from lawgiver.envs.bimatrix.payoffs import Payoffs, checked_payoffs
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, select, total, zeros
-from lawgiver.envs.core.errors import ParameterError, allowed, integer
+from lawgiver.envs.core.errors import choice, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -89,9 +89,7 @@ class Bimatrix(Game[BimatrixState]):
         """Check every parameter, and read the file."""
         object.__setattr__(self, "payoffs", checked_payoffs(self.payoffs))
         object.__setattr__(self, "rounds", integer("rounds", self.rounds, 1))
-        mode = self.mechanism_mode
-        if mode not in MODES:
-            raise ParameterError(f"mechanism_mode is {mode!r}: {allowed(str(mode), MODES)}")
+        choice("mechanism_mode", self.mechanism_mode, MODES)
         lookup(OBJECTIVES, self.objective)
 
     @cached_property

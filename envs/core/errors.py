@@ -87,6 +87,23 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
+def choice(name: str, value: Any, options: Iterable[str]) -> str:
+    """Return a parameter that is one of several names, as it was given.
+
+    Args:
+        name: of the parameter.
+        value: whatever was given for it; an array, say, equals no name, and cannot be asked whether it does.
+        options: the names that it may be.
+
+    Raises:
+        ParameterError: naming the parameter, its value and every name.
+    """
+    options = list(options)
+    if isinstance(value, str) and value in options:
+        return value
+    raise ParameterError(f"{name} is {shown(value)}: {allowed(value if isinstance(value, str) else '', options)}")
+
+
 def sums_to_one(sums: Any) -> Any:
     """Tell whether sums of probabilities, a number or an array, are 1 up to what is taken for rounding."""
     return abs(sums - 1) <= SUM_TOLERANCE * (1 + 1e-6)

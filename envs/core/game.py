@@ -22,7 +22,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
-from lawgiver.envs.core.errors import ConvergenceError, ParameterError, allowed, integer
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError, allowed, integer, shown
 from lawgiver.envs.core.fields import Layout, box, ends, numbered
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
@@ -165,7 +165,7 @@ class Game(ABC, Generic[StateT]):
     def check_role(self, role: str) -> None:
         """Raise ParameterError if there is no such role."""
         if not isinstance(role, str) or role not in self.roles:
-            raise ParameterError(f"unknown role {role!r} of {self.name}: {allowed(str(role), self.roles)}")
+            raise ParameterError(f"unknown role {shown(role)} of {self.name}: {allowed(str(role), self.roles)}")
 
     def check_size(self) -> None:
         """Raise ParameterError if views of the game could not be made: too many agents, or spaces that are too large.

@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, take_games
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, seed_number
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, seed_number, shown
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.joint_grid import LARGEST_GRID
 from lawgiver.envs.core.one_round import inexact, mean_outcome
@@ -63,7 +63,7 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
     openings = game.openings(1, np.random.default_rng(seed_number("seed", seed)))
     name = next(iter(openings)) if condition is None else condition
     if not isinstance(name, str) or name not in openings:
-        raise ParameterError(f"unknown condition {name!r} of {game.name}: {allowed(str(name), openings)}")
+        raise ParameterError(f"unknown condition {shown(name)} of {game.name}: {allowed(str(name), openings)}")
     first = openings[name]
     mask = game.legal_actions(_rounds_start(game, policy, first), "participant")
     legal = np.ones((game.roles["participant"], int(choices.n)), bool) if mask is None else np.asarray(mask)[0]

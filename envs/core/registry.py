@@ -28,6 +28,7 @@ from lawgiver.envs.core.errors import (
     PluginError,
     UnknownNameError,
     allowed,
+    choice,
     shown,
 )
 from lawgiver.envs.core.game import Game
@@ -107,7 +108,7 @@ def entry(group: str, name: str) -> EntryPoint:
     found = _entries(group).get(name) if isinstance(name, str) else None
     if found is None:
         moved = RENAMED.get((group, str(name)), "")
-        raise UnknownNameError(f"unknown {_kind(group)} {name!r}: {moved}{allowed(str(name), _entries(group))}")
+        raise UnknownNameError(f"unknown {_kind(group)} {shown(name)}: {moved}{allowed(str(name), _entries(group))}")
     return found
 
 
@@ -170,7 +171,7 @@ def extras(purpose: str, *needed: str) -> Iterator[None]:
 def game_name(name: str) -> str:
     """Return a game's full name: ``public_investment`` becomes its newest version, ``public_investment-v0``."""
     if not isinstance(name, str):
-        raise UnknownNameError(f"unknown game {name!r}: {allowed(str(name), _entries(GAMES))}")
+        raise UnknownNameError(f"unknown game {shown(name)}: {allowed(str(name), _entries(GAMES))}")
     name = name.removeprefix("lawgiver/")
     versions = [full for full in _entries(GAMES) if full.rpartition("-v")[0] == name]
     return max(versions, key=lambda full: int(full.rpartition("-v")[2])) if versions else name
@@ -273,9 +274,7 @@ def _of_preset(made: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     if not presets or "preset" not in own:
         return own
     preset = own.pop("preset")
-    if not isinstance(preset, str) or preset not in presets:
-        raise ParameterError(f"preset is {preset!r}: {allowed(str(preset), presets)}")
-    return {**presets[preset], **own}
+    return {**presets[choice("preset", preset, presets)], **own}
 
 
 def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fixed: Any) -> V:
@@ -323,11 +322,18 @@ def _of_runs(game: str, params: Mapping[str, Any]) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for role in POLICIES:
         policy = params.get("participants" if role == "participant" else role)
-        if isinstance(policy, (str, Path)) and policy not in _entries(POLICIES[role]) and Path(policy).is_dir():
+        if isinstance(policy, (str, Path)) and policy not in _entries(POLICIES[role]) and _is_folder(policy):
             trained = lookup(RUNS, "game")(policy)
             if trained is not None and game_name(trained["name"]) == game_name(game) and trained not in found:
                 found.append(trained)
     return {key: value for key, value in found[0].items() if key != "name"} if len(found) == 1 else {}
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):  # what no path can be: too long a name, or one with a null character
+        return False
 
 
 def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -> Policy:
@@ -349,7 +355,7 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
     """
     check_game(game)
     if not isinstance(role, str) or role not in POLICIES:
-        raise ParameterError(f"unknown role {role!r}: {allowed(str(role), POLICIES)}")
+        raise ParameterError(f"unknown role {shown(role)}: {allowed(str(role), POLICIES)}")
     return game.given(role, lambda played: _make_policy(played, role, policy, params))
 
 
@@ -361,7 +367,7 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
         return _named_policy(game, role, policy, params)
     if not is_policy(policy) or params:
         raise ParameterError(
-            f"{role} is {policy!r}{f' with {params}' if params else ''}, allowed: a registered name ("
+            f"{role} is {shown(policy)}{f' with {params}' if params else ''}, allowed: a registered name ("
             f"{', '.join(names(POLICIES[role]))}), the folder of a run or of a policy, "
             "{'policy': NAME, **parameters}, or a Policy"
         )
@@ -370,14 +376,14 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
 
 
 def _named_policy(game: Game[Any], role: str, name: str | Path, params: dict[str, Any]) -> Policy:
-    if Path(name).is_dir() and name not in _entries(POLICIES[role]):
+    if _is_folder(name) and name not in _entries(POLICIES[role]):
         if params:
             raise ParameterError(f"{role} {str(name)!r} is a folder, which takes no parameters: {', '.join(params)}")
         loaded: Policy = load_policy(name, role=role, game=game)
         return loaded
     if "/" in str(name):  # no name of a policy
         known = ", ".join(names(POLICIES[role]))
-        raise UnknownNameError(f"unknown {role} {str(name)!r}: there is no such folder, allowed: one, or {known}")
+        raise UnknownNameError(f"unknown {role} {shown(str(name))}: there is no such folder, allowed: one, or {known}")
     made: Policy = call_with(lookup(POLICIES[role], str(name)), f"{role} {str(name)!r}", game, **params)
     return made
 
@@ -401,13 +407,13 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
         voter = params.pop("policy", None)
         if voter is None:
             raise ParameterError(f"voters are {params}, allowed: policy=NAME among them, of {', '.join(names(VOTERS))}")
-    if isinstance(voter, (str, Path)) and Path(voter).is_dir() and voter not in _entries(VOTERS) and not params:
+    if isinstance(voter, (str, Path)) and _is_folder(voter) and voter not in _entries(VOTERS) and not params:
         return load_policy(voter, role="voters", game=game)
     if isinstance(voter, str):
         return call_with(lookup(VOTERS, voter), f"voter {voter!r}", game, **params)
     if isinstance(voter, type) or not hasattr(voter, "log_probabilities") or params:
         raise ParameterError(
-            f"voters are {voter!r}, allowed: a registered name ({', '.join(names(VOTERS))}), "
+            f"voters are {shown(voter)}, allowed: a registered name ({', '.join(names(VOTERS))}), "
             "the folder of a run or of voters, {'policy': NAME, **parameters}, "
             "or an object with log_probabilities(experience)"
         )

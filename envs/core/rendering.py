@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.drawings import text_of
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import choice
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import extras
 
@@ -25,8 +25,8 @@ def check_render_mode(mode: str | None) -> str | None:
         ParameterError: if it is something else.
         MissingExtraError: if ``rgb_array`` is asked for and Pillow, which draws, is not installed.
     """
-    if mode is not None and mode not in RENDER_MODES:
-        raise ParameterError(f"unknown render_mode {mode!r}: {allowed(str(mode), RENDER_MODES)}")
+    if mode is not None:
+        choice("render_mode", mode, RENDER_MODES)
     if mode == "rgb_array":
         with extras("render_mode='rgb_array'"):
             import lawgiver.envs.core.frames  # noqa: F401

@@ -21,7 +21,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, fixed_rng, floats, namespace, total, uniform
-from lawgiver.envs.core.errors import ParameterError, allowed, shown
+from lawgiver.envs.core.errors import ParameterError, choice, shown
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
@@ -89,9 +89,8 @@ class ReportingGame(Game[ReportingState]):
 
     def check_choices(self) -> None:
         """Raise ParameterError if the mode or the objective is none."""
-        for name, options in {"mechanism_mode": MODES, "objective": self.objectives}.items():
-            if getattr(self, name) not in options:
-                raise ParameterError(f"{name} is {getattr(self, name)!r}: {allowed(str(getattr(self, name)), options)}")
+        choice("mechanism_mode", self.mechanism_mode, MODES)
+        choice("objective", self.objective, self.objectives)
 
     # -- what a game is made of ---------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import shown as printed
 from lawgiver.envs.core.fields import Field, box
 from lawgiver.envs.core.game import Game
 
@@ -31,7 +32,9 @@ def mask_key(option: bool | str) -> str | None:
         return option
     if isinstance(option, bool | np.bool_):
         return "observation" if option else None
-    raise ParameterError(f"mask_in_observation is {option!r}, allowed: true, false, or a key other than {MASK!r}")
+    raise ParameterError(
+        f"mask_in_observation is {printed(option)}, allowed: true, false, or a key other than {MASK!r}"
+    )
 
 
 def shown_space(

@@ -14,7 +14,7 @@ from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.batch import Batch
 from lawgiver.envs.core.choices import Choices
-from lawgiver.envs.core.errors import ActionError, ParameterError, allowed, integer, seed_number
+from lawgiver.envs.core.errors import ActionError, ParameterError, allowed, choice, integer, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_policy, make_view
@@ -42,12 +42,9 @@ def check_autoreset(mode: Any) -> AutoresetMode:
     Raises:
         ParameterError: if there is none of that name.
     """
-    try:
-        return AutoresetMode(mode)
-    except ValueError:
-        raise ParameterError(
-            f"unknown autoreset_mode {mode!r}: {allowed(str(mode), [each.value for each in AutoresetMode])}"
-        ) from None
+    if isinstance(mode, AutoresetMode):
+        return mode
+    return AutoresetMode(choice("autoreset_mode", mode, [each.value for each in AutoresetMode]))
 
 
 def learner_session(

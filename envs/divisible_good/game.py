@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, total, uniform
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number, sums_to_one
+from lawgiver.envs.core.errors import ParameterError, choice, integer, number, sums_to_one
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import LARGEST_SEATS, Draws, KnownSolution
 from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
@@ -105,9 +105,8 @@ class DivisibleGood(MechanismGame):
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
-        for name, options in {"prices": PRICES, "agent_objective": OBJECTIVES}.items():
-            if getattr(self, name) not in options:
-                raise ParameterError(f"{name} is {getattr(self, name)!r}: {allowed(str(getattr(self, name)), options)}")
+        choice("prices", self.prices, PRICES)
+        choice("agent_objective", self.agent_objective, OBJECTIVES)
 
     @property
     def horizon(self) -> int:

@@ -23,7 +23,7 @@ from lawgiver.envs.core.arrays import (
     where_games,
     zeros,
 )
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer, shown
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy, PolicyLike
@@ -105,11 +105,12 @@ class Election(Game[ElectionState]):
     @cached_property
     def game(self) -> Game[Any]:
         """The base game."""
-        if isinstance(self.base, Mapping):
+        if isinstance(self.base, Mapping) and "name" in self.base:
             parameters = {str(key): value for key, value in self.base.items()}
-            return make_game(parameters.pop("name", None), **parameters)
+            return make_game(parameters.pop("name"), **parameters)
         if not isinstance(self.base, str):
-            raise ParameterError(f"base is {self.base!r}, allowed: a game's name, or {{'name': NAME, **parameters}}")
+            told = f"base is {shown(self.base)}"
+            raise ParameterError(f"{told}, allowed: a game's name, or {{'name': NAME, **parameters}}")
         return make_game(game_name(self.base))
 
     @property

@@ -23,7 +23,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.drawings import Drawing, board
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.reporting import ReportingState
@@ -84,8 +84,7 @@ class Gridworld(MDPGame):
         object.__setattr__(self, "discount", number("discount", self.discount, "[0, 1)"))
         if self.type_range[0] < 0:
             raise ParameterError(f"low is {self.low!r}, allowed: values of at least 0")
-        if self.edges not in EDGES:
-            raise ParameterError(f"edges is {self.edges!r}: {allowed(str(self.edges), EDGES)}")
+        choice("edges", self.edges, EDGES)
         check_memory(f"a grid of {self.m:,} x {self.m:,} cells", 16 * self.m**2, MEMORY, "take a smaller m")
         self.check_bound()
 

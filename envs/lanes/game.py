@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, namespace, total
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import LARGEST_SEATS, KnownSolution
 from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
@@ -96,10 +96,9 @@ class Lanes(MechanismGame):
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
-        choices = {"basis": POLYNOMIALS, "payment_on": BASES, "agent_objective": OBJECTIVES}
-        for name, options in choices.items():
-            if getattr(self, name) not in options:
-                raise ParameterError(f"{name} is {getattr(self, name)!r}: {allowed(str(getattr(self, name)), options)}")
+        choice("basis", self.basis, POLYNOMIALS)
+        choice("payment_on", self.payment_on, BASES)
+        choice("agent_objective", self.agent_objective, OBJECTIVES)
 
     @property
     def half(self) -> float:

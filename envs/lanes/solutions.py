@@ -61,7 +61,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, integer, number
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, choice, integer, number
 
 Basis: TypeAlias = Literal["centred", "raw"]
 Reading: TypeAlias = Literal["full", "local", "blind"]
@@ -252,10 +252,7 @@ def _capped_sum(ahead: np.ndarray, cap: float, others: int) -> np.ndarray:
 
 
 def _reading(agent_objective: str) -> str:
-    if agent_objective not in ("full", "local", "blind"):
-        choices = ("full", "local", "blind")
-        raise ParameterError(f"agent_objective is {agent_objective!r}: {allowed(str(agent_objective), choices)}")
-    return agent_objective
+    return choice("agent_objective", agent_objective, ("full", "local", "blind"))
 
 
 def payment(setting: Setting, coefficients: Coefficients, basis: Basis, constant: float = 0.0) -> Polynomial:
@@ -266,8 +263,7 @@ def payment(setting: Setting, coefficients: Coefficients, basis: Basis, constant
     Raises:
         ParameterError: if ``basis`` is neither, or a coefficient is not a finite number.
     """
-    if basis not in ("centred", "raw"):
-        raise ParameterError(f"basis is {basis!r}: {allowed(str(basis), ('centred', 'raw'))}")
+    choice("basis", basis, ("centred", "raw"))
     weights = [number(f"coefficient w_{j}", w, "(-inf, inf)") for j, w in enumerate([constant, *coefficients])]
     return Polynomial(weights, domain=[0, setting.length] if basis == "centred" else [-1, 1])
 
@@ -308,8 +304,7 @@ def optimal_transfer(setting: Setting, degree: int, agent_objective: Reading, ba
     no payment of that degree improves on none: ``blind``, ``local`` below degree 2.
     """
     degree, full = integer("degree", degree, 0), _reading(agent_objective) == "full"
-    if basis not in ("raw", "centred"):
-        raise ParameterError(f"basis is {basis!r}: {allowed(str(basis), ('raw', 'centred'))}")
+    choice("basis", basis, ("centred", "raw"))
     weights = np.zeros(degree + 1)
     if full and degree == 1:
         weights[1] = setting.movement_cost / 2

@@ -19,7 +19,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, evolve, namespace, softmax
 from lawgiver.envs.core.distributions import Distribution
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout, box, columns
 from lawgiver.envs.core.reporting import ReportingGame, ReportingState, simplex_fault
 from lawgiver.envs.mdp.affine import settle
@@ -73,8 +73,7 @@ class MDPGame(ReportingGame):
         """Check the number of participants, at least ``least``, what they are drawn from, the objective and mode."""
         object.__setattr__(self, "n", integer("n", self.n, least, LARGEST_N))
         self.check_choices()
-        if self.types not in TYPES:
-            raise ParameterError(f"types is {self.types!r}: {allowed(str(self.types), TYPES)}")
+        choice("types", self.types, TYPES)
         if (self.types == "piecewise") != (self.masses is not None):
             raise ParameterError(f"masses is {self.masses!r} with types={self.types!r}: give it with 'piecewise' alone")
         if self.masses is not None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, detached, floats, largest, namespace, total
-from lawgiver.envs.core.errors import ParameterError, allowed, number
+from lawgiver.envs.core.errors import ParameterError, choice, number
 
 Regulariser = Literal["policy", "occupancy"]
 """Whose entropy rewards a spread-out choice: the policy's in each state, or that of all (state, action) frequencies."""
@@ -133,8 +133,7 @@ def check_soft(temperature: float, regulariser: str) -> float:
     Raises:
         ParameterError: if it is not above 0, or there is no such regulariser.
     """
-    if regulariser not in REGULARISERS:
-        raise ParameterError(f"regulariser is {regulariser!r}: {allowed(str(regulariser), REGULARISERS)}")
+    choice("regulariser", regulariser, REGULARISERS)
     return number("temperature", temperature, "(0, inf)")
 
 

@@ -123,7 +123,9 @@ class PaymentFreeAllocation(ReportingGame):
                 f"{self.n:,} participants and {self.m:,} resources make {self.n * self.m:,} pairs, allowed:"
                 f" {LARGEST_PROBLEM:,}; take m up to {LARGEST_PROBLEM // self.n:,}, or fewer participants"
             )
-        if self.objective == "nash_welfare":  # what was so called until it got a name of its own
+        if (
+            isinstance(self.objective, str) and self.objective == "nash_welfare"
+        ):  # what was so called until it got a name of its own
             raise ParameterError(
                 "objective is 'nash_welfare': the mean of w_i log u_i, the logarithm of Nash welfare, is called"
                 f" 'mean_log_utility' now; allowed: {', '.join(self.objectives)}"

@@ -22,7 +22,7 @@ from lawgiver.envs.core.arrays import (
     uniform,
     zeros,
 )
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -129,15 +129,10 @@ class PublicInvestment(Game[PublicInvestmentState]):
         object.__setattr__(self, "endowments", checked_endowments(self.endowments))
         object.__setattr__(self, "n_rounds", integer("n_rounds", self.n_rounds, 1))
         object.__setattr__(self, "multiplier", number("multiplier", self.multiplier, "(0, inf)"))
-        for key, choices in (
-            ("mechanism_mode", ("allocate", "announce")),
-            ("announce_every", ("round", "game")),
-            ("rule_family", tuple(FAMILIES)),
-            ("participant_observation", ("paper", "rule")),
-        ):
-            value = getattr(self, key)
-            if value not in choices:
-                raise ParameterError(f"{key} is {value!r}: {allowed(str(value), choices)}")
+        choice("mechanism_mode", self.mechanism_mode, ("allocate", "announce"))
+        choice("announce_every", self.announce_every, ("round", "game"))
+        choice("rule_family", self.rule_family, FAMILIES)
+        choice("participant_observation", self.participant_observation, ("paper", "rule"))
         if self.participant_observation == "rule" and not self.announces:
             raise ParameterError(
                 "participant_observation='rule' needs mechanism_mode='announce': there is no rule to see"

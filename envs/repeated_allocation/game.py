@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace
-from lawgiver.envs.core.errors import ParameterError, allowed, integer
+from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.registry import make_game
@@ -104,10 +104,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         object.__setattr__(self, "rounds", integer("rounds", self.rounds, 1))
         for name in ("value_exponents", "demand_factors"):
             object.__setattr__(self, name, ladder(name, getattr(self, name)))
-        if self.announce_every not in PERIODS:
-            raise ParameterError(
-                f"announce_every is {self.announce_every!r}: {allowed(str(self.announce_every), PERIODS)}"
-            )
+        choice("announce_every", self.announce_every, PERIODS)
         if not isinstance(self.stage, Mapping):
             raise ParameterError(
                 f"stage is {self.stage!r}, allowed: parameters of {PaymentFreeAllocation.name} by name"

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from lawgiver.envs.core.congestion import CongestionGame
-from lawgiver.envs.core.errors import ParameterError, allowed, number
+from lawgiver.envs.core.errors import ParameterError, allowed, number, shown
 from lawgiver.envs.core.registry import call_with
 from lawgiver.envs.core.wardrop import NonatomicGame, PowerCosts
 from lawgiver.envs.selfish_routing.assignment import Assignment, Traffic, assign
@@ -397,10 +397,12 @@ def as_network(value: str | Mapping[str, Any] | Network) -> Network:
         if value.endswith(".tntp"):
             return _of_files(value, None)
         if value not in NETWORKS:
-            raise ParameterError(f"unknown network {value!r}: {allowed(value, NETWORKS)}")
+            raise ParameterError(f"unknown network {shown(value)}: {allowed(value, NETWORKS)}")
         return NETWORKS[value]
     if not isinstance(value, Mapping):
-        raise ParameterError(f"network is {value!r}, allowed: a name ({', '.join(NETWORKS)}), or edges and demands")
+        raise ParameterError(
+            f"network is {shown(value)}, allowed: a name ({', '.join(NETWORKS)}), or edges and demands"
+        )
     if "tntp" in value:
         files = {str(key): path for key, path in value.items()}
         return cast("Network", call_with(_of_files, "network", **files))

@@ -155,8 +155,8 @@ class TabularMDPGame(MDPGame):
         """Return transitions by state, features (.., S, A) and the start, whatever form they are given in."""
         transitions, features, start = self.transitions, self.features, cast(Any, self.start)
         layout, added = self.layout, 0
-        if transitions is WORKSHOP:
-            layout = layout or "states_first"
+        if layout is None and transitions is WORKSHOP:
+            layout = "states_first"
         if isinstance(transitions, Mapping) and not set(transitions) & {"shape", "rows", "columns", "values"}:
             read = from_outcomes(transitions, memory)
             transitions, added = read.transitions, len(read.transitions) - read.n_given

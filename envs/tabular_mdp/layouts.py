@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, allowed, number, shown, sums_to_one
+from lawgiver.envs.core.errors import ParameterError, choice, number, shown, sums_to_one
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.mdp.model import check_memory
 from lawgiver.envs.tabular_mdp.tables import SparseTable, as_array
@@ -33,8 +33,8 @@ def states_first(table: Any, layout: str | None) -> Any:
     Raises:
         ParameterError: if there is no such layout, or the shape does not fit it, or does not tell.
     """
-    if layout is not None and layout not in LAYOUTS:
-        raise ParameterError(f"layout is {shown(layout)}: {allowed(str(layout), LAYOUTS)}")
+    if layout is not None:
+        choice("layout", layout, LAYOUTS)
     if isinstance(table, Sequence) and len(table) and all(hasattr(each, "tocsr") for each in table):
         return _stacked(table, layout)
     if isinstance(table, (SparseTable, Mapping)) or hasattr(table, "tocoo"):

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, select, total
-from lawgiver.envs.core.errors import ParameterError, allowed, integer
+from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.prior import ILLEGAL
@@ -100,8 +100,7 @@ class TaskScheduling(MDPGame):
             raise ParameterError(f"low is {self.low!r}, allowed: costs of at least 0")
         if self.type_range[1] >= -ILLEGAL / 2:
             raise ParameterError(f"high is {self.high!r}, allowed: costs below {-ILLEGAL / 2:g}; take larger units")
-        if self.clock not in CLOCKS:
-            raise ParameterError(f"clock is {self.clock!r}: {allowed(str(self.clock), CLOCKS)}")
+        choice("clock", self.clock, CLOCKS)
         self.check_tree(self.m, self.n)
         self.check_types_file()
 

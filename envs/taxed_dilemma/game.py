@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, select, total, uniform, zeros
-from lawgiver.envs.core.errors import ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -85,11 +85,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
         """Check every parameter."""
         object.__setattr__(self, "continuation", number("continuation", self.continuation, "[0, 1]"))
         object.__setattr__(self, "max_rounds", integer("max_rounds", self.max_rounds, 1))
-        if self.mechanism_mode not in ("allocate", "announce"):
-            choices = ("allocate", "announce")
-            raise ParameterError(
-                f"mechanism_mode is {self.mechanism_mode!r}: {allowed(str(self.mechanism_mode), choices)}"
-            )
+        choice("mechanism_mode", self.mechanism_mode, ("allocate", "announce"))
         lookup(OBJECTIVES, self.objective)
 
     @cached_property

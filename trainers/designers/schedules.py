@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import ParameterError, choice
 from lawgiver.trainers.config import Settings
 
 TIMESCALES = ("two_timescale", "matched", "reversed")
@@ -60,8 +60,7 @@ def check_timescales(
     Raises:
         ParameterError: naming the config's key, the condition and the exponents that are allowed.
     """
-    if timescale not in TIMESCALES:
-        raise ParameterError(f"trainer.timescale is {timescale!r}: {allowed(str(timescale), TIMESCALES)}")
+    choice("trainer.timescale", timescale, TIMESCALES)
     keys = {"trainer.agents_step.exponent": agents.exponent, "trainer.mechanism_step.exponent": mechanism.exponent}
     (fast_key, fast), (slow_key, slow) = keys.items() if timescale != "reversed" else reversed(keys.items())
     for key, exponent in keys.items():
