@@ -133,6 +133,9 @@ def test_whole_games_are_played_with_a_given_mechanism():
         def initial_state(self, batch, rng):
             return ()
 
+        def distribution(self, obs, mask, memory):
+            raise NotImplementedError  # nobody asks for it
+
         def act(self, obs, mask, memory, rng):
             action = np.zeros((len(obs), 1, 2 * 2 * 2 + 2))
             action[..., :8] = np.array([[[-10, 10], [10, -10]]] * 2).ravel()  # go, then stay
@@ -305,6 +308,38 @@ def test_outcomes_that_end_the_process_end_it():
     assert value == pytest.approx(4.0, abs=1e-12) and policy[0].tolist() == [0, 1]
     own = TabularMDPGame(n=1, transitions=table, features=[[[9, 0], [0, 0]]], discount=0.5)
     assert own.mdp.value(np.array(own.features[0])) == pytest.approx(9, abs=1e-12)
+
+
+def test_outcomes_are_told_from_probabilities_in_lists_and_mappings():
+    go, stay = [(0.5, 1, 2.0, False), (0.5, 0, 0.0, 0)], [[1, 1, 0, np.int64(0)]]
+    lists = [[go, stay], [[(1.0, 0, 1, 1)], [(1.0, 1, 0.0, 0.0 > 1)]]]
+    mappings = {s: dict(enumerate(actions)) for s, actions in enumerate(lists)}
+    mixed = tuple(mappings.values())
+    games = [TabularMDPGame(transitions=table) for table in (lists, mappings, mixed, {0: lists[0], "1": mixed[1]})]
+    assert len(set(games)) == 1
+    assert np.array(games[0].transitions)[0].tolist() == [[0.5, 0.5, 0], [0, 1, 0]]  # the third state is the end
+    assert np.array(games[0].features)[0, :2].tolist() == [[1, 0], [1, 0]]
+    one = TabularMDPGame(transitions=[[[(1.0, 0, 1, False)]]])
+    assert one == TabularMDPGame(transitions={0: {0: [(1.0, 0, 1, False)]}})
+
+
+@pytest.mark.parametrize(
+    ("transitions", "said"),
+    [
+        ([[[(1.0, 0, 1)]]], r"transitions\[0\]\[0\]\[0\] is \(1.0, 0, 1\), allowed: \(probability, next state"),
+        ([[[(1.0, 0, 1, 0.5)]]], r"ends the process is 0.5, allowed: true or false, 1 or 0"),
+        ([[[(1.0, 0, 1, False)], 3]], r"transitions\[0\]\[1\] is 3, allowed: a list of \(probability"),
+        ([[[(0.5, 0, 1, False)]]], "sum to 0.5"),
+    ],
+)
+def test_lists_of_outcomes_that_are_wrong_are_named(transitions, said):
+    with pytest.raises(ParameterError, match=said):
+        TabularMDPGame(transitions=transitions)
+
+
+def test_a_table_of_outcomes_has_one_layout():
+    with pytest.raises(ParameterError, match=r"layout of a table of outcomes is 'actions_first': .*: states_first"):
+        TabularMDPGame(transitions=[[[(1.0, 0, 1, False)]]], layout="actions_first")
 
 
 def test_a_table_of_outcomes_comes_from_yaml_and_plays():

@@ -26,7 +26,7 @@ for product 1 or 2, which fails with probability 0.2 and leaves it idle. Each pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
@@ -34,7 +34,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import ParameterError, integer
+from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.mdp.discounted import Discounted
@@ -42,7 +42,7 @@ from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.mdp.game import Ends, MDPGame
 from lawgiver.envs.mdp.model import MEMORY, memory_budget
 from lawgiver.envs.tabular_mdp.layouts import Layout as Layouts
-from lawgiver.envs.tabular_mdp.layouts import from_outcomes, states_first
+from lawgiver.envs.tabular_mdp.layouts import from_outcomes, holds_outcomes, states_first
 from lawgiver.envs.tabular_mdp.tables import SparseTable, Table, as_array, as_table, as_transitions_table
 
 DISCOUNT = 0.9
@@ -73,9 +73,10 @@ class TabularMDPGame(MDPGame):
         n: number of participants, >= 1.
         transitions: integer successors (S, A); probabilities (S, A, S); or a scipy sparse matrix (S * A, S) of them,
             row s * A + a (NumPy only), or in a configuration its {shape, rows, columns, values}. Arrays or nested
-            lists. Or a table of outcomes, [state][action] a list of (probability, next state, reward, terminated), as
-            Gymnasium's toy-text environments have it: rewards are the feature then, and where outcomes that terminate
-            lead to states that go on, a last state is added, in which nothing is had any more.
+            lists. Or a table of outcomes, [state][action] a list of (probability, next state, reward, terminated), in
+            nested lists or in mappings by number, as Gymnasium's toy-text environments have it: rewards are the feature
+            then, and where outcomes that terminate lead to states that go on, a last state is added, in which nothing
+            is had any more.
         features: phi, (K, S, A), or (n, K, S, A) where every participant has its own, or (S, A) for a single one;
             finite. Null for those of the default process, or the rewards of a table of outcomes.
         start: the first state's number, or probabilities (S,).
@@ -157,8 +158,10 @@ class TabularMDPGame(MDPGame):
         layout, added = self.layout, 0
         if layout is None and transitions is WORKSHOP:
             layout = "states_first"
-        if isinstance(transitions, Mapping) and not set(transitions) & {"shape", "rows", "columns", "values"}:
-            read = from_outcomes(transitions, memory)
+        if holds_outcomes(transitions):
+            if layout is not None:
+                choice("layout of a table of outcomes", layout, ("states_first",))
+            read = from_outcomes(cast(Any, transitions), memory)
             transitions, added = read.transitions, len(read.transitions) - read.n_given
             if features is None:
                 features, padded = read.rewards, 0

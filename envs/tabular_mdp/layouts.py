@@ -94,7 +94,20 @@ class Outcomes(NamedTuple):
     n_given: int
 
 
-def from_outcomes(table: Mapping[Any, Any], memory: float) -> Outcomes:
+def holds_outcomes(table: Any) -> bool:
+    """Tell whether transitions are given as outcomes: by number, or in lists one level deeper than probabilities."""
+    if isinstance(table, Mapping):
+        return not set(table) & {"shape", "rows", "columns", "values"}  # those of a sparse table
+    for _ in range(3):  # states, actions, outcomes
+        if not isinstance(table, (list, tuple)) or not table:
+            return False
+        table = table[0]
+        if isinstance(table, Mapping):
+            return True
+    return isinstance(table, (list, tuple))
+
+
+def from_outcomes(table: Mapping[Any, Any] | Sequence[Any], memory: float) -> Outcomes:
     """Read a table of outcomes by state and action, as Gymnasium's toy-text environments have it.
 
     Args:
@@ -188,7 +201,7 @@ def _outcome(outcome: Any, name: str, s: int) -> tuple[float, int, float, bool]:
     chance, state, reward, ends = outcome
     if not isinstance(state, (int, np.integer)) or isinstance(state, bool) or not 0 <= state < s:
         raise ParameterError(f"the next state of {name} is {shown(state)}, allowed: 0..{s - 1}")
-    if not isinstance(ends, (bool, np.bool_)):
-        raise ParameterError(f"whether {name} ends the process is {shown(ends)}, allowed: true or false")
+    if not isinstance(ends, (bool, np.bool_, int, np.integer)) or ends not in (0, 1):
+        raise ParameterError(f"whether {name} ends the process is {shown(ends)}, allowed: true or false, 1 or 0")
     paid = number(f"the reward of {name}", reward, "(-inf, inf)")
     return number(f"the probability of {name}", chance, "[0, 1.000001]"), int(state), paid, bool(ends)
