@@ -87,6 +87,8 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "imports-v0": "import no_such_module",
         "raises-v0": "raise RuntimeError('two\\nlines')",
         "lacks-v0": "",
+        "exits-v0": "import sys\nsys.exit()",
+        "fails-v0": "raise SystemExit('no arguments given')",
     }
     info = tmp_path / "broken-1.0.dist-info"
     info.mkdir()

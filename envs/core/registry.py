@@ -132,7 +132,7 @@ def lookup(group: str, name: str) -> Any:
             return declared.load()
     except MissingExtraError:
         raise
-    except Exception as error:  # anybody's module: a syntax error, a name that it does not have, what it raises
+    except (Exception, SystemExit) as error:  # anybody's module: a syntax error, what it raises, a script's sys.exit()
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise PluginError(f"{what} of package {_package(declared)!r} cannot be imported: {reason}") from error
 
