@@ -216,10 +216,26 @@ def test_attributes_of_every_game():
         many.set_attr("note", [1, 2, 3])
     with pytest.raises(ParameterError, match="note has 2 values"):
         many.set_attr("note", [1, 1])
+    many.set_attr("note", [np.arange(2)] * 2 + [np.arange(2.0)])
+    assert many.note.tolist() == [0, 1]
+    for values in (
+        [np.arange(2), np.arange(2), np.ones(2)],
+        [np.arange(2), 1, "a"],
+        [{"a": np.arange(2)} for _ in range(3)],
+    ):
+        with pytest.raises(ParameterError, match="note has 3 values for 3 games that share one"):
+            many.set_attr("note", values)
     with pytest.raises(ParameterError, match="step together"):
         many.call("step", 0)
     with pytest.raises(AttributeError, match="nothing"):
         many.get_attr("nothing")
+
+
+@pytest.mark.parametrize("options", ["x", 3, [np.ones(3, bool)], np.ones(3, bool), {"reset_mask"}])
+def test_options_of_a_reset_are_a_dict(options):
+    many = gymnasium.make_vec("lawgiver/public_investment-v0", num_envs=3, role="mechanism").unwrapped
+    with pytest.raises(ParameterError, match=r"options is .*, allowed: None, or a dict with 'reset_mask'"):
+        many.reset(options=options)
 
 
 def test_one_seed_serves_the_batch_and_goes_on():

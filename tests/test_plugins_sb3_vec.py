@@ -120,3 +120,18 @@ def test_dqn_and_normalisation():
 def test_views_of_another_autoreset_mode_are_refused():
     with pytest.raises(LawgiverError, match="autoreset_mode is 'NextStep', allowed: 'SameStep'"):
         ours.GameVecEnv(make_vector_env("taxed_dilemma", role="mechanism"))
+
+
+def test_attributes_are_of_all_games_or_of_those_that_there_are():
+    many = ours.make_vec_env("public_investment", num_envs=3, role="participant")
+    for everyone in (None, [0, 1, 2], range(3), np.arange(3), [-1, 0, 1]):
+        many.set_attr("note", 1, indices=everyone)
+    assert many.get_attr("note", indices=[1, -1]) == [1, 1] and many.get_attr("note", indices=0) == [1]
+    for some in (1, [1], [0, 1], []):
+        with pytest.raises(LawgiverError, match=r"indices is .*, allowed: None, or all 3 games, which share note"):
+            many.set_attr("note", 2, indices=some)
+    assert many.get_attr("note") == [1, 1, 1]
+    for none in (3, [0, 5], "a", 0.5, [True]):
+        for call in (many.get_attr, lambda name, indices: many.set_attr(name, 2, indices)):
+            with pytest.raises(LawgiverError, match="an index of a game is"):
+                call("note", indices=none)

@@ -15,6 +15,7 @@ from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.batch import Batch
 from lawgiver.envs.core.choices import Choices
 from lawgiver.envs.core.errors import ActionError, ParameterError, allowed, choice, integer, seed_number
+from lawgiver.envs.core.errors import shown as printed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import make_policy, make_view
@@ -201,6 +202,8 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         return self._observe(mask)
 
     def _reset_mask(self, options: Mapping[str, Any] | None) -> np.ndarray | None:
+        if options is not None and not isinstance(options, Mapping):
+            raise ParameterError(f"options is {printed(options)}, allowed: None, or a dict with 'reset_mask'")
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return None
@@ -361,7 +364,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
             ParameterError: if a list has another length, or the values differ.
         """
         if isinstance(values, (list, tuple)):
-            if len(values) != self.num_envs or any(value != values[0] for value in values):
+            if len(values) != self.num_envs or not all(_same(value, values[0]) for value in values):
                 raise ParameterError(
                     f"{name} has {len(values)} values for {self.num_envs} games that share one, allowed: one value"
                 )
@@ -370,6 +373,14 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing is held open."""
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two things are equal; those that hold arrays in a dict, say, cannot be asked, and are not."""
+    try:
+        return one is other or bool(np.array_equal(one, other))
+    except (TypeError, ValueError):
+        return False
 
 
 def _told_of(infos: Mapping[str, np.ndarray], mask: np.ndarray | None, num: int) -> dict[str, Any]:

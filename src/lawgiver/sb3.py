@@ -11,14 +11,14 @@ Needs Stable-Baselines3: ``pip install 'lawgiver[sb3]'``. No other module of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from lawgiver.envs.core.errors import ParameterError, seed_number
+from lawgiver.envs.core.errors import ParameterError, integer, seed_number, shown
 from lawgiver.envs.core.registry import extras, make_view
 from lawgiver.envs.core.vector import GameVectorEnv
 
@@ -95,7 +95,14 @@ class GameVecEnv(VecEnv):  # type: ignore[misc]
         return self._of(self.env.get_attr(attr_name), indices)
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set an attribute of all games, which share it."""
+        """Set an attribute of all games, which share it.
+
+        Raises:
+            ParameterError: if ``indices`` leave a game out.
+        """
+        if len(set(self._games(indices))) < self.num_envs:
+            shared = f"all {self.num_envs} games, which share {attr_name}"
+            raise ParameterError(f"indices is {shown(indices)}, allowed: None, or {shared}")
         self.env.set_attr(attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
@@ -108,8 +115,24 @@ class GameVecEnv(VecEnv):  # type: ignore[misc]
         """Return False for every game: wrap the VecEnv instead, for instance with VecMonitor."""
         return self._of([False] * self.num_envs, indices)
 
-    def _of(self, values: Sequence[Any], indices: int | Iterable[int] | None) -> list[Any]:
-        return [values[index] for index in self._get_indices(indices)]
+    def _of(self, values: Sequence[Any], indices: Any) -> list[Any]:
+        return [values[index] for index in self._games(indices)]
+
+    def _games(self, indices: Any) -> list[int]:
+        """Return the numbers of games that are given: one, several, or None for all; -1 is the last, as in lists.
+
+        Raises:
+            ParameterError: if a number is none, or there is no such game.
+        """
+        if indices is None:
+            return list(range(self.num_envs))
+        try:
+            given = list(indices)
+        except TypeError:
+            given = [indices]
+        return [
+            integer("an index of a game", each, -self.num_envs, self.num_envs - 1) % self.num_envs for each in given
+        ]
 
 
 def _by_game(infos: dict[str, Any], num: int) -> list[dict[str, Any]]:
