@@ -65,7 +65,7 @@ def test_size_is_known_before_memory_is_taken(tmp_path: Path) -> None:
         stream.truncate(2**40)  # a hole: it takes no space
     with pytest.raises(OSError, match=re.escape("1,099,511,627,776 bytes")):
         read_bytes(file)
-    with pytest.raises(ParameterError, match="allowed: up to 4,194,304"):
+    with pytest.raises(ParameterError, match="allowed: up to 1,048,576"):
         read_mapping(file.rename(tmp_path / "large.yaml"))
 
 
@@ -95,7 +95,7 @@ def test_deep_json_is_one_error(tmp_path: Path) -> None:
         ("? &a [*a]\n: 1", "inside of what it is an alias of"),
         ("a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
             f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n"
-            for before, name in zip("abcdefgh", "bcdefghi", strict=True)), "more than 1,000,000 values"),
+            for before, name in zip("abcdefgh", "bcdefghi", strict=True)), "more than 200,000 values"),
         ("a: 1\nb: 2\na: 3", "'a' stands twice in a mapping, in lines 1 and 3"),
         ("n: " + "1" * 5000, "integer"),
         ("d: 2020-13-45", "month"),
@@ -119,6 +119,18 @@ def test_yaml_is_bounded_in_size_before_it_is_parsed(monkeypatch: pytest.MonkeyP
     assert parse_yaml("a: 1e-3") == {"a": 1e-3}
     with pytest.raises(yaml.YAMLError, match="11 characters, allowed: up to 10"):
         parse_yaml("a: 12345678")
+
+
+@pytest.mark.parametrize("text", ["[" + "1," * 1000 + "1]", "- []\n" * 1001, "{" + "a: 1," * 501 + "}"])
+def test_yaml_is_bounded_in_values_while_it_is_parsed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_text, "MOST_VALUES", 1000)
+    with pytest.raises(yaml.YAMLError, match=r"more than 1,000 values, .*; tables .* belong into a file of numbers"):
+        parse_yaml(text + "\n'")  # what follows would be refused for another reason, were it read
+    assert len(parse_yaml("[" + "1," * 998 + "1]")) == 999
+
+
+def test_the_bounds_of_yaml() -> None:
+    assert (yaml_text.LARGEST, yaml_text.MOST_VALUES) == (2**20, 200_000)
 
 
 def test_aliases_and_merges_still_work() -> None:

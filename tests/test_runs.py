@@ -19,7 +19,7 @@ import lawgiver
 from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.trainers import launch
+from lawgiver.trainers import launch, runs
 from lawgiver.trainers.aggregate import aggregate, interval, over_seeds, t_quantile
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.files import RunError, write_text
@@ -30,6 +30,13 @@ from lawgiver.trainers.runs import Run
 @pytest.fixture
 def run(walk: Path, tmp_path: Path) -> Run:
     return Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
+
+
+def test_a_config_that_could_not_be_read_back_makes_no_run(walk, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "LARGEST", 10)
+    with pytest.raises(RunError, match=r"config 'walk' takes .* characters in a run's folder, allowed: 10; tables"):
+        Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
+    assert not (tmp_path / "run").exists()
 
 
 def damage(file: Path) -> None:

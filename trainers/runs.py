@@ -93,12 +93,13 @@ class Run:
         """Make a new run's folder: ``config.run_dir``, or ``runs/<name>/<time>-s<seed>`` (``-seeds`` for several).
 
         Raises:
-            RunError: if the folder holds a run already or cannot be written.
+            RunError: if the folder holds a run already or cannot be written, or the config is too large to be read.
         """
         path = config.run_dir or new_folder(name, f"s{config.seed}" if config.seeds is None else "seeds")
         run = cls(path, config.model_dump(mode="json") | {"run_dir": str(path)}, name)
         if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json")):
             raise RunError(f"{path} already holds a run: choose another run_dir, or continue it with --resume {path}")
+        run._config_text()  # its own check, before anything is made
         inner = (run.checkpoints, run.policies, run.figures) if config.seeds is None else ()
         with writing(path):
             for folder in (*reversed(path.parents), path, *inner):
@@ -175,9 +176,16 @@ class Run:
             raise RunError(f"{self.path} is being trained by another process") from error
         self._commit = commit()  # now: the source may change while this process runs
 
-    def _write_config(self) -> None:
+    def _config_text(self) -> str:
         stamp = {STAMP: {"version": version("lawgiver"), "config": self.name}}
-        write_text(self.path / "config.yaml", yaml.safe_dump(stamp | self.settings, sort_keys=False))
+        text: str = yaml.safe_dump(stamp | self.settings, sort_keys=False)
+        if len(text) > LARGEST:
+            told = f"config {self.name!r} takes {len(text):,} characters in a run's folder"
+            raise RunError(f"{told}, allowed: {LARGEST:,}; tables that are larger belong into a file of numbers")
+        return text
+
+    def _write_config(self) -> None:
+        write_text(self.path / "config.yaml", self._config_text())
 
     # -- what is where ------------------------------------------------------------------------------------------
 

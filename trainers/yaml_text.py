@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 from yaml.composer import Composer
 
-LARGEST = 4 * 2**20
+LARGEST = 2**20
 """Characters of YAML that are parsed; tables that are larger belong into a file of numbers."""
 DEEPEST = 50
 """Levels of nesting."""
-MOST_VALUES = 1_000_000
+MOST_VALUES = 200_000
 """Values that YAML may stand for, each alias counted as often as it is repeated."""
 
 
@@ -28,11 +28,15 @@ class _Bounded(Composer):
         super().__init__()
         self._depth = 0
         self._sizes: dict[yaml.Node, int] = {}
+        self._begun = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose one node with everything below it."""
         repeated = self.check_event(yaml.AliasEvent)
         self._depth += 1
+        self._begun += 1
+        if self._begun > MOST_VALUES:  # at once, where the sizes below tell at the end of a list
+            raise _too_many()
         if self._depth > DEEPEST:
             raise yaml.YAMLError(f"it is nested more than {DEEPEST} levels deep")
         node: yaml.Node | None = super().compose_node(parent, index)
@@ -40,7 +44,7 @@ class _Bounded(Composer):
         if node is not None and not repeated:
             self._sizes[node] = size = 1 + sum(self._sizes[child] for child in _children(node))
             if size > MOST_VALUES:
-                raise yaml.YAMLError(f"it stands for more than {MOST_VALUES:,} values, aliases included")
+                raise _too_many()
         elif node not in self._sizes:
             raise yaml.YAMLError("an alias stands inside of what it is an alias of")
         return node
@@ -58,6 +62,11 @@ class _Bounded(Composer):
                 raise yaml.YAMLError(f"key {value!r} stands twice in a mapping{where}")
             first[value] = line
         return node
+
+
+def _too_many() -> yaml.YAMLError:
+    told = f"it stands for more than {MOST_VALUES:,} values, aliases included"
+    return yaml.YAMLError(f"{told}; tables that are larger belong into a file of numbers")
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
