@@ -179,3 +179,9 @@ def test_a_table_at_fault_is_named(tmp_path, text, said):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ParameterError, match=said):
         make_game("bimatrix", payoffs=tmp_path / "t.csv")
+
+
+def test_a_table_may_have_columns_that_are_not_needed(tmp_path):
+    (tmp_path / "t.csv").write_text("note,row,column,payoff_row,payoff_column\nboth stay,0,0,1,2\n,0,1,3,4\n")
+    game = make_game("bimatrix", payoffs=str(tmp_path / "t.csv"))
+    assert game.table.tolist() == [[[1, 2], [3, 4]]]

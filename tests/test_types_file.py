@@ -137,6 +137,14 @@ def test_files_that_hold_no_types_are_refused_in_one_line(tmp_path, name, conten
     assert "\n" not in str(error.value) and re.search(re.escape(str(file)), str(error.value))
 
 
+def test_columns_that_are_not_needed_may_hold_anything(tmp_path):
+    (tmp_path / "t.csv").write_text('who,profile,participant,value\nBo,0,0,0.5\n"Al, x",0,1,0.25\n')
+    (tmp_path / "s.csv").write_text("profile;participant;note;value\n0;0;a.b;0,5\n0;1;;0,25\n")
+    for file in ("t.csv", "s.csv"):
+        game = make_game("sequential_sales", n=2, types_file=str(tmp_path / file))
+        assert game.profiles.tolist() == [[[0.5], [0.25]]]
+
+
 @pytest.mark.parametrize("file", [3, True, ["a"], "/dev/zero", "."])
 def test_what_is_no_file_is_refused(file):
     with pytest.raises(ParameterError, match=r"types_file is|cannot be read"):

@@ -75,7 +75,7 @@ def _of_csv(file: str | Path) -> np.ndarray:
         raise ParameterError(f"{table.file!r} {told}, allowed: {', '.join(COLUMNS)}")
     if not table.rows:
         raise ParameterError(f"{table.file!r} has no rows, allowed: one a cell")
-    numbers = np.array(table.rows)[:, [table.names.index(name) for name in COLUMNS]]
+    numbers = table.numbers(*COLUMNS)
     at = numbers[:, :2]
     at = at - (at.min(0) == 1).all()
     wrong = np.flatnonzero(~((at >= 0) & (at < LARGEST_ACTIONS) & (at == np.floor(at))).all(1))

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.files import read_text
 
@@ -46,29 +48,51 @@ def without_declaration(text: str) -> str:
 
 @dataclass(frozen=True)
 class NumberTable:
-    """A table of numbers.
+    """A table with columns of numbers; what its other columns hold is not looked at.
 
     Attributes:
         file: its path.
         names: of the columns.
-        rows: of numbers, one a column.
+        rows: of cells as they are written, one a column.
         lines: the line of the file that each row begins in, from 1.
+        comma: whether numbers may have a decimal comma.
     """
 
     file: str
     names: tuple[str, ...]
-    rows: tuple[tuple[float, ...], ...]
+    rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
+    comma: bool
+
+    def numbers(self, *columns: str) -> np.ndarray:
+        """Return columns that there are, as floats (rows, columns).
+
+        Raises:
+            ParameterError: naming the line and column of the first cell that is no number.
+        """
+        places = [(name, self.names.index(name)) for name in columns]
+        found = [[self._number(row, name, at) for name, at in places] for row in range(len(self.rows))]
+        return np.array(found, float).reshape(len(self.rows), len(columns))
+
+    def _number(self, row: int, name: str, at: int) -> float:
+        text = cell = self.rows[row][at]
+        if self.comma and "." not in text:
+            text = text.replace(",", ".", 1)
+        try:
+            return float(text)
+        except ValueError:
+            where = f"{self.file!r}, line {self.lines[row]}, {name}"
+            raise ParameterError(f"{where} is {cell!r}, allowed: a number") from None
 
 
 def read_numbers(path: str | Path) -> NumberTable:
-    """Read a CSV file with a header, and numbers below it.
+    """Read a CSV file with a header, and columns of numbers below it.
 
     Columns stand apart by comma, semicolon or tab; where not by comma, numbers may have a decimal comma. Empty lines
     are left out.
 
     Raises:
-        ParameterError: one line that names the file, and the line and column at fault.
+        ParameterError: one line that names the file, and the line at fault.
     """
     try:
         text = read_text(path)
@@ -94,22 +118,11 @@ def _parsed(file: str, text: str, first: int) -> NumberTable:
                 continue
             if len(cells) != len(names):
                 raise ParameterError(f"{file!r}, line {line}: has {len(cells)} columns, allowed: {len(names)}")
-            rows.append(tuple(_number(cell, delimiter, f"{file!r}, line {line}, {name}")
-                              for cell, name in zip(cells, names, strict=True)))  # fmt: skip
+            rows.append(tuple(cells))
             lines.append(line)
     except csv.Error as error:
         raise ParameterError(f"{file!r}, line {first + reader.line_num - 1}: {error}") from None
     twice = sorted(name for name in set(names) if names.count(name) > 1)
     if not names or twice:
         raise ParameterError(f"{file!r} has {f'the column {twice[0]!r} twice' if twice else 'no header'}")
-    return NumberTable(file, names, tuple(rows), tuple(lines))
-
-
-def _number(cell: str, delimiter: str, where: str) -> float:
-    text = cell.strip()
-    if delimiter != "," and "." not in text:
-        text = text.replace(",", ".", 1)
-    try:
-        return float(text)
-    except ValueError:
-        raise ParameterError(f"{where} is {cell!r}, allowed: a number") from None
+    return NumberTable(file, names, tuple(rows), tuple(lines), delimiter != ",")

@@ -4,7 +4,7 @@ An archive holds an array for each field of a type, named by the field with an s
 (N, n, k): N profiles of n participants with k numbers each, or (N, n) where k is 1. A table has a row for each
 participant of each profile, with the columns ``profile``, ``participant`` (counting from 0 or from 1) and, for each
 field, ``value`` where k is 1, else ``value_1`` to ``value_k``, or from 0 on; its columns stand apart by comma,
-semicolon or tab.
+semicolon or tab. Other columns, such as notes, are not looked at.
 """
 
 from __future__ import annotations
@@ -101,21 +101,20 @@ def _of_table(table: NumberTable, n: int, layout: Layout) -> dict[str, np.ndarra
             raise ParameterError(f"{table.file!r} has the columns {', '.join(table.names)}, {name!r} is missing")
     if not table.rows:
         raise ParameterError(f"{table.file!r} has no rows, allowed: one for each participant of each profile")
-    numbers = np.array(table.rows)
-    unknown = np.flatnonzero(~np.isfinite(numbers[:, table.names.index("profile")]))
+    given = table.numbers("profile", "participant")
+    unknown = np.flatnonzero(~np.isfinite(given[:, 0]))
     if unknown.size:
-        value = numbers[unknown[0], table.names.index("profile")]
+        value = given[unknown[0], 0]
         raise ParameterError(f"{table.file!r}, line {table.lines[unknown[0]]}, profile is {value}, allowed: a number")
-    _, profile = np.unique(numbers[:, table.names.index("profile")], return_inverse=True)
-    seat = numbers[:, table.names.index("participant")]
+    _, profile = np.unique(given[:, 0], return_inverse=True)
+    seat = given[:, 1]
     seat = seat - (1 if seat.min() == 1 else 0)
     wrong = np.flatnonzero(~np.isin(seat, np.arange(n)))
     if wrong.size:
-        value = numbers[wrong[0], table.names.index("participant")]
-        told = f"line {table.lines[wrong[0]]}, participant is {value:g}"
+        told = f"line {table.lines[wrong[0]]}, participant is {given[wrong[0], 1]:g}"
         raise ParameterError(f"{table.file!r}, {told}, allowed: whole numbers 0 to {n - 1}, or 1 to {n}")
     row: np.ndarray = np.full((profile.max() + 1, n), -1)
-    row[profile, seat.astype(int)] = np.arange(len(numbers))
+    row[profile, seat.astype(int)] = np.arange(len(given))
     there = np.bincount(profile * n + seat.astype(int), minlength=row.size).reshape(row.shape)
     off = np.argwhere(there != 1)
     if off.size:
@@ -125,14 +124,14 @@ def _of_table(table: NumberTable, n: int, layout: Layout) -> dict[str, np.ndarra
             f"{table.file!r}: the profile that begins in line {line} has {there[one, who]} rows of one participant,"
             f" number {who + 1} of {n}, allowed: one"
         )
-    return {plural(field): numbers[row][..., columns] for field, columns in wanted.items()}
+    return {plural(field): table.numbers(*columns)[row] for field, columns in wanted.items()}
 
 
-def _columns(table: NumberTable, field: Field) -> list[int]:
-    """Return where the numbers of a field stand."""
+def _columns(table: NumberTable, field: Field) -> list[str]:
+    """Return the names of the columns that hold the numbers of a field."""
     options = [[f"{field.name}_{i + first}" for i in range(field.size)] for first in (1, 0)]
     for names in ([[field.name]] if field.size == 1 else []) + options:
         if set(names) <= set(table.names):
-            return [table.names.index(name) for name in names]
+            return names
     told = f"{options[0][0]} to {options[0][-1]}" if field.size > 1 else field.name
     raise ParameterError(f"{table.file!r} has the columns {', '.join(table.names)}, allowed: {told} among them")
