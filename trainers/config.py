@@ -319,7 +319,8 @@ def stored_complaint(settings: Mapping[str, Any]) -> str | None:
         model.model_validate(settings)
     except ValidationError as error:
         return complaint(model, settings, error)
-    return None if "seed" in settings else "seed is missing"
+    # A config may leave these out; a run keeps them whatever they are.
+    return next((f"{key} is missing" for key in ("agents", "seed") if key not in settings), None)
 
 
 def _trainer_name(data: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import ParameterError, allowed, choice, integer
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.behaviour.source import COUNTED, Source, TableError
 
@@ -58,10 +58,9 @@ class Layout:
                 raise ParameterError(
                     f"columns: {name!r} is {given!r}, allowed: the column's name in the file, or a number for all rows"
                 )
-        if counted_from not in (None, 0, 1) or isinstance(counted_from, bool):
-            raise ParameterError(f"counted_from is {counted_from!r}, allowed: 0, 1")
-        if rounds not in get_args(Rounds):
-            raise ParameterError(f"rounds is {rounds!r}: {allowed(str(rounds), get_args(Rounds))}")
+        if counted_from is not None:
+            integer("counted_from", counted_from, 0, 1)
+        choice("rounds", rounds, get_args(Rounds))
         return cls(columns or {}, counted_from, rounds)
 
     def tidy(self, source: Source) -> Source:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 
 from lawgiver.envs.core.delimited import QUOTED, delimiter_of, without_declaration
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.errors import choice
 from lawgiver.envs.core.files import LARGEST_FILE, open_regular, read_text
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.behaviour import release
@@ -87,8 +87,7 @@ def read_behaviour(
 
 def _tidy(path: str | Path, votes: Votes, participants: int | None, layout: Layout) -> tuple[Source, int | None]:
     """Return the rows of a file as those of the tidy table, and how many participants its groups have."""
-    if votes not in get_args(Votes):
-        raise ParameterError(f"votes is {votes!r}: {allowed(str(votes), get_args(Votes))}")
+    choice("votes", votes, get_args(Votes))
     path = Path(path)
     readers = {".csv": _csv, ".parquet": _parquet}
     if path.suffix not in readers:
