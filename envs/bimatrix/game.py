@@ -118,6 +118,12 @@ class Bimatrix(Game[BimatrixState]):
         return {"strict_egalitarian": (1.0,), "libertarian": (0.0,)}
 
     @property
+    def rule_formula(self) -> str | None:
+        """What a tax does, if it is announced."""
+        text = "the share `tax` of every payoff is pooled and handed back in equal parts"
+        return text if self.announces else None
+
+    @property
     def roles(self) -> Mapping[str, int]:
         """Two participants and one mechanism."""
         return {"participant": 2, "mechanism": 1}
