@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, settings
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.game import Game
 
+os.environ.setdefault("RAY_worker_niceness", "0")
+"""Ray's workers are nice by default: beside other work on the machine they would get next to nothing of it."""
+
 WALK = """\
 game:
   name: taxed_dilemma

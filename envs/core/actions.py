@@ -79,12 +79,12 @@ def check_given(game: Game[Any], state: Any, role: str, actions: Any, batch: int
     raise ActionError(f"the policy given to the {role} of {game.name} acts outside {space}: {fault}")
 
 
-def check_outcome(game: Game[Any], state: Any, role: str, outcome: Any, batch: int) -> None:
+def check_outcome(game: Game[Any], state: Any, role: str, outcome: Any, batch: int, *, playable: bool = True) -> None:
     """Check the outcome that a given policy has made instead of an action.
 
     Raises:
         ActionError: naming the role, if it is no finite array of the shape that an action's outcome has, or is not
-            what :meth:`Game.outcome_fault` allows.
+            what :meth:`Game.outcome_fault` allows, unless ``playable`` is False.
     """
     space = game.action_space(role)
     some: Any = space.low if isinstance(space, gymnasium.spaces.Box) else space.start  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ def check_outcome(game: Game[Any], state: Any, role: str, outcome: Any, batch: i
     elif not np.isfinite(outcome).all():
         fault = "is not finite"
     else:
-        fault = game.outcome_fault(state, outcome)
+        fault = game.outcome_fault(state, outcome) if playable else None
     if fault is not None:
         raise ActionError(f"the outcome that the policy given to the {role} of {game.name} makes {fault}")
 

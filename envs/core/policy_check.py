@@ -27,7 +27,7 @@ def is_policy(policy: Any) -> TypeGuard[Policy]:
     return isinstance(policy, Policy) and not isinstance(policy, type)
 
 
-def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool = False) -> None:
+def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool = False, playable: bool = True) -> None:
     """Check that a policy plays a role of a game, by letting it play one phase of one game apart.
 
     Args:
@@ -35,6 +35,8 @@ def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool 
         role: ``mechanism`` or ``participant``.
         policy: that is checked; nothing is drawn from any generator of the caller.
         distribution: whether its distribution is needed as well as what it does.
+        playable: whether its outcome has to be one that the views play; a learned rule may lie outside of what can be
+            announced, and is evaluated and audited all the same.
 
     Raises:
         ParameterError: if ``game`` is no game, has no such role, or ``policy`` is no policy: a name, say.
@@ -43,7 +45,7 @@ def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool 
     """
     require_policy(game, role, policy)
     with fitting(game, role, policy):
-        _play_once(game, role, policy, distribution)
+        _play_once(game, role, policy, distribution, playable)
 
 
 def require_policy(game: Game[Any], role: str, policy: Any) -> None:
@@ -69,7 +71,7 @@ def fitting(game: Game[Any], role: str, policy: Policy) -> Iterator[None]:
         ) from error
 
 
-def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool) -> None:
+def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool, playable: bool) -> None:
     """Let a policy play the first phase of its role in one game, the phases before it being played anyhow."""
     rng = np.random.default_rng(0)
     state = game.initial_state(1, rng)
@@ -80,7 +82,7 @@ def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool) -
     obs, mask = game.observe(state, role), game.legal_actions(state, role)
     memory = policy.initial_state(1, rng)
     if isinstance(policy, OutcomePolicy):
-        check_outcome(game, state, role, policy.outcome(obs, mask, memory, rng)[0], 1)
+        check_outcome(game, state, role, policy.outcome(obs, mask, memory, rng)[0], 1, playable=playable)
     else:
         check_given(game, state, role, policy.act(obs, mask, memory, rng)[0], 1)
     if not distribution:

@@ -338,7 +338,7 @@ def play_out(
         rng: of a mechanism that draws at random; None for one of seed 0.
     """
     rng = fixed_rng(types) if rng is None else rng
-    check_policy(game, "mechanism", mechanism)
+    check_policy(game, "mechanism", mechanism, playable=False)
     state = game.opening(types)
     for _ in range(game.max_steps):
         if game.phase(state) == "participant":

@@ -103,7 +103,7 @@ def audit_game(
 
     See :func:`audit` for the arguments and errors; misreports are those that the game's layout of types allows.
     """
-    check_policy(game, "mechanism", mechanism)
+    check_policy(game, "mechanism", mechanism, playable=False)
     rule = _bound(game, mechanism)
     found = audit(
         response_of(game, mechanism),
@@ -126,7 +126,7 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
 
     A rule that is announced binds: it is asked for once, also where the mechanism draws it at random (from seed 0).
     """
-    check_policy(game, "mechanism", mechanism)
+    check_policy(game, "mechanism", mechanism, playable=False)
     rule = _bound(game, mechanism)
 
     def response(types: Array, reports: Array) -> tuple[Array, Array]:
