@@ -85,7 +85,7 @@ def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool, p
         check_outcome(game, state, role, policy.outcome(obs, mask, memory, rng)[0], 1, playable=playable)
     else:
         check_given(game, state, role, policy.act(obs, mask, memory, rng)[0], 1)
-    if not distribution:
+    if not distribution or isinstance(policy, OutcomePolicy):  # its outcome is asked, not its distribution
         return
     space = game.action_space(role)
     per_seat = (int(space.n),) if isinstance(space, gymnasium.spaces.Discrete) else (2, *(space.shape or ()))
