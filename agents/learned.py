@@ -26,14 +26,14 @@ from lawgiver.agents.tables import TablePolicy
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.arrays import Array, log_softmax
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, allowed, integer
-from lawgiver.envs.core.files import open_regular, read_json
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.json_text import to_json
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
-from lawgiver.envs.core.prior import log_prior
-from lawgiver.envs.core.subgame import uniform_prior
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.files.json_text import to_json
+from lawgiver.envs.files.reading import open_regular, read_json
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.solvers.equilibrium.prior import log_prior
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 
 FORMAT = 1
 

@@ -12,9 +12,9 @@ from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
 from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import solve
 
@@ -80,7 +80,7 @@ def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism:
     if not isinstance(game, (PublicInvestment, MechanismGame)):
         raise UnsupportedGameError(
             f"participant 'logit_equilibrium' plays public_investment, not {game.name}; or games that are solved in "
-            "tables (lawgiver.envs.core.subgame)"
+            "tables (lawgiver.envs.solvers.equilibrium.subgame)"
         )
     level = number("inverse_temperature", inverse_temperature, "[0, inf]")
     rules = make_policy(game, "mechanism", mechanism)

@@ -2,7 +2,7 @@
 
 Where the mechanism announces its rule, it sends log w and b of an affine maximiser and the game does the rest; where it
 decides after the reports, the same rule is worked out from what it sees. The rules are those of
-:mod:`lawgiver.envs.mdp.affine`, on NumPy and on torch.
+:mod:`lawgiver.envs.solvers.mdp.affine`, on NumPy and on torch.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, numb
 from lawgiver.envs.core.fields import box, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
-from lawgiver.envs.core.reporting import ReportingGame
-from lawgiver.envs.mdp.game import MDPGame
+from lawgiver.envs.families.mdp_game import MDPGame
+from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.repeated_allocation import RepeatedAllocation
 
 Numbers = float | Sequence[Any] | np.ndarray

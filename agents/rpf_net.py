@@ -23,7 +23,7 @@ from torch import nn
 from lawgiver.agents.equivariant import NetworkRule, checked, features, make_scorer, relative_values, shares_of
 from lawgiver.envs.core.errors import number
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.payment_free_allocation.proportional_fairness import BARRIER, solve
+from lawgiver.envs.solvers.fair_division.proportional_fairness import BARRIER, solve
 
 SMOOTH = 1e-3
 """Barrier in training: how far the programme's kinks are rounded off."""

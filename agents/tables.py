@@ -6,12 +6,12 @@ import numpy as np
 
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.envs.core.arrays import Array, Rng, constant, drawn_index, log_softmax, namespace, uniform
-from lawgiver.envs.core.equilibrium import announced, solve, unsolved
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.policy_check import require_policy
-from lawgiver.envs.core.subgame import uniform_prior
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import announced, solve, unsolved
 
 AT_ONCE = 2**16
 """Participants whose distributions are laid out at a time: a million of them would need gigabytes."""

@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from scipy.optimize import linprog
 
-from lawgiver.envs.mdp.affine import problems, settle
-from lawgiver.envs.mdp.linear_program import flow_constraints
-from lawgiver.envs.mdp.tree import Tree
 from lawgiver.envs.sequential_sales import SequentialSales
+from lawgiver.envs.solvers.mdp.affine import problems, settle
+from lawgiver.envs.solvers.mdp.linear_program import flow_constraints
+from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.bench import machine
 

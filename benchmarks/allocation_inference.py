@@ -22,9 +22,9 @@ from torch import nn
 from lawgiver.agents.exs_net import LearnedExSNet
 from lawgiver.agents.rpf_net import LearnedRPFNet
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
-from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
-from lawgiver.envs.payment_free_allocation.proportional_fairness import solve
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
+from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
+from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
 from lawgiver.trainers.bench import machine
 
 GAMES = 4_096

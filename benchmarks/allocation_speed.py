@@ -27,8 +27,8 @@ import cvxpy as cp
 import numpy as np
 import torch
 
-from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
-from lawgiver.envs.payment_free_allocation.proportional_fairness import proportional_fairness, solve
+from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
+from lawgiver.envs.solvers.fair_division.proportional_fairness import proportional_fairness, solve
 from lawgiver.trainers.bench import machine
 
 N, M = 10, 3

@@ -19,9 +19,9 @@ import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment import PublicInvestment
+from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers import launch
 from lawgiver.trainers.closed_form import first_round
 from lawgiver.trainers.runs import Run, load

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lawgiver.envs.core.wardrop import PowerCosts
 from lawgiver.envs.selfish_routing.assignment import Traffic, assign
 from lawgiver.envs.selfish_routing.network import as_network
+from lawgiver.envs.solvers.congestion.wardrop import PowerCosts
 
 
 def published(path):

@@ -18,7 +18,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.single import GameEnv
+from lawgiver.envs.views.single import GameEnv
 from lawgiver.sb3 import make_vec_env
 
 GAMES: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ import pyspiel
 from open_spiel.python.algorithms import cfr, exploitability
 
 import lawgiver
-from lawgiver.envs.core.normal_form import NormalForm
+from lawgiver.envs.solvers.equilibrium.normal_form import NormalForm
 
 
 def tensor_game(name: str, form: NormalForm) -> pyspiel.TensorGame:

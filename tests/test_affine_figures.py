@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from lawgiver.agents.reporting import AffineMaximiser
-from lawgiver.envs.core.distributions import Distribution
 from lawgiver.envs.gridworld.game import Gridworld
-from lawgiver.envs.mdp.affine import settle
 from lawgiver.envs.sequential_sales.game import SequentialSales
+from lawgiver.envs.solvers.auctions.distributions import Distribution
+from lawgiver.envs.solvers.mdp.affine import settle
 from lawgiver.envs.task_scheduling.game import TaskScheduling
 from lawgiver.trainers import affine_figures, figures
 from lawgiver.trainers.affine_reading import entry_prices, myerson_reserve, reserves, reserves_by_round

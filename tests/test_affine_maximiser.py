@@ -14,9 +14,9 @@ import lawgiver
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.reporting import play_out
-from lawgiver.envs.mdp import Tree, linear_program
-from lawgiver.envs.mdp.affine import problems, settle
+from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.solvers.mdp import Tree, linear_program
+from lawgiver.envs.solvers.mdp.affine import problems, settle
 from lawgiver.trainers import launch
 from lawgiver.trainers.affine_maximiser import objective
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, ZerothOrder

@@ -11,10 +11,10 @@ from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, Polic
 from lawgiver.agents.networks import GaussianNet, GraphNetwork
 from lawgiver.agents.policies import UniformLegal, draw_discrete
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
-from lawgiver.envs.core.parallel import GameParallelEnv
-from lawgiver.envs.core.prior import ILLEGAL, log_prior
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.public_investment.water_filling import water_fill
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL, log_prior
+from lawgiver.envs.views.parallel import GameParallelEnv
 
 ENDOWMENTS = np.array([[10.0, 4.0, 4.0, 4.0]])
 CONTRIBUTIONS = np.array([[5.0, 4.0, 0.0, 1.0]])

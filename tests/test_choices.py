@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, choice
-from lawgiver.envs.core.parallel import make_parallel_env
 from lawgiver.envs.core.registry import GAMES, lookup, make_game, names
-from lawgiver.envs.core.single import make_env
-from lawgiver.envs.core.vector import make_vector_env
+from lawgiver.envs.views.parallel import make_parallel_env
+from lawgiver.envs.views.single import make_env
+from lawgiver.envs.views.vector import make_vector_env
 
 NO_NAMES = (
     np.array([1.0, 2.0]), np.array(["a", "b"]), np.zeros((30, 30)), np.float64(1), [1.0], ["welfare"], {"a"}, {"a": 1},

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lawgiver.agents.tables import TablePolicy, tabulate
-from lawgiver.envs.core.congestion import expected_welfare
-from lawgiver.envs.core.equilibrium import prior_table, scores, solve
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.joint_grid import joint_grid
-from lawgiver.envs.core.logit import logit_equilibrium
-from lawgiver.envs.core.mixing import best_mixture, best_transfers, equilibrium_mixture, regret
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.envs.core.subgame import RATIONAL, uniform_prior
+from lawgiver.envs.solvers.congestion.anonymous import expected_welfare
+from lawgiver.envs.solvers.congestion.mixing import best_mixture, best_transfers, equilibrium_mixture, regret
+from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
+from lawgiver.envs.solvers.equilibrium.logit import logit_equilibrium
+from lawgiver.envs.solvers.equilibrium.subgame import RATIONAL, uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, scores, solve
 
 TWO_PAIRS = {
     "edges": [["a", "t", [0, 2]], ["a", "b", [0.25]], ["b", "t", [0.5, 0, 1]], ["a", "t", [1.5]]],

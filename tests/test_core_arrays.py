@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.arrays import evolve, largest, map_arrays, select, softmax, take_games, total, where_games
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.fields import Field, box, columns, width, within
 from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.validation import check_actions
 
 torch = pytest.importorskip("torch")
 

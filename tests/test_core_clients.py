@@ -7,9 +7,9 @@ import pytest
 import supersuit
 
 import lawgiver
-from lawgiver.envs.core.choices import LARGEST_GRID, Choices
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import GAMES, names
+from lawgiver.envs.views.choices import LARGEST_GRID, Choices
 
 INVEST = "lawgiver/public_investment-v0"
 

@@ -10,9 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lawgiver.envs.core import congestion
 from lawgiver.envs.core.arrays import softmax
-from lawgiver.envs.core.congestion import (
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.solvers.congestion import anonymous as congestion
+from lawgiver.envs.solvers.congestion.anonymous import (
     CongestionGame,
     expected_of_loads,
     expected_payoffs,
@@ -20,13 +21,10 @@ from lawgiver.envs.core.congestion import (
     payoffs_of,
     transfers_of,
 )
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.joint_grid import joint_grid
-from lawgiver.envs.core.logit import logit_equilibrium
-from lawgiver.envs.core.pure_congestion import count_profiles, pure_optimum
-from lawgiver.envs.core.sharing import ShareCosts, matched_optimum, share_table
-from lawgiver.envs.core.system_optimum import least_tolls, system_optimum
-from lawgiver.envs.core.wardrop import (
+from lawgiver.envs.solvers.congestion.pure_congestion import count_profiles, pure_optimum
+from lawgiver.envs.solvers.congestion.sharing import ShareCosts, matched_optimum, share_table
+from lawgiver.envs.solvers.congestion.system_optimum import least_tolls, system_optimum
+from lawgiver.envs.solvers.congestion.wardrop import (
     NonatomicGame,
     PolynomialCosts,
     loads_of_flows,
@@ -35,6 +33,8 @@ from lawgiver.envs.core.wardrop import (
     total_cost,
     wardrop_equilibrium,
 )
+from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
+from lawgiver.envs.solvers.equilibrium.logit import logit_equilibrium
 
 
 def drawn_game(rng, counts, n_options=3, n_resources=4):

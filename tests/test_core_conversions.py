@@ -9,11 +9,11 @@ import supersuit
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 from pettingzoo.utils.conversions import aec_to_parallel, parallel_to_aec
 
-from lawgiver.envs.core.aec import GameAECEnv
 from lawgiver.envs.core.errors import ActionError
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import GAMES, lookup, make_game, names
 from lawgiver.envs.testing.views import given
+from lawgiver.envs.views.aec import GameAECEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
 
 VARIANTS = [
     pytest.param(name, params, id=f"{name}, {title}" if title else name)

@@ -11,22 +11,8 @@ from scipy.stats import truncnorm
 
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.tables import TablePolicy
-from lawgiver.envs.core import equilibrium
-from lawgiver.envs.core.equilibrium import (
-    Equilibrium,
-    best_in_box,
-    equilibrium_welfare,
-    exact_scores,
-    prior_table,
-    scores,
-    solve,
-    temperature_of_budget,
-)
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.incentives import incentives
-from lawgiver.envs.core.one_round import SOLVED
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.subgame import uniform_prior
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import (
     budget_constant,
@@ -38,6 +24,20 @@ from lawgiver.envs.lanes.solutions import (
     optimal_transfer,
     participation_constant,
     private_optimum_welfare,
+)
+from lawgiver.envs.solvers.equilibrium import subgame_equilibrium as equilibrium
+from lawgiver.envs.solvers.equilibrium.incentives import incentives
+from lawgiver.envs.solvers.equilibrium.one_round import SOLVED
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
+    Equilibrium,
+    best_in_box,
+    equilibrium_welfare,
+    exact_scores,
+    prior_table,
+    scores,
+    solve,
+    temperature_of_budget,
 )
 
 SIZES = (3, 5, 10, 20)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import ActionError
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.single import GameEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.envs.views.single import GameEnv
 
 
 class Given:

@@ -11,12 +11,12 @@ import pytest
 import supersuit
 
 import lawgiver
-from lawgiver.envs.core.aec import GameAECEnv
-from lawgiver.envs.core.parallel import GameParallelEnv
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.testing.play import UniformPlayer
 from lawgiver.envs.testing.views import given
+from lawgiver.envs.views.aec import GameAECEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 
 SALES = "lawgiver/sequential_sales-v0"
 

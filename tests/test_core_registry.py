@@ -13,7 +13,7 @@ import lawgiver  # noqa: F401  registers the games
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.errors import MissingExtraError, ParameterError, PluginError
 from lawgiver.envs.core.registry import extras, make_game, names
-from lawgiver.envs.core.single import make_env
+from lawgiver.envs.views.single import make_env
 from lawgiver.trainers.runs import _checked_policy
 
 

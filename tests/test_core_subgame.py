@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.core.incentives import incentives
-from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.subgame import RATIONAL, Subgame, by_round, certainty_equivalent, tilted, uniform_prior
+from lawgiver.envs.solvers.equilibrium.incentives import incentives
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.equilibrium.subgame import (
+    RATIONAL,
+    Subgame,
+    by_round,
+    certainty_equivalent,
+    tilted,
+    uniform_prior,
+)
 
 GAMES = {
     "lanes": ("lanes", {}),

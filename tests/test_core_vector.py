@@ -11,9 +11,9 @@ from gymnasium.wrappers import TimeLimit
 
 from lawgiver.envs.core.errors import ActionError, MissingExtraError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.testing.views import given
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 
 NUM = 5
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED]

@@ -9,13 +9,13 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import lawgiver
-from lawgiver.envs.core.aec import GameAECEnv
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.testing.views import given
+from lawgiver.envs.views.aec import GameAECEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 
 TAX = make_game("taxed_dilemma")
 

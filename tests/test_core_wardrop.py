@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.congestion import CongestionGame
 from lawgiver.envs.core.errors import ConvergenceError
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.mixing import best_mixture, equilibrium_mixture
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.system_optimum import (
+from lawgiver.envs.solvers.congestion.anonymous import CongestionGame
+from lawgiver.envs.solvers.congestion.mixing import best_mixture, equilibrium_mixture
+from lawgiver.envs.solvers.congestion.system_optimum import (
     gap_under_tolls,
     least_tolls,
     marginal_tolls,
     price_of_anarchy,
     system_optimum,
 )
-from lawgiver.envs.core.wardrop import (
+from lawgiver.envs.solvers.congestion.wardrop import (
     NonatomicGame,
     PolynomialCosts,
     PowerCosts,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.core.distributions import Distribution
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.myerson import myerson_revenue
+from lawgiver.envs.solvers.auctions.distributions import Distribution
+from lawgiver.envs.solvers.auctions.myerson import myerson_revenue
 
 UNIFORM = Distribution(0, 1)
 HUMPED = {

@@ -9,7 +9,12 @@ import torch
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.tables import TablePolicy, equilibrium_table, tabulate
 from lawgiver.envs.core.arrays import evolve
-from lawgiver.envs.core.equilibrium import (
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError
+from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.divisible_good import solutions
+from lawgiver.envs.solvers.equilibrium.incentives import incentives
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
     equilibrium_welfare,
     exact_scores,
@@ -17,11 +22,6 @@ from lawgiver.envs.core.equilibrium import (
     solve,
     temperature_of_budget,
 )
-from lawgiver.envs.core.errors import ConvergenceError, ParameterError
-from lawgiver.envs.core.incentives import incentives
-from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.envs.core.subgame import uniform_prior
-from lawgiver.envs.divisible_good import solutions
 from lawgiver.trainers.simulation import outcome_of
 
 RNG = np.random.default_rng(0)

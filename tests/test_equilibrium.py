@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.core import logit
-from lawgiver.envs.core.joint_grid import grid_size, joint_grid
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.public_investment.one_round import sends, solve
 from lawgiver.envs.public_investment.solutions import truncated_geometric
+from lawgiver.envs.solvers.equilibrium import logit
+from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size, joint_grid
 from lawgiver.envs.taxed_dilemma.game import logit_cooperation
 
 TABLE = list(csv.DictReader((Path(__file__).parent / "data" / "one_round_equilibria.csv").open()))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lawgiver.envs.core.delimited import delimiter_of, read_numbers, without_declaration
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.envs.core.files import open_regular, read_bytes, read_json, read_text
-from lawgiver.envs.core.json_text import from_json
+from lawgiver.envs.files.delimited import delimiter_of, read_numbers, without_declaration
+from lawgiver.envs.files.json_text import from_json
+from lawgiver.envs.files.reading import open_regular, read_bytes, read_json, read_text
 from lawgiver.trainers import yaml_text
 from lawgiver.trainers.config import load_config, read_mapping
 from lawgiver.trainers.files import RunError, read_manifest, write_folder

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.reporting import ReportingState
+from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.gridworld import Gridworld
 from lawgiver.envs.gridworld.solutions import samples, successors
 

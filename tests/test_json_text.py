@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.core.json_text import from_json, plain, to_json
+from lawgiver.envs.files.json_text import from_json, plain, to_json
 from lawgiver.trainers import launch
 from lawgiver.trainers.aggregate import aggregate
 from lawgiver.trainers.cli.tables import show_summary
@@ -73,7 +73,7 @@ def test_over_seeds_what_is_infinite_has_no_interval(recwarn: pytest.WarningsRec
 
 def test_there_is_one_way_to_write_json() -> None:
     hashed, printed = "agents/people.py", "trainers/cli/ending.py"  # the first refuses them, the second is no file
-    allowed = {"envs/core/json_text.py", hashed, printed}
+    allowed = {"envs/files/json_text.py", hashed, printed}
     for folder in ("envs", "agents", "trainers", "src/lawgiver"):
         for file in (ROOT / folder).rglob("*.py"):
             calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from lawgiver.envs.core.errors import ConvergenceError, ParameterError
-from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.mdp import Discounted, FiniteHorizon, Tree, linear_program
-from lawgiver.envs.mdp import discounted as discounted_module
-from lawgiver.envs.mdp.linear_program import flow_constraints
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.mdp import Discounted, FiniteHorizon, Tree, linear_program
+from lawgiver.envs.solvers.mdp import discounted as discounted_module
+from lawgiver.envs.solvers.mdp.linear_program import flow_constraints
 
 S, A = 5, 3
 REGULARISERS = ("policy", "occupancy")

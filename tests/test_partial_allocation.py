@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.payment_free_allocation.partial_allocation import kept_shares, partial_allocation
-from lawgiver.envs.payment_free_allocation.proportional_fairness import solve
+from lawgiver.envs.solvers.fair_division.partial_allocation import kept_shares, partial_allocation
+from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
 
 
 def drawn(seed: int, batch: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,8 +6,8 @@ from gymnasium.wrappers import TimeLimit
 
 import lawgiver
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import make_vector_env
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import make_vector_env
 
 sb3 = pytest.importorskip("stable_baselines3", reason="has an environment of its own: make test-plugins")
 vec_env = pytest.importorskip("stable_baselines3.common.vec_env")

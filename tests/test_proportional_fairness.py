@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lawgiver.envs.core.errors import ConvergenceError, ParameterError
-from lawgiver.envs.payment_free_allocation import interior_point
-from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
-from lawgiver.envs.payment_free_allocation.proportional_fairness import (
+from lawgiver.envs.payment_free_allocation.sharing import water_filling
+from lawgiver.envs.solvers.fair_division import interior_point
+from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
+from lawgiver.envs.solvers.fair_division.proportional_fairness import (
     GAP,
     duality_gap,
     proportional_fairness,
     solve,
 )
-from lawgiver.envs.payment_free_allocation.sharing import water_filling
 
 
 def drawn(seed: int, batch: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from lawgiver.envs.core.arrays import softmax
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import columns
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.public_investment.families import FAMILIES
+from lawgiver.envs.views.parallel import GameParallelEnv
 
 FOUR = {"endowments": (10, 4, 4, 4)}
 RNG = np.random.default_rng(0)

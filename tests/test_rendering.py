@@ -10,9 +10,9 @@ from pettingzoo.test import render_test
 import lawgiver
 from lawgiver.envs.core.drawings import Grid, Road, Roads, board, positions, text_of
 from lawgiver.envs.core.errors import MissingExtraError
-from lawgiver.envs.core.frames import frame
 from lawgiver.envs.core.registry import GAMES, names
-from lawgiver.envs.core.vector import GameVectorEnv
+from lawgiver.envs.views.frames import frame
+from lawgiver.envs.views.vector import GameVectorEnv
 
 
 def played(view, steps, rng):
@@ -123,7 +123,7 @@ def test_images_take_any_numbers():
 def test_without_pillow_the_extra_is_named(monkeypatch):
     import sys
 
-    monkeypatch.delitem(sys.modules, "lawgiver.envs.core.frames", raising=False)
+    monkeypatch.delitem(sys.modules, "lawgiver.envs.views.frames", raising=False)
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingExtraError, match=r"render_mode='rgb_array' needs .*lawgiver\[plot\]"):
         gymnasium.make("lawgiver/lanes-v0", role="mechanism", render_mode="rgb_array")

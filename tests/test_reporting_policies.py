@@ -9,9 +9,9 @@ import torch
 from lawgiver.agents.learned import PolicyFileError, load_policy, save_policy
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.envs.core.reporting import play_out
+from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.views.parallel import GameParallelEnv
 
 GAMES = {
     "sequential_sales": {"n": 3, "m": 2},

@@ -16,11 +16,11 @@ import torch
 from typer.testing import CliRunner
 
 from lawgiver.agents.tables import tabulate
-from lawgiver.envs.core.equilibrium import prior_table, solve
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, solve
 from lawgiver.trainers import evaluation, figures, launch, report, reproduce
 from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem

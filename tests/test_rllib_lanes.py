@@ -15,9 +15,15 @@ import torch
 from ray.rllib.core.columns import Columns
 
 from lawgiver.agents.tables import TablePolicy, equilibrium_table
-from lawgiver.envs.core.equilibrium import best_in_box, equilibrium_welfare, prior_table, scores, solve
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
+    best_in_box,
+    equilibrium_welfare,
+    prior_table,
+    scores,
+    solve,
+)
 from lawgiver.trainers.config import load_config
 from lawgiver.trainers.evaluation import evaluate
 from lawgiver.trainers.launch import train

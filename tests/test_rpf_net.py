@@ -8,7 +8,7 @@ import pytest
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.payment_free_allocation.measures import mean_log_utility, utilities
-from lawgiver.envs.payment_free_allocation.proportional_fairness import duality_gap, proportional_fairness
+from lawgiver.envs.solvers.fair_division.proportional_fairness import duality_gap, proportional_fairness
 
 torch = pytest.importorskip("torch")
 

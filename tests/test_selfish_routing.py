@@ -6,14 +6,14 @@ import pickle
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.equilibrium import best_in_box, scores, solve
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import columns
-from lawgiver.envs.core.mixing import best_transfers, equilibrium_mixture
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.subgame import uniform_prior
-from lawgiver.envs.core.system_optimum import marginal_tolls
-from lawgiver.envs.core.vector import GameVectorEnv
+from lawgiver.envs.solvers.congestion.mixing import best_transfers, equilibrium_mixture
+from lawgiver.envs.solvers.congestion.system_optimum import marginal_tolls
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import best_in_box, scores, solve
+from lawgiver.envs.views.vector import GameVectorEnv
 
 TWO_PAIRS = {
     "edges": [["a", "t", [0, 2]], ["a", "b", [0.25]], ["b", "t", [0.5, 0, 1]], ["a", "t", [1.5]]],

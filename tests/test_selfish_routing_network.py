@@ -9,15 +9,20 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lawgiver.envs.core.congestion import expected_payoffs
-from lawgiver.envs.core.equilibrium import exact_scores
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.pure_congestion import pure_optimum
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.envs.core.system_optimum import least_tolls, marginal_tolls, price_of_anarchy, system_optimum
-from lawgiver.envs.core.wardrop import option_costs, potential, total_cost, wardrop_equilibrium
 from lawgiver.envs.selfish_routing import SelfishRouting, solutions
 from lawgiver.envs.selfish_routing.network import NETWORKS, Network, as_network
+from lawgiver.envs.solvers.congestion.anonymous import expected_payoffs
+from lawgiver.envs.solvers.congestion.pure_congestion import pure_optimum
+from lawgiver.envs.solvers.congestion.system_optimum import (
+    least_tolls,
+    marginal_tolls,
+    price_of_anarchy,
+    system_optimum,
+)
+from lawgiver.envs.solvers.congestion.wardrop import option_costs, potential, total_cost, wardrop_equilibrium
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import exact_scores
 
 CLOSE = 1e-6
 

@@ -7,11 +7,11 @@ import torch
 
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ActionError, ParameterError
-from lawgiver.envs.core.parallel import GameParallelEnv
-from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.mdp import Tree, settle
-from lawgiver.envs.mdp import game as game_module
+from lawgiver.envs.families import mdp_game as game_module
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.mdp import Tree, settle
+from lawgiver.envs.views.parallel import GameParallelEnv
 
 ONE = {"rewards": np.ones((2, 3, 4, 3)), "weights": np.ones(3), "boosts": np.zeros((4, 3)), "excluded": None}
 

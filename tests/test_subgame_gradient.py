@@ -8,11 +8,11 @@ import pytest
 from scipy.optimize import minimize
 
 from lawgiver.agents.tables import TablePolicy
-from lawgiver.envs.core.equilibrium import Equilibrium, equilibrium_welfare, prior_table, solve
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.subgame import uniform_prior
 from lawgiver.envs.lanes.game import Lanes
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Equilibrium, equilibrium_welfare, prior_table, solve
 from lawgiver.trainers.differentiable import subgame_gradient
 from lawgiver.trainers.differentiable.subgame_gradient import welfare_and_gradient
 

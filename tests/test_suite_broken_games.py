@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from lawgiver.envs.core import aec, parallel, single, vector
-from lawgiver.envs.core.actions import check_actions
 from lawgiver.envs.core.arrays import namespace, uniform
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.objectives import surplus
-from lawgiver.envs.core.session import Session
+from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.envs.taxed_dilemma import TaxedDilemma
 from lawgiver.envs.testing.views import check_bad_actions, check_memory
+from lawgiver.envs.views import aec, parallel, single, vector
+from lawgiver.envs.views.session import Session
 from lawgiver.testing import GameCheckError, check_game
 
 

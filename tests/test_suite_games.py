@@ -10,15 +10,15 @@ import pettingzoo
 import pytest
 
 import lawgiver
-from lawgiver.envs.core.aec import GameAECEnv
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.registry import GAMES, make_game, names
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.testing.play import moments
 from lawgiver.envs.testing.rules import RULE_CHECKS
 from lawgiver.envs.testing.views import VIEW_CHECKS, compare_vector_with_single, given
+from lawgiver.envs.views.aec import GameAECEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 from lawgiver.testing import check_game, check_gradients, check_torch, check_torch_play
 
 

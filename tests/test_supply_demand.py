@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.equilibrium import best_in_box, scores, solve
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.mixing import best_transfers, equilibrium_mixture
-from lawgiver.envs.core.pure_congestion import pure_optimum
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.subgame import uniform_prior
-from lawgiver.envs.core.vector import GameVectorEnv
-from lawgiver.envs.core.wardrop import wardrop_equilibrium
+from lawgiver.envs.solvers.congestion.mixing import best_transfers, equilibrium_mixture
+from lawgiver.envs.solvers.congestion.pure_congestion import pure_optimum
+from lawgiver.envs.solvers.congestion.wardrop import wardrop_equilibrium
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import best_in_box, scores, solve
+from lawgiver.envs.views.vector import GameVectorEnv
 
 TRAVEL = [[0.0, 0.4, 0.7], [0.3, 0.1, 0.5], [0.6, 0.5, 0.0]]
 

@@ -13,10 +13,10 @@ import yaml
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.envs.core.reporting import play_out
-from lawgiver.envs.mdp.affine import settle
-from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
-from lawgiver.envs.mdp.linear_program import linear_program
+from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.solvers.mdp.affine import settle
+from lawgiver.envs.solvers.mdp.finite_horizon import FiniteHorizon
+from lawgiver.envs.solvers.mdp.linear_program import linear_program
 from lawgiver.envs.tabular_mdp import TabularMDPGame
 from lawgiver.envs.tabular_mdp.game import WORKSHOP
 

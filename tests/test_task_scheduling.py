@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.reporting import ReportingState
+from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.task_scheduling import TaskScheduling
 from lawgiver.envs.task_scheduling.solutions import CLOCKS, Clock, full_information_makespan, least_cost, makespans
 

@@ -5,9 +5,9 @@ import pytest
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.taxed_dilemma.game import logit_cooperation, taxed_payoffs
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 
 CHOICES = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 

@@ -7,10 +7,10 @@ from scipy.sparse.csgraph import dijkstra
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.envs.core.wardrop import relative_gap, total_cost, wardrop_equilibrium
 from lawgiver.envs.selfish_routing.assignment import assign
 from lawgiver.envs.selfish_routing.network import Network, as_network
 from lawgiver.envs.selfish_routing.tntp import read_tntp
+from lawgiver.envs.solvers.congestion.wardrop import relative_gap, total_cost, wardrop_equilibrium
 
 BRAESS = """<NUMBER OF ZONES> 2
 <NUMBER OF NODES> 4

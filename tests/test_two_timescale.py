@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.equilibrium import Best, prior_table, solve
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_table, solve
 from lawgiver.trainers import report
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.cli.tables import show_summary

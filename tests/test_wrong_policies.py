@@ -12,17 +12,18 @@ import lawgiver
 from lawgiver.agents.logit_equilibrium import LogitEquilibrium
 from lawgiver.agents.policies import UniformBox
 from lawgiver.agents.tables import equilibrium_table
-from lawgiver.envs.core import equilibrium, reporting
-from lawgiver.envs.core.aec import GameAECEnv
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import POLICIES, make_game, make_policy, make_voter, names
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.election import Election
+from lawgiver.envs.families import reporting_game as reporting
 from lawgiver.envs.public_investment import one_round
+from lawgiver.envs.solvers.equilibrium import subgame_equilibrium as equilibrium
+from lawgiver.envs.views.aec import GameAECEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 from lawgiver.trainers import audit, elections, scoring
 from lawgiver.trainers.figures import weights_of
 from lawgiver.trainers.simulation import simulate

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawgiver.envs.core.distributions import Distribution
 from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.sequential_sales.game import SequentialSales
+from lawgiver.envs.solvers.auctions.distributions import Distribution
 
 RESOLUTION = 4096
 """Parts into which a range is cut where a price is looked for."""

@@ -23,10 +23,10 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.errors import UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.policy import Memory, PolicyLike
 from lawgiver.envs.core.registry import GAMES, installed, make_game, names, require_extras
-from lawgiver.envs.core.vector import GameVectorEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 from lawgiver.trainers.provenance import versions
 
 PARTS = ("views", "torch", "rllib")

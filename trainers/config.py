@@ -21,9 +21,9 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
-from lawgiver.envs.core.files import read_text
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, make_game, names
+from lawgiver.envs.files.reading import read_text
 from lawgiver.trainers.complaints import complaint, leaves, stray_parameter, unknown_key
 from lawgiver.trainers.packaged import CONFIGS
 from lawgiver.trainers.packaged import config_names as config_names

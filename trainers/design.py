@@ -1,6 +1,7 @@
 """What a designed mechanism is worth beside what is known, for games whose mechanism announces its parameters w once.
 
-Everything is scored in the participants' exact equilibrium (:mod:`lawgiver.envs.core.equilibrium`), whoever trained it.
+Everything is scored in the participants' exact equilibrium
+(:mod:`lawgiver.envs.solvers.equilibrium.subgame_equilibrium`), whoever trained it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.tables import tabulate
-from lawgiver.envs.core.equilibrium import Best, best_in_box, scores
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.incentives import incentives
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.incentives import incentives
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, scores
 
 MEASURES = ("kl", "ir_violation", "expected_budget", "regret", "misreport_regret")
 """The incentive report's columns."""

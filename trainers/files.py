@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.files import open_regular, read_json
-from lawgiver.envs.core.json_text import to_json
+from lawgiver.envs.files.json_text import to_json
+from lawgiver.envs.files.reading import open_regular, read_json
 
 MANIFEST = "manifest.json"
 LARGEST_WEIGHTS = 2**40
@@ -76,7 +76,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON, at once; see :func:`write_text` and :func:`lawgiver.envs.core.json_text.to_json`."""
+    """Write a mapping as JSON, at once; see :func:`write_text` and :func:`lawgiver.envs.files.json_text.to_json`."""
     write_text(path, to_json(data, indent=2) + "\n")
 
 

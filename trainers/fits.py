@@ -11,7 +11,7 @@ from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.families.reporting_game import ReportingGame
 
 POLICY = "policy.json"
 """The file that a folder with a single policy has."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.files import read_bytes
-from lawgiver.envs.core.json_text import from_json, to_json
+from lawgiver.envs.files.json_text import from_json, to_json
+from lawgiver.envs.files.reading import read_bytes
 from lawgiver.trainers.files import RunError, write_text, writing
 
 

@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.delimited import delimiter_of, without_declaration
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.files import read_text
 from lawgiver.envs.core.registry import require_extras
+from lawgiver.envs.files.delimited import delimiter_of, without_declaration
+from lawgiver.envs.files.reading import read_text
 
 ROUNDS = 10_000
 """Of fictitious play."""

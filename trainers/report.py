@@ -10,14 +10,14 @@ import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.reporting import AffineMaximiser
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
+from lawgiver.envs.families.mdp_game import MDPGame
+from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import optimal_threshold
-from lawgiver.envs.mdp.game import MDPGame
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation

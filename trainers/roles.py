@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from lawgiver.agents.anchor import make_anchor
-from lawgiver.envs.core.equilibrium import temperature_of_budget
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import temperature_of_budget
 from lawgiver.trainers.config import Anchor, Settings, anchor_of
 
 Start = tuple[float, ...]

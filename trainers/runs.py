@@ -29,11 +29,11 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import yaml
 
 from lawgiver.envs.core.errors import allowed
-from lawgiver.envs.core.files import read_json, read_text
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.json_text import plain
 from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_game, require_extras
 from lawgiver.envs.election.game import Election
+from lawgiver.envs.files.json_text import plain
+from lawgiver.envs.files.reading import read_json, read_text
 from lawgiver.trainers.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.files import (
     MANIFEST,

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.equilibrium import Best, mean_parameters
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, mean_parameters
 from lawgiver.trainers.design import design_summary
 from lawgiver.trainers.roles import start_of
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.objectives import gini, welfare
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.core.policy_check import check_game, check_policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
-from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.trainers.aggregate import NORMAL
 
 

@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.files import open_regular, read_json
-from lawgiver.envs.core.json_text import to_json
+from lawgiver.envs.files.json_text import to_json
+from lawgiver.envs.files.reading import open_regular, read_json
 from lawgiver.trainers.config import one_line
 from lawgiver.trainers.files import LARGEST_WEIGHTS, RunError
 

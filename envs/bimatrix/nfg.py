@@ -21,7 +21,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, shown
-from lawgiver.envs.core.files import read_text
+from lawgiver.envs.files.reading import read_text
 
 TOKEN = re.compile(r'\s+|(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[{}])|(?P<comma>,)|(?P<word>[^\s{}",]+)', re.DOTALL)
 NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?(/\d+)?")

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lawgiver.envs.bimatrix.nfg import read_nfg
-from lawgiver.envs.core.delimited import read_numbers
 from lawgiver.envs.core.errors import ParameterError, shown
+from lawgiver.envs.files.delimited import read_numbers
 
 Payoffs: TypeAlias = tuple[tuple[tuple[float, float], ...], ...]
 """Of the row's and the column's participant, by row and column, (m, n, 2)."""

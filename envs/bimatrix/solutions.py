@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.bimatrix.game import Bimatrix
-from lawgiver.envs.core import logit
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.joint_grid import joint_grid
-from lawgiver.envs.core.one_round import (
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.registry import extras
+from lawgiver.envs.solvers.equilibrium import logit
+from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
+from lawgiver.envs.solvers.equilibrium.one_round import (
     SOLVED,
     divergence,
     expected_scores,
@@ -23,8 +25,6 @@ from lawgiver.envs.core.one_round import (
     prior,
     temperatures,
 )
-from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import extras
 
 FEW_ACTIONS = 6
 """Actions of either participant up to which supports are enumerated."""

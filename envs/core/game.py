@@ -27,7 +27,7 @@ from lawgiver.envs.core.fields import Layout, box, ends, numbered
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
 if TYPE_CHECKING:
-    from lawgiver.envs.core.normal_form import NormalForm
+    from lawgiver.envs.solvers.equilibrium.normal_form import NormalForm
 
 Draws = dict[str, Array]
 """The random numbers of a step by name, each with a leading batch axis."""
@@ -340,9 +340,9 @@ class Game(ABC, Generic[StateT]):
     def normal_form(self, mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> NormalForm:
         """Return the participants' first round under a memoryless mechanism as a payoff tensor.
 
-        See :func:`lawgiver.envs.core.normal_form.normal_form` for arguments and errors.
+        See :func:`lawgiver.envs.solvers.equilibrium.normal_form.normal_form` for arguments and errors.
         """
-        from lawgiver.envs.core.normal_form import normal_form  # it makes policies, and so knows games
+        from lawgiver.envs.solvers.equilibrium.normal_form import normal_form  # it makes policies, and so knows games
 
         return normal_form(self, mechanism, condition, seed)
 

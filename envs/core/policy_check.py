@@ -9,10 +9,10 @@ from typing import Any, TypeGuard
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.actions import check_given, check_outcome
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.validation import check_given, check_outcome
 
 
 def check_game(game: Any) -> None:

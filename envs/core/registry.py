@@ -445,11 +445,11 @@ def register_views() -> None:
             continue
         gymnasium.register(
             env_id,
-            entry_point="lawgiver.envs.core.single:make_env",
-            vector_entry_point="lawgiver.envs.core.vector:make_vector_env",
+            entry_point="lawgiver.envs.views.single:make_env",
+            vector_entry_point="lawgiver.envs.views.vector:make_vector_env",
             disable_env_checker=True,
             order_enforce=False,
             kwargs={"game": name},
         )
-        pettingzoo.register("parallel", env_id, "lawgiver.envs.core.parallel:make_parallel_env", kwargs={"game": name})
-        pettingzoo.register("aec", env_id, "lawgiver.envs.core.aec:make_aec_env", kwargs={"game": name})
+        pettingzoo.register("parallel", env_id, "lawgiver.envs.views.parallel:make_parallel_env", kwargs={"game": name})
+        pettingzoo.register("aec", env_id, "lawgiver.envs.views.aec:make_aec_env", kwargs={"game": name})

@@ -26,9 +26,9 @@ from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, t
 from lawgiver.envs.core.errors import ParameterError, choice, integer, number, sums_to_one
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import LARGEST_SEATS, Draws, KnownSolution
-from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
 from lawgiver.envs.divisible_good import solutions
 from lawgiver.envs.divisible_good.subgame import DivisibleGoodSubgame
+from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
 
 LARGEST_APPETITE = 100
 """Units that a participant may want."""

@@ -26,12 +26,12 @@ from lawgiver.envs.core.drawings import Drawing, board
 from lawgiver.envs.core.errors import ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.reporting import ReportingState
+from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.gridworld import solutions
 from lawgiver.envs.gridworld.solutions import EDGES, Edges
-from lawgiver.envs.mdp.discounted import Discounted
-from lawgiver.envs.mdp.game import Ends, MDPGame
-from lawgiver.envs.mdp.model import MEMORY, check_memory
+from lawgiver.envs.solvers.mdp.discounted import Discounted
+from lawgiver.envs.solvers.mdp.model import MEMORY, check_memory
 
 SMALL = 20
 """Rows of the largest grid whose known solution is told: the solver checks every goal."""

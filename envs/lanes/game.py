@@ -24,7 +24,7 @@ from lawgiver.envs.core.arrays import Array, namespace, total
 from lawgiver.envs.core.errors import choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import LARGEST_SEATS, KnownSolution
-from lawgiver.envs.core.mechanism_game import MechanismGame, MechanismState
+from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
 from lawgiver.envs.lanes import solutions
 from lawgiver.envs.lanes.subgame import LanesSubgame
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.subgame import Subgame
+from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 
 if TYPE_CHECKING:
     from lawgiver.envs.lanes.game import Lanes

@@ -23,12 +23,12 @@ from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, softma
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.reporting import ReportingGame, ReportingState
+from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility, utilities
-from lawgiver.envs.payment_free_allocation.partial_allocation import partial_allocation
-from lawgiver.envs.payment_free_allocation.proportional_fairness import proportional_fairness, solve
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
 from lawgiver.envs.payment_free_allocation.types import beta, check_wanted, thinned
+from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
+from lawgiver.envs.solvers.fair_division.proportional_fairness import proportional_fairness, solve
 
 LOGIT_BOUND = 10.0
 """Largest absolute value of the logits of shares."""
@@ -72,7 +72,7 @@ class PaymentFreeAllocation(ReportingGame):
         present: probability, > 0, that a participant wants a resource at all; one that would want nothing wants one,
             each as likely.
         types_file: an .npz file with arrays ``values`` and ``demands``, (N, n, m) each, or a CSV table (see
-            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn
+            :mod:`lawgiver.envs.files.profiles`), from which whole profiles are drawn
             instead, with ``value_low`` and ``demand_low`` out of use; None to draw by distribution.
         objective: what the mechanism is paid: ``mean_log_utility``, mean_i w_i log u_i, the logarithm of Nash welfare
             (the geometric mean of utilities) where weights are 1; ``welfare``, the sum of utilities; ``efficiency``,

@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core import logit
 from lawgiver.envs.core.arrays import Array
-from lawgiver.envs.core.joint_grid import LARGEST_GRID, grid_size, joint_grid
-from lawgiver.envs.core.one_round import (
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
+from lawgiver.envs.solvers.equilibrium import logit
+from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID, grid_size, joint_grid
+from lawgiver.envs.solvers.equilibrium.one_round import (
     SOLVED,
     divergence,
     expected_scores,
@@ -25,9 +28,6 @@ from lawgiver.envs.core.one_round import (
     prior,
     temperatures,
 )
-from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
 
 Sends = Callable[[Array, Array], Array]
 """What a mechanism sends for endowments and contributions (S, n): weights (S, n), or parameters of a rule (S, k)."""
@@ -85,7 +85,7 @@ def priors_of(
     game: PublicInvestment, endowments: tuple[int, ...], anchor: Policy | None, rule: Array | None = None
 ) -> np.ndarray:
     """Return the prior (n, largest endowment of the game + 1) of the first round, before which ``rule`` (1, k), if
-    any, was announced; see :func:`lawgiver.envs.core.one_round.prior`.
+    any, was announced; see :func:`lawgiver.envs.solvers.equilibrium.one_round.prior`.
     """
     state = game.opening(np.array([endowments], float))
     if rule is not None:

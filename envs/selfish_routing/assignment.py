@@ -16,7 +16,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ConvergenceError
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.core.wardrop import PowerCosts
+from lawgiver.envs.solvers.congestion.wardrop import PowerCosts
 
 ACCURACY = 1e-12
 """Relative gap at which an assignment counts as found."""

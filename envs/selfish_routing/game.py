@@ -18,15 +18,15 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from lawgiver.envs.core.congestion import LARGEST_N, CongestionGame, expected_welfare
-from lawgiver.envs.core.congestion_mechanism import CongestionMechanism
 from lawgiver.envs.core.drawings import Drawing, Road, Roads
 from lawgiver.envs.core.errors import ConvergenceError, MissingExtraError, ParameterError, allowed, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.mechanism_game import MechanismState
+from lawgiver.envs.families.congestion_game import CongestionMechanism
+from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.selfish_routing import solutions
 from lawgiver.envs.selfish_routing.network import Network, as_network
+from lawgiver.envs.solvers.congestion.anonymous import LARGEST_N, CongestionGame, expected_welfare
 
 LARGEST_DRAWN = 60
 """Edges of a network up to which it is drawn."""

@@ -26,12 +26,12 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from lawgiver.envs.core.congestion import CongestionGame
 from lawgiver.envs.core.errors import ParameterError, allowed, number, shown
 from lawgiver.envs.core.registry import call_with
-from lawgiver.envs.core.wardrop import NonatomicGame, PowerCosts
 from lawgiver.envs.selfish_routing.assignment import Assignment, Traffic, assign
 from lawgiver.envs.selfish_routing.tntp import read_tntp
+from lawgiver.envs.solvers.congestion.anonymous import CongestionGame
+from lawgiver.envs.solvers.congestion.wardrop import NonatomicGame, PowerCosts
 
 LARGEST_CHOICE = 200
 """Routes that one origin and destination may have, if all are to be options."""

@@ -7,15 +7,21 @@ from dataclasses import replace
 import numpy as np
 
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.system_optimum import (
+from lawgiver.envs.selfish_routing.network import Network
+from lawgiver.envs.solvers.congestion.system_optimum import (
     gap_under_tolls,
     least_tolls,
     marginal_tolls,
     price_of_anarchy,
     system_optimum,
 )
-from lawgiver.envs.core.wardrop import NonatomicGame, cost_size, least_costs, relative_gap, wardrop_equilibrium
-from lawgiver.envs.selfish_routing.network import Network
+from lawgiver.envs.solvers.congestion.wardrop import (
+    NonatomicGame,
+    cost_size,
+    least_costs,
+    relative_gap,
+    wardrop_equilibrium,
+)
 
 
 def selfish_cost(network: Network) -> float:

@@ -22,9 +22,9 @@ from lawgiver.envs.core.arrays import Array, constant
 from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.myerson import highest_values, myerson_revenue
-from lawgiver.envs.mdp.game import Ends, MDPGame
-from lawgiver.envs.mdp.tree import Tree
+from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.solvers.auctions.myerson import highest_values, myerson_revenue
+from lawgiver.envs.solvers.mdp.tree import Tree
 
 
 def uniform_revenue(n: int, m: int) -> float:
@@ -53,7 +53,7 @@ class SequentialSales(MDPGame):
         objective: ``revenue`` or ``welfare``.
         mechanism_mode: ``announce`` or ``allocate``.
         types_file: an .npz file with the array ``values``, (N, n, 1), or a CSV table (see
-            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn instead, within the
+            :mod:`lawgiver.envs.files.profiles`), from which whole profiles are drawn instead, within the
             bounds of reports; None to draw by distribution.
 
     Raises:

@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lawgiver.envs.core.congestion import LARGEST_N, CongestionGame, whole_counts
-from lawgiver.envs.core.congestion_mechanism import CongestionMechanism
 from lawgiver.envs.core.errors import ParameterError, distribution, integer, number, shown
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.sharing import ShareCosts, share_table
-from lawgiver.envs.core.wardrop import NonatomicGame
+from lawgiver.envs.families.congestion_game import CongestionMechanism
+from lawgiver.envs.solvers.congestion.anonymous import LARGEST_N, CongestionGame, whole_counts
+from lawgiver.envs.solvers.congestion.sharing import ShareCosts, share_table
+from lawgiver.envs.solvers.congestion.wardrop import NonatomicGame
 from lawgiver.envs.supply_demand import solutions
 
 

@@ -7,8 +7,8 @@ optimum is a transport problem. Both are given for n agents, of whom many come c
 from __future__ import annotations
 
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.sharing import matched_optimum
-from lawgiver.envs.core.wardrop import NonatomicGame, cost_size, relative_gap, wardrop_equilibrium
+from lawgiver.envs.solvers.congestion.sharing import matched_optimum
+from lawgiver.envs.solvers.congestion.wardrop import NonatomicGame, cost_size, relative_gap, wardrop_equilibrium
 
 
 def selfish_welfare(mass: NonatomicGame, n: int) -> float:

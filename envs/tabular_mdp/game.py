@@ -36,11 +36,11 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.mdp.discounted import Discounted
-from lawgiver.envs.mdp.finite_horizon import FiniteHorizon
-from lawgiver.envs.mdp.game import Ends, MDPGame
-from lawgiver.envs.mdp.model import MEMORY, memory_budget
+from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.mdp.discounted import Discounted
+from lawgiver.envs.solvers.mdp.finite_horizon import FiniteHorizon
+from lawgiver.envs.solvers.mdp.model import MEMORY, memory_budget
 from lawgiver.envs.tabular_mdp.layouts import Layout as Layouts
 from lawgiver.envs.tabular_mdp.layouts import from_outcomes, holds_outcomes, states_first
 from lawgiver.envs.tabular_mdp.tables import SparseTable, Table, as_array, as_table, as_transitions_table
@@ -94,7 +94,7 @@ class TabularMDPGame(MDPGame):
         layout: of probabilities, ``states_first`` (S, A, S) or ``actions_first`` (A, S, S), as in the MDP toolbox, also
             a list of A scipy sparse matrices; null where the shape tells, which it does not if S = A.
         types_file: an .npz file with the array ``values``, (N, n, K), or a CSV table (see
-            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn instead, within the
+            :mod:`lawgiver.envs.files.profiles`), from which whole profiles are drawn instead, within the
             bounds of reports; null to draw by distribution.
 
     Raises:

@@ -15,7 +15,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, choice, number, shown, sums_to_one
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.mdp.model import check_memory
+from lawgiver.envs.solvers.mdp.model import check_memory
 from lawgiver.envs.tabular_mdp.tables import SparseTable, as_array
 
 Layout = Literal["states_first", "actions_first"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, shown
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.mdp.model import check_memory
+from lawgiver.envs.solvers.mdp.model import check_memory
 
 Table: TypeAlias = Any
 """Nested lists or tuples of numbers, or an array."""

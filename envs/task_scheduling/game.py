@@ -27,10 +27,10 @@ from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, select
 from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.core.reporting import ReportingState
-from lawgiver.envs.mdp.game import Ends, MDPGame
-from lawgiver.envs.mdp.tree import Tree
+from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.families.reporting_game import ReportingState
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.envs.task_scheduling import solutions
 from lawgiver.envs.task_scheduling.solutions import CLOCKS, Clock
 
@@ -64,7 +64,7 @@ class TaskScheduling(MDPGame):
             anything left; ``clamped``, at most what is left; ``none``, nothing: the makespan is then that of workers
             who begin when the last task has arrived.
         types_file: an .npz file with the array ``costs``, (N, n, m), or a CSV table (see
-            :mod:`lawgiver.envs.core.types_file`), from which whole profiles are drawn instead, within the
+            :mod:`lawgiver.envs.files.profiles`), from which whole profiles are drawn instead, within the
             bounds of reports; None to draw by distribution.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, largest, namespace
-from lawgiver.envs.core.distributions import Distribution
+from lawgiver.envs.solvers.auctions.distributions import Distribution
 
 Clock = Literal["whole_units", "clamped", "none"]
 CLOCKS: tuple[Clock, ...] = ("whole_units", "clamped", "none")

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core import logit
-from lawgiver.envs.core.joint_grid import joint_grid
 from lawgiver.envs.core.objectives import LOG_GUARD
-from lawgiver.envs.core.one_round import (
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.solvers.equilibrium import logit
+from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
+from lawgiver.envs.solvers.equilibrium.one_round import (
     SOLVED,
     divergence,
     expected_scores,
@@ -20,8 +22,6 @@ from lawgiver.envs.core.one_round import (
     prior,
     temperatures,
 )
-from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.taxed_dilemma.game import REWARD, TaxedDilemma
 
 CEILINGS = {

@@ -15,12 +15,12 @@ import numpy as np
 from lawgiver.envs.core.arrays import take_games
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
-from lawgiver.envs.core.rendering import text
-from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.testing.play import SLACK, Moment, moments, require
+from lawgiver.envs.views.rendering import text
 
 ROUNDING = 1e-9
 """What sums of payments may be off by, relative to their size."""

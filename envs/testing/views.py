@@ -15,15 +15,15 @@ import numpy as np
 from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import api_test, parallel_api_test
 
-from lawgiver.envs.core.aec import GameAECEnv
 from lawgiver.envs.core.arrays import Rng
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.parallel import GameParallelEnv
 from lawgiver.envs.core.policy import Memory
-from lawgiver.envs.core.session import Session
-from lawgiver.envs.core.single import GameEnv
-from lawgiver.envs.core.vector import GameVectorEnv
 from lawgiver.envs.testing.play import GameCheckError, Playback, Tape, UniformPlayer, moments, require, surfacing
+from lawgiver.envs.views.aec import GameAECEnv
+from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.envs.views.session import Session
+from lawgiver.envs.views.single import GameEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 
 CYCLES = 100
 

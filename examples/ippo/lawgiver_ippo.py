@@ -27,7 +27,7 @@ from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, Learn
 from lawgiver.agents.networks import ValueNet
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.prior import log_prior
+from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers.config import Config, Settings, TrainerSettings
 from lawgiver.trainers.roles import start_of
 from lawgiver.trainers.runs import Run

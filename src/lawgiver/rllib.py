@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from lawgiver.envs.core.parallel import make_parallel_env
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.core.single import make_env
+from lawgiver.envs.views.parallel import make_parallel_env
+from lawgiver.envs.views.single import make_env
 
 __all__ = ["env_creator"]
 

@@ -20,7 +20,7 @@ from gymnasium.vector import AutoresetMode
 
 from lawgiver.envs.core.errors import ParameterError, integer, seed_number, shown
 from lawgiver.envs.core.registry import extras, make_view
-from lawgiver.envs.core.vector import GameVectorEnv
+from lawgiver.envs.views.vector import GameVectorEnv
 
 with extras("lawgiver.sb3"):
     from stable_baselines3.common.vec_env import VecEnv

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from lawgiver.envs.core.fields import width
-from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.mdp.game import MDPGame
-from lawgiver.envs.mdp.tree import Tree
+from lawgiver.envs.families.mdp_game import MDPGame
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.mdp.tree import Tree
 
 DIGITS = 9
 """Decimals to which two paths' sums of unit rewards have to agree to be worth the same."""

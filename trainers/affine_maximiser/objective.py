@@ -24,11 +24,11 @@ from typing import Protocol
 import torch
 
 from lawgiver.envs.core.arrays import evolve
-from lawgiver.envs.core.prior import ILLEGAL
-from lawgiver.envs.mdp.affine import problems
-from lawgiver.envs.mdp.game import WEIGHT_BOUND, MDPGame
-from lawgiver.envs.mdp.model import Regulariser
-from lawgiver.envs.mdp.tree import Tree
+from lawgiver.envs.families.mdp_game import WEIGHT_BOUND, MDPGame
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.mdp.affine import problems
+from lawgiver.envs.solvers.mdp.model import Regulariser
+from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.menu import Menu, menu_of
 
 NUMBERS = 2**22

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.mdp.game import MDPGame
-from lawgiver.envs.mdp.tree import Tree
+from lawgiver.envs.families.mdp_game import MDPGame
+from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.annealing import AnnealOver
 from lawgiver.trainers.config import Config, Natural, Settings, TrainerSettings
 

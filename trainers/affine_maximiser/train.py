@@ -14,9 +14,9 @@ import torch
 
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.mdp.game import MDPGame
-from lawgiver.envs.mdp.model import Regulariser
-from lawgiver.envs.mdp.tree import Tree
+from lawgiver.envs.families.mdp_game import MDPGame
+from lawgiver.envs.solvers.mdp.model import Regulariser
+from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, ZerothOrder
 from lawgiver.trainers.affine_maximiser.grid_search import GridSearch

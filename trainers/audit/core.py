@@ -14,7 +14,7 @@ from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width, within
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.reporting import ReportingGame, play_out
+from lawgiver.envs.families.reporting_game import ReportingGame, play_out
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import ROUNDS, Search, groups
 from lawgiver.trainers.audit.trials import Own, Response, Trials, bounds, own_of, truth

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, make_policy, names
-from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.fields import Layout, columns
-from lawgiver.envs.core.json_text import plain
+from lawgiver.envs.files.json_text import plain
 
 PROFITABLE = 1e-6
 """Share of the scale of payoffs up to which gains are told as none, whatever unit payoffs are in."""

@@ -12,10 +12,10 @@ from typing import Any, get_args
 
 import numpy as np
 
-from lawgiver.envs.core.delimited import QUOTED, delimiter_of, without_declaration
 from lawgiver.envs.core.errors import choice
-from lawgiver.envs.core.files import LARGEST_FILE, open_regular, read_text
 from lawgiver.envs.core.registry import extras
+from lawgiver.envs.files.delimited import QUOTED, delimiter_of, without_declaration
+from lawgiver.envs.files.reading import LARGEST_FILE, open_regular, read_text
 from lawgiver.trainers.behaviour import release
 from lawgiver.trainers.behaviour.layouts import Layout, Rounds
 from lawgiver.trainers.behaviour.records import Records

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.json_text import to_json
+from lawgiver.envs.files.json_text import to_json
 from lawgiver.trainers.packaged import config_names
 from lawgiver.trainers.reproduce import PAPERS
 from lawgiver.trainers.reproduce import reproduce as reproduce_paper

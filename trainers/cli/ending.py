@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.runs import Run
 

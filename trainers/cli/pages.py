@@ -13,7 +13,7 @@ import numpy as np
 from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup, make_game
-from lawgiver.envs.core.reporting import ReportingGame
+from lawgiver.envs.families.reporting_game import ReportingGame
 
 
 def game_page(name: str) -> str:

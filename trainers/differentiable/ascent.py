@@ -10,11 +10,11 @@ import torch
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.joint_grid import grid_size
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.families import FAMILIES, normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import RoundEquilibrium, mean_scores, scores, solve_weights
+from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size
 from lawgiver.trainers.differentiable.gradient import Round, rounds, value
 
 STARTS = ((1.0, 1.0), (1.0, 0.0), (3.0, 0.0))

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from lawgiver.envs.core import logit
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.joint_grid import JointGrid, joint_grid
-from lawgiver.envs.core.one_round import log_of
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.prior import ILLEGAL
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import after_round, alike, priors_of, refusal
 from lawgiver.envs.public_investment.solutions import allocating_game
+from lawgiver.envs.solvers.equilibrium import logit
+from lawgiver.envs.solvers.equilibrium.joint_grid import JointGrid, joint_grid
+from lawgiver.envs.solvers.equilibrium.one_round import log_of
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 
 Sends = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """A mechanism: what it sends, (S, n) or (S, k), for endowments and contributions (S, n)."""

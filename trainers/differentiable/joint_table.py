@@ -19,8 +19,8 @@ from torch.nn import functional
 from lawgiver.agents.learned import LearnedGraphMechanism
 from lawgiver.agents.networks import GraphNetwork
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.joint_grid import joint_grid
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
 
 LARGEST_TABLE = 2_000_000
 """Joint contributions, seats told apart, up to which they are tabulated."""

@@ -1,7 +1,8 @@
 """The welfare of an announced mechanism at the participants' equilibrium in tables, with its exact gradient in w.
 
-Participants meet one another through a few aggregates z only (:mod:`lawgiver.envs.core.subgame`). With F(w, z) the
-aggregates of everybody's reply to z and U(w, z) the welfare of that reply, the equilibrium is z = F(w, z), and
+Participants meet one another through a few aggregates z only (:mod:`lawgiver.envs.solvers.equilibrium.subgame`). With
+F(w, z) the aggregates of everybody's reply to z and U(w, z) the welfare of that reply, the equilibrium is z = F(w, z),
+and
 
     dU/dw = U_w + U_z (I - F_z)^-1 F_w
 
@@ -14,10 +15,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lawgiver.envs.core.equilibrium import solve, unsolved
 from lawgiver.envs.core.errors import UnsupportedGameError, number
-from lawgiver.envs.core.mechanism_game import MechanismGame
-from lawgiver.envs.core.subgame import checked_parameters
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.subgame import checked_parameters
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve, unsolved
 
 
 def welfare_and_gradient(

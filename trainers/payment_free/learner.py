@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
-from lawgiver.envs.payment_free_allocation.proportional_fairness import solve
+from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
 from lawgiver.trainers.annealing import stage
 from lawgiver.trainers.payment_free.misreports import Ascent, Cases, Rule, search
 from lawgiver.trainers.payment_free.objective import Bound, Terms, terms

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.files import read_json
-from lawgiver.envs.core.json_text import plain
 from lawgiver.envs.core.registry import make_policy
-from lawgiver.envs.core.reporting import play_out
+from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.files.json_text import plain
+from lawgiver.envs.files.reading import read_json
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.trainers import launch
 from lawgiver.trainers.audit import audit_game

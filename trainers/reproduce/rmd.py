@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.envs.core.equilibrium import prior_table, solve
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import (
     Setting,
@@ -27,6 +26,7 @@ from lawgiver.envs.lanes.solutions import (
     optimal_threshold,
     private_optimum_welfare,
 )
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, solve
 from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.runs import finished

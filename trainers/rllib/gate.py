@@ -15,10 +15,10 @@ from ray.rllib.core.columns import Columns
 
 from lawgiver.agents.tables import tabulate
 from lawgiver.envs.core.arrays import softmax, take_games
-from lawgiver.envs.core.equilibrium import prior_table
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.prior import ILLEGAL
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table
 from lawgiver.trainers.rllib.modules import KLModule
 from lawgiver.trainers.rllib.play import Table
 

@@ -15,8 +15,8 @@ import numpy as np
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.prior import log_prior
 from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers.rllib.chunks import Trajectories
 from lawgiver.trainers.simulation import outcome_of
 

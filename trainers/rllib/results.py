@@ -11,12 +11,12 @@ import torch
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
 from lawgiver.agents.naming import rule_of
-from lawgiver.envs.core.equilibrium import Best
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best
 from lawgiver.trainers.closed_form import beside_closed_form, told_of
 from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.misreports import misreports

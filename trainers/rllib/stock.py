@@ -12,8 +12,8 @@ from pettingzoo import ParallelEnv
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
-from lawgiver.envs.core.parallel import GameParallelEnv
-from lawgiver.envs.core.prior import log_prior
+from lawgiver.envs.solvers.equilibrium.prior import log_prior
+from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.mapping import role_of
 from lawgiver.trainers.rllib.play import make_table, with_prior

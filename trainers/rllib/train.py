@@ -16,11 +16,11 @@ from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedPolicy
-from lawgiver.envs.core.equilibrium import Best, best_in_box, mean_parameters
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, mean_parameters
 from lawgiver.trainers.config import anchor_of
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config, role_mapping

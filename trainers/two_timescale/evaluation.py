@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.agents.tables import TablePolicy
-from lawgiver.envs.core.mechanism_game import MechanismGame
+from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.trainers.two_timescale.participants import play
 
 

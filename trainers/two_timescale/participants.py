@@ -16,10 +16,10 @@ from functools import cached_property
 import numpy as np
 
 from lawgiver.envs.core.arrays import log_softmax
-from lawgiver.envs.core.equilibrium import solve
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.one_round import SOLVED
-from lawgiver.envs.core.subgame import Subgame
+from lawgiver.envs.solvers.equilibrium.one_round import SOLVED
+from lawgiver.envs.solvers.equilibrium.subgame import Subgame
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
-from lawgiver.envs.core.equilibrium import Best, best_in_box, equilibrium_welfare, prior_table
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.mechanism_game import MechanismGame
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, equilibrium_welfare, prior_table
 from lawgiver.trainers.config import Config, anchor_of
 from lawgiver.trainers.design import gap_closed
 from lawgiver.trainers.designers import check_timescales

@@ -1,0 +1,280 @@
+"""The general form of a dynamic mechanism design problem, G(w): Mguni and Tomczak's Markov game (section 2).
+
+Each participant has a type theta_i. The mechanism first announces its parameters w, which bind it for the whole game.
+In each of T rounds participants then announce something (a report, a demand, a move); the *allocation rule* turns
+announcements into allocations x_i, the *transfer rule* pays or charges, and types evolve, theta' ~ F(. | theta_i, x_i).
+A game is made of these functions; how it is played, observed, paid and solved is written here and in
+:mod:`lawgiver.envs.solvers.equilibrium.subgame`, once for all.
+
+Participants are paid what they attribute to themselves of their utility, plus the transfer. The mechanism is paid
+welfare, the sum of utilities: transfers move money and count for nothing.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, total, uniform, zeros
+from lawgiver.envs.core.fields import Field, Layout, width
+from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.solvers.equilibrium.subgame import Subgame
+
+
+@dataclass(frozen=True)
+class MechanismState:
+    """State of B games of n participants.
+
+    Attributes:
+        turn: 0 before the mechanism has announced its parameters, then the round that is being played, from 1.
+        round: completed rounds, (B,).
+        parameters: w, what the mechanism has announced, (B, D).
+        types: theta, (B, n, q).
+        utilities: of the last round, without transfers, (B, n).
+        transfers: what participants got from the mechanism in the last round, negative where they paid, (B, n).
+        payoffs: what participants were paid in the last round, (B, n).
+    """
+
+    turn: int
+    round: Array
+    parameters: Array
+    types: Array
+    utilities: Array
+    transfers: Array
+    payoffs: Array
+
+
+@dataclass(frozen=True)
+class MechanismGame(Game[MechanismState]):
+    """A mechanism with parameters w, and n participants with types who announce something in each of T rounds.
+
+    Args:
+        n: number of participants.
+    """
+
+    n: int
+
+    sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
+    budget_balanced: ClassVar[bool] = False
+    horizon_known: ClassVar[bool] = True
+    objective: ClassVar[str] = "welfare"
+    """What the mechanism is paid."""
+    reward_meaning: ClassVar[Mapping[str, str]] = {
+        "participant": "what the participant attributes to itself of its utility, plus its transfer, once a round",
+        "mechanism": "the welfare of the round, the sum of utilities without transfers",
+    }
+
+    # -- what a game is made of ---------------------------------------------------------------------------------
+
+    @property
+    def horizon(self) -> int:
+        """Number of rounds T."""
+        return 1
+
+    @property
+    @abstractmethod
+    def type_size(self) -> int:
+        """Number q of components of a type."""
+
+    @abstractmethod
+    def type_layout(self) -> Layout:
+        """Return the fields of what a participant sees of its own type."""
+
+    @abstractmethod
+    def parameter_layout(self) -> Layout:
+        """Return the fields of w, with the box that it lies in."""
+
+    @abstractmethod
+    def announcement_layout(self) -> Layout | int:
+        """Return the fields of a Box announcement, or the number of choices of a Discrete one."""
+
+    @abstractmethod
+    def opening_types(self, draws: Array) -> Array:
+        """Return types (B, n, q) for numbers drawn uniformly from [0, 1), in the same shape."""
+
+    def see_types(self, state: MechanismState) -> Array:
+        """Return what participants see of their types, (B, n, d), in the order of the layout."""
+        return state.types
+
+    def announcements(self, actions: Array) -> Array:
+        """Return what actions (B, n[, k]) say, (B, n), in the game's own units."""
+        return actions
+
+    @abstractmethod
+    def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:
+        """Return the allocations (B, n, p): the allocation rule."""
+
+    @abstractmethod
+    def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
+        """Return what each participant is paid by the mechanism, negative where it pays, (B, n): the transfer rule."""
+
+    def in_force(self, state: MechanismState) -> Array:
+        """Return the parameters (B, d) that the two rules are given in the round that is played; by default all of w.
+
+        A mechanism that is announced once can still do one thing in one round and another in the next.
+        """
+        return state.parameters
+
+    @abstractmethod
+    def utility(self, types: Array, allocations: Array) -> Array:
+        """Return each participant's utility (B, n) without transfers."""
+
+    def attributed(self, types: Array, allocations: Array, utilities: Array) -> Array:
+        """Return the part of their utilities (B, n) that participants reckon with; by default all of it."""
+        return utilities
+
+    def next_types(self, types: Array, allocations: Array, draws: Draws) -> Array:
+        """Return the types (B, n, q) of the next round."""
+        return types
+
+    @property
+    @abstractmethod
+    def welfare_bounds(self) -> tuple[float, float]:
+        """The least and the greatest welfare of a round."""
+
+    @property
+    @abstractmethod
+    def welfare_scale(self) -> float:
+        """A welfare by which others are divided to be of the order of one, > 0."""
+
+    # -- the agents' subgame ------------------------------------------------------------------------------------
+
+    @cached_property
+    @abstractmethod
+    def subgame(self) -> Subgame:
+        """What participants face once the mechanism stands still."""
+
+    def optimum(self) -> float | None:
+        """Return the expected welfare of a whole game that no mechanism exceeds where all play alike, if known."""
+        return None
+
+    def first_best(self) -> float | None:
+        """Return the expected welfare of a planner who knows every type and moves everybody, if known."""
+        return None
+
+    def ceiling(self) -> float | None:
+        """Return :meth:`optimum` a round."""
+        best = self.optimum()
+        return None if best is None else best / self.horizon
+
+    def exact_scores(
+        self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
+    ) -> dict[str, Any] | str:
+        """See :func:`lawgiver.envs.solvers.equilibrium.subgame_equilibrium.exact_scores`; per round, as the mechanism
+        is paid."""
+        from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import exact_scores
+
+        return exact_scores(self, mechanism, inverse_temperature=inverse_temperature, anchor=anchor)
+
+    # -- how it is played ---------------------------------------------------------------------------------------
+
+    @property
+    def members(self) -> Mapping[str, tuple[float, ...]]:
+        """The mechanism that pays nothing, by name."""
+        return {"no_mechanism": (0.0,) * width(self.parameter_layout())}
+
+    @property
+    def roles(self) -> Mapping[str, int]:
+        """The participants and one mechanism."""
+        return {"participant": self.n, "mechanism": 1}
+
+    @property
+    def max_steps(self) -> int:
+        """The announcement of w, and T rounds."""
+        return 1 + self.horizon
+
+    def phase(self, state: MechanismState) -> str:
+        """Return the role that acts now."""
+        return "participant" if state.turn else "mechanism"
+
+    def observation_layout(self, role: str) -> Layout:
+        """Participants see their own type, the round (of several) and w; the mechanism sees the last welfare."""
+        if role == "mechanism":
+            low, high = self.welfare_bounds
+            return (
+                Field("welfare", 1, low, high, "utility", "of the last round; 0 when it announces, before the first"),
+            )
+        self.check_role(role)
+        rounds = (Field("round", 1, 0, self.horizon, "rounds", "completed rounds"),) if self.horizon > 1 else ()
+        rule = tuple(replace(field, name=f"rule_{field.name}") for field in self.parameter_layout())
+        return (*self.type_layout(), *rounds, *rule)
+
+    def action_layout(self, role: str) -> Layout | int:
+        """The mechanism announces w, participants whatever the game has them announce."""
+        self.check_role(role)
+        return self.parameter_layout() if role == "mechanism" else self.announcement_layout()
+
+    def observe(self, state: MechanismState, role: str) -> Array:
+        """Return what the agents of a role see, (B, n_role, d)."""
+        if role == "mechanism":
+            return total(state.utilities)[:, None, None]
+        self.check_role(role)
+        xp = namespace(state.types)
+        common = [state.round[:, None], state.parameters] if self.horizon > 1 else [state.parameters]
+        shared = xp.concat(common, axis=-1)[:, None, :]
+        shared = xp.broadcast_to(shared, (shared.shape[0], self.n, shared.shape[-1]))
+        return xp.concat([self.see_types(state), shared], axis=-1)
+
+    def draw_initial(self, batch: int, rng: Rng) -> Draws:
+        """Draw the numbers that opening types are made of."""
+        return {"types": uniform(rng, (batch, self.n, self.type_size))}
+
+    def initial_state(self, batch: int, rng: Rng) -> MechanismState:
+        """Return ``batch`` games before the mechanism's announcement."""
+        nothing = zeros(rng, (batch, self.n))
+        types = self.opening_types(self.draw_initial(batch, rng)["types"])
+        parameters = zeros(rng, (batch, width(self.parameter_layout())))
+        return MechanismState(0, zeros(rng, (batch,)), parameters, types, nothing, nothing, nothing)
+
+    def outcome(self, state: MechanismState, actions: Array) -> Array:
+        """Return w (B, D), or the announcements (B, n) in the game's own units."""
+        sent = floats(actions, state.utilities)
+        return self.announcements(sent) if self.phase(state) == "participant" else sent[:, 0]
+
+    def advance(
+        self, state: MechanismState, outcome: Array, draws: Draws
+    ) -> tuple[MechanismState, Rewards, Array, Array]:
+        """Take w, or play a round."""
+        nobody = state.round < 0
+        if self.phase(state) == "mechanism":
+            nothing = namespace(state.utilities).zeros_like(state.utilities)
+            rewards = {"participant": nothing, "mechanism": nothing[:, :1]}
+            return evolve(state, turn=1, parameters=outcome), rewards, nobody, nobody
+        parameters = self.in_force(state)
+        allocations = self.allocate(state.types, outcome, parameters)
+        utilities = self.utility(state.types, allocations)
+        transfers = self.transfer(state.types, allocations, parameters)
+        payoffs = self.attributed(state.types, allocations, utilities) + transfers
+        played = evolve(
+            state,
+            turn=state.turn + 1,
+            round=state.round + 1,
+            types=self.next_types(state.types, allocations, draws),
+            utilities=utilities,
+            transfers=transfers,
+            payoffs=payoffs,
+        )
+        rewards = {"participant": payoffs, "mechanism": total(utilities)[:, None]}
+        return played, rewards, played.round >= self.horizon, nobody
+
+    def deficit(self, state: MechanismState) -> Array:
+        """Return what the mechanism paid out in the last round, (B,)."""
+        return total(state.transfers)
+
+    def picture(self, state: MechanismState, index: int) -> dict[str, np.ndarray]:
+        """Return w, types, utilities, transfers and welfare of one game."""
+        utilities = np.asarray(state.utilities[index])
+        return {
+            "completed rounds": np.asarray(state.round[index : index + 1]),
+            **{f"w_{j + 1}": np.asarray(w)[None] for j, w in enumerate(np.asarray(state.parameters[index]))},
+            **{f"type {j + 1}": theta for j, theta in enumerate(np.asarray(state.types[index]).T)},
+            "utilities": utilities,
+            "transfers": np.asarray(state.transfers[index]),
+            "welfare": utilities.sum(keepdims=True),
+        }

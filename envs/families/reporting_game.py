@@ -1,0 +1,362 @@
+"""Reporting games: participants with private types say what they are, and the mechanism decides by what was said.
+
+A report has the same fields as a type (a direct mechanism), so that telling the truth is well defined; whatever lies in
+the fields' bounds may be reported. A *decision* is an outcome and payments. The mechanism comes to it in one of two
+ways. In ``announce`` mode it first announces the parameters of a rule, which the participants see, and the rule decides
+by the reports. In ``allocate`` mode it sees the reports and decides itself. A game is over after these two steps.
+
+Participants are paid the utility of the outcome under their true types, less what they pay to the mechanism.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, fixed_rng, floats, namespace, total, uniform
+from lawgiver.envs.core.errors import ParameterError, choice, shown
+from lawgiver.envs.core.fields import Layout, columns, width
+from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.files.profiles import read_types
+
+MODES = ("announce", "allocate")
+
+
+@dataclass(frozen=True)
+class ReportingState:
+    """State of B games of n participants.
+
+    Attributes:
+        turn: 0 at first, 1 once the mechanism has announced (or the participants have reported), 2 when it is over.
+        round: completed rounds, (B,): 0, and 1 when it is over.
+        types: private, (B, n, k).
+        parameters: what the mechanism has announced, (B, D); D is 0 in ``allocate`` mode.
+        reports: (B, n, k), zeros before.
+        utilities: of the outcome under the true types, without payments, (B, n).
+        payments: what each participant pays to the mechanism, negative where it is paid, (B, n).
+        payoffs: utilities less payments, (B, n).
+    """
+
+    turn: int
+    round: Array
+    types: Array
+    parameters: Array
+    reports: Array
+    utilities: Array
+    payments: Array
+    payoffs: Array
+
+
+@dataclass(frozen=True)
+class ReportingGame(Game[ReportingState]):
+    """Participants report their types, and a mechanism decides.
+
+    Args:
+        n: number of participants.
+        objective: what the mechanism is paid for, one of the game's ``objectives``.
+        mechanism_mode: ``announce`` or ``allocate``.
+    """
+
+    n: int
+    objective: str
+    mechanism_mode: Literal["announce", "allocate"]
+
+    sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
+    budget_balanced: ClassVar[bool] = False
+    horizon_known: ClassVar[bool] = True
+    objectives: ClassVar[tuple[str, ...]]
+    """What the mechanism can be paid for, by name; see :meth:`measure`."""
+    losses: ClassVar[tuple[str, ...]] = ()
+    """Those of the objectives that are to be small: the mechanism is paid minus them."""
+    relative_floor: ClassVar[float] = 0.1
+    """Least payoff that a gain is related to in audits, as a share of the scale of payoffs.
+
+    Where there are payments a payoff near 0 is ordinary, and means little; games without any may go down to rounding.
+    """
+    reward_meaning: ClassVar[Mapping[str, str]] = {
+        "participant": "the utility of the outcome under the true type, less the payment, when the game is over",
+        "mechanism": "the `objective` (minus it, where less is better), when the game is over",
+    }
+
+    def check_choices(self) -> None:
+        """Raise ParameterError if the mode or the objective is none."""
+        choice("mechanism_mode", self.mechanism_mode, MODES)
+        choice("objective", self.objective, self.objectives)
+
+    # -- what a game is made of ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def type_layout(self) -> Layout:
+        """Return the fields of a type, and of a report, with the bounds that hold for every participant."""
+
+    @property
+    def draw_size(self) -> int:
+        """Number of random numbers that a type is made of; by default one for each of its own."""
+        return width(self.type_layout()) if self.profiles is None else 1
+
+    @abstractmethod
+    def types_of(self, draws: Array) -> Array:
+        """Return types (B, n, k) for numbers (B, n, d) drawn uniformly from [0, 1)."""
+
+    @abstractmethod
+    def rule_layout(self) -> Layout:
+        """Return the fields of what the mechanism announces in ``announce`` mode."""
+
+    @abstractmethod
+    def decision_layout(self) -> Layout:
+        """Return the fields of the mechanism's action in ``allocate`` mode."""
+
+    @abstractmethod
+    def decision(self, actions: Array) -> Array:
+        """Return the decision (B, d) that an action (B, d) of ``allocate`` mode amounts to."""
+
+    @abstractmethod
+    def action_of(self, decision: Array) -> Array:
+        """Return the action (B, d) of ``allocate`` mode that comes nearest to a decision (B, d)."""
+
+    @abstractmethod
+    def decide(self, parameters: Array, reports: Array) -> Array:
+        """Return the decision (B, d) of the rule with parameters (B, D), given reports (B, n, k)."""
+
+    def decide_for(self, parameters: Array, reports: Array, seats: Array) -> Array:
+        """Return a decision (B, d) that is right in what concerns one participant of each game, ``seats`` (B,).
+
+        It is what audits ask for, most often of all, since one participant misreports while the others do not matter.
+        By default it is the whole decision.
+        """
+        return self.decide(parameters, reports)
+
+    @abstractmethod
+    def settle(self, state: ReportingState, decision: Array) -> ReportingState:
+        """Return the state with the utilities and payments of a decision (B, d), and whatever a game adds to it."""
+
+    def measure(self, state: ReportingState) -> Array:
+        """Return the objective in its own units, (B,), once the game is over."""
+        return {"revenue": state.payments, "welfare": state.utilities}[self.objective].sum(-1)
+
+    def limit(self) -> float | None:
+        """Return a bound of the expected objective, if one is known.
+
+        No mechanism passes it under which telling the truth is best and nobody loses by taking part.
+        """
+        return None
+
+    def envy(self, state: ReportingState) -> Array | None:
+        """Return what each would gain in the place of the other whom it envies most, once the game is over, (B, n).
+
+        It is 0 for whoever envies nobody, and None where nobody can take another's place.
+        """
+        return None
+
+    # -- how it is played ---------------------------------------------------------------------------------------
+
+    @property
+    def announces(self) -> bool:
+        """Whether the mechanism moves first."""
+        return self.mechanism_mode == "announce"
+
+    @property
+    def sense(self) -> int:
+        """1, or -1 where the objective is to be small."""
+        return -1 if self.objective in self.losses else 1
+
+    @property
+    def roles(self) -> Mapping[str, int]:
+        """The participants and one mechanism."""
+        return {"participant": self.n, "mechanism": 1}
+
+    @property
+    def max_steps(self) -> int:
+        """One step each."""
+        return 2
+
+    def phase(self, state: ReportingState) -> str:
+        """Return the role that acts now."""
+        return "mechanism" if (state.turn == 0) == self.announces else "participant"
+
+    def observation_layout(self, role: str) -> Layout:
+        """Participants see their own type, and the rule if one is announced; the mechanism sees the reports."""
+        if role == "mechanism":
+            return tuple(
+                replace(
+                    field,
+                    name=f"reported_{field.name}",
+                    size=self.n * field.size,
+                    low=min(0.0, field.low),
+                    high=max(0.0, field.high),
+                    meaning=f"{field.meaning}, as reported, participant by participant; 0 before",
+                )
+                for field in self.type_layout()
+            )
+        self.check_role(role)
+        rule = self.rule_layout() if self.announces else ()
+        return (*self.type_layout(), *(replace(field, name=f"rule_{field.name}") for field in rule))
+
+    def action_layout(self, role: str) -> Layout | int:
+        """Participants report; the mechanism announces a rule, or decides."""
+        self.check_role(role)
+        if role == "participant":
+            return self.type_layout()
+        return self.rule_layout() if self.announces else self.decision_layout()
+
+    def observe(self, state: ReportingState, role: str) -> Array:
+        """Return what the agents of a role see, (B, n_role, d)."""
+        xp = namespace(state.types)
+        if role == "mechanism":
+            fields = [
+                xp.reshape(state.reports[..., at], (state.reports.shape[0], -1))
+                for at in columns(self.type_layout()).values()
+            ]
+            return xp.concat(fields, axis=-1)[:, None, :]
+        self.check_role(role)
+        rule = state.parameters[:, None, :]
+        rule = xp.broadcast_to(rule, (rule.shape[0], self.n, rule.shape[-1]))
+        return xp.concat([state.types, rule], axis=-1)
+
+    def seen_reports(self, obs: Array) -> Array:
+        """Return the reports (B, n, k) that the mechanism's observation (B, 1, d) shows."""
+        xp = namespace(obs)
+        shown = columns(self.observation_layout("mechanism")).values()
+        return xp.concat([xp.reshape(obs[:, 0, at], (obs.shape[0], self.n, -1)) for at in shown], axis=-1)
+
+    @cached_property
+    def profiles(self) -> np.ndarray | None:
+        """Types (N, n, k) of the game's ``types_file``, from which whole profiles are drawn, None without one."""
+        file = getattr(self, "types_file", None)
+        return None if file is None else read_types(file, self.n, self.type_layout())
+
+    def check_types_file(self) -> None:
+        """Read the game's ``types_file``, if one is given; raises ParameterError where it does not hold types."""
+        file = getattr(self, "types_file", None)
+        if file is None:
+            return
+        if not isinstance(file, (str, Path)):
+            raise ParameterError(f"types_file is {shown(file)}, allowed: the path of an .npz or .csv file")
+        object.__setattr__(self, "types_file", str(file))
+        _ = self.profiles
+
+    def drawn_profiles(self, draws: Array) -> Array:
+        """Return types (B, n, k) out of the file for numbers (B, ..., 1) drawn uniformly from [0, 1): one is used."""
+        assert self.profiles is not None
+        xp = namespace(draws)
+        chosen = xp.astype(draws[:, 0, 0] * len(self.profiles), xp.int64)
+        return constant(self.profiles, draws)[chosen]
+
+    def draw_initial(self, batch: int, rng: Rng) -> Draws:
+        """Draw the numbers that types are made of; a profile of a file takes one for all of its participants."""
+        return {"types": uniform(rng, (batch, self.n if self.profiles is None else 1, self.draw_size))}
+
+    def initial_state(self, batch: int, rng: Rng) -> ReportingState:
+        """Return ``batch`` games before the first step."""
+        return self.opening(self.types_of(self.draw_initial(batch, rng)["types"]))
+
+    def opening(self, types: Array) -> ReportingState:
+        """Return games with given types (B, n, k) before the first step."""
+        xp = namespace(types)
+        nothing = xp.zeros_like(types[..., 0])
+        size = width(self.rule_layout()) if self.announces else 0
+        parameters = xp.broadcast_to(nothing[:, :1], (nothing.shape[0], size)) * 1.0
+        return ReportingState(
+            turn=0,
+            round=xp.zeros_like(nothing[:, 0]),
+            types=types,
+            parameters=parameters,
+            reports=xp.zeros_like(types),
+            utilities=nothing,
+            payments=nothing,
+            payoffs=nothing,
+        )
+
+    def outcome(self, state: ReportingState, actions: Array) -> Array:
+        """Return reports (B, n, k), announced parameters (B, D), or a decision (B, d)."""
+        sent = floats(actions, state.utilities)
+        if self.phase(state) == "participant":
+            return sent
+        return sent[:, 0] if self.announces else self.decision(sent[:, 0])
+
+    def advance(
+        self, state: ReportingState, outcome: Array, draws: Draws
+    ) -> tuple[ReportingState, Rewards, Array, Array]:
+        """Take the announcement or the reports; then decide, settle and pay."""
+        after = evolve(state, turn=state.turn + 1)
+        if self.phase(state) == "participant":
+            after = evolve(after, reports=outcome)
+        elif self.announces:
+            after = evolve(after, parameters=outcome)
+        if state.turn == 0:
+            nothing = namespace(state.utilities).zeros_like(state.utilities)
+            return after, {"participant": nothing, "mechanism": nothing[:, :1]}, state.round > 0, state.round > 0
+        done = self.settle(after, self.decide(state.parameters, outcome) if self.announces else outcome)
+        done = evolve(done, round=state.round + 1, payoffs=done.utilities - done.payments)
+        rewards = {"participant": done.payoffs, "mechanism": self.sense * self.measure(done)[:, None]}
+        return done, rewards, done.round > 0, done.round < 0
+
+    def deficit(self, state: ReportingState) -> Array:
+        """Return what the mechanism has paid out beyond what it took, (B,)."""
+        return -total(state.payments)
+
+    def told(self, state: ReportingState) -> Mapping[str, Array]:
+        """Return utilities and payments of the outcome, (B, n) each; zeros before there is one."""
+        return {"utilities": state.utilities, "payments": state.payments}
+
+    def picture(self, state: ReportingState, index: int) -> dict[str, np.ndarray]:
+        """Return types, reports, utilities, payments and the mechanism's takings of one game."""
+        shown: dict[str, np.ndarray] = {}
+        for what, values in {"true": state.types, "reported": state.reports}.items():
+            for name, at in columns(self.type_layout()).items():
+                numbers = np.asarray(values[index])[:, at].T
+                several = len(numbers) > 1
+                shown |= {f"{what} {name}{f' {j + 1}' if several else ''}": row for j, row in enumerate(numbers)}
+        payments = np.asarray(state.payments[index])
+        return {
+            **shown,
+            "utilities": np.asarray(state.utilities[index]),
+            "payments": payments,
+            "revenue": payments.sum(keepdims=True),
+        }
+
+
+def play_out(
+    game: ReportingGame, mechanism: Policy, types: Array, reports: Array, rng: Rng | None = None
+) -> ReportingState:
+    """Return the last state of whole games with given types and reports, (B, n, k) each, on their backend.
+
+    Args:
+        game: that is played.
+        mechanism: given for its mechanism.
+        types: of the participants.
+        reports: what they say; they are not checked.
+        rng: of a mechanism that draws at random; None for one of seed 0.
+    """
+    rng = fixed_rng(types) if rng is None else rng
+    check_policy(game, "mechanism", mechanism, playable=False)
+    state = game.opening(types)
+    for _ in range(game.max_steps):
+        if game.phase(state) == "participant":
+            state = game.advance(state, reports, {})[0]
+            continue
+        obs = game.observe(state, "mechanism")
+        memory = mechanism.initial_state(obs.shape[0], rng)
+        if isinstance(mechanism, OutcomePolicy):
+            state = game.advance(state, mechanism.outcome(obs, None, memory, rng)[0], {})[0]
+        else:
+            state = game.step(state, mechanism.act(obs, None, memory, rng)[0], {})[0]
+    return state
+
+
+def simplex_fault(weights: np.ndarray) -> str | None:
+    """Return what is wrong with probabilities (..., n), None if nothing."""
+    if (weights < 0).any():
+        return f"has a probability of {weights.min():g}, allowed: at least 0"
+    sums = weights.sum(-1)
+    off = float(np.abs(sums - 1).max())
+    return None if math.isfinite(off) and off <= 1e-6 else f"has probabilities that sum to 1 but for {off:.2g}"

@@ -1,0 +1,1 @@
+"""Congestion games: expected payoffs, Wardrop equilibria, optima and tolls."""

@@ -1,0 +1,65 @@
+"""The optimum of small anonymous congestion games, by listing who goes where.
+
+Only how many members of a group choose each option matters. NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.solvers.congestion.anonymous import CongestionGame
+from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """How many members of each group choose each option, (G, O), and the sum of payoffs without transfers then."""
+
+    counts: np.ndarray
+    welfare: float
+
+
+def count_profiles(game: CongestionGame) -> np.ndarray:
+    """Return every way in which the members of the groups can spread over their options, (S, G, O).
+
+    Raises:
+        UnsupportedGameError: if there are more than ``LARGEST_GRID``.
+    """
+    n_options = game.legal.sum(1)
+    size = math.prod(math.comb(n + o - 1, o - 1) for n, o in zip(game.counts, n_options.tolist(), strict=True))
+    if size > LARGEST_GRID:
+        raise UnsupportedGameError(f"{size:,} ways to spread {game.n} agents, allowed: at most {LARGEST_GRID:,}")
+    spreads = []
+    for n, legal in zip(game.counts, game.legal, strict=True):
+        spread = _spreads(n, int(legal.sum()))
+        padded = np.zeros((len(spread), len(legal)), np.int64)
+        padded[:, legal] = spread
+        spreads.append(padded)
+    index = np.array(list(product(*(range(len(spread)) for spread in spreads))))
+    return np.stack([spread[column] for spread, column in zip(spreads, index.T, strict=True)], axis=1)
+
+
+def _spreads(n: int, parts: int) -> np.ndarray:
+    """Return all ways to write n as an ordered sum of ``parts`` integers >= 0, (K, parts): bars among n stars."""
+    bars = np.array(list(combinations(range(n + parts - 1), parts - 1)), np.int64)
+    edges = np.pad(bars, ((0, 0), (1, 1)), constant_values=((0, 0), (-1, n + parts - 1)))
+    return np.diff(edges, axis=1) - 1
+
+
+def pure_optimum(game: CongestionGame) -> Crowd:
+    """Return who goes where when the sum of all payoffs without transfers is largest."""
+    profiles = count_profiles(game)
+    welfare = _welfare(game, profiles)
+    best = int(welfare.argmax())
+    return Crowd(profiles[best], float(welfare[best]))
+
+
+def _welfare(game: CongestionGame, profiles: np.ndarray) -> np.ndarray:
+    loads = np.einsum("sgo,gor->sr", profiles, game.uses.astype(np.int64))
+    paid = np.arange(game.n + 1) * game.table
+    return np.asarray(np.take_along_axis(paid.T, loads, axis=0).sum(1) + (profiles * game.constants).sum((1, 2)))

@@ -1,0 +1,1 @@
+"""Equilibria of one-round and tabular games: logit equilibria, fixed points, incentives."""

@@ -1,0 +1,191 @@
+"""Fixed points of a map of aggregates that takes them to what the replies to them make of them, on NumPy.
+
+    z = F(z),    F(z) = aggregates(reply(w, z))
+
+Where there are several, it is one that learning from the anchor leads to: F is iterated from the anchor's aggregates,
+damped where that does not settle, and Newton's method covers what is left of the way, if it ends in a point that
+iteration would not leave. Where all that fails, the branch of solutions that starts at the anchor is followed from one
+inverse temperature to the next.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.solvers.equilibrium.subgame import Subgame
+
+TOLERANCE = 1e-11
+"""Residual at which aggregates count as found, as a share of their size (at least one), at low inverse temperatures."""
+FIRST, MORE = 8, (0, 32, 128)
+"""Iterations that all make; and those of who is not there, after each of which Newton's method is tried."""
+STEPS = 200
+"""Steps in which a branch is followed, at most."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be solved, on NumPy: w (..., D) and the logarithm of the prior, (T, S, A) or (..., T, S, A)."""
+
+    subgame: Subgame
+    parameters: np.ndarray
+    level: float
+    prior: np.ndarray
+
+    @property
+    def tolerance(self) -> float:
+        """Residual at which aggregates count as found: replies magnify rounding by the inverse temperature."""
+        return TOLERANCE + 1e-14 * self.level * self.subgame.unit
+
+    def of(self, index: Any) -> Problem:
+        """Return the problem under some of the mechanisms."""
+        prior = self.prior[index] if self.prior.ndim > 3 else self.prior
+        return replace(self, parameters=self.parameters[index], prior=prior)
+
+    def reply(self, aggregates: np.ndarray) -> np.ndarray:
+        """Return the probabilities (..., T, S, A) of the reply to z (..., m)."""
+        return np.asarray(np.exp(self.subgame.log_reply(self.parameters, aggregates, self.level, self.prior)))
+
+    def respond(self, aggregates: np.ndarray) -> np.ndarray:
+        """Return F(z): the aggregates (..., m) of everybody's reply to z (..., m)."""
+        return np.asarray(self.subgame.aggregates(self.reply(aggregates)))
+
+    def slope(self, aggregates: np.ndarray) -> np.ndarray:
+        """Return dF/dz (m, m) at z (m,), row by component of F.
+
+        Rewards and aggregates are smooth and are differenced; replies, which are not at a high inverse temperature, are
+        differentiated: dV = E[dQ], d log pi = lambda (dQ - dV).
+        """
+        size = aggregates.size
+        nudges = 1e-6 * (1 + np.abs(aggregates))
+        around = np.concatenate([aggregates + np.diag(nudges), aggregates - np.diag(nudges)])
+        rewards = self.subgame.rewards(np.broadcast_to(self.parameters, (2 * size, self.parameters.size)), around)
+        moved = (rewards[:size] - rewards[size:]) / (2 * nudges[:, None, None, None])
+        policy = self.reply(aggregates)
+        turned = _tilts(self.subgame, policy, moved) * self.level
+        far = 1e-6 / np.maximum(np.abs(turned).max(axis=(1, 2, 3)), 1e-300)
+        apart = far[:, None, None, None] * turned
+        after, before = self.subgame.aggregates(policy + apart), self.subgame.aggregates(policy - apart)
+        return np.asarray((after - before) / (2 * far[:, None])).T
+
+
+def _tilts(subgame: Subgame, policy: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    """Return pi (dQ - dV), (m, T, S, A), for changes of rewards (m, T, S, A) at the policy (T, S, A)."""
+    tilts, future = np.empty(rewards.shape), np.zeros(rewards[:, 0, :, 0].shape)
+    for t in reversed(range(subgame.shape[0])):
+        values = rewards[:, t]
+        if t + 1 < subgame.shape[0]:
+            values = values + np.einsum("san,mn->msa", subgame.transitions(), future)
+        future = (policy[t] * values).sum(axis=-1)
+        tilts[:, t] = policy[t] * (values - future[..., None])
+    return tilts
+
+
+def _residuals(found: np.ndarray, aggregates: np.ndarray) -> np.ndarray:
+    """Return how far F(z) is from z, (...)."""
+    return np.asarray((np.abs(found - aggregates) / (1 + np.abs(aggregates))).max(axis=-1))
+
+
+def settle(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return fixed points (..., m) and their residuals (...); see the module's docstring."""
+    aggregates, residuals = iterate(problem, start, FIRST)
+    for i in np.ndindex(residuals.shape):
+        if residuals[i] > problem.tolerance:
+            aggregates[i], residuals[i] = _settle_one(problem.of(i), start[i], aggregates[i])
+    return aggregates, residuals
+
+
+def _settle_one(problem: Problem, start: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, float]:
+    tried: list[tuple[np.ndarray, float]] = []
+    for times in MORE:
+        near, residual = iterate(problem, near, times)
+        if residual <= problem.tolerance:
+            return near, float(residual)
+        polished, left = newton(problem, near)
+        if left <= problem.tolerance and _attracts(problem, polished):
+            return polished, left
+        tried += [(near, float(residual)), (polished, left)]
+    return min([*tried, _trace(problem, start)], key=lambda found: found[1])
+
+
+def _attracts(problem: Problem, aggregates: np.ndarray) -> bool:
+    """Whether damped iteration returns to a fixed point."""
+    return bool((np.linalg.eigvals(problem.slope(aggregates)).real < 1).all())
+
+
+def iterate(
+    problem: Problem, start: np.ndarray, times: int, tolerance: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Iterate F from z (..., m), each by itself, more damped where its residual has not fallen for three times.
+
+    Returns:
+        z (..., m) and its residuals (...), at most ``tolerance`` (by default the problem's) where it has settled.
+    """
+    tolerance = problem.tolerance if tolerance is None else tolerance
+    aggregates = start.copy()
+    found = problem.respond(aggregates)
+    residuals = _residuals(found, aggregates)
+    damping, stalled = np.ones(residuals.shape), np.zeros(residuals.shape, int)
+    for _ in range(times):
+        moving = residuals > tolerance
+        if not moving.any():
+            break
+        aggregates = aggregates + np.where(moving, damping, 0.0)[..., None] * (found - aggregates)
+        found[moving] = problem.of(moving).respond(aggregates[moving])
+        distances = _residuals(found, aggregates)
+        stalled = np.where(moving & (distances >= residuals), stalled + 1, 0)
+        damping = np.where(stalled == 3, 0.7 * damping, damping)
+        stalled = np.where(stalled == 3, 0, stalled)
+        residuals = distances
+    return aggregates, residuals
+
+
+def _trace(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
+    """Follow the fixed point by Newton's method from inverse temperature 0 up to ``level``, in steps that adapt.
+
+    Extrapolated in 1 / inverse temperature: where participants mix, that is how it approaches the rational limit.
+    """
+    known: list[tuple[float, np.ndarray]] = []
+    ahead, ratio = min(1 / problem.subgame.unit, problem.level), 4.0
+    for _ in range(STEPS):
+        row = replace(problem, level=ahead)
+        found, left = newton(row, _extrapolated(known[-2:], ahead) if known else start)
+        if left <= row.tolerance:
+            if ahead == problem.level:
+                return found, left
+            known.append((ahead, found))
+            ratio = min(4.0, ratio**1.5)
+        else:
+            ratio = ratio**0.5
+        ahead = min(known[-1][0] * ratio, problem.level) if known else ahead / 4
+    return found, math.inf
+
+
+def _extrapolated(known: list[tuple[float, np.ndarray]], level: float) -> np.ndarray:
+    """Return a guess of z (m,) at an inverse temperature from those at one or two lower ones."""
+    (first, at_first), (last, at_last) = known[0], known[-1]
+    if first == last:
+        return at_last
+    return np.asarray(at_last + (at_last - at_first) * (1 / level - 1 / last) / (1 / last - 1 / first))
+
+
+def newton(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
+    """Improve on z (m,) by Newton's method with backtracking; return where it ends and its residual."""
+    aggregates, found = start, problem.respond(start)
+    residual = _residuals(found, start)
+    for _ in range(30):
+        if residual <= problem.tolerance:
+            break
+        step = np.linalg.lstsq(np.eye(start.size) - problem.slope(aggregates), found - aggregates, rcond=None)[0]
+        for shrink in (1.0, 0.5, 0.25, 0.1, 0.02):
+            moved = aggregates + shrink * step
+            answer = problem.respond(moved)
+            if _residuals(answer, moved) < residual:
+                aggregates, found, residual = moved, answer, _residuals(answer, moved)
+                break
+        else:
+            break
+    return aggregates, float(residual)

@@ -1,0 +1,109 @@
+"""One round of a game as a normal form: what every participant earns at every joint action, by the rules themselves.
+
+Under a mechanism that is fixed and remembers nothing, participants play a simultaneous game. Its payoff tensor is what
+game-theory libraries take: ``nashpy.Game(*form.payoffs)`` for two participants, ``pygambit.Game.from_arrays`` or
+``pyspiel.create_tensor_game`` for any number.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, take_games
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, seed_number, shown
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy, PolicyLike
+from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID
+from lawgiver.envs.solvers.equilibrium.one_round import inexact, mean_outcome
+
+
+@dataclass(frozen=True)
+class NormalForm:
+    """The round that participants play.
+
+    Attributes:
+        payoffs: of each participant at each joint action, in the game's own units, (n, A_0, ..., A_{n-1}).
+        actions: the legal actions of each participant, in the order of its axis, (A_i,) each.
+        condition: in which opening of the game.
+    """
+
+    payoffs: np.ndarray
+    actions: tuple[np.ndarray, ...]
+    condition: str
+
+
+def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> NormalForm:
+    """Return the first round of a game under a fixed memoryless mechanism as a normal form.
+
+    Args:
+        game: whose participants have Discrete actions and act all at once.
+        mechanism: remembers nothing and draws nothing at random; its mean action is played.
+        condition: one of the game's :meth:`~lawgiver.envs.core.game.Game.openings`; None for the first.
+        seed: of the private types that the opening draws, where there are any.
+
+    Raises:
+        UnknownNameError, ParameterError: if the mechanism or the condition does not exist, or the seed is none.
+        UnsupportedGameError: if the game has no such round, the mechanism is none such, or there are more than
+            ``LARGEST_GRID`` joint actions.
+    """
+    choices = game.action_space("participant") if "participant" in game.roles else None
+    if not isinstance(choices, gymnasium.spaces.Discrete) or game.seats_take_turns:
+        raise UnsupportedGameError(
+            f"{game.name} has no normal form: participants do not choose, all at once, from a finite number of actions"
+        )
+    policy = make_policy(game, "mechanism", mechanism)
+    check_policy(game, "mechanism", policy, distribution=True)
+    openings = game.openings(1, np.random.default_rng(seed_number("seed", seed)))
+    name = next(iter(openings)) if condition is None else condition
+    if not isinstance(name, str) or name not in openings:
+        raise ParameterError(f"unknown condition {shown(name)} of {game.name}: {allowed(str(name), openings)}")
+    first = openings[name]
+    mask = game.legal_actions(_rounds_start(game, policy, first), "participant")
+    legal = np.ones((game.roles["participant"], int(choices.n)), bool) if mask is None else np.asarray(mask)[0]
+    actions = tuple(np.flatnonzero(row) + int(choices.start) for row in legal)
+    shape = tuple(len(of_one) for of_one in actions)
+    if math.prod(shape) > LARGEST_GRID:
+        raise UnsupportedGameError(f"{game.name}: {math.prod(shape):,} joint actions, at most {LARGEST_GRID:,}")
+    joint = np.stack(np.meshgrid(*actions, indexing="ij"), axis=-1).reshape(-1, len(actions))
+    paid = _played(game, policy, take_games(first, np.zeros(len(joint), int)), joint)
+    return NormalForm(paid.T.reshape(len(actions), *shape), actions, name)
+
+
+def _rounds_start(game: Game[Any], mechanism: Policy, state: Any) -> Any:
+    """Return the state in which participants choose, once the mechanism has announced what it announces."""
+    while game.phase(state) != "participant":
+        state, _ = _advanced(game, state, _decided(game, mechanism, state))
+    return state
+
+
+def _played(game: Game[Any], mechanism: Policy, state: Any, joint: np.ndarray) -> np.ndarray:
+    """Return what participants earn (S, n) until the round is over: until a role would act once more."""
+    paid = np.zeros(joint.shape)
+    acted: set[str] = set()
+    while (role := game.phase(state)) not in acted:
+        acted.add(role)
+        chosen = role == "participant"
+        outcome = game.outcome(state, joint) if chosen else _decided(game, mechanism, state)
+        state, earned = _advanced(game, state, outcome)
+        paid += earned
+    return paid
+
+
+def _advanced(game: Game[Any], state: Any, outcome: Array) -> tuple[Any, np.ndarray]:
+    draws = game.draw(len(outcome), np.random.default_rng(0))  # decide what comes after the round
+    after, rewards, _, _ = game.advance(state, outcome, draws)
+    return after, np.asarray(rewards["participant"])
+
+
+def _decided(game: Game[Any], mechanism: Policy, state: Any) -> Array:
+    reason = inexact(game, mechanism, state)
+    if reason is not None:
+        raise UnsupportedGameError(f"{game.name} has no normal form: {reason.partition(': ')[2]}")
+    return mean_outcome(game, mechanism, state)

@@ -1,0 +1,232 @@
+"""The agents' subgame G(w) in tables: what participants face while the mechanism stands still.
+
+Participants are alike and draw independently, so that one of them meets the others only through *aggregates* z of
+their behaviour: the mean of where they end up, how many take each road. A participant in round t knows its
+*situation*, one of S, and takes one of A actions; a policy is a table (T, S, A) of log-probabilities. Everything
+follows from four functions of a game: rewards in given aggregates, transitions, the aggregates of a policy, and its
+welfare. Of bounded rationality (the paper's equations 3 and 8, with the temperature that these lost):
+
+    Q_t(s, a) = r_t(s, a) + E[V_{t+1}(s')],    pi_t(a | s) = pi_0(a | s) exp(lambda (Q_t(s, a) - V_t(s))),
+    V_t(s) = 1 / lambda log E_{pi_0}[exp(lambda Q_t(s, a))]
+
+with lambda the inverse temperature: 0 stays at the anchor pi_0, infinity is rational.
+
+All arrays may have leading axes (...): one mechanism each. They are NumPy's or torch's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.fields import width
+from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
+
+if TYPE_CHECKING:
+    from lawgiver.envs.families.mechanism_game import MechanismGame
+
+RATIONAL = 1e6
+"""Stands for an infinite inverse temperature, per :attr:`Subgame.unit` of payoff."""
+
+
+class Subgame(ABC):
+    """See the module's docstring. ``shape`` is (T, S, A)."""
+
+    game: MechanismGame
+    shape: tuple[int, int, int]
+    coupled: bool = True
+    """Whether rewards depend on the aggregates: if not, everybody has a dominant strategy."""
+    public: bool = False
+    """Whether situations go with seats, so that nobody could pretend to be in another."""
+
+    @abstractmethod
+    def opening(self) -> np.ndarray:
+        """Return the probability of each situation in the first round, (S,)."""
+
+    @abstractmethod
+    def rewards(self, parameters: Array, aggregates: Array) -> Array:
+        """Return what participants reckon with, transfers included, (..., T, S, A), under w (..., D) and z (..., m)."""
+
+    @abstractmethod
+    def utilities(self, aggregates: Array) -> Array:
+        """Return expected utilities without transfers, whether attributed or not, (..., T, S, A)."""
+
+    @abstractmethod
+    def transfers(self, parameters: Array) -> Array:
+        """Return transfers (..., T, S, A) under w (..., D)."""
+
+    @abstractmethod
+    def aggregates(self, policy: Array) -> Array:
+        """Return z (..., m) of a table of probabilities (..., T, S, A)."""
+
+    @abstractmethod
+    def welfare(self, policy: Array) -> Array:
+        """Return the expected welfare of a whole game, (...), when all play a table of probabilities."""
+
+    def transitions(self) -> np.ndarray:
+        """Return the probability of the next situation, (S, A, S); not asked where there is one round."""
+        raise NotImplementedError(f"{type(self).__name__} has {self.shape[0]} rounds and does not say how they follow")
+
+    def legal(self) -> np.ndarray:
+        """Return which actions are legal in each situation, (S, A)."""
+        return np.ones(self.shape[1:], bool)
+
+    def stand_for(self) -> np.ndarray:
+        """Return how much of what participants can do each action stands for, up to a factor, (A,)."""
+        return np.ones(self.shape[2])
+
+    @abstractmethod
+    def observations(self, parameters: np.ndarray) -> np.ndarray:
+        """Return what participants see in each round and situation under w (D,), (T, S, d)."""
+
+    @abstractmethod
+    def locate(self, obs: Array) -> tuple[Array, Array, Array]:
+        """Return where observations (B, n, d) stand in a table: rounds (B, n), situations and their weights.
+
+        The last two are (B, n, k): between the k situations of a continuous type, log-probabilities are interpolated.
+        """
+
+    def behaviour(self, policy: np.ndarray) -> dict[str, float]:
+        """Return what is worth telling of a table of probabilities (T, S, A), by name."""
+        return {}
+
+    # -- what follows -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def unit(self) -> float:
+        """A payoff of the order of those that participants get: their share of the game's scale of welfare."""
+        return self.game.welfare_scale / self.game.n
+
+    def level(self, inverse_temperature: float) -> float:
+        """Return the inverse temperature that is reckoned with: infinity is ``RATIONAL`` per unit, and so is beyond."""
+        return min(inverse_temperature, RATIONAL / self.unit)
+
+    def occupancy(self, policy: Array) -> Array:
+        """Return how likely each situation and action are in each round, (..., T, S, A), for probabilities."""
+        xp = namespace(policy)
+        here = constant(self.opening(), policy) + xp.zeros_like(policy[..., 0, :, 0])
+        rounds = []
+        for t in range(self.shape[0]):
+            joint = here[..., :, None] * policy[..., t, :, :]
+            rounds.append(joint)
+            if t + 1 < self.shape[0]:
+                leads = constant(self.transitions().reshape(-1, self.shape[1]), policy)
+                here = joint.reshape(*joint.shape[:-2], -1) @ leads
+        return by_round(rounds)
+
+    def action_values(
+        self, parameters: Array, aggregates: Array, inverse_temperature: float, log_prior: Array
+    ) -> tuple[Array, Array]:
+        """Return Q (..., T, S, A) of the reply to the aggregates, and the log-probabilities of that reply.
+
+        Args:
+            parameters: w, (..., D).
+            aggregates: z, (..., m).
+            inverse_temperature: lambda, per unit of payoff; infinity for rational participants.
+            log_prior: log pi_0, (T, S, A) or (..., T, S, A), about -1e9 where illegal.
+        """
+        xp = namespace(aggregates)
+        level = self.level(inverse_temperature)
+        rewards = self.rewards(parameters, aggregates)
+        future = xp.zeros_like(rewards[..., 0, :, 0])
+        values, replies = [], []
+        for t in reversed(range(self.shape[0])):
+            value = rewards[..., t, :, :]
+            if t + 1 < self.shape[0]:
+                leads = constant(self.transitions().reshape(-1, self.shape[1]), rewards)
+                value = value + (future @ leads.T).reshape(*value.shape[:-2], *self.shape[1:])
+            reply = log_softmax(tilted(log_prior[..., t, :, :], value, level))
+            if t:  # nothing is before the first round
+                future = certainty_equivalent(value, reply, log_prior[..., t, :, :], level)
+            values.append(value)
+            replies.append(reply)
+        return by_round(values[::-1]), by_round(replies[::-1])
+
+    def log_reply(self, parameters: Array, aggregates: Array, inverse_temperature: float, log_prior: Array) -> Array:
+        """Return the log-probabilities (..., T, S, A) of the reply to aggregates; see :meth:`action_values`."""
+        return self.action_values(parameters, aggregates, inverse_temperature, log_prior)[1]
+
+    def divergence(self, log_policy: Array, log_prior: Array) -> Array:
+        """Return the expected KL(pi || pi_0) of a whole game in nats, (...), for log-probabilities (..., T, S, A)."""
+        xp = namespace(log_policy)
+        policy = xp.exp(log_policy)
+        apart = xp.where(policy > 0, log_policy - log_prior, xp.zeros_like(policy))
+        return xp.sum(self.occupancy(policy) * apart, axis=(-3, -2, -1))
+
+    def distance(self, policy: Array, other: Array) -> Array:
+        """Return the probability with which who plays one table (..., T, S, A) acts otherwise than by another, (...).
+
+        The total variation between them, averaged over rounds and over the situations that come up under the first.
+        """
+        xp = namespace(policy)
+        apart = xp.sum(xp.abs(policy - other), axis=-1) / 2
+        return xp.sum(xp.sum(self.occupancy(policy), axis=-1) * apart, axis=(-2, -1)) / self.shape[0]
+
+
+def checked_parameters(game: MechanismGame, parameters: Any, *, batched: bool = False) -> Array:
+    """Return w (D,), or (..., D) where ``batched``, as floats: of NumPy and lists in double precision, torch as it is.
+
+    Raises:
+        ParameterError: if its shape is another, or it holds anything but finite numbers.
+    """
+    layout = game.parameter_layout()
+    fields = ", ".join(f"{field.name}: {field.size} in [{field.low:g}, {field.high:g}]" for field in layout)
+    size = width(layout)
+    if isinstance(parameters, (np.ndarray, np.generic, list, tuple, int, float)):
+        try:
+            w: Array = np.asarray(parameters, np.float64)
+        except (TypeError, ValueError):
+            raise ParameterError(f"parameters is {parameters!r}, allowed: {size} numbers ({fields})") from None
+    else:
+        w = parameters
+        xp = namespace(w)
+        if not xp.isdtype(w.dtype, "real floating"):
+            raise ParameterError(f"parameters is of {w.dtype}, allowed: floating point ({fields})")
+    if w.ndim == 0 or w.shape[-1] != size:
+        count = 1 if w.ndim == 0 else w.shape[-1]
+        raise ParameterError(f"parameters has {count} number{'s' * (count != 1)}, allowed: {size} ({fields})")
+    if w.ndim > 1 and not batched:
+        raise ParameterError(f"parameters is of shape {tuple(w.shape)}, allowed: ({size},) ({fields})")
+    if not bool(namespace(w).isfinite(w).all()):
+        raise ParameterError(f"parameters is {w.tolist()}, allowed: finite numbers ({fields})")
+    return w
+
+
+def by_round(tables: list[Array]) -> Array:
+    """Return tables (..., S, A), one a round, as one (..., T, S, A); without a copy where there is one round."""
+    return tables[0][..., None, :, :] if len(tables) == 1 else namespace(tables[0]).stack(tables, axis=-3)
+
+
+def tilted(log_prior: Array, values: Array, inverse_temperature: float) -> Array:
+    """Return log pi_0 + lambda Q up to a constant, (..., S, A); no value makes up for an illegal action's prior."""
+    xp = namespace(values)
+    legal = log_prior > ILLEGAL / 2
+    if xp.all(legal):
+        return log_prior + inverse_temperature * values
+    best = xp.max(xp.where(legal, values, constant(-np.inf, values)), axis=-1, keepdims=True)
+    return log_prior + inverse_temperature * xp.where(legal, values - best, xp.zeros_like(values))
+
+
+def certainty_equivalent(values: Array, reply: Array, log_prior: Array, inverse_temperature: float) -> Array:
+    """Return E[Q] - KL(pi || pi_0) / lambda over the last axis, (...), for the log-probabilities of the reply to Q."""
+    xp = namespace(values)
+    policy = xp.exp(reply)
+    mean = xp.sum(policy * values, axis=-1)
+    if inverse_temperature == 0:
+        return mean
+    apart = xp.where(policy > 0, reply - log_prior, xp.zeros_like(reply))
+    return mean - xp.sum(policy * apart, axis=-1) / inverse_temperature
+
+
+def uniform_prior(subgame: Subgame) -> np.ndarray:
+    """Return log pi_0 (T, S, A) that is uniform over the legal actions, or over the interval that they stand for."""
+    legal = subgame.legal()
+    shares = legal * subgame.stand_for()
+    shares = shares / shares.sum(axis=-1, keepdims=True)
+    logs = np.where(legal, np.log(np.where(legal, shares, 1.0)), ILLEGAL)
+    return np.broadcast_to(logs, subgame.shape).copy()

@@ -1,0 +1,1 @@
+"""Fair division of divisible resources: proportional fairness and partial allocation."""

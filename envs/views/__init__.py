@@ -1,0 +1,1 @@
+"""The views of a game that other libraries expect: PettingZoo (parallel, AEC), Gymnasium (single, vector)."""

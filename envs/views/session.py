@@ -1,0 +1,200 @@
+"""Playing: a batch of games in which some roles are given policies and the rest is played from outside.
+
+Every view is a session with a coat. :meth:`Session.step` plays the phase of the role that waits, then all phases of
+the given roles, until a role from outside is to act again or the game is over.
+
+Ends and beginnings. A game that its rules end is *terminated*, one that is cut off is *truncated*, never both. Where
+the games of a batch end apart, those that are over stay as they ended, and the others go on;
+:class:`~lawgiver.envs.views.batch.Batch` starts games anew. What given policies earn before the first turn of a role
+from outside is paid to nobody.
+
+Randomness. Everything random is drawn from ``rng``, always with the batch as leading axis: game i of a batch depends
+on the i-th row of what is drawn, and on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, where_games
+from lawgiver.envs.core.errors import ActionError, ParameterError
+from lawgiver.envs.core.game import Game, Rewards
+from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
+from lawgiver.envs.core.policy_check import fitting
+from lawgiver.envs.core.validation import check_given, check_outcome
+from lawgiver.envs.views.streams import among
+
+
+class Session:
+    """A batch of games in play (NumPy).
+
+    Args:
+        game: the rules.
+        policies: who plays the roles that are not played from outside, by role.
+        partners: who plays the other seats of the role that is played from outside, where only seat 0 is.
+
+    Attributes:
+        outside: the roles played from outside, in the game's order.
+        rewards: what every role earned in the last step, (B, n_role) each; do not write into it.
+        terminated: games that their rules have ended, (B,); ``truncated``: games that were cut off.
+        rng: a ``numpy.random.Generator``; set it before :meth:`reset` to seed the games. None until the first reset,
+            which draws entropy, so that copies of a session that has not begun play games of their own.
+
+    Raises:
+        ParameterError: if no role is left to be played from outside.
+        ActionError: if a given policy acts outside its space or makes an outcome that the game does not allow. Its
+            first play after :meth:`reset` is looked at, and any other whose shape or type differs.
+    """
+
+    def __init__(self, game: Game[Any], policies: Mapping[str, Policy], partners: Policy | None = None) -> None:
+        """See the class."""
+        self.game = game
+        self.outside = tuple(role for role in game.roles if role not in policies)
+        if not self.outside:
+            raise ParameterError(f"{game.name}: every role is given a policy, allowed: all but one or more roles")
+        self.policies = dict(policies)
+        self.partners = partners
+        if partners is not None:
+            self.policies[self.outside[0]] = partners
+        self._outcomes = {role: p.outcome for role, p in self.policies.items() if isinstance(p, OutcomePolicy)}
+        self.rng: Rng | None = None
+        self._state: Any = None
+        self._forms: dict[str, Any] = {}
+        self.memory: dict[str, Memory] = {}
+        self.rewards: Rewards = {}
+        self.terminated = self.truncated = np.zeros(0, bool)
+
+    def require_begun(self) -> None:
+        """Raise ActionError before the first :meth:`reset`."""
+        if self._state is None:
+            raise ActionError(f"{self.game.name} has not begun: call reset() first")
+
+    @property
+    def state(self) -> Any:
+        """The state of all games; raises ActionError before the first :meth:`reset`."""
+        self.require_begun()
+        return self._state
+
+    def reset(self, batch: int) -> None:
+        """Start ``batch`` new games and play until a role from outside is to act."""
+        self.batch = batch
+        self.rng = np.random.default_rng() if self.rng is None else self.rng
+        self._forms = {}
+        self._state = self.game.initial_state(batch, self.rng)
+        self.memory = {}
+        for role, policy in self.policies.items():
+            with fitting(self.game, role, policy):
+                self.memory[role] = policy.initial_state(batch, self.rng)
+        self.terminated = np.zeros(batch, bool)
+        self.truncated = np.zeros(batch, bool)
+        nothing = {role: np.zeros((batch, count)) for role, count in self.game.roles.items()}
+        self.rewards = nothing
+        self._play_given()
+        self.rewards = nothing
+
+    @property
+    def acting(self) -> str:
+        """The role that is to act: one from outside, unless the games are over."""
+        return self.game.phase(self.state)
+
+    def step(self, actions: np.ndarray) -> None:
+        """Play the acting role's actions, (B, n_role[, k]), and everything up to the next turn from outside.
+
+        With partners, ``actions`` are those of seat 0, (B, 1[, k]). Afterwards ``rewards`` are those of this step.
+        Games that had ended before ignore their actions, earn nothing, and stay as they are.
+        """
+        self.require_begun()
+        over = self.terminated | self.truncated
+        alive = ~over if np.count_nonzero(over) else None
+        if alive is not None and not alive.any():
+            self.rewards = {role: np.zeros((self.batch, count)) for role, count in self.game.roles.items()}
+            return
+        self.rewards = self._apply(self._outcome(actions, alive), alive)
+        if self.policies:
+            self._play_given()
+
+    def kept(self) -> tuple[Any, ...]:
+        """Return everything that is kept about the games, a tree of arrays (B, ...)."""
+        return self._state, self.memory, self.rewards, self.terminated, self.truncated
+
+    def keep(self, kept: tuple[Any, ...]) -> None:
+        """Set what is kept about the games; they may be others, and more or fewer."""
+        self._state, self.memory, self.rewards, self.terminated, self.truncated = kept
+        self._forms = dict(self._forms)
+
+    def _play_given(self) -> None:
+        """Play the phases of the given roles until somebody from outside acts or every game is over."""
+        while self.acting not in self.outside:
+            ended = self.terminated | self.truncated
+            if ended.all():
+                return
+            self._play_phase(~ended if ended.any() else None)
+
+    def _play_phase(self, alive: np.ndarray | None) -> None:
+        role = self.acting
+        obs, mask = self._seen(role)
+        if role in self._outcomes:
+            outcome, self.memory[role] = self._chosen(role, self._outcomes[role], obs, mask, alive)
+            self._check(check_outcome, role, outcome)
+            outcome = np.array(outcome)
+        else:
+            actions, self.memory[role] = self._chosen(role, self.policies[role].act, obs, mask, alive)
+            self._check(check_given, role, actions)
+            outcome = self.game.outcome(self._state, np.array(actions))
+        paid = self._apply(outcome, alive)
+        self.rewards = {earner: self.rewards[earner] + paid[earner] for earner in paid}
+
+    def _apply(self, outcome: Array, alive: np.ndarray | None) -> Rewards:
+        """Advance the rules; games that are not alive stay as they ended and earn nothing."""
+        draws = self.game.draw(self.batch, among(self.rng, alive))
+        state, rewards, terminated, truncated = self.game.advance(self._state, outcome, draws)
+        if alive is None:
+            self._state, self.terminated, self.truncated = state, terminated, truncated
+            return rewards
+        self._state = where_games(alive, state, self._state)
+        self.terminated = np.where(alive, terminated, self.terminated)
+        self.truncated = np.where(alive, truncated, self.truncated)
+        return {role: np.where(alive[:, None], reward, 0.0) for role, reward in rewards.items()}
+
+    def _outcome(self, actions: np.ndarray, alive: np.ndarray | None) -> Array:
+        """Return the outcome of the actions from outside, the partners' included."""
+        if self.partners is not None:
+            role = self.outside[0]
+            obs, mask = self._seen(role)
+            everyone, self.memory[role] = self._chosen(role, self.partners.act, obs, mask, alive)
+            self._check(check_given, role, everyone)
+            actions = np.concatenate([actions, everyone[:, 1:]], axis=1)
+        return self.game.outcome(self._state, actions)
+
+    def _chosen(
+        self,
+        role: str,
+        choose: Callable[..., tuple[Any, Memory]],
+        obs: Array,
+        mask: Array | None,
+        alive: np.ndarray | None,
+    ) -> Any:
+        """Return what a given policy chooses and remembers; its first play shows whether it was made for this game."""
+        rng = among(self.rng, alive)
+        if role in self._forms:
+            return choose(obs, mask, self.memory[role], rng)
+        with fitting(self.game, role, self.policies[role]):
+            return choose(obs, mask, self.memory[role], rng)
+
+    def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what a given policy is shown, in arrays of its own: it may write into them."""
+        mask = self.game.legal_actions(self._state, role)
+        if getattr(self.policies[role], "blind", False):
+            return np.zeros((self.batch, self.game.roles[role], 0)), mask
+        obs = self.game.observe(self._state, role)
+        return obs if obs.base is None else obs.copy(), None if mask is None else mask.copy()
+
+    def _check(self, check: Callable[..., None], role: str, made: Any) -> None:
+        """Look at what a given policy makes, if that is its first play or of another form than the last."""
+        form = getattr(made, "shape", None), getattr(made, "dtype", None)
+        if self._forms.get(role) != form:
+            check(self.game, self._state, role, made, self.batch)
+            self._forms[role] = form
