@@ -30,7 +30,7 @@ from lawgiver.trainers.calibration import (
     simulated_contributions,
     trends,
 )
-from lawgiver.trainers.files import write_json
+from lawgiver.trainers.runs.atomic_files import write_json
 
 FILE = Path(__file__).parents[1] / "agents" / "data" / "people.json"
 GENERATIONS, REFINEMENTS = 55, 400

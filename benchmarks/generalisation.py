@@ -18,12 +18,12 @@ import numpy as np
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.trainers import allocation_figures, figures
-from lawgiver.trainers.aggregate import interval
-from lawgiver.trainers.config import validate
-from lawgiver.trainers.launch import ensure
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
 from lawgiver.trainers.payment_free.learner import Learner, stream
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.config import validate
+from lawgiver.trainers.runs.launch import ensure
+from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.statistics.seeds import interval
 
 N, M = 3, 2
 SEEDS = (0, 1, 2)

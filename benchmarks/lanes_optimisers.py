@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lawgiver.trainers.launch import ensure
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.launch import ensure
+from lawgiver.trainers.runs.run import Run
 
 MOVERS = (3, 5, 10, 20)
 SEEDS = (0, 1, 2, 3, 4)

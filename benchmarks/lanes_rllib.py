@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from lawgiver.trainers import figures
-from lawgiver.trainers.launch import ensure
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.launch import ensure
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.wording import words
 
 SEEDS = (0, 1, 2)

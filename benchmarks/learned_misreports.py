@@ -38,9 +38,9 @@ from lawgiver.envs.repeated_allocation.solutions import (
 )
 from lawgiver.trainers import figures
 from lawgiver.trainers.audit import audit_game
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.launch import ensure
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.launch import ensure
+from lawgiver.trainers.runs.run import Run, load
 from lawgiver.trainers.wording import words
 
 SEEDS, SEEDS_OF_BOTH = (0, 1), (0, 1, 2)

@@ -14,8 +14,8 @@ from statistics import median
 from typing import Any
 
 from lawgiver.trainers import figures
-from lawgiver.trainers.launch import ensure
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.launch import ensure
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.scoring import CANONICAL
 
 SEEDS = (0, 1, 2)

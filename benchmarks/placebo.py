@@ -19,7 +19,7 @@ import numpy as np
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import select
 from lawgiver.trainers.hcmd_zero.model import ModelSettings, cross_entropy, fit
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.run import Run
 
 SPLITS = 3
 

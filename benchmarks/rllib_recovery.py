@@ -64,10 +64,10 @@ def remote(folder: Path) -> None:
 
 
 def replaced() -> None:
-    from lawgiver.trainers.cluster import start_ray
-    from lawgiver.trainers.config import load_config
     from lawgiver.trainers.rllib import session
     from lawgiver.trainers.rllib.algorithm import algorithm_config
+    from lawgiver.trainers.runs.config import load_config
+    from lawgiver.trainers.runs.ray_cluster import start_ray
 
     config = load_config("public_investment", [*SMALL, "resources.num_env_runners=2"])
     start_ray(config.resources)

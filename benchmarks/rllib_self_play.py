@@ -24,12 +24,12 @@ from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.config import load_config
 from lawgiver.trainers.hcmd_zero.optimise import SelfPlay
-from lawgiver.trainers.launch import train
 from lawgiver.trainers.rllib.benchmark import rates
 from lawgiver.trainers.rllib.self_play import algorithm_config
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.launch import train
+from lawgiver.trainers.runs.run import Run
 
 ELECTIONS = {"batched": 2000, "stock": 50}
 """Elections a call: enough for each to reach its pace."""

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lawgiver.trainers import figures, launch
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers import figures
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.run import Run
 
 SEEDS = range(8)
 ITERATIONS = 4000

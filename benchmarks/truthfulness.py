@@ -23,8 +23,8 @@ from lawgiver.agents.reporting import AffineMaximiser, pay_as_bid
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.families.mdp_game import MDPGame
-from lawgiver.trainers import launch
 from lawgiver.trainers.audit import Audit, audit, response_of
+from lawgiver.trainers.runs import launch
 
 GAMES: dict[str, dict[str, Any]] = {
     "sequential_sales": {"n": 3, "m": 2, "high": "1/i"},

@@ -17,14 +17,14 @@ from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.families.reporting_game import play_out
 from lawgiver.envs.solvers.mdp import Tree, linear_program
 from lawgiver.envs.solvers.mdp.affine import problems, settle
-from lawgiver.trainers import launch
 from lawgiver.trainers.affine_maximiser import objective
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, ZerothOrder
 from lawgiver.trainers.affine_maximiser.objective import OnMenu, OnStates, Parameters, Problem, evaluate
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Temperature, budget
 from lawgiver.trainers.affine_maximiser.train import compared
-from lawgiver.trainers.config import config_names, load_config, validate
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.config import config_names, load_config, validate
+from lawgiver.trainers.runs.run import Run
 
 GAMES = {
     "sales": ("sequential_sales", {"n": 3, "m": 2, "high": "1/i"}),

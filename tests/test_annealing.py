@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from lawgiver.trainers import launch
-from lawgiver.trainers.annealing import stage
-from lawgiver.trainers.config import load_config
 from lawgiver.trainers.differentiable.ascent import ascend
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.state import restoring
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring
+from lawgiver.trainers.settings.annealing import stage
 
 AFFINE = ["game.n=3", "game.m=1", "trainer.batch=32", "trainer.log_every=10", "trainer.evaluation={profiles: 500}"]
 TINY = {

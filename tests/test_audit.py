@@ -22,8 +22,8 @@ from lawgiver.trainers.audit import audit, response_of
 from lawgiver.trainers.audit.named import audit_named
 from lawgiver.trainers.audit.trials import Trials, own_of, truth
 from lawgiver.trainers.cli import app, main
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run
 
 VALUE = (Field("value", 1, 0, 1, "money", "of the item"),)
 TWO = (Field("value", 2, 0, 1, "money a unit", "of two goods"), Field("demand", 2, 0, 1, "units", "of two goods"))

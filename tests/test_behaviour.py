@@ -15,7 +15,7 @@ from lawgiver.trainers.behaviour import Records, RecordsError, concatenate, sele
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.source import TableError
 from lawgiver.trainers.behaviour.table import write_table
-from lawgiver.trainers.files import RunError
+from lawgiver.trainers.runs.atomic_files import RunError
 
 pa = pytest.importorskip("pyarrow")
 pacsv = pytest.importorskip("pyarrow.csv")

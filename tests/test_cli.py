@@ -21,15 +21,16 @@ from typer.testing import CliRunner
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import GAMES, make_game, names
-from lawgiver.trainers import bench, launch
-from lawgiver.trainers.aggregate import aggregate
+from lawgiver.trainers import bench
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.pages import game_page
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.cluster import REPRODUCIBLE
-from lawgiver.trainers.config import config_names, load_config
 from lawgiver.trainers.evaluation import evaluate
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.config import config_names, load_config
+from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.seeds import aggregate
 
 
 def lawgiver(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.trainers.aggregate import aggregate, interval, standard_error
 from lawgiver.trainers.cli.cells import cell
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.headings import equilibrium_people
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.simulation import simulate
+from lawgiver.trainers.statistics.seeds import aggregate, interval, standard_error
 
 CANONICAL = {
     "rule": {"formula": "w_i = ...", "parameters": {"p": 2.87, "q": 0.57}},
@@ -133,7 +133,7 @@ def test_the_people_of_exact_scores_are_described(participants, level, told):
 
 def run_of(tmp_path: Path, name: str, **game: object) -> Run:
     from lawgiver.agents.learned import LearnedMechanism
-    from lawgiver.trainers.config import load_config
+    from lawgiver.trainers.runs.config import load_config
 
     overrides = [f"game={{name: {name}, {', '.join(f'{k}: {v}' for k, v in game.items())}}}"]
     source = "public_investment" if name == "public_investment" else "lanes"

@@ -10,8 +10,8 @@ import yaml
 
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError, UnknownNameError
 from lawgiver.envs.core.registry import TRAINERS, lookup
-from lawgiver.trainers.config import Resources, anchor_of, apply_overrides, config_names, load_config
-from lawgiver.trainers.yaml_text import parse_yaml
+from lawgiver.trainers.runs.config import Resources, anchor_of, apply_overrides, config_names, load_config
+from lawgiver.trainers.runs.yaml_text import parse_yaml
 
 
 def test_a_trainer_declares_its_own_settings(walk: Path):

@@ -14,7 +14,7 @@ from lawgiver.envs.core import registry
 from lawgiver.envs.core.errors import MissingExtraError, ParameterError, PluginError
 from lawgiver.envs.core.registry import extras, make_game, names
 from lawgiver.envs.views.single import make_env
-from lawgiver.trainers.runs import _checked_policy
+from lawgiver.trainers.runs.run import _checked_policy
 
 
 def test_a_missing_extra_is_named():

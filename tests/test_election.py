@@ -383,8 +383,8 @@ DESIGNER = (
 
 def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
     pytest.importorskip("torch")
-    from lawgiver.trainers import launch
-    from lawgiver.trainers.runs import Run
+    from lawgiver.trainers.runs import launch
+    from lawgiver.trainers.runs.run import Run
 
     monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
     _, whole = launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'whole'}"])
@@ -410,7 +410,7 @@ def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
 
 def test_designer_needs_an_election_between_two(tmp_path):
     pytest.importorskip("torch")
-    from lawgiver.trainers import launch
+    from lawgiver.trainers.runs import launch
 
     with pytest.raises(UnsupportedGameError, match="between two"):
         launch.train("election_designer", [*DESIGNER, "game.n_mechanisms=3", f"run_dir={tmp_path / 'a'}"])
@@ -433,7 +433,7 @@ def test_designer_needs_an_election_between_two(tmp_path):
 )
 def test_designer_names_what_is_wrong(tmp_path, override, message):
     pytest.importorskip("torch")
-    from lawgiver.trainers import launch
+    from lawgiver.trainers.runs import launch
 
     with pytest.raises(LawgiverError, match=message):
         launch.train("election_designer", [*DESIGNER, override, f"run_dir={tmp_path / 'run'}"])

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from lawgiver.envs.core.registry import TRAINERS, entry
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.cli.lists import KINDS, listed
-from lawgiver.trainers.config import require_given_once
-from lawgiver.trainers.packaged import config_names
 from lawgiver.trainers.reproduce import PAPERS
+from lawgiver.trainers.runs.config import require_given_once
+from lawgiver.trainers.runs.packaged_configs import config_names
 
 Told = tuple[int, str, str]
 """Exit code, stdout and stderr."""
@@ -131,7 +131,7 @@ def test_no_home_and_a_working_directory_that_cannot_be_written(tmp_path: Path) 
 
 
 def extras_of(config: str) -> str:
-    from lawgiver.trainers.config import read_mapping
+    from lawgiver.trainers.runs.config import read_mapping
 
     return ",".join(entry(TRAINERS, read_mapping(config)["trainer"]["name"]).extras)
 
@@ -164,7 +164,7 @@ def test_a_plain_environment(tmp_path: Path, finished: Path) -> None:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train a tiny affine maximiser."""
-    from lawgiver.trainers import launch
+    from lawgiver.trainers.runs import launch
 
     return launch.train("affine_maximiser", [*TINY, f"run_dir={tmp_path_factory.mktemp('runs') / 'run'}"])[0]
 

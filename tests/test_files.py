@@ -13,11 +13,11 @@ from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.envs.files.delimited import delimiter_of, read_numbers, without_declaration
 from lawgiver.envs.files.json_text import from_json
 from lawgiver.envs.files.reading import open_regular, read_bytes, read_json, read_text
-from lawgiver.trainers import yaml_text
-from lawgiver.trainers.config import load_config, read_mapping
-from lawgiver.trainers.files import RunError, read_manifest, write_folder
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.yaml_text import parse_yaml
+from lawgiver.trainers.runs import yaml_text
+from lawgiver.trainers.runs.atomic_files import RunError, read_manifest, write_folder
+from lawgiver.trainers.runs.config import load_config, read_mapping
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.yaml_text import parse_yaml
 
 
 def _no_files(folder: Path) -> dict[str, str]:

@@ -16,17 +16,17 @@ import lawgiver
 from lawgiver.agents.learned import load_policy, load_voters
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.trainers import launch
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records, select
 from lawgiver.trainers.behaviour.table import write_table
-from lawgiver.trainers.config import load_config
 from lawgiver.trainers.evaluation import evaluate
-from lawgiver.trainers.files import RunError
 from lawgiver.trainers.hcmd_zero.acquire import provided
 from lawgiver.trainers.hcmd_zero.judges import rivals
 from lawgiver.trainers.hcmd_zero.model import cross_entropy
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run
 
 TINY = (
     "game.n_rounds=3",
@@ -287,7 +287,7 @@ def test_killed_in_mid_step_a_run_ends_as_if_it_had_not_been(tmp_path, undrawn):
     half = killed / "iterations/1/.model.tmp"
     code = f"""
 import os, signal, sys
-from lawgiver.trainers import launch
+from lawgiver.trainers.runs import launch
 from lawgiver.trainers.hcmd_zero.train import train
 sys.modules[train.__module__].fit = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 launch.train("hcmd_zero", {[*TINY, f"run_dir={killed}"]!r})

@@ -17,12 +17,12 @@ import pytest
 import torch
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.trainers import launch
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.evaluation import evaluate
-from lawgiver.trainers.files import write_folder
-from lawgiver.trainers.runs import load
-from lawgiver.trainers.state import ARRAYS, STRUCTURE, restoring, save_state
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.atomic_files import write_folder
+from lawgiver.trainers.runs.run import load
+from lawgiver.trainers.runs.state import ARRAYS, STRUCTURE, restoring, save_state
 
 SMALL = ["game.n=2", "game.m=1", "trainer.updates=2", "trainer.batch=8", "trainer.log_every=1"]
 TINY = ["trainer.checkpoint_every=1", "trainer.evaluation={profiles: 20, probe: 20}"]

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from lawgiver.envs.files.json_text import from_json, plain, to_json
-from lawgiver.trainers import launch
-from lawgiver.trainers.aggregate import aggregate
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.files import read_manifest, write_folder
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.seeds import aggregate
 
 ROOT = Path(__file__).parents[1]
 EDGES = {"high": math.inf, "low": -math.inf, "pairs": [[1.5, math.inf], [None, "NaN of a name"]]}

@@ -14,13 +14,13 @@ torch = pytest.importorskip("torch")
 
 from lawgiver.agents.follower import GoalWalker, LargestWorth, LearnedFollower, NearestGoal  # noqa: E402
 from lawgiver.agents.learned import load_policy, save_policy  # noqa: E402
-from lawgiver.trainers import launch  # noqa: E402
 from lawgiver.trainers.evaluation import evaluate as evaluate_run  # noqa: E402
 from lawgiver.trainers.learned_follower.evaluation import evaluate  # noqa: E402
 from lawgiver.trainers.learned_follower.learning import Learner, backup, begin  # noqa: E402
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerTrainer  # noqa: E402
 from lawgiver.trainers.learned_follower.walks import response, settle, walk  # noqa: E402
-from lawgiver.trainers.runs import Run  # noqa: E402
+from lawgiver.trainers.runs import launch  # noqa: E402
+from lawgiver.trainers.runs.run import Run  # noqa: E402
 
 SMALL = (
     "game={name: goal_collection, n: 3, size: 3, horizon: 66}",

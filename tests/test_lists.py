@@ -15,7 +15,7 @@ from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, PluginEr
 from lawgiver.envs.core.registry import GAMES, PACKAGES, TRAINERS, lookup, names, require_extras
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.cli.lists import KINDS, listed
-from lawgiver.trainers.packaged import config_names
+from lawgiver.trainers.runs.packaged_configs import config_names
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

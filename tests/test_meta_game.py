@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.trainers.intervals import group_bootstrap
 from lawgiver.trainers.meta_game import (
     binomial_errors,
     condorcet_cycle,
@@ -22,6 +21,7 @@ from lawgiver.trainers.meta_game import (
     wins,
 )
 from lawgiver.trainers.standings import Standings
+from lawgiver.trainers.statistics.bootstrap import group_bootstrap
 
 ROCK_PAPER_SCISSORS = np.array([[0.5, 0.2, 0.8], [0.8, 0.5, 0.2], [0.2, 0.8, 0.5]])
 

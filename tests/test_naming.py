@@ -102,7 +102,7 @@ def test_a_rule_that_depends_on_the_endowments_is_named_for_each_condition():
 
 
 def test_rules_of_several_seeds_are_named_by_their_mean_and_ends():
-    from lawgiver.trainers.aggregate import aggregate
+    from lawgiver.trainers.statistics.seeds import aggregate
 
     rules = [{"formula": "f", "parameters": {"p": p}} for p in (2.0, 4.0)]
     assert rule_text(aggregate(rules)) == "p = 3 [2 to 4 by seed] (f)"

@@ -12,8 +12,8 @@ import pytest
 import lawgiver
 from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.runs import Run, game_of
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run, game_of
 from lawgiver.trainers.tournament import hold_tournament
 
 ID = "lawgiver/public_investment-v0"

@@ -13,7 +13,6 @@ import lawgiver
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
-from lawgiver.trainers import launch
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.evaluation import evaluate
 from lawgiver.trainers.payment_free import learner, train
@@ -23,7 +22,8 @@ from lawgiver.trainers.payment_free.misreports import Ascent, Cases, proposed, s
 from lawgiver.trainers.payment_free.objective import Bound, terms
 from lawgiver.trainers.payment_free.settings import ExSNet, Lagrangian, PaymentFreeTrainer, RPFNet
 from lawgiver.trainers.payment_free.train import make_mechanism
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.run import Run
 
 GROUPS = {"value", "demand", "joint"}
 QUICK = (

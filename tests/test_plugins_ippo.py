@@ -70,7 +70,7 @@ def test_replaces_another_configs_trainer(site, tmp_path):
 
 
 CONFIGS = """
-from lawgiver.trainers.config import config_names, load_config
+from lawgiver.trainers.runs.config import config_names, load_config
 from lawgiver_ippo import UnsupportedGameError, _policy, require_playable
 for name in config_names():
     config = load_config(name, ["trainer.name=ippo"])
@@ -96,7 +96,7 @@ def test_it_says_which_packaged_configs_it_takes(site):
 
 ONE_EACH = """
 import json, sys
-from lawgiver.trainers.launch import train
+from lawgiver.trainers.runs.launch import train
 tiny = ["trainer.name=ippo", "trainer.iterations=1", "trainer.games=2"]
 told = {name: train(name, [*tiny, f"run_dir={sys.argv[1]}/{name}"])[1] for name in sys.argv[2:]}
 print(json.dumps({name: [summary["env_steps"], summary["last_reward"]] for name, summary in told.items()}))

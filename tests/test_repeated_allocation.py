@@ -23,8 +23,8 @@ from lawgiver.envs.repeated_allocation.solutions import (
     worked_out,
 )
 from lawgiver.trainers.audit.named import audit_named
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run, load
 
 ANNOUNCED = {"n": 3, "m": 2, "mechanism_mode": "announce"}
 

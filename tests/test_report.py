@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
-from lawgiver.trainers import figures, launch, report
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.files import RunError
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers import figures, report
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run
 
 
 @pytest.fixture

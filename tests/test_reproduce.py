@@ -21,21 +21,22 @@ from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, solve
-from lawgiver.trainers import evaluation, figures, launch, report, reproduce
+from lawgiver.trainers import evaluation, figures, report, reproduce
 from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.config import load_config
 from lawgiver.trainers.designers import Schedule, make_optimiser
-from lawgiver.trainers.files import RunError
 from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, payment_free, payment_free_judged, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.payment_free_points import Point, above, dominated_by
 from lawgiver.trainers.reproduce.payment_free_tables import Network, Size
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run, load
 from lawgiver.trainers.two_timescale.evaluation import played
 
 

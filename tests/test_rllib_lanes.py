@@ -24,17 +24,17 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     scores,
     solve,
 )
-from lawgiver.trainers.config import load_config
 from lawgiver.trainers.evaluation import evaluate
-from lawgiver.trainers.launch import train
 from lawgiver.trainers.rllib.algorithm import RLlibConfig
 from lawgiver.trainers.rllib.connector import price_ahead
 from lawgiver.trainers.rllib.gate import exact_reply_gap
 from lawgiver.trainers.rllib.plan import ModulePlan
 from lawgiver.trainers.rllib.play import Table, play
 from lawgiver.trainers.rllib.results import alarms
-from lawgiver.trainers.roles import BoundedRationality
-from lawgiver.trainers.runs import load
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.launch import train
+from lawgiver.trainers.runs.run import load
+from lawgiver.trainers.settings.bounded_rationality import BoundedRationality
 
 SMALL = ("game.n=3", "game.n_moves=11", "resources.device=cpu")
 BRIEF = (*SMALL, "trainer.iterations=3", "trainer.steps_per_iteration=40", "trainer.score_every=1")

@@ -17,8 +17,6 @@ import torch
 from lawgiver.agents.learned import LearnedGraphMechanism
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import make_policy
-from lawgiver.trainers.cluster import start_ray
-from lawgiver.trainers.config import Resources, load_config
 from lawgiver.trainers.evaluation import evaluate
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import SelfPlayConfig
@@ -28,7 +26,9 @@ from lawgiver.trainers.rllib.play import make_table, play
 from lawgiver.trainers.rllib.self_play import algorithm_config, train
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.rllib.stock import TurnAdapter
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.config import Resources, load_config
+from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.runs.run import Run, load
 
 ELECTION = {
     "name": "election",

@@ -17,15 +17,15 @@ import ray
 import torch
 from pettingzoo import ParallelEnv
 
-from lawgiver.trainers.cluster import start_ray
-from lawgiver.trainers.config import GameConfig, Resources
 from lawgiver.trainers.rllib import session, train
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, role_mapping, stock_config
 from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibTrainer
 from lawgiver.trainers.rllib.snapshots import add_snapshot
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.state import restoring
+from lawgiver.trainers.runs.config import GameConfig, Resources
+from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring
 
 GAME = {
     "name": "public_investment",
@@ -145,7 +145,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     assert rows[-1]["mechanism"]["lr"] == 0.03
     assert list((tmp_path / "whole").glob("events.out.tfevents*"))
     played = Run.open(tmp_path / "whole")
-    from lawgiver.trainers.runs import load
+    from lawgiver.trainers.runs.run import load
 
     policies = load(played.path)
     assert set(policies) == {"mechanism", "participant"}

@@ -19,12 +19,13 @@ import lawgiver
 from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.trainers import launch, runs
-from lawgiver.trainers.aggregate import aggregate, interval, over_seeds, t_quantile
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.files import RunError, write_text
-from lawgiver.trainers.metrics_log import _scalars
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs import run as runs
+from lawgiver.trainers.runs.atomic_files import RunError, write_text
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.metrics_log import _scalars
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.seeds import aggregate, interval, over_seeds, t_quantile
 
 
 @pytest.fixture

@@ -86,8 +86,8 @@ def test_wrong_input_is_named(contestants, overrides, message):
 def test_mechanisms_of_another_game_are_refused(tmp_path):
     pytest.importorskip("torch")
     from lawgiver.agents.learned import LearnedMechanism
-    from lawgiver.trainers.config import validate
-    from lawgiver.trainers.runs import Run
+    from lawgiver.trainers.runs.config import validate
+    from lawgiver.trainers.runs.run import Run
 
     settings = {"game": {"name": "taxed_dilemma"}, "agents": {}, "trainer": {"name": "exact_designer"}}
     run = Run.create("x", validate({**settings, "run_dir": str(tmp_path / "run")}))
@@ -106,8 +106,8 @@ def test_no_contestants_is_an_error():
 def test_a_mechanism_may_come_with_parameters_and_the_people_from_a_run(tmp_path):
     pytest.importorskip("torch")
     from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
-    from lawgiver.trainers.config import validate
-    from lawgiver.trainers.runs import Run
+    from lawgiver.trainers.runs.config import validate
+    from lawgiver.trainers.runs.run import Run
 
     game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2}
     run = Run.create(
@@ -147,9 +147,9 @@ def test_a_single_saved_policy_takes_part_like_a_run(tmp_path):
     from lawgiver.agents.learned import graph_network, save_policy
     from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
     from lawgiver.envs.core.registry import make_game, make_voter
-    from lawgiver.trainers.config import validate
-    from lawgiver.trainers.files import write_folder
-    from lawgiver.trainers.runs import Run, load
+    from lawgiver.trainers.runs.atomic_files import write_folder
+    from lawgiver.trainers.runs.config import validate
+    from lawgiver.trainers.runs.run import Run, load
 
     game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2}
     settings = {"game": game, "agents": {}, "trainer": {"name": "exact_designer"}, "run_dir": str(tmp_path / "r")}

@@ -15,10 +15,10 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_ta
 from lawgiver.trainers import report
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.config import load_config
 from lawgiver.trainers.evaluation import evaluate
-from lawgiver.trainers.launch import Interrupted, resume, train
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.launch import Interrupted, resume, train
+from lawgiver.trainers.runs.run import Run, load
 from lawgiver.trainers.two_timescale import train as trainer  # the function; its module is below
 from lawgiver.trainers.two_timescale.evaluation import played, welfare_of
 from lawgiver.trainers.two_timescale.participants import Learners, play

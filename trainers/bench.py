@@ -27,7 +27,7 @@ from lawgiver.envs.core.policy import Memory, PolicyLike
 from lawgiver.envs.core.registry import GAMES, installed, make_game, names, require_extras
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.vector import GameVectorEnv
-from lawgiver.trainers.provenance import versions
+from lawgiver.trainers.runs.provenance import versions
 
 PARTS = ("views", "torch", "rllib")
 """What is measured: PettingZoo and Gymnasium's views on NumPy, the rules on torch, sampling and learning by RLlib."""

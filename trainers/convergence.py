@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lawgiver.trainers.aggregate import LEVEL, t_quantile
 from lawgiver.trainers.meta_game import binomial_errors
+from lawgiver.trainers.statistics.seeds import LEVEL, t_quantile
 
 LOOKS = 2
 """At the first games, and with those that were added: each with 1 / LOOKS of the error."""

@@ -17,7 +17,6 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.families import normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.aggregate import t_quantile
 from lawgiver.trainers.elections import group_scores
 from lawgiver.trainers.figures import (  # first: it says what to install where matplotlib is missing
     MARKERS,
@@ -28,6 +27,7 @@ from lawgiver.trainers.figures import (  # first: it says what to install where 
     new_figure,
     weights_of,
 )
+from lawgiver.trainers.statistics.seeds import t_quantile
 from lawgiver.trainers.wording import words
 
 # isort: split

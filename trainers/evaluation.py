@@ -15,15 +15,15 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, make_policy, names, require_extras
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.aggregate import over_seeds
-from lawgiver.trainers.complaints import complaint
-from lawgiver.trainers.config import Natural, Seed, Settings, anchor_of, apply_overrides, validate
 from lawgiver.trainers.elections import FIRST, against
 from lawgiver.trainers.headings import equilibrium_people, learned_rule
-from lawgiver.trainers.roles import BoundedRationality
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.config import Natural, Seed, Settings, anchor_of, apply_overrides, validate
+from lawgiver.trainers.runs.config_errors import complaint
+from lawgiver.trainers.runs.run import Run, load
 from lawgiver.trainers.scoring import beside_equilibrium, final_table, mechanisms
+from lawgiver.trainers.settings.bounded_rationality import BoundedRationality
 from lawgiver.trainers.simulation import simulate
+from lawgiver.trainers.statistics.seeds import over_seeds
 
 GAMES = 4_096
 STREAM = 0x6576616C

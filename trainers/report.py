@@ -24,7 +24,7 @@ from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.trainers import affine_figures, figures
 from lawgiver.trainers.closed_form import beside_closed_form
 from lawgiver.trainers.headings import heading
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.run import Run, load
 from lawgiver.trainers.wording import words
 
 LARGEST_PANELS = 200_000

@@ -22,7 +22,7 @@ from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, mean_parameters
 from lawgiver.trainers.design import design_summary
-from lawgiver.trainers.roles import start_of
+from lawgiver.trainers.settings.bounded_rationality import start_of
 
 CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
 MEASURES = ("log_nash_welfare", "surplus", "gini")

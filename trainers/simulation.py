@@ -14,7 +14,7 @@ from lawgiver.envs.core.policy_check import check_game, check_policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.families.reporting_game import ReportingGame
-from lawgiver.trainers.aggregate import NORMAL
+from lawgiver.trainers.statistics.seeds import NORMAL
 
 
 def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.trainers.aggregate import LEVEL, t_quantile
 from lawgiver.trainers.meta_game import SYMMETRY, checked_shares, nash_of_many
+from lawgiver.trainers.statistics.seeds import LEVEL, t_quantile
 
 DRAWS = 1_000
 """Matrices that are drawn."""

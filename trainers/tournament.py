@@ -17,15 +17,15 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import POLICIES, game_name, make_policy, names, require_extras
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.aggregate import LEVEL
-from lawgiver.trainers.complaints import complaint
-from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
 from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.elections import held_evenly
-from lawgiver.trainers.files import write_json
 from lawgiver.trainers.meta_game import binomial_errors, condorcet_cycle, condorcet_winner, fictitious_play, nash
-from lawgiver.trainers.runs import game_of
+from lawgiver.trainers.runs.atomic_files import write_json
+from lawgiver.trainers.runs.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
+from lawgiver.trainers.runs.config_errors import complaint
+from lawgiver.trainers.runs.run import game_of
 from lawgiver.trainers.standings import Standings, resampled, unanimous
+from lawgiver.trainers.statistics.seeds import LEVEL
 
 ROUNDS = 10_000
 """Of fictitious play, where there is a cycle."""

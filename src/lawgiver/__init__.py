@@ -13,7 +13,7 @@ from lawgiver.envs.core.registry import load_policy as load
 from lawgiver.envs.core.registry import make_game, make_policy, register_views
 
 if TYPE_CHECKING:
-    from lawgiver.trainers.runs import Run
+    from lawgiver.trainers.runs.run import Run
 
 __all__ = ["load", "make_game", "make_policy", "open_run", "rllib"]
 
@@ -32,7 +32,7 @@ def open_run(path: str | Path) -> Run:
         RunError: if it is not a run, is damaged, or was written by another version.
     """
     from lawgiver.envs.core.errors import ParameterError
-    from lawgiver.trainers.runs import Run
+    from lawgiver.trainers.runs.run import Run
 
     if not isinstance(path, (str, Path)):
         raise ParameterError(f"the folder of a run is {path!r}, allowed: a path")

@@ -9,7 +9,7 @@ import torch
 from lawgiver.trainers.affine_maximiser.base import Search
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
-from lawgiver.trainers.annealing import stage
+from lawgiver.trainers.settings.annealing import stage
 
 
 class Ascent(Search):

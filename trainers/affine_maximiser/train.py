@@ -22,8 +22,8 @@ from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, Zeroth
 from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.state import restoring, save_state
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring, save_state
 
 METHODS: dict[str, type[Search]] = {
     "annealed": Annealed,

@@ -16,12 +16,12 @@ from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.audit.search import STREAM
-from lawgiver.trainers.complaints import complaint
-from lawgiver.trainers.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
 from lawgiver.trainers.drawing import can_draw
-from lawgiver.trainers.files import write_json
-from lawgiver.trainers.fits import POLICY
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.atomic_files import write_json
+from lawgiver.trainers.runs.compatibility import POLICY
+from lawgiver.trainers.runs.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
+from lawgiver.trainers.runs.config_errors import complaint
+from lawgiver.trainers.runs.run import Run
 
 
 class AuditSettings(Settings):

@@ -11,7 +11,7 @@ import numpy as np
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.behaviour.records import Records, RecordsError
 from lawgiver.trainers.behaviour.source import Source, TableError, joined
-from lawgiver.trainers.files import replacing
+from lawgiver.trainers.runs.atomic_files import replacing
 
 with extras("tables of behaviour"):
     import pyarrow as pa

@@ -11,7 +11,7 @@ import unicodedata
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.cli.commands import app
-from lawgiver.trainers.cluster import REPRODUCIBLE
+from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE
 
 __all__ = ["app", "main"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.aggregate import standard_error
+from lawgiver.trainers.statistics.seeds import standard_error
 
 ERRORS = "after ±: standard errors"
 """What is said once of a table in which a ± stands."""

@@ -12,9 +12,9 @@ import typer
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.files.json_text import to_json
-from lawgiver.trainers.packaged import config_names
 from lawgiver.trainers.reproduce import PAPERS
 from lawgiver.trainers.reproduce import reproduce as reproduce_paper
+from lawgiver.trainers.runs.packaged_configs import config_names
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -91,10 +91,10 @@ def train(
     ] = None,
 ) -> None:
     """Train what a config describes; ends with a table and the run's folder."""
-    from lawgiver.trainers import launch
     from lawgiver.trainers.cli.ending import ending
     from lawgiver.trainers.cli.tables import show_summary
-    from lawgiver.trainers.config import require_given_once
+    from lawgiver.trainers.runs import launch
+    from lawgiver.trainers.runs.config import require_given_once
 
     arguments = config or []
     require_given_once(arguments if resume else arguments[1:])
@@ -130,9 +130,9 @@ def evaluate(
 ) -> None:
     """Score what a run has learned once more, on fresh seeds."""
     from lawgiver.trainers.cli.tables import show_summary
-    from lawgiver.trainers.config import require_given_once
     from lawgiver.trainers.evaluation import evaluate_named
-    from lawgiver.trainers.files import write_json, writing
+    from lawgiver.trainers.runs.atomic_files import write_json, writing
+    from lawgiver.trainers.runs.config import require_given_once
 
     folder, *overrides = run
     require_given_once(overrides)
@@ -177,9 +177,9 @@ def tournament(
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
     from lawgiver.trainers.cli.vote_tables import show_payoffs, show_tournament
-    from lawgiver.trainers.config import require_given_once
-    from lawgiver.trainers.files import write_json, writing
     from lawgiver.trainers.payoff_table import read_payoffs
+    from lawgiver.trainers.runs.atomic_files import write_json, writing
+    from lawgiver.trainers.runs.config import require_given_once
     from lawgiver.trainers.tournament import hold_tournament, keep
 
     given = contestants or []
@@ -247,8 +247,8 @@ def audit(
     """Search for misreports that pay; tell of gains, individual rationality, budget and payments."""
     from lawgiver.trainers.audit.named import audit_named, keep
     from lawgiver.trainers.cli.tables import show_audit
-    from lawgiver.trainers.config import require_given_once
-    from lawgiver.trainers.files import writing
+    from lawgiver.trainers.runs.atomic_files import writing
+    from lawgiver.trainers.runs.config import require_given_once
 
     subject, *overrides = mechanism
     require_given_once(overrides)
@@ -283,8 +283,8 @@ def reproduce(
     ] = 1,
 ) -> None:
     """Make a paper's tables and figures again: the paper's number, ours and its standard error, what is known."""
-    from lawgiver.trainers import launch
     from lawgiver.trainers.cli.printing import show_markdown
+    from lawgiver.trainers.runs import launch
 
     folder = out or Path("runs/reproduce") / name
     try:
@@ -324,7 +324,7 @@ def bench(
     """Measure the throughput of every view and trainer on this machine."""
     from lawgiver.trainers.bench import FULL, QUICK, chosen_parts, machine, pieces
     from lawgiver.trainers.cli.tables import show_rates
-    from lawgiver.trainers.files import write_json, writing
+    from lawgiver.trainers.runs.atomic_files import write_json, writing
 
     file, rates, about = out or Path("runs/bench.json"), dict[str, float](), {**machine(), "quick": quick}
     work = pieces(chosen_parts(parts or [], quick), QUICK if quick else FULL)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.run import Run
 
 OPPONENTS = ("libertarian", "liberal_egalitarian")
 """Whom a tournament of a learned rule is proposed against."""

@@ -27,7 +27,7 @@ from lawgiver.envs.core.registry import (
     make_policy,
     names,
 )
-from lawgiver.trainers.packaged import CONFIGS, config_names
+from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
 
 WIDEST = 100
 """Columns that a line takes at most where nobody is looking on a terminal of another width."""
@@ -182,7 +182,7 @@ def _plays(game: Game[Any], role: str, name: str, required: list[str]) -> bool:
 
 def _config(name: str) -> tuple[str, str]:
     """Return what the comment at the head of a packaged config begins with, and its trainer and game."""
-    from lawgiver.trainers.config import read_mapping
+    from lawgiver.trainers.runs.config import read_mapping
 
     text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
     head = " ".join(line.removeprefix("#").strip() for line in _head(text))

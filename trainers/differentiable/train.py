@@ -12,12 +12,12 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedGraphMechanism, LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.annealing import AnnealOver
-from lawgiver.trainers.config import Anchor, Config, Natural, Settings, TrainerSettings, anchor_of
 from lawgiver.trainers.differentiable.ascent import ascend
 from lawgiver.trainers.differentiable.gradient import Sends, rounds, value
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.config import Anchor, Config, Natural, Settings, TrainerSettings, anchor_of
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.scoring import other_populations, score_table
+from lawgiver.trainers.settings.annealing import AnnealOver
 
 
 class Participants(Settings):

@@ -18,7 +18,7 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records
 from lawgiver.trainers.elections import hold
-from lawgiver.trainers.files import RunError
+from lawgiver.trainers.runs.atomic_files import RunError
 
 SUFFIXES = (".parquet", ".csv")
 

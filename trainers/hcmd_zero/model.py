@@ -31,8 +31,8 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.behaviour.records import Records, RecordsError
-from lawgiver.trainers.config import Natural, Settings
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, Data, VoteData
+from lawgiver.trainers.runs.config import Natural, Settings
 
 HELD_OUT = 0.3
 """Fraction of the groups on which sizes, l2 and epochs are chosen."""

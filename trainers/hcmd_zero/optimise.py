@@ -18,12 +18,12 @@ from lawgiver.agents.learned import LearnedGraphMechanism
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.cluster import start_ray
-from lawgiver.trainers.config import Resources
 from lawgiver.trainers.differentiable.election import Campaign
 from lawgiver.trainers.differentiable.joint_table import JointTable
 from lawgiver.trainers.differentiable.virtual_players import LinearVoters, LstmPlayers
 from lawgiver.trainers.hcmd_zero.model import DivergedError
+from lawgiver.trainers.runs.config import Resources
+from lawgiver.trainers.runs.ray_cluster import start_ray
 
 REPORT_EVERY = 200
 """Updates between two reports, at most; a tenth of all where those are few."""

@@ -16,7 +16,7 @@ from lawgiver.trainers.figures import save
 from lawgiver.trainers.hcmd_zero.evaluation import PLAYED
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, rivals
 from lawgiver.trainers.headings import heading
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.run import Run
 
 
 def draw(run: Run, game: PublicInvestment, summary: Mapping[str, Any]) -> None:

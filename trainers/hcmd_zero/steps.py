@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lawgiver.trainers.files import read_manifest, write_folder
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
+from lawgiver.trainers.runs.run import Run
 
 
 class Steps:

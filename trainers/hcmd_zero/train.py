@@ -23,11 +23,9 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records, concatenate
 from lawgiver.trainers.behaviour.table import write_table
-from lawgiver.trainers.cluster import start_ray
 from lawgiver.trainers.convergence import convergence
 from lawgiver.trainers.differentiable.joint_table import require_tabulable
 from lawgiver.trainers.elections import held_evenly
-from lawgiver.trainers.files import RunError, write_folder, write_json
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided, require_votes, told_of
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
@@ -35,7 +33,9 @@ from lawgiver.trainers.hcmd_zero.model import DivergedError, FittedParticipants,
 from lawgiver.trainers.hcmd_zero.optimise import games_each, optimise
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
 from lawgiver.trainers.hcmd_zero.steps import Steps
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json
+from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.tournament import round_robin
 
 RECORDS = "records.parquet"

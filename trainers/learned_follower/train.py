@@ -12,12 +12,12 @@ from lawgiver.agents.follower import LearnedFollower
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.goal_collection.game import GoalCollection
 from lawgiver.envs.goal_collection.solutions import MOST
-from lawgiver.trainers.annealing import stage
 from lawgiver.trainers.learned_follower.evaluation import evaluate
 from lawgiver.trainers.learned_follower.learning import Learner
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConfig
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.state import restoring, save_state
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring, save_state
+from lawgiver.trainers.settings.annealing import stage
 
 LATE = 1e-3
 """What a reward after the horizon may be worth, as a share of the same reward at once: best walks are without end."""

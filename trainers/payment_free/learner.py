@@ -11,10 +11,10 @@ from torch import nn
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
-from lawgiver.trainers.annealing import stage
 from lawgiver.trainers.payment_free.misreports import Ascent, Cases, Rule, search
 from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
+from lawgiver.trainers.settings.annealing import stage
 
 SMOOTH = 1e-3
 """Barrier of the proportional fairness against which participants of untruthful profiles misreport: it has a slope."""

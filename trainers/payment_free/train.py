@@ -20,8 +20,8 @@ from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair,
 from lawgiver.trainers.payment_free.misreports import Rule
 from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.state import restoring, save_state
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring, save_state
 
 PROBE = 500
 """Profiles on which welfare is told for each line of metrics, always the same ones."""

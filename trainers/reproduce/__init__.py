@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lawgiver.envs.core.errors import UnknownNameError, allowed, integer
 from lawgiver.envs.core.registry import require_extras
-from lawgiver.trainers.files import write_json
 from lawgiver.trainers.reproduce.table import Reproduction
+from lawgiver.trainers.runs.atomic_files import write_json
 
 PAPERS = {
     "affine_maximisers": ("torch",),

@@ -19,7 +19,7 @@ from lawgiver.trainers.headings import heading
 from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
-from lawgiver.trainers.runs import Run, load
+from lawgiver.trainers.runs.run import Run, load
 from lawgiver.trainers.wording import words
 
 if TYPE_CHECKING:

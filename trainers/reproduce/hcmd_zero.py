@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.trainers import launch
 from lawgiver.trainers.elections import POOLED
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
+from lawgiver.trainers.runs import launch
 
 RIVAL = "liberal_egalitarian"
 PEOPLE = "simulated_people"

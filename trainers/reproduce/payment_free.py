@@ -26,7 +26,7 @@ from lawgiver.trainers.reproduce.payment_free_tables import (
 )
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.run import Run
 
 BRIEF = ("trainer.evaluation={instances: 2, effort: 1, compared: 0}",)
 """Of every training: all rules are judged here, alike, and more thoroughly."""

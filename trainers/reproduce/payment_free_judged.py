@@ -16,12 +16,12 @@ from lawgiver.envs.families.reporting_game import play_out
 from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_json
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
-from lawgiver.trainers import launch
 from lawgiver.trainers.audit import audit_game
-from lawgiver.trainers.config import Resources
-from lawgiver.trainers.files import RunError, write_json
 from lawgiver.trainers.payment_free.evaluation import of_truth
 from lawgiver.trainers.reproduce.payment_free_points import Point
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.atomic_files import RunError, write_json
+from lawgiver.trainers.runs.config import Resources
 
 SEED = 20_231_118
 """Of the instances and of the audit: a stream that no training draws from."""

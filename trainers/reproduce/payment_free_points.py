@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lawgiver.trainers.aggregate import NORMAL, t_quantile
+from lawgiver.trainers.statistics.seeds import NORMAL, t_quantile
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from lawgiver.trainers.drawing import can_draw
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.runs import finished
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.run import Run
 
 if TYPE_CHECKING:
     from lawgiver.trainers import figures

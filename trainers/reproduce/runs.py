@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lawgiver.trainers import launch
-from lawgiver.trainers.config import load_config
-from lawgiver.trainers.files import RunError
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.run import Run
 
 
 def finished(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int) -> tuple[Run, ...]:
-    """Return finished runs, trained or continued where they are not; see :func:`lawgiver.trainers.launch.ensure_all`.
+    """Return finished runs, trained or continued where they are not; see
+    :func:`lawgiver.trainers.runs.launch.ensure_all`.
 
     Raises:
         RunError: if a run that is there was trained with other settings; nothing has been trained then.

@@ -13,7 +13,6 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.trainers.config import Config, Resources, anchor_of
 from lawgiver.trainers.rllib.connector import ChunksToBatch
 from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
 from lawgiver.trainers.rllib.mapping import RoleMapping, role_of
@@ -33,7 +32,8 @@ from lawgiver.trainers.rllib.settings import (
     SelfPlayTrainer,
 )
 from lawgiver.trainers.rllib.stock import StockEnvRunner, TurnAdapter
-from lawgiver.trainers.roles import Start, start_of
+from lawgiver.trainers.runs.config import Config, Resources, anchor_of
+from lawgiver.trainers.settings.bounded_rationality import Start, start_of
 
 RLlibConfig = Config[RLlibAgents, RLlibTrainer]
 SelfPlayConfig = Config[SelfPlayAgents, SelfPlayTrainer]

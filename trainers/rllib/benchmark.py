@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.cluster import start_ray
-from lawgiver.trainers.config import GameConfig, Resources
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents, RLlibTrainer
+from lawgiver.trainers.runs.config import GameConfig, Resources
+from lawgiver.trainers.runs.ray_cluster import start_ray
 
 SAMPLED = {"batched": 20_000, "stock": 4_000}
 """Steps a call of the sampling benchmark: enough for each to reach its pace."""

@@ -29,9 +29,9 @@ from lawgiver.trainers.rllib.results import Weights, actor_weights, averaged, le
 from lawgiver.trainers.rllib.runner import AGAINST
 from lawgiver.trainers.rllib.settings import GraphMechanism
 from lawgiver.trainers.rllib.snapshots import freeze, seat
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring
 from lawgiver.trainers.scoring import mechanisms
-from lawgiver.trainers.state import restoring
 
 LEARNER = "mechanism"
 STREAMS = {"score": 21, "final": 22}

@@ -18,12 +18,12 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_OPTIMIZER, COMPONENT_RL_MODULE
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, WEIGHTS_SEQ_NO
 
-from lawgiver.trainers.cluster import start_ray
-from lawgiver.trainers.config import Resources
 from lawgiver.trainers.rllib.learner import UPDATES, TrainingError, TwoTimescaleLearner
 from lawgiver.trainers.rllib.snapshots import freeze, seat
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.state import save_state
+from lawgiver.trainers.runs.config import Resources
+from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import save_state
 
 ATTEMPTS = 10
 """How often an iteration is tried that brings no data because every remote runner has failed."""

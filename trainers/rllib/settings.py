@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from lawgiver.trainers.config import Natural, Settings, TrainerSettings
-from lawgiver.trainers.roles import BoundedRationality, Start
+from lawgiver.trainers.runs.config import Natural, Settings, TrainerSettings
+from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lawgiver.trainers.config import Natural, Settings, TrainerSettings
 from lawgiver.trainers.designers import OptimiserName, Schedule, Timescale
-from lawgiver.trainers.roles import BoundedRationality, Start
+from lawgiver.trainers.runs.config import Natural, Settings, TrainerSettings
+from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 
 
 class Participants(BoundedRationality):

@@ -31,8 +31,8 @@ from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.design import design_summary
 from lawgiver.trainers.designers import Optimiser, make_optimiser
-from lawgiver.trainers.runs import Run
-from lawgiver.trainers.state import restoring, save_state
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring, save_state
 from lawgiver.trainers.two_timescale.evaluation import welfare_of
 from lawgiver.trainers.two_timescale.participants import play
 from lawgiver.trainers.two_timescale.setup import Setup, TwoTimescaleConfig, prepare

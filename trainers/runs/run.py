@@ -34,8 +34,7 @@ from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_game, 
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_json, read_text
-from lawgiver.trainers.config import AnyConfig, one_line, stored_complaint
-from lawgiver.trainers.files import (
+from lawgiver.trainers.runs.atomic_files import (
     MANIFEST,
     RunError,
     read_manifest,
@@ -45,10 +44,11 @@ from lawgiver.trainers.files import (
     write_text,
     writing,
 )
-from lawgiver.trainers.fits import POLICY, require_fit
-from lawgiver.trainers.metrics_log import MetricsLog
-from lawgiver.trainers.provenance import commit, versions
-from lawgiver.trainers.yaml_text import LARGEST, parse_yaml
+from lawgiver.trainers.runs.compatibility import POLICY, require_fit
+from lawgiver.trainers.runs.config import AnyConfig, one_line, stored_complaint
+from lawgiver.trainers.runs.metrics_log import MetricsLog
+from lawgiver.trainers.runs.provenance import commit, versions
+from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml
 
 if TYPE_CHECKING:
     from lawgiver.agents.learned import LearnedPolicy

@@ -24,10 +24,10 @@ from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, make_game, names
 from lawgiver.envs.files.reading import read_text
-from lawgiver.trainers.complaints import complaint, leaves, stray_parameter, unknown_key
-from lawgiver.trainers.packaged import CONFIGS
-from lawgiver.trainers.packaged import config_names as config_names
-from lawgiver.trainers.yaml_text import LARGEST, parse_yaml
+from lawgiver.trainers.runs.config_errors import complaint, leaves, stray_parameter, unknown_key
+from lawgiver.trainers.runs.packaged_configs import CONFIGS
+from lawgiver.trainers.runs.packaged_configs import config_names as config_names
+from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml
 
 _LOGGER = logging.getLogger("lawgiver")
 
@@ -278,7 +278,7 @@ def find_trainer(name: str) -> tuple[Trainer, type[AnyConfig]]:
     if not (isinstance(model, type) and issubclass(model, Config)):
         raise ParameterError(
             f"trainer {name!r} does not say which config it takes: annotate its parameter `config` with"
-            " lawgiver.trainers.config.Config[Agents, Trainer]"
+            " lawgiver.trainers.runs.config.Config[Agents, Trainer]"
         )
     return train, model
 

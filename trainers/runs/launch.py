@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.trainers.aggregate import over_seeds
-from lawgiver.trainers.cluster import start_ray
-from lawgiver.trainers.config import (
+from lawgiver.trainers.drawing import can_draw
+from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.config import (
     AnyConfig,
     Resources,
     apply_overrides,
@@ -21,9 +21,9 @@ from lawgiver.trainers.config import (
     one_line,
     validate,
 )
-from lawgiver.trainers.drawing import can_draw
-from lawgiver.trainers.files import RunError
-from lawgiver.trainers.runs import Run
+from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.seeds import over_seeds
 
 RESUMABLE = ("trainer.iterations", "trainer.updates", "trainer.anneal_over")
 """What may be changed when a run is continued: how long it goes on, and how long what falls goes on falling."""

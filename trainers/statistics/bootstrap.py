@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.trainers.aggregate import LEVEL
+from lawgiver.trainers.statistics.seeds import LEVEL
 
 
 def group_bootstrap(

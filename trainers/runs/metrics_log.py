@@ -9,7 +9,7 @@ from typing import Any
 
 from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.envs.files.reading import read_bytes
-from lawgiver.trainers.files import RunError, write_text, writing
+from lawgiver.trainers.runs.atomic_files import RunError, write_text, writing
 
 
 class MetricsLog:
@@ -34,7 +34,7 @@ class MetricsLog:
         return self._last
 
     def append(self, iteration: int, metrics: Mapping[str, Any], timing: Mapping[str, float]) -> None:
-        """Write one line; see :meth:`lawgiver.trainers.runs.Run.log`."""
+        """Write one line; see :meth:`lawgiver.trainers.runs.run.Run.log`."""
         first_here = self._last is None
         if iteration <= self.last:
             raise RunError(

@@ -14,7 +14,7 @@ from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import temperature_of_budget
-from lawgiver.trainers.config import Anchor, Settings, anchor_of
+from lawgiver.trainers.runs.config import Anchor, Settings, anchor_of
 
 Start = tuple[float, ...]
 

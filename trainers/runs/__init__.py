@@ -1,0 +1,1 @@
+"""The kernel of every training: the run folder, configs, checkpoints, logs, launching."""

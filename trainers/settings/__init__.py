@@ -1,0 +1,1 @@
+"""Settings that the configs of several trainers share."""
