@@ -30,7 +30,7 @@ from lawgiver.envs.solvers.mdp.affine import problems, settle
 from lawgiver.envs.solvers.mdp.linear_program import flow_constraints
 from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
-from lawgiver.trainers.bench import machine
+from lawgiver.trainers.cli.throughput import machine
 
 N, ITEMS, PROBLEMS = 5, 3, 6
 BATCHES = (20, 256, 4096)

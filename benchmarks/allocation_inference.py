@@ -25,7 +25,7 @@ from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
-from lawgiver.trainers.bench import machine
+from lawgiver.trainers.cli.throughput import machine
 
 GAMES = 4_096
 SIZES = ((5, 3), (10, 3))

@@ -29,7 +29,7 @@ import torch
 
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import proportional_fairness, solve
-from lawgiver.trainers.bench import machine
+from lawgiver.trainers.cli.throughput import machine
 
 N, M = 10, 3
 BATCHES = (400, 4096)

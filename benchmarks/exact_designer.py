@@ -21,7 +21,7 @@ from lawgiver.trainers.differentiable import reachable
 from lawgiver.trainers.differentiable.ascent import ascend
 from lawgiver.trainers.differentiable.gradient import rounds, value
 from lawgiver.trainers.differentiable.train import Mechanism, make_mechanism
-from lawgiver.trainers.scoring import CANONICAL, ScoreTable, ceiling_scores, low_anchor, robustness
+from lawgiver.trainers.evaluation.score_table import CANONICAL, ScoreTable, ceiling_scores, low_anchor, robustness
 
 ENDOWMENTS = (10, 4, 4, 4)
 BARS = {1.0: 0.60, 2.0: 0.78, 5.0: 0.85}

@@ -17,9 +17,10 @@ import numpy as np
 
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
-from lawgiver.trainers import allocation_figures, figures
+from lawgiver.trainers import allocation_figures
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
 from lawgiver.trainers.payment_free.learner import Learner, stream
+from lawgiver.trainers.plots import curves as figures
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run, load

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers import figures
+from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.wording import words
 
 SEEDS = (0, 1, 2)
 FAST = {

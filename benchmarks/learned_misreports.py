@@ -36,12 +36,12 @@ from lawgiver.envs.repeated_allocation.solutions import (
     settled,
     worked_out,
 )
-from lawgiver.trainers import figures
 from lawgiver.trainers.audit import audit_game
+from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run, load
-from lawgiver.trainers.wording import words
 
 SEEDS, SEEDS_OF_BOTH = (0, 1), (0, 1, 2)
 CONFIG = "repeated_allocation"

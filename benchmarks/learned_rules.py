@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lawgiver.trainers import figures
+from lawgiver.trainers.evaluation.score_table import CANONICAL
+from lawgiver.trainers.plots import curves as figures
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.scoring import CANONICAL
 
 SEEDS = (0, 1, 2)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lawgiver.trainers import figures
+from lawgiver.trainers.plots import curves as figures
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
 

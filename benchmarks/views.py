@@ -10,7 +10,7 @@ measured in turns so that other work on the machine slows down both.
 import statistics
 
 from lawgiver.envs.core.registry import GAMES, make_game, names
-from lawgiver.trainers.bench import Fixed, machine, measure_game, vector_rounds
+from lawgiver.trainers.cli.throughput import Fixed, machine, measure_game, vector_rounds
 
 PARTICIPANTS = {
     "public_investment": ("random", "free_rider", "conditional_cooperators"),

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lawgiver.trainers import figures
 from lawgiver.trainers.allocation_figures import Mark, Panel, frontier, gaps
+from lawgiver.trainers.plots import curves as figures
 
 
 def panel(title: str) -> Panel:

@@ -21,11 +21,11 @@ from typer.testing import CliRunner
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import GAMES, make_game, names
-from lawgiver.trainers import bench
 from lawgiver.trainers.cli import app, main
+from lawgiver.trainers.cli import throughput as bench
 from lawgiver.trainers.cli.pages import game_page
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.evaluation import evaluate
+from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import config_names, load_config
 from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE

@@ -13,9 +13,9 @@ from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.cli.cells import cell
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.headings import equilibrium_people
+from lawgiver.trainers.evaluation.headings import equilibrium_people
+from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.simulation import simulate
 from lawgiver.trainers.statistics.seeds import aggregate, interval, standard_error
 
 CANONICAL = {

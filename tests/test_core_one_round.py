@@ -6,7 +6,7 @@ import pytest
 from lawgiver.agents.mechanisms import Weights
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.trainers.scoring import score_table
+from lawgiver.trainers.evaluation.score_table import score_table
 
 GAMES = {
     "allocate": {"name": "public_investment", "endowments": (3, 2)},

@@ -14,10 +14,10 @@ from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.differentiable import reachable
 from lawgiver.trainers.differentiable.ascent import FreeTable
 from lawgiver.trainers.differentiable.gradient import rounds, value
+from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import resume, train
 from lawgiver.trainers.runs.run import Run, load
-from lawgiver.trainers.scoring import ScoreTable, low_anchor, robustness, score_table
 
 
 def game_of(*endowments, **params):

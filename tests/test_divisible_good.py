@@ -22,7 +22,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     solve,
     temperature_of_budget,
 )
-from lawgiver.trainers.simulation import outcome_of
+from lawgiver.trainers.evaluation.rollout import outcome_of
 
 RNG = np.random.default_rng(0)
 FRESH = np.random.default_rng()

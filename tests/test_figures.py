@@ -7,7 +7,7 @@ import pytest
 
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.public_investment.families import power_weights
-from lawgiver.trainers import figures
+from lawgiver.trainers.plots import curves as figures
 
 
 @pytest.mark.parametrize("tail", [2, 4, 10])

@@ -19,7 +19,7 @@ from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers.behaviour.readers import read_records
 from lawgiver.trainers.behaviour.records import Records, select
 from lawgiver.trainers.behaviour.table import write_table
-from lawgiver.trainers.evaluation import evaluate
+from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.hcmd_zero.acquire import provided
 from lawgiver.trainers.hcmd_zero.judges import rivals
 from lawgiver.trainers.hcmd_zero.model import cross_entropy

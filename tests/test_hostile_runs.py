@@ -18,7 +18,7 @@ import torch
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.cli import main
-from lawgiver.trainers.evaluation import evaluate
+from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import write_folder
 from lawgiver.trainers.runs.run import load

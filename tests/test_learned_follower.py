@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from lawgiver.agents.follower import GoalWalker, LargestWorth, LearnedFollower, NearestGoal  # noqa: E402
 from lawgiver.agents.learned import load_policy, save_policy  # noqa: E402
-from lawgiver.trainers.evaluation import evaluate as evaluate_run  # noqa: E402
+from lawgiver.trainers.evaluation.evaluate import evaluate as evaluate_run  # noqa: E402
 from lawgiver.trainers.learned_follower.evaluation import evaluate  # noqa: E402
 from lawgiver.trainers.learned_follower.learning import Learner, backup, begin  # noqa: E402
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerTrainer  # noqa: E402

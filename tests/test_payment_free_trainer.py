@@ -14,7 +14,7 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.trainers.cli import app
-from lawgiver.trainers.evaluation import evaluate
+from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.payment_free import learner, train
 from lawgiver.trainers.payment_free.evaluation import judge
 from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, stream, thorough

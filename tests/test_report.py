@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
-from lawgiver.trainers import figures, report
+from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import run_figures as report
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config

@@ -21,12 +21,15 @@ from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, solve
-from lawgiver.trainers import evaluation, figures, report, reproduce
+from lawgiver.trainers import reproduce
 from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.designers import Schedule, make_optimiser
+from lawgiver.trainers.evaluation import evaluate as evaluation
+from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import run_figures as report
 from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, payment_free, payment_free_judged, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.payment_free_points import Point, above, dominated_by
@@ -217,7 +220,7 @@ def test_without_matplotlib_there_are_tables_and_a_line_on_figures(
 ):
     for module in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.setitem(sys.modules, module, None)
-    for module in [name for name in sys.modules if name.startswith("lawgiver.trainers.figures")]:
+    for module in [name for name in sys.modules if name.startswith("lawgiver.trainers.plots.curves")]:
         monkeypatch.delitem(sys.modules, module)
     made = reproduce.reproduce("rmd", folder, 2)
     assert made.figures == () and made.sections

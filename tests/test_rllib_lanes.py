@@ -24,7 +24,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     scores,
     solve,
 )
-from lawgiver.trainers.evaluation import evaluate
+from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.rllib.algorithm import RLlibConfig
 from lawgiver.trainers.rllib.connector import price_ahead
 from lawgiver.trainers.rllib.gate import exact_reply_gap

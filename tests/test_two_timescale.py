@@ -12,10 +12,10 @@ import pytest
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_table, solve
-from lawgiver.trainers import report
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.evaluation import evaluate
+from lawgiver.trainers.evaluation.evaluate import evaluate
+from lawgiver.trainers.plots import run_figures as report
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train
 from lawgiver.trainers.runs.run import Run, load

@@ -1,6 +1,6 @@
 """The figures of dynamic affine maximisers: how near they come to what is known, how they were found, what they mean.
 
-Every function draws one figure, in the manner of :mod:`lawgiver.trainers.figures`, whose ``save`` writes it.
+Every function draws one figure, in the manner of :mod:`lawgiver.trainers.plots.curves`, whose ``save`` writes it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.gridworld.solutions import MOVES
 from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.trainers.affine_reading import Reserve, entry_prices, myerson_reserve, reserves, reserves_by_round
-from lawgiver.trainers.figures import COLOURS, free_colours, legend_beside, named_colours, new_figure
-from lawgiver.trainers.wording import words
+from lawgiver.trainers.plots.curves import COLOURS, free_colours, legend_beside, named_colours, new_figure
+from lawgiver.trainers.plots.wording import words
 
 # isort: split
 from matplotlib.colors import Normalize

@@ -1,8 +1,8 @@
 """The figures of an election between mechanisms: how people live under each of them, and which one they vote for.
 
 Every function takes plain arrays and mappings and draws one figure, in the order and the colours of
-:mod:`lawgiver.trainers.figures`, whose :func:`~lawgiver.trainers.figures.save` writes it. Participant 0 is the head,
-the others are the tails. After figures 2 to 4 of Balaguer et al. 2022 (arXiv 2202.10122).
+:mod:`lawgiver.trainers.plots.curves`, whose :func:`~lawgiver.trainers.plots.curves.save` writes it. Participant 0 is
+the head, the others are the tails. After figures 2 to 4 of Balaguer et al. 2022 (arXiv 2202.10122).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.families import normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections import group_scores
-from lawgiver.trainers.figures import (  # first: it says what to install where matplotlib is missing
+from lawgiver.trainers.plots.curves import (  # first: it says what to install where matplotlib is missing
     MARKERS,
     beach_panel,
     head_shares,
@@ -27,8 +27,8 @@ from lawgiver.trainers.figures import (  # first: it says what to install where 
     new_figure,
     weights_of,
 )
+from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.statistics.seeds import t_quantile
-from lawgiver.trainers.wording import words
 
 # isort: split
 from matplotlib.colors import Normalize, TwoSlopeNorm

@@ -19,7 +19,7 @@ from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.validation import check_outcome
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.election.state import ElectionState
-from lawgiver.trainers.simulation import answer
+from lawgiver.trainers.evaluation.rollout import answer
 from lawgiver.trainers.statistics.bootstrap import group_bootstrap
 
 FIRST = "first_snapshot"

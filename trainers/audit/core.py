@@ -18,7 +18,7 @@ from lawgiver.envs.families.reporting_game import ReportingGame, play_out
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import ROUNDS, Search, groups
 from lawgiver.trainers.audit.trials import Own, Response, Trials, bounds, own_of, truth
-from lawgiver.trainers.simulation import outcome_of
+from lawgiver.trainers.evaluation.rollout import outcome_of
 
 EFFORT = 2
 CHUNK = 4_096

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lawgiver.trainers.audit.result import Audit
-from lawgiver.trainers.figures import ENTRIES, free_colours, legend_beside, new_figure
-from lawgiver.trainers.wording import words
+from lawgiver.trainers.plots.curves import ENTRIES, free_colours, legend_beside, new_figure
+from lawgiver.trainers.plots.wording import words
 
 BELOW = 0.2
 """How far axes of gains go below 0, so that what lies there can be seen, as a share of what is told as none."""

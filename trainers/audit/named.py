@@ -16,7 +16,7 @@ from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.audit.search import STREAM
-from lawgiver.trainers.drawing import can_draw
+from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import write_json
 from lawgiver.trainers.runs.compatibility import POLICY
 from lawgiver.trainers.runs.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
@@ -116,8 +116,8 @@ def keep(folder: Path, subject: str, settings: AuditSettings, found: Audit) -> l
     if not can_draw():
         return [file]
     from lawgiver.trainers.audit.figures import gains
-    from lawgiver.trainers.figures import save
-    from lawgiver.trainers.headings import game_line
+    from lawgiver.trainers.evaluation.headings import game_line
+    from lawgiver.trainers.plots.curves import save
 
     picture = folder / "gains.png"
     save(gains(found), picture, f"{subject}: {game_line(settings.game.make())}")

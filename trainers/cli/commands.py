@@ -130,7 +130,7 @@ def evaluate(
 ) -> None:
     """Score what a run has learned once more, on fresh seeds."""
     from lawgiver.trainers.cli.tables import show_summary
-    from lawgiver.trainers.evaluation import evaluate_named
+    from lawgiver.trainers.evaluation.evaluate import evaluate_named
     from lawgiver.trainers.runs.atomic_files import write_json, writing
     from lawgiver.trainers.runs.config import require_given_once
 
@@ -177,7 +177,7 @@ def tournament(
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
     from lawgiver.trainers.cli.vote_tables import show_payoffs, show_tournament
-    from lawgiver.trainers.payoff_table import read_payoffs
+    from lawgiver.trainers.evaluation.payoff_table import read_payoffs
     from lawgiver.trainers.runs.atomic_files import write_json, writing
     from lawgiver.trainers.runs.config import require_given_once
     from lawgiver.trainers.tournament import hold_tournament, keep
@@ -322,8 +322,8 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Measure the throughput of every view and trainer on this machine."""
-    from lawgiver.trainers.bench import FULL, QUICK, chosen_parts, machine, pieces
     from lawgiver.trainers.cli.tables import show_rates
+    from lawgiver.trainers.cli.throughput import FULL, QUICK, chosen_parts, machine, pieces
     from lawgiver.trainers.runs.atomic_files import write_json, writing
 
     file, rates, about = out or Path("runs/bench.json"), dict[str, float](), {**machine(), "quick": quick}

@@ -8,7 +8,7 @@ from typing import Any
 
 from lawgiver.trainers.cli.cells import cell
 from lawgiver.trainers.cli.glossary import defined, mechanism_words
-from lawgiver.trainers.wording import words
+from lawgiver.trainers.plots.wording import words
 
 PLAYED = "learned, by those who trained"
 """The row of what trained participants make of the learned mechanism."""

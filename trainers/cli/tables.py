@@ -17,7 +17,7 @@ from lawgiver.trainers.cli.vote_tables import (
     show_virtual_participants,
     show_vote_share,
 )
-from lawgiver.trainers.wording import words
+from lawgiver.trainers.plots.wording import words
 
 Columns = Mapping[str, Mapping[str, Any]]
 

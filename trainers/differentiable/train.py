@@ -14,9 +14,9 @@ from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.differentiable.ascent import ascend
 from lawgiver.trainers.differentiable.gradient import Sends, rounds, value
+from lawgiver.trainers.evaluation.score_table import other_populations, score_table
 from lawgiver.trainers.runs.config import Anchor, Config, Natural, Settings, TrainerSettings, anchor_of
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.scoring import other_populations, score_table
 from lawgiver.trainers.settings.annealing import AnnealOver
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lawgiver.trainers.figures import CYCLE, curves, free_colours, legend_beside, new_figure
-from lawgiver.trainers.wording import words
+from lawgiver.trainers.plots.curves import CYCLE, curves, free_colours, legend_beside, new_figure
+from lawgiver.trainers.plots.wording import words
 
 WELFARE, GAIN = "nash_welfare_ratio_to_pf", "relative_gain"
 """The metrics of both sides of the objective."""

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.trainers.drawing import can_draw
-from lawgiver.trainers.headings import heading
+from lawgiver.trainers.evaluation.headings import heading
+from lawgiver.trainers.plots.drawing import can_draw
+from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs.run import Run, load
-from lawgiver.trainers.wording import words
 
 if TYPE_CHECKING:
     from lawgiver.trainers import affine_figures
@@ -198,7 +198,8 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
     """Draw everything and yield the files; nothing without matplotlib."""
     if not can_draw():
         return
-    from lawgiver.trainers import affine_figures, figures
+    from lawgiver.trainers import affine_figures
+    from lawgiver.trainers.plots import curves as figures
 
     table, _ = _find(*COMPARED)
     told = _summary(next(iter(found.values())))

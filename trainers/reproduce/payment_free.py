@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.trainers.drawing import can_draw
+from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.reproduce.payment_free_judged import EFFORT, INSTANCES, SEED, Task, judged_all
 from lawgiver.trainers.reproduce.payment_free_tables import (
     BASELINES,
@@ -151,7 +151,7 @@ def _draw(folder: Path, boards: Sequence[Board]) -> Iterator[Path]:
     """Draw the frontier of every size and yield the files; nothing without matplotlib."""
     if not can_draw():
         return
-    from lawgiver.trainers import figures
+    from lawgiver.trainers.plots import curves as figures
     from lawgiver.trainers.reproduce.payment_free_chart import chart
 
     for board in boards:

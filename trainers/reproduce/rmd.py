@@ -27,14 +27,14 @@ from lawgiver.envs.lanes.solutions import (
     private_optimum_welfare,
 )
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, solve
-from lawgiver.trainers.drawing import can_draw
+from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.runs import finished
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs.run import Run
 
 if TYPE_CHECKING:
-    from lawgiver.trainers import figures
+    from lawgiver.trainers.plots import curves as figures
 
 EVALUATIONS = 2000
 """Mechanisms that are tried in a training, whoever chooses them."""
@@ -187,7 +187,7 @@ def _draw(
     """Draw both figures and yield the files; nothing without matplotlib."""
     if not can_draw():
         return
-    from lawgiver.trainers import figures
+    from lawgiver.trainers.plots import curves as figures
 
     first = [_panel(f"{n} participants", arms) for n, arms in crowds.items()]
     second = [_panel(title, group, noisy=False) for title, group in zip(FIGURE_2, three, strict=True)]
@@ -217,7 +217,7 @@ def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int, jobs:
 
 def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> figures.Panel:
     """Return welfare over the games played, and what is known of it."""
-    from lawgiver.trainers import figures
+    from lawgiver.trainers.plots import curves as figures
 
     bands = {name: band(found.histories) for name, found in kinds.items()}
     shown = bands if noisy else {name: replace(one, sd=None) for name, one in bands.items()}
@@ -234,7 +234,7 @@ def _known(kinds: Iterable[Trained]) -> dict[str, float]:
 
 def _reached(kinds: Mapping[str, Trained]) -> Any:
     """Return figure 2 once more: where each payment function ends, beside the best of its kind."""
-    from lawgiver.trainers import figures
+    from lawgiver.trainers.plots import curves as figures
 
     designed = {name: found for name, found in kinds.items() if found.designed}
     known = _known(kinds.values())

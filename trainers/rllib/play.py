@@ -17,8 +17,8 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
+from lawgiver.trainers.evaluation.rollout import outcome_of
 from lawgiver.trainers.rllib.chunks import Trajectories
-from lawgiver.trainers.simulation import outcome_of
 
 Act = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 """From a module's id and what its agents see, (R, d), to raw actions, their log-probabilities (R,) and the

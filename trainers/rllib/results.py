@@ -18,12 +18,17 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best
 from lawgiver.trainers.closed_form import beside_closed_form, told_of
+from lawgiver.trainers.evaluation.rollout import simulate
+from lawgiver.trainers.evaluation.score_table import (
+    beside_equilibrium,
+    final_table,
+    on_all_conditions,
+    other_populations,
+)
 from lawgiver.trainers.misreports import misreports
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents
 from lawgiver.trainers.runs.config import anchor_of
-from lawgiver.trainers.scoring import beside_equilibrium, final_table, on_all_conditions, other_populations
 from lawgiver.trainers.settings.bounded_rationality import start_of
-from lawgiver.trainers.simulation import simulate
 
 Weights = dict[str, torch.Tensor]
 

@@ -20,6 +20,7 @@ from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections import FIRST, POOLED, against, vote_share
+from lawgiver.trainers.evaluation.score_table import mechanisms
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import SelfPlayConfig, batched, common_config, stock
 from lawgiver.trainers.rllib.league import League, Member
@@ -31,7 +32,6 @@ from lawgiver.trainers.rllib.settings import GraphMechanism
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring
-from lawgiver.trainers.scoring import mechanisms
 
 LEARNER = "mechanism"
 STREAMS = {"score": 21, "final": 22}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.trainers.drawing import can_draw
+from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import (
     AnyConfig,
@@ -146,7 +146,7 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
     """
     if not can_draw():
         return
-    from lawgiver.trainers import report
+    from lawgiver.trainers.plots import run_figures as report
 
     try:
         report.draw(run, summary)
@@ -164,7 +164,7 @@ def _train_one(run: Run, config: AnyConfig) -> dict[str, Any]:
 
 def named(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
     """Add to a summary the name of the rule that was learned, and of the people whom exact scores are about."""
-    from lawgiver.trainers.headings import equilibrium_people, learned_rule  # policies may bring torch along
+    from lawgiver.trainers.evaluation.headings import equilibrium_people, learned_rule  # policies may bring torch along
 
     rule, people = learned_rule(run), equilibrium_people(run.settings, summary.get("inverse_temperature"))
     told: dict[str, Any] = {"rule": rule} if rule is not None else {}

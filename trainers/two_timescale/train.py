@@ -29,8 +29,8 @@ import numpy as np
 from lawgiver.agents.learned import LearnedMechanism, LearnedTable
 from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.registry import extras
-from lawgiver.trainers.design import design_summary
 from lawgiver.trainers.designers import Optimiser, make_optimiser
+from lawgiver.trainers.evaluation.mechanism_summary import design_summary
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
 from lawgiver.trainers.two_timescale.evaluation import welfare_of
@@ -81,10 +81,10 @@ def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
     """Train what the config describes in the run's folder; return the summary.
 
     Returns:
-        What :func:`lawgiver.trainers.design.design_summary` tells, and ``inverse_temperature``, ``iterations``,
-        ``agent_updates`` and ``evaluations`` until the mechanism is announced, the ``reply_gap`` of the participants
-        who are kept, once they have settled under it, ``reply_gap_in_training`` and ``score_in_training`` of those who
-        were trained, before, as the last line of metrics and the curves have them, and ``alarms``.
+        What :func:`lawgiver.trainers.evaluation.mechanism_summary.design_summary` tells, and ``inverse_temperature``,
+        ``iterations``, ``agent_updates`` and ``evaluations`` until the mechanism is announced, the ``reply_gap`` of the
+        participants who are kept, once they have settled under it, ``reply_gap_in_training`` and ``score_in_training``
+        of those who were trained, before, as the last line of metrics and the curves have them, and ``alarms``.
 
     Raises:
         LawgiverError: if the config does not fit the game, or the steps violate the conditions of their timescale.

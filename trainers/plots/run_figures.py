@@ -21,11 +21,12 @@ from lawgiver.envs.lanes.solutions import optimal_threshold
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
-from lawgiver.trainers import affine_figures, figures
+from lawgiver.trainers import affine_figures
 from lawgiver.trainers.closed_form import beside_closed_form
-from lawgiver.trainers.headings import heading
+from lawgiver.trainers.evaluation.headings import heading
+from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.run import Run, load
-from lawgiver.trainers.wording import words
 
 LARGEST_PANELS = 200_000
 """Joint contributions up to which a beach plot is drawn."""

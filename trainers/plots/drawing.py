@@ -10,7 +10,7 @@ from lawgiver.envs.core.errors import MissingExtraError
 def can_draw() -> bool:
     """Say whether matplotlib is installed; if not, log one line: no figures were drawn, and how to get them."""
     try:
-        import lawgiver.trainers.figures  # noqa: F401  # it says what to install where matplotlib is missing
+        import lawgiver.trainers.plots.curves  # noqa: F401  # it says what to install where matplotlib is missing
     except MissingExtraError as missing:
         logging.getLogger("lawgiver").warning("no figures were drawn: %s", missing)
         return False

@@ -21,7 +21,7 @@ from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, mean_parameters
-from lawgiver.trainers.design import design_summary
+from lawgiver.trainers.evaluation.mechanism_summary import design_summary
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
 CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
@@ -122,12 +122,13 @@ def final_table(
         anchor: the participants' prior policy; None for uniform.
         start: where the mechanism began, as :func:`start_of` takes it.
         participants: that have been trained with it; None if none were.
-        played: what these make of it in games, by measure; see :func:`lawgiver.trainers.simulation.simulate`.
+        played: what these make of it in games, by measure; see :func:`lawgiver.trainers.evaluation.rollout.simulate`.
         best: of the box of a game whose mechanism announces its parameters, if it has been searched already.
 
     Returns:
-        :func:`lawgiver.trainers.design.design_summary` of a game whose mechanism announces its parameters once; of
-        others :meth:`ScoreTable.to_summary`, and ``trained_participants`` in columns ``played`` and ``equilibrium``.
+        :func:`lawgiver.trainers.evaluation.mechanism_summary.design_summary` of a game whose mechanism announces its
+        parameters once; of others :meth:`ScoreTable.to_summary`, and ``trained_participants`` in columns ``played`` and
+        ``equilibrium``.
     """
     if isinstance(game, MechanismGame):
         return design_summary(

@@ -16,13 +16,13 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, make_policy, names, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections import FIRST, against
-from lawgiver.trainers.headings import equilibrium_people, learned_rule
+from lawgiver.trainers.evaluation.headings import equilibrium_people, learned_rule
+from lawgiver.trainers.evaluation.rollout import simulate
+from lawgiver.trainers.evaluation.score_table import beside_equilibrium, final_table, mechanisms
 from lawgiver.trainers.runs.config import Natural, Seed, Settings, anchor_of, apply_overrides, validate
 from lawgiver.trainers.runs.config_errors import complaint
 from lawgiver.trainers.runs.run import Run, load
-from lawgiver.trainers.scoring import beside_equilibrium, final_table, mechanisms
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality
-from lawgiver.trainers.simulation import simulate
 from lawgiver.trainers.statistics.seeds import over_seeds
 
 GAMES = 4_096
@@ -64,17 +64,17 @@ def evaluate(path: str | Path, games: int = GAMES, seed: int | None = None) -> d
         ``simulated``: by measure and mechanism, mean and 95 % interval a round of ``games`` games under the canonical
         mechanisms and the ``learned`` or ``given`` one; all meet the same random numbers, which the training has not
         seen. ``populations``: who the participants of ``simulated`` are, and those of the ``exact`` scores, in words;
-        ``rule``: what was learned, by name. What :func:`lawgiver.trainers.scoring.final_table` tells of a learned
-        mechanism at the exact equilibrium, if the config says how bounded the participants' rationality is. And of
-        participants who have learned under a given mechanism ``trained_participants``: what they make of it
-        (``played``), beside the exact ``equilibrium``.
-        Of a run of ``hcmd_zero`` what :func:`lawgiver.trainers.hcmd_zero.evaluation.judge` tells: the mechanism against
-        its config's rivals before all of its populations, ``games`` elections each.
-        Of a run of ``affine_maximiser`` what its summary tells of the exact mechanism beside VCG and the known limit.
-        Of a run of ``payment_free`` what :func:`lawgiver.trainers.payment_free.evaluation.judge` tells.
-        Of a run of ``learned_follower`` what :func:`lawgiver.trainers.learned_follower.evaluation.evaluate` tells.
-        Of another mechanism that has learned in self-play, what :func:`lawgiver.trainers.elections.against` tells, held
-        against the one it began with and the canonical ones.
+        ``rule``: what was learned, by name. What :func:`lawgiver.trainers.evaluation.score_table.final_table` tells of
+        a learned mechanism at the exact equilibrium, if the config says how bounded the participants' rationality is.
+        And of participants who have learned under a given mechanism ``trained_participants``: what they make of it
+        (``played``), beside the exact ``equilibrium``. Of a run of ``hcmd_zero`` what
+        :func:`lawgiver.trainers.hcmd_zero.evaluation.judge` tells: the mechanism against its config's rivals before all
+        of its populations, ``games`` elections each. Of a run of ``affine_maximiser`` what its summary tells of the
+        exact mechanism beside VCG and the known limit. Of a run of ``payment_free`` what
+        :func:`lawgiver.trainers.payment_free.evaluation.judge` tells. Of a run of ``learned_follower`` what
+        :func:`lawgiver.trainers.learned_follower.evaluation.evaluate` tells. Of another mechanism that has learned in
+        self-play, what :func:`lawgiver.trainers.elections.against` tells, held against the one it began with and the
+        canonical ones.
 
     Raises:
         RunError: if the folder is not a run, is damaged, or there is no mechanism.

@@ -19,8 +19,8 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import after_round, sends
+from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.atomic_files import replacing
-from lawgiver.trainers.wording import words
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg

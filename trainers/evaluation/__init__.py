@@ -1,0 +1,1 @@
+"""Evaluation of learned policies: exact scores, fresh rollouts, and comparison with the known optimum."""
