@@ -18,7 +18,7 @@ from lawgiver.agents.people import SimulatedPeople, Traits, fitted_traits, popul
 from lawgiver.agents.voters import experience
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
-from lawgiver.trainers.calibration import (
+from lawgiver.trainers.elections.calibration import (
     GAME,
     MECHANISMS,
     ROLES,

@@ -34,9 +34,9 @@ from lawgiver.agents.virtual_networks import (
     vote_features,
 )
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.differentiable.election import OPPONENTS, Campaign
-from lawgiver.trainers.differentiable.joint_table import JointTable
-from lawgiver.trainers.differentiable.virtual_players import LinearVoters, LstmPlayers
+from lawgiver.trainers.elections.gradients.election import OPPONENTS, Campaign
+from lawgiver.trainers.elections.gradients.joint_table import JointTable
+from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, LstmPlayers
 
 GAMES = 200
 """Elections of each of the five conditions in an update."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lawgiver.trainers.behaviour.readers import read_records
-from lawgiver.trainers.behaviour.records import select
+from lawgiver.trainers.elections.records.readers import read_records
+from lawgiver.trainers.elections.records.records import select
 from lawgiver.trainers.hcmd_zero.model import ModelSettings, cross_entropy, fit
 from lawgiver.trainers.runs.run import Run
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.trainers.behaviour import Records, RecordsError, concatenate, select
-from lawgiver.trainers.behaviour.readers import read_records
-from lawgiver.trainers.behaviour.source import TableError
-from lawgiver.trainers.behaviour.table import write_table
+from lawgiver.trainers.elections.records import Records, RecordsError, concatenate, select
+from lawgiver.trainers.elections.records.readers import read_records
+from lawgiver.trainers.elections.records.source import TableError
+from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.runs.atomic_files import RunError
 
 pa = pytest.importorskip("pyarrow")

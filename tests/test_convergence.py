@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lawgiver.trainers.convergence import Edge, convergence
+from lawgiver.trainers.hcmd_zero.convergence import Edge, convergence
 
 GAIN = 0.04
 

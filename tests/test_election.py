@@ -14,7 +14,7 @@ from lawgiver.envs.core.fields import columns, width
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.election.experience import experience_layout
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections import hold, shares, vote_share
+from lawgiver.trainers.elections.hold import hold, shares, vote_share
 
 BASE = {"name": "public_investment", "endowments": [[10, 4, 4, 4], [10, 8, 8, 8]], "n_rounds": 4}
 
@@ -333,7 +333,7 @@ def test_same_seed_same_election(election):
 
 def test_gradient_of_the_vote_share_is_that_of_many_elections():
     torch = pytest.importorskip("torch")
-    from lawgiver.trainers.differentiable.election_designer import Frozen, surrogate
+    from lawgiver.trainers.elections.gradients.election_designer import Frozen, surrogate
 
     base = {"name": "public_investment", "endowments": [4, 4], "n_rounds": 4}
     game = make_game(**base)

@@ -9,7 +9,7 @@ import pytest
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.trainers import election_figures
+from lawgiver.trainers.elections import figures as election_figures
 from lawgiver.trainers.plots import curves as figures
 
 TAILS = (2, 4, 6, 8, 10)

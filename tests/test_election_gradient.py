@@ -18,10 +18,10 @@ from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.differentiable.election import Campaign, Elections, advantages, votes
-from lawgiver.trainers.differentiable.joint_table import JointTable
-from lawgiver.trainers.differentiable.virtual_players import LinearVoters, LstmPlayers
-from lawgiver.trainers.elections import hold
+from lawgiver.trainers.elections.gradients.election import Campaign, Elections, advantages, votes
+from lawgiver.trainers.elections.gradients.joint_table import JointTable
+from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, LstmPlayers
+from lawgiver.trainers.elections.hold import hold
 from lawgiver.trainers.hcmd_zero.model import DivergedError
 from lawgiver.trainers.hcmd_zero.optimise import SelfPlay, optimise
 from lawgiver.trainers.runs.config import Resources

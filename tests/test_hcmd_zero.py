@@ -16,9 +16,9 @@ import lawgiver
 from lawgiver.agents.learned import load_policy, load_voters
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
 from lawgiver.envs.core.registry import make_game
-from lawgiver.trainers.behaviour.readers import read_records
-from lawgiver.trainers.behaviour.records import Records, select
-from lawgiver.trainers.behaviour.table import write_table
+from lawgiver.trainers.elections.records.readers import read_records
+from lawgiver.trainers.elections.records.records import Records, select
+from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.hcmd_zero.acquire import provided
 from lawgiver.trainers.hcmd_zero.judges import rivals

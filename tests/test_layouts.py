@@ -10,8 +10,8 @@ from lawgiver.envs.core.errors import LawgiverError, ParameterError
 
 pytest.importorskip("pyarrow")
 
-from lawgiver.trainers.behaviour.readers import read_behaviour, read_records
-from lawgiver.trainers.behaviour.source import TableError
+from lawgiver.trainers.elections.records.readers import read_behaviour, read_records
+from lawgiver.trainers.elections.records.source import TableError
 
 PAGE = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
 FILES = dict(re.findall(r"^```csv (\S+)\n(.*?)^```$", PAGE, re.M | re.S))

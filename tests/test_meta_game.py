@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.trainers.meta_game import (
+from lawgiver.trainers.elections.meta_game import (
     binomial_errors,
     condorcet_cycle,
     condorcet_winner,
@@ -20,7 +20,7 @@ from lawgiver.trainers.meta_game import (
     nash_of_many,
     wins,
 )
-from lawgiver.trainers.standings import Standings
+from lawgiver.trainers.elections.standings import Standings
 from lawgiver.trainers.statistics.bootstrap import group_bootstrap
 
 ROCK_PAPER_SCISSORS = np.array([[0.5, 0.2, 0.8], [0.8, 0.5, 0.2], [0.2, 0.8, 0.5]])

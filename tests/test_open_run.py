@@ -12,9 +12,9 @@ import pytest
 import lawgiver
 from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
+from lawgiver.trainers.elections.tournament import hold_tournament
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run, game_of
-from lawgiver.trainers.tournament import hold_tournament
 
 ID = "lawgiver/public_investment-v0"
 SMALL = ("game.mechanism_mode=announce", "game.participant_observation=rule", "game.n_rounds=2")

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.cli import app
+from lawgiver.trainers.elections.meta_game import nash
 from lawgiver.trainers.evaluation.payoff_table import PayoffTable, read_payoffs
-from lawgiver.trainers.meta_game import nash
 
 DILEMMA = ",cooperate,defect\ncooperate,3,0\ndefect,5,1\n"
 SEXES = ",opera,football\nopera,3 2,0 0\nfootball,0 0,2 3\n"

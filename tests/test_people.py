@@ -16,7 +16,14 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.registry import lookup, make_game, make_policy, names
 from lawgiver.envs.election.experience import experience_layout
-from lawgiver.trainers.calibration import BOUNDS, cell_errors, fit, human_contributions, simulated_contributions, trends
+from lawgiver.trainers.elections.calibration import (
+    BOUNDS,
+    cell_errors,
+    fit,
+    human_contributions,
+    simulated_contributions,
+    trends,
+)
 
 GAME = make_game("public_investment", endowments=((10, 2, 2, 2), (10, 4, 4, 4), (10, 10, 10, 10)))
 POPULATIONS = ("simulated_people", "learning_automata")

@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.trainers import standings as module
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.cli.vote_tables import show_tournament
-from lawgiver.trainers.standings import Standings, resampled
-from lawgiver.trainers.tournament import Tournament
+from lawgiver.trainers.elections import standings as module
+from lawgiver.trainers.elections.standings import Standings, resampled
+from lawgiver.trainers.elections.tournament import Tournament
 
 LEVELS = {"strict": 0.7, "even": 0.5}
 

@@ -17,7 +17,7 @@ from lawgiver.agents.virtual_networks import ContributionNet, arranged, arrangem
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.behaviour.records import Records, RecordsError, concatenate, select
+from lawgiver.trainers.elections.records.records import Records, RecordsError, concatenate, select
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, VoteData
 from lawgiver.trainers.hcmd_zero.model import DivergedError, ModelSettings, cross_entropy, fit
 

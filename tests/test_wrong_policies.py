@@ -24,11 +24,12 @@ from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.single import GameEnv
 from lawgiver.envs.views.vector import GameVectorEnv
-from lawgiver.trainers import audit, elections
+from lawgiver.trainers import audit
+from lawgiver.trainers.elections import hold as elections
+from lawgiver.trainers.elections.tournament import round_robin
 from lawgiver.trainers.evaluation import score_table as scoring
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.plots.curves import weights_of
-from lawgiver.trainers.tournament import round_robin
 
 SHARING = make_game("public_investment", endowments=(3, 2), n_rounds=2)
 ANNOUNCING = make_game("public_investment", endowments=(3, 2), n_rounds=2, mechanism_mode="announce")

@@ -177,10 +177,10 @@ def tournament(
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
     from lawgiver.trainers.cli.vote_tables import show_payoffs, show_tournament
+    from lawgiver.trainers.elections.tournament import hold_tournament, keep
     from lawgiver.trainers.evaluation.payoff_table import read_payoffs
     from lawgiver.trainers.runs.atomic_files import write_json, writing
     from lawgiver.trainers.runs.config import require_given_once
-    from lawgiver.trainers.tournament import hold_tournament, keep
 
     given = contestants or []
     if payoffs is not None and given:

@@ -9,7 +9,7 @@ from lawgiver.trainers.cli.cells import cell, is_value
 from lawgiver.trainers.cli.printing import laid_out, new_table, say, show, show_cells
 
 if TYPE_CHECKING:
-    from lawgiver.trainers.tournament import Tournament
+    from lawgiver.trainers.elections.tournament import Tournament
 
 
 def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:

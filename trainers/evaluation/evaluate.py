@@ -15,7 +15,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, make_policy, names, require_extras
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections import FIRST, against
+from lawgiver.trainers.elections.hold import FIRST, against
 from lawgiver.trainers.evaluation.headings import equilibrium_people, learned_rule
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.evaluation.score_table import beside_equilibrium, final_table, mechanisms
@@ -73,8 +73,8 @@ def evaluate(path: str | Path, games: int = GAMES, seed: int | None = None) -> d
         exact mechanism beside VCG and the known limit. Of a run of ``payment_free`` what
         :func:`lawgiver.trainers.payment_free.evaluation.judge` tells. Of a run of ``learned_follower`` what
         :func:`lawgiver.trainers.learned_follower.evaluation.evaluate` tells. Of another mechanism that has learned in
-        self-play, what :func:`lawgiver.trainers.elections.against` tells, held against the one it began with and the
-        canonical ones.
+        self-play, what :func:`lawgiver.trainers.elections.hold.against` tells, held against the one it began with and
+        the canonical ones.
 
     Raises:
         RunError: if the folder is not a run, is damaged, or there is no mechanism.

@@ -16,7 +16,7 @@ from lawgiver.agents.virtual_networks import (
     legal_log_softmax,
     vote_features,
 )
-from lawgiver.trainers.behaviour.records import Records, RecordsError
+from lawgiver.trainers.elections.records.records import Records, RecordsError
 
 
 class Data(Protocol):

@@ -11,9 +11,9 @@ import numpy as np
 
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.behaviour.records import Records, concatenate
-from lawgiver.trainers.behaviour.table import write_table
-from lawgiver.trainers.elections import group_scores, held_by_condition, intervals
+from lawgiver.trainers.elections.hold import group_scores, held_by_condition, intervals
+from lawgiver.trainers.elections.records.records import Records, concatenate
+from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.hcmd_zero.acquire import recorded
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, Judges
 

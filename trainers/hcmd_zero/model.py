@@ -30,7 +30,7 @@ from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters, allocati
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.behaviour.records import Records, RecordsError
+from lawgiver.trainers.elections.records.records import Records, RecordsError
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, Data, VoteData
 from lawgiver.trainers.runs.config import Natural, Settings
 

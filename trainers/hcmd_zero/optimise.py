@@ -18,9 +18,9 @@ from lawgiver.agents.learned import LearnedGraphMechanism
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.differentiable.election import Campaign
-from lawgiver.trainers.differentiable.joint_table import JointTable
-from lawgiver.trainers.differentiable.virtual_players import LinearVoters, LstmPlayers
+from lawgiver.trainers.elections.gradients.election import Campaign
+from lawgiver.trainers.elections.gradients.joint_table import JointTable
+from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, LstmPlayers
 from lawgiver.trainers.hcmd_zero.model import DivergedError
 from lawgiver.trainers.runs.config import Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray

@@ -10,8 +10,8 @@ import numpy as np
 from lawgiver.agents.learned import load_policy
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers import election_figures as figures
-from lawgiver.trainers.behaviour.readers import read_records
+from lawgiver.trainers.elections import figures
+from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.evaluation.headings import heading
 from lawgiver.trainers.hcmd_zero.evaluation import PLAYED
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, rivals

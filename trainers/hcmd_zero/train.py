@@ -20,13 +20,14 @@ from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.behaviour.readers import read_records
-from lawgiver.trainers.behaviour.records import Records, concatenate
-from lawgiver.trainers.behaviour.table import write_table
-from lawgiver.trainers.convergence import convergence
-from lawgiver.trainers.differentiable.joint_table import require_tabulable
-from lawgiver.trainers.elections import held_evenly
+from lawgiver.trainers.elections.gradients.joint_table import require_tabulable
+from lawgiver.trainers.elections.hold import held_evenly
+from lawgiver.trainers.elections.records.readers import read_records
+from lawgiver.trainers.elections.records.records import Records, concatenate
+from lawgiver.trainers.elections.records.table import write_table
+from lawgiver.trainers.elections.tournament import round_robin
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided, require_votes, told_of
+from lawgiver.trainers.hcmd_zero.convergence import convergence
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
 from lawgiver.trainers.hcmd_zero.model import DivergedError, FittedParticipants, cross_entropy, fit
@@ -36,7 +37,6 @@ from lawgiver.trainers.hcmd_zero.steps import Steps
 from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.tournament import round_robin
 
 RECORDS = "records.parquet"
 

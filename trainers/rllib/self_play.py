@@ -19,7 +19,7 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections import FIRST, POOLED, against, vote_share
+from lawgiver.trainers.elections.hold import FIRST, POOLED, against, vote_share
 from lawgiver.trainers.evaluation.score_table import mechanisms
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import SelfPlayConfig, batched, common_config, stock

@@ -23,7 +23,7 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections import against, hold
+from lawgiver.trainers.elections.hold import against, hold
 from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state

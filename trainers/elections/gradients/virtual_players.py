@@ -27,7 +27,7 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 
 
 class LstmPlayers:
-    """Contribution networks at play, see :class:`~lawgiver.trainers.differentiable.election.Players`.
+    """Contribution networks at play, see :class:`~lawgiver.trainers.elections.gradients.election.Players`.
 
     The LSTM is unrolled by hand: gates by gates over all games, and only those gradients that payouts need. Its
     candidate gate and its output go through tanh x = 2 sigmoid(2 x) - 1, several times as fast on a CPU.
@@ -150,7 +150,7 @@ def _memory(like: torch.Tensor, rounds: int, rows: int, units: int, seats: int) 
 
 
 class LinearVoters:
-    """Vote networks, see :class:`~lawgiver.trainers.differentiable.election.Voters`.
+    """Vote networks, see :class:`~lawgiver.trainers.elections.gradients.election.Voters`.
 
     Args:
         network: of all participants; its weights are copied.

@@ -11,7 +11,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, allowed, choice, integer
 from lawgiver.envs.core.registry import extras
-from lawgiver.trainers.behaviour.source import COUNTED, Source, TableError
+from lawgiver.trainers.elections.records.source import COUNTED, Source, TableError
 
 with extras("tables of behaviour"):
     import pyarrow as pa

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from lawgiver.envs.core.registry import extras
-from lawgiver.trainers.behaviour.records import Records, RecordsError
-from lawgiver.trainers.behaviour.source import Source, TableError, joined
+from lawgiver.trainers.elections.records.records import Records, RecordsError
+from lawgiver.trainers.elections.records.source import Source, TableError, joined
 from lawgiver.trainers.runs.atomic_files import replacing
 
 with extras("tables of behaviour"):

@@ -16,11 +16,11 @@ from lawgiver.envs.core.errors import choice
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.files.delimited import QUOTED, delimiter_of, without_declaration
 from lawgiver.envs.files.reading import LARGEST_FILE, open_regular, read_text
-from lawgiver.trainers.behaviour import release
-from lawgiver.trainers.behaviour.layouts import Layout, Rounds
-from lawgiver.trainers.behaviour.records import Records
-from lawgiver.trainers.behaviour.source import Source, TableError
-from lawgiver.trainers.behaviour.table import COLUMNS, Behaviour, Votes, behaviour_of, records_of
+from lawgiver.trainers.elections.records import release
+from lawgiver.trainers.elections.records.layouts import Layout, Rounds
+from lawgiver.trainers.elections.records.records import Records
+from lawgiver.trainers.elections.records.source import Source, TableError
+from lawgiver.trainers.elections.records.table import COLUMNS, Behaviour, Votes, behaviour_of, records_of
 
 with extras("tables of behaviour"):
     import pyarrow as pa

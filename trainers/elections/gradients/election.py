@@ -22,7 +22,7 @@ from typing import Protocol
 
 import torch
 
-from lawgiver.trainers.differentiable.joint_table import JointTable
+from lawgiver.trainers.elections.gradients.joint_table import JointTable
 
 OPPONENTS = 32
 """Games under B that each game under A is put to the vote against; fewer where a condition has fewer."""

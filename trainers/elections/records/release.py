@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lawgiver.trainers.behaviour.source import Source, TableError, joined
+from lawgiver.trainers.elections.records.source import Source, TableError, joined
 
 _TAIL = ("endowcond", "baseline", "head", "rel_contribution")
 _GAME = ("player_id", "contribution", "endowment", "session", "timestep")

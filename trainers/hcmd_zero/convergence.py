@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lawgiver.trainers.meta_game import binomial_errors
+from lawgiver.trainers.elections.meta_game import binomial_errors
 from lawgiver.trainers.statistics.seeds import LEVEL, t_quantile
 
 LOOKS = 2

@@ -17,14 +17,20 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import POLICIES, game_name, make_policy, names, require_extras
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections import held_evenly
-from lawgiver.trainers.meta_game import binomial_errors, condorcet_cycle, condorcet_winner, fictitious_play, nash
+from lawgiver.trainers.elections.hold import held_evenly
+from lawgiver.trainers.elections.meta_game import (
+    binomial_errors,
+    condorcet_cycle,
+    condorcet_winner,
+    fictitious_play,
+    nash,
+)
+from lawgiver.trainers.elections.standings import Standings, resampled, unanimous
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import write_json
 from lawgiver.trainers.runs.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
 from lawgiver.trainers.runs.config_errors import complaint
 from lawgiver.trainers.runs.run import game_of
-from lawgiver.trainers.standings import Standings, resampled, unanimous
 from lawgiver.trainers.statistics.seeds import LEVEL
 
 ROUNDS = 10_000
@@ -236,7 +242,7 @@ def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: M
     write_json(file, {"settings": settings.model_dump(mode="json"), **held.data(), **solved})
     if not can_draw():
         return [file]
-    from lawgiver.trainers.election_figures import payoff_matrix
+    from lawgiver.trainers.elections.figures import payoff_matrix
     from lawgiver.trainers.plots.curves import save
 
     picture = folder / "payoffs.png"

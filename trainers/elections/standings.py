@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.trainers.meta_game import SYMMETRY, checked_shares, nash_of_many
+from lawgiver.trainers.elections.meta_game import SYMMETRY, checked_shares, nash_of_many
 from lawgiver.trainers.statistics.seeds import LEVEL, t_quantile
 
 DRAWS = 1_000

@@ -1,0 +1,1 @@
+"""Exact and low-variance gradients of vote shares, in torch."""
