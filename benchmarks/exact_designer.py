@@ -17,11 +17,11 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.differentiable import reachable
-from lawgiver.trainers.differentiable.ascent import ascend
-from lawgiver.trainers.differentiable.gradient import rounds, value
-from lawgiver.trainers.differentiable.train import Mechanism, make_mechanism
 from lawgiver.trainers.evaluation.score_table import CANONICAL, ScoreTable, ceiling_scores, low_anchor, robustness
+from lawgiver.trainers.mechanism_design.exact import reachable
+from lawgiver.trainers.mechanism_design.exact.ascent import ascend
+from lawgiver.trainers.mechanism_design.exact.gradient import rounds, value
+from lawgiver.trainers.mechanism_design.exact.train import Mechanism, make_mechanism
 
 ENDOWMENTS = (10, 4, 4, 4)
 BARS = {1.0: 0.60, 2.0: 0.78, 5.0: 0.85}

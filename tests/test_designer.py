@@ -11,10 +11,10 @@ import torch
 from lawgiver.agents.networks import GraphNetwork
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.trainers.differentiable import reachable
-from lawgiver.trainers.differentiable.ascent import FreeTable
-from lawgiver.trainers.differentiable.gradient import rounds, value
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
+from lawgiver.trainers.mechanism_design.exact import reachable
+from lawgiver.trainers.mechanism_design.exact.ascent import FreeTable
+from lawgiver.trainers.mechanism_design.exact.gradient import rounds, value
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import resume, train
 from lawgiver.trainers.runs.run import Run, load

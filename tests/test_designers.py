@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnknownNameError
-from lawgiver.trainers.designers import (
+from lawgiver.trainers.mechanism_design.optimisers import (
     Optimiser,
     OptimiserName,
     Schedule,

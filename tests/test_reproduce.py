@@ -26,8 +26,9 @@ from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.designers import Schedule, make_optimiser
 from lawgiver.trainers.evaluation import evaluate as evaluation
+from lawgiver.trainers.mechanism_design.optimisers import Schedule, make_optimiser
+from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played
 from lawgiver.trainers.plots import curves as figures
 from lawgiver.trainers.plots import run_figures as report
 from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, payment_free, payment_free_judged, rmd
@@ -40,7 +41,6 @@ from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run, load
-from lawgiver.trainers.two_timescale.evaluation import played
 
 
 def meeting(game: Lanes, threshold: float) -> np.ndarray:

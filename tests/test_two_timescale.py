@@ -15,15 +15,15 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_ta
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
+from lawgiver.trainers.mechanism_design.two_timescale import train as trainer  # the function; its module is below
+from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played, welfare_of
+from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
+from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
+from lawgiver.trainers.mechanism_design.two_timescale.train import begin, iterate
 from lawgiver.trainers.plots import run_figures as report
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train
 from lawgiver.trainers.runs.run import Run, load
-from lawgiver.trainers.two_timescale import train as trainer  # the function; its module is below
-from lawgiver.trainers.two_timescale.evaluation import played, welfare_of
-from lawgiver.trainers.two_timescale.participants import Learners, play
-from lawgiver.trainers.two_timescale.setup import prepare
-from lawgiver.trainers.two_timescale.train import begin, iterate
 
 MODULE = sys.modules[trainer.__module__]
 SMALL = ("game.n=3", "game.n_moves=21")
@@ -33,7 +33,7 @@ SMALL = ("game.n=3", "game.n_moves=21")
 def unsearched(monkeypatch):
     """Spare the search of the box where nobody asks for the best mechanism."""
     found = lambda game, *others: Best(np.zeros(game.degree), -1.0)  # noqa: E731
-    monkeypatch.setattr("lawgiver.trainers.two_timescale.setup.best_in_box", found)
+    monkeypatch.setattr("lawgiver.trainers.mechanism_design.two_timescale.setup.best_in_box", found)
 
 
 def prepared(*overrides):

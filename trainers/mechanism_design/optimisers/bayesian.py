@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
-from lawgiver.trainers.designers.base import Optimiser
+from lawgiver.trainers.mechanism_design.optimisers.base import Optimiser
 
 DESIGN = 3
 """Rounds a coefficient that are drawn uniformly from the box, after the start and before the model is asked."""

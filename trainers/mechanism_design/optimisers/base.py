@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.trainers.designers.schedules import Schedule
+from lawgiver.trainers.mechanism_design.optimisers.schedules import Schedule
 
 
 @dataclass(kw_only=True, eq=False)

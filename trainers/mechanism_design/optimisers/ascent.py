@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lawgiver.trainers.designers.base import Optimiser
+from lawgiver.trainers.mechanism_design.optimisers.base import Optimiser
 
 DECAY = (0.9, 0.99)
 """Of the running means of the gradient and of its square."""

@@ -12,12 +12,12 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, equilibrium_welfare, prior_table
-from lawgiver.trainers.designers import check_timescales
 from lawgiver.trainers.evaluation.mechanism_summary import gap_closed
+from lawgiver.trainers.mechanism_design.optimisers import check_timescales
+from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners
+from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleAgents, TwoTimescaleTrainer
 from lawgiver.trainers.runs.config import Config, anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
-from lawgiver.trainers.two_timescale.participants import Learners
-from lawgiver.trainers.two_timescale.settings import TwoTimescaleAgents, TwoTimescaleTrainer
 
 TwoTimescaleConfig = Config[TwoTimescaleAgents, TwoTimescaleTrainer]
 PERTURBED = ("one_point", "two_point", "score_function")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lawgiver.trainers.designers import OptimiserName, Schedule, Timescale
+from lawgiver.trainers.mechanism_design.optimisers import OptimiserName, Schedule, Timescale
 from lawgiver.trainers.runs.config import Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 
@@ -45,7 +45,8 @@ class TwoTimescaleAgents(Settings):
 
 
 class TwoTimescaleTrainer(TrainerSettings):
-    """Steps of both; see :mod:`lawgiver.trainers.designers.schedules` for the conditions that they are held to."""
+    """Steps of both; see :mod:`lawgiver.trainers.mechanism_design.optimisers.schedules` for the conditions that they
+    are held to."""
 
     name: Literal["two_timescale"]
     timescale: Timescale = "two_timescale"

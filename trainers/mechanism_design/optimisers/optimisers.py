@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 
 from lawgiver.envs.core.errors import UnknownNameError, allowed
 from lawgiver.envs.core.registry import call_with, extras
-from lawgiver.trainers.designers.ascent import ImplicitGradient
-from lawgiver.trainers.designers.base import Fixed, Optimiser
-from lawgiver.trainers.designers.perturbations import OnePoint, ScoreFunction, TwoPoint
-from lawgiver.trainers.designers.schedules import Schedule
+from lawgiver.trainers.mechanism_design.optimisers.ascent import ImplicitGradient
+from lawgiver.trainers.mechanism_design.optimisers.base import Fixed, Optimiser
+from lawgiver.trainers.mechanism_design.optimisers.perturbations import OnePoint, ScoreFunction, TwoPoint
+from lawgiver.trainers.mechanism_design.optimisers.schedules import Schedule
 
 OptimiserName = Literal["one_point", "two_point", "score_function", "implicit_gradient", "bayesian", "fixed"]
 """What :func:`make_optimiser` knows."""
@@ -54,7 +54,7 @@ def make_optimiser(
 def _kind(name: OptimiserName) -> type[Optimiser]:
     if name == "bayesian":
         with extras("optimiser 'bayesian'"):
-            from lawgiver.trainers.designers.bayesian import Bayesian  # needs its extra
+            from lawgiver.trainers.mechanism_design.optimisers.bayesian import Bayesian  # needs its extra
 
             return Bayesian
     return {

@@ -12,9 +12,9 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedGraphMechanism, LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.differentiable.ascent import ascend
-from lawgiver.trainers.differentiable.gradient import Sends, rounds, value
 from lawgiver.trainers.evaluation.score_table import other_populations, score_table
+from lawgiver.trainers.mechanism_design.exact.ascent import ascend
+from lawgiver.trainers.mechanism_design.exact.gradient import Sends, rounds, value
 from lawgiver.trainers.runs.config import Anchor, Config, Natural, Settings, TrainerSettings, anchor_of
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.settings.annealing import AnnealOver

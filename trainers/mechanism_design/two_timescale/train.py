@@ -29,13 +29,13 @@ import numpy as np
 from lawgiver.agents.learned import LearnedMechanism, LearnedTable
 from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.registry import extras
-from lawgiver.trainers.designers import Optimiser, make_optimiser
 from lawgiver.trainers.evaluation.mechanism_summary import design_summary
+from lawgiver.trainers.mechanism_design.optimisers import Optimiser, make_optimiser
+from lawgiver.trainers.mechanism_design.two_timescale.evaluation import welfare_of
+from lawgiver.trainers.mechanism_design.two_timescale.participants import play
+from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, TwoTimescaleConfig, prepare
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
-from lawgiver.trainers.two_timescale.evaluation import welfare_of
-from lawgiver.trainers.two_timescale.participants import play
-from lawgiver.trainers.two_timescale.setup import Setup, TwoTimescaleConfig, prepare
 
 SETTLING = 10
 """Evaluations' worth of steps that participants take under the mechanism that is announced in the end."""
@@ -136,7 +136,7 @@ def iterate(setup: Setup, progress: Progress) -> np.ndarray:
 def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
     """Return the slope of equilibrium welfare at each mechanism, (k, D), by implicit differentiation."""
     with extras("optimiser 'implicit_gradient'"):
-        from lawgiver.trainers.differentiable.subgame_gradient import welfare_and_gradient
+        from lawgiver.trainers.mechanism_design.exact.subgame_gradient import welfare_and_gradient
     learners = setup.learners
     return np.stack([welfare_and_gradient(setup.game, w, learners.level, learners.prior)[1] for w in tried])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, integer
-from lawgiver.trainers.designers.base import Optimiser
+from lawgiver.trainers.mechanism_design.optimisers.base import Optimiser
 
 
 class Perturbation(Optimiser):

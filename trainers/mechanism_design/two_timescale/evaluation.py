@@ -6,7 +6,7 @@ import numpy as np
 
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.trainers.two_timescale.participants import play
+from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 
 
 def welfare_of(

@@ -1,0 +1,1 @@
+"""Announced mechanisms learned against participants in equilibrium: exact gradients, and two timescales."""
