@@ -22,7 +22,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
-from lawgiver.trainers.closed_form import first_round
+from lawgiver.trainers.rllib.closed_form import first_round
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run, load
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
-from lawgiver.trainers import allocation_figures
+from lawgiver.trainers.payment_free import frontier_figure as allocation_figures
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
 from lawgiver.trainers.payment_free.learner import Learner, stream
 from lawgiver.trainers.plots import curves as figures

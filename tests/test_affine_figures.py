@@ -15,8 +15,8 @@ from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.mdp.affine import settle
 from lawgiver.envs.task_scheduling.game import TaskScheduling
-from lawgiver.trainers import affine_figures
-from lawgiver.trainers.affine_reading import entry_prices, myerson_reserve, reserves, reserves_by_round
+from lawgiver.trainers.affine_maximiser import figures as affine_figures
+from lawgiver.trainers.affine_maximiser.reserve_prices import entry_prices, myerson_reserve, reserves, reserves_by_round
 from lawgiver.trainers.plots import curves as figures
 
 # -- reserve prices -------------------------------------------------------------------------------------------------

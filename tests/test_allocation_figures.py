@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lawgiver.trainers.allocation_figures import Mark, Panel, frontier, gaps
+from lawgiver.trainers.payment_free.frontier_figure import Mark, Panel, frontier, gaps
 from lawgiver.trainers.plots import curves as figures
 
 

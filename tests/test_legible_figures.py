@@ -17,12 +17,13 @@ from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.sequential_sales.game import SequentialSales
-from lawgiver.trainers import affine_figures, allocation_figures
+from lawgiver.trainers.affine_maximiser import figures as affine_figures
 from lawgiver.trainers.audit import figures as audit_figures
 from lawgiver.trainers.audit.core import audit_game
 from lawgiver.trainers.elections import figures as election_figures
 from lawgiver.trainers.hcmd_zero import report as loop_report
 from lawgiver.trainers.payment_free import figures as sharing_figures
+from lawgiver.trainers.payment_free import frontier_figure as allocation_figures
 from lawgiver.trainers.plots import curves as figures
 from lawgiver.trainers.reproduce import rmd
 

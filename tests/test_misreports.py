@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lawgiver.envs.core.registry import make_game, make_policy
-from lawgiver.trainers.misreports import misreports
+from lawgiver.trainers.rllib.misreports import misreports
 
 
 def test_the_truth_and_random_reports_are_told_apart():

@@ -23,7 +23,7 @@ from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs.run import Run, load
 
 if TYPE_CHECKING:
-    from lawgiver.trainers import affine_figures
+    from lawgiver.trainers.affine_maximiser import figures as affine_figures
 
 CONFIG = "affine_maximiser"
 LEARNED = "Affine maximisers that were learned in sequential sales, task scheduling and gridworlds"
@@ -198,7 +198,7 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
     """Draw everything and yield the files; nothing without matplotlib."""
     if not can_draw():
         return
-    from lawgiver.trainers import affine_figures
+    from lawgiver.trainers.affine_maximiser import figures as affine_figures
     from lawgiver.trainers.plots import curves as figures
 
     table, _ = _find(*COMPARED)
@@ -220,7 +220,7 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
 
 
 def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
-    from lawgiver.trainers import affine_figures
+    from lawgiver.trainers.affine_maximiser import figures as affine_figures
 
     standings = []
     for each in results:
@@ -233,7 +233,7 @@ def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
 
 
 def _search(run: Run) -> affine_figures.Search:
-    from lawgiver.trainers import affine_figures
+    from lawgiver.trainers.affine_maximiser import figures as affine_figures
 
     lines = run.metrics()
     seconds = np.array([line["timing"]["search_s"] for line in lines])

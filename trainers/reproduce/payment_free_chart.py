@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lawgiver.trainers.allocation_figures import Mark, Panel, frontier
+from lawgiver.trainers.payment_free.frontier_figure import Mark, Panel, frontier
 from lawgiver.trainers.reproduce.payment_free_points import Point
 from lawgiver.trainers.reproduce.payment_free_tables import CURVES, FILL, PA, PF, SPLIT, Board
 

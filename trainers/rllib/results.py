@@ -17,7 +17,6 @@ from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best
-from lawgiver.trainers.closed_form import beside_closed_form, told_of
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.evaluation.score_table import (
     beside_equilibrium,
@@ -25,7 +24,8 @@ from lawgiver.trainers.evaluation.score_table import (
     on_all_conditions,
     other_populations,
 )
-from lawgiver.trainers.misreports import misreports
+from lawgiver.trainers.rllib.closed_form import beside_closed_form, told_of
+from lawgiver.trainers.rllib.misreports import misreports
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
@@ -125,8 +125,8 @@ def beside(
     """Return what participants have learned under a given mechanism, beside their exact equilibrium.
 
     ``trained_participants``: by measure what they make of it in games (``played``) and the ``equilibrium``; of public
-    investment also ``choices`` and ``distance_from_closed_form``, see :mod:`lawgiver.trainers.closed_form`. Nothing
-    where it is the mechanism that has learned.
+    investment also ``choices`` and ``distance_from_closed_form``, see :mod:`lawgiver.trainers.rllib.closed_form`.
+    Nothing where it is the mechanism that has learned.
     """
     if "participant" not in learned or "mechanism" not in given:
         return {}

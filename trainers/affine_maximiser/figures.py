@@ -17,7 +17,13 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.gridworld.solutions import MOVES
 from lawgiver.envs.sequential_sales.game import SequentialSales
-from lawgiver.trainers.affine_reading import Reserve, entry_prices, myerson_reserve, reserves, reserves_by_round
+from lawgiver.trainers.affine_maximiser.reserve_prices import (
+    Reserve,
+    entry_prices,
+    myerson_reserve,
+    reserves,
+    reserves_by_round,
+)
 from lawgiver.trainers.plots.curves import COLOURS, free_colours, legend_beside, named_colours, new_figure
 from lawgiver.trainers.plots.wording import words
 
