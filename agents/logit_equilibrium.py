@@ -9,7 +9,7 @@ import numpy as np
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.agents.tables import equilibrium_table
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import UnsupportedGameError, number
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, number
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
@@ -34,7 +34,7 @@ class LogitEquilibrium(DiscretePolicy):
         keys, rows = [], []
         for endowments in game.conditions:
             played = solve(game, mechanism, endowments, inverse_temperature)
-            if isinstance(played, str):
+            if isinstance(played, NoSolution):
                 raise UnsupportedGameError(f"participant 'logit_equilibrium': {played}")
             for seat, own in enumerate(endowments):
                 others = sorted(endowments[:seat] + endowments[seat + 1 :])

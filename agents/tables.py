@@ -6,7 +6,7 @@ import numpy as np
 
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.envs.core.arrays import Array, Rng, constant, drawn_index, log_softmax, namespace, uniform
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.policy_check import require_policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
@@ -56,7 +56,7 @@ def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperatur
             f"participant 'logit_equilibrium' chooses among finitely many actions, those of {game.name} are a Box"
         )
     parameters = announced(game, mechanism)
-    if isinstance(parameters, str):
+    if isinstance(parameters, NoSolution):
         raise UnsupportedGameError(f"participant 'logit_equilibrium': {parameters}")
     found = solve(game.subgame, parameters, inverse_temperature, uniform_prior(game.subgame))
     fault = unsolved(found, parameters)

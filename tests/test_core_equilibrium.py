@@ -11,7 +11,7 @@ from scipy.stats import truncnorm
 
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.tables import TablePolicy
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import (
@@ -288,7 +288,7 @@ def test_the_best_of_a_box_is_nowhere_worse_than_its_members_centre_and_corners(
     assert best.welfare == equilibrium_welfare(coupled, best.parameters, level, anchor)
     for w in (*coupled.members.values(), (box.low + box.high) / 2, box.low, box.high):
         found = scores(coupled, np.clip(w, box.low, box.high), level, anchor)
-        assert isinstance(found, str) or found["welfare"] * coupled.horizon <= best.welfare + 1e-6
+        assert isinstance(found, NoSolution) or found["welfare"] * coupled.horizon <= best.welfare + 1e-6
 
 
 def test_the_search_is_at_home_where_replies_jump():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lawgiver.agents.mechanisms import Weights
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.evaluation.score_table import score_table
 
@@ -43,16 +43,16 @@ def test_who_remembers_or_draws_at_random_has_no_exact_scores(params):
     game = make_game(**params)
     drawn = game.exact_scores(make_policy(game, "mechanism", "random"), inverse_temperature=1.0)
     remembered = game.exact_scores(Remembering(game), inverse_temperature=1.0)
-    assert drawn == "no exact equilibrium: the mechanism draws what it does at random"
-    assert isinstance(remembered, str) and "remembers" in remembered
+    assert drawn == NoSolution("no exact equilibrium: the mechanism draws what it does at random")
+    assert isinstance(remembered, NoSolution) and "remembers" in remembered.reason
     assert not isinstance(
-        game.exact_scores(make_policy(game, "mechanism", "libertarian"), inverse_temperature=1.0), str
+        game.exact_scores(make_policy(game, "mechanism", "libertarian"), inverse_temperature=1.0), NoSolution
     )
 
 
 def test_an_outcome_drawn_by_lot_is_noticed():
     game = make_game(**GAMES["allocate"])
-    assert "at random" in game.exact_scores(Lottery(game), inverse_temperature=1.0)
+    assert "at random" in game.exact_scores(Lottery(game), inverse_temperature=1.0).reason
 
 
 def test_a_table_says_why_a_mechanism_has_no_scores():

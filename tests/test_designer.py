@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lawgiver.agents.networks import GraphNetwork
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
 from lawgiver.trainers.mechanism_design.exact import reachable
@@ -106,8 +106,8 @@ def test_reachable_is_never_below_the_canonical_rules():
 
 
 def test_reachable_says_why_not():
-    assert reachable(make_game("taxed_dilemma"), 1.0) == "no exact designer for taxed_dilemma-v0"
-    assert "joint contributions" in reachable(game_of(100, 100, 100), 1.0)
+    assert reachable(make_game("taxed_dilemma"), 1.0) == NoSolution("no exact designer for taxed_dilemma-v0")
+    assert "joint contributions" in reachable(game_of(100, 100, 100), 1.0).reason
 
 
 def test_score_table_of_the_main_job():
@@ -135,11 +135,11 @@ def test_a_share_of_nothing_is_unknown():
     scores = {
         "libertarian": {"surplus": 1.0},
         "learned": {"surplus": 1.02},
-        "reachable": "why",
+        "reachable": NoSolution("why"),
         "ceiling": {"surplus": 1.04},
     }
     table = ScoreTable(
-        "surplus", {name: s if isinstance(s, str) else s | {"by_condition": []} for name, s in scores.items()}
+        "surplus", {name: s if isinstance(s, NoSolution) else s | {"by_condition": []} for name, s in scores.items()}
     )
     assert table.gap_closed("ceiling") is None
     assert table.gap_closed("reachable") is None

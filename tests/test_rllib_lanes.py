@@ -15,7 +15,7 @@ import torch
 from ray.rllib.core.columns import Columns
 
 from lawgiver.agents.tables import TablePolicy, equilibrium_table
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
@@ -65,7 +65,7 @@ def test_both_learn_and_the_tables_are_exact(tmp_path: Path) -> None:
     policies = load(run)
     w = np.array([summary["parameters"][f"w_{j}"]["learned"] for j in (1, 2)])
     exact = scores(game, w, 20.0)
-    assert not isinstance(exact, str)
+    assert not isinstance(exact, NoSolution)
     assert summary["welfare"]["learned"] == pytest.approx(exact["welfare"]) == summary["exact_score"]
     assert summary["threshold"]["closed_form"] == pytest.approx(exact["threshold"])
     table = np.exp(np.asarray(policies["participant"].distribution(game.subgame.observations(w), None, None)[0]))
@@ -162,7 +162,7 @@ def test_a_budget_stands_in_for_the_inverse_temperature() -> None:
     assert BoundedRationality().level == 1.0
     people = BoundedRationality(kl_budget=0.7).solved(game, (0.0, -1.0))
     found = scores(game, np.array([0.0, -1.0]), people.level)
-    assert not isinstance(found, str)
+    assert not isinstance(found, NoSolution)
     assert found["kl"] == pytest.approx(0.7, abs=1e-6)
     assert people.kl_budget is None
     whole = BoundedRationality.model_validate(BoundedRationality(kl_budget=0.7).model_dump())

@@ -16,7 +16,7 @@ import numpy as np
 
 from lawgiver.envs.bimatrix.payoffs import Payoffs, checked_payoffs
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, select, total, zeros
-from lawgiver.envs.core.errors import choice, integer
+from lawgiver.envs.core.errors import NoSolution, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -224,7 +224,7 @@ class Bimatrix(Game[BimatrixState]):
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
-    ) -> dict[str, Any] | str:
+    ) -> dict[str, Any] | NoSolution:
         """See :func:`lawgiver.envs.bimatrix.solutions.exact_scores`."""
         from lawgiver.envs.bimatrix.solutions import exact_scores
 

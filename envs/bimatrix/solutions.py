@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.bimatrix.game import Bimatrix
-from lawgiver.envs.core.errors import UnsupportedGameError, number
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, number
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import extras
@@ -114,7 +114,7 @@ def _reply_distance(game: Bimatrix, inverse_temperature: float) -> float:
 
 def exact_scores(
     game: Bimatrix, mechanism: Policy, inverse_temperature: float, anchor: Policy | None
-) -> dict[str, Any] | str:
+) -> dict[str, Any] | NoSolution:
     """Return the expected values of the first round in the participants' logit equilibrium.
 
     Beside the objectives and ``gini``: ``strategies`` (probabilities of each seat's actions) and ``kl`` (nats, from the
@@ -125,9 +125,9 @@ def exact_scores(
     opening, choices = game.initial_state(len(grid.actions), rng), grid.actions.astype(float)
     first = game.initial_state(1, rng)
     chosen = opening if game.announces else game.advance(opening, choices, {})[0]
-    reason = inexact(game, mechanism, chosen)
-    if reason:
-        return reason
+    fault = inexact(game, mechanism, chosen)
+    if fault is not None:
+        return fault
     tax = mean_outcome(game, mechanism, chosen)
     middle = game.advance(chosen, tax, {})[0]
     if game.announces:
@@ -141,7 +141,7 @@ def exact_scores(
     )
     residual = float(found.residual[0])
     if residual > SOLVED:
-        return f"no exact equilibrium: the residual stays at {residual:.1e}"
+        return NoSolution(f"no exact equilibrium: the residual stays at {residual:.1e}")
     strategies = [np.asarray(strategy[0]) for strategy in found.strategies]
     scored: dict[str, Any] = expected_scores(
         game.objective, logit.joint_probabilities(grid, found.strategies)[0], after

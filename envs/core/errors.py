@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,21 @@ class ConvergenceError(LawgiverError):
 
 class PluginError(LawgiverError, ImportError):
     """What a package declares under an entry-point group of lawgiver cannot be imported."""
+
+
+@dataclass(frozen=True)
+class NoSolution:
+    """The value of a solver that does not apply, in place of its result.
+
+    Attributes:
+        reason: one line that says why there is no solution.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        """Return the reason, so that it reads well in a message."""
+        return self.reason
 
 
 class MissingExtraError(LawgiverError, ImportError):

@@ -22,7 +22,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
-from lawgiver.envs.core.errors import ConvergenceError, ParameterError, allowed, integer, shown
+from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, integer, shown
 from lawgiver.envs.core.fields import Layout, box, ends, numbered
 from lawgiver.envs.core.policy import Policy, PolicyLike
 
@@ -319,7 +319,7 @@ class Game(ABC, Generic[StateT]):
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
-    ) -> dict[str, Any] | str:
+    ) -> dict[str, Any] | NoSolution:
         """Return what a memoryless mechanism achieves when the participants play their logit equilibrium against it.
 
         Args:
@@ -329,13 +329,13 @@ class Game(ABC, Generic[StateT]):
 
         Returns:
             Expected values a round, by name: every registered objective that applies, ``gini`` and whatever the
-            game adds (see there), averaged over conditions, and ``by_condition``; or, where no exact solver
-            applies to the game or the mechanism, one line that says why.
+            game adds (see there), averaged over conditions, and ``by_condition``; :class:`NoSolution` where no exact
+            solver applies to the game or the mechanism.
         """
         from lawgiver.envs.core.policy_check import check_policy  # it knows games
 
         check_policy(self, "mechanism", mechanism)
-        return f"{self.name} has no exact solver"
+        return NoSolution(f"{self.name} has no exact solver")
 
     def normal_form(self, mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> NormalForm:
         """Return the participants' first round under a memoryless mechanism as a payoff tensor.

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, total, uniform, zeros
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.fields import Field, Layout, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -165,7 +166,7 @@ class MechanismGame(Game[MechanismState]):
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
-    ) -> dict[str, Any] | str:
+    ) -> dict[str, Any] | NoSolution:
         """See :func:`lawgiver.envs.solvers.equilibrium.subgame_equilibrium.exact_scores`; per round, as the mechanism
         is paid."""
         from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import exact_scores

@@ -22,7 +22,7 @@ from lawgiver.envs.core.arrays import (
     uniform,
     zeros,
 )
-from lawgiver.envs.core.errors import ParameterError, choice, integer, number
+from lawgiver.envs.core.errors import NoSolution, ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -379,13 +379,13 @@ class PublicInvestment(Game[PublicInvestmentState]):
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
-    ) -> dict[str, Any] | str:
+    ) -> dict[str, Any] | NoSolution:
         """Return the expected values of a round in the participants' logit equilibrium against a memoryless mechanism.
 
         Beside ``surplus``, ``log_nash_welfare`` (the sum of log(payoff + 0.001)), ``rawlsian``, the game's own
         objective and ``gini`` (the expectation of the round's Gini): ``contribution_fraction`` and ``kl`` (nats, from
-        the prior), lists with one number a seat; ``residual``; and ``by_condition``, each with its ``endowments``. One
-        line instead where there are more than 200,000 joint contributions, participants that are alike grouped. An
+        the prior), lists with one number a seat; ``residual``; and ``by_condition``, each with its ``endowments``. No
+        solution where there are more than 200,000 joint contributions, participants that are alike grouped. An
         anchor is floored at 1e-4; with one, values can be above :meth:`ceiling`.
         """
         from lawgiver.envs.public_investment.one_round import exact_scores

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
@@ -142,7 +143,7 @@ def solve(
     endowments: tuple[int, ...],
     inverse_temperature: float,
     anchor: Policy | None = None,
-) -> RoundEquilibrium | str:
+) -> RoundEquilibrium | NoSolution:
     """Return the logit equilibrium of one round against a memoryless mechanism.
 
     Args:
@@ -153,7 +154,7 @@ def solve(
         anchor: the participants' prior policy; None for uniform.
 
     Returns:
-        The equilibrium; or one line that says why there is none: a mechanism that remembers or draws at random, too
+        The equilibrium; or why there is none: a mechanism that remembers or draws at random, too
         many joint contributions (more than ``LARGEST_GRID``, seats that are alike grouped), or no convergence.
 
     Raises:
@@ -162,25 +163,27 @@ def solve(
     check_policy(game, "mechanism", mechanism, distribution=True)
     if anchor is not None:
         check_policy(game, "participant", anchor, distribution=True)
-    reason = inexact(game, mechanism, _met(game, endowments))
-    if reason:
-        return reason
+    fault = inexact(game, mechanism, _met(game, endowments))
+    if fault is not None:
+        return fault
     sent = sends(game, mechanism)
     rule = sent(np.array([endowments], float), np.zeros((1, len(endowments)))) if game.announces else None
     priors = priors_of(game, endowments, anchor, rule)
     labels = alike(endowments, None if game.announces else sent, priors)
     too_large = refusal(endowments, labels)
-    if too_large:
+    if too_large is not None:
         return too_large
     return solve_weights(game, sent, endowments, labels, priors, inverse_temperature)
 
 
-def refusal(endowments: tuple[int, ...], labels: tuple[int, ...]) -> str | None:
+def refusal(endowments: tuple[int, ...], labels: tuple[int, ...]) -> NoSolution | None:
     """Return why joint contributions of these seats are not enumerated, or None."""
     size = grid_size(tuple(e + 1 for e in endowments), labels)
     if size <= LARGEST_GRID:
         return None
-    return f"no exact equilibrium at endowments {endowments}: {size} joint contributions, at most {LARGEST_GRID}"
+    return NoSolution(
+        f"no exact equilibrium at endowments {endowments}: {size} joint contributions, at most {LARGEST_GRID}"
+    )
 
 
 def solve_weights(
@@ -190,7 +193,7 @@ def solve_weights(
     labels: tuple[int, ...],
     priors: np.ndarray,
     inverse_temperature: float,
-) -> RoundEquilibrium | str:
+) -> RoundEquilibrium | NoSolution:
     """Return the equilibrium against a mechanism that is given as a function; see :func:`solve`."""
     grid = joint_grid(tuple(e + 1 for e in endowments), labels)
     contributions = grid.actions.astype(float)
@@ -200,7 +203,7 @@ def solve_weights(
     found = logit.logit_equilibrium(grid, after.payoffs[None], by_group, temperatures(inverse_temperature))
     residual = float(found.residual[0])
     if residual > SOLVED:
-        return f"no exact equilibrium at endowments {endowments}: the residual stays at {residual:.1e}"
+        return NoSolution(f"no exact equilibrium at endowments {endowments}: the residual stays at {residual:.1e}")
     distributions = np.zeros(priors.shape)
     for group, p in zip(grid.groups, found.strategies, strict=True):
         distributions[list(group.seats), : group.n_actions] = p[0]
@@ -235,12 +238,12 @@ def mean_scores(by_condition: list[dict[str, Any]]) -> dict[str, Any]:
 
 def exact_scores(
     game: PublicInvestment, mechanism: Policy, inverse_temperature: float, anchor: Policy | None
-) -> dict[str, Any] | str:
-    """Return :func:`scores` by condition and on average, or one line that says why there are none."""
+) -> dict[str, Any] | NoSolution:
+    """Return :func:`scores` by condition and on average, none where one of the conditions is not solved."""
     by_condition = []
     for endowments in game.conditions:
         played = solve(game, mechanism, endowments, inverse_temperature, anchor)
-        if isinstance(played, str):
+        if isinstance(played, NoSolution):
             return played
         by_condition.append(scores(game, played))
     return mean_scores(by_condition)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.objectives import LOG_GUARD, gini, log_nash_welfare, rawlsian, surplus
 from lawgiver.envs.public_investment.families import FAMILIES
@@ -61,7 +62,7 @@ def allocating_game(game: PublicInvestment) -> PublicInvestment:
 
 def canonical_equilibrium(
     game: PublicInvestment, name: str, endowments: tuple[int, ...], inverse_temperature: float
-) -> RoundEquilibrium | str:
+) -> RoundEquilibrium | NoSolution:
     """Return the equilibrium under a canonical rule of the power family with a uniform prior."""
     allocating = allocating_game(game)
     power = FAMILIES["power"]
@@ -124,7 +125,7 @@ def _surplus(game: PublicInvestment, endowments: tuple[int, ...]) -> KnownSoluti
 def _geometric(game: PublicInvestment, endowments: tuple[int, ...], name: str, slope: float) -> KnownSolution:
     def gap() -> float:
         played = canonical_equilibrium(game, name, endowments, 1.0)
-        assert not isinstance(played, str)
+        assert not isinstance(played, NoSolution)
         exact = [truncated_geometric(e + 1, slope, 1.0) for e in endowments]
         found = [played.distributions[i, : e + 1] for i, e in enumerate(endowments)]
         return float(max(np.abs(a - b).max() for a, b in zip(exact, found, strict=True)))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, select, total, uniform, zeros
-from lawgiver.envs.core.errors import choice, integer, number
+from lawgiver.envs.core.errors import NoSolution, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
@@ -193,7 +193,7 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
-    ) -> dict[str, Any] | str:
+    ) -> dict[str, Any] | NoSolution:
         """See :func:`lawgiver.envs.taxed_dilemma.one_round.exact_scores`."""
         from lawgiver.envs.taxed_dilemma.one_round import exact_scores
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.objectives import LOG_GUARD
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
@@ -35,7 +36,7 @@ CEILINGS = {
 
 def exact_scores(
     game: TaxedDilemma, mechanism: Policy, inverse_temperature: float, anchor: Policy | None
-) -> dict[str, Any] | str:
+) -> dict[str, Any] | NoSolution:
     """Return the expected values of the first round in the participants' logit equilibrium.
 
     Beside the objectives and ``gini``: ``cooperation`` (probability) and ``kl`` (nats, from the prior), one number a
@@ -48,9 +49,9 @@ def exact_scores(
     rng = np.random.default_rng(0)
     opening, choices = game.initial_state(len(grid.actions), rng), grid.actions.astype(float)
     first = game.initial_state(1, rng)
-    reason = inexact(game, mechanism, opening if game.announces else game.advance(opening, choices, {})[0])
-    if reason:
-        return reason
+    fault = inexact(game, mechanism, opening if game.announces else game.advance(opening, choices, {})[0])
+    if fault is not None:
+        return fault
     if game.announces:
         tax = mean_outcome(game, mechanism, opening)
         announced, _, _, _ = game.advance(opening, tax, {})
@@ -63,7 +64,7 @@ def exact_scores(
     found = logit.logit_equilibrium(grid, after.payoffs[None], tuple(log_of(priors)), temperatures(inverse_temperature))
     residual = float(found.residual[0])
     if residual > SOLVED:
-        return f"no exact equilibrium: the residual stays at {residual:.1e}"
+        return NoSolution(f"no exact equilibrium: the residual stays at {residual:.1e}")
     strategies = np.concatenate(found.strategies)
     scored = expected_scores(game.objective, logit.joint_probabilities(grid, found.strategies)[0], after) | {
         "cooperation": strategies[:, 1].tolist(),

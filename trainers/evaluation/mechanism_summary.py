@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.tables import tabulate
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.incentives import incentives
@@ -88,7 +88,7 @@ def gap_closed(welfare: Mapping[str, float | None]) -> float | None:
 
 def _scores(game: MechanismGame, w: np.ndarray, inverse_temperature: float, anchor: Policy | None) -> dict[str, Any]:
     found = scores(game, w, inverse_temperature, anchor)
-    if isinstance(found, str):
+    if isinstance(found, NoSolution):
         raise UnsupportedGameError(f"{game.name}: {found}")
     return found
 

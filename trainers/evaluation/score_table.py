@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import make_policy
@@ -32,8 +32,8 @@ UPDATES, FEWER_UPDATES = 1000, 300
 """Gradient steps a condition in the search for the best: of the game's own, and of five that were not trained on."""
 TEMPERATURES = (0.5, 1.0, 2.0, 5.0, 20.0)
 
-Scores = dict[str, Any] | str
-"""As :meth:`Game.exact_scores` gives them, or one line that says why there are none."""
+Scores = dict[str, Any] | NoSolution
+"""As :meth:`Game.exact_scores` gives them."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class ScoreTable:
 
     def value(self, mechanism: str, measure: str, condition: int | None = None) -> float | None:
         """Return a measure of a mechanism, averaged over conditions or in one of them; None where it is not known."""
-        found = self.scores.get(mechanism, "")
-        if isinstance(found, str):
+        found = self.scores.get(mechanism)
+        if found is None or isinstance(found, NoSolution):
             return None
         if condition is not None:
             found = found["by_condition"][condition]
@@ -76,7 +76,7 @@ class ScoreTable:
 
     def reasons(self) -> dict[str, str]:
         """Return why a mechanism has no scores, for those that have none."""
-        return {name: found for name, found in self.scores.items() if isinstance(found, str)}
+        return {name: found.reason for name, found in self.scores.items() if isinstance(found, NoSolution)}
 
     def to_summary(self) -> dict[str, Any]:
         """Return the table as summary.json holds it.
@@ -85,7 +85,7 @@ class ScoreTable:
         not known); ``gap_closed``, ``reachable_gap_closed``; ``by_condition``, a list of the same with ``endowments``;
         and ``reasons`` where something is not known.
         """
-        known = [found["by_condition"] for found in self.scores.values() if not isinstance(found, str)]
+        known = [found["by_condition"] for found in self.scores.values() if not isinstance(found, NoSolution)]
         by_condition: list[dict[str, Any]] = []
         for index, condition in enumerate(known[0] if known else []):
             named = {"endowments": condition["endowments"]} if "endowments" in condition else {}
@@ -185,7 +185,7 @@ def ceiling_scores(game: Game[Any]) -> Scores:
     """Return the measures at the ceiling of the game's objective, or why there are none."""
     by_condition = game.ceiling_scores()
     if game.ceiling() is None or not by_condition:
-        return f"no ceiling is known for {game.name} and its objective"
+        return NoSolution(f"no ceiling is known for {game.name} and its objective")
     means = {name: math.fsum(c[name] for c in by_condition) / len(by_condition) for name in by_condition[0]}
     return means | {"by_condition": by_condition}
 
@@ -217,7 +217,7 @@ def robustness(
         rows[level] = {}
         for name, mechanism in mechanisms(game, learned):
             found = game.exact_scores(mechanism, inverse_temperature=level, anchor=anchor)
-            rows[level][name] = None if isinstance(found, str) else float(found[objective])
+            rows[level][name] = None if isinstance(found, NoSolution) else float(found[objective])
     return rows
 
 
@@ -259,7 +259,7 @@ def low_anchor(game: Game[Any]) -> Policy:
 
 def beside_equilibrium(played: Mapping[str, Any], exact: Scores) -> dict[str, Mapping[str, Any]]:
     """Return columns ``played`` and ``equilibrium`` by measure, None where the exact value is not known."""
-    known = {} if isinstance(exact, str) else exact
+    known = {} if isinstance(exact, NoSolution) else exact
     return {"played": played, "equilibrium": {measure: known.get(measure) for measure in played}}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import sends, solve
@@ -39,7 +40,7 @@ def beside_closed_form(
     """Yield trained participants beside the closed form, condition by condition, where it is known."""
     for endowments in game.conditions:
         exact = solve(game, mechanism, endowments, inverse_temperature, anchor)
-        if not isinstance(exact, str):
+        if not isinstance(exact, NoSolution):
             yield Beside(endowments, first_round(game, mechanism, participants, endowments), exact.distributions)
 
 

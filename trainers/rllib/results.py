@@ -11,6 +11,7 @@ import torch
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
 from lawgiver.agents.naming import rule_of
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
@@ -71,11 +72,11 @@ def participants_policy(game: Game[Any], learning: Participants, weights: Weight
     return policy
 
 
-def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) -> float | str:
+def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) -> float | NoSolution:
     """Return the objective a round in the participants' exact equilibrium, or why it is not known."""
     anchor = make_anchor(game, anchor_of(participants))
     scores = game.exact_scores(mechanism, inverse_temperature=participants.level, anchor=anchor)
-    return scores if isinstance(scores, str) else float(scores[objective(game)])
+    return scores if isinstance(scores, NoSolution) else float(scores[objective(game)])
 
 
 def scores(

@@ -16,7 +16,7 @@ from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.learned import LearnedPolicy
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import NoSolution, ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
@@ -243,7 +243,7 @@ def _exact(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Pr
         return {}
     policy = results.mechanism_policy(table.game, config.agents.mechanism, _weights(algorithm, "mechanism"))
     exact = results.exact_score(table.game, policy, config.agents.participants)
-    if isinstance(exact, str):
+    if isinstance(exact, NoSolution):
         return {}
     if progress.iteration > config.agents.mechanism.warmup:
         online = float(np.mean(list(progress.scores)[-config.trainer.score_every :]))
@@ -295,13 +295,13 @@ def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm,
         told = results.beside(game, table.given, learned, agents, config.seed)
         return {**told, **counts, "online_score": online, "given": sorted(table.given)}
     exact = results.exact_score(game, learned["mechanism"], agents.participants)
-    if not isinstance(exact, str):
+    if not isinstance(exact, NoSolution):
         _raise(progress, results.alarms(game, agents.participants, online, exact, progress.iteration))
     return {
         **results.scores(game, learned, agents, config.seed, progress.best),
         **counts,
         "online_score": online,
-        "exact_score": None if isinstance(exact, str) else exact,
-        "online_minus_exact": None if isinstance(exact, str) else online - exact,
+        "exact_score": None if isinstance(exact, NoSolution) else exact,
+        "online_minus_exact": None if isinstance(exact, NoSolution) else online - exact,
         "alarms": progress.alarms,
     }

@@ -103,7 +103,7 @@ def _advanced(game: Game[Any], state: Any, outcome: Array) -> tuple[Any, np.ndar
 
 
 def _decided(game: Game[Any], mechanism: Policy, state: Any) -> Array:
-    reason = inexact(game, mechanism, state)
-    if reason is not None:
-        raise UnsupportedGameError(f"{game.name} has no normal form: {reason.partition(': ')[2]}")
+    fault = inexact(game, mechanism, state)
+    if fault is not None:
+        raise UnsupportedGameError(f"{game.name} has no normal form: {fault.reason.partition(': ')[2]}")
     return mean_outcome(game, mechanism, state)

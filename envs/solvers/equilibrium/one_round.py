@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, fixed_rng, namespace
-from lawgiver.envs.core.errors import number
+from lawgiver.envs.core.errors import NoSolution, number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, log_nash_welfare, rawlsian, surplus
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
@@ -27,7 +27,7 @@ def temperatures(inverse_temperature: float) -> np.ndarray:
     return np.array([number("inverse_temperature", inverse_temperature, "[0, inf]")])
 
 
-def inexact(game: Game[Any], mechanism: Policy, state: Any) -> str | None:
+def inexact(game: Game[Any], mechanism: Policy, state: Any) -> NoSolution | None:
     """Return why a mechanism is no function of what it sees in ``state`` (B games), so that no round stands for all.
 
     None where it is one: it remembers nothing, and neither its action nor its outcome is drawn at random.
@@ -35,13 +35,13 @@ def inexact(game: Game[Any], mechanism: Policy, state: Any) -> str | None:
     seen = game.observe(state, "mechanism")
     memory = mechanism.initial_state(seen.shape[0], fixed_rng(seen))
     if memory is not None:
-        return "no exact equilibrium: the mechanism remembers, so that no two rounds are the same game"
+        return NoSolution("no exact equilibrium: the mechanism remembers, so that no two rounds are the same game")
     if isinstance(mechanism, OutcomePolicy):
         first, second = (np.asarray(mechanism.outcome(seen, None, None, np.random.default_rng(i))[0]) for i in (0, 1))
         drawn = not np.array_equal(first, second)
     else:
         drawn = bool(np.any(np.asarray(mechanism.distribution(seen, None, None)[0])[:, :, 1] > 0))
-    return "no exact equilibrium: the mechanism draws what it does at random" if drawn else None
+    return NoSolution("no exact equilibrium: the mechanism draws what it does at random") if drawn else None
 
 
 def mean_outcome(game: Game[Any], mechanism: Policy, state: Any) -> Array:

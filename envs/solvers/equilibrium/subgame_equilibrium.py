@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import UnsupportedGameError, number
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, number
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import extras
@@ -109,22 +109,22 @@ def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior
 
 def exact_scores(
     game: MechanismGame, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
-) -> dict[str, Any] | str:
+) -> dict[str, Any] | NoSolution:
     """Return what a mechanism is worth in the participants' logit equilibrium under it.
 
     Returns:
         ``welfare`` a round, ``kl`` of a participant from its anchor in nats over the game, what
         :func:`lawgiver.envs.solvers.equilibrium.incentives.incentives` tells, and what the subgame tells of behaviour;
-        or why there is no equilibrium to score it in.
+        :class:`NoSolution` where there is no equilibrium to score it in.
     """
     if anchor is not None:
         check_policy(game, "participant", anchor, distribution=True)
     parameters = announced(game, mechanism)
-    return parameters if isinstance(parameters, str) else scores(game, parameters, inverse_temperature, anchor)
+    return parameters if isinstance(parameters, NoSolution) else scores(game, parameters, inverse_temperature, anchor)
 
 
-def announced(game: MechanismGame, mechanism: Policy) -> np.ndarray | str:
-    """Return w (D,) that a mechanism announces, or why it does not announce one and the same each time."""
+def announced(game: MechanismGame, mechanism: Policy) -> np.ndarray | NoSolution:
+    """Return w (D,) that a mechanism announces; none where it is not one and the same each time."""
     check_policy(game, "mechanism", mechanism, distribution=True)
     state = game.initial_state(1, np.random.default_rng(0))
     return inexact(game, mechanism, state) or mean_parameters(game, mechanism)
@@ -139,7 +139,7 @@ def mean_parameters(game: MechanismGame, mechanism: Policy) -> np.ndarray:
 
 def scores(
     game: MechanismGame, parameters: np.ndarray, inverse_temperature: float, anchor: Policy | None = None
-) -> dict[str, Any] | str:
+) -> dict[str, Any] | NoSolution:
     """Return :func:`exact_scores` of the mechanism that announces w (D,).
 
     Raises:
@@ -161,11 +161,13 @@ def scores(
     }
 
 
-def unsolved(found: Equilibrium, parameters: np.ndarray) -> str | None:
+def unsolved(found: Equilibrium, parameters: np.ndarray) -> NoSolution | None:
     """Return why what was found under w (D,) is no equilibrium, None if it is one."""
     if found.residual <= SOLVED:
         return None
-    return f"no exact equilibrium: the replies under w = {parameters.tolist()} do not settle ({found.residual:.1g} off)"
+    return NoSolution(
+        f"no exact equilibrium: the replies under w = {parameters.tolist()} do not settle ({found.residual:.1g} off)"
+    )
 
 
 def equilibrium_welfare(

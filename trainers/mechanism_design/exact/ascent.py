@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.errors import LawgiverError, NoSolution
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.families import FAMILIES, normalised
@@ -97,7 +97,7 @@ class FreeTable(torch.nn.Module):
 
 def reachable(
     game: Game[Any], inverse_temperature: float, anchor: Policy | None = None, *, updates: int = 1000
-) -> dict[str, Any] | str:
+) -> dict[str, Any] | NoSolution:
     """Return the scores of the best memoryless mechanism that exact gradients find for each condition apart.
 
     It is a value that was found, no bound: the ascent sets out from several rules for a tenth of the updates each, and
@@ -114,17 +114,17 @@ def reachable(
         updates: gradient steps a condition.
 
     Returns:
-        Scores as :meth:`Game.exact_scores` gives them, or one line that says why there are none.
+        Scores as :meth:`Game.exact_scores` gives them; none for another game or too large a table.
     """
     if not isinstance(game, PublicInvestment):
-        return f"no exact designer for {game.name}"
+        return NoSolution(f"no exact designer for {game.name}")
     largest = max(grid_size(tuple(e + 1 for e in endowments), endowments) for endowments in game.conditions)
     if largest > LARGEST_TABLE:
-        return f"no exact designer for {largest} joint contributions, at most {LARGEST_TABLE}"
+        return NoSolution(f"no exact designer for {largest} joint contributions, at most {LARGEST_TABLE}")
     by_condition = []
     for at in rounds(game, anchor, weights=True):
         best = _best(at, _designed(at, inverse_temperature, updates), inverse_temperature)
-        if isinstance(best, str):
+        if isinstance(best, NoSolution):
             return best
         by_condition.append(scores(at.game, best))
     return mean_scores(by_condition)
@@ -152,17 +152,17 @@ def _designed(at: Round, inverse_temperature: float, updates: int) -> np.ndarray
         return np.asarray(best(at.given, at.contributions))
 
 
-def _best(at: Round, designed: np.ndarray, inverse_temperature: float) -> RoundEquilibrium | str:
+def _best(at: Round, designed: np.ndarray, inverse_temperature: float) -> RoundEquilibrium | NoSolution:
     """Return the best of the designed and the canonical weights, by the game's objective, in its equilibrium."""
     given, contributions = at.given.numpy(), at.contributions.numpy()
     members = FAMILIES["power"].members.values()
     tables = [designed, *(FAMILIES["power"].weights(np.array(member), given, contributions) for member in members)]
 
-    def solved(table: np.ndarray) -> RoundEquilibrium | str:
+    def solved(table: np.ndarray) -> RoundEquilibrium | NoSolution:
         return solve_weights(at.game, lambda e, c: table, at.endowments, at.labels, at.priors, inverse_temperature)
 
     played = [solved(table) for table in tables]
-    found = [one for one in played if not isinstance(one, str)]
+    found = [one for one in played if not isinstance(one, NoSolution)]
     if not found:
-        return str(played[0])
+        return played[0]
     return max(found, key=lambda one: float(scores(at.game, one)[at.game.objective]))

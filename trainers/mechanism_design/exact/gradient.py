@@ -75,8 +75,8 @@ def rounds(game: PublicInvestment, anchor: Policy | None = None, *, weights: boo
         priors = priors_of(game, endowments, anchor)
         labels = alike(endowments, None, priors)
         too_large = refusal(endowments, labels)
-        if too_large:
-            raise UnsupportedGameError(too_large)
+        if too_large is not None:
+            raise UnsupportedGameError(too_large.reason)
         grid = joint_grid(tuple(e + 1 for e in endowments), labels)
         contributions = torch.as_tensor(grid.actions, dtype=torch.float64)
         given = torch.tensor(endowments, dtype=torch.float64).expand_as(contributions)
