@@ -6,8 +6,8 @@ from typing import Any
 
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_policy
 
 
 def make_anchor(game: Game[Any], anchor: str | dict[str, Any]) -> Policy | None:

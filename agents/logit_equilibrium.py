@@ -12,8 +12,8 @@ from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, number
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Memory, Policy, PolicyLike
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import solve

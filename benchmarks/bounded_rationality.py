@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers.rllib.closed_form import first_round

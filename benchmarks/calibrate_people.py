@@ -16,8 +16,8 @@ import numpy as np
 
 from lawgiver.agents.people import SimulatedPeople, Traits, fitted_traits, population_hash
 from lawgiver.agents.voters import experience
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.trainers.elections.calibration import (
     GAME,
     MECHANISMS,

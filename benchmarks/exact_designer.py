@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.evaluation.score_table import CANONICAL, ScoreTable, ceiling_scores, low_anchor, robustness

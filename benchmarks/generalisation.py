@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.trainers.payment_free import frontier_figure as allocation_figures
 from lawgiver.trainers.payment_free.evaluation import judge, welfare

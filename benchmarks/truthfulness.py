@@ -21,7 +21,7 @@ import numpy as np
 
 from lawgiver.agents.reporting import AffineMaximiser, pay_as_bid
 from lawgiver.envs.core.fields import Field
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.trainers.audit import Audit, audit, response_of
 from lawgiver.trainers.runs import launch

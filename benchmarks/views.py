@@ -9,7 +9,8 @@ measured in turns so that other work on the machine slows down both.
 
 import statistics
 
-from lawgiver.envs.core.registry import GAMES, make_game, names
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.trainers.cli.throughput import Fixed, machine, measure_game, vector_rounds
 
 PARTICIPANTS = {

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_game
 
 os.environ.setdefault("RAY_worker_niceness", "0")
 """Ray's workers are nice by default: beside other work on the machine they would get next to nothing of it."""
@@ -195,7 +196,7 @@ GAMES = {
 def game(request: pytest.FixtureRequest) -> Game:
     """Return one game after the other."""
     name, params = GAMES[request.param]
-    return registry.make_game(name, **params)
+    return make_game(name, **params)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, Polic
 from lawgiver.agents.networks import GaussianNet, GraphNetwork
 from lawgiver.agents.policies import UniformLegal, draw_discrete
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.public_investment.water_filling import water_fill
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL, log_prior
 from lawgiver.envs.views.parallel import GameParallelEnv

@@ -17,7 +17,7 @@ from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.audit import audit, response_of
 from lawgiver.trainers.audit.named import audit_named
 from lawgiver.trainers.audit.trials import Trials, own_of, truth

@@ -7,7 +7,7 @@ import pytest
 
 from lawgiver.envs.bimatrix.solutions import logit_strategies, regret, taxed
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.taxed_dilemma.game import logit_cooperation
 
 CELLS = [[[3, 1], [0, 2], [-1, 0.5]], [[1, 1], [2, 0], [5, 1 / 3]]]

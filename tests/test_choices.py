@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, choice
-from lawgiver.envs.core.registry import GAMES, lookup, make_game, names
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import GAMES, lookup, names
 from lawgiver.envs.views.parallel import make_parallel_env
 from lawgiver.envs.views.single import make_env
 from lawgiver.envs.views.vector import make_vector_env

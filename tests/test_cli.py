@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.registry import GAMES, make_game, names
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli import throughput as bench
 from lawgiver.trainers.cli.pages import game_page

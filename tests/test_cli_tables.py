@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli.cells import cell
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.tables import show_summary

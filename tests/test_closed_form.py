@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lawgiver.agents.learned import LearnedParticipants
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, choices, told_of
 from lawgiver.trainers.rllib.results import beside

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lawgiver.agents.tables import TablePolicy, tabulate
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.congestion.anonymous import expected_welfare
 from lawgiver.envs.solvers.congestion.mixing import best_mixture, best_transfers, equilibrium_mixture, regret
 from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid

@@ -9,7 +9,7 @@ import pytest
 from lawgiver.envs.core.arrays import evolve, largest, map_arrays, select, softmax, take_games, total, where_games
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.fields import Field, box, columns, width, within
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.validation import check_actions
 
 torch = pytest.importorskip("torch")

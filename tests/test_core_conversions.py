@@ -10,7 +10,8 @@ from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, see
 from pettingzoo.utils.conversions import aec_to_parallel, parallel_to_aec
 
 from lawgiver.envs.core.errors import ActionError
-from lawgiver.envs.core.registry import GAMES, lookup, make_game, names
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import GAMES, lookup, names
 from lawgiver.envs.testing.views import given
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv

@@ -12,7 +12,7 @@ from scipy.stats import truncnorm
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import (
     budget_constant,

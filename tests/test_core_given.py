@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import ActionError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.single import GameEnv
 

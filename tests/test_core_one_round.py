@@ -5,7 +5,7 @@ import pytest
 
 from lawgiver.agents.mechanisms import Weights
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.evaluation.score_table import score_table
 
 GAMES = {

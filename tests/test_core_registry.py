@@ -12,7 +12,8 @@ import pytest
 import lawgiver  # noqa: F401  registers the games
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.errors import MissingExtraError, ParameterError, PluginError
-from lawgiver.envs.core.registry import extras, make_game, names
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import extras, names
 from lawgiver.envs.views.single import make_env
 from lawgiver.trainers.runs.run import _checked_policy
 

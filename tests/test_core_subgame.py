@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.solvers.equilibrium.subgame import (

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from lawgiver.envs.core.errors import ActionError, MissingExtraError, ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.testing.views import given
 from lawgiver.envs.views.single import GameEnv
 from lawgiver.envs.views.vector import GameVectorEnv

@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 
 import lawgiver
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.testing.views import given
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv

@@ -5,7 +5,7 @@ import pytest
 
 from lawgiver.envs.core.errors import ConvergenceError
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.solvers.congestion.anonymous import CongestionGame
 from lawgiver.envs.solvers.congestion.mixing import best_mixture, equilibrium_mixture
 from lawgiver.envs.solvers.congestion.system_optimum import (

@@ -10,7 +10,7 @@ import torch
 
 from lawgiver.agents.networks import GraphNetwork
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
 from lawgiver.trainers.mechanism_design.exact import reachable
 from lawgiver.trainers.mechanism_design.exact.ascent import FreeTable

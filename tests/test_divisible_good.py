@@ -10,7 +10,7 @@ from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.tables import TablePolicy, equilibrium_table, tabulate
 from lawgiver.envs.core.arrays import evolve
 from lawgiver.envs.core.errors import ConvergenceError, ParameterError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.divisible_good import solutions
 from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior

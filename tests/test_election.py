@@ -11,7 +11,7 @@ from lawgiver.agents.policies import Memoryless
 from lawgiver.envs.core.arrays import log_softmax, namespace
 from lawgiver.envs.core.errors import ActionError, LawgiverError, ParameterError, UnknownNameError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns, width
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.election.experience import experience_layout
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.hold import hold, shares, vote_share

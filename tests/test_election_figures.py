@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.elections import figures as election_figures
 from lawgiver.trainers.plots import curves as figures
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lawgiver.envs.core.errors import NoSolution
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.public_investment.one_round import sends, solve
 from lawgiver.envs.public_investment.solutions import truncated_geometric
 from lawgiver.envs.solvers.equilibrium import logit

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.payment_free_allocation.measures import mean_log_utility, utilities
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve

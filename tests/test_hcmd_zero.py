@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 import lawgiver
 from lawgiver.agents.learned import load_policy, load_voters
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import Records, select
 from lawgiver.trainers.elections.records.table import write_table

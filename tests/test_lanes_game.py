@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.lanes.solutions import (
     equilibrium_threshold,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.envs.goal_collection.torus import distance
 

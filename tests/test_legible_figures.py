@@ -14,7 +14,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.lines import Line2D
 
 from lawgiver.agents.reporting import AffineMaximiser
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.trainers.affine_maximiser import figures as affine_figures

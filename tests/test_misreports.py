@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.rllib.misreports import misreports
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from lawgiver.envs.core import registry
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.objectives import LOG_GUARD, gini, log_nash_welfare, rawlsian, surplus
-from lawgiver.envs.core.registry import make_game
 from lawgiver.trainers.cli import pages
 
 

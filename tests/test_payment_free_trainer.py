@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import lawgiver
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.evaluation.evaluate import evaluate

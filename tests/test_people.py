@@ -14,7 +14,8 @@ from lawgiver.agents.voters import SENSITIVITY, experience, inequity_averse, ran
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
-from lawgiver.envs.core.registry import lookup, make_game, make_policy, names
+from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.core.registry import lookup, names
 from lawgiver.envs.election.experience import experience_layout
 from lawgiver.trainers.elections.calibration import (
     BOUNDS,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lawgiver.envs.core.arrays import softmax
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import columns
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.public_investment.families import FAMILIES
 from lawgiver.envs.views.parallel import GameParallelEnv
 

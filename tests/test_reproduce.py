@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from lawgiver.agents.tables import tabulate
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.lanes import Lanes
 from lawgiver.envs.lanes.solutions import meeting_welfare_sd
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, solve

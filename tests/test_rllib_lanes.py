@@ -16,7 +16,7 @@ from ray.rllib.core.columns import Columns
 
 from lawgiver.agents.tables import TablePolicy, equilibrium_table
 from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
     equilibrium_welfare,

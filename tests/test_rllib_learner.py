@@ -232,7 +232,7 @@ def test_rllibs_own_episodes_are_standardised_over_real_steps() -> None:
 
 def test_a_start_outside_the_family_is_refused_by_name() -> None:
     from lawgiver.envs.core.errors import ParameterError
-    from lawgiver.envs.core.registry import make_game
+    from lawgiver.envs.core.make import make_game
 
     game = make_game("public_investment", mechanism_mode="announce")
     layout = game.action_layout("mechanism")
@@ -244,7 +244,7 @@ def test_a_start_outside_the_family_is_refused_by_name() -> None:
 
 
 def test_alarms_tell_drift_and_scores_above_the_ceiling() -> None:
-    from lawgiver.envs.core.registry import make_game
+    from lawgiver.envs.core.make import make_game
     from lawgiver.trainers.rllib.results import alarms
     from lawgiver.trainers.rllib.settings import Participants
 
@@ -260,7 +260,7 @@ def test_alarms_tell_drift_and_scores_above_the_ceiling() -> None:
 
 
 def test_what_a_mechanism_is_paid_has_a_name_where_there_is_no_choice_of_it():
-    from lawgiver.envs.core.registry import make_game
+    from lawgiver.envs.core.make import make_game
     from lawgiver.trainers.rllib.results import objective
 
     paid = {name: objective(make_game(name)) for name in ("repeated_allocation", "public_investment")}

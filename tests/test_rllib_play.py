@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, start_of

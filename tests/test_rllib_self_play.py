@@ -16,7 +16,7 @@ import torch
 
 from lawgiver.agents.learned import LearnedGraphMechanism
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import SelfPlayConfig

@@ -18,7 +18,7 @@ import yaml
 import lawgiver
 from lawgiver.agents.learned import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs import run as runs
 from lawgiver.trainers.runs.atomic_files import RunError, write_text

@@ -8,7 +8,7 @@ import pytest
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import columns
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.solvers.congestion.mixing import best_transfers, equilibrium_mixture
 from lawgiver.envs.solvers.congestion.system_optimum import marginal_tolls
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior

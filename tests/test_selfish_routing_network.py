@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.selfish_routing import SelfishRouting, solutions
 from lawgiver.envs.selfish_routing.network import NETWORKS, Network, as_network
 from lawgiver.envs.solvers.congestion.anonymous import expected_payoffs

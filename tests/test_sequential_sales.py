@@ -8,7 +8,7 @@ import pytest
 import lawgiver  # noqa: F401  registers the games
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families.reporting_game import ReportingState, play_out
 from lawgiver.envs.sequential_sales import SequentialSales
 from lawgiver.envs.solvers.auctions.distributions import Distribution

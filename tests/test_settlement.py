@@ -7,7 +7,7 @@ import torch
 
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ActionError, ParameterError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families import mdp_game as game_module
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.solvers.mdp import Tree, settle

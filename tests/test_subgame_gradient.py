@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Equilibrium, equilibrium_welfare, prior_table, solve

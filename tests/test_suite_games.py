@@ -11,7 +11,8 @@ import pytest
 
 import lawgiver
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError
-from lawgiver.envs.core.registry import GAMES, make_game, names
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.envs.testing.play import moments
 from lawgiver.envs.testing.rules import RULE_CHECKS
 from lawgiver.envs.testing.views import VIEW_CHECKS, compare_vector_with_single, given

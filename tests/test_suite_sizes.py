@@ -12,6 +12,7 @@ import pytest
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, distribution, integer, number, shown
 from lawgiver.envs.core.fields import LARGEST_WIDTH, Field, box
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.testing.play import UniformPlayer
 
 ODD = [10**9, 10**18, 10**400, 10**5000, 1e308, -1e308, 1e-308, math.inf, -math.inf, math.nan, -1, 0, True, "many", [],
@@ -49,7 +50,7 @@ def test_odd_parameters_work_or_are_refused_in_one_line(name, parameter):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                game = registry.make_game(name, **{parameter: value})
+                game = make_game(name, **{parameter: value})
             except LawgiverError as error:
                 message = str(error)
                 assert "\n" not in message and len(message) < 600
@@ -83,7 +84,7 @@ def test_odd_parameters_work_or_are_refused_in_one_line(name, parameter):
 )
 def test_the_number_that_fits_is_named(name, params, said):
     with pytest.raises(ParameterError, match=said):
-        registry.make_game(name, **params)
+        make_game(name, **params)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_the_number_that_fits_is_named(name, params, said):
      ("gridworld", {"m": 5}, True), ("gridworld", {"m": 100}, False)],
 )  # fmt: skip
 def test_known_solutions_are_told_where_they_can_be_checked(name, size, told):
-    assert bool(registry.make_game(name, n=2, **size).known_solutions()) == told
+    assert bool(make_game(name, n=2, **size).known_solutions()) == told
 
 
 def test_spaces_are_measured_before_they_are_laid_out():

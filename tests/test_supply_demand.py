@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.solvers.congestion.mixing import best_transfers, equilibrium_mixture
 from lawgiver.envs.solvers.congestion.pure_congestion import pure_optimum
 from lawgiver.envs.solvers.congestion.wardrop import wardrop_equilibrium

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.families.reporting_game import play_out
 from lawgiver.envs.solvers.mdp.affine import settle
 from lawgiver.envs.solvers.mdp.finite_horizon import FiniteHorizon

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.taxed_dilemma.game import logit_cooperation, taxed_payoffs
 from lawgiver.envs.views.single import GameEnv
 from lawgiver.envs.views.vector import GameVectorEnv

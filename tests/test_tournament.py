@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.elections.hold import shares
@@ -146,7 +146,7 @@ def test_a_single_saved_policy_takes_part_like_a_run(tmp_path):
     pytest.importorskip("torch")
     from lawgiver.agents.learned import graph_network, save_policy
     from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
-    from lawgiver.envs.core.registry import make_game, make_voter
+    from lawgiver.envs.core.make import make_game, make_voter
     from lawgiver.trainers.runs.atomic_files import write_folder
     from lawgiver.trainers.runs.config import validate
     from lawgiver.trainers.runs.run import Run, load

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.selfish_routing.assignment import assign
 from lawgiver.envs.selfish_routing.network import Network, as_network
 from lawgiver.envs.selfish_routing.tntp import read_tntp

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_table, solve
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.cli.tables import show_summary

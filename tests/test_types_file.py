@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.families.reporting_game import play_out
 
 RNG = np.random.default_rng(0)

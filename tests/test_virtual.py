@@ -15,7 +15,7 @@ from lawgiver.agents.policies import draw_discrete
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.agents.virtual_networks import ContributionNet, arranged, arrangement, own_arrangement
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.records import Records, RecordsError, concatenate, select
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, VoteData

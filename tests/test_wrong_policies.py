@@ -14,8 +14,9 @@ from lawgiver.agents.policies import UniformBox
 from lawgiver.agents.tables import equilibrium_table
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.registry import POLICIES, make_game, make_policy, make_voter, names
+from lawgiver.envs.core.registry import POLICIES, names
 from lawgiver.envs.election import Election
 from lawgiver.envs.families import reporting_game as reporting
 from lawgiver.envs.public_investment import one_round

@@ -26,8 +26,9 @@ from lawgiver.envs.core.arrays import (
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer, shown
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.policy import Policy, PolicyLike
-from lawgiver.envs.core.registry import game_name, make_game, make_policy, make_voter
+from lawgiver.envs.core.registry import game_name
 from lawgiver.envs.election.experience import Voter, by_mechanism, experience_layout, require_probabilities
 from lawgiver.envs.election.seats import Seats
 from lawgiver.envs.election.state import ElectionState, phases

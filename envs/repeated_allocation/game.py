@@ -23,7 +23,7 @@ from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace
 from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.repeated_allocation.misreports import HONEST, ladder, menu, misreported

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, allowed, number, shown
-from lawgiver.envs.core.registry import call_with
+from lawgiver.envs.core.make import call_with
 from lawgiver.envs.selfish_routing.assignment import Assignment, Traffic, assign
 from lawgiver.envs.selfish_routing.tntp import read_tntp
 from lawgiver.envs.solvers.congestion.anonymous import CongestionGame

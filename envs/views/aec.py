@@ -11,10 +11,10 @@ from pettingzoo import AECEnv
 
 from lawgiver.envs.core.errors import ActionError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import make_view
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.observation import copied
 from lawgiver.envs.views.parallel import GameParallelEnv, spec_of
+from lawgiver.envs.views.registration import make_view
 
 
 class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]

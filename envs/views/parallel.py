@@ -14,11 +14,13 @@ from pettingzoo import ParallelEnv
 from lawgiver.envs.core.errors import ActionError, allowed, integer, seed_number
 from lawgiver.envs.core.fields import box
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import PolicyLike
-from lawgiver.envs.core.registry import game_name, make_policy, make_view
+from lawgiver.envs.core.registry import game_name
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.choices import Choices
 from lawgiver.envs.views.observation import copy_space, mask_key, masks, shown, shown_space, turn_flags
+from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 from lawgiver.envs.views.session import Session
 

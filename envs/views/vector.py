@@ -14,12 +14,13 @@ from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.errors import ActionError, ParameterError, allowed, choice, integer, seed_number
 from lawgiver.envs.core.errors import shown as printed
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import PolicyLike
-from lawgiver.envs.core.registry import make_policy, make_view
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.batch import Batch
 from lawgiver.envs.views.choices import Choices
 from lawgiver.envs.views.observation import learners_masks, mask_key, masks, seen_by_learner, shown, shown_space
+from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 from lawgiver.envs.views.session import Session
 from lawgiver.envs.views.streams import Streams

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lawgiver import rllib
-from lawgiver.envs.core.registry import load_policy as load
-from lawgiver.envs.core.registry import make_game, make_policy, register_views
+from lawgiver.envs.core.make import load_policy as load
+from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.views.registration import register_views
 
 if TYPE_CHECKING:
     from lawgiver.trainers.runs.run import Run

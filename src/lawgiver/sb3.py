@@ -19,7 +19,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from lawgiver.envs.core.errors import ParameterError, integer, seed_number, shown
-from lawgiver.envs.core.registry import extras, make_view
+from lawgiver.envs.core.registry import extras
+from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.vector import GameVectorEnv
 
 with extras("lawgiver.sb3"):

@@ -14,7 +14,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import make_game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.testing.play import SLACK, GameCheckError, Moment, UniformPlayer, moments, require, surfacing
 from lawgiver.envs.testing.rules import RULE_CHECKS, tree_distance
 from lawgiver.envs.testing.views import VIEW_CHECKS

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, make_policy, names
+from lawgiver.envs.core.make import make_policy
+from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, names
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game

@@ -15,18 +15,8 @@ from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError, UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import (
-    GAMES,
-    OBJECTIVES,
-    POLICIES,
-    TRAINERS,
-    VOTERS,
-    entry,
-    lookup,
-    make_game,
-    make_policy,
-    names,
-)
+from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICIES, TRAINERS, VOTERS, entry, lookup, names
 from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
 
 WIDEST = 100

@@ -12,7 +12,8 @@ import numpy as np
 
 from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup, make_game
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup
 from lawgiver.envs.families.reporting_game import ReportingGame
 
 

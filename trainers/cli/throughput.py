@@ -23,8 +23,9 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.errors import UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.policy import Memory, PolicyLike
-from lawgiver.envs.core.registry import GAMES, installed, make_game, names, require_extras
+from lawgiver.envs.core.registry import GAMES, installed, names, require_extras
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.vector import GameVectorEnv
 from lawgiver.trainers.runs.provenance import versions

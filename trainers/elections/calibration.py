@@ -14,8 +14,9 @@ import numpy as np
 
 from lawgiver.agents.people import SimulatedPeople, Traits
 from lawgiver.agents.policies import draw_discrete
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import extras, make_policy
+from lawgiver.envs.core.registry import extras
 from lawgiver.envs.public_investment.game import PublicInvestment
 
 MECHANISMS = ("strict_egalitarian", "libertarian", "liberal_egalitarian")

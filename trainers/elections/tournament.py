@@ -13,9 +13,10 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.registry import POLICIES, game_name, make_policy, names, require_extras
+from lawgiver.envs.core.registry import POLICIES, game_name, names, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.hold import held_evenly
 from lawgiver.trainers.elections.meta_game import (

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, make_policy, names, require_extras
+from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, names, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.hold import FIRST, against
 from lawgiver.trainers.evaluation.headings import equilibrium_people, learned_rule

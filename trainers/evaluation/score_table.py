@@ -15,8 +15,8 @@ import numpy as np
 
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment

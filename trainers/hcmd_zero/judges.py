@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import POLICIES, make_policy, names
+from lawgiver.envs.core.registry import POLICIES, names
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig, Population

@@ -13,7 +13,7 @@ import torch
 from lawgiver.agents.exs_net import LearnedExSNet
 from lawgiver.agents.rpf_net import LearnedRPFNet
 from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
 from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, stream, thorough

@@ -10,8 +10,8 @@ import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.reporting import AffineMaximiser
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.families.mechanism_game import MechanismGame

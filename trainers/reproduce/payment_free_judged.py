@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.registry import make_policy
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.families.reporting_game import play_out
 from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_json

@@ -14,8 +14,8 @@ import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers.evaluation.rollout import outcome_of
 from lawgiver.trainers.rllib.chunks import Trajectories

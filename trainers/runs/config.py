@@ -22,7 +22,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, make_game, names
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, names
 from lawgiver.envs.files.reading import read_text
 from lawgiver.trainers.runs.config_errors import complaint, leaves, stray_parameter, unknown_key
 from lawgiver.trainers.runs.packaged_configs import CONFIGS

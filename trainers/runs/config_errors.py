@@ -11,7 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from lawgiver.envs.core.errors import allowed
-from lawgiver.envs.core.registry import GAMES, game_name, names, parameters_of
+from lawgiver.envs.core.make import parameters_of
+from lawgiver.envs.core.registry import GAMES, game_name, names
 
 NEAR = 0.8
 """How alike a misspelt key and one that stands elsewhere have to be, in difflib's ratio, for it to be proposed."""

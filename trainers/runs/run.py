@@ -30,7 +30,8 @@ import yaml
 
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import POLICIES, extras, game_name, make_game, require_extras
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.registry import POLICIES, extras, game_name, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_json, read_text

@@ -17,9 +17,9 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, take_games
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, seed_number, shown
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID
 from lawgiver.envs.solvers.equilibrium.one_round import inexact, mean_outcome
 

@@ -20,8 +20,8 @@ from pydantic import Field
 from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
 from lawgiver.envs.core.arrays import Array, Rng, map_arrays
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
-from lawgiver.envs.core.registry import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.hold import against, hold
 from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
