@@ -14,7 +14,7 @@ import lawgiver
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.solvers.mdp import Tree, linear_program
 from lawgiver.envs.solvers.mdp.affine import problems, settle
 from lawgiver.trainers.affine_maximiser import objective

@@ -13,7 +13,7 @@ from lawgiver.agents.exs_net import LearnedExSNet
 from lawgiver.agents.rpf_net import LearnedRPFNet
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility, utilities
 from lawgiver.envs.payment_free_allocation.sharing import equal_split, water_filling
 

@@ -7,7 +7,7 @@ import pytest
 from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.envs.repeated_allocation import RepeatedAllocation
 from lawgiver.envs.repeated_allocation.solutions import (

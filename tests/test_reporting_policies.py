@@ -10,7 +10,7 @@ from lawgiver.agents.learned import PolicyFileError, load_policy, save_policy
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.views.parallel import GameParallelEnv
 
 GAMES = {

@@ -9,7 +9,8 @@ import lawgiver  # noqa: F401  registers the games
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.families.reporting_game import ReportingState, play_out
+from lawgiver.envs.families.play_out import play_out
+from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.sequential_sales import SequentialSales
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.mdp.affine import settle

@@ -13,7 +13,7 @@ import lawgiver
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, names
-from lawgiver.envs.testing.play import moments
+from lawgiver.envs.testing.play import random_steps
 from lawgiver.envs.testing.rules import RULE_CHECKS
 from lawgiver.envs.testing.views import VIEW_CHECKS, compare_vector_with_single, given
 from lawgiver.envs.views.aec import GameAECEnv
@@ -42,8 +42,8 @@ def test_check_game_takes_a_name(name):
 
 def test_no_game_is_secretly_of_constant_sum(game):
     earned = np.zeros(64)
-    for moment in moments(game, 64, np.random.default_rng(0)):
-        earned += np.where(moment.alive, moment.rewards[game.players].sum(axis=-1), 0)
+    for step in random_steps(game, 64, np.random.default_rng(0)):
+        earned += np.where(step.alive, step.rewards[game.players].sum(axis=-1), 0)
     assert game.sum_type in ("general", "constant")
     assert np.ptp(earned) == pytest.approx(0) if game.sum_type == "constant" else np.ptp(earned) > 1
 

@@ -13,7 +13,7 @@ import yaml
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.solvers.mdp.affine import settle
 from lawgiver.envs.solvers.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.solvers.mdp.linear_program import linear_program

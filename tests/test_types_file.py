@@ -12,7 +12,7 @@ import torch
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 
 RNG = np.random.default_rng(0)
 TABULAR = {"transitions": [[0, 1], [1, 0]], "features": [[[0, 0], [1, 0]], [[1, 0], [0, 1]]], "horizon": 3}

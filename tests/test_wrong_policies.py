@@ -18,7 +18,7 @@ from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import POLICIES, names
 from lawgiver.envs.election import Election
-from lawgiver.envs.families import reporting_game as reporting
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.public_investment import one_round
 from lawgiver.envs.solvers.equilibrium import subgame_equilibrium as equilibrium
 from lawgiver.envs.views.aec import GameAECEnv
@@ -84,7 +84,7 @@ TAKES_A_MECHANISM: dict[str, tuple[Game[Any], Callable[[Game[Any], Any], Any]]] 
     "equilibrium_table": (LANES, lambda g, p: equilibrium_table(g, p, 1.0)),
     "LogitEquilibrium": (SHARING, lambda g, p: LogitEquilibrium(g, p, 1.0)),
     "solve": (SHARING, lambda g, p: one_round.solve(g, p, (3, 2), 1.0)),
-    "play_out": (SALES, lambda g, p: reporting.play_out(g, p, TYPES, TYPES)),
+    "play_out": (SALES, lambda g, p: play_out(g, p, TYPES, TYPES)),
     "audit_game": (SALES, lambda g, p: audit.audit_game(g, p, TYPES, effort=1)),
     "response_of": (SALES, lambda g, p: audit.response_of(g, p)(TYPES, TYPES)),
     "simulate": (SHARING, lambda g, p: simulate(g, {"mechanism": p, "participant": participants_of(g.name)}, 2, RNG)),

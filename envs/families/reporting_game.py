@@ -20,12 +20,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, fixed_rng, floats, namespace, total, uniform
+from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, total, uniform
 from lawgiver.envs.core.errors import ParameterError, choice, shown
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
-from lawgiver.envs.core.policy import OutcomePolicy, Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.files.profiles import read_types
 
 MODES = ("announce", "allocate")
@@ -323,34 +321,6 @@ class ReportingGame(Game[ReportingState]):
             "payments": payments,
             "revenue": payments.sum(keepdims=True),
         }
-
-
-def play_out(
-    game: ReportingGame, mechanism: Policy, types: Array, reports: Array, rng: Rng | None = None
-) -> ReportingState:
-    """Return the last state of whole games with given types and reports, (B, n, k) each, on their backend.
-
-    Args:
-        game: that is played.
-        mechanism: given for its mechanism.
-        types: of the participants.
-        reports: what they say; they are not checked.
-        rng: of a mechanism that draws at random; None for one of seed 0.
-    """
-    rng = fixed_rng(types) if rng is None else rng
-    check_policy(game, "mechanism", mechanism, playable=False)
-    state = game.opening(types)
-    for _ in range(game.max_steps):
-        if game.phase(state) == "participant":
-            state = game.advance(state, reports, {})[0]
-            continue
-        obs = game.observe(state, "mechanism")
-        memory = mechanism.initial_state(obs.shape[0], rng)
-        if isinstance(mechanism, OutcomePolicy):
-            state = game.advance(state, mechanism.outcome(obs, None, memory, rng)[0], {})[0]
-        else:
-            state = game.step(state, mechanism.act(obs, None, memory, rng)[0], {})[0]
-    return state
 
 
 def simplex_fault(weights: np.ndarray) -> str | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
-from lawgiver.envs.core.errors import LawgiverError, allowed
-from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
+from lawgiver.envs.core.rollout import Step, rollout
 
 SLACK = 1
 """How many steps more than it declares a game is played, so that one that does not end is caught, not waited for."""
@@ -70,43 +71,10 @@ class UniformPlayer:
         return low + rng.random((*seats, *low.shape)) * (high - low), state
 
 
-@dataclass(frozen=True)
-class Moment:
-    """One step of B games: what was before, what was played, what came of it.
-
-    ``alive`` (B,) marks the games that had not ended before the step; the others say nothing.
-    """
-
-    index: int
-    state: Any
-    role: str
-    actions: np.ndarray
-    draws: Draws
-    after: Any
-    rewards: Rewards
-    terminated: np.ndarray
-    truncated: np.ndarray
-    alive: np.ndarray
-
-
-def moments(game: Game[Any], batch: int, rng: Rng) -> Iterator[Moment]:
+def random_steps(game: Game[Any], batch: int, rng: Rng) -> Iterator[Step[Any]]:
     """Play ``batch`` games at random, and yield every step until all are over or overdue."""
     players = {role: UniformPlayer(game, role) for role in game.roles}
-    state = game.initial_state(batch, rng)
-    alive = np.ones(batch, bool)
-    for index in range(game.max_steps + SLACK):
-        role = game.phase(state)
-        told = f"phase(state) says {role!r} at step {index}, which is none of its roles"
-        require(role in players, game, f"{told}: {allowed(str(role), game.roles)}")
-        obs, mask = game.observe(state, role), game.legal_actions(state, role)
-        actions, _ = players[role].act(obs, mask, None, rng)
-        draws = game.draw(batch, rng)
-        after, rewards, terminated, truncated = game.step(state, actions, draws)
-        yield Moment(index, state, role, actions, draws, after, rewards, terminated, truncated, alive)
-        alive = alive & ~(terminated | truncated)
-        if not alive.any():
-            return
-        state = after
+    return itertools.islice(rollout(game, players, game.initial_state(batch, rng), rng), game.max_steps + SLACK)
 
 
 class Tape:

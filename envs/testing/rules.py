@@ -17,9 +17,10 @@ from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
+from lawgiver.envs.core.rollout import Step
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.families.reporting_game import ReportingGame
-from lawgiver.envs.testing.play import SLACK, Moment, moments, require
+from lawgiver.envs.testing.play import SLACK, random_steps, require
 from lawgiver.envs.views.rendering import text
 
 ROUNDING = 1e-9
@@ -53,30 +54,30 @@ def check_declarations(game: Game[Any]) -> None:
 
 def check_steps(game: Game[Any], batch: int = 64, seed: int = 0) -> None:
     """Every step returns what the contract says, in shape, type and range, and leaves what it is given alone."""
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        at = f"at step {moment.index}"
-        _check_seen(game, moment, batch, at)
-        require(set(moment.rewards) == set(game.roles), game, f"{at} rewards are for {sorted(moment.rewards)}")
-        for role, reward in moment.rewards.items():
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        at = f"at step {step.index}"
+        _check_seen(game, step, batch, at)
+        require(set(step.rewards) == set(game.roles), game, f"{at} rewards are for {sorted(step.rewards)}")
+        for role, reward in step.rewards.items():
             require(reward.shape == (batch, game.roles[role]), game, f"{at} rewards of {role} are {reward.shape}")
-            require(np.isfinite(reward[moment.alive]).all(), game, f"{at} rewards of {role} are not finite")
-        for flag in (moment.terminated, moment.truncated):
+            require(np.isfinite(reward[step.alive]).all(), game, f"{at} rewards of {role} are not finite")
+        for flag in (step.terminated, step.truncated):
             require(flag.shape == (batch,) and flag.dtype == bool, game, f"{at} flags are {flag.dtype} {flag.shape}")
-        require(not (moment.terminated & moment.truncated).any(), game, f"{at} a game is terminated and truncated")
-        before = pickle.dumps((moment.state, moment.actions, moment.draws))
-        game.step(moment.state, moment.actions, moment.draws)
-        kept = before == pickle.dumps((moment.state, moment.actions, moment.draws))
+        require(not (step.terminated & step.truncated).any(), game, f"{at} a game is terminated and truncated")
+        before = pickle.dumps((step.state, step.actions, step.draws))
+        game.step(step.state, step.actions, step.draws)
+        kept = before == pickle.dumps((step.state, step.actions, step.draws))
         require(kept, game, f"{at} a step writes into the state, actions or draws that it is given")
 
 
-def _check_seen(game: Game[Any], moment: Moment, batch: int, at: str) -> None:
+def _check_seen(game: Game[Any], step: Step[Any], batch: int, at: str) -> None:
     for role, count in game.roles.items():
         space, action = game.observation_space(role), game.action_space(role)
-        seen = game.observe(moment.state, role)
+        seen = game.observe(step.state, role)
         shape = (batch, count, *(space.shape or ()))
         require(seen.shape == shape, game, f"{at} observations of {role} are {seen.shape}, its layout says {shape}")
         assert isinstance(space, gymnasium.spaces.Box)
-        rows = seen[moment.alive].astype(np.float32)
+        rows = seen[step.alive].astype(np.float32)
         outside = ~((rows >= space.low) & (rows <= space.high)).reshape(-1, rows.shape[-1]).all(axis=0)
         if outside.any():
             column = int(np.argmax(outside))
@@ -84,7 +85,7 @@ def _check_seen(game: Game[Any], moment: Moment, batch: int, at: str) -> None:
             worst = rows[..., column]
             found, bounds = (worst.min(), worst.max()), (space.low[column], space.high[column])
             require(False, game, f"{at} the observation {name!r} of {role} spans {found}, its bounds are {bounds}")
-        mask = game.legal_actions(moment.state, role)
+        mask = game.legal_actions(step.state, role)
         if mask is not None:
             require(
                 isinstance(action, gymnasium.spaces.Discrete), game, f"a mask for {role}, whose actions are no choice"
@@ -93,7 +94,7 @@ def _check_seen(game: Game[Any], moment: Moment, batch: int, at: str) -> None:
             require(
                 mask.shape == shape and mask.dtype == bool, game, f"{at} masks of {role} are {mask.dtype} {mask.shape}"
             )
-            require(mask[moment.alive].any(axis=-1).all(), game, f"{at} {role} has no legal action")
+            require(mask[step.alive].any(axis=-1).all(), game, f"{at} {role} has no legal action")
 
 
 def check_horizon(game: Game[Any], batch: int = 64, seed: int = 1) -> None:
@@ -103,10 +104,10 @@ def check_horizon(game: Game[Any], batch: int = 64, seed: int = 1) -> None:
     """
     surprise = False
     lengths = np.zeros(batch, int)
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        lengths += moment.alive
-        surprise |= bool((moment.alive & (moment.truncated | (moment.terminated & (lengths < game.max_steps)))).any())
-        cut = bool((moment.alive & moment.truncated).any())
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        lengths += step.alive
+        surprise |= bool((step.alive & (step.truncated | (step.terminated & (lengths < game.max_steps)))).any())
+        cut = bool((step.alive & step.truncated).any())
         require(not (game.horizon_known and cut), game, "it is truncated, though the horizon is declared as known")
     over = game.max_steps + SLACK
     require(lengths.max() < over, game, f"a game is not over after the max_steps = {game.max_steps} that it declares")
@@ -120,7 +121,7 @@ def check_determinism(game: Game[Any], batch: int = 16, seed: int = 2) -> None:
     """The same seed gives the same games, and nobody's global random state is touched."""
     outside = pickle.dumps((random.getstate(), np.random.get_state()))
     first, second = (
-        [pickle.dumps(dataclasses.astuple(moment)) for moment in moments(game, batch, np.random.default_rng(seed))]
+        [pickle.dumps(dataclasses.astuple(step)) for step in random_steps(game, batch, np.random.default_rng(seed))]
         for _ in range(2)
     )
     require(len(first) == len(second), game, "the same seed gives games of different length")
@@ -132,34 +133,34 @@ def check_determinism(game: Game[Any], batch: int = 16, seed: int = 2) -> None:
 
 def check_independence(game: Game[Any], batch: int = 16, seed: int = 3) -> None:
     """A game of a batch goes as it would alone."""
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        for index in np.flatnonzero(moment.alive)[:4]:
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        for index in np.flatnonzero(step.alive)[:4]:
             only = slice(index, index + 1)
-            alone = game.step(take_games(moment.state, only), moment.actions[only], take_games(moment.draws, only))
-            together = (moment.after, moment.rewards, moment.terminated, moment.truncated)
+            alone = game.step(take_games(step.state, only), step.actions[only], take_games(step.draws, only))
+            together = (step.after, step.rewards, step.terminated, step.truncated)
             for one, many in zip(alone, together, strict=True):
                 same = tree_distance(one, take_games(many, only)) <= ROUNDING
-                require(same, game, f"at step {moment.index} game {index} goes otherwise alone than in a batch")
+                require(same, game, f"at step {step.index} game {index} goes otherwise alone than in a batch")
 
 
 def check_legal_actions(game: Game[Any], batch: int = 8, seed: int = 4) -> None:
     """An illegal action is played as the nearest legal one, and every legal one as itself."""
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        mask = game.legal_actions(moment.state, moment.role)
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        mask = game.legal_actions(step.state, step.role)
         if mask is None:
             continue
         choices = np.arange(mask.shape[-1])
-        played = [game.outcome(moment.state, np.full(moment.actions.shape, choice)) for choice in choices]
-        if any(outcome.shape != moment.actions.shape for outcome in played):
+        played = [game.outcome(step.state, np.full(step.actions.shape, choice)) for choice in choices]
+        if any(outcome.shape != step.actions.shape for outcome in played):
             continue  # what they amount to is not said seat by seat
         table = np.stack(played, axis=-1)
-        for seat, choice in np.argwhere((~_as_nearest(table, mask) & moment.alive[:, None, None]).any(axis=0)):
-            who = game.agents_of(moment.role)[seat]
+        for seat, choice in np.argwhere((~_as_nearest(table, mask) & step.alive[:, None, None]).any(axis=0)):
+            who = game.agents_of(step.role)[seat]
             require(False, game, f"the illegal action {choice} of {who} is not played as the nearest legal one")
         distinct = np.sort(np.where(mask, table, table.max() + 1 + choices), axis=-1)
-        twins = (np.diff(distinct, axis=-1) == 0).any(axis=-1) & moment.alive[:, None]
+        twins = (np.diff(distinct, axis=-1) == 0).any(axis=-1) & step.alive[:, None]
         for seat in np.flatnonzero(twins.any(axis=0)):
-            who = game.agents_of(moment.role)[seat]
+            who = game.agents_of(step.role)[seat]
             require(False, game, f"two actions of {who} that its mask calls legal are played as one")
 
 
@@ -182,16 +183,16 @@ def check_payments(game: Game[Any], batch: int = 64, seed: int = 5) -> None:
     earned = np.zeros(batch)
     defined = type(game).deficit is not Game.deficit
     require(defined or not game.budget_balanced, game, "declared as budget balanced, but deficit(state) is not defined")
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        paid = moment.rewards[game.players]
-        earned += np.where(moment.alive, paid.sum(axis=-1), 0.0)
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        paid = step.rewards[game.players]
+        earned += np.where(step.alive, paid.sum(axis=-1), 0.0)
         if game.sum_type == "identical":
-            alike = np.ptp(paid[moment.alive], axis=-1) <= ROUNDING
-            told = f"{game.players}s earn differently at step {moment.index}, declared as identical"
+            alike = np.ptp(paid[step.alive], axis=-1) <= ROUNDING
+            told = f"{game.players}s earn differently at step {step.index}, declared as identical"
             require(alike.all(), game, told)
-        rewarded = moment.alive & (paid != 0).any(axis=-1)
+        rewarded = step.alive & (paid != 0).any(axis=-1)
         if game.budget_balanced and rewarded.any():
-            deficit = np.abs(game.deficit(moment.after))[rewarded].max()
+            deficit = np.abs(game.deficit(step.after))[rewarded].max()
             size = 1 + np.abs(paid[rewarded]).max()
             require(deficit <= ROUNDING * size, game, f"the budget is off by {deficit:.3g}, though declared balanced")
     if game.sum_type == "constant":
@@ -210,23 +211,21 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
     """
     name = getattr(game, "objective", None)
     objective = _objective(game, name) if game.roles.get("mechanism") == 1 and isinstance(name, str) else None
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        if not (hasattr(moment.after, "payoffs") and hasattr(moment.after, "round")):
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        if not (hasattr(step.after, "payoffs") and hasattr(step.after, "round")):
             return
-        named = (
-            hasattr(game, "objective") or game.roles.get("mechanism") != 1 or not hasattr(moment.after, "endowments")
-        )
+        named = hasattr(game, "objective") or game.roles.get("mechanism") != 1 or not hasattr(step.after, "endowments")
         told = f"it does not name the objective that its mechanism is paid: {allowed(str(name), names(OBJECTIVES))}"
         require(named, game, told)
-        over = (moment.after.round > moment.state.round)[:, None]
-        due = {"participant": ("payoffs", moment.after.payoffs)}
+        over = (step.after.round > step.state.round)[:, None]
+        due = {"participant": ("payoffs", step.after.payoffs)}
         if objective is not None:
-            due["mechanism"] = (f"objective {name!r}", objective(moment.after)[:, None])
+            due["mechanism"] = (f"objective {name!r}", objective(step.after)[:, None])
         for role, (what, worth) in due.items():
-            expected = np.where(over, worth, 0.0)[moment.alive]
-            off = np.abs(moment.rewards[role][moment.alive] - expected).max()
+            expected = np.where(over, worth, 0.0)[step.alive]
+            off = np.abs(step.rewards[role][step.alive] - expected).max()
             fits = off <= ROUNDING * (1 + np.abs(expected).max())
-            require(fits, game, f"at step {moment.index} the reward of {role} is off the state's {what} by {off:.3g}")
+            require(fits, game, f"at step {step.index} the reward of {role} is off the state's {what} by {off:.3g}")
 
 
 def _objective(game: Game[Any], name: str) -> Callable[[Any], np.ndarray]:
@@ -244,12 +243,12 @@ def check_announcements(game: Game[Any], batch: int = 16, seed: int = 9) -> None
     """
     if game.roles.get("mechanism") != 1 or "participant" not in game.roles:
         return
-    history = list(moments(game, batch, np.random.default_rng(seed)))
-    for at, moment in enumerate(history[:-1]):
-        if moment.role != "mechanism" or history[at + 1].role != "participant":
+    history = list(random_steps(game, batch, np.random.default_rng(seed)))
+    for at, step in enumerate(history[:-1]):
+        if step.role != "mechanism" or history[at + 1].role != "participant":
             continue
-        state = game.step(moment.state, np.roll(moment.actions, 1, axis=0), moment.draws)[0]
-        seen, other = (np.asarray(game.observe(x, "participant")) for x in (moment.after, state))
+        state = game.step(step.state, np.roll(step.actions, 1, axis=0), step.draws)[0]
+        seen, other = (np.asarray(game.observe(x, "participant")) for x in (step.after, state))
         hidden = np.abs(seen - other).reshape(batch, -1).max(axis=-1) == 0
         matters = np.zeros(batch, bool)
         for later in history[at + 1 :]:
@@ -258,23 +257,23 @@ def check_announcements(game: Game[Any], batch: int = 16, seed: int = 9) -> None
             state, rewards, _, _ = game.step(state, later.actions, later.draws)
             paid = rewards["participant"] - later.rewards["participant"]
             matters |= later.alive & (np.abs(paid).max(axis=-1) > ROUNDING)
-        told = f"participants do not see what the mechanism announced at step {moment.index}, which changes their pay"
+        told = f"participants do not see what the mechanism announced at step {step.index}, which changes their pay"
         require(not (hidden & matters).any(), game, told)
 
 
 def check_saving(game: Game[Any], batch: int = 4, seed: int = 6) -> None:
     """A game and its states can be pickled in mid-play, and go on the same afterwards."""
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        again, state = pickle.loads(pickle.dumps((game, moment.state)))
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        again, state = pickle.loads(pickle.dumps((game, step.state)))
         require(again == game, game, "it is not equal to itself once saved and loaded")
-        resumed = again.step(state, moment.actions, moment.draws)[0]
-        require(tree_distance(resumed, moment.after) == 0, game, f"saved at step {moment.index} it goes on differently")
+        resumed = again.step(state, step.actions, step.draws)[0]
+        require(tree_distance(resumed, step.after) == 0, game, f"saved at step {step.index} it goes on differently")
 
 
 def check_pictures(game: Game[Any], seed: int = 7) -> None:
     """Every state can be shown as text."""
-    for moment in moments(game, 2, np.random.default_rng(seed)):
-        shown = text(game, moment.after, 1)
+    for step in random_steps(game, 2, np.random.default_rng(seed)):
+        shown = text(game, step.after, 1)
         require(game.name in shown, game, "its picture cannot be shown as text")
 
 

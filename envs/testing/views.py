@@ -18,7 +18,7 @@ from pettingzoo.test import api_test, parallel_api_test
 from lawgiver.envs.core.arrays import Rng
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
-from lawgiver.envs.testing.play import GameCheckError, Playback, Tape, UniformPlayer, moments, require, surfacing
+from lawgiver.envs.testing.play import GameCheckError, Playback, Tape, UniformPlayer, random_steps, require, surfacing
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.session import Session
@@ -200,7 +200,7 @@ class CountingPlayer(UniformPlayer):
 
 def check_memory(game: Game[Any], num_envs: int = 64, seed: int = 13) -> None:
     """Policies that are given to a view keep their memory from step to step, game by game, and begin anew with it."""
-    order = [moment.role for moment in moments(game, num_envs, np.random.default_rng(seed))]
+    order = [step.role for step in random_steps(game, num_envs, np.random.default_rng(seed))]
     for learner in game.roles:
         counting: dict[str, Any] = {
             keyword: CountingPlayer(game, player.role) for keyword, player in given(game, learner).items()

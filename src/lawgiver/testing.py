@@ -15,7 +15,8 @@ import numpy as np
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.testing.play import SLACK, GameCheckError, Moment, UniformPlayer, moments, require, surfacing
+from lawgiver.envs.core.rollout import Step
+from lawgiver.envs.testing.play import SLACK, GameCheckError, UniformPlayer, random_steps, require, surfacing
 from lawgiver.envs.testing.rules import RULE_CHECKS, tree_distance
 from lawgiver.envs.testing.views import VIEW_CHECKS
 
@@ -58,19 +59,19 @@ def check_game(game: Game[Any] | str, **params: Any) -> None:
 
 def check_torch(game: Game[Any], batch: int = 32, seed: int = 10) -> None:
     """The rules give the same on PyTorch (float64) as on NumPy, to 1e-6, in whole games."""
-    for moment in moments(game, batch, np.random.default_rng(seed)):
-        at = f"at step {moment.index}"
-        state = _to_torch(moment.state)
+    for step in random_steps(game, batch, np.random.default_rng(seed)):
+        at = f"at step {step.index}"
+        state = _to_torch(step.state)
         for role in game.roles:
-            seen = game.observe(moment.state, role), game.legal_actions(moment.state, role)
+            seen = game.observe(step.state, role), game.legal_actions(step.state, role)
             there = game.observe(state, role), game.legal_actions(state, role)
             for one, other in zip(seen, there, strict=True):
                 same = (one is None) == (other is None) and (
                     one is None or tree_distance(one, other) <= BACKEND_TOLERANCE
                 )
                 require(same, game, f"{at} observations or masks of {role} on PyTorch are not those on NumPy")
-        result = game.step(state, _to_torch(moment.actions), _to_torch(moment.draws))
-        together = (moment.after, moment.rewards, moment.terminated, moment.truncated)
+        result = game.step(state, _to_torch(step.actions), _to_torch(step.draws))
+        together = (step.after, step.rewards, step.terminated, step.truncated)
         for one, other in zip(together, result, strict=True):
             off = tree_distance(one, other)
             require(off <= BACKEND_TOLERANCE, game, f"{at} PyTorch differs from NumPy by {off:.3g}")
@@ -151,13 +152,13 @@ def _named_arrays(tree: Any, prefix: str = "") -> dict[str, Any]:
 
 def check_gradients(game: Game[Any], batch: int = 16, seed: int = 11) -> None:
     """Gradients of what is paid, with respect to every Box action, equal central differences."""
-    history = list(moments(game, batch, np.random.default_rng(seed)))
-    for moment, later in zip(history, [*history[1:], None], strict=True):
-        if not isinstance(game.action_layout(moment.role), int):
-            _check_gradient(game, [moment] + ([] if later is None else [later]))
+    history = list(random_steps(game, batch, np.random.default_rng(seed)))
+    for step, later in zip(history, [*history[1:], None], strict=True):
+        if not isinstance(game.action_layout(step.role), int):
+            _check_gradient(game, [step] + ([] if later is None else [later]))
 
 
-def _check_gradient(game: Game[Any], steps: list[Moment]) -> None:
+def _check_gradient(game: Game[Any], steps: list[Step[Any]]) -> None:
     """Compare for the action of the first step, the later actions being what they were."""
     import torch
 
@@ -179,12 +180,12 @@ def _check_gradient(game: Game[Any], steps: list[Moment]) -> None:
         require(fine, game, f"at step {first.index} a gradient is off its central difference by {worst:.3g}")
 
 
-def _paid(game: Game[Any], steps: list[Moment], convert: Any, action: Any) -> Any:
+def _paid(game: Game[Any], steps: list[Step[Any]], convert: Any, action: Any) -> Any:
     """Return what is paid to all seats, each weighted differently, in each game, (B,)."""
     state, paid = convert(steps[0].state), 0.0
-    for moment in steps:
-        taken = action if moment is steps[0] else convert(moment.actions)
-        state, rewards, _, _ = game.step(state, taken, convert(moment.draws))
+    for step in steps:
+        taken = action if step is steps[0] else convert(step.actions)
+        state, rewards, _, _ = game.step(state, taken, convert(step.draws))
         for reward in rewards.values():
             for seat in range(reward.shape[-1]):
                 paid = paid + reward[:, seat] * (1 + 0.37 * seat)

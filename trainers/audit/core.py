@@ -14,7 +14,8 @@ from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width, within
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.families.reporting_game import ReportingGame, play_out
+from lawgiver.envs.families.play_out import final_state
+from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import ROUNDS, Search, groups
 from lawgiver.trainers.audit.trials import Own, Response, Trials, bounds, own_of, truth
@@ -117,7 +118,7 @@ def audit_game(
         own=own_of_game(game, mechanism),
     )
     parts = (found.types[start : start + chunk] for start in range(0, len(found.types), chunk))
-    envy = [each for part in parts if (each := game.envy(play_out(game, rule, part, part))) is not None]
+    envy = [each for part in parts if (each := game.envy(final_state(game, rule, part, part))) is not None]
     return replace(found, envy=np.concatenate(envy)) if envy else found
 
 
@@ -130,7 +131,7 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
     rule = _bound(game, mechanism)
 
     def response(types: Array, reports: Array) -> tuple[Array, Array]:
-        played = play_out(game, rule, types, reports)
+        played = final_state(game, rule, types, reports)
         return played.utilities, played.payments
 
     return response

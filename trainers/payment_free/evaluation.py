@@ -9,7 +9,7 @@ import numpy as np
 
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allotted
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility
 from lawgiver.trainers.audit import audit_game

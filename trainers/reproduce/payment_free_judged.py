@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.make import make_policy
-from lawgiver.envs.families.reporting_game import play_out
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_json
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation

@@ -1,0 +1,97 @@
+"""Playing games in Python: given policies for every role, many games at once, phase by phase.
+
+The rules draw and the policies draw from one generator, in this order: the memories of all policies at the start, then
+in each phase what its policy draws and what :meth:`Game.draw` draws.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, Rng, constant
+from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.envs.core.game import Draws, Game, Rewards, State
+from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
+
+StateT = TypeVar("StateT", bound=State)
+
+
+@dataclass(frozen=True)
+class Step(Generic[StateT]):
+    """One phase of B games.
+
+    Attributes:
+        index: of the phase, from 0.
+        state: before the phase.
+        role: that acts.
+        actions: what it sends, (B, n_role[, k]); None of an :class:`OutcomePolicy`, which sends none.
+        outcome: what the actions amount to, see :meth:`Game.outcome`.
+        draws: random numbers of the phase.
+        after: the state after the phase.
+        rewards: by role, (B, n_role) each.
+        terminated: games that their rules have ended, (B,).
+        truncated: games that were cut off, (B,).
+        alive: games that had not ended before the phase, (B,); the others go on being stepped, and say nothing.
+    """
+
+    index: int
+    state: StateT
+    role: str
+    actions: Any
+    outcome: Array
+    draws: Draws
+    after: StateT
+    rewards: Rewards
+    terminated: Array
+    truncated: Array
+    alive: Array
+
+
+def rollout(game: Game[StateT], policies: Mapping[str, Policy], state: StateT, rng: Rng) -> Iterator[Step[StateT]]:
+    """Play B games from a state until all of them are over, and yield every phase.
+
+    Args:
+        game: the rules.
+        policies: who plays, by role; checked by the caller, where that is needed.
+        state: in which play begins, the policies' memories being those of new games.
+        rng: of policies and rules, on the backend and device of the state.
+
+    Raises:
+        ParameterError: if a role that is to act has no policy.
+    """
+    memories: dict[str, Memory] = {}
+    alive: Any = None
+    for index in itertools.count():
+        role = game.phase(state)
+        if role not in policies:
+            who = "has no policy" if role in game.roles else f"is none of its roles: {allowed(str(role), game.roles)}"
+            raise ParameterError(f"{game.name}: phase(state) says {role!r} at step {index}, which {who}")
+        obs, mask = game.observe(state, role), game.legal_actions(state, role)
+        batch: int = obs.shape[0]
+        if not index:
+            memories = {name: policy.initial_state(batch, rng) for name, policy in policies.items()}
+            alive = constant(np.ones(batch), obs) > 0
+        actions, outcome, memories[role] = choose(game, policies[role], state, obs, mask, memories[role], rng)
+        draws = game.draw(batch, rng)
+        after, rewards, terminated, truncated = game.advance(state, outcome, draws)
+        yield Step(index, state, role, actions, outcome, draws, after, rewards, terminated, truncated, alive)
+        alive = alive & ~(terminated | truncated)
+        if not alive.any():
+            return
+        state = after
+
+
+def choose(
+    game: Game[StateT], policy: Policy, state: StateT, obs: Array, mask: Array | None, memory: Memory, rng: Rng
+) -> tuple[Array | None, Array, Memory]:
+    """Ask a policy what it does in a state: its actions (None if it makes outcomes), their outcome, its memory."""
+    if isinstance(policy, OutcomePolicy):
+        outcome, memory = policy.outcome(obs, mask, memory, rng)
+        return None, outcome, memory
+    actions, memory = policy.act(obs, mask, memory, rng)
+    return actions, game.outcome(state, actions), memory

@@ -1,0 +1,61 @@
+"""Whole reporting games with given types and reports: what audits, tests and comparisons of mechanisms ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lawgiver.envs.core.arrays import Array, Rng, fixed_rng
+from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.core.rollout import rollout
+from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
+
+
+@dataclass(frozen=True)
+class FixedReports:
+    """Participants who report the same in every batch of games.
+
+    Attributes:
+        reports: (B, n, k); they are applied as they are, without a check.
+    """
+
+    reports: Array
+
+    def initial_state(self, batch: int, rng: Rng) -> Memory:
+        """Return None."""
+        return None
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Not asked of a policy that gives its outcome."""
+        raise NotImplementedError
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the reports."""
+        return self.reports, state
+
+    outcome = act
+
+
+def play_out(
+    game: ReportingGame, mechanism: Policy, types: Array, reports: Array, rng: Rng | None = None
+) -> ReportingState:
+    """Check a mechanism, and play whole games with given types and reports; see :func:`final_state`."""
+    check_policy(game, "mechanism", mechanism, playable=False)
+    return final_state(game, mechanism, types, reports, rng)
+
+
+def final_state(
+    game: ReportingGame, mechanism: Policy, types: Array, reports: Array, rng: Rng | None = None
+) -> ReportingState:
+    """Return the last state of whole games with given types and reports, (B, n, k) each, on their backend.
+
+    Args:
+        game: that is played.
+        mechanism: given for its mechanism, and checked once by the caller.
+        types: of the participants.
+        reports: what they say; they are not checked.
+        rng: of a mechanism that draws at random; None for one of seed 0.
+    """
+    policies = {"mechanism": mechanism, "participant": FixedReports(reports)}
+    *_, last = rollout(game, policies, game.opening(types), fixed_rng(types) if rng is None else rng)
+    return last.after
