@@ -103,7 +103,9 @@ def returns(games: int = 2000) -> dict[str, tuple[float, float]]:
     earned = [(t.rewards * t.mask).sum(axis=1).reshape(games, -1).sum(axis=1) for t in chunk.modules.values()]
     batched = np.sum(earned, axis=0)
     stock = np.array([episode.get_return() for episode in runners["stock"].sample(num_episodes=games // 10)])
-    return {
-        name: (float(np.mean(found)), float(np.std(found) / len(found) ** 0.5))
-        for name, found in (("batched", batched), ("stock", stock))
-    }
+    return {"batched": mean_and_error(batched), "stock": mean_and_error(stock)}
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Compute the mean of independent values (n,), n >= 2, and its standard error."""
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
