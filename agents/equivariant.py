@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lawgiver.agents.allocation import AllocationRule
-from lawgiver.agents.networks import evaluated
+from lawgiver.agents.networks import Networked, evaluated
 from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import ParameterError, choice, integer
 
@@ -158,14 +158,12 @@ def checked(architecture: Any, hidden: Any) -> tuple[str, list[int]]:
     return architecture, [integer(f"hidden[{k}]", width, 1) for k, width in enumerate(hidden)]
 
 
-class NetworkRule(AllocationRule):
+class NetworkRule(Networked, AllocationRule):
     """A mechanism whose amounts a network makes of reported values and demands.
 
     Attributes:
         network: values and demands (B, n, m) each, to amounts (B, n, m).
     """
-
-    network: nn.Module
 
     def allocate(self, values: Array, demands: Array) -> Array:
         """Return amounts (B, n, m), on the backend of the reports; never above a demand, not by rounding either."""

@@ -134,6 +134,7 @@ class LearnedExSNet(NetworkRule):
     """
 
     kind: ClassVar[str] = "exs_net"
+    role: ClassVar[str] = "mechanism"
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lawgiver.agents.networks import evaluated
+from lawgiver.agents.networks import Networked, evaluated
 from lawgiver.agents.policies import DiscretePolicy, surely
 from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, zeros
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
@@ -174,11 +174,12 @@ class LargestWorth(GoalWalker):
         return worth
 
 
-class LearnedFollower(GoalWalker):
+class LearnedFollower(Networked, GoalWalker):
     """Makes for the open goal where a network expects most, what comes afterwards included."""
 
     who: ClassVar[str] = "learned_follower"
     kind: ClassVar[str] = "goal_follower"
+    role: ClassVar[str] = "mechanism"
 
     def __init__(self, game: Game[Any], *, width: int = 32, layers: int = 3, heads: int = 4) -> None:
         """Build the network from torch's global generator."""
@@ -190,7 +191,7 @@ class LearnedFollower(GoalWalker):
         }
         if width % heads:
             raise ParameterError(f"width is {width}, allowed: a multiple of {heads} heads")
-        self.network = WorthNetwork(width, layers, heads)
+        self.network: WorthNetwork = WorthNetwork(width, layers, heads)
 
     def arrival(self, near: Array, worth: Array, open_: Array) -> Array:
         """Return what the network says; it is given the goals that are open, as many as in any game."""

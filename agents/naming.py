@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
@@ -22,14 +21,15 @@ def rule_of(game: Game[Any], mechanism: Policy) -> dict[str, Any] | None:
 
     Returns:
         ``formula``, one line, and ``parameters`` by name; where the rule depends on the endowments ``by_condition``
-        instead of the latter, each with its ``endowments`` and ``parameters``. Of an affine maximiser the weight of
-        each participant and the least, greatest and number of boosts. None if the mechanism announces no rule.
+        instead of the latter, each with its ``endowments`` and ``parameters``. A mechanism with a method
+        ``rule_parameters`` names them itself. None if the mechanism announces no rule.
     """
     formula = game.rule_formula
     if formula is None:
         return None
-    if isinstance(mechanism, AffineMaximiser):
-        return {"formula": formula, "parameters": _weights_and_boosts(mechanism)}
+    own = getattr(mechanism, "rule_parameters", None)
+    if own is not None:
+        return {"formula": formula, "parameters": own()}
     states = _openings(game)
     if any(game.phase(state) != "mechanism" for state in states.values()):
         return None
@@ -76,13 +76,3 @@ def _announced(game: Game[Any], mechanism: Policy, state: Any) -> dict[str, floa
     space: Any = game.action_space("mechanism")
     sent = np.clip(np.asarray(moments, float)[0, 0, 0], space.low, space.high)
     return dict(zip(game.rule_names, map(float, sent), strict=True))
-
-
-def _weights_and_boosts(mechanism: AffineMaximiser) -> dict[str, float | int]:
-    weights = {f"weight_{i}": float(w) for i, w in enumerate(np.exp(mechanism.log_weights))}
-    boosts = mechanism.boosts
-    return weights | {
-        "least boost": float(boosts.min()),
-        "greatest boost": float(boosts.max()),
-        "boosts": int(boosts.size),
-    }

@@ -6,7 +6,7 @@ Actions are never scaled. Components of an action whose field says ``scale="log"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import gymnasium
@@ -34,6 +34,20 @@ def evaluated(network: nn.Module, function: Callable[..., Any], *arrays: Array) 
     with torch.no_grad():
         result = function(*(torch.tensor(x, dtype=dtype) for x in arrays))  # copies: they may be read-only
     return map_arrays(lambda x: constant(x.numpy(), like), result)
+
+
+class Networked:
+    """A policy whose learned arrays are those of one torch module, ``network``."""
+
+    network: nn.Module
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the parameters and buffers of the network, by name."""
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Copy arrays into the network; raises RuntimeError if names or shapes are others."""
+        self.network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
 
 
 class Scaled(nn.Module):
@@ -157,35 +171,3 @@ class GaussianNet(nn.Module):
         """Return the action at the mean, clipped to the Box, (..., k)."""
         mean, _ = self(obs)
         return self.to_action(mean).clamp(self.low, self.high)
-
-
-class GraphNetwork(nn.Module):
-    """A memoryless mechanism: one block of a fully connected graph network over the participants.
-
-    Nodes carry e, c (both divided by the largest endowment) and c / e; every node sees the mean message of the
-    others. Permuting the participants permutes the logits (Battaglia et al. 2018; widths are this library's choice,
-    the papers do not give them).
-    """
-
-    def __init__(self, largest_endowment: float, n_units: int = 32) -> None:
-        """Build the network."""
-        super().__init__()
-        self.largest_endowment = largest_endowment
-        self.edge = nn.Sequential(nn.Linear(6, n_units), nn.Tanh())
-        self.node = nn.Sequential(nn.Linear(3 + n_units, n_units), nn.Tanh(), nn.Linear(n_units, 1))
-
-    def features(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
-        """Return what the nodes carry, (..., 3), for endowments and contributions (...)."""
-        top = self.largest_endowment
-        return torch.stack([endowments / top, contributions / top, contributions / endowments], dim=-1)
-
-    def forward(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
-        """Return logits (..., n) for endowments and contributions (..., n); their softmax is the weights."""
-        nodes = self.features(endowments, contributions)
-        n = nodes.shape[-2]
-        receivers = nodes.unsqueeze(-2).expand(*nodes.shape[:-2], n, n, 3)
-        senders = nodes.unsqueeze(-3).expand(*nodes.shape[:-2], n, n, 3)
-        messages = self.edge(torch.cat([receivers, senders], dim=-1))
-        others = 1 - torch.eye(n, dtype=nodes.dtype, device=nodes.device)
-        received = (messages * others.unsqueeze(-1)).sum(-2) / (n - 1)
-        return cast(torch.Tensor, self.node(torch.cat([nodes, received], dim=-1)).squeeze(-1))

@@ -24,8 +24,7 @@ class Memoryless:
     def __repr__(self) -> str:
         """Give the settings of a policy that can be kept, and how many numbers it has learned."""
         settings = [f"{name}={value!r}" for name, value in getattr(self, "settings", {}).items()]
-        network = getattr(self, "network", None)
-        learned = sum(kept.numel() for kept in network.state_dict().values()) if network is not None else 0
+        learned = sum(array.size for array in getattr(self, "state", dict)().values())
         told = [*settings, *([f"{learned:,} weights"] if learned else [])]
         return f"{type(self).__name__}({', '.join(told)})"
 

@@ -8,12 +8,12 @@ decides after the reports, the same rule is worked out from what it sees. The ru
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from lawgiver.agents.learned import fill
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy, surely
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, number
@@ -122,6 +122,8 @@ class AffineMaximiser(AnnouncedRule):
     """
 
     kind: ClassVar[str] = "affine_maximiser"
+    role: ClassVar[str] = "mechanism"
+    either_mode: ClassVar[bool] = True
 
     def __init__(
         self, game: Game[Any], *, log_weights: np.ndarray | None = None, boosts: np.ndarray | None = None
@@ -140,15 +142,23 @@ class AffineMaximiser(AnnouncedRule):
         ends = f"{self.boosts.min():.3g} to {self.boosts.max():.3g}"
         return f"AffineMaximiser({self.game.name}: weights {weights}; {self.boosts.size} boosts, {ends})"
 
-    @cached_property
-    def network(self) -> Any:
-        """The torch module that shares memory with the weights and boosts, to be saved and loaded."""
-        import torch
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the logarithms of the weights, and the boosts."""
+        return {"log_weights": self.log_weights, "boosts": self.boosts}
 
-        module = torch.nn.Module()
-        module.register_buffer("log_weights", torch.from_numpy(self.log_weights))
-        module.register_buffer("boosts", torch.from_numpy(self.boosts))
-        return module
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take the numbers of a saved mechanism."""
+        fill(self.state(), arrays)
+
+    def rule_parameters(self) -> dict[str, float | int]:
+        """Give the weight of each participant, and the least, the greatest and the number of the boosts."""
+        weights = {f"weight_{i}": float(w) for i, w in enumerate(np.exp(self.log_weights))}
+        boosts = self.boosts
+        return weights | {
+            "least boost": float(boosts.min()),
+            "greatest boost": float(boosts.max()),
+            "boosts": int(boosts.size),
+        }
 
     @property
     def parameters(self) -> np.ndarray:

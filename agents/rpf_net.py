@@ -99,6 +99,7 @@ class LearnedRPFNet(NetworkRule):
     """
 
     kind: ClassVar[str] = "rpf_net"
+    role: ClassVar[str] = "mechanism"
 
     def __init__(
         self,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import numpy as np
 
+from lawgiver.agents.learned import fill
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.envs.core.arrays import Array, Rng, constant, drawn_index, log_softmax, namespace, uniform
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.policy_check import require_policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
@@ -43,6 +48,30 @@ class TablePolicy(DiscretePolicy):
             for i in range(0, everybody.shape[1], AT_ONCE)
         ]
         return xp.reshape(xp.concat(drawn, axis=-1), obs.shape[:2]), state
+
+
+class LearnedTable(TablePolicy):
+    """Participants who play a learned table of the agents' subgame, log-probabilities (T, S, A); None for uniform."""
+
+    kind: ClassVar[str] = "table"
+    role: ClassVar[str] = "participant"
+
+    def __init__(self, game: Game[Any], log_policy: np.ndarray | None = None) -> None:
+        """Keep a copy of the table."""
+        if not isinstance(game, MechanismGame) or not isinstance(game.announcement_layout(), int):
+            raise UnsupportedGameError(
+                f"a table of participants needs a game of finitely many announcements, not {game.name}"
+            )
+        self.settings: dict[str, Any] = {}
+        super().__init__(game, np.array(uniform_prior(game.subgame) if log_policy is None else log_policy))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the table."""
+        return {"log_policy": self.log_policy}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take the numbers of a saved table."""
+        fill(self.state(), arrays)
 
 
 def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperature: float) -> TablePolicy:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lawgiver.agents.networks import evaluated
+from lawgiver.agents.networks import Networked, evaluated
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.agents.virtual_networks import (
     ContributionNet,
@@ -40,13 +40,14 @@ def allocating(game: Game[Any], who: str) -> PublicInvestment:
     return game
 
 
-class VirtualParticipants(DiscretePolicy):
+class VirtualParticipants(Networked, DiscretePolicy):
     """Participants who contribute as a contribution network says; their memory is its LSTM's.
 
     They begin every game anew: what they saw in an earlier one is forgotten.
     """
 
     kind: ClassVar[str] = "virtual_participants"
+    role: ClassVar[str] = "participant"
 
     def __init__(self, game: Game[Any], *, n_linear: int, n_hidden: int, sees_payouts: bool = True) -> None:
         """Build the network with random weights, which are not trained through the policy.
@@ -59,7 +60,9 @@ class VirtualParticipants(DiscretePolicy):
         n_linear, n_hidden = integer("n_linear", n_linear, 1), integer("n_hidden", n_hidden, 1)
         self.settings = {"n_linear": n_linear, "n_hidden": n_hidden, "sees_payouts": bool(sees_payouts)}
         self.n, self.top = game.n, game.largest_endowment
-        self.network = ContributionNet(game.n, self.top + 1, n_linear, n_hidden, sees_payouts=bool(sees_payouts))
+        self.network: ContributionNet = ContributionNet(
+            game.n, self.top + 1, n_linear, n_hidden, sees_payouts=bool(sees_payouts)
+        )
         self.network.requires_grad_(False)
         self._columns = columns(game.observation_layout("participant"))
 
@@ -95,10 +98,11 @@ class VirtualParticipants(DiscretePolicy):
         return legal_log_softmax(logits, mask.bool()), h, c
 
 
-class VirtualVoters:
+class VirtualVoters(Networked):
     """Voters by the vote network: log-linear in what they saw of endowments, contributions and payouts."""
 
     kind: ClassVar[str] = "virtual_voters"
+    role: ClassVar[str] = "voters"
 
     def __init__(self, game: Game[Any], *, relative: bool = False) -> None:
         """Build the network with zero weights, which are not trained through the voters: all episodes are alike.
@@ -113,7 +117,7 @@ class VirtualVoters:
         game = allocating(game, "virtual voters")
         self.settings = {"relative": bool(relative)}
         self.n, self.n_rounds, self.top = game.n, game.n_rounds, game.largest_endowment
-        self.network = VoteNet(game.n, game.n_rounds, relative=bool(relative))
+        self.network: VoteNet = VoteNet(game.n, game.n_rounds, relative=bool(relative))
         self.network.requires_grad_(False)
         self._columns = columns(experience_layout(game))
 

@@ -24,7 +24,7 @@ from statistics import median
 
 import torch
 
-from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
+from lawgiver.agents.graph_network import LearnedGraphMechanism, graph_network
 from lawgiver.agents.virtual_networks import (
     ContributionNet,
     VoteNet,

@@ -21,7 +21,7 @@ from typing import Any
 
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
-from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
+from lawgiver.agents.graph_network import LearnedGraphMechanism, graph_network
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.hcmd_zero.optimise import SelfPlay

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from lawgiver.agents.anchor import make_anchor
-from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, PolicyFileError, load_policy, save_policy
-from lawgiver.agents.networks import GaussianNet, GraphNetwork
+from lawgiver.agents.graph_network import GraphNetwork
+from lawgiver.agents.learned import PolicyFileError, load_policy, save_policy
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
+from lawgiver.agents.networks import GaussianNet
 from lawgiver.agents.policies import UniformLegal, draw_discrete
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy

@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse
 from typer.testing import CliRunner
 
-from lawgiver.agents.learned import LearnedMechanism
+from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field

@@ -18,7 +18,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, names

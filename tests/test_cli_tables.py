@@ -132,7 +132,7 @@ def test_the_people_of_exact_scores_are_described(participants, level, told):
 
 
 def run_of(tmp_path: Path, name: str, **game: object) -> Run:
-    from lawgiver.agents.learned import LearnedMechanism
+    from lawgiver.agents.network_policies import LearnedMechanism
     from lawgiver.trainers.runs.config import load_config
 
     overrides = [f"game={{name: {name}, {', '.join(f'{k}: {v}' for k, v in game.items())}}}"]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lawgiver.agents.learned import LearnedParticipants
+from lawgiver.agents.network_policies import LearnedParticipants
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, choices, told_of

@@ -1,6 +1,5 @@
 """What is said where an optional package is missing, and where packages declare what cannot be taken."""
 
-import builtins
 import os
 import subprocess
 import sys
@@ -26,15 +25,9 @@ def test_a_missing_extra_is_named():
 
 
 def test_a_learned_policy_says_that_it_needs_torch(monkeypatch, tmp_path: Path):
-    real = builtins.__import__
-
-    def without_torch(name, *args, **kwargs):
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError("No module named 'torch'", name="torch")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.delitem(sys.modules, "lawgiver.agents.learned", raising=False)
-    monkeypatch.setattr(builtins, "__import__", without_torch)
+    real = registry.find_spec
+    monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "torch" else real(name))
+    (tmp_path / "policy.json").write_text('{"format": 1, "kind": "mechanism", "settings": {}}')
     with pytest.raises(MissingExtraError, match=r"the learned policy in .* needs torch"):
         _checked_policy(tmp_path, None)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.agents.networks import GraphNetwork
+from lawgiver.agents.graph_network import GraphNetwork
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
+from lawgiver.agents.graph_network import LearnedGraphMechanism, graph_network
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.election.game import Election

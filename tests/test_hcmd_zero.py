@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import lawgiver
-from lawgiver.agents.learned import load_policy, load_voters
+from lawgiver.agents.learned import load_policy
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError
 from lawgiver.envs.core.make import make_game
 from lawgiver.trainers.elections.records.readers import read_records
@@ -259,7 +259,7 @@ def test_rows_of_cross_entropies_are_models_and_columns_data(done):
     data = [read_records(step / "acquire/records.parquet", votes="required") for step in steps]
     models = {
         "contributions": [load_policy(step / "model/participants", game) for step in steps],
-        "votes": [load_voters(step / "model/voters", game) for step in steps],
+        "votes": [load_policy(step / "model/voters", game) for step in steps],
     }
     for kind, of_kind in models.items():
         first_on_second, second_on_first = cross_entropy(of_kind[0], data[1]), cross_entropy(of_kind[1], data[0])

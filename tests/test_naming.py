@@ -10,14 +10,10 @@ import pytest
 import lawgiver
 from lawgiver.agents.exs_net import LearnedExSNet
 from lawgiver.agents.follower import LearnedFollower
-from lawgiver.agents.learned import (
-    LearnedGraphMechanism,
-    LearnedMechanism,
-    LearnedParticipants,
-    load_policy,
-    save_policy,
-)
+from lawgiver.agents.graph_network import LearnedGraphMechanism
+from lawgiver.agents.learned import load_policy, save_policy
 from lawgiver.agents.naming import rule_of, rule_text
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
 from lawgiver.agents.reporting import AffineMaximiser
 
 ANNOUNCED = [

@@ -10,7 +10,7 @@ import pettingzoo
 import pytest
 
 import lawgiver
-from lawgiver.agents.learned import LearnedMechanism
+from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.elections.tournament import hold_tournament
 from lawgiver.trainers.runs.config import load_config

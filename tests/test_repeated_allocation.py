@@ -4,7 +4,7 @@ import numpy as np
 import pettingzoo
 import pytest
 
-from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.families.play_out import play_out

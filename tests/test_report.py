@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
 from lawgiver.trainers.plots import curves as figures
 from lawgiver.trainers.plots import run_figures as report
 from lawgiver.trainers.runs import launch

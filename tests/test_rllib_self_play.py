@@ -14,7 +14,7 @@ import pytest
 import ray
 import torch
 
-from lawgiver.agents.learned import LearnedGraphMechanism
+from lawgiver.agents.graph_network import LearnedGraphMechanism
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.evaluation.evaluate import evaluate

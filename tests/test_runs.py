@@ -16,7 +16,7 @@ import scipy.stats
 import yaml
 
 import lawgiver
-from lawgiver.agents.learned import LearnedMechanism
+from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.trainers.runs import launch

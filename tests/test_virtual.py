@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.agents.learned import PolicyFileError, load_policy, load_voters, save_policy
+from lawgiver.agents.learned import PolicyFileError, load_policy, save_policy
 from lawgiver.agents.participants import conditional_cooperators
 from lawgiver.agents.policies import draw_discrete
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
@@ -231,11 +231,11 @@ def test_policies_and_voters_are_kept_in_files(tmp_path: Path) -> None:
     assert isinstance(loaded, VirtualParticipants)
     assert loaded.settings == participants.settings
     assert cross_entropy(loaded, records) == cross_entropy(participants, records)
-    assert cross_entropy(load_voters(tmp_path / "v", GAME), records) == cross_entropy(voting, records)
-    with pytest.raises(PolicyFileError, match="'virtual_voters'"):
-        load_policy(tmp_path / "v", GAME)
+    assert cross_entropy(load_policy(tmp_path / "v", GAME), records) == cross_entropy(voting, records)
+    with pytest.raises(PolicyFileError, match="'virtual_voters' for the role 'voters', not 'participant'"):
+        load_policy(tmp_path / "v", GAME, "participant")
     with pytest.raises(PolicyFileError, match="does not fit"):
-        load_voters(tmp_path / "v", make_game("public_investment", n_rounds=9))
+        load_policy(tmp_path / "v", make_game("public_investment", n_rounds=9))
     with pytest.raises(UnsupportedGameError, match="allocate"):
         load_policy(tmp_path / "p", make_game("public_investment", mechanism_mode="announce"))
     assert json.loads((tmp_path / "p" / "policy.json").read_text())["kind"] == "virtual_participants"

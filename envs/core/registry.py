@@ -23,6 +23,8 @@ TRAINERS = "lawgiver.trainers"
 POLICIES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.participants"}
 """The group in which the policies of a role are found."""
 VOTERS = "lawgiver.voters"
+LEARNED = "lawgiver.policies"
+"""The group in which the class of a learned policy is found by its kind."""
 RENAMED = {(OBJECTIVES, "nash_welfare"): "the sum of log(payoff + 0.001) is called 'log_nash_welfare' now; "}
 """What a name that is no longer registered stood for, by group and name."""
 RUNS = "lawgiver.runs"
@@ -94,7 +96,7 @@ def entry(group: str, name: str) -> EntryPoint:
 
 
 def _kind(group: str) -> str:
-    return group.removeprefix("lawgiver.").removesuffix("s")
+    return "kind of policy" if group == LEARNED else group.removeprefix("lawgiver.").removesuffix("s")
 
 
 def lookup(group: str, name: str) -> Any:

@@ -23,7 +23,7 @@ from pydantic import Field
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
-from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants, NetworkPolicy
 from lawgiver.agents.networks import ValueNet
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
@@ -97,7 +97,7 @@ class Player(nn.Module):
         return network.to_action(samples).clamp(network.low, network.high).numpy()
 
 
-def _policy(game: Game[Any], role: str, agents: Agents) -> LearnedPolicy:
+def _policy(game: Game[Any], role: str, agents: Agents) -> NetworkPolicy:
     if role == "participant":
         return LearnedParticipants(game, hidden=agents.participants.hidden)
     settings = agents.mechanism

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.utils import get_total_norm, parameters_to_vector, vector_to_parameters
 
-from lawgiver.agents.learned import LearnedGraphMechanism
+from lawgiver.agents.graph_network import LearnedGraphMechanism
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.public_investment.game import PublicInvestment

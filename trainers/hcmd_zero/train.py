@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lawgiver.agents.learned import LearnedGraphMechanism, graph_network, load_policy, load_voters, save_policy
+from lawgiver.agents.graph_network import LearnedGraphMechanism, graph_network
+from lawgiver.agents.learned import load_policy, save_policy
 from lawgiver.agents.people import population_hash
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.registry import extras
@@ -155,7 +156,7 @@ class Loop:
 
     def _load_model(self, folder: Path, told: dict[str, Any]) -> FittedParticipants:
         participants: Any = load_policy(folder / "participants", self.game)
-        return FittedParticipants(participants, load_voters(folder / "voters", self.game), told)
+        return FittedParticipants(participants, load_policy(folder / "voters", self.game, "voters"), told)
 
     def _optimise(self, folder: Path, iteration: int) -> dict[str, Any]:
         settings, last = self.settings.optimise, iteration == self.iterations

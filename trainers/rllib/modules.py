@@ -15,7 +15,8 @@ from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, ValueFunctionAPI
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import nn
 
-from lawgiver.agents.networks import CategoricalNet, GaussianNet, GraphNetwork, ValueNet
+from lawgiver.agents.graph_network import GraphNetwork
+from lawgiver.agents.networks import CategoricalNet, GaussianNet, ValueNet
 from lawgiver.trainers.rllib.distributions import explored
 
 

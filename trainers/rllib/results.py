@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from lawgiver.agents.anchor import make_anchor
-from lawgiver.agents.learned import LearnedMechanism, LearnedParticipants, LearnedPolicy
 from lawgiver.agents.naming import rule_of
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants, NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
@@ -80,7 +80,7 @@ def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) 
 
 
 def scores(
-    game: Game[Any], learned: Mapping[str, LearnedPolicy], agents: RLlibAgents, seed: int, best: Best | None
+    game: Game[Any], learned: Mapping[str, NetworkPolicy], agents: RLlibAgents, seed: int, best: Best | None
 ) -> dict[str, Any]:
     """Return the tables of exact scores, other populations and conditions included, as summary.json has them.
 
@@ -119,7 +119,7 @@ def scores(
 def beside(
     game: Game[Any],
     given: Mapping[str, Policy],
-    learned: Mapping[str, LearnedPolicy],
+    learned: Mapping[str, NetworkPolicy],
     agents: RLlibAgents,
     seed: int,
 ) -> dict[str, Any]:

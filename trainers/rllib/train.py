@@ -15,7 +15,7 @@ import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.anchor import make_anchor
-from lawgiver.agents.learned import LearnedPolicy
+from lawgiver.agents.network_policies import NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution, ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
@@ -275,7 +275,7 @@ def _raise(progress: Progress, alarms: list[str]) -> None:
 def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
     """Save the policies and return the summary."""
     game, agents = table.game, config.agents
-    learned: dict[str, LearnedPolicy] = {}
+    learned: dict[str, NetworkPolicy] = {}
     if "mechanism" in table.learned:
         means = progress.means or [_weights(algorithm, "mechanism")]
         learned["mechanism"] = results.mechanism_policy(game, agents.mechanism, results.averaged(means))

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lawgiver.agents.reporting import AffineMaximiser
+from lawgiver.agents.learned import kept_class
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import extras
 from lawgiver.envs.families.reporting_game import ReportingGame
 
 POLICY = "policy.json"
@@ -54,10 +53,7 @@ def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Gam
         return game
     if own.announces == game.announces or not (folder / POLICY).exists():
         return game
-    with extras(f"the learned policy in {folder}"):
-        from lawgiver.agents.learned import kept_kind
-
-    if kept_kind(folder)[0] != AffineMaximiser.kind:
+    if not getattr(kept_class(folder)[0], "either_mode", False):
         return game
     return replace(game, mechanism_mode=own.mechanism_mode)
 

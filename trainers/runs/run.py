@@ -24,14 +24,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 import yaml
 
+from lawgiver.agents.learned import LearnedPolicy, load_policy, save_policy
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.core.registry import POLICIES, extras, game_name, require_extras
+from lawgiver.envs.core.registry import POLICIES, game_name
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_json, read_text
@@ -50,10 +51,6 @@ from lawgiver.trainers.runs.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.runs.metrics_log import MetricsLog
 from lawgiver.trainers.runs.provenance import commit, versions
 from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml
-
-if TYPE_CHECKING:
-    from lawgiver.agents.learned import LearnedPolicy
-    from lawgiver.agents.virtual import VirtualVoters
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
@@ -266,14 +263,12 @@ class Run:
             shutil.rmtree(old, ignore_errors=True)
         return path
 
-    def save_policy(self, role: str, policy: LearnedPolicy | VirtualVoters) -> Path:
+    def save_policy(self, role: str, policy: LearnedPolicy) -> Path:
         """Keep a learned policy of a role, or the voters, in the run's folder, written at once.
 
         Raises:
             RunError: if it cannot be written.
         """
-        from lawgiver.agents.learned import save_policy  # brings torch along
-
         path = self.policies / role
         write_folder(path, lambda folder: save_policy(folder, policy))
         return path
@@ -468,14 +463,9 @@ def _to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path
 
 def _checked_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
     """Return the policy in a folder, which must be of ``role`` if one is given, if its files are whole."""
-    purpose = f"the learned policy in {folder}"
-    require_extras(purpose, "torch")
-    with extras(purpose, "torch"):
-        from lawgiver.agents.learned import load_policy, load_voters
-
     if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself
         read_manifest(folder)
-    return load_voters(folder, game) if role == VOTERS else load_policy(folder, game, role)
+    return load_policy(folder, game, role)
 
 
 def _series(written: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from lawgiver.agents.learned import LearnedGraphMechanism, graph_network
+from lawgiver.agents.graph_network import LearnedGraphMechanism, graph_network
 from lawgiver.envs.core.arrays import Array, Rng, map_arrays
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_policy

@@ -16,8 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lawgiver.agents.learned import LearnedGraphMechanism
-from lawgiver.agents.networks import GraphNetwork
+from lawgiver.agents.graph_network import GraphNetwork, LearnedGraphMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid

@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 
 from lawgiver.agents.anchor import make_anchor
-from lawgiver.agents.learned import LearnedGraphMechanism, LearnedMechanism
+from lawgiver.agents.graph_network import LearnedGraphMechanism
+from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.evaluation.score_table import other_populations, score_table

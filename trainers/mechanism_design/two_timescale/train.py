@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.learned import LearnedMechanism, LearnedTable
+from lawgiver.agents.network_policies import LearnedMechanism
+from lawgiver.agents.tables import LearnedTable
 from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.evaluation.mechanism_summary import design_summary
