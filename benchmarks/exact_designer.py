@@ -21,7 +21,8 @@ from lawgiver.trainers.evaluation.score_table import CANONICAL, ScoreTable, ceil
 from lawgiver.trainers.mechanism_design.exact import reachable
 from lawgiver.trainers.mechanism_design.exact.ascent import ascend
 from lawgiver.trainers.mechanism_design.exact.gradient import rounds, value
-from lawgiver.trainers.mechanism_design.exact.train import Mechanism, make_mechanism
+from lawgiver.trainers.mechanism_design.exact.settings import Mechanism
+from lawgiver.trainers.mechanism_design.exact.train import make_mechanism
 
 ENDOWMENTS = (10, 4, 4, 4)
 BARS = {1.0: 0.60, 2.0: 0.78, 5.0: 0.85}

@@ -25,12 +25,12 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     solve,
 )
 from lawgiver.trainers.evaluation.evaluate import evaluate
-from lawgiver.trainers.rllib.algorithm import RLlibConfig
 from lawgiver.trainers.rllib.connector import price_ahead
 from lawgiver.trainers.rllib.gate import exact_reply_gap
 from lawgiver.trainers.rllib.plan import ModulePlan
 from lawgiver.trainers.rllib.play import Table, play
 from lawgiver.trainers.rllib.results import alarms
+from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import train
 from lawgiver.trainers.runs.run import load

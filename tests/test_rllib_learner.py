@@ -10,13 +10,13 @@ import pytest
 import torch
 from ray.rllib.core.columns import Columns
 
-from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, start_of
+from lawgiver.trainers.rllib.algorithm import algorithm_config, start_of
 from lawgiver.trainers.rllib.connector import gae
 from lawgiver.trainers.rllib.distributions import explored
 from lawgiver.trainers.rllib.gate import reply_gap
 from lawgiver.trainers.rllib.learner import TrainingError, anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
-from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibTrainer
+from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.runs.config import GameConfig, Resources
 
 GAME = {

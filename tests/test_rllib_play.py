@@ -12,11 +12,11 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.views.parallel import GameParallelEnv
-from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, start_of
+from lawgiver.trainers.rllib.algorithm import algorithm_config, start_of
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.mapping import RoleMapping, assign
 from lawgiver.trainers.rllib.play import Record, Table, make_table, play
-from lawgiver.trainers.rllib.settings import Mechanism, RLlibAgents, RLlibTrainer
+from lawgiver.trainers.rllib.settings import Mechanism, RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.runs.config import GameConfig, Resources
 
 ANNOUNCE = {"name": "public_investment", "endowments": [10, 4, 4, 4], "mechanism_mode": "announce"}

@@ -19,7 +19,8 @@ from lawgiver.envs.core.make import make_game
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.records import Records, RecordsError, concatenate, select
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, VoteData
-from lawgiver.trainers.hcmd_zero.model import DivergedError, ModelSettings, cross_entropy, fit
+from lawgiver.trainers.hcmd_zero.model import DivergedError, cross_entropy, fit
+from lawgiver.trainers.hcmd_zero.settings import ModelSettings
 
 GAME: PublicInvestment = make_game("public_investment")  # type: ignore[assignment]
 QUICK = ModelSettings(sizes=((8, 4),), contribution_l2=(0.0,), vote_l2=(0.1,), epochs=60, patience=8)

@@ -20,10 +20,9 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import nn
 
 from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters, allocating
@@ -32,7 +31,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.records import Records, RecordsError
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, Data, VoteData
-from lawgiver.trainers.runs.config import Natural, Settings
+from lawgiver.trainers.hcmd_zero.settings import ModelSettings, Unit
 
 HELD_OUT = 0.3
 """Fraction of the groups on which sizes, l2 and epochs are chosen."""
@@ -40,35 +39,8 @@ VOTE_SPLITS = 5
 """Random splits over which the l2 of votes is chosen."""
 
 
-Unit = Literal["largest_endowment", "own_endowment"]
-
-
 class DivergedError(LawgiverError):
     """A loss is no longer finite."""
-
-
-class ModelSettings(Settings):
-    """How virtual participants are fitted."""
-
-    sizes: Annotated[tuple[tuple[Natural, Natural], ...], Field(min_length=1)] = ((8, 4), (32, 8))
-    """Units of the contribution network's linear layer and of its LSTM, to choose from (Table 1)."""
-    contribution_l2: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] = (0.0, 0.01)
-    """To choose from."""
-    vote_l2: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (
-        0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0,
-    )  # fmt: skip
-    """To choose from."""
-    vote_units: Annotated[tuple[Unit, ...], Field(min_length=1)] = ("largest_endowment", "own_endowment")
-    """What voters measure amounts in, to choose from; the paper does not say."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    """Of contributions."""
-    batch_groups: Natural = 32
-    epochs: Natural = 200
-    """At most."""
-    patience: Natural = 15
-    """Epochs without improvement on the held-out groups after which training stops."""
-    sees_payouts: bool = True
-    """Whether people's contributions may depend on the last round's payouts, and so on the mechanism."""
 
 
 @dataclass(frozen=True)

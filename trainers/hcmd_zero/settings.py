@@ -7,13 +7,39 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lawgiver.trainers.hcmd_zero.model import ModelSettings
 from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
 
 GROUPS = (73, 45, 51, 101, 53, 49, 42)
 """Of people in each iteration (Table 1)."""
 
+Unit = Literal["largest_endowment", "own_endowment"]
+"""What voters measure amounts in."""
+
 RIVALS = ("liberal_egalitarian", "strict_egalitarian", "libertarian")
+
+
+class ModelSettings(Settings):
+    """How virtual participants are fitted."""
+
+    sizes: Annotated[tuple[tuple[Natural, Natural], ...], Field(min_length=1)] = ((8, 4), (32, 8))
+    """Units of the contribution network's linear layer and of its LSTM, to choose from (Table 1)."""
+    contribution_l2: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] = (0.0, 0.01)
+    """To choose from."""
+    vote_l2: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (
+        0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0,
+    )  # fmt: skip
+    """To choose from."""
+    vote_units: Annotated[tuple[Unit, ...], Field(min_length=1)] = ("largest_endowment", "own_endowment")
+    """What voters measure amounts in, to choose from; the paper does not say."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    """Of contributions."""
+    batch_groups: Natural = 32
+    epochs: Natural = 200
+    """At most."""
+    patience: Natural = 15
+    """Epochs without improvement on the held-out groups after which training stops."""
+    sees_payouts: bool = True
+    """Whether people's contributions may depend on the last round's payouts, and so on the mechanism."""
 
 
 class Mechanism(Settings):

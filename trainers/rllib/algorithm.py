@@ -26,17 +26,15 @@ from lawgiver.trainers.rllib.settings import (
     Mechanism,
     Participants,
     RLlibAgents,
-    RLlibTrainer,
+    RLlibConfig,
     Schedule,
     SelfPlayAgents,
-    SelfPlayTrainer,
+    SelfPlayConfig,
 )
 from lawgiver.trainers.rllib.stock import StockEnvRunner, TurnAdapter
-from lawgiver.trainers.runs.config import Config, Resources, anchor_of
+from lawgiver.trainers.runs.config import Resources, anchor_of
 from lawgiver.trainers.settings.bounded_rationality import Start, start_of
 
-RLlibConfig = Config[RLlibAgents, RLlibTrainer]
-SelfPlayConfig = Config[SelfPlayAgents, SelfPlayTrainer]
 STOCK_ENVS = 50
 """Environments that RLlib's own runner steps one after the other, with one forward pass for all: the fastest found."""
 

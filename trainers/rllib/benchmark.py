@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from lawgiver.trainers.rllib import session
-from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config
-from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents, RLlibTrainer
+from lawgiver.trainers.rllib.algorithm import algorithm_config
+from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.runs.config import GameConfig, Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
 

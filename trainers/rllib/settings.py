@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from lawgiver.trainers.runs.config import Natural, Settings, TrainerSettings
+from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 
 Positive = Annotated[float, Field(gt=0)]
@@ -174,3 +174,7 @@ class SelfPlayTrainer(TrainerSettings):
     """Of each condition, in these."""
     final_elections: Natural = 400
     """Of each condition, against every rival at the end."""
+
+
+RLlibConfig = Config[RLlibAgents, RLlibTrainer]
+SelfPlayConfig = Config[SelfPlayAgents, SelfPlayTrainer]

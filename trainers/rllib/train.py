@@ -22,10 +22,11 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, mean_parameters
 from lawgiver.trainers.rllib import results, session
-from lawgiver.trainers.rllib.algorithm import RLlibConfig, algorithm_config, env_config, role_mapping
+from lawgiver.trainers.rllib.algorithm import algorithm_config, env_config, role_mapping
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
+from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run

@@ -11,11 +11,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from lawgiver.agents.graph_network import LearnedGraphMechanism, graph_network
 from lawgiver.envs.core.arrays import Array, Rng, map_arrays
@@ -23,42 +22,10 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.election.game import Election
+from lawgiver.trainers.elections.gradients.settings import DesignerConfig
 from lawgiver.trainers.elections.hold import against, hold
-from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
-
-
-class Contestant(Settings):
-    """The mechanism that learns."""
-
-    n_units: Natural = 32
-    """Width of the graph network."""
-    against: str = "self"
-    """Whom it learns to beat: itself as it is at each update, or a mechanism by name or run folder."""
-
-
-class DesignerAgents(Settings):
-    """Who plays; the people are the election's."""
-
-    mechanism: Contestant = Contestant()
-
-
-class DesignerTrainer(TrainerSettings):
-    """Gradient ascent."""
-
-    name: Literal["election_designer"]
-    updates: Natural = 1_000
-    batch: Natural = 1_000
-    """Elections an update, split evenly over the conditions."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Of Adam."""
-    log_every: Natural = 20
-    checkpoint_every: Natural = 100
-    rivals: tuple[str, ...] = ("liberal_egalitarian", "strict_egalitarian", "libertarian")
-    """Whom it meets in the end."""
-    games: Annotated[int, Field(ge=2)] = 1_000
-    """Elections a condition and rival in the end."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +73,7 @@ def surrogate(
     return (value + (value - others).detach() * likelihood).mean(), value.detach()
 
 
-def train(config: Config[DesignerAgents, DesignerTrainer], run: Run) -> dict[str, Any]:
+def train(config: DesignerConfig, run: Run) -> dict[str, Any]:
     """Design a mechanism in the run's folder; return its share of the votes against each of ``trainer.rivals``.
 
     Raises:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.graph_network import LearnedGraphMechanism
@@ -16,52 +15,12 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.evaluation.score_table import other_populations, score_table
 from lawgiver.trainers.mechanism_design.exact.ascent import ascend
 from lawgiver.trainers.mechanism_design.exact.gradient import Sends, rounds, value
-from lawgiver.trainers.runs.config import Anchor, Config, Natural, Settings, TrainerSettings, anchor_of
+from lawgiver.trainers.mechanism_design.exact.settings import ExactConfig, Mechanism
+from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.settings.annealing import AnnealOver
 
 
-class Participants(Settings):
-    """Participants in their logit equilibrium: reward less KL(pi || pi_0) / inverse_temperature."""
-
-    inverse_temperature: Annotated[float, Field(ge=0)] = 1.0
-    """Per point of payoff."""
-    anchor: Anchor = "uniform"
-    """pi_0: uniform over the legal contributions, or an equilibrium of the past."""
-
-
-class Mechanism(Settings):
-    """What is designed: the graph network in allocate mode, the parameters of a rule in announce mode."""
-
-    n_units: Natural = 32
-    """Width of the graph network."""
-    start: str = "libertarian"
-    """Member of the family of rules at which an announced rule begins."""
-
-
-class ExactAgents(Settings):
-    """Who plays."""
-
-    participants: Participants = Participants()
-    mechanism: Mechanism = Mechanism()
-
-
-class ExactTrainer(TrainerSettings):
-    """Gradient ascent."""
-
-    name: Literal["exact_designer"]
-    updates: Natural = 600
-    """Gradient steps."""
-    anneal_over: AnnealOver = None
-    """Updates over which the learning rate falls and the inverse temperature rises; None for ``updates``. A run that is
-    prolonged stays at the end of both."""
-    learning_rate: Annotated[float, Field(gt=0)] = 8e-3
-    """Of Adam, at the start."""
-    log_every: Natural = 10
-    """Updates between two lines of metrics."""
-
-
-def train(config: Config[ExactAgents, ExactTrainer], run: Run) -> dict[str, Any]:
+def train(config: ExactConfig, run: Run) -> dict[str, Any]:
     """Design a mechanism, keep it in the run's folder, and return its scores.
 
     Raises:

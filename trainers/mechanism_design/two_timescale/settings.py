@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lawgiver.trainers.mechanism_design.optimisers import OptimiserName, Schedule, Timescale
-from lawgiver.trainers.runs.config import Natural, Settings, TrainerSettings
+from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 
 
@@ -63,3 +63,6 @@ class TwoTimescaleTrainer(TrainerSettings):
     """Iterations between two lines of metrics, which hold exact scores."""
     checkpoint_every: Natural = 500
     """Iterations."""
+
+
+TwoTimescaleConfig = Config[TwoTimescaleAgents, TwoTimescaleTrainer]

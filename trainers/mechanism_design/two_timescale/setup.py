@@ -15,11 +15,10 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_
 from lawgiver.trainers.evaluation.mechanism_summary import gap_closed
 from lawgiver.trainers.mechanism_design.optimisers import check_timescales
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners
-from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleAgents, TwoTimescaleTrainer
-from lawgiver.trainers.runs.config import Config, anchor_of
+from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
+from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
-TwoTimescaleConfig = Config[TwoTimescaleAgents, TwoTimescaleTrainer]
 PERTURBED = ("one_point", "two_point", "score_function")
 """Optimisers that use ``trainer.radius``."""
 UNSTEPPED = ("bayesian", "fixed")

@@ -34,7 +34,8 @@ from lawgiver.trainers.evaluation.mechanism_summary import design_summary
 from lawgiver.trainers.mechanism_design.optimisers import Optimiser, make_optimiser
 from lawgiver.trainers.mechanism_design.two_timescale.evaluation import welfare_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import play
-from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, TwoTimescaleConfig, prepare
+from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
+from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, prepare
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
 
