@@ -26,7 +26,7 @@ from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.hcmd_zero.optimise import SelfPlay
 from lawgiver.trainers.rllib.benchmark import rates
-from lawgiver.trainers.rllib.self_play import algorithm_config
+from lawgiver.trainers.rllib.self_play.train import algorithm_config
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import train
 from lawgiver.trainers.runs.run import Run

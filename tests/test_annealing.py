@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lawgiver.trainers.mechanism_design.exact.ascent import ascend
+from lawgiver.trainers.evaluation.ascent import ascend
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run

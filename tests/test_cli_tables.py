@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.trainers.cli.cells import cell
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.evaluation.headings import equilibrium_people
 from lawgiver.trainers.evaluation.rollout import simulate
+from lawgiver.trainers.runs.headings import equilibrium_people
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.seeds import aggregate, interval, standard_error
+from lawgiver.trainers.tables.cells import cell
 
 CANONICAL = {
     "rule": {"formula": "w_i = ...", "parameters": {"p": 2.87, "q": 0.57}},

@@ -19,10 +19,10 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.rllib import session
-from lawgiver.trainers.rllib.league import League, LeagueMapping
 from lawgiver.trainers.rllib.mapping import EpisodeId, assign
 from lawgiver.trainers.rllib.play import make_table, play
-from lawgiver.trainers.rllib.self_play import algorithm_config, train
+from lawgiver.trainers.rllib.self_play.league import League, LeagueMapping
+from lawgiver.trainers.rllib.self_play.train import algorithm_config, train
 from lawgiver.trainers.rllib.settings import SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.rllib.stock import TurnAdapter

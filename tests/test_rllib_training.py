@@ -17,11 +17,12 @@ import ray
 import torch
 from pettingzoo import ParallelEnv
 
-from lawgiver.trainers.rllib import session, train
+from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import algorithm_config, role_mapping, stock_config
 from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.rllib.snapshots import add_snapshot
+from lawgiver.trainers.rllib.train import train
 from lawgiver.trainers.runs.config import GameConfig, Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run

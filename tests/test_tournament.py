@@ -10,8 +10,8 @@ from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.cli import app
-from lawgiver.trainers.elections.hold import shares
 from lawgiver.trainers.elections.tournament import hold_tournament, round_robin
+from lawgiver.trainers.evaluation.elections import shares
 
 BASE = {"name": "public_investment", "endowments": [[10, 2, 2, 2], [10, 10, 10, 10]], "n_rounds": 5}
 RULES = ("strict_egalitarian", "liberal_egalitarian", "libertarian")

@@ -15,7 +15,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_ta
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
-from lawgiver.trainers.mechanism_design.two_timescale import train as trainer  # the function; its module is below
+from lawgiver.trainers.mechanism_design.two_timescale import train as training
 from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played, welfare_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
 from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
@@ -25,7 +25,6 @@ from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train
 from lawgiver.trainers.runs.run import Run, load
 
-MODULE = sys.modules[trainer.__module__]
 SMALL = ("game.n=3", "game.n_moves=21")
 
 
@@ -199,11 +198,11 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(run, tmp_path
             raise KeyboardInterrupt
         return iterate(setup, progress)
 
-    monkeypatch.setattr(MODULE, "iterate", stop)
+    monkeypatch.setattr(training, "iterate", stop)
     overrides = (*SMALL, "trainer.iterations=40", "trainer.log_every=10", "trainer.checkpoint_every=20")
     with pytest.raises(Interrupted):
         train("lanes", [*overrides, f"run_dir={tmp_path / 'stopped'}"])
-    monkeypatch.setattr(MODULE, "iterate", iterate)
+    monkeypatch.setattr(training, "iterate", iterate)
     resume(tmp_path / "stopped")
     same(run[0], tmp_path / "stopped")
 
@@ -269,9 +268,9 @@ def test_what_is_learned_is_played_like_any_policy(run):
 
 def test_alarms_tell_of_what_went_wrong():
     welfare = {"learned": -2.0, "start": -1.0}
-    found = MODULE.alarms(welfare, 0.3)
+    found = training.alarms(welfare, 0.3)
     assert ["worse than the start" in found[0], "probability 0.3" in found[1]] == [True, True]
-    assert MODULE.alarms({"learned": -1.0, "start": -1.0}, 0.05) == []
+    assert training.alarms({"learned": -1.0, "start": -1.0}, 0.05) == []
 
 
 # -- bad input --------------------------------------------------------------------------------------------------------

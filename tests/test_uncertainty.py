@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lawgiver.trainers.cli.cells import cell
 
 from lawgiver.envs.core.fields import Field
-from lawgiver.envs.core.registry import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.audit.result import Audit, Regret
-from lawgiver.trainers.cli.cells import cell
 from lawgiver.trainers.cli.tables import show_audit, show_summary
 from lawgiver.trainers.cli.vote_tables import show_tournament
 from lawgiver.trainers.elections import hold

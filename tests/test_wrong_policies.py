@@ -26,8 +26,8 @@ from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.single import GameEnv
 from lawgiver.envs.views.vector import GameVectorEnv
 from lawgiver.trainers import audit
-from lawgiver.trainers.elections import hold as elections
 from lawgiver.trainers.elections.tournament import round_robin
+from lawgiver.trainers.evaluation import elections
 from lawgiver.trainers.evaluation import score_table as scoring
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.plots.curves import weights_of

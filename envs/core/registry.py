@@ -99,8 +99,13 @@ def _kind(group: str) -> str:
     return "kind of policy" if group == LEARNED else group.removeprefix("lawgiver.").removesuffix("s")
 
 
-def lookup(group: str, name: str) -> Any:
+def lookup(group: str, name: str, *, complete: bool = True) -> Any:
     """Import and return what a name stands for.
+
+    Args:
+        group: of entry points.
+        name: in it.
+        complete: whether all packages of the extras that the entry declares have to be installed.
 
     Raises:
         UnknownNameError: if nothing of that name is registered.
@@ -109,7 +114,8 @@ def lookup(group: str, name: str) -> Any:
     """
     declared = entry(group, name)
     what = f"{_kind(group)} {name!r}"
-    require_extras(what, *(extra for extra in declared.extras if extra in PACKAGES))
+    if complete:
+        require_extras(what, *(extra for extra in declared.extras if extra in PACKAGES))
     try:
         with extras(what, *declared.extras):
             return declared.load()

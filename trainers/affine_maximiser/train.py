@@ -18,9 +18,10 @@ from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.solvers.mdp.model import Regulariser
 from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.base import Search
+from lawgiver.trainers.affine_maximiser.evaluation import compared
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, ZerothOrder
 from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
-from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
+from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
@@ -78,17 +79,6 @@ def train(config: AffineConfig, run: Run) -> dict[str, Any]:
         "updates": planned.updates,
         "timing": {"search_s": seconds},
     }
-
-
-def compared(problem: Problem, found: Parameters, types: torch.Tensor) -> dict[str, Any]:
-    """Return the exact objective of a mechanism and of VCG on the same profiles, and the limit."""
-    summary: dict[str, Any] = {}
-    for name, parameters in {"objective": found, "vcg": problem.vcg}.items():
-        measure = problem.evaluate(parameters, types)
-        summary |= {name: float(measure.mean()), f"{name}_se": float(measure.std() / len(measure) ** 0.5)}
-    limit = problem.game.limit()
-    ratio = summary["objective"] / limit if limit is not None and limit > 0 else None  # of losses it would mislead
-    return {**summary, "limit": limit, "ratio_to_limit": ratio}
 
 
 def _seed(seed: int, purpose: int) -> int:

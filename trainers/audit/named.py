@@ -117,8 +117,8 @@ def keep(folder: Path, subject: str, settings: AuditSettings, found: Audit) -> l
     if not can_draw():
         return [file]
     from lawgiver.trainers.audit.figures import gains
-    from lawgiver.trainers.evaluation.headings import game_line
     from lawgiver.trainers.plots.curves import save
+    from lawgiver.trainers.runs.headings import game_line
 
     picture = folder / "gains.png"
     save(gains(found), picture, f"{subject}: {game_line(settings.game.make())}")

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lawgiver.trainers.cli.cells import cell
-from lawgiver.trainers.cli.glossary import defined, mechanism_words
 from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.tables.cells import cell
+from lawgiver.trainers.tables.glossary import defined, mechanism_words
 
 PLAYED = "learned, by those who trained"
 """The row of what trained participants make of the learned mechanism."""

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-from lawgiver.trainers.cli.cells import ERRORS
+from lawgiver.trainers.tables.cells import ERRORS
 
 
 def show(table: Table) -> None:

@@ -7,8 +7,6 @@ from importlib.util import find_spec
 from typing import Any, TypeGuard
 
 from lawgiver.agents.naming import rule_text
-from lawgiver.trainers.cli.cells import ERRORS, cell, has_error, is_value
-from lawgiver.trainers.cli.glossary import ROWS, defined, meanings, mechanism_words
 from lawgiver.trainers.cli.mechanism_tables import mechanism_tables
 from lawgiver.trainers.cli.printing import new_table, say, show, show_cells
 from lawgiver.trainers.cli.vote_tables import (
@@ -18,6 +16,8 @@ from lawgiver.trainers.cli.vote_tables import (
     show_vote_share,
 )
 from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.tables.cells import ERRORS, cell, has_error, is_value
+from lawgiver.trainers.tables.glossary import ROWS, defined, meanings, mechanism_words
 
 Columns = Mapping[str, Mapping[str, Any]]
 

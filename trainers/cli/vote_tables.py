@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lawgiver.trainers.cli.cells import cell, is_value
 from lawgiver.trainers.cli.printing import laid_out, new_table, say, show, show_cells
+from lawgiver.trainers.tables.cells import cell, is_value
 
 if TYPE_CHECKING:
     from lawgiver.trainers.elections.tournament import Tournament

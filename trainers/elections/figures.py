@@ -17,7 +17,7 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.families import normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.elections.hold import group_scores
+from lawgiver.trainers.evaluation.elections import group_scores
 from lawgiver.trainers.plots.curves import (  # first: it says what to install where matplotlib is missing
     MARKERS,
     beach_panel,

@@ -18,7 +18,6 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import POLICIES, game_name, names, require_extras
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections.hold import held_evenly
 from lawgiver.trainers.elections.meta_game import (
     binomial_errors,
     condorcet_cycle,
@@ -27,6 +26,7 @@ from lawgiver.trainers.elections.meta_game import (
     nash,
 )
 from lawgiver.trainers.elections.standings import Standings, resampled, unanimous
+from lawgiver.trainers.evaluation.elections import held_evenly
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import write_json
 from lawgiver.trainers.runs.config import GameConfig, Natural, Seed, Settings, apply_overrides, described

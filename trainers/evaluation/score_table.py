@@ -191,7 +191,7 @@ def ceiling_scores(game: Game[Any]) -> Scores:
 
 
 def _reachable(game: Game[Any], inverse_temperature: float, anchor: Policy | None, updates: int) -> Scores:
-    from lawgiver.trainers.mechanism_design.exact import reachable  # brings torch along
+    from lawgiver.trainers.evaluation.ascent import reachable  # brings torch along
 
     return reachable(game, inverse_temperature, anchor, updates=updates)
 

@@ -1,4 +1,15 @@
-"""HCMD-zero (Balaguer et al. 2022): a mechanism that learns by self-play to win votes, from no mechanism at all.
+"""The trainer ``hcmd_zero``: Acquire, Model, Optimize, over and over (Balaguer et al. 2022).
+
+A mechanism learns by self-play to win votes, from no mechanism at all.
 
 Each iteration acquires behaviour under the newest mechanism, models it, and optimises the mechanism against the model.
 """
+
+from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
+from lawgiver.trainers.runs.trainer import Trainer, deferred
+
+trainer = Trainer(
+    config=HcmdConfig,
+    train=deferred("lawgiver.trainers.hcmd_zero.train:train"),
+    evaluate=deferred("lawgiver.trainers.hcmd_zero.evaluation:evaluate_run"),
+)

@@ -11,14 +11,25 @@ import numpy as np
 
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.elections.hold import group_scores, held_by_condition, intervals
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
+from lawgiver.trainers.evaluation.elections import group_scores, held_by_condition, intervals
 from lawgiver.trainers.hcmd_zero.acquire import recorded
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, Judges
+from lawgiver.trainers.runs.config import validate
+from lawgiver.trainers.runs.run import Run, load
 
 PLAYED = "played.parquet"
 """The games against the first rival before the people from whom data are acquired."""
+
+
+def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
+    """Hold a run's mechanism against its config's rivals, before other groups of people; see :func:`judge`."""
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    mechanism = load(run.path, role="mechanism")
+    each = -(-games // len(game.conditions))
+    return judge(Judges.of(config, game), game, mechanism, each, seed)[0]
 
 
 def evaluate(

@@ -12,10 +12,10 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections import figures
 from lawgiver.trainers.elections.records.readers import read_records
-from lawgiver.trainers.evaluation.headings import heading
 from lawgiver.trainers.hcmd_zero.evaluation import PLAYED
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, rivals
 from lawgiver.trainers.plots.curves import save
+from lawgiver.trainers.runs.headings import heading
 from lawgiver.trainers.runs.run import Run
 
 

@@ -22,11 +22,11 @@ from lawgiver.envs.core.registry import extras
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.gradients.joint_table import require_tabulable
-from lawgiver.trainers.elections.hold import held_evenly
 from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.elections.tournament import round_robin
+from lawgiver.trainers.evaluation.elections import held_evenly
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided, require_votes, told_of
 from lawgiver.trainers.hcmd_zero.convergence import convergence
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate

@@ -1,10 +1,15 @@
-"""A follower that is learned: who walks in a world of too many states for tables, as well as it can, by experience.
+"""The trainer ``learned_follower``: reinforcement learning of who maximises affine welfare where no table fits.
 
 An affine maximiser needs somebody who maximises affine welfare in the world, with all participants and without each of
 them. Here that is a network (:mod:`lawgiver.agents.follower`). What is charged follows from its own walks, so truth
 need not be best for everybody: how much a misreport brings is audited and told.
 """
 
-from lawgiver.trainers.learned_follower.train import train
+from lawgiver.trainers.learned_follower.settings import FollowerConfig
+from lawgiver.trainers.runs.trainer import Trainer, deferred
 
-__all__ = ["train"]
+trainer = Trainer(
+    config=FollowerConfig,
+    train=deferred("lawgiver.trainers.learned_follower.train:train"),
+    evaluate=deferred("lawgiver.trainers.learned_follower.evaluation:evaluate_run"),
+)

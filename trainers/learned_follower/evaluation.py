@@ -14,6 +14,8 @@ from lawgiver.envs.goal_collection.game import GoalCollection
 from lawgiver.trainers.audit import audit
 from lawgiver.trainers.learned_follower.settings import Evaluation
 from lawgiver.trainers.learned_follower.walks import Outcomes, response, settle, walk
+from lawgiver.trainers.runs.config import validate
+from lawgiver.trainers.runs.run import Run, load
 
 STREAM = 0x666F6C6C
 """Sets the evaluation's random numbers apart from those of a training with the same seed."""
@@ -25,6 +27,13 @@ EXACT = (
 """What is told of profiles that were solved exactly."""
 AUDITED = ("individual_rationality", "budget", "misreports_tried")
 """What is told of an audit as it is, beside ``regret``."""
+
+
+def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
+    """Evaluate a run's follower on fresh profiles, as many as its config asks for; see :func:`evaluate`."""
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    return evaluate(game, load(run.path, role="mechanism"), config.trainer.evaluation, seed)
 
 
 def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, seeds: Sequence[int]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allotted
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility
 from lawgiver.trainers.audit import audit_game
+from lawgiver.trainers.runs.config import validate
+from lawgiver.trainers.runs.run import Run, load
 
 STREAM = 0x66726565
 """Sets the evaluation's random numbers apart from those of a training with the same seed."""
@@ -20,6 +22,14 @@ MEASURED = 1_000
 """Instances on which welfare and efficiency are measured, at least: they are cheap beside an audit."""
 TOLD = ("mean", "se", "max")
 """What is told of gains."""
+
+
+def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
+    """Audit a run's mechanism on fresh profiles, as its config says; see :func:`judge`."""
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    evaluation = config.trainer.evaluation
+    return judge(game, load(run.path, role="mechanism"), evaluation.instances, evaluation.effort, seed)
 
 
 def judge(

@@ -22,10 +22,10 @@ from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.trainers.affine_maximiser import figures as affine_figures
-from lawgiver.trainers.evaluation.headings import heading
 from lawgiver.trainers.plots import curves as figures
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.rllib.closed_form import beside_closed_form
+from lawgiver.trainers.runs.headings import heading
 from lawgiver.trainers.runs.run import Run, load
 
 LARGEST_PANELS = 200_000

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.trainers.evaluation.headings import heading
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
+from lawgiver.trainers.runs.headings import heading
 from lawgiver.trainers.runs.run import Run, load
 
 if TYPE_CHECKING:

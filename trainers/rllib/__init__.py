@@ -1,5 +1,9 @@
-"""RLlib at tensor speed: participants of bounded rationality and a mechanism, trained on two timescales."""
+"""The trainer ``rllib``: participants of bounded rationality and a mechanism, on two timescales."""
 
-from lawgiver.trainers.rllib.train import train
+from lawgiver.trainers.rllib.settings import RLlibConfig
+from lawgiver.trainers.runs.trainer import Trainer, deferred
 
-__all__ = ["train"]
+trainer = Trainer(
+    config=RLlibConfig,
+    train=deferred("lawgiver.trainers.rllib.train:train"),
+)

@@ -18,9 +18,9 @@ from ray.rllib.utils.checkpoints import Checkpointable
 
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.draws import DrawsByIteration
-from lawgiver.trainers.rllib.league import LeagueMapping
 from lawgiver.trainers.rllib.mapping import assign, role_of
 from lawgiver.trainers.rllib.play import Record, make_table, play
+from lawgiver.trainers.rllib.self_play.league import LeagueMapping
 
 AGAINST = ("games_against", "won_against", "return_against")
 """Keys of what a league's learner comes to against each of its opponents: how many seats of that opponent it met, in

@@ -1,19 +1,15 @@
 """Configs: one YAML file per experiment, validated before anything runs.
 
 The top level is the same for every experiment (:class:`Config`). What stands under ``agents`` and ``trainer``
-belongs to the trainer that ``trainer.name`` names: it declares both models in the type hint of its ``config``,
-
-    def train(config: Config[MyAgents, MyTrainer], run: Run) -> dict[str, Any]: ...
-
-and registers that function under the entry-point group ``lawgiver.trainers``. Nothing here knows any trainer.
+belongs to the trainer that ``trainer.name`` names: its ``config`` (:class:`lawgiver.trainers.runs.trainer.Trainer`) is
+a ``Config[MyAgents, MyTrainer]`` of its own models. Nothing here knows any trainer.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
@@ -28,6 +24,7 @@ from lawgiver.envs.files.reading import read_text
 from lawgiver.trainers.runs.config_errors import complaint, leaves, stray_parameter, unknown_key
 from lawgiver.trainers.runs.packaged_configs import CONFIGS
 from lawgiver.trainers.runs.packaged_configs import config_names as config_names
+from lawgiver.trainers.runs.trainer import find_trainer
 from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml
 
 _LOGGER = logging.getLogger("lawgiver")
@@ -174,7 +171,6 @@ class _KeptTrainer(TrainerSettings):
 
 
 AnyConfig = Config[Any, Any]
-Trainer = Callable[[AnyConfig, Any], dict[str, Any]]
 
 
 def one_line(error: Exception) -> str:
@@ -266,24 +262,6 @@ def _with(data: Any, keys: list[str], value: Any, override: str) -> Any:
     return {**(data or {}), keys[0]: _with((data or {}).get(keys[0]), keys[1:], value, override)}
 
 
-def find_trainer(name: str) -> tuple[Trainer, type[AnyConfig]]:
-    """Return a trainer's function and the config model that its ``config`` parameter asks for.
-
-    Raises:
-        UnknownNameError: if there is no such trainer.
-        MissingExtraError: if it needs a package that is not installed.
-        ParameterError: if its function does not say which config it takes.
-    """
-    train: Trainer = lookup(TRAINERS, name)
-    model = typing.get_type_hints(train).get("config")
-    if not (isinstance(model, type) and issubclass(model, Config)):
-        raise ParameterError(
-            f"trainer {name!r} does not say which config it takes: annotate its parameter `config` with"
-            " lawgiver.trainers.runs.config.Config[Agents, Trainer]"
-        )
-    return train, model
-
-
 def validate(data: Mapping[str, Any]) -> AnyConfig:
     """Return the config that plain data stands for, checked as a whole, the game's parameters included.
 
@@ -296,7 +274,7 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
         if unknown:
             raise ParameterError(unknown_key(Config, data, unknown[0]))
         raise ParameterError(f"trainer.name is {name!r}, allowed: the name of a trainer")
-    _, model = find_trainer(name)
+    model = find_trainer(name).config
     if unknown:
         raise ParameterError(unknown_key(model, data, unknown[0]))
     try:
@@ -376,7 +354,7 @@ def _shared(agents: Any, trainer: Any) -> dict[str, Any]:
     name = trainer.get("name") if isinstance(trainer, dict) else None
     if not isinstance(agents, dict) or not isinstance(name, str):
         return {}
-    known = _fields(find_trainer(name)[1], "agents")
+    known = _fields(find_trainer(name).config, "agents")
     kept: dict[str, Any] = {}
     for role, keys in SHARED.items():
         said, has = agents.get(role), _fields(known, role)

@@ -16,13 +16,13 @@ from lawgiver.trainers.runs.config import (
     Resources,
     apply_overrides,
     config_name,
-    find_trainer,
     load_config,
     one_line,
     validate,
 )
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.trainer import find_trainer
 from lawgiver.trainers.statistics.seeds import over_seeds
 
 RESUMABLE = ("trainer.iterations", "trainer.updates", "trainer.anneal_over")
@@ -158,13 +158,12 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
 
 
 def _train_one(run: Run, config: AnyConfig) -> dict[str, Any]:
-    function, _ = find_trainer(config.trainer.name)
-    return named(run, function(config, run))
+    return named(run, find_trainer(config.trainer.name).train(config, run))
 
 
 def named(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
     """Add to a summary the name of the rule that was learned, and of the people whom exact scores are about."""
-    from lawgiver.trainers.evaluation.headings import equilibrium_people, learned_rule  # policies may bring torch along
+    from lawgiver.trainers.runs.headings import equilibrium_people, learned_rule  # policies may bring torch along
 
     rule, people = learned_rule(run), equilibrium_people(run.settings, summary.get("inverse_temperature"))
     told: dict[str, Any] = {"rule": rule} if rule is not None else {}

@@ -23,7 +23,7 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.gradients.settings import DesignerConfig
-from lawgiver.trainers.elections.hold import against, hold
+from lawgiver.trainers.evaluation.elections import against, hold
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
 

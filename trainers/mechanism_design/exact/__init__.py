@@ -1,6 +1,9 @@
-"""The fast path: mechanisms optimised by exact gradients, in torch, through the rules themselves."""
+"""The trainer ``exact_designer``: a mechanism by gradient ascent through the participants' exact equilibrium."""
 
-from lawgiver.trainers.mechanism_design.exact.ascent import reachable
-from lawgiver.trainers.mechanism_design.exact.train import train
+from lawgiver.trainers.mechanism_design.exact.settings import ExactConfig
+from lawgiver.trainers.runs.trainer import Trainer, deferred
 
-__all__ = ["reachable", "train"]
+trainer = Trainer(
+    config=ExactConfig,
+    train=deferred("lawgiver.trainers.mechanism_design.exact.train:train"),
+)

@@ -12,9 +12,9 @@ from lawgiver.agents.graph_network import LearnedGraphMechanism
 from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.evaluation.ascent import ascend
+from lawgiver.trainers.evaluation.equilibrium_gradient import Sends, rounds, value
 from lawgiver.trainers.evaluation.score_table import other_populations, score_table
-from lawgiver.trainers.mechanism_design.exact.ascent import ascend
-from lawgiver.trainers.mechanism_design.exact.gradient import Sends, rounds, value
 from lawgiver.trainers.mechanism_design.exact.settings import ExactConfig, Mechanism
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run

@@ -1,5 +1,9 @@
-"""The fast path for games with an announced mechanism: the mechanism slow, the participants' table fast."""
+"""The trainer ``two_timescale``: participants who learn fast under a mechanism that moves slowly."""
 
-from lawgiver.trainers.mechanism_design.two_timescale.train import train
+from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
+from lawgiver.trainers.runs.trainer import Trainer, deferred
 
-__all__ = ["train"]
+trainer = Trainer(
+    config=TwoTimescaleConfig,
+    train=deferred("lawgiver.trainers.mechanism_design.two_timescale.train:train"),
+)

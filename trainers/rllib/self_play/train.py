@@ -19,15 +19,15 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.elections.hold import FIRST, POOLED, against, vote_share
+from lawgiver.trainers.evaluation.elections import FIRST, POOLED, against, vote_share
 from lawgiver.trainers.evaluation.score_table import mechanisms
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import batched, common_config, stock
-from lawgiver.trainers.rllib.league import League, Member
 from lawgiver.trainers.rllib.modules import GraphMechanismModule
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights, actor_weights, averaged, learner_metrics
 from lawgiver.trainers.rllib.runner import AGAINST
+from lawgiver.trainers.rllib.self_play.league import League, Member
 from lawgiver.trainers.rllib.settings import GraphMechanism, SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs.run import Run

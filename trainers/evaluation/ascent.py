@@ -15,7 +15,7 @@ from lawgiver.envs.public_investment.families import FAMILIES, normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import RoundEquilibrium, mean_scores, scores, solve_weights
 from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size
-from lawgiver.trainers.mechanism_design.exact.gradient import Round, rounds, value
+from lawgiver.trainers.evaluation.equilibrium_gradient import Round, rounds, value
 
 STARTS = ((1.0, 1.0), (1.0, 0.0), (3.0, 0.0))
 """Members (p, q) of the power family near which ascents of a free table begin: libertarian, liberal egalitarian, and a

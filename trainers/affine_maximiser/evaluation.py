@@ -1,0 +1,36 @@
+"""What an affine maximiser achieves, exactly: beside VCG on the same profiles, and beside the known limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
+from lawgiver.trainers.runs.config import validate
+from lawgiver.trainers.runs.run import Run, load
+
+
+def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
+    """Compare a run's mechanism on fresh profiles, as many as at the end of its training; see :func:`compared`."""
+    config = validate(run.settings)
+    game: Any = config.game.make()
+    mechanism = load(run.path, role="mechanism")
+    problem = Problem(game, chunk=config.trainer.chunk)
+    state = np.random.SeedSequence(seed).generate_state(1)
+    types = problem.sample(config.trainer.evaluation.profiles, torch.Generator().manual_seed(int(state[0])))
+    found = Parameters(torch.from_numpy(mechanism.log_weights), torch.from_numpy(mechanism.boosts))
+    return compared(problem, found, types)
+
+
+def compared(problem: Problem, found: Parameters, types: torch.Tensor) -> dict[str, Any]:
+    """Return the exact objective of a mechanism and of VCG on the same profiles, and the limit."""
+    summary: dict[str, Any] = {}
+    for name, parameters in {"objective": found, "vcg": problem.vcg}.items():
+        measure = problem.evaluate(parameters, types)
+        summary |= {name: float(measure.mean()), f"{name}_se": float(measure.std() / len(measure) ** 0.5)}
+    limit = problem.game.limit()
+    ratio = summary["objective"] / limit if limit is not None and limit > 0 else None  # of losses it would mislead
+    return {**summary, "limit": limit, "ratio_to_limit": ratio}

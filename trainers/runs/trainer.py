@@ -1,0 +1,100 @@
+"""A trainer as an object: the model of its config, how it trains, and how its runs are evaluated, drawn and tabulated.
+
+Trainers are registered under the entry-point group ``lawgiver.trainers``. An entry points to a :class:`Trainer`, or to
+a plain function ``train(config, run)``, whose annotation of ``config`` is the model, and which takes every default.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, Any
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.registry import TRAINERS, lookup, names
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.runs.config import AnyConfig
+    from lawgiver.trainers.runs.run import Run
+
+Summary = Mapping[str, Any]
+"""What summary.json holds, or what an evaluation tells."""
+
+
+def deferred(place: str) -> Callable[..., Any]:
+    """Make a function that imports ``module:name`` when it is called.
+
+    A trainer can then be asked for its config without importing torch, Ray or matplotlib.
+    """
+    entry = EntryPoint("deferred", place, "")
+
+    def call(*args: Any, **params: Any) -> Any:
+        return entry.load()(*args, **params)
+
+    return call
+
+
+IN_GAMES = deferred("lawgiver.trainers.evaluation.in_games:evaluate_run")
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A method of learning, and everything that is particular to its runs.
+
+    Attributes:
+        config: model of the whole config, a ``Config[Agents, Trainer]``.
+        train: trains what a config describes in the run's folder; returns the summary, without ``timing.wall_s``.
+        evaluate: scores what a run has learned anew, given how many games (or elections) where its config does not
+            say, and the entropy of everything that is drawn. By default the policies play their game, or stand for
+            election, beside the canonical mechanisms, and are scored in the participants' exact equilibrium.
+    """
+
+    config: type[AnyConfig]
+    train: Callable[[Any, Run], dict[str, Any]]
+    evaluate: Callable[[Run, int, Sequence[int]], dict[str, Any]] = IN_GAMES
+
+
+def find_trainer(name: str) -> Trainer:
+    """Find a trainer by name, to train with it.
+
+    Raises:
+        UnknownNameError: if there is no such trainer.
+        MissingExtraError: if it needs a package that is not installed.
+        ParameterError: if it is a function that does not say which config it takes.
+    """
+    return _trainer(name, lookup(TRAINERS, name))
+
+
+def trainer_of(run: Run) -> Trainer:
+    """Find the trainer of a run, to evaluate or show it; the defaults for one that is no longer installed.
+
+    What only the training needs may be missing.
+
+    Raises:
+        LawgiverError: if the trainer is installed but cannot be imported.
+    """
+    name = run.settings["trainer"]["name"]
+    if name not in names(TRAINERS):
+        return Trainer(_config(), lambda config, run: find_trainer(name).train(config, run))
+    return _trainer(name, lookup(TRAINERS, name, complete=False))
+
+
+def _trainer(name: str, found: Any) -> Trainer:
+    """Wrap a plain function."""
+    if isinstance(found, Trainer):
+        return found
+    model = typing.get_type_hints(found).get("config") if callable(found) else None
+    if not (isinstance(model, type) and issubclass(model, _config())):
+        raise ParameterError(
+            f"trainer {name!r} does not say which config it takes: annotate its parameter `config` with"
+            " lawgiver.trainers.runs.config.Config[Agents, Trainer]"
+        )
+    return Trainer(model, found)
+
+
+def _config() -> type[AnyConfig]:
+    from lawgiver.trainers.runs.config import Config  # which finds its trainers here
+
+    return Config
