@@ -39,7 +39,7 @@ SMALL = 20
 
 @dataclass(frozen=True)
 class Gridworld(MDPGame):
-    """A gridworld as :mod:`lawgiver.envs.gridworld.game` describes it.
+    """A walk on a torus of cells, each of which participants may want it to enter again and again.
 
     Args:
         n: number of participants, at least 1.

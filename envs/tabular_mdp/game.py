@@ -73,7 +73,7 @@ class TabularMDPGame(MDPGame):
         n: number of participants, >= 1.
         transitions: integer successors (S, A); probabilities (S, A, S); or a scipy sparse matrix (S * A, S) of them,
             row s * A + a (NumPy only), or in a configuration its {shape, rows, columns, values}. Arrays or nested
-            lists. Or a table of outcomes, [state][action] a list of (probability, next state, reward, terminated), in
+            lists. Or a table of outcomes, `[state][action]` a list of (probability, next state, reward, terminated), in
             nested lists or in mappings by number, as Gymnasium's toy-text environments have it: rewards are the feature
             then, and where outcomes that terminate lead to states that go on, a last state is added, in which nothing
             is had any more.

@@ -48,7 +48,7 @@ class SchedulingState(ReportingState):
 
 @dataclass(frozen=True)
 class TaskScheduling(MDPGame):
-    """Dynamic task scheduling as :mod:`lawgiver.envs.task_scheduling.game` describes it.
+    """Tasks that arrive one by one, and workers who alone know how long each takes them.
 
     Args:
         n: number of workers, at least 2.

@@ -186,7 +186,7 @@ def _docstring(factory: Any) -> tuple[str, dict[str, str]]:
     section = re.split(r"\n\S", rest, maxsplit=1)[0]
     entries = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, flags=re.MULTILINE)
     prose = re.split(r"\n(?:Raises|Attributes|Returns):\n", prose, maxsplit=1)[0]
-    return prose.strip().replace("``", "`"), {key: " ".join(value.split()) for key, value in entries}
+    return _markdown(prose.strip()), {key: " ".join(value.split()) for key, value in entries}
 
 
 def _parameters(factory: Any, arguments: dict[str, str]) -> Iterable[tuple[str, str, str]]:
@@ -194,7 +194,12 @@ def _parameters(factory: Any, arguments: dict[str, str]) -> Iterable[tuple[str, 
     for field in fields:
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         told = "required" if default is dataclasses.MISSING else f"`{default!r}`"
-        yield f"`{field.name}`", told, arguments.get(field.name, "").replace("``", "`")
+        yield f"`{field.name}`", told, _markdown(arguments.get(field.name, ""))
+
+
+def _markdown(docstring: str) -> str:
+    """Write the literals and the roles (``:mod:`name```) of a docstring as Markdown."""
+    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", docstring).replace("``", "`")
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
