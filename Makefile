@@ -14,6 +14,7 @@ EXTRAS_torchrl := ,benchmarl,skrl
 export OMP_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help train test test-plugins lint bench docs clean
 .DEFAULT_GOAL := help
@@ -41,11 +42,13 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy and the import rules
 bench: $(VENV)/dev.stamp  ## measure the throughput of every view and trainer on this machine
 	$(RUN) lawgiver bench
 
-docs: $(VENV)/dev.stamp  ## generate one page a game from its docstrings and declarations
+docs: $(VENV)/dev.stamp  ## write the pages of the games, and build the documentation site into site/
 	$(VENV)/bin/python docs/generate.py
+	$(RUN) mkdocs build --quiet
+	@echo "show it: $(RUN) http.server -d site"
 
 clean:  ## remove the virtual environments and caches; runs/ stays
-	rm -rf $(VENV) .venv-sb3 .venv-torchrl .mypy_cache .ruff_cache .pytest_cache .hypothesis build src/*.egg-info
+	rm -rf $(VENV) .venv-sb3 .venv-torchrl .mypy_cache .ruff_cache .pytest_cache .hypothesis build site src/*.egg-info
 
 .PRECIOUS: %/bin/python
 

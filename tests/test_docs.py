@@ -1,9 +1,11 @@
-"""The documentation is run as it stands: the README's tour, both walk-throughs, the pages of the games."""
+"""The documentation is run as it stands: README, walk-throughs, pages of the games. The site is built."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +35,13 @@ class Block:
     text: str
 
 
-def blocks(page, heading=None):
-    """Return the fenced blocks of a page, or of one of its sections."""
+def blocks(page, heading=None, language=None):
+    """Return the fenced blocks of a page, or of one of its sections, in some of its languages."""
     text = (ROOT / page).read_text()
     if heading is not None:
         (text,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    found = re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [Block(*parts) for parts in found]
+    found = re.findall(r'^```(\w+)(?: title="(\S+)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL)
+    return [Block(*parts) for parts in found if language is None or parts[0] in language]
 
 
 def run(block, folder, site):
@@ -55,13 +57,65 @@ def run(block, folder, site):
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The documentation site, built without a warning."""
+    pytest.importorskip("mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stdout + done.stderr, done.stdout + done.stderr
+    return folder
+
+
+def test_the_site_loads_nothing_from_other_hosts(site):
+    loaded = r"""<(?:script|img|iframe|source)[^>]*\ssrc=["']?(?:https?:)?//|<link[^>]*\shref=["']?(?:https?:)?//"""
+    assert [page for page in site.rglob("*.html") if re.search(loaded, page.read_text())] == []
+    styles = r"""url\(["']?(?:https?:)?//|@import"""
+    assert [page for page in site.rglob("*.css") if re.search(styles, page.read_text())] == []
+
+
+def test_the_site_has_every_part(site):
+    entries = json.loads((site / "search" / "search_index.json").read_text())["docs"]
+    found = {entry["location"] for entry in entries if "logit equilibrium" in entry["text"].lower()}
+    assert "concepts/#bounded-rationality" in found
+    inventory = (site / "objects.inv").read_bytes()
+    names = zlib.decompress(inventory.split(b"zlib.\n", 1)[1]).decode()
+    for name in (
+        "lawgiver.make_game",
+        "lawgiver.testing.check_game",
+        "lawgiver.envs.solvers.auctions.myerson",
+        "lawgiver.envs.solvers.congestion.wardrop",
+        "lawgiver.envs.solvers.equilibrium.logit",
+        "lawgiver.envs.solvers.fair_division.proportional_fairness",
+        "lawgiver.envs.solvers.mdp.affine",
+    ):
+        assert re.search(rf"^{re.escape(name)} ", names, re.MULTILINE), name
+
+
+def test_get_started_prints_what_it_shows(tmp_path):
+    printed = "".join(
+        run(block, tmp_path, tmp_path) for block in blocks("docs/get_started.md", language=("sh", "python"))
+    )
+    assert (tmp_path / "first" / "figures" / "payments.png").exists()
+    for block in blocks("docs/get_started.md", language=("text",))[1:]:
+        for line in filter(None, block.text.splitlines()):
+            assert line.split() in [given.split() for given in printed.splitlines()], line
+
+
+def test_environments_are_stepped_as_the_page_says(tmp_path):
+    (example,) = blocks("docs/how_to/own_algorithm.md", language=("python",))
+    assert run(example, tmp_path, tmp_path).startswith("(4096, ")
+
+
 def test_election_page(tmp_path):
-    (example,) = [block for block in blocks("docs/election.md") if block.language == "python"]
+    (example,) = [block for block in blocks("docs/concepts/elections.md") if block.language == "python"]
     assert "mechanism_1" in run(example, tmp_path, tmp_path)
 
 
 def test_affine_maximisers_settle_as_the_page_says(tmp_path):
-    (example,) = [block for block in blocks("docs/affine_maximisers.md") if block.language == "python"]
+    (example,) = [block for block in blocks("docs/concepts/affine_maximisers.md") if block.language == "python"]
     printed = run(example, tmp_path, tmp_path)
     assert "VCG: values [9. 0.] payments [6. 0.]" in printed
     assert "boosted: values [0. 6.] payments [0. 4.]" in printed
@@ -71,7 +125,7 @@ def test_affine_maximisers_settle_as_the_page_says(tmp_path):
 def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
     printed = [
         run(block, tmp_path, tmp_path)
-        for block in blocks("docs/payment_free_allocation.md")
+        for block in blocks("docs/concepts/payment_free_allocation.md")
         if block.language == "python"
     ]
     solved, audited = printed
@@ -87,14 +141,14 @@ def test_readme_tour(tmp_path):
 
 
 def test_a_mechanism_is_scored_as_the_page_says(tmp_path):
-    (example,) = blocks("docs/mechanism_games.md")
+    (example,) = blocks("docs/concepts/mechanism_games.md")
     printed = run(example, tmp_path, tmp_path)
     assert re.search(r"welfare +-0.4183\n", printed)
     assert "best in the box: -0.264" in printed
 
 
 def test_a_rule_is_audited_as_the_page_says(tmp_path):
-    (example,) = [block for block in blocks("docs/audit.md") if block.language == "python"]
+    (example,) = [block for block in blocks("docs/concepts/audits.md") if block.language == "python"]
     printed = run(example, tmp_path, tmp_path)
     gain, known = (float(number) for number in re.findall(r"(?:mean gain|which gains) ([\d.]+)", printed))
     assert known > 0.05 and abs(gain - known) <= 0.002
@@ -113,8 +167,8 @@ def test_walk_through(heading, tmp_path):
         assert "The day's payoff in points, once everybody has driven" in printed
 
 
-def test_readme_lists_every_config():
-    text = (ROOT / "README.md").read_text()
+def test_every_config_is_listed():
+    text = (ROOT / "docs" / "reference" / "configs.md").read_text()
     assert [name for name in config_names() if f"configs/{name}.yaml" not in text] == []
 
 
@@ -123,9 +177,17 @@ def test_readme_lists_every_config():
 )
 def test_links(page):
     text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
         if "://" not in target:
-            assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+            linked = (ROOT / page).parent / target if target else ROOT / page
+            assert linked.exists(), f"{page} links to {target}"
+            assert not anchor or anchor in anchors(linked), f"{page} links to {target}#{anchor}"
+
+
+def anchors(page):
+    """Return the anchors that GitHub and the site give to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 def section(page, heading):

@@ -1,4 +1,4 @@
-"""Tables of other hands: what docs/data.md says of them is run as it stands, and what else may be wrong with them."""
+"""Tables of other hands: the page of the reference on behaviour records is run as it stands, and what may be wrong."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,8 @@ pytest.importorskip("pyarrow")
 from lawgiver.trainers.elections.records.readers import read_behaviour, read_records
 from lawgiver.trainers.elections.records.source import TableError
 
-PAGE = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
-FILES = dict(re.findall(r"^```csv (\S+)\n(.*?)^```$", PAGE, re.M | re.S))
+PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "behaviour_records.md").read_text()
+FILES = dict(re.findall(r'^```csv title="(\S+)"\n(.*?)^```$', PAGE, re.M | re.S))
 TIDY = "group,episode,round,participant,endowment,contribution,payout"
 
 

@@ -69,7 +69,7 @@ def extra(name):
 @pytest.mark.parametrize(
     ("file", "extras"),
     [
-        ("constraints.txt", ("rllib", "solve", "plot", "all", "dev")),
+        ("constraints.txt", ("rllib", "solve", "plot", "docs", "all", "dev")),
         ("examples/constraints-sb3.txt", ("sb3",)),
         ("examples/constraints-torchrl.txt", ("torchrl",)),
     ],

@@ -50,7 +50,7 @@ def read_records(
     Args:
         path: a ``.parquet`` or ``.csv`` file with the columns of the tidy table, one table of an app that oTree has
             exported, or one of the official release's ``data_exp*.csv``; the latter two are known by their columns.
-            docs/data.md describes all of them.
+            docs/reference/behaviour_records.md describes all of them.
         votes: ``required`` if everybody must have voted, ``optional`` if not, ``ignored`` if votes are not read.
         participants: the number that every group must have; None for any, the same in all groups.
         columns: what columns of the tidy table are called in the file, or the number that they hold in every row.

@@ -1,7 +1,7 @@
 """The CSV files of the official release of Koster et al. 2022 (google-deepmind/hcmd_dai), as a tidy table.
 
 What their columns mean is documented by the release's notebook. How participants were grouped is not: it is assumed
-here, and checked against what must hold of a group. docs/data.md says what is assumed.
+here, and checked against what must hold of a group. docs/reference/behaviour_records.md says what is assumed.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def behaviour_of(source: Source, votes: Votes, participants: int | None) -> Beha
 
 
 def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> None:
-    """Write records as a Parquet file, at once; docs/data.md describes it.
+    """Write records as a Parquet file, at once; docs/reference/behaviour_records.md describes it.
 
     Args:
         path: of the file, which a new one takes the place of.
