@@ -5,7 +5,8 @@ import pytest
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.taxed_dilemma.game import logit_cooperation, taxed_payoffs
+from lawgiver.envs.families.taxed_game import after_tax
+from lawgiver.envs.taxed_dilemma.game import earnings, logit_cooperation
 from lawgiver.envs.views.single import GameEnv
 from lawgiver.envs.views.vector import GameVectorEnv
 
@@ -13,17 +14,18 @@ CHOICES = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 
 
 def test_untaxed_payoffs_are_the_dilemma():
-    assert taxed_payoffs(CHOICES, np.zeros((4, 1))).tolist() == [[3, 3], [0, 5], [5, 0], [1, 1]]
+    assert after_tax(earnings(CHOICES), np.zeros((4, 1))).tolist() == [[3, 3], [0, 5], [5, 0], [1, 1]]
 
 
 def test_a_full_tax_shares_everything():
-    assert taxed_payoffs(CHOICES, np.ones((4, 1))).tolist() == [[3, 3], [2.5, 2.5], [2.5, 2.5], [1, 1]]
+    assert after_tax(earnings(CHOICES), np.ones((4, 1))).tolist() == [[3, 3], [2.5, 2.5], [2.5, 2.5], [1, 1]]
 
 
 @pytest.mark.parametrize("tax", [0.0, 0.39, 0.41, 0.79, 0.81, 1.0])
 def test_dominance_thresholds(tax):
     (cc, cd), (dc, dd) = (
-        [taxed_payoffs(np.array([[own, other]]), np.array([[tax]]))[0, 0] for other in (1.0, 0.0)] for own in (1.0, 0.0)
+        [after_tax(earnings(np.array([[own, other]])), np.array([[tax]]))[0, 0] for other in (1.0, 0.0)]
+        for own in (1.0, 0.0)
     )
     assert (dc > cc and dd > cd) == (tax < 0.4), "defection is dominant below 0.4"
     assert (cc > dc and cd > dd) == (tax > 0.8), "cooperation is dominant above 0.8"

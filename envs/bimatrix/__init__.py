@@ -1,5 +1,5 @@
 """Two participants, payoffs of the user's own, and a mechanism that taxes them."""
 
-from lawgiver.envs.bimatrix.game import Bimatrix, BimatrixState
+from lawgiver.envs.bimatrix.game import Bimatrix
 
-__all__ = ["Bimatrix", "BimatrixState"]
+__all__ = ["Bimatrix"]

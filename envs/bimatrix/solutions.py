@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import warnings
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lawgiver.envs.bimatrix.game import Bimatrix
-from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, number
+from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.solvers.equilibrium import logit
 from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
-from lawgiver.envs.solvers.equilibrium.one_round import (
-    SOLVED,
-    divergence,
-    expected_scores,
-    inexact,
-    log_of,
-    mean_outcome,
-    prior,
-    temperatures,
-)
+from lawgiver.envs.solvers.equilibrium.one_round import temperatures
+
+if TYPE_CHECKING:
+    from lawgiver.envs.bimatrix.game import Bimatrix
 
 FEW_ACTIONS = 6
 """Actions of either participant up to which supports are enumerated."""
@@ -110,44 +102,3 @@ def _reply_distance(game: Bimatrix, inverse_temperature: float) -> float:
     return max(
         float(np.abs(reply / reply.sum() - played).max()) for reply, played in zip(replies, (row, column), strict=True)
     )
-
-
-def exact_scores(
-    game: Bimatrix, mechanism: Policy, inverse_temperature: float, anchor: Policy | None
-) -> dict[str, Any] | NoSolution:
-    """Return the expected values of the first round in the participants' logit equilibrium.
-
-    Beside the objectives and ``gini``: ``strategies`` (probabilities of each seat's actions) and ``kl`` (nats, from the
-    prior), one a seat; ``residual``; ``by_condition``, a list with the same once more.
-    """
-    grid = joint_grid(game.counts, (0, 1))
-    rng = np.random.default_rng(0)
-    opening, choices = game.initial_state(len(grid.actions), rng), grid.actions.astype(float)
-    first = game.initial_state(1, rng)
-    chosen = opening if game.announces else game.advance(opening, choices, {})[0]
-    fault = inexact(game, mechanism, chosen)
-    if fault is not None:
-        return fault
-    tax = mean_outcome(game, mechanism, chosen)
-    middle = game.advance(chosen, tax, {})[0]
-    if game.announces:
-        first, after = game.advance(first, tax[:1], {})[0], game.advance(middle, choices, {})[0]
-    else:
-        after = middle
-    priors = prior(game, first, anchor)
-    kept = [priors[seat, :count] for seat, count in enumerate(game.counts)]
-    found = logit.logit_equilibrium(
-        grid, after.payoffs[None], tuple(log_of(p) for p in kept), temperatures(inverse_temperature)
-    )
-    residual = float(found.residual[0])
-    if residual > SOLVED:
-        return NoSolution(f"no exact equilibrium: the residual stays at {residual:.1e}")
-    strategies = [np.asarray(strategy[0]) for strategy in found.strategies]
-    scored: dict[str, Any] = expected_scores(
-        game.objective, logit.joint_probabilities(grid, found.strategies)[0], after
-    ) | {
-        "strategies": [strategy.tolist() for strategy in strategies],
-        "kl": [divergence(one[None], p[None])[0] for one, p in zip(strategies, kept, strict=True)],
-        "residual": residual,
-    }
-    return scored | {"by_condition": [scored]}

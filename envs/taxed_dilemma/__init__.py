@@ -1,5 +1,5 @@
 """The repeated prisoner's dilemma with a taxing mechanism."""
 
-from lawgiver.envs.taxed_dilemma.game import TaxedDilemma, TaxedDilemmaState
+from lawgiver.envs.taxed_dilemma.game import TaxedDilemma
 
-__all__ = ["TaxedDilemma", "TaxedDilemmaState"]
+__all__ = ["TaxedDilemma"]

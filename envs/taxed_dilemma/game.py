@@ -7,48 +7,30 @@ With rate t a round pays x_i' = (1 - t) x_i + t mean(x). Against a cooperator de
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, select, total, uniform, zeros
-from lawgiver.envs.core.errors import NoSolution, choice, integer, number
-from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
-from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import OBJECTIVES, lookup
+from lawgiver.envs.core.arrays import Array, Rng, floats, namespace, uniform
+from lawgiver.envs.core.errors import integer, number
+from lawgiver.envs.core.fields import Field
+from lawgiver.envs.core.game import Draws, KnownSolution
+from lawgiver.envs.core.objectives import LOG_GUARD
+from lawgiver.envs.families.taxed_game import TaxedGame, TaxedState
 
 TEMPTATION, REWARD, PUNISHMENT, SUCKER = 5.0, 3.0, 1.0, 0.0
-SEEN = np.array([[0, 1, 2], [1, 0, 2]])
-"""What each participant sees of (choice of 0, choice of 1, tax): own choice first."""
+CEILINGS = {
+    "surplus": 2 * REWARD,
+    "log_nash_welfare": 2 * math.log(REWARD + LOG_GUARD),
+    "rawlsian": REWARD,
+    "gini": 0.0,
+}
+"""Mutual cooperation has the largest sum of payoffs, equally shared; a tax of 0.8 or more makes it dominant."""
 
 
 @dataclass(frozen=True)
-class TaxedDilemmaState:
-    """State of B games; payoffs are in points.
-
-    Attributes:
-        turn: 0 for the first phase of a round, 1 for the second.
-        round: completed rounds, (B,).
-        cooperated: 1 for cooperation in this round once chosen, until then in the last, (B, 2).
-        tax: rate announced for this round, (B, 1).
-        payoffs: of the last completed round, after tax, (B, 2).
-        endowments: what participants hold before the round, nothing, (B, 2).
-    """
-
-    turn: int
-    round: Array
-    cooperated: Array
-    tax: Array
-    payoffs: Array
-    endowments: Array
-
-
-@dataclass(frozen=True)
-class TaxedDilemma(Game[TaxedDilemmaState]):
+class TaxedDilemma(TaxedGame):
     """A prisoner's dilemma repeated for a random number of rounds, with a tax.
 
     Two participants choose 0 (defect) or 1 (cooperate); the mechanism sets a tax rate in [0, 1], before
@@ -73,142 +55,52 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
     name: ClassVar[str] = "taxed_dilemma-v0"
     summary: ClassVar[str] = "taxes a repeated dilemma and hands it back"
     reference: ClassVar[str] = "Axelrod 1984, The Evolution of Cooperation, chapter 1; the tax is this library's"
-    sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
-    budget_balanced: ClassVar[bool] = True
     horizon_known: ClassVar[bool] = False
-    reward_meaning: ClassVar[Mapping[str, str]] = {
-        "participant": "the round's payoff after tax in points, once the round is over",
-        "mechanism": "the `objective` of the round's payoffs, once the round is over",
-    }
 
     def __post_init__(self) -> None:
         """Check every parameter."""
         object.__setattr__(self, "continuation", number("continuation", self.continuation, "[0, 1]"))
         object.__setattr__(self, "max_rounds", integer("max_rounds", self.max_rounds, 1))
-        choice("mechanism_mode", self.mechanism_mode, ("allocate", "announce"))
-        lookup(OBJECTIVES, self.objective)
-
-    @cached_property
-    def _objective(self) -> Any:
-        return lookup(OBJECTIVES, self.objective)
-
-    @cached_property
-    def announces(self) -> bool:
-        """Whether the mechanism moves first."""
-        return self.mechanism_mode == "announce"
+        self.check_choices()
 
     @property
-    def members(self) -> Mapping[str, tuple[float, ...]]:
-        """The canonical rules by name, with their tax rate: share everything, or nothing."""
-        return {"strict_egalitarian": (1.0,), "libertarian": (0.0,)}
+    def counts(self) -> tuple[int, int]:
+        """Both defect or cooperate."""
+        return 2, 2
 
     @property
-    def rule_formula(self) -> str | None:
-        """What a tax does, if it is announced."""
-        text = "the share `tax` of every payoff is pooled and handed back in equal parts"
-        return text if self.announces else None
-
-    @property
-    def roles(self) -> Mapping[str, int]:
-        """Two participants and one mechanism."""
-        return {"participant": 2, "mechanism": 1}
+    def choice_field(self) -> Field:
+        """The field of who cooperated."""
+        return Field("cooperated", 2, 0, 1, "flag", "who cooperated last (own first for a participant)")
 
     @property
     def max_steps(self) -> int:
         """Two phases a round."""
         return 2 * self.max_rounds
 
-    def phase(self, state: TaxedDilemmaState) -> str:
-        """Return the role that acts now."""
-        return "mechanism" if (state.turn == 0) is self.announces else "participant"
-
-    def observation_layout(self, role: str) -> Layout:
-        """Return the fields of an observation."""
-        cooperated = Field("cooperated", 2, 0, 1, "flag", "who cooperated last (own first for a participant)")
-        if role == "mechanism":
-            return (cooperated,)
-        self.check_role(role)
-        return (cooperated, Field("rule_tax", 1, 0, 1, "rate", "the tax announced for this round, or the last one"))
-
-    def action_layout(self, role: str) -> Layout | int:
-        """Participants defect (0) or cooperate (1); the mechanism sets the tax rate."""
-        self.check_role(role)
-        return 2 if role == "participant" else (Field("tax", 1, 0, 1, "rate", "share of every payoff that is pooled"),)
-
-    def observe(self, state: TaxedDilemmaState, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d)."""
-        if role == "mechanism":
-            return state.cooperated[:, None, :]
-        self.check_role(role)
-        return select(namespace(state.tax).concat([state.cooperated, state.tax], axis=-1), SEEN)
-
-    def initial_state(self, batch: int, rng: Rng) -> TaxedDilemmaState:
-        """Return ``batch`` games before their first round."""
-        pairs = zeros(rng, (batch, 2))
-        return TaxedDilemmaState(0, zeros(rng, (batch,)), pairs, zeros(rng, (batch, 1)), pairs, pairs)
-
     def draw(self, batch: int, rng: Rng) -> Draws:
         """Draw whether each game goes on."""
         return {"going_on": uniform(rng, (batch,))}
 
-    def outcome(self, state: TaxedDilemmaState, actions: Array) -> Array:
-        """Return the choices (B, 2) as numbers, or the tax rate (B, 1)."""
-        sent = floats(actions, state.payoffs)
-        return sent if self.phase(state) == "participant" else sent[:, 0]
+    def earnings(self, choices: Array) -> Array:
+        """Return the dilemma's payoffs before tax (B, 2) for choices (B, 2), 1 for cooperation."""
+        return earnings(choices)
 
-    def outcome_fault(self, state: TaxedDilemmaState, outcome: np.ndarray) -> str | None:
-        """Choices are 0 or 1, a tax rate lies in [0, 1]."""
-        if self.phase(state) == "participant":
-            return None if np.isin(outcome, (0, 1)).all() else "holds choices other than 0 and 1"
-        return None if ((outcome >= 0) & (outcome <= 1)).all() else "holds a tax rate outside [0, 1]"
+    def ended(self, state: TaxedState, draws: Draws) -> tuple[Array, Array]:
+        """Return which games are terminated at random, and which are cut off after ``max_rounds``, (B,) each."""
+        stopped = floats(draws["going_on"], state.round) >= self.continuation
+        return stopped, (state.round >= self.max_rounds) & ~stopped
 
-    def advance(
-        self, state: TaxedDilemmaState, outcome: Array, draws: Draws
-    ) -> tuple[TaxedDilemmaState, Rewards, Array, Array]:
-        """Take choices or a tax rate; the round is paid when both are known."""
-        changed = {"cooperated" if self.phase(state) == "participant" else "tax": outcome}
-        if state.turn == 0:
-            nothing, nobody = namespace(state.payoffs).zeros_like(state.payoffs), state.round < 0
-            rewards = {"participant": nothing, "mechanism": nothing[:, :1]}
-            return evolve(state, turn=1, **changed), rewards, nobody, nobody
-        state = evolve(state, turn=0, round=state.round + 1, **changed)
-        paid = evolve(state, payoffs=taxed_payoffs(state.cooperated, state.tax))
-        truncated = paid.round >= self.max_rounds
-        stopped = floats(draws["going_on"], paid.round) >= self.continuation
-        rewards = {"participant": paid.payoffs, "mechanism": self._objective(paid)[:, None]}
-        return paid, rewards, stopped, truncated & ~stopped
-
-    def deficit(self, state: TaxedDilemmaState) -> Array:
-        """Return what was paid beyond what was earned before the tax, (B,)."""
-        return total(state.payoffs) - total(earnings(state.cooperated))
-
-    def picture(self, state: TaxedDilemmaState, index: int) -> dict[str, np.ndarray]:
-        """Return choices, payoffs, the round and the tax of one game."""
-        return {
-            "cooperated": np.asarray(state.cooperated[index]),
-            "payoffs (points)": np.asarray(state.payoffs[index]),
-            "completed rounds": np.asarray(state.round[index : index + 1]),
-            "tax": np.asarray(state.tax[index]),
-        }
-
-    def exact_scores(
-        self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
-    ) -> dict[str, Any] | NoSolution:
-        """See :func:`lawgiver.envs.taxed_dilemma.one_round.exact_scores`."""
-        from lawgiver.envs.taxed_dilemma.one_round import exact_scores
-
-        return exact_scores(self, mechanism, inverse_temperature, anchor)
+    def behaviour(self, strategies: list[np.ndarray]) -> dict[str, Any]:
+        """Return ``cooperation``, the probability of it, one a seat."""
+        return {"cooperation": [float(strategy[1]) for strategy in strategies]}
 
     def ceiling(self) -> float | None:
         """Return the objective's value a round under mutual cooperation, None for an objective not built in."""
-        from lawgiver.envs.taxed_dilemma.one_round import CEILINGS
-
         return CEILINGS.get(self.objective)
 
     def ceiling_scores(self) -> list[dict[str, float]]:
         """Return the measures of mutual cooperation."""
-        from lawgiver.envs.taxed_dilemma.one_round import CEILINGS
-
         return [dict(CEILINGS)]
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
@@ -222,12 +114,6 @@ class TaxedDilemma(Game[TaxedDilemmaState]):
                 tolerance=1e-9,
             ),
         )
-
-
-def taxed_payoffs(cooperated: Array, tax: Array) -> Array:
-    """Return the payoffs after tax (B, 2) for choices (B, 2), 1 for cooperation, and rates (B, 1) in [0, 1]."""
-    earned = earnings(cooperated)
-    return (1 - tax) * earned + tax * total(earned)[:, None] / 2
 
 
 def earnings(cooperated: Array) -> Array:
