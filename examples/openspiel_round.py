@@ -14,7 +14,7 @@ import pyspiel
 from open_spiel.python.algorithms import cfr, exploitability
 
 import lawgiver
-from lawgiver.envs.solvers.equilibrium.normal_form import NormalForm
+from lawgiver.envs.solvers.equilibrium.normal_form import NormalForm, normal_form
 
 
 def tensor_game(name: str, form: NormalForm) -> pyspiel.TensorGame:
@@ -25,7 +25,7 @@ def tensor_game(name: str, form: NormalForm) -> pyspiel.TensorGame:
 
 def main(mechanism: str, iterations: int) -> float:
     """Solve a round of public investment, print what everybody contributes, and return the sum of all regrets."""
-    form = lawgiver.make_game("public_investment", endowments=(4, 2, 2)).normal_form(mechanism)
+    form = normal_form(lawgiver.make_game("public_investment", endowments=(4, 2, 2)), mechanism)
     game = pyspiel.convert_to_turn_based(tensor_game("public_investment", form))
     solver = cfr.CFRPlusSolver(game)
     for _ in range(iterations):

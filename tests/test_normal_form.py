@@ -9,11 +9,12 @@ import pytest
 
 import lawgiver
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
+from lawgiver.envs.solvers.equilibrium.normal_form import normal_form
 
 
 def test_public_investment_by_hand():
     game = lawgiver.make_game("public_investment", endowments=(3, 2), n_rounds=2)
-    form = game.normal_form("strict_egalitarian")
+    form = normal_form(game, "strict_egalitarian")
     assert form.condition == "3-2" and [a.tolist() for a in form.actions] == [[0, 1, 2, 3], [0, 1, 2]]
     for c in itertools.product(range(4), range(3)):
         share = game.multiplier * sum(c) / 2
@@ -21,7 +22,7 @@ def test_public_investment_by_hand():
 
 
 def test_the_untaxed_dilemma():
-    form = lawgiver.make_game("taxed_dilemma").normal_form("libertarian")
+    form = normal_form(lawgiver.make_game("taxed_dilemma"), "libertarian")
     np.testing.assert_allclose(form.payoffs[0], form.payoffs[1].T)
     (punished, tempted), (fooled, rewarded) = form.payoffs[0]
     assert tempted > rewarded > punished > fooled
@@ -39,7 +40,7 @@ def test_the_untaxed_dilemma():
 def test_the_suites_logit_equilibrium_is_one_of_the_tensor(name, params, mechanism):
     """Solved here by damped iteration on the tensor alone, it has the payoffs that the exact scores say."""
     game = lawgiver.make_game(name, **params)
-    form = game.normal_form(mechanism)
+    form = normal_form(game, mechanism)
     n = len(form.actions)
     mixed = [np.full(len(a), 1 / len(a)) for a in form.actions]
     for _ in range(3000):
@@ -63,7 +64,7 @@ def test_the_suites_logit_equilibrium_is_one_of_the_tensor(name, params, mechani
 
 def test_private_types_come_by_the_seed():
     game = lawgiver.make_game("repeated_allocation")
-    one, same, other = (game.normal_form("proportional_fairness", seed=s).payoffs for s in (1, 1, 2))
+    one, same, other = (normal_form(game, "proportional_fairness", seed=s).payoffs for s in (1, 1, 2))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
@@ -79,7 +80,7 @@ def test_private_types_come_by_the_seed():
 )
 def test_games_without_one_say_so(name, params, mechanism, error, message):
     with pytest.raises(error, match=message):
-        lawgiver.make_game(name, **params).normal_form(mechanism)
+        normal_form(lawgiver.make_game(name, **params), mechanism)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_games_without_one_say_so(name, params, mechanism, error, message):
 )
 def test_wrong_conditions_and_seeds_are_named(wrong, message):
     with pytest.raises(ParameterError, match=message):
-        lawgiver.make_game("public_investment").normal_form("libertarian", **wrong)
+        normal_form(lawgiver.make_game("public_investment"), "libertarian", **wrong)
 
 
 @pytest.mark.parametrize(("mechanism", "contributed"), [("libertarian", (4, 2, 2)), ("strict_egalitarian", (0, 0, 0))])
@@ -111,6 +112,6 @@ def test_openspiel_solves_the_round(mechanism, contributed, capsys):
 
 def test_nashpy_takes_the_tensor_of_two():
     nashpy = pytest.importorskip("nashpy")
-    form = lawgiver.make_game("taxed_dilemma").normal_form("libertarian")
+    form = normal_form(lawgiver.make_game("taxed_dilemma"), "libertarian")
     (found,) = nashpy.Game(*form.payoffs).support_enumeration()
     assert [p.tolist() for p in found] == [[1, 0], [1, 0]], "both defect"

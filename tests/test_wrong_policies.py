@@ -21,6 +21,7 @@ from lawgiver.envs.election import Election
 from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.public_investment import one_round
 from lawgiver.envs.solvers.equilibrium import subgame_equilibrium as equilibrium
+from lawgiver.envs.solvers.equilibrium.normal_form import normal_form
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.single import GameEnv
@@ -78,7 +79,7 @@ TAKES_A_MECHANISM: dict[str, tuple[Game[Any], Callable[[Game[Any], Any], Any]]] 
     "exact_scores of taxed_dilemma": (TAXED, lambda g, p: g.exact_scores(p, inverse_temperature=1.0)),
     "exact_scores of lanes": (LANES, lambda g, p: g.exact_scores(p, inverse_temperature=1.0)),
     "exact_scores where there are none": (SALES, lambda g, p: g.exact_scores(p, inverse_temperature=1.0)),
-    "normal_form": (SHARING, lambda g, p: g.normal_form(p)),
+    "normal_form": (SHARING, lambda g, p: normal_form(g, p)),
     "mean_parameters": (LANES, equilibrium.mean_parameters),
     "announced": (LANES, equilibrium.announced),
     "equilibrium_table": (LANES, lambda g, p: equilibrium_table(g, p, 1.0)),

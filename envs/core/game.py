@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import gymnasium
 import numpy as np
@@ -24,10 +24,8 @@ from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, integer, shown
 from lawgiver.envs.core.fields import Layout, box, ends, numbered
-from lawgiver.envs.core.policy import Policy, PolicyLike
-
-if TYPE_CHECKING:
-    from lawgiver.envs.solvers.equilibrium.normal_form import NormalForm
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy_check import check_policy
 
 Draws = dict[str, Array]
 """The random numbers of a step by name, each with a leading batch axis."""
@@ -332,19 +330,8 @@ class Game(ABC, Generic[StateT]):
             game adds (see there), averaged over conditions, and ``by_condition``; :class:`NoSolution` where no exact
             solver applies to the game or the mechanism.
         """
-        from lawgiver.envs.core.policy_check import check_policy  # it knows games
-
         check_policy(self, "mechanism", mechanism)
         return NoSolution(f"{self.name} has no exact solver")
-
-    def normal_form(self, mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> NormalForm:
-        """Return the participants' first round under a memoryless mechanism as a payoff tensor.
-
-        See :func:`lawgiver.envs.solvers.equilibrium.normal_form.normal_form` for arguments and errors.
-        """
-        from lawgiver.envs.solvers.equilibrium.normal_form import normal_form  # it makes policies, and so knows games
-
-        return normal_form(self, mechanism, condition, seed)
 
     @property
     def rule_names(self) -> tuple[str, ...]:

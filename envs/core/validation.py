@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.fields import within
-from lawgiver.envs.core.game import Game
+
+if TYPE_CHECKING:
+    from lawgiver.envs.core.game import Game
 
 BOOLS = frozenset({bool, np.bool_})
 FEW = 64

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
 from lawgiver.envs.solvers.equilibrium import logit
 from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID, grid_size, joint_grid
 from lawgiver.envs.solvers.equilibrium.one_round import (
@@ -29,6 +28,9 @@ from lawgiver.envs.solvers.equilibrium.one_round import (
     prior,
     temperatures,
 )
+
+if TYPE_CHECKING:
+    from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
 
 Sends = Callable[[Array, Array], Array]
 """What a mechanism sends for endowments and contributions (S, n): weights (S, n), or parameters of a rule (S, k)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.objectives import LOG_GUARD, gini, log_nash_welfare, rawlsian, surplus
 from lawgiver.envs.public_investment.families import FAMILIES
-from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import RoundEquilibrium, after_round, priors_of, solve_weights
 from lawgiver.envs.public_investment.water_filling import water_fill
 from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size
+
+if TYPE_CHECKING:
+    from lawgiver.envs.public_investment.game import PublicInvestment
 
 LARGEST_CHECK = 20_000
 """Joint contributions up to which the solver is compared with closed forms among the known solutions."""
