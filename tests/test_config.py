@@ -100,7 +100,7 @@ def test_another_game_keeps_what_a_config_says_that_it_has_too() -> None:
         ("seed", "override 'seed' is not of the form key=value"),
         ("=3", "override '=3' is not of the form key=value"),
         ("seed=[", "override 'seed=[' is not YAML: "),
-        ("seed.x=3", "override 'seed.x=3': 0 has no keys, so no 'x'"),
+        ("seed.x=3", "override 'seed.x': 0 has no keys, so no 'x'"),
     ],
 )
 def test_mistakes_are_named_in_one_line(walk: Path, override: str, said: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def with_preset(made: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     return {**presets[choice("preset", preset, presets)], **own}
 
 
-def is_folder(path: str | Path) -> bool:
+def is_folder(path: str | os.PathLike[str]) -> bool:
     """Tell whether a path is that of a folder, whatever is given for it."""
     try:
         return Path(path).is_dir()
@@ -157,7 +158,7 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
     if isinstance(policy, Mapping):
         params = {**{str(key): value for key, value in policy.items()}, **params}
         policy = params.pop("policy", None)
-    if isinstance(policy, (str, Path)):
+    if isinstance(policy, (str, os.PathLike)):
         return _named_policy(game, role, policy, params)
     if not is_policy(policy) or params:
         raise ParameterError(
@@ -169,7 +170,7 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
     return made
 
 
-def _named_policy(game: Game[Any], role: str, name: str | Path, params: dict[str, Any]) -> Policy:
+def _named_policy(game: Game[Any], role: str, name: str | os.PathLike[str], params: dict[str, Any]) -> Policy:
     if is_folder(name) and name not in names(POLICIES[role]):
         if params:
             raise ParameterError(f"{role} {str(name)!r} is a folder, which takes no parameters: {', '.join(params)}")
@@ -201,7 +202,7 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
         voter = params.pop("policy", None)
         if voter is None:
             raise ParameterError(f"voters are {params}, allowed: policy=NAME among them, of {', '.join(names(VOTERS))}")
-    if isinstance(voter, (str, Path)) and is_folder(voter) and voter not in names(VOTERS) and not params:
+    if isinstance(voter, (str, os.PathLike)) and is_folder(voter) and voter not in names(VOTERS) and not params:
         return load_policy(voter, role="voters", game=game)
     if isinstance(voter, str):
         return call_with(lookup(VOTERS, voter), f"voter {voter!r}", game, **params)
@@ -214,7 +215,7 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
     return voter
 
 
-def load_policy(run: str | Path, role: str | None = None, game: Game[Any] | None = None) -> Any:
+def load_policy(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] | None = None) -> Any:
     """Return the learned policies of a run's folder, by role; or, with ``role``, the policy of that role.
 
     Args:
@@ -222,7 +223,7 @@ def load_policy(run: str | Path, role: str | None = None, game: Game[Any] | None
         role: ``mechanism``, ``participant`` or ``voters``.
         game: the game they are to play, checked against the run's.
     """
-    if not isinstance(run, (str, Path)):
+    if not isinstance(run, (str, os.PathLike)):
         raise ParameterError(f"the folder of a run is {run!r}, allowed: a path")
     if role is not None and not isinstance(role, str):
         raise ParameterError(f"role is {role!r}, allowed: None, mechanism, participant, voters")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from lawgiver.envs.core.arrays import Array, Rng
@@ -47,5 +47,5 @@ class OutcomePolicy(Policy, Protocol):
         """Return the outcome that :meth:`Game.outcome` would make of the action, and the new memory."""
 
 
-PolicyLike: TypeAlias = str | Path | Policy | Mapping[str, Any]
+PolicyLike: TypeAlias = str | os.PathLike[str] | Policy | Mapping[str, Any]
 """A policy; its registered name; the folder of a run that learned it; or ``{"policy": NAME, **parameters}``."""

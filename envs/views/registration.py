@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import gymnasium
@@ -63,7 +63,7 @@ def _of_runs(game: str, params: Mapping[str, Any]) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for role in POLICIES:
         policy = params.get("participants" if role == "participant" else role)
-        if isinstance(policy, (str, Path)) and policy not in names(POLICIES[role]) and is_folder(policy):
+        if isinstance(policy, (str, os.PathLike)) and policy not in names(POLICIES[role]) and is_folder(policy):
             trained = lookup(RUNS, "game")(policy)
             if trained is not None and game_name(trained["name"]) == game_name(game) and trained not in found:
                 found.append(trained)

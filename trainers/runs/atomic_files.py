@@ -75,6 +75,18 @@ def write_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def made_folder(path: str | Path) -> Path:
+    """Make a folder, and those around it, where it is not there yet.
+
+    Raises:
+        RunError: if it cannot be made.
+    """
+    folder = Path(path)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write a mapping as JSON, at once; see :func:`write_text` and :func:`lawgiver.envs.files.json_text.to_json`."""
     write_text(path, to_json(data, indent=2) + "\n")

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
+import numpy as np
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed
+from lawgiver.envs.core.errors import ParameterError, UnknownNameError, allowed, shown
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, TRAINERS, game_name, lookup, names
@@ -35,6 +39,8 @@ SHARED = {"participants": ("inverse_temperature", "kl_budget", "anchor"), "mecha
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=0)]
 Natural = Annotated[int, Field(ge=1)]
+Overrides = Mapping[str, Any] | Sequence[str]
+"""What differs from a config, by the full paths of keys; see :func:`read_overrides`."""
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -98,6 +104,22 @@ class GameConfig(BaseModel):
         return make_game(self.name, **self.parameters)
 
 
+def game_settings(game: str | Mapping[str, Any] | Game[Any]) -> dict[str, Any]:
+    """Return a game that is given by name, as ``{"name": NAME, **parameters}``, or itself, as the latter.
+
+    Raises:
+        ParameterError: if it is none of these, or a game with a parameter that is no plain data.
+    """
+    if isinstance(game, str):
+        return {"name": game}
+    if isinstance(game, Game) and is_dataclass(game):
+        parameters = {field.name: getattr(game, field.name) for field in fields(game) if field.init}
+        return {"name": game.name, **read_overrides(parameters)}
+    if isinstance(game, Mapping):
+        return apply_overrides({}, game)
+    raise ParameterError(f"game is {shown(game)}, allowed: a name, {{'name': NAME, **parameters}}, or a Game")
+
+
 class Resources(Settings):
     """Where a training runs. The default is one local process.
 
@@ -136,6 +158,7 @@ class Resources(Settings):
         return "cuda" if available and self.device != "cpu" else "cpu"
 
 
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
 AgentsT = TypeVar("AgentsT", bound=BaseModel)
 TrainerT = TypeVar("TrainerT", bound=TrainerSettings)
 
@@ -207,51 +230,99 @@ def read_mapping(source: str | Path) -> dict[str, Any]:
     return data
 
 
-def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Return a copy of ``data`` in which each override ``a.b=value`` (value in YAML) is set.
+def read_overrides(overrides: Overrides) -> dict[str, Any]:
+    """Reduce overrides to plain data by full path, in the order in which they count.
+
+    Args:
+        overrides: ``{"game.n": 5}``, in which a string is a string (``"no"``, ``"1e3"``), or ``["game.n=5"]`` as on the
+            command line, whose values are YAML. Arrays, tuples and paths become lists and strings.
 
     Raises:
-        ParameterError: if an override has no ``=``, no YAML value, or a path through a value without keys.
+        ParameterError: if one has no full path, no ``=``, or a value that is neither YAML nor plain data.
+    """
+    found: dict[str, Any] = {}
+    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parsed, overrides)
+    for path, value in pairs:
+        if not isinstance(path, str) or not all(path.split(".")):
+            raise ParameterError(f"override {shown(path)} is no key, allowed: its full path, such as 'trainer.name'")
+        found.pop(path, None)
+        found[path] = _plain(path, value)
+    return found
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    """Parse ``a.b=value``."""
+    path, equals, text = override.partition("=")
+    if not equals or not all(path.split(".")):
+        raise ParameterError(f"override {override!r} is not of the form key=value (trainer.name=rllib)")
+    try:
+        return path, parse_yaml(text)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"override {override!r} is not YAML: {one_line(error)}") from error
+
+
+_SCALARS = (bool, int, float, str, date, type(None))
+
+
+def _plain(path: str, value: Any) -> Any:
+    """Reduce a value to what YAML knows."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(path, value.tolist())
+    if isinstance(value, Mapping) and all(isinstance(key, _SCALARS) for key in value):
+        return {key: _plain(f"{path}.{key}", item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(path, item) for item in value]
+    if isinstance(value, _SCALARS):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise ParameterError(
+        f"{path} is {shown(value)}, allowed: None, a bool, number, string or path, a list or mapping of these"
+    )
+
+
+def apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """Return a copy of ``data`` in which each override, see :func:`read_overrides`, is set.
+
+    Raises:
+        ParameterError: if an override is none, or its path leads through a value without keys.
     """
     result = dict(data)
-    for override in overrides:
-        path, equals, text = override.partition("=")
-        keys = path.split(".")
-        if not equals or not all(keys):
-            raise ParameterError(f"override {override!r} is not of the form key=value (trainer.name=rllib)")
-        try:
-            value = parse_yaml(text)
-        except yaml.YAMLError as error:
-            raise ParameterError(f"override {override!r} is not YAML: {one_line(error)}") from error
-        result = _with(result, keys, value, override)
+    for path, value in read_overrides(overrides).items():
+        result = _with(result, path.split("."), value, path)
     return result
 
 
-def require_given_once(overrides: Sequence[str]) -> None:
+def require_given_once(overrides: Overrides) -> None:
     """Check that no override undoes an earlier one, as people may give them; programs build on what comes later.
 
     Raises:
         ParameterError: if one sets what an earlier one has set, or a part of it.
     """
-    for place, override in enumerate(overrides):
-        path = override.partition("=")[0]
-        for earlier in overrides[:place]:
-            if f"{earlier.partition('=')[0]}.".startswith(f"{path}."):
-                raise ParameterError(f"override {override!r} would undo {earlier!r}: allowed: each key once")
+    paths = [override if isinstance(overrides, Mapping) else override.partition("=")[0] for override in overrides]
+    for place, path in enumerate(paths):
+        for earlier in paths[:place]:
+            if f"{earlier}.".startswith(f"{path}."):
+                raise ParameterError(f"override {path!r} would undo {earlier!r}: allowed: each key once")
 
 
-def described(mechanism: str) -> Any:
-    """Return a mechanism that the command line is given, a name, a folder or ``{policy: NAME, ...}``, as data.
+def described(mechanism: Any) -> Any:
+    """Return a policy as it was given, as data where it is the text ``{policy: NAME, ...}`` of the command line.
 
     Raises:
         ParameterError: if what begins with a brace is not YAML.
     """
-    if not mechanism.startswith("{"):
+    if not isinstance(mechanism, str) or not mechanism.startswith("{"):
         return mechanism
     try:
         return parse_yaml(mechanism)
     except yaml.YAMLError as error:
         raise ParameterError(f"mechanism {mechanism!r} is not YAML: {one_line(error)}") from error
+
+
+def label(policy: Any) -> Any:
+    """Return what a policy was given as, where that is plain data, and its class's name where it is an object."""
+    return policy if isinstance(policy, (str, Mapping)) else type(policy).__name__
 
 
 def _with(data: Any, keys: list[str], value: Any, override: str) -> Any:
@@ -277,10 +348,7 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
     model = find_trainer(name).config
     if unknown:
         raise ParameterError(unknown_key(model, data, unknown[0]))
-    try:
-        config = model.model_validate(data)
-    except ValidationError as error:
-        raise ParameterError(complaint(model, data, error)) from None
+    config = checked(model, data)
     try:
         config.game.make()
     except ParameterError:
@@ -289,6 +357,18 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
             raise
         raise ParameterError(stray) from None
     return config
+
+
+def checked(model: type[SettingsT], data: Mapping[str, Any]) -> SettingsT:
+    """Return the settings that plain data stands for.
+
+    Raises:
+        ParameterError: naming the first wrong key or value, what is allowed, and the nearest match.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ParameterError(complaint(model, data, error)) from None
 
 
 def stored_complaint(settings: Mapping[str, Any]) -> str | None:
@@ -307,7 +387,7 @@ def _trainer_name(data: Mapping[str, Any]) -> Any:
     return trainer.get("name") if isinstance(trainer, dict) else None
 
 
-def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
+def load_config(source: str | Path, overrides: Overrides = ()) -> AnyConfig:
     """Return a checked config.
 
     What a config says under ``agents`` and ``trainer`` is meant for its own trainer. Where the overrides name another
@@ -317,7 +397,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
 
     Args:
         source: the name of a packaged config, or the path of a YAML file.
-        overrides: ``a.b=value`` each, the value in YAML, the path in full.
+        overrides: values by the full paths of their keys; see :func:`read_overrides`.
 
     Raises:
         LawgiverError: one line that names the wrong key or value, what is allowed, and the nearest match.

@@ -13,11 +13,13 @@ from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import (
     AnyConfig,
+    Overrides,
     Resources,
     apply_overrides,
     config_name,
     load_config,
     one_line,
+    read_overrides,
     validate,
 )
 from lawgiver.trainers.runs.ray_cluster import start_ray
@@ -47,7 +49,7 @@ class Interrupted(KeyboardInterrupt):
         self.path = path
 
 
-def train(source: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
+def train(source: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
     """Train what a config describes; return the run's folder and its summary.
 
     Raises:
@@ -96,7 +98,7 @@ def _finished(folder: Path) -> bool:
     return (folder / "config.yaml").exists() and Run.open(folder).summary() is not None
 
 
-def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
+def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
     """Continue an interrupted training, or prolong a finished one; return as :func:`train` does.
 
     Raises:
@@ -104,17 +106,17 @@ def resume(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[
             names a Ray cluster elsewhere and no override vouches for it.
         Interrupted: if the user stops it.
     """
-    for override in overrides:
-        key = override.partition("=")[0]
+    changes = read_overrides(overrides)
+    for key in changes:
         if key in FIXED or (key not in RESUMABLE and not key.startswith(RESUMABLE_PARTS)):
             parts = (f"{part}*" for part in RESUMABLE_PARTS)
             choices = f"{', '.join((*RESUMABLE, *parts))} but {' and '.join(FIXED)}"
             raise ParameterError(f"{key!r} cannot be changed when a run is continued; allowed: {choices}")
     run = Run.open(path)
     settings = {**run.settings, "run_dir": str(run.path)}  # the folder may have been moved
-    config = validate(apply_overrides(settings, overrides))
+    config = validate(apply_overrides(settings, changes))
     address = config.resources.address
-    if address not in TRUSTED and not any(override.startswith("resources.address=") for override in overrides):
+    if address not in TRUSTED and "resources.address" not in changes:
         raise RunError(
             f"{run.path} was trained on the Ray cluster at {address!r}, which can run code here: say"
             " resources.address=ADDRESS again if it is yours, resources.address=null for this machine"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import math
+import os
 import shutil
 import sys
 import time
@@ -29,7 +30,7 @@ from typing import IO, Any, Self
 import yaml
 
 from lawgiver.agents.learned import LearnedPolicy, load_policy, save_policy
-from lawgiver.envs.core.errors import allowed
+from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import POLICIES, game_name
@@ -50,7 +51,7 @@ from lawgiver.trainers.runs.compatibility import POLICY, require_fit
 from lawgiver.trainers.runs.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.runs.metrics_log import MetricsLog
 from lawgiver.trainers.runs.provenance import commit, versions
-from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml
+from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml, write_yaml
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
@@ -122,7 +123,7 @@ class Run:
                     made.rmdir()
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | os.PathLike[str]) -> Self:
         """Open a run's folder for reading.
 
         Raises:
@@ -150,7 +151,7 @@ class Run:
         return cls(path, settings, str(stamp["config"]))
 
     @classmethod
-    def resume(cls, path: str | Path, config: AnyConfig | None = None) -> Self:
+    def resume(cls, path: str | os.PathLike[str], config: AnyConfig | None = None) -> Self:
         """Open a run's folder to continue the training, with ``config`` in place of its own where given.
 
         Raises:
@@ -176,7 +177,7 @@ class Run:
 
     def _config_text(self) -> str:
         stamp = {STAMP: {"version": version("lawgiver"), "config": self.name}}
-        text: str = yaml.safe_dump(stamp | self.settings, sort_keys=False)
+        text = write_yaml(stamp | self.settings)
         if len(text) > LARGEST:
             told = f"config {self.name!r} takes {len(text):,} characters in a run's folder"
             raise RunError(f"{told}, allowed: {LARGEST:,}; tables that are larger belong into a file of numbers")
@@ -184,6 +185,10 @@ class Run:
 
     def _write_config(self) -> None:
         write_text(self.path / "config.yaml", self._config_text())
+
+    def __fspath__(self) -> str:
+        """Return the folder: a run can stand wherever a path can."""
+        return str(self.path)
 
     # -- what is where ------------------------------------------------------------------------------------------
 
@@ -370,6 +375,24 @@ class Run:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open a run's folder for reading.
+
+    Args:
+        path: the folder that a training wrote.
+
+    Returns:
+        the run: ``.game()`` is the game that it was trained on, ``.settings`` its config, ``.summary()`` and
+        ``.metrics()`` what it has measured, ``.policies`` and ``.figures`` their folders.
+
+    Raises:
+        RunError: if it is not a run, is damaged, or was written by another version.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ParameterError(f"the folder of a run is {path!r}, allowed: a path")
+    return Run.open(path)
 
 
 def new_folder(name: str, suffix: str) -> Path:
