@@ -13,16 +13,16 @@ import pytest
 import scipy.sparse
 from typer.testing import CliRunner
 
+import lawgiver
 from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.audit import audit, response_of
-from lawgiver.trainers.audit.named import audit_named
 from lawgiver.trainers.audit.trials import Trials, own_of, truth
 from lawgiver.trainers.cli import app, main
-from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.config import load_config, read_overrides
 from lawgiver.trainers.runs.run import Run
 
 VALUE = (Field("value", 1, 0, 1, "money", "of the item"),)
@@ -409,12 +409,12 @@ def test_a_rule_drawn_at_random_is_announced_once():
 SMALL = ("profiles=10", "effort=1")
 
 
-def lawgiver(*arguments):
+def invoke(*arguments):
     return CliRunner().invoke(app, ["audit", *arguments])
 
 
 def test_the_command_tells_what_was_tried_and_keeps_it(tmp_path):
-    done = lawgiver("vcg", "--game", "sequential_sales", "game.n=2", *SMALL, "--out", str(tmp_path / "out"))
+    done = invoke("vcg", "--game", "sequential_sales", "game.n=2", *SMALL, "--out", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
     kept = json.loads((tmp_path / "out" / "audit.json").read_text())
     assert kept["profitable_above"] == pytest.approx(1e-6 * kept["scale"])
@@ -427,7 +427,7 @@ def test_the_command_tells_what_was_tried_and_keeps_it(tmp_path):
 
 
 def test_the_command_tells_the_worst_example():
-    done = lawgiver("pay_as_bid", "--game", "gridworld", "game.m=2", "game.mechanism_mode=allocate", *SMALL)
+    done = invoke("pay_as_bid", "--game", "gridworld", "game.m=2", "game.mechanism_mode=allocate", *SMALL)
     assert done.exit_code == 0, done.output
     shown = " ".join(done.output.split())
     assert re.search(r"worst example: participant_\d of goal \d, value 0\.\d+ gains [\d.]+ on \S+ by reporting", shown)
@@ -438,8 +438,8 @@ def test_the_command_tells_the_worst_example():
 @pytest.mark.parametrize("high", [1e-9, 1e9])
 def test_the_verdict_does_not_depend_on_the_currency(high):
     words = ("--game", "sequential_sales", "game.n=2", "game.m=1", f"game.high={high}", "game.mechanism_mode=allocate")
-    assert "worst example" in lawgiver("pay_as_bid", *words, *SMALL).output
-    assert "no profitable misreport" in lawgiver("vcg", *words, *SMALL).output
+    assert "worst example" in invoke("pay_as_bid", *words, *SMALL).output
+    assert "no profitable misreport" in invoke("vcg", *words, *SMALL).output
 
 
 @pytest.fixture
@@ -454,20 +454,20 @@ def run(tmp_path, walk):
 
 
 def test_a_run_brings_its_game(run):
-    settings, found = audit_named(str(run), None, SMALL)
-    assert settings.game.parameters == {"n": 2, "m": 1}
+    found = lawgiver.audit(run, **read_overrides(SMALL))
+    assert found.asked["settings"]["game"] == {"name": "sequential_sales", "n": 2, "m": 1}
     assert found.payments[found.payments > 0].min() >= 0.5 - 1e-12, "the reserve price"
-    same, _ = audit_named(str(run), "sequential_sales-v0", [*SMALL, "game.high=2"])
-    assert same.game.parameters == {"n": 2, "m": 1, "high": 2}
+    same = lawgiver.audit(run, "sequential_sales-v0", **read_overrides([*SMALL, "game.high=2"]))
+    assert same.asked["settings"]["game"] == {"name": "sequential_sales", "n": 2, "m": 1, "high": 2}
 
 
 def test_a_learned_rule_plays_in_either_mode(run):
-    found = [audit_named(str(run), None, [*SMALL, f"game.mechanism_mode={m}"])[1] for m in ("announce", "allocate")]
+    found = [lawgiver.audit(run, {"mechanism_mode": m}, **read_overrides(SMALL)) for m in ("announce", "allocate")]
     np.testing.assert_array_equal(found[0].payments, found[1].payments)
     gaussian = Run.open(run)
     gaussian.save_policy("mechanism", LearnedMechanism(gaussian.game(), start=np.zeros(5), hidden=None))
     with pytest.raises(UnsupportedGameError, match=r"other modes \(mechanism_mode"):
-        audit_named(str(run), None, ["game.mechanism_mode=allocate"])
+        lawgiver.audit(run, {"mechanism_mode": "allocate"})
 
 
 @pytest.mark.parametrize(
@@ -475,8 +475,8 @@ def test_a_learned_rule_plays_in_either_mode(run):
     [
         (["vcgg", "--game", "sequential_sales"], "unknown mechanism 'vcgg': did you mean 'vcg'?"),
         (["no/run", "--game", "sequential_sales"], "mechanism 'no/run': there is no such folder, allowed: .*vcg"),
-        (["vcg"], "--game is missing, allowed: .*sequential_sales-v0"),
-        (["vcg", "game.n=2"], "--game is missing, allowed: .*sequential_sales-v0"),
+        (["vcg"], "game is missing, allowed: .*sequential_sales-v0"),
+        (["vcg", "game.n=2"], "game is missing, allowed: .*sequential_sales-v0"),
         (["vcg", "--game", "sequentil_sales"], "unknown game 'sequentil_sales': did you mean 'sequential_sales-v0'?"),
         (["vcg", "--game", "public_investment"], "nobody reports anything in public_investment-v0.*gridworld-v0"),
         (["learned_follower", "--game", "goal_collection"], "audit is in .*summary.json .* `lawgiver evaluate RUN`"),

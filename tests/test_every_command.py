@@ -144,10 +144,9 @@ def test_a_plain_environment(tmp_path: Path, finished: Path) -> None:
         **{("reproduce", name): ",".join(needed) for name, needed in PAPERS.items()},
         ("reproduce", "rmd", "--jobs", "2"): "torch,solve,rllib",
         ("evaluate", str(finished)): "torch",
-        ("audit", str(finished)): "torch",
         TOURNAMENT: "solve",
         ("tournament", "libertarian", str(finished)): "torch,solve",
-        ("tournament", "--payoffs", str(tmp_path / "payoffs.csv")): "solve",
+        ("solve", str(tmp_path / "payoffs.csv")): "solve",
         ("bench", "torch"): "torch",
         ("bench", "rllib"): "rllib",
     }

@@ -12,13 +12,12 @@ import pytest
 import lawgiver
 from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.trainers.elections.tournament import hold_tournament
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run, game_of
 
 ID = "lawgiver/public_investment-v0"
 SMALL = ("game.mechanism_mode=announce", "game.participant_observation=rule", "game.n_rounds=2")
-EDGES = ["games=20", "participants=random", "voters=random"]
+EDGES: Any = {"games": 20, "participants": "random", "voters": "random"}
 
 
 def trained(walk: Path, path: Path, *game: str) -> Path:
@@ -56,23 +55,23 @@ def test_a_view_takes_the_run_s_own_parameters_unless_others_are_given(walk: Pat
 
 def test_a_tournament_is_about_the_run_s_game(walk: Path, tmp_path: Path) -> None:
     run = trained(walk, tmp_path / "run")
-    settings, held = hold_tournament([str(run), "libertarian"], EDGES)
-    assert settings.game.make() == lawgiver.make_game(
+    held = lawgiver.tournament([run, "libertarian"], **EDGES)
+    assert lawgiver.make_game(**held.settings["game"]) == lawgiver.make_game(
         "public_investment", mechanism_mode="announce", n_rounds=2, endowments=[4, 2, 2]
     )
     assert held.names == ("run", "libertarian")
-    settings, _ = hold_tournament([str(run), "libertarian"], [*EDGES, "game.n_rounds=1"])
-    assert settings.game.parameters["n_rounds"] == 1 and settings.game.parameters["endowments"] == [4, 2, 2]
-    assert hold_tournament(["libertarian", "random"], ["games=20"])[0].game.parameters == {}
+    game = lawgiver.tournament([run, "libertarian"], **EDGES, game={"n_rounds": 1}).settings["game"]
+    assert game["n_rounds"] == 1 and game["endowments"] == [4, 2, 2]
+    assert lawgiver.tournament(["libertarian", "random"], games=20).settings["game"] == {"name": "public_investment"}
 
 
 def test_runs_of_several_games_need_to_be_told_which(walk: Path, tmp_path: Path) -> None:
     runs = [str(trained(walk, tmp_path / name, f"game.n_rounds={n}")) for name, n in (("a", 1), ("b", 3))]
     with pytest.raises(ParameterError, match=r"these runs were trained on several games: .*say which") as error:
-        hold_tournament(runs, EDGES)
+        lawgiver.tournament(runs, **EDGES)
     assert "\n" not in str(error.value)
-    told = ["game.mechanism_mode=announce", "game.endowments=[4,2,2]"]
-    assert hold_tournament(runs, [*EDGES, *told])[0].game.parameters["mechanism_mode"] == "announce"
+    told = {"mechanism_mode": "announce", "endowments": [4, 2, 2]}
+    assert lawgiver.tournament(runs, **EDGES, game=told).settings["game"]["mechanism_mode"] == "announce"
 
 
 def test_the_game_of_an_election_is_the_one_that_is_ruled(walk: Path, tmp_path: Path) -> None:

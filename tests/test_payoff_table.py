@@ -135,9 +135,9 @@ def test_what_is_no_table_is_named(text, said):
 
 def test_the_command_solves_a_table():
     Path("game.csv").write_text(SEXES)
-    done = CliRunner().invoke(app, ["tournament", "--payoffs", "game.csv", "--out", "kept"])
+    done = CliRunner().invoke(app, ["solve", "game.csv", "--out", "kept"])
     assert done.exit_code == 0, done.output
     assert "Nash 3" in done.output and "fictitious play" in done.output
-    assert len(json.loads(Path("kept/tournament.json").read_text())["equilibria"]) == 3
-    with pytest.raises(ParameterError, match="takes no part"):
-        CliRunner().invoke(app, ["tournament", "libertarian", "--payoffs", "game.csv"], catch_exceptions=False)
+    assert len(json.loads(Path("kept/solutions.json").read_text())["equilibria"]) == 3
+    with pytest.raises(ParameterError, match="allowed: the table alone"):
+        CliRunner().invoke(app, ["solve", "game.csv", "n=3"], catch_exceptions=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pettingzoo
 import pytest
 
+import lawgiver
 from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
@@ -22,7 +23,6 @@ from lawgiver.envs.repeated_allocation.solutions import (
     settled,
     worked_out,
 )
-from lawgiver.trainers.audit.named import audit_named
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run, load
 
@@ -191,8 +191,8 @@ def test_participants_who_learned_another_menu_are_refused(learned):
 
 
 def test_an_audit_of_what_was_learned_in_it_is_of_the_one_shot_game(learned):
-    settings, found = audit_named(str(learned), None, ["profiles=3", "effort=1", "gradient=false"])
-    game = settings.game.make()
+    found = lawgiver.audit(learned, profiles=3, effort=1, gradient=False)
+    game = make_game(**found.asked["settings"]["game"])
     utilities, _ = settled(game, found.types, found.types, worked_out(announced(game, 0.5, 0.25), found.types))
     assert found.payoffs == pytest.approx(utilities, abs=1e-6)
     assert found.regrets["demand"].gains.max() > 0

@@ -1,6 +1,7 @@
 """Tournaments: the payoff matrix against elections held apart, the command, and what it does not take."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.cli import app
-from lawgiver.trainers.elections.tournament import hold_tournament, round_robin
+from lawgiver.trainers.elections.tournament import round_robin, tournament
 from lawgiver.trainers.evaluation.elections import shares
 
 BASE = {"name": "public_investment", "endowments": [[10, 2, 2, 2], [10, 10, 10, 10]], "n_rounds": 5}
@@ -56,9 +57,8 @@ def test_command_prints_the_matrix_and_keeps_it(tmp_path):
 
 
 def test_the_second_game_has_tournaments_too():
-    _, held = hold_tournament(
-        ["strict_egalitarian", "libertarian"],
-        ["game.name=taxed_dilemma", "participants=random", "voters=random", "games=400"],
+    held = tournament(
+        ["strict_egalitarian", "libertarian"], game="taxed_dilemma", participants="random", voters="random", games=400
     )
     assert abs(held.shares[0, 1] - 0.5) < 4 * held.errors[0, 1]
 
@@ -80,7 +80,7 @@ def test_the_second_game_has_tournaments_too():
 )
 def test_wrong_input_is_named(contestants, overrides, message):
     with pytest.raises(LawgiverError, match=message):
-        hold_tournament(contestants, overrides)
+        CliRunner().invoke(app, ["tournament", *contestants, *overrides], catch_exceptions=False)
 
 
 def test_mechanisms_of_another_game_are_refused(tmp_path):
@@ -95,12 +95,12 @@ def test_mechanisms_of_another_game_are_refused(tmp_path):
     run.finish({})
     run.close()
     with pytest.raises(LawgiverError, match="taxed_dilemma"):
-        hold_tournament(["libertarian", str(tmp_path / "run")], ["games=4"])
+        tournament(["libertarian", tmp_path / "run"], games=4)
 
 
 def test_no_contestants_is_an_error():
     with pytest.raises(ParameterError, match="a tournament of 0"):
-        hold_tournament([], [])
+        tournament([])
 
 
 def test_a_mechanism_may_come_with_parameters_and_the_people_from_a_run(tmp_path):
@@ -118,18 +118,15 @@ def test_a_mechanism_may_come_with_parameters_and_the_people_from_a_run(tmp_path
     run.save_policy("voters", VirtualVoters(run.game()))
     run.finish({})
     run.close()
-    people = [f"participants={run.path}", f"voters={run.path}"]
-    shape = ["game.endowments=[[10,4,4,4]]", "game.n_rounds=2", "games=8"]
-    _, held = hold_tournament(["{policy: manifold, w: 1, v: 0}", "liberal_egalitarian"], [*people, *shape])
+    shape: Any = {"game": {"endowments": [[10, 4, 4, 4]], "n_rounds": 2}, "games": 8}
+    held = tournament(["{policy: manifold, w: 1, v: 0}", "liberal_egalitarian"], participants=run, voters=run, **shape)
     assert held.names[0] == "{policy: manifold, w: 1, v: 0}" and held.games == 8
     with pytest.raises(LawgiverError, match="not YAML"):
-        hold_tournament(["{policy: manifold", "libertarian"], shape)
+        tournament(["{policy: manifold", "libertarian"], **shape)
     with pytest.raises(LawgiverError, match=r"twice"):
-        hold_tournament([f"{run.path}", f"{run.path}/"], shape)
+        tournament([f"{run.path}", f"{run.path}/"], **shape)
     with pytest.raises(LawgiverError, match=r"mechanism_mode"):
-        hold_tournament(
-            ["libertarian", "liberal_egalitarian"], ["game.mechanism_mode=announce", f"participants={run.path}"]
-        )
+        tournament(["libertarian", "liberal_egalitarian"], game={"mechanism_mode": "announce"}, participants=run)
 
 
 def test_groups_that_all_agree_are_not_certainty():
@@ -167,9 +164,9 @@ def test_a_single_saved_policy_takes_part_like_a_run(tmp_path):
     run.finish({})
     run.close()
     mechanism, people, voters = (str(step / name) for name in kept)
-    shape = ["game.endowments=[[10,4,4,4]]", "game.n_rounds=2", "games=8"]
-    settings, held = hold_tournament([mechanism, "libertarian"], [f"participants={people}", f"voters={voters}", *shape])
-    assert settings.voters == voters and held.games == 8
+    shape: Any = {"game": {"endowments": [[10, 4, 4, 4]], "n_rounds": 2}, "games": 8}
+    held = tournament([mechanism, "libertarian"], participants=people, voters=voters, **shape)
+    assert held.settings["voters"] == voters and held.games == 8
     assert load(mechanism, role="mechanism").settings == {"n_units": 2}, "its run says the game"
 
     with pytest.raises(LawgiverError, match=r"virtual_participants' for the role 'participant', not 'mechanism'"):

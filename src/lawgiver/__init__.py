@@ -1,43 +1,95 @@
 """lawgiver: environments in which the rules of the game are learned together with the people who live under them.
 
 ``import lawgiver`` registers every installed game with Gymnasium and PettingZoo; it imports neither torch nor ray.
+Every command of the command line has its function here, which is imported when it is first used.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from lawgiver import rllib
+from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import load_policy as load
-from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.views.registration import register_views
 
 if TYPE_CHECKING:
-    from lawgiver.trainers.runs.run import Run
+    from lawgiver import rllib, testing
+    from lawgiver.names import (
+        list_configs,
+        list_games,
+        list_mechanisms,
+        list_objectives,
+        list_participants,
+        list_trainers,
+        list_voters,
+    )
+    from lawgiver.trainers.audit.named import audit
+    from lawgiver.trainers.elections.tournament import tournament
+    from lawgiver.trainers.evaluation.evaluate import evaluate
+    from lawgiver.trainers.evaluation.solve import solve
+    from lawgiver.trainers.reproduce import reproduce
+    from lawgiver.trainers.runs.run import Run, open_run
+    from lawgiver.trainers.runs.training import resume, train
 
-__all__ = ["load", "make_game", "make_policy", "open_run", "rllib"]
+    __version__: str
+
+__all__ = [
+    "LawgiverError",
+    "Run",
+    "__version__",
+    "audit",
+    "evaluate",
+    "list_configs",
+    "list_games",
+    "list_mechanisms",
+    "list_objectives",
+    "list_participants",
+    "list_trainers",
+    "list_voters",
+    "load",
+    "make_game",
+    "make_policy",
+    "make_voter",
+    "open_run",
+    "reproduce",
+    "resume",
+    "rllib",
+    "solve",
+    "testing",
+    "tournament",
+    "train",
+]
+
+_WHERE = {
+    "Run": "trainers.runs.run",
+    "audit": "trainers.audit.named",
+    "evaluate": "trainers.evaluation.evaluate",
+    "open_run": "trainers.runs.run",
+    "reproduce": "trainers.reproduce",
+    "resume": "trainers.runs.training",
+    "solve": "trainers.evaluation.solve",
+    "tournament": "trainers.elections.tournament",
+    "train": "trainers.runs.training",
+} | {name: "names" for name in __all__ if name.startswith("list_")}
+"""The modules of what is imported when it is first used."""
 
 
-def open_run(path: str | Path) -> Run:
-    """Open a run's folder for reading.
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("lawgiver")
+    if name in ("rllib", "testing"):
+        return import_module(f"lawgiver.{name}")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'lawgiver' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"lawgiver.{_WHERE[name]}"), name)
+    return found
 
-    Args:
-        path: the folder that ``lawgiver train`` wrote.
 
-    Returns:
-        the run: ``.game()`` is the game that it was trained on, ``.settings`` its config, ``.summary()`` and
-        ``.metrics()`` what it has measured, ``.policies`` and ``.figures`` their folders.
-
-    Raises:
-        RunError: if it is not a run, is damaged, or was written by another version.
-    """
-    from lawgiver.envs.core.errors import ParameterError
-    from lawgiver.trainers.runs.run import Run
-
-    if not isinstance(path, (str, Path)):
-        raise ParameterError(f"the folder of a run is {path!r}, allowed: a path")
-    return Run.open(path)
+def __dir__() -> list[str]:
+    return __all__
 
 
 register_views()

@@ -1,32 +1,43 @@
-"""Audits of mechanisms by name or run folder, as the command line asks for them."""
+"""Audits of mechanisms that are given by name, with parameters, or as run folders."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
+from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, names
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.audit.search import STREAM
-from lawgiver.trainers.plots.drawing import can_draw
-from lawgiver.trainers.runs.atomic_files import write_json
 from lawgiver.trainers.runs.compatibility import POLICY
-from lawgiver.trainers.runs.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
-from lawgiver.trainers.runs.config_errors import complaint
+from lawgiver.trainers.runs.config import (
+    GameConfig,
+    Natural,
+    Seed,
+    Settings,
+    apply_overrides,
+    checked,
+    described,
+    game_settings,
+    label,
+)
 from lawgiver.trainers.runs.run import Run
 
 
 class AuditSettings(Settings):
-    """What an audit on the command line is about."""
+    """What an audit of a named mechanism is about."""
 
     game: GameConfig
     """That is played; that of the run where a run is audited."""
@@ -42,28 +53,58 @@ class AuditSettings(Settings):
     """Whether slopes are climbed, where torch is installed and there are any."""
 
 
-def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tuple[AuditSettings, Audit]:
-    """Return the audit of a mechanism that is given by its registered name, as a run folder, or with parameters.
+class AuditOptions(TypedDict, total=False):
+    """Keyword arguments of :func:`audit`."""
+
+    profiles: int
+    effort: int
+    seed: int
+    chunk: int
+    gradient: bool
+
+
+def audit(
+    mechanism: PolicyLike | Run,
+    game: str | Mapping[str, Any] | Game[Any] | None = None,
+    **settings: Unpack[AuditOptions],
+) -> Audit:
+    """Search for misreports that pay under a mechanism.
+
+    Every participant of every profile is searched for its own best report while the others tell the truth. The gains
+    are lower bounds: what was not found may still be there.
 
     Args:
-        subject: a name, a folder, or YAML of the form ``{policy: NAME, ...}``.
-        game: the name of a reporting game; None for the one that the run was trained on.
-        overrides: ``key=value``, of :class:`AuditSettings`; ``game.n=5`` is a parameter of the game.
+        mechanism: a registered name, ``{"policy": NAME, **parameters}``, a run, the folder of a run or of a saved
+            policy, or a policy.
+        game: a reporting game by name, as ``{"name": NAME, **parameters}``, or itself. Of a run the game that it was
+            trained on is the default, and parameters without a name change that one.
+        settings: ``profiles`` (games with types of their own, >= 2; 200 by default), ``effort`` (how long is searched,
+            in pairs of rounds, >= 1; 2), ``seed`` (of the types and of the search; 0), ``chunk`` (games played at once,
+            which bounds memory; 4096), ``gradient`` (whether slopes are climbed, where torch is installed and there are
+            any; True). A key such as ``game.n`` changes one parameter of the game.
+
+    Returns:
+        the audit: ``.regrets`` by group of fields, ``.largest_gain``, ``.payoffs``, ``.payments``; ``.data()`` is all
+        of it as plain data, ``.save(folder)`` writes audit.json and a figure.
 
     Raises:
-        ParameterError: if there is no game, or an override is wrong.
+        ParameterError: if there is no game, or a setting is wrong.
         UnsupportedGameError: if nobody reports anything in the game, it is audited elsewhere, or the mechanism does not
             play it.
         LawgiverError: if a name is unknown.
+
+    Example:
+        >>> found = audit("vcg", {"name": "sequential_sales", "n": 3, "m": 2}, profiles=20)
+        >>> found.largest_gain <= found.profitable_above
+        True
     """
-    data = apply_overrides({"game": _played(subject, game)}, overrides)
+    subject = os.fspath(mechanism) if isinstance(mechanism, os.PathLike) else mechanism
+    data = apply_overrides({"game": _played(subject, game)}, settings)
     if isinstance(data["game"], dict) and "name" not in data["game"]:
-        raise ParameterError(f"--game is missing, allowed: {', '.join(_reporting_games())}")
-    try:
-        settings = AuditSettings.model_validate(data)
-    except ValidationError as error:
-        raise ParameterError(complaint(AuditSettings, data, error)) from None
-    made = settings.game.make().base_game_of("mechanism")
+        raise ParameterError(f"game is missing, allowed: {', '.join(_reporting_games())}")
+    asked = checked(AuditSettings, data)
+    whole = asked.game.make()
+    made = whole.base_game_of("mechanism")
     if isinstance(made, GoalCollection):
         raise UnsupportedGameError(
             f"mechanisms of {made.name} charge by their walks without each participant, as trainer 'learned_follower'"
@@ -75,51 +116,34 @@ def audit_named(subject: str, game: str | None, overrides: Sequence[str]) -> tup
             f"nobody reports anything in {made.name}, so that nothing can be misreported, allowed:"
             f" {', '.join(_reporting_games())}"
         )
-    mechanism = make_policy(made, "mechanism", described(subject))
-    types = made.initial_state(settings.profiles, np.random.default_rng([STREAM, settings.seed])).types
+    policy = make_policy(made, "mechanism", described(subject))
+    types = made.initial_state(asked.profiles, np.random.default_rng([STREAM, asked.seed])).types
     found = audit_game(
         made,
-        mechanism,
+        policy,
         types,
-        effort=settings.effort,
-        seed=settings.seed,
-        chunk=settings.chunk,
-        gradient=settings.gradient,
+        effort=asked.effort,
+        seed=asked.seed,
+        chunk=asked.chunk,
+        gradient=asked.gradient,
     )
-    return settings, found
+    return replace(found, asked={"mechanism": label(subject), "settings": asked.model_dump(mode="json")})
 
 
-def _played(subject: str, game: str | None) -> dict[str, Any]:
-    """Return the game's config: the run's own, unless another game is asked for; empty if nothing says which."""
-    folder = Path(subject)
+def _played(subject: Any, game: str | Mapping[str, Any] | Game[Any] | None) -> dict[str, Any]:
+    """Return the game's config: the run's own with what differs from it, unless another game is asked for."""
     known: dict[str, Any] = {}
-    if folder.is_dir() and subject not in names(POLICIES["mechanism"]) and not (folder / POLICY).exists():
-        known = dict(Run.open(folder).settings["game"])
-    if game is None or (known and game_name(game) == game_name(known["name"])):
+    if isinstance(subject, str) and subject not in names(POLICIES["mechanism"]):
+        folder = Path(subject)
+        if folder.is_dir() and not (folder / POLICY).exists():
+            known = dict(Run.open(folder).settings["game"])
+    if game is None:
         return known
-    return {"name": game}
+    asked = game_settings(game)
+    if known and game_name(asked.get("name", known["name"])) == game_name(known["name"]):
+        return {**known, **asked, "name": known["name"]}
+    return asked
 
 
 def _reporting_games() -> list[str]:
     return [name for name in names(GAMES) if issubclass(lookup(GAMES, name), ReportingGame)]
-
-
-def keep(folder: Path, subject: str, settings: AuditSettings, found: Audit) -> list[Path]:
-    """Write audit.json and, where matplotlib is installed, the figure of gains; return what was written.
-
-    ``folder`` is there already.
-
-    Raises:
-        RunError: if they cannot be written.
-    """
-    file = folder / "audit.json"
-    write_json(file, {"mechanism": subject, "settings": settings.model_dump(mode="json"), **found.data()})
-    if not can_draw():
-        return [file]
-    from lawgiver.trainers.audit.figures import gains
-    from lawgiver.trainers.plots.curves import save
-    from lawgiver.trainers.runs.headings import game_line
-
-    picture = folder / "gains.png"
-    save(gains(found), picture, f"{subject}: {game_line(settings.game.make())}")
-    return [file, picture]

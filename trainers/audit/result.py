@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lawgiver.envs.core.fields import Layout, columns
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.files.json_text import plain
+from lawgiver.trainers.plots.drawing import can_draw
+from lawgiver.trainers.runs.atomic_files import made_folder, write_json
 
 PROFITABLE = 1e-6
 """Share of the scale of payoffs up to which gains are told as none, whatever unit payoffs are in."""
@@ -50,6 +54,7 @@ class Audit:
         floor: least share of the scale of payoffs that a gain is related to.
         envy: what each would gain in the place of whoever it envies most, where all tell the truth, (P, n); None where
             the rule's game does not say.
+        asked: ``mechanism`` and ``settings`` of an audit that was asked for by name.
     """
 
     layout: Layout
@@ -62,6 +67,7 @@ class Audit:
     sloped: bool
     floor: float
     envy: np.ndarray | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def payoffs(self) -> np.ndarray:
@@ -154,6 +160,29 @@ class Audit:
         }
         told: dict[str, Any] = plain(found)
         return told
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write audit.json and, where matplotlib is installed, a figure of the gains; return what was written.
+
+        Args:
+            folder: made if it is not there.
+
+        Raises:
+            RunError: if they cannot be written.
+        """
+        folder = made_folder(folder)
+        write_json(folder / "audit.json", {**self.asked, **self.data()})
+        if not can_draw():
+            return [folder / "audit.json"]
+        from lawgiver.trainers.audit.figures import gains
+        from lawgiver.trainers.plots.curves import save
+        from lawgiver.trainers.runs.headings import game_line
+
+        heading = None
+        if self.asked:
+            heading = f"{self.asked['mechanism']}: {game_line(make_game(**self.asked['settings']['game']))}"
+        save(gains(self), folder / "gains.png", heading)
+        return [folder / "audit.json", folder / "gains.png"]
 
     def _of_group(self, regret: Regret) -> dict[str, Any]:
         return {

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 import typer
 
+import lawgiver
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.files.json_text import to_json
 from lawgiver.trainers.reproduce import PAPERS
-from lawgiver.trainers.reproduce import reproduce as reproduce_paper
 from lawgiver.trainers.runs.packaged_configs import config_names
 
 app = typer.Typer(
@@ -23,14 +24,35 @@ app = typer.Typer(
 )
 
 
+def keyed(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse KEY=VALUE arguments, each key once, into what differs from a config or from a function's defaults."""
+    from lawgiver.trainers.runs.config import read_overrides, require_given_once
+
+    require_given_once(arguments)
+    return read_overrides(arguments)
+
+
+class Saveable(Protocol):
+    """What can be written into a folder."""
+
+    def save(self, folder: Path) -> list[Path]:
+        """Return the files that were written."""
+
+
+def written(found: Saveable, out: Path | None) -> None:
+    """Write what was found into a folder, if one is given, and say which files."""
+    for file in found.save(out) if out is not None else ():
+        typer.echo(f"written: {file}")
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"lawgiver {version('lawgiver')}")
+        typer.echo(f"lawgiver {lawgiver.__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def lawgiver(
+def command(
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True),
@@ -93,25 +115,23 @@ def train(
     """Train what a config describes; ends with a table and the run's folder."""
     from lawgiver.trainers.cli.ending import ending
     from lawgiver.trainers.cli.tables import show_summary
-    from lawgiver.trainers.runs import launch
-    from lawgiver.trainers.runs.config import require_given_once
+    from lawgiver.trainers.runs.launch import Interrupted
 
     arguments = config or []
-    require_given_once(arguments if resume else arguments[1:])
     if resume is None and (not arguments or "=" in arguments[0]):
         raise ParameterError(f"CONFIG is missing: allowed: {', '.join(config_names())}, or a YAML file")
     try:
         if resume is None:
-            path, summary = launch.train(arguments[0], arguments[1:])
+            run = lawgiver.train(arguments[0], keyed(arguments[1:]))
         else:
-            path, summary = launch.resume(resume, arguments)
-    except launch.Interrupted as stop:
+            run = lawgiver.resume(resume, keyed(arguments))
+    except Interrupted as stop:
         typer.echo(f"interrupted; continue with: lawgiver train --resume {stop.path}", err=True)
         raise typer.Exit(130) from None
-    show_summary(summary)
-    for line in ending(path):
+    show_summary(run.summary() or {})
+    for line in ending(run):
         typer.echo(line)
-    typer.echo(f"run: {path}")
+    typer.echo(f"run: {run.path}")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -130,18 +150,17 @@ def evaluate(
 ) -> None:
     """Score what a run has learned once more, on fresh seeds."""
     from lawgiver.trainers.cli.tables import show_summary
-    from lawgiver.trainers.evaluation.evaluate import evaluate_named
-    from lawgiver.trainers.runs.atomic_files import write_json, writing
-    from lawgiver.trainers.runs.config import require_given_once
+    from lawgiver.trainers.evaluation.evaluate import EvaluationSettings
+    from lawgiver.trainers.runs.atomic_files import made_folder, write_json
+    from lawgiver.trainers.runs.config import checked
 
     folder, *overrides = run
-    require_given_once(overrides)
+    settings = checked(EvaluationSettings, keyed(overrides))
     if out is not None:
-        with writing(out):
-            out.mkdir(parents=True, exist_ok=True)
+        made_folder(out)  # before anything is played that could not be kept
     with redirect_stdout(sys.stderr):
-        settings, found = evaluate_named(folder, overrides)
-    whole = {"run": folder, **settings, **found}
+        found = lawgiver.evaluate(folder, settings.games, settings.seed)
+    whole = {"run": folder, **settings.model_dump(), **found}
     if as_json:
         typer.echo(to_json(whole, indent=2))
     else:
@@ -166,45 +185,54 @@ def tournament(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write tournament.json and the picture there.")
     ] = None,
-    payoffs: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Solve the game in this CSV file in place of holding elections: names of strategies in the first row"
-            " and column, a cell the row's payoff (same names: a symmetric game) or both payoffs, '3 2'.",
-        ),
-    ] = None,
 ) -> None:
     """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
-    from lawgiver.trainers.cli.vote_tables import show_payoffs, show_tournament
-    from lawgiver.trainers.elections.tournament import hold_tournament, keep
-    from lawgiver.trainers.evaluation.payoff_table import read_payoffs
-    from lawgiver.trainers.runs.atomic_files import write_json, writing
-    from lawgiver.trainers.runs.config import require_given_once
+    from lawgiver.trainers.cli.vote_tables import show_tournament
+    from lawgiver.trainers.runs.atomic_files import made_folder
 
     given = contestants or []
-    if payoffs is not None and given:
-        raise ParameterError(
-            f"--payoffs is a whole game, beside which {given[0]!r} takes no part: allowed: one of both"
-        )
     overrides = [argument for argument in given if "=" in argument and not Path(argument).is_dir()]
-    require_given_once(overrides)
+    settings = keyed(overrides)
     if out is not None:
-        with writing(out):  # before anything is played that could not be kept
-            out.mkdir(parents=True, exist_ok=True)
-    if payoffs is not None:
-        solved = read_payoffs(payoffs).solved()
-        show_payoffs(solved)
-        if out is not None:
-            write_json(out / "tournament.json", solved)
-            typer.echo(f"written: {out / 'tournament.json'}")
-        return
-    settings, held = hold_tournament([name for name in given if name not in overrides], overrides)
-    solved = held.solved(settings.seed)
-    show_tournament(held, solved)
+        made_folder(out)
+    held = lawgiver.tournament([name for name in given if name not in overrides], **settings)
+    show_tournament(held, held.solved())
+    written(held, out)
+
+
+@app.command(epilog=EXIT_CODES)
+def solve(
+    game: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="GAME [KEY=VALUE]...|TABLE",
+            help="A game and its parameters, n=3; or a CSV file: names of strategies in the first row and column, a"
+            " cell the row's payoff (same names: a symmetric game) or both payoffs, '3 2'.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write solutions.json there.")] = None,
+) -> None:
+    """Solve a game: what is known of it exactly, or dominance and equilibria of one that is given by its payoffs."""
+    from lawgiver.trainers.cli.vote_tables import show_payoffs, show_solutions
+    from lawgiver.trainers.runs.atomic_files import made_folder, write_json
+
+    name, *overrides = game
+    parameters = keyed(overrides)
     if out is not None:
-        for file in keep(out, settings, held, solved):
-            typer.echo(f"written: {file}")
+        made_folder(out)
+    if Path(name).is_file() or Path(name).suffix:
+        if parameters:
+            raise ParameterError(f"{next(iter(parameters))!r} is given with a table, allowed: the table alone")
+        found = lawgiver.solve(Path(name))
+        show_payoffs(found)
+    else:
+        solutions = lawgiver.solve({"name": name, **parameters})
+        show_solutions(solutions)
+        found = {"solutions": [asdict(each) for each in solutions]}
+    if out is not None:
+        write_json(out / "solutions.json", found)
+        typer.echo(f"written: {out / 'solutions.json'}")
 
 
 AUDITED = """KEY=VALUE, by default:
@@ -245,21 +273,16 @@ def audit(
     ] = None,
 ) -> None:
     """Search for misreports that pay; tell of gains, individual rationality, budget and payments."""
-    from lawgiver.trainers.audit.named import audit_named, keep
     from lawgiver.trainers.cli.tables import show_audit
-    from lawgiver.trainers.runs.atomic_files import writing
-    from lawgiver.trainers.runs.config import require_given_once
+    from lawgiver.trainers.runs.atomic_files import made_folder
 
     subject, *overrides = mechanism
-    require_given_once(overrides)
+    settings = keyed(overrides)
     if out is not None:
-        with writing(out):
-            out.mkdir(parents=True, exist_ok=True)
-    settings, found = audit_named(subject, game, overrides)
+        made_folder(out)
+    found = lawgiver.audit(subject, game, **settings)
     show_audit(found.data())
-    if out is not None:
-        for file in keep(out, subject, settings, found):
-            typer.echo(f"written: {file}")
+    written(found, out)
 
 
 @app.command(epilog=f"Papers: {', '.join(PAPERS)}. {EXIT_CODES}")
@@ -284,12 +307,12 @@ def reproduce(
 ) -> None:
     """Make a paper's tables and figures again: the paper's number, ours and its standard error, what is known."""
     from lawgiver.trainers.cli.printing import show_markdown
-    from lawgiver.trainers.runs import launch
+    from lawgiver.trainers.runs.launch import Interrupted
 
     folder = out or Path("runs/reproduce") / name
     try:
-        made = reproduce_paper(name, folder, seeds, jobs)
-    except launch.Interrupted:
+        made = lawgiver.reproduce(name, folder, seeds, jobs)
+    except Interrupted:
         again = f"lawgiver reproduce {name} --out {folder} --seeds {seeds} --jobs {jobs}"
         typer.echo(f"interrupted; continue with: {again}", err=True)
         raise typer.Exit(130) from None

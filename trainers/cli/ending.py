@@ -18,9 +18,8 @@ OPPONENTS = ("libertarian", "liberal_egalitarian")
 """Whom a tournament of a learned rule is proposed against."""
 
 
-def ending(path: Path) -> Iterator[str]:
+def ending(run: Run) -> Iterator[str]:
     """Yield what follows the tables of a finished run, a line each."""
-    run = Run.open(path)
     seeds = run.settings.get("seeds")
     members = [run] if seeds is None else [Run.open(run.path / f"s{seed}") for seed in seeds]
     drawn = [figure for member in members for figure in sorted(member.figures.glob("*.png"))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lawgiver.trainers.cli.printing import laid_out, new_table, say, show, show_cells
@@ -10,6 +10,7 @@ from lawgiver.trainers.tables.cells import cell, is_value
 
 if TYPE_CHECKING:
     from lawgiver.trainers.elections.tournament import Tournament
+    from lawgiver.trainers.evaluation.solve import Solution
 
 
 def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
@@ -76,6 +77,21 @@ def show_payoffs(solved: Mapping[str, Any]) -> None:
     lines.append(f"fictitious play: {play['rounds']:,} rounds, regret {play['regret']:.1g}; all mixtures in %")
     for line in lines:
         say(line)
+
+
+def show_solutions(solutions: Sequence[Solution]) -> None:
+    """Print what is known of a game, and where from."""
+    if not solutions:
+        say("nothing is known exactly of this game")
+        return
+    table = new_table("quantity")
+    for heading in ("value", "residual"):
+        table.add_column(heading, justify="right")
+    table.add_column("source")
+    for known in solutions:
+        table.add_row(known.quantity, cell(known.value), f"{known.residual:.1g}", known.source)
+    table.columns[0].no_wrap = False
+    show(table)
 
 
 def show_vote_share(shares: Mapping[str, Mapping[str, Any]]) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, shown
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
-from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import POLICIES, game_name, names, require_extras
 from lawgiver.envs.election.game import Election
@@ -28,9 +30,18 @@ from lawgiver.trainers.elections.meta_game import (
 from lawgiver.trainers.elections.standings import Standings, resampled, unanimous
 from lawgiver.trainers.evaluation.elections import held_evenly
 from lawgiver.trainers.plots.drawing import can_draw
-from lawgiver.trainers.runs.atomic_files import write_json
-from lawgiver.trainers.runs.config import GameConfig, Natural, Seed, Settings, apply_overrides, described
-from lawgiver.trainers.runs.config_errors import complaint
+from lawgiver.trainers.runs.atomic_files import made_folder, write_json
+from lawgiver.trainers.runs.config import (
+    GameConfig,
+    Natural,
+    Seed,
+    Settings,
+    apply_overrides,
+    checked,
+    described,
+    game_settings,
+    label,
+)
 from lawgiver.trainers.runs.run import game_of
 from lawgiver.trainers.statistics.seeds import LEVEL
 
@@ -46,10 +57,12 @@ class Tournament:
         names: of the mechanisms, s of them, the newest last.
         groups: share of the votes of the first of each pair, P = s (s - 1) / 2 pairs in the order of
             ``itertools.combinations``, in each of E elections of each of C conditions, (P, C, E).
+        settings: of a tournament that was asked for by name.
     """
 
     names: tuple[str, ...]
     groups: np.ndarray
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def games(self) -> int:
@@ -76,8 +89,11 @@ class Tournament:
         place = list(itertools.combinations(range(len(self.names)), 2)).index((min(i, j), max(i, j)))
         return np.asarray(self.groups[place] if i < j else 1 - self.groups[place])
 
-    def solved(self, seed: int = 0) -> dict[str, Any]:
+    def solved(self, seed: int | None = None) -> dict[str, Any]:
         """Return the equilibrium of the meta-game, who is dominant, who beats all others, a cycle of wins, and ties.
+
+        Args:
+            seed: of the resampled elections; that of the tournament by default.
 
         Returns:
             ``nash`` (name -> weight in an equilibrium of the estimated shares) and ``nash_interval`` (name -> that as
@@ -88,7 +104,7 @@ class Tournament:
             (``mean``, ``low``, ``high``). With a cycle also what ``fictitious_play`` comes to, for then no mechanism
             is simply the best. All at the level of 95 %.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(self.settings.get("seed", 0) if seed is None else seed)
         standings = Standings(resampled(self.groups, rng))
         mixture, cycle = nash(self.shares), condorcet_cycle(standings.beats)
         winner = condorcet_winner(standings.beats)
@@ -116,6 +132,25 @@ class Tournament:
         """Return everything as plain data."""
         plain = {"names": list(self.names), "shares": self.shares.tolist(), "errors": self.errors.tolist()}
         return {**plain, "games": self.games}
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write tournament.json and, where matplotlib is installed, the picture of payoffs; return what was written.
+
+        Args:
+            folder: made if it is not there.
+
+        Raises:
+            RunError: if they cannot be written.
+        """
+        folder = made_folder(folder)
+        write_json(folder / "tournament.json", {"settings": self.settings, **self.data(), **self.solved()})
+        if not can_draw():
+            return [folder / "tournament.json"]
+        from lawgiver.trainers.elections.figures import payoff_matrix
+        from lawgiver.trainers.plots.curves import save
+
+        save(payoff_matrix(self.shares, self.names, self.errors), folder / "payoffs.png")
+        return [folder / "tournament.json", folder / "payoffs.png"]
 
     def _named(self, mixture: np.ndarray) -> dict[str, float]:
         return {name: float(weight) for name, weight in zip(self.names, mixture, strict=True)}
@@ -152,7 +187,7 @@ def round_robin(
 
 
 class TournamentSettings(Settings):
-    """What a tournament on the command line is about."""
+    """What a tournament of named mechanisms is about."""
 
     game: GameConfig = GameConfig(name="public_investment")
     """The base game that every mechanism rules."""
@@ -165,48 +200,101 @@ class TournamentSettings(Settings):
     seed: Seed = 0
 
 
-def hold_tournament(contestants: Sequence[str], overrides: Sequence[str]) -> tuple[TournamentSettings, Tournament]:
-    """Return the tournament of mechanisms that are given by registered names, as run folders, or with parameters.
+class TournamentOptions(TypedDict, total=False):
+    """Keyword arguments of :func:`tournament`."""
+
+    game: str | Mapping[str, Any] | Game[Any]
+    participants: PolicyLike
+    voters: Any
+    games: int
+    seed: int
+
+
+def tournament(
+    mechanisms: Sequence[PolicyLike] | Mapping[str, PolicyLike], **settings: Unpack[TournamentOptions]
+) -> Tournament:
+    """Hold elections between every two mechanisms, before the same people.
 
     Args:
-        contestants: each a name, a folder, or YAML of the form ``{policy: NAME, ...}``.
-        overrides: ``key=value``, of :class:`TournamentSettings`.
+        mechanisms: two or more, each a registered name, ``{"policy": NAME, **parameters}``, a run, or the folder of a
+            run or of a saved policy; in a mapping, by names of one's own, policies too.
+        settings: ``game`` (the base game, by name, as ``{"name": NAME, **parameters}``, or itself; by default that of
+            the runs which take part, or public_investment; parameters without a name change that one),
+            ``participants`` (who plays it, 'simulated_people' by default), ``voters`` (how they vote, 'experience'),
+            ``games`` (elections a pair, >= 2; 1000) and ``seed`` (0). A key such as ``game.n_rounds`` changes one
+            parameter of the game.
+
+    Returns:
+        the tournament: ``.shares`` of the votes (s, s) and their ``.errors``; ``.solved()`` is the equilibrium of the
+        meta-game with dominance, cycles and ties, ``.save(folder)`` writes tournament.json and the picture.
 
     Raises:
-        ParameterError: if there are fewer than two of them, one is given twice, or an override is wrong.
+        ParameterError: if there are fewer than two of them, one is given twice, or a setting is wrong.
         LawgiverError: if one is unknown or plays another game.
+
+    Example:
+        >>> held = tournament(["libertarian", "strict_egalitarian"], games=20)
+        >>> held.names
+        ('libertarian', 'strict_egalitarian')
     """
-    if len(contestants) < 2:
-        raise ParameterError(f"a tournament of {len(contestants)}: allowed are two mechanisms or more, names or runs")
-    identities = [str(Path(name).resolve()) if Path(name).is_dir() else name for name in contestants]
-    twice = [name for index, name in enumerate(contestants) if identities[index] in identities[:index]]
+    given = _labelled(mechanisms)
+    options: dict[str, Any] = dict(settings)
+    folders = [policy for policy in given.values() if _is_folder(policy)]
+    require_extras("a tournament", *(("torch",) if folders else ()), "solve")  # told of before anything is played
+    base = _meant(folders, options)
+    options.pop("game", None)
+    people = {key: options[key] for key in ("participants", "voters") if key in options}
+    options |= {key: label(policy) for key, policy in people.items() if not isinstance(policy, os.PathLike)}
+    asked = checked(TournamentSettings, apply_overrides({"game": base}, options))
+    game = asked.game.make()
+    election = Election(
+        base=asked.game.model_dump(),
+        participants=people.get("participants", asked.participants),
+        voters=people.get("voters", asked.voters),
+    )
+    made = {name: make_policy(game, "mechanism", described(policy)) for name, policy in given.items()}
+    held = round_robin(election, made, asked.games, asked.seed)
+    return replace(held, settings=asked.model_dump(mode="json"))
+
+
+def _labelled(mechanisms: Sequence[PolicyLike] | Mapping[str, PolicyLike]) -> dict[str, Any]:
+    """Return the mechanisms by name: their own, or of folders the last part where that tells them apart.
+
+    Raises:
+        ParameterError: if there are fewer than two, one is there twice, or one has no name.
+    """
+    if len(mechanisms) < 2:
+        raise ParameterError(f"a tournament of {len(mechanisms)}: allowed are two mechanisms or more, names or runs")
+    if isinstance(mechanisms, Mapping):
+        return {str(name): _plainly(policy) for name, policy in mechanisms.items()}
+    given = [_plainly(policy) for policy in mechanisms]
+    for policy in given:
+        if not isinstance(policy, (str, Mapping)):
+            raise ParameterError(f"mechanism {shown(policy)} has no name, allowed: a mapping {{NAME: mechanism}}")
+    texts = [policy if isinstance(policy, str) else _flow(policy) for policy in given]
+    identities = [str(Path(text).resolve()) if Path(text).is_dir() else text for text in texts]
+    twice = [text for index, text in enumerate(texts) if identities[index] in identities[:index]]
     if twice:
         raise ParameterError(f"{twice[0]!r} is there twice: each mechanism takes part once")
-    learned = ("torch",) if any(map(_is_folder, contestants)) else ()
-    require_extras("a tournament", *learned, "solve")  # told of before anything is played
-    data = apply_overrides({"game": _meant(contestants, overrides)}, overrides)
-    try:
-        settings = TournamentSettings.model_validate(data)
-    except ValidationError as error:
-        raise ParameterError(complaint(TournamentSettings, data, error)) from None
-    game = settings.game.make()
-    election = Election(
-        base=settings.game.model_dump(),
-        participants=settings.participants,
-        voters=settings.voters,
-    )
-    mechanisms = {name: make_policy(game, "mechanism", described(name)) for name in contestants}
-    labels = {name: Path(name).name if Path(name).is_dir() else name for name in contestants}
-    unique = len(set(labels.values())) == len(labels)
-    named = {labels[name] if unique else name: policy for name, policy in mechanisms.items()}
-    return settings, round_robin(election, named, settings.games, settings.seed)
+    labels = [Path(text).name if Path(text).is_dir() else text for text in texts]
+    return dict(zip(labels if len(set(labels)) == len(labels) else texts, given, strict=True))
 
 
-def _is_folder(contestant: str) -> bool:
-    return contestant not in names(POLICIES["mechanism"]) and Path(contestant).is_dir()
+def _plainly(policy: Any) -> Any:
+    """Return the folder of a path or run as text; everything else as it is."""
+    return os.fspath(policy) if isinstance(policy, os.PathLike) else policy
 
 
-def _meant(contestants: Sequence[str], overrides: Sequence[str]) -> dict[str, Any]:
+def _flow(policy: Mapping[Any, Any]) -> str:
+    """Write a policy with parameters as on the command line: ``{policy: manifold, w: 1}``."""
+    return f"{{{', '.join(f'{key}: {value}' for key, value in policy.items())}}}"
+
+
+def _is_folder(policy: Any) -> bool:
+    return isinstance(policy, str) and policy not in names(POLICIES["mechanism"]) and Path(policy).is_dir()
+
+
+def _meant(folders: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the game that a tournament is about, as its config: that of the runs that take part, if it is one game.
 
     What participants see is left to the people who vote here, who are not those that a run has trained.
@@ -214,38 +302,16 @@ def _meant(contestants: Sequence[str], overrides: Sequence[str]) -> dict[str, An
     Raises:
         ParameterError: if the runs are of several games, and none is named.
     """
-    folders = [name for name in contestants if _is_folder(name)]
-    named = next((text.partition("=")[2] for text in overrides if text.startswith("game.name=")), None)
+    asked = game_settings(options["game"]) if "game" in options else {}
+    named = options.get("game.name", asked.get("name"))
     found: list[dict[str, Any]] = []
     for folder in folders:
         game = {key: value for key, value in (game_of(folder) or {}).items() if key != "participant_observation"}
         if game and game not in found and (named is None or game_name(game["name"]) == game_name(named)):
             found.append(game)
-    if len(found) > 1 and not any(text.startswith(("game.", "game=")) for text in overrides):
+    if len(found) > 1 and not any(key == "game" or key.startswith("game.") for key in options):
         told = " and ".join(", ".join(f"{key} {value}" for key, value in game.items()) for game in found)
         raise ParameterError(
             f"these runs were trained on several games: {told}; say which: game.name=NAME game.KEY=VALUE"
         )
-    if len(found) == 1:
-        return found[0]
-    return {"name": "public_investment"}
-
-
-def keep(folder: Path, settings: TournamentSettings, held: Tournament, solved: Mapping[str, Any]) -> list[Path]:
-    """Write tournament.json and, where matplotlib is installed, the picture of the payoffs; return what was written.
-
-    ``folder`` is there already.
-
-    Raises:
-        RunError: if they cannot be written.
-    """
-    file = folder / "tournament.json"
-    write_json(file, {"settings": settings.model_dump(mode="json"), **held.data(), **solved})
-    if not can_draw():
-        return [file]
-    from lawgiver.trainers.elections.figures import payoff_matrix
-    from lawgiver.trainers.plots.curves import save
-
-    picture = folder / "payoffs.png"
-    save(payoff_matrix(held.shares, held.names, held.errors), picture)
-    return [file, picture]
+    return {**(found[0] if len(found) == 1 else {"name": "public_investment"}), **asked}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import os
+from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
-
-from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, names, require_extras
-from lawgiver.trainers.runs.config import Natural, Seed, Settings, apply_overrides
-from lawgiver.trainers.runs.config_errors import complaint
+from lawgiver.trainers.runs.config import Natural, Seed, Settings, checked
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import trainer_of
 from lawgiver.trainers.statistics.seeds import over_seeds
@@ -22,7 +18,7 @@ STREAM = 0x6576616C
 
 
 class EvaluationSettings(Settings):
-    """What an evaluation on the command line is about."""
+    """What an evaluation is about."""
 
     games: Natural = GAMES
     """Games at once, or elections of a run that is about those; a trainer that counts otherwise keeps to its config."""
@@ -30,41 +26,31 @@ class EvaluationSettings(Settings):
     """Of the games; None for the run's own."""
 
 
-def evaluate_named(path: str | Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the settings that ``key=value`` make of :class:`EvaluationSettings`, and the evaluation with them.
-
-    Raises:
-        ParameterError: if an override is wrong.
-        RunError: as :func:`evaluate`.
-    """
-    data = apply_overrides({}, overrides)
-    try:
-        settings = EvaluationSettings.model_validate(data)
-    except ValidationError as error:
-        raise ParameterError(complaint(EvaluationSettings, data, error)) from None
-    return settings.model_dump(), evaluate(path, settings.games, settings.seed)
-
-
-def evaluate(path: str | Path, games: int = GAMES, seed: int | None = None) -> dict[str, Any]:
-    """Evaluate a run as its trainer does; of a run over several seeds, return the aggregate of theirs.
+def evaluate(run: str | os.PathLike[str], games: int = GAMES, seed: int | None = None) -> dict[str, Any]:
+    """Evaluate a run as its trainer does, on fresh seeds; of a run over several seeds, aggregate theirs.
 
     Args:
-        path: the run's folder.
-        games: how many are played, or elections held, where the trainer's config does not say.
-        seed: of everything that is drawn; None for the run's own.
+        run: a finished run, or its folder.
+        games: how many are played, or elections held, where the trainer's config does not say, >= 1.
+        seed: of everything that is drawn, >= 0; None for the run's own, whose random numbers the training has not seen.
 
     Returns:
         What the trainer's ``evaluate`` tells; see :class:`lawgiver.trainers.runs.trainer.Trainer`.
 
     Raises:
+        ParameterError: if ``games`` or ``seed`` is out of range.
         RunError: if the folder is not a run, is damaged, or there is no mechanism.
         MissingExtraError: if packages are missing that the evaluation needs.
+
+    Example:
+        >>> evaluate("out", games=1000, seed=1)["simulated"]  # doctest: +SKIP
     """
-    run = Run.open(path)
-    require_extras(f"the evaluation of {run.path}", *_needed(run))
-    if run.settings.get("seeds") is None:
-        return _evaluate(run, games, seed)
-    members = {member: run.path / f"s{member}" for member in run.settings["seeds"]}
+    checked(EvaluationSettings, {"games": games, "seed": seed})
+    opened = Run.open(run)
+    require_extras(f"the evaluation of {opened.path}", *_needed(opened))
+    if opened.settings.get("seeds") is None:
+        return _evaluate(opened, games, seed)
+    members = {member: opened.path / f"s{member}" for member in opened.settings["seeds"]}
     found = {member: _evaluate(Run.open(folder), games, seed) for member, folder in members.items()}
     return {"runs": [str(folder) for folder in members.values()], **over_seeds(found)}
 

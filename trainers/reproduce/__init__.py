@@ -38,22 +38,30 @@ def find(name: str, *more: str) -> Callable[[Path, int, int], Reproduction]:
     return function
 
 
-def reproduce(name: str, folder: Path, n_seeds: int, jobs: int = 1) -> Reproduction:
+def reproduce(name: str, folder: str | Path | None = None, seeds: int = 3, jobs: int = 1) -> Reproduction:
     """Train what a paper's tables and figures need, and make them; table.json and the figures are left in a folder.
 
     Runs that are there already are not trained again, those that were interrupted go on.
 
     Args:
         name: one of ``PAPERS``.
-        folder: of the runs and of what is made of them.
-        n_seeds: trainings of each kind, >= 1; standard errors over seeds need two.
+        folder: of the runs and of what is made of them; None for ``runs/reproduce/<name>``.
+        seeds: trainings of each kind, >= 1; standard errors over seeds need two.
         jobs: trainings at once, >= 1; more than one need Ray.
 
+    Returns:
+        the tables: ``.markdown()`` prints them, ``.sections`` are their rows, ``.figures`` the files that were drawn.
+
     Raises:
-        LawgiverError: if the name or the number is wrong, or something cannot be written.
+        LawgiverError: if the name or a number is wrong, or something cannot be written.
         Interrupted: if the user stops a training.
+
+    Example:
+        >>> print(reproduce("payment_free", seeds=1).markdown())  # doctest: +SKIP
     """
-    n_seeds, jobs = integer("--seeds", n_seeds, 1), integer("--jobs", jobs, 1)
-    made = find(name, *(["rllib"] if jobs > 1 else []))(folder, n_seeds, jobs)
+    seeds, jobs = integer("seeds", seeds, 1), integer("jobs", jobs, 1)
+    function = find(name, *(["rllib"] if jobs > 1 else []))
+    folder = Path(folder or Path("runs/reproduce") / name)
+    made = function(folder, seeds, jobs)
     write_json(folder / "table.json", made.data())
     return made

@@ -1,0 +1,76 @@
+"""What is installed, by name; nothing that a name points to is imported."""
+
+from __future__ import annotations
+
+from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICIES, TRAINERS, VOTERS, names
+from lawgiver.trainers.runs.packaged_configs import config_names
+
+
+def list_games() -> list[str]:
+    """List the installed games, with their versions: what :func:`lawgiver.make_game` takes.
+
+    Example:
+        >>> "public_investment-v0" in list_games()
+        True
+    """
+    return names(GAMES)
+
+
+def list_mechanisms() -> list[str]:
+    """List the installed mechanisms: what ``mechanism=`` and :func:`lawgiver.tournament` take.
+
+    Example:
+        >>> "libertarian" in list_mechanisms()
+        True
+    """
+    return names(POLICIES["mechanism"])
+
+
+def list_participants() -> list[str]:
+    """List the installed participants: what ``participants=`` takes.
+
+    Example:
+        >>> "conditional_cooperators" in list_participants()
+        True
+    """
+    return names(POLICIES["participant"])
+
+
+def list_voters() -> list[str]:
+    """List the installed voters of elections: what :func:`lawgiver.make_voter` takes.
+
+    Example:
+        >>> "experience" in list_voters()
+        True
+    """
+    return names(VOTERS)
+
+
+def list_objectives() -> list[str]:
+    """List the installed objectives of mechanisms: what a game's ``objective`` takes.
+
+    Example:
+        >>> "surplus" in list_objectives()
+        True
+    """
+    return names(OBJECTIVES)
+
+
+def list_configs() -> list[str]:
+    """List the packaged configs: what :func:`lawgiver.train` takes.
+
+    Example:
+        >>> "public_investment" in list_configs()
+        True
+    """
+    return config_names()
+
+
+def list_trainers() -> list[str]:
+    """List the installed trainers: what a config's ``trainer.name`` takes.
+
+    Example:
+        >>> "two_timescale" in list_trainers()
+        True
+    """
+    return names(TRAINERS)

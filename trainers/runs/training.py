@@ -1,0 +1,75 @@
+"""Trainings as one asks for them: a config's name and what differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.trainers.runs import launch
+from lawgiver.trainers.runs.config import require_given_once
+from lawgiver.trainers.runs.run import Run
+
+
+def train(
+    config: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    run_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Run:
+    """Train what a config describes.
+
+    The numbers are those of ``lawgiver train`` to the last digit where the environment is as that sets it, before torch
+    is imported: ``OMP_NUM_THREADS=1`` and ``PYTHONHASHSEED=0``.
+
+    Args:
+        config: the name of a packaged config (:func:`lawgiver.list_configs`), or the path of a YAML file.
+        overrides: what differs from it: values by the full paths of their keys, such as ``"trainer.iterations"`` or
+            ``"agents.participants.inverse_temperature"``. ``{"a.b": 1}`` is ``a.b=1`` on the command line.
+        run_dir: the run's folder, which must not hold a run; None for a new one under ``runs/``.
+        seed: >= 0; None for the config's own. Several are trained by the override ``"seeds"``.
+
+    Returns:
+        the finished run.
+
+    Raises:
+        LawgiverError: one line that names the wrong key or value, what is allowed, and the nearest match; or the file
+            that cannot be written.
+        Interrupted: (a KeyboardInterrupt) if the user stops it; its ``path`` is the run that can be resumed.
+
+    Example:
+        >>> run = train("exact_designer", {"trainer.updates": 20}, run_dir="out", seed=3)  # doctest: +SKIP
+    """
+    given = dict(overrides or {})
+    for key, value in {"run_dir": run_dir, "seed": seed}.items():
+        if value is not None:
+            if key in given:
+                raise ParameterError(f"{key} is given twice, as {given[key]!r} and {value!r}: allowed: once")
+            given[key] = value
+    require_given_once(given)
+    return Run.open(launch.train(config, given)[0])
+
+
+def resume(run: str | Path | Run, overrides: Mapping[str, Any] | None = None) -> Run:
+    """Continue an interrupted training, or prolong a finished one.
+
+    Args:
+        run: the run, or its folder.
+        overrides: how long it goes on (``"trainer.iterations"`` or ``"trainer.updates"``), how it is judged
+            (``"trainer.evaluation.*"``) and where it is trained (``"resources.*"``); nothing else may be changed.
+
+    Returns:
+        the finished run.
+
+    Raises:
+        LawgiverError: if it is no run or damaged, or a key is not among those.
+        Interrupted: as :func:`train` does.
+
+    Example:
+        >>> run = resume("out", {"trainer.updates": 40})  # doctest: +SKIP
+    """
+    given = dict(overrides or {})
+    require_given_once(given)
+    return Run.open(launch.resume(Path(run), given)[0])
