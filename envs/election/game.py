@@ -13,11 +13,8 @@ import numpy as np
 from lawgiver.envs.core.arrays import (
     Array,
     Rng,
-    drawn_index,
-    evolve,
     floats,
     namespace,
-    select,
     total,
     uniform,
     where_games,
@@ -29,7 +26,8 @@ from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.registry import game_name
-from lawgiver.envs.election.experience import Voter, by_mechanism, experience_layout, require_probabilities
+from lawgiver.envs.election.between_turns import play_phase, until_a_mechanism_acts, vote
+from lawgiver.envs.election.experience import Voter, by_mechanism, experience_layout
 from lawgiver.envs.election.seats import Seats
 from lawgiver.envs.election.state import ElectionState, phases
 
@@ -146,8 +144,26 @@ class Election(Game[ElectionState]):
         return self.schedule.count("participant")
 
     @cached_property
-    def _turns(self) -> tuple[str, ...]:
+    def turns(self) -> tuple[str, ...]:
+        """Who acts in each phase of all base games, one after the other."""
         return self.schedule * self.n_mechanisms
+
+    @cached_property
+    def n_choices(self) -> int:
+        """How many actions participants choose from."""
+        choices = self.game.action_layout("participant")
+        assert isinstance(choices, int)  # refused otherwise when the election was made
+        return choices
+
+    @cached_property
+    def base_draws(self) -> tuple[str, ...]:
+        """Names of the random numbers of a phase of the base game."""
+        return tuple(self.game.draw(1, np.random.default_rng(0)))
+
+    @cached_property
+    def own_first(self) -> np.ndarray:
+        """Whose payoffs each person sees in which order, (n, n)."""
+        return np.array([[seat, *(other for other in range(self.n) if other != seat)] for seat in range(self.n)])
 
     # -- the contract -------------------------------------------------------------------------------------------
 
@@ -159,7 +175,7 @@ class Election(Game[ElectionState]):
     @property
     def max_steps(self) -> int:
         """Every phase of the mechanism in every base game."""
-        return self._turns.count("mechanism")
+        return self.turns.count("mechanism")
 
     def phase(self, state: ElectionState) -> str:
         """Return ``mechanism``: people act in between."""
@@ -207,7 +223,7 @@ class Election(Game[ElectionState]):
     @cached_property
     def _longest(self) -> int:
         """Most phases of base games in one step."""
-        stops = [-1, *(at for at, role in enumerate(self._turns) if role == "mechanism"), len(self._turns)]
+        stops = [-1, *(at for at, role in enumerate(self.turns) if role == "mechanism"), len(self.turns)]
         return max(later - earlier for earlier, later in itertools.pairwise(stops))
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
@@ -247,7 +263,7 @@ class Election(Game[ElectionState]):
             vote_probabilities=zeros(rng, (batch, n, k)) + 1 / k,
             votes=xp.astype(nothing, xp.int64) - 1,
         )
-        return self._until_a_mechanism_acts(state, self.draw(batch, rng), 0)
+        return until_a_mechanism_acts(self, state, self.draw(batch, rng), 0)
 
     def outcome(self, state: ElectionState, actions: Array) -> Array:
         """Return what each mechanism's action amounts to in the game that is on, (B, k, ...)."""
@@ -271,107 +287,13 @@ class Election(Game[ElectionState]):
         chosen = outcome[:, 0]
         for seat in range(1, self.n_mechanisms):
             chosen = where_games(ruling == seat, outcome[:, seat], chosen)
-        state = self._until_a_mechanism_acts(self._play(state, chosen, draws, 0), draws, 1)
-        done = state.turn == len(self._turns)
+        state = until_a_mechanism_acts(self, play_phase(self, state, chosen, draws, 0), draws, 1)
+        done = state.turn == len(self.turns)
         if done:
-            state = self._vote(state, draws["vote"])
+            state = vote(self, state, draws["vote"])
         paid = self.vote_shares(state) - 1 / self.n_mechanisms if done else xp.zeros_like(state.earned[:, :, 0])
         never = state.order[:, 0] < 0
         return state, {"mechanism": paid}, ~never if done else never, never
-
-    # -- what happens between two turns ---------------------------------------------------------------------------
-
-    def _until_a_mechanism_acts(self, state: ElectionState, draws: Draws, index: int) -> ElectionState:
-        """Let people act, and games end and begin, until a mechanism is to act or everything is over.
-
-        ``index`` counts the phases since the last turn, each of which has random numbers of its own.
-        """
-        while True:
-            if state.turn and state.turn % len(self.schedule) == 0:
-                state = self._remember_round(state)
-                if state.turn == len(self._turns):
-                    return state
-                state = self._next_game(state)
-            if self._turns[state.turn] == "mechanism":
-                return state
-            state = self._choose(state, draws, index)
-            index += 1
-
-    def _choose(self, state: ElectionState, draws: Draws, index: int) -> ElectionState:
-        """Let people see what has come of their last choice, and choose."""
-        if self.schedule[: state.turn % len(self.schedule)].count("participant"):
-            state = self._remember_round(state)
-        seen = self.game.observe(state.base, "participant")
-        legal = self.game.legal_actions(state.base, "participant")
-        logs, memory = self.people.distribution(seen, legal, state.memory)
-        require_probabilities(f"participants of {self.name}", logs, (seen.shape[0], self.n, self._n_choices))
-        xp = namespace(logs)
-        if not self.game.horizon_known:
-            memory = where_games(~state.over, memory, state.memory)
-        choice = drawn_index(logs, draws[f"choice {index}"])
-        picked = xp.arange(logs.shape[-1], device=logs.device) == choice[..., None]
-        likelihood = total(xp.sum(xp.where(picked, logs, xp.zeros_like(logs)), axis=-1))
-        likelihood = state.log_likelihood + xp.where(state.over, xp.zeros_like(likelihood), likelihood)
-        state = evolve(state, memory=memory, log_likelihood=likelihood, counts=~state.over)
-        return self._play(state, self.game.outcome(state.base, choice), draws, index)
-
-    @cached_property
-    def _n_choices(self) -> int:
-        """How many actions participants choose from."""
-        choices = self.game.action_layout("participant")
-        assert isinstance(choices, int)  # refused otherwise when the election was made
-        return choices
-
-    def _play(self, state: ElectionState, outcome: Array, draws: Draws, index: int) -> ElectionState:
-        """Play one phase of the base game; where it has ended nothing counts."""
-        own = {name: draws[f"{name} {index}"] for name in self._base_draws}
-        after, rewards, terminated, truncated = self.game.advance(state.base, outcome, own)
-        paid = rewards["participant"]
-        xp = namespace(paid)
-        if not self.game.horizon_known:
-            paid = xp.where(state.over[:, None], xp.zeros_like(paid), paid)
-            after = where_games(~state.over, after, state.base)
-        mine = self.acts(state, "mechanism")[..., None]
-        return evolve(
-            state,
-            turn=state.turn + 1,
-            base=after,
-            over=state.over | terminated | truncated,
-            payoffs=state.payoffs + paid,
-            earned=state.earned + xp.where(mine, paid[:, None, :], xp.zeros_like(paid)[:, None, :]),
-        )
-
-    @cached_property
-    def _base_draws(self) -> tuple[str, ...]:
-        return tuple(self.game.draw(1, np.random.default_rng(0)))
-
-    def _remember_round(self, state: ElectionState) -> ElectionState:
-        """Write down what people see and have earned since they last chose."""
-        seen = self.game.observe(state.base, "participant")
-        xp = namespace(seen)
-        payoffs = floats(select(state.payoffs, self._own_first), seen)
-        lived = xp.concat([seen, payoffs, xp.ones_like(seen[..., :1])], axis=-1)
-        if not self.game.horizon_known:
-            lived = xp.where(state.counts[:, None, None], lived, xp.zeros_like(lived))
-        return evolve(state, lived=(*state.lived, lived), payoffs=xp.zeros_like(state.payoffs))
-
-    @cached_property
-    def _own_first(self) -> np.ndarray:
-        """Whose payoffs each person sees in which order, (n, n)."""
-        return np.array([[seat, *(other for other in range(self.n) if other != seat)] for seat in range(self.n)])
-
-    def _next_game(self, state: ElectionState) -> ElectionState:
-        """Let the same people begin the base game anew."""
-        remembered = getattr(self.people, "next_game", None)
-        memory = state.unwritten if remembered is None else remembered(state.memory)
-        return evolve(state, base=state.opening, over=state.order[:, 0] < 0, memory=memory)
-
-    def _vote(self, state: ElectionState, level: Array) -> ElectionState:
-        """Let everyone vote on what they have lived through."""
-        logs = self.voting.log_probabilities(self.experience(state))
-        require_probabilities(f"voters of {self.name}", logs, (state.payoffs.shape[0], self.n, self.n_mechanisms))
-        xp = namespace(logs)
-        return evolve(state, vote_probabilities=xp.exp(logs), votes=drawn_index(logs, level))
 
     def experience(self, state: ElectionState) -> Array:
         """Return what voters go by, (B, n, k, T, f), once all games are over."""

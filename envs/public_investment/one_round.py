@@ -30,7 +30,8 @@ from lawgiver.envs.solvers.equilibrium.one_round import (
 )
 
 if TYPE_CHECKING:
-    from lawgiver.envs.public_investment.game import PublicInvestment, PublicInvestmentState
+    from lawgiver.envs.public_investment.game import PublicInvestment
+    from lawgiver.envs.public_investment.state import PublicInvestmentState
 
 Sends = Callable[[Array, Array], Array]
 """What a mechanism sends for endowments and contributions (S, n): weights (S, n), or parameters of a rule (S, k)."""
