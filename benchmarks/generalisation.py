@@ -20,7 +20,7 @@ from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.trainers.payment_free import frontier_figure as allocation_figures
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
 from lawgiver.trainers.payment_free.learner import Learner, stream
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run, load
@@ -125,7 +125,7 @@ def by_samples(folder: Path) -> None:
         for name, values in curves.items():
             means = values.mean(1)
             print(f"- {title}, {name}: {means[-1] / means[0]:.4f}")
-    figures.save(allocation_figures.gaps(found, SIZES), folder / "gaps.png")
+    style.save(allocation_figures.gaps(found, SIZES), folder / "gaps.png")
 
 
 def by_shift(folder: Path) -> None:

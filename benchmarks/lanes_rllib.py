@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.mechanism_design import figures as design
+from lawgiver.trainers.plots import style
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
@@ -64,9 +65,9 @@ def middle(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def draw(runs: dict[str, list[Path]], to: Path) -> None:
     """Draw exact welfare and the participants' distance from their reply over the time of training."""
-    figure = figures.new_figure(9.0, 6.4)
+    figure = style.new_figure(9.0, 6.4)
     axes = figure.subplots(2, 1, sharex=True)
-    for (name, folders), colour in zip(runs.items(), figures.CYCLE, strict=False):
+    for (name, folders), colour in zip(runs.items(), style.CYCLE, strict=False):
         times, gaps = [], []
         for folder in folders:
             entries = Run.open(folder).metrics()
@@ -82,7 +83,7 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
         axes[1].fill_between(at, quartiles[:, 0], quartiles[:, 2], color=colour, alpha=0.25, linewidth=0)
     summary = Run.open(next(iter(runs.values()))[0]).summary()
     assert summary is not None
-    for name, dashes in zip(LINES, figures.DASHES, strict=False):
+    for name, dashes in zip(LINES, design.DASHES, strict=False):
         value = summary["welfare"][name]
         label = f"{words(name)}: {value:.3f}"
         axes[0].axhline(value, color="#000000", linewidth=1, linestyle=dashes, label=label)
@@ -100,8 +101,8 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
     axes[1].set_xscale("log")
     for axis in axes:
         axis.grid(alpha=0.3)
-    figures.legend_beside(axes[0])
-    figures.save(figure, to)
+    style.legend_beside(axes[0])
+    style.save(figure, to)
 
 
 def main(folder: Path) -> None:

@@ -83,7 +83,7 @@ def in_its_own_process(backend: str, n: int) -> dict[str, float]:
 
 def draw(found: dict[str, list[dict[str, float]]]) -> None:
     """Draw time and memory over the number of agents, with lines of slope one beside them."""
-    from lawgiver.trainers.plots.curves import CYCLE, legend_beside, new_figure, save
+    from lawgiver.trainers.plots.style import CYCLE, legend_beside, new_figure, save
 
     figure = new_figure(11.0, 3.8)
     panels = figure.subplots(1, 2)

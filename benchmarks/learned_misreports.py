@@ -37,7 +37,7 @@ from lawgiver.envs.repeated_allocation.solutions import (
     worked_out,
 )
 from lawgiver.trainers.audit import audit_game
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import style
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import ensure
@@ -260,20 +260,20 @@ def draw(
     to: Path,
 ) -> None:
     """Draw what lies cost under each rule, and the way of the mechanism over the welfare of all rules."""
-    figure = figures.new_figure(12.5, 4.4)
+    figure = style.new_figure(12.5, 4.4)
     left, right = figure.subplots(1, 2)
     kinds = {"all honest": "s", "equilibrium on the menu": "D", "as learned, seed by seed": "o"}
     for place, (name, each) in enumerate(measured.items()):
         found = [each[0].honest], [float(np.exp(grid[GIVEN[name]].welfare - best))], [one.played for one in each]
         for offset, ((label, marker), heights) in enumerate(zip(kinds.items(), found, strict=True)):
             at = [place + 0.18 * (offset - 1)] * len(heights)
-            left.plot(at, heights, marker, color=figures.CYCLE[offset], label=None if place else label)
+            left.plot(at, heights, marker, color=style.CYCLE[offset], label=None if place else label)
     left.set_xticks(range(len(measured)), [words(name).replace(" ", "\n") for name in measured])
     left.set_xlim(-0.5, len(measured) - 0.5)
     left.set_ylabel("Nash welfare ratio, to honest proportional fairness")
     left.set_title("What lies leave of three rules", fontsize=10, loc="left")
     left.grid(axis="y", alpha=0.3)
-    figures.legend_beside(left)
+    style.legend_beside(left)
     values = np.array([[np.exp(grid[c, s].welfare - best) for c in LEVELS] for s in LEVELS])
     filled = right.contourf(LEVELS, LEVELS, values, levels=12, cmap="cividis")
     figure.colorbar(filled, ax=right, label="Nash welfare ratio in the menu's equilibrium")
@@ -287,7 +287,7 @@ def draw(
     right.set_ylabel("sharing by demand alone s")
     right.set_title("Both learn: the way of the rule, from (1, 0)", fontsize=10, loc="left")
     right.legend(facecolor="#BBBBBB", fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
-    figures.save(figure, to)
+    style.save(figure, to)
 
 
 def main(folder: Path) -> None:

@@ -14,7 +14,8 @@ from statistics import median
 from typing import Any
 
 from lawgiver.trainers.evaluation.score_table import CANONICAL
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import curves as run_curves
+from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
 
@@ -81,7 +82,7 @@ def two_timescales(right: Path, reversed_: Path, to: Path) -> None:
     welfare = Run.open(right).summary()["log_nash_welfare"]  # type: ignore[index]
     references = {name: welfare[name] for name in (*CANONICAL, "reachable", "ceiling")}
     panel = ("Two timescales: log Nash welfare a round", "log Nash welfare", names)
-    figures.save(figures.curves([panel], [curves[i] for i in sorted(curves)], references), to)
+    style.save(run_curves.curves([panel], [curves[i] for i in sorted(curves)], references), to)
 
 
 def main(folder: Path) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.mechanism_design import figures as design
+from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
 
@@ -78,11 +79,11 @@ def tell(start: str, arm: str, runs: list[Run]) -> None:
     row(start, arm, float(np.median(learned)), float(learned.min()), float(learned.max()), *medians)
 
 
-def curve(runs: list[Run]) -> figures.Band:
+def curve(runs: list[Run]) -> design.Band:
     """Return the median over seeds of the equilibrium's welfare by iteration."""
     lines = [run.metrics() for run in runs]
     time = np.array([line["iteration"] for line in lines[0]])
-    return figures.Band(time, np.median([[line["exact_score"] for line in each] for each in lines], axis=0))
+    return design.Band(time, np.median([[line["exact_score"] for line in each] for each in lines], axis=0))
 
 
 def main(folder: Path) -> None:
@@ -99,12 +100,12 @@ def main(folder: Path) -> None:
         f"{arm}; from {s}": [one["welfare"]["learned"] for one in found] for (s, arm), found in summaries.items()
     }
     label = "welfare of a game of 5, in equilibrium under the payment"
-    figures.save(figures.dots(reached, {}, known, label), folder / "timescales.png")
+    style.save(design.dots(reached, {}, known, label), folder / "timescales.png")
     panels = [
-        figures.Panel(f"from {start}: median of {len(SEEDS)} seeds", {a: curve(kinds[start, a]) for a in ARMS}, known)
+        design.Panel(f"from {start}: median of {len(SEEDS)} seeds", {a: curve(kinds[start, a]) for a in ARMS}, known)
         for start in STARTS
     ]
-    figures.save(figures.losses(panels, "iterations", "welfare"), folder / "timescales_curves.png")
+    style.save(design.losses(panels, "iterations", "welfare"), folder / "timescales_curves.png")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from lawgiver.envs.solvers.mdp.affine import settle
 from lawgiver.envs.task_scheduling.game import TaskScheduling
 from lawgiver.trainers.affine_maximiser import figures as affine_figures
 from lawgiver.trainers.affine_maximiser.reserve_prices import entry_prices, myerson_reserve, reserves, reserves_by_round
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import style
 
 # -- reserve prices -------------------------------------------------------------------------------------------------
 
@@ -189,5 +189,5 @@ def test_figures_are_drawn_whole_and_without_a_warning(tmp_path: Path):
             "torus": affine_figures.meaning(grid, AffineMaximiser(grid)),
         }
         for name, figure in drawn.items():
-            figures.save(figure, tmp_path / f"{name}.png")
+            style.save(figure, tmp_path / f"{name}.png")
             assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lawgiver.trainers.payment_free.frontier_figure import Mark, Panel, frontier, gaps
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import style
 
 
 def panel(title: str) -> Panel:
@@ -26,7 +26,7 @@ def panel(title: str) -> Panel:
 
 def test_the_frontier_holds_everything_and_looks_closer(tmp_path: Path):
     figure = frontier([panel("All"), panel("Values")], "5 participants")
-    figures.save(figure, tmp_path / "a.png")
+    style.save(figure, tmp_path / "a.png")
     whole, close = figure.axes[0], figure.axes[2]
     assert [axis.get_title(loc="left") for axis in figure.axes] == [
         "All",
@@ -47,7 +47,7 @@ def test_gaps_are_drawn_beside_the_rate(tmp_path: Path):
     sizes = [64, 256, 1024]
     values = np.array([[0.4, 0.4], [0.2, 0.2], [0.1, 0.1]])
     figure = gaps({"gain, worse by": {"plain": values, "equivariant": values / 2}}, sizes)
-    figures.save(figure, tmp_path / "a.png")
+    style.save(figure, tmp_path / "a.png")
     (axis,) = figure.axes
     drawn = [list(line.get_ydata()) for line in axis.lines if line.get_linestyle() == ":" and len(line.get_ydata())]
     assert drawn == [pytest.approx([0.4, 0.2, 0.1]), pytest.approx([0.2, 0.1, 0.05])]

@@ -10,7 +10,7 @@ import pytest
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.elections import figures as election_figures
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import style
 
 TAILS = (2, 4, 6, 8, 10)
 
@@ -125,8 +125,8 @@ def test_losses_are_relative_to_each_data_sets_own_model():
 
 
 def test_a_name_has_one_colour_and_no_two_names_the_same():
-    found = figures.named_colours(["hcmd_zero", "liberal_egalitarian", "libertarian", "held_out"])
-    assert found["liberal_egalitarian"] == figures.COLOURS["liberal_egalitarian"]
+    found = style.named_colours(["hcmd_zero", "liberal_egalitarian", "libertarian", "held_out"])
+    assert found["liberal_egalitarian"] == style.COLOURS["liberal_egalitarian"]
     assert len(set(found.values())) == 4
 
 
@@ -180,7 +180,7 @@ def test_every_figure_is_drawn_whole_and_without_a_warning(tmp_path):
             "beach": election_figures.beach_plots(grids),
         }
         for name, figure in drawn.items():
-            figures.save(figure, tmp_path / f"{name}.png")
+            style.save(figure, tmp_path / f"{name}.png")
             assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
             text = [axis.get_xlabel() + axis.get_title() for axis in figure.axes if axis.get_subplotspec() is not None]
             assert any(text), name

@@ -7,7 +7,9 @@ import pytest
 
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.public_investment.families import power_weights
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import curves as run_curves
+from lawgiver.trainers.plots import public_investment as fund
+from lawgiver.trainers.plots import style
 
 
 @pytest.mark.parametrize("tail", [2, 4, 10])
@@ -22,7 +24,7 @@ def test_beach_plots_of_the_canonical_rules_are_their_closed_forms(tail):
         ((1.0, 0.0), liberal),
         ((0.0, 0.0), np.full(heads.shape, 0.25)),
     ):
-        shares = figures.head_shares(condition, lambda e, c, rule=parameters: power_weights(np.array(rule), e, c))
+        shares = fund.head_shares(condition, lambda e, c, rule=parameters: power_weights(np.array(rule), e, c))
         np.testing.assert_allclose(shares, expected, atol=1e-12)
 
 
@@ -34,13 +36,15 @@ def test_every_figure_is_written_whole(tmp_path):
     }
     history = [{"iteration": i, "welfare": i / 2, "gap": None} for i in range(3)]
     drawn = {
-        "scatter": figures.welfare_equality(scores, "log_nash_welfare"),
-        "contributions": figures.contributions((10, 4, 4, 4), np.full((4, 11), 1 / 11), np.full((4, 11), 1 / 11)),
-        "beach": figures.beach_plot(game.conditions[:2], lambda e, c: power_weights(np.array([1.0, 1.0]), e, c)),
-        "curves": figures.curves([("welfare", "log points", ["welfare", "gap"])], history, {"ceiling": 1.0, "x": None}),
+        "scatter": run_curves.welfare_equality(scores, "log_nash_welfare"),
+        "contributions": fund.contributions((10, 4, 4, 4), np.full((4, 11), 1 / 11), np.full((4, 11), 1 / 11)),
+        "beach": fund.beach_plot(game.conditions[:2], lambda e, c: power_weights(np.array([1.0, 1.0]), e, c)),
+        "curves": run_curves.curves(
+            [("welfare", "log points", ["welfare", "gap"])], history, {"ceiling": 1.0, "x": None}
+        ),
     }
     for name, figure in drawn.items():
-        figures.save(figure, tmp_path / f"{name}.png")
+        style.save(figure, tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         labels = [axis.get_xlabel() for axis in figure.axes if axis.get_subplotspec() is not None]
         assert all(labels[-1:]), name
@@ -49,5 +53,5 @@ def test_every_figure_is_written_whole(tmp_path):
 
 def test_a_series_of_one_point_is_seen():
     history = [{"iteration": 1, "gap": 0.5}, {"iteration": 2, "gap": None}]
-    (axis,) = figures.curves([("gap", "", ["gap"])], history, {}).axes
+    (axis,) = run_curves.curves([("gap", "", ["gap"])], history, {}).axes
     assert axis.lines[0].get_marker() == "o"

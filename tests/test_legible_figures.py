@@ -11,6 +11,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lawgiver.agents.reporting import AffineMaximiser
@@ -21,11 +22,16 @@ from lawgiver.trainers.affine_maximiser import figures as affine_figures
 from lawgiver.trainers.audit import figures as audit_figures
 from lawgiver.trainers.audit.core import audit_game
 from lawgiver.trainers.elections import figures as election_figures
-from lawgiver.trainers.hcmd_zero import report as loop_report
+from lawgiver.trainers.hcmd_zero import figures as loop_figures
+from lawgiver.trainers.learned_follower import figures as follower_figures
+from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.payment_free import figures as sharing_figures
 from lawgiver.trainers.payment_free import frontier_figure as allocation_figures
-from lawgiver.trainers.plots import curves as figures
+from lawgiver.trainers.plots import curves as run_curves
+from lawgiver.trainers.plots import drawing, style
+from lawgiver.trainers.plots import public_investment as fund
 from lawgiver.trainers.reproduce import rmd
+from lawgiver.trainers.rllib import figures as rllib_figures
 
 
 def line_of(handle: Any) -> Any:
@@ -44,7 +50,7 @@ def colour_of(handle: Any) -> str:
     return to_hex(colours[0])
 
 
-def check(figure: figures.Figure) -> None:
+def check(figure: Figure) -> None:
     """Fail if two series share a colour, a line has a style that no legend's entry has, or a legend lies on data."""
     figure.canvas.draw()
     below = {label: handle for axis in figure.axes for handle, label in zip(*entries(axis), strict=True)}
@@ -90,20 +96,20 @@ REFERENCES = {
 @pytest.mark.parametrize("references", REFERENCES)
 def test_curves(references):
     panels = [("a", "b", ["m0", "m1"]), ("c", "d", [f"m{j}" for j in range(13)])]
-    check(figures.curves(panels, HISTORY, REFERENCES[references]))
+    check(run_curves.curves(panels, HISTORY, REFERENCES[references]))
 
 
 def test_there_are_as_many_colours_as_series():
-    free = figures.free_colours(["#0072b2"])
+    free = style.free_colours(["#0072b2"])
     assert len({next(free) for _ in range(100)} - {"#0072B2"}) == 100
-    check(figures.curves([("a", "b", [f"m{j}" for j in range(20)])], HISTORY, {}))
+    check(run_curves.curves([("a", "b", [f"m{j}" for j in range(20)])], HISTORY, {}))
 
 
 def test_welfare_and_equality_of_mechanisms_of_any_name():
     names = ("libertarian", "learned", "mine", "another", "reachable", "ceiling")
     scores = {name: float(place) for place, name in enumerate(names)}
     gini = {name: None if name == "ceiling" else 0.1 * place for place, name in enumerate(names)}
-    check(figures.welfare_equality({"surplus": scores, "gini": gini}, "surplus"))
+    check(run_curves.welfare_equality({"surplus": scores, "gini": gini}, "surplus"))
 
 
 RMD = {"nobody_moves": -9.0, "no_mechanism": -3.0, "best_in_box": -0.6, "optimum": -0.5, "first_best": -0.2}
@@ -112,15 +118,15 @@ RMD = {"nobody_moves": -9.0, "no_mechanism": -3.0, "best_in_box": -0.6, "optimum
 def test_losses():
     time, mean = np.array([1.0, 10.0]), np.array([-3.0, -1.0])
     bands = {
-        name: figures.Band(time, mean * k, np.full(2, 0.1)) for k, name in enumerate(("learned", "given", "free"), 1)
+        name: design.Band(time, mean * k, np.full(2, 0.1)) for k, name in enumerate(("learned", "given", "free"), 1)
     }
-    figure = figures.losses([figures.Panel("p", bands, RMD)], "games", "welfare")
+    figure = design.losses([design.Panel("p", bands, RMD)], "games", "welfare")
     check(figure)
-    assert figures.EDGE in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert design.EDGE in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
 def test_dots():
-    figure = figures.dots({"none": [-3.0], "degree 1": [-1.0, -0.8]}, {"degree 1": -0.6}, RMD, "welfare")
+    figure = design.dots({"none": [-3.0], "degree 1": [-1.0, -0.8]}, {"degree 1": -0.6}, RMD, "welfare")
     figure.suptitle(rmd.HEADINGS["figure2_learned.png"])
     check(figure)
     assert "best that there is" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
@@ -129,12 +135,12 @@ def test_dots():
 def test_payments():
     places = np.linspace(0, 1, 5)
     curves = {name: places * k for k, name in enumerate(("start", "learned", "best_in_box"))}
-    check(figures.payments(places, curves, {"threshold, start": 0.2, "threshold, learned": 0.4, "optimum": 0.6}, "u"))
+    check(design.payments(places, curves, {"threshold, start": 0.2, "threshold, learned": 0.4, "optimum": 0.6}, "u"))
 
 
 def test_a_menu_and_ratios():
-    check(figures.menu({who: {"truth": 0.4, "twice": 0.6} for who in ("trained", "equilibrium")}, "Reports"))
-    figure = figures.ratios({"learned": (0.8, 0.9), "nearest_goal": (0.5, 0.7)}, "share of the best")
+    check(rllib_figures.menu({who: {"truth": 0.4, "twice": 0.6} for who in ("trained", "equilibrium")}, "Reports"))
+    figure = follower_figures.ratios({"learned": (0.8, 0.9), "nearest_goal": (0.5, 0.7)}, "share of the best")
     figure.suptitle("goal_collection-v0")
     check(figure)
 
@@ -190,7 +196,7 @@ def test_figures_of_a_loop_are_headed_by_mechanism_and_game(tmp_path: Path, monk
         settings={
             "seed": 3,
             "agents": {},
-            "trainer": {"evaluation": {"rivals": {"libertarian": {"policy": "libertarian"}}}},
+            "trainer": {"name": "hcmd_zero", "evaluation": {"rivals": {"libertarian": {"policy": "libertarian"}}}},
         },
         game=lambda: game,
     )
@@ -199,13 +205,13 @@ def test_figures_of_a_loop_are_headed_by_mechanism_and_game(tmp_path: Path, monk
         "cross_entropy": {"votes": [[1.0]]},
         "meta_game": {"names": ["theta_0"], "shares": [[0.5]], "errors": [[0.0]]},
     }
-    titles = {}
-    monkeypatch.setattr(loop_report, "read_records", lambda path: records)
+    monkeypatch.setattr(loop_figures, "read_records", lambda path: records)
     monkeypatch.setattr(
-        loop_report, "rivals", lambda told, game: {"libertarian": make_policy(game, "mechanism", "libertarian")}
+        loop_figures, "rivals", lambda told, game: {"libertarian": make_policy(game, "mechanism", "libertarian")}
     )
-    monkeypatch.setattr(loop_report, "save", lambda figure, path, title: titles.update({path.name: title}))
-    loop_report.draw(run, game, summary)
+    titles = {}
+    monkeypatch.setattr(style, "save", lambda figure, path, title: titles.update({path.name: title}))
+    drawing.draw(run, summary)
     assert len(titles) == 6
     assert {title.partition(",")[0] for title in titles.values()} == {"hcmd_zero_quick"}
     assert all("public_investment-v0" in title for title in titles.values())
@@ -285,27 +291,27 @@ def test_gains_of_an_audit(n: int, tmp_path: Path):
 
 
 def test_a_figure_is_headed_by_mechanism_and_game(tmp_path):
-    figure = figures.curves([("a", "b", ["m0"])], HISTORY, {})
-    figures.save(figure, tmp_path / "curves.png", "lanes, seed 0: lanes-v0\nlearned rule: w_1 = 1")
+    figure = run_curves.curves([("a", "b", ["m0"])], HISTORY, {})
+    style.save(figure, tmp_path / "curves.png", "lanes, seed 0: lanes-v0\nlearned rule: w_1 = 1")
     assert figure.get_suptitle().endswith("w_1 = 1") and (tmp_path / "curves.png").exists()
 
 
 def test_a_heading_leaves_a_figures_own_title(tmp_path):
     figure = affine_figures.torus(Gridworld(n=2, m=3), np.zeros((9, 4)))
-    figures.save(figure, tmp_path / "boosts.png", "vcg: gridworld-v0")
+    style.save(figure, tmp_path / "boosts.png", "vcg: gridworld-v0")
     assert figure.get_suptitle() == "vcg: gridworld-v0\nGridworld of 3 x 3 cells on a torus, 2 participants"
 
 
 def test_contributions_have_their_legend_below():
     table = np.full((4, 11), 1 / 11)
-    figure = figures.contributions((10, 4, 4, 4), table, table)
+    figure = fund.contributions((10, 4, 4, 4), table, table)
     check(figure)
     (legend,) = figure.legends
     assert legend.get_window_extent().y1 <= min(axis.get_window_extent().y0 for axis in figure.axes)
 
 
 def test_headings_are_broken_to_the_width_of_the_figure(tmp_path):
-    drawn = figures.new_figure(4, 3)
-    figures.save(drawn, tmp_path / "narrow.png", "a config, seed 0: a game of a long name, with parameters " * 3)
+    drawn = style.new_figure(4, 3)
+    style.save(drawn, tmp_path / "narrow.png", "a config, seed 0: a game of a long name, with parameters " * 3)
     box = drawn._suptitle.get_window_extent(drawn.canvas.get_renderer())
     assert box.x1 <= drawn.bbox.x1 and box.y1 <= drawn.bbox.y1

@@ -27,10 +27,10 @@ from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.evaluation import evaluate as evaluation
+from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.mechanism_design.optimisers import Schedule, make_optimiser
 from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played
-from lawgiver.trainers.plots import curves as figures
-from lawgiver.trainers.plots import run_figures as report
+from lawgiver.trainers.plots import drawing, style
 from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, payment_free, payment_free_judged, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.payment_free_points import Point, above, dominated_by
@@ -149,20 +149,20 @@ def test_tables_too_wide_for_the_screen_are_turned(capsys: pytest.CaptureFixture
 
 
 def test_losses_are_drawn_down_to_the_worst_and_cut_off_above_the_least(tmp_path: Path):
-    noisy = figures.Band(np.array([1.0, 10.0, 100.0]), np.array([-30.0, -3.0, -0.3]), np.array([5.0, 4.0, 0.1]))
-    panel = figures.Panel("many", {"learned": noisy, "given": figures.Band(noisy.time, noisy.mean)}, {"optimum": -0.2})
-    figure = figures.losses([panel, panel], "games", "welfare")
-    figures.save(figure, tmp_path / "a.png")
+    noisy = design.Band(np.array([1.0, 10.0, 100.0]), np.array([-30.0, -3.0, -0.3]), np.array([5.0, 4.0, 0.1]))
+    panel = design.Panel("many", {"learned": noisy, "given": design.Band(noisy.time, noisy.mean)}, {"optimum": -0.2})
+    figure = design.losses([panel, panel], "games", "welfare")
+    style.save(figure, tmp_path / "a.png")
     for axis in figure.axes:
         assert axis.get_ylim() == pytest.approx((-38.5, -0.1))
         assert len(axis.lines) == 2 + 2 + 1 + 1  # means, edges of one, their name, one reference
-        assert axis.get_legend_handles_labels()[1] == ["learned", "given", figures.EDGE, "optimum: -0.2"]
+        assert axis.get_legend_handles_labels()[1] == ["learned", "given", design.EDGE, "optimum: -0.2"]
     assert [axis.get_xlabel() for axis in figure.axes] == ["", "games"]
 
 
 def test_every_seed_is_a_dot(tmp_path: Path):
-    figure = figures.dots({"fast": [-1.0, -2.0, -4.0], "slow": [-8.0]}, {"slow": -1.0}, {"optimum": -0.5}, "welfare")
-    figures.save(figure, tmp_path / "a.png")
+    figure = design.dots({"fast": [-1.0, -2.0, -4.0], "slow": [-8.0]}, {"slow": -1.0}, {"optimum": -0.5}, "welfare")
+    style.save(figure, tmp_path / "a.png")
     axis = figure.axes[0]
     drawn = {tuple(line.get_xdata()) for line in axis.lines if line.get_marker() == "o"}
     assert drawn == {(-1.0, -2.0, -4.0), (-8.0,)}
@@ -220,7 +220,7 @@ def test_without_matplotlib_there_are_tables_and_a_line_on_figures(
 ):
     for module in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.setitem(sys.modules, module, None)
-    for module in [name for name in sys.modules if name.startswith("lawgiver.trainers.plots.curves")]:
+    for module in [name for name in sys.modules if name.startswith("lawgiver.trainers.plots.style")]:
         monkeypatch.delitem(sys.modules, module)
     made = reproduce.reproduce("rmd", folder, 2)
     assert made.figures == () and made.sections
@@ -242,10 +242,10 @@ def test_a_run_on_lanes_draws_its_payment_and_its_path(folder: Path):
     for file in run.figures.iterdir():
         file.unlink()
     for odd in ({"welfare": -1.0, "parameters": {"w_1": 2.0}, "threshold": None}, {"parameters": [1.0]}):
-        report.draw(run, odd)
+        drawing.draw(run, odd)
         assert {file.name for file in run.figures.iterdir()} == {"curves.png"}
     partly = {"parameters": {"w_1": {"learned": 1.0}}, "threshold": {"learned": 0.5, "closed_form": None}}
-    report.draw(run, partly)
+    drawing.draw(run, partly)
     assert (run.figures / "payments.png").exists()
     assert summary is not None
 

@@ -20,7 +20,7 @@ from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played, 
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
 from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
 from lawgiver.trainers.mechanism_design.two_timescale.train import begin, iterate
-from lawgiver.trainers.plots import run_figures as report
+from lawgiver.trainers.plots import drawing, style
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train
 from lawgiver.trainers.runs.run import Run, load
@@ -246,8 +246,8 @@ def test_curves_and_table_both_say_that_participants_settle_after_the_training(r
     assert float(rows["reply_gap_in_training"].split()[1]) == pytest.approx(last["reply_gap"], rel=1e-3)
     assert "once all have settled" in printed and "before participants settled" in printed
     drawn = {}
-    monkeypatch.setattr(report.figures, "save", lambda figure, path, heading: drawn.update({path.name: figure}))
-    report.draw(Run.open(path), summary)
+    monkeypatch.setattr(style, "save", lambda figure, path, heading: drawn.update({path.name: figure}))
+    drawing.draw(Run.open(path), summary)
     title = drawn["curves.png"].axes[-1].get_title(loc="left")
     assert title.endswith(f"in training; {summary['reply_gap']:.2g} once they have settled")
 

@@ -13,17 +13,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lawgiver.trainers.cli.cells import cell
 
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.audit.result import Audit, Regret
 from lawgiver.trainers.cli.tables import show_audit, show_summary
 from lawgiver.trainers.cli.vote_tables import show_tournament
-from lawgiver.trainers.elections import hold
 from lawgiver.trainers.elections.meta_game import binomial_errors, nash_of_many, wins
 from lawgiver.trainers.elections.standings import resampled
 from lawgiver.trainers.elections.tournament import Tournament
+from lawgiver.trainers.evaluation import elections
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.hcmd_zero.convergence import Convergence, Edge
 from lawgiver.trainers.reproduce import affine_maximisers
@@ -31,15 +30,16 @@ from lawgiver.trainers.reproduce.payment_free_points import Point
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.statistics.bootstrap import group_bootstrap
 from lawgiver.trainers.statistics.seeds import interval
+from lawgiver.trainers.tables.cells import cell
 
 pytest.importorskip("matplotlib")
 from matplotlib.container import ErrorbarContainer
 
 from lawgiver.trainers.affine_maximiser import figures as affine_figures
 from lawgiver.trainers.elections import figures as election_figures
+from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.payment_free import figures as sharing_figures
 from lawgiver.trainers.payment_free import frontier_figure
-from lawgiver.trainers.plots import curves
 from lawgiver.trainers.reproduce import payment_free_chart
 
 COVERAGE = 0.95
@@ -137,8 +137,8 @@ def test_intervals_of_votes_hold_the_truth_by_condition_and_pooled(monkeypatch):
     def shares(*_):  # p (1 - p) (1 + 3 rho) / 4 is their variance, rho = 1/3
         return {name: rng.binomial(4, rng.beta(2 * p, 2 - 2 * p, 100)) / 4 for name, p in truth.items()}
 
-    monkeypatch.setattr(hold, "shares", shares)
-    found = [hold.against(None, None, {"rival": None}, 100, [seed]) for seed in range(400)]  # type: ignore[arg-type]
+    monkeypatch.setattr(elections, "shares", shares)
+    found = [elections.against(None, None, {"rival": None}, 100, [seed]) for seed in range(400)]  # type: ignore[arg-type]
     told = [each["vote_share"]["rival"] for each in found]
     variance = {name: p * (1 - p) / 2 for name, p in truth.items()}
     for name, p in truth.items():
@@ -539,8 +539,8 @@ def test_a_matrix_of_votes_is_written_with_its_standard_errors():
 
 def test_bands_of_welfare_are_one_standard_deviation_wide():
     time, mean, sd = np.array([1.0, 10.0]), np.array([-3.0, -2.0]), np.array([0.5, 0.25])
-    figure = curves.losses([curves.Panel("a", {"b": curves.Band(time, mean, sd)}, {"limit": -1.0})], "games", "welfare")
+    figure = design.losses([design.Panel("a", {"b": design.Band(time, mean, sd)}, {"limit": -1.0})], "games", "welfare")
     drawn = [line.get_ydata() for line in figure.axes[0].get_lines() if line.get_linestyle() == "--"]
     np.testing.assert_allclose(drawn[:2], [mean - sd, mean + sd])
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert curves.EDGE in labels and "one standard deviation" in curves.EDGE
+    assert design.EDGE in labels and "one standard deviation" in design.EDGE

@@ -31,7 +31,7 @@ from lawgiver.trainers.elections.tournament import round_robin
 from lawgiver.trainers.evaluation import elections
 from lawgiver.trainers.evaluation import score_table as scoring
 from lawgiver.trainers.evaluation.rollout import simulate
-from lawgiver.trainers.plots.curves import weights_of
+from lawgiver.trainers.plots.public_investment import weights_of
 
 SHARING = make_game("public_investment", endowments=(3, 2), n_rounds=2)
 ANNOUNCING = make_game("public_investment", endowments=(3, 2), n_rounds=2, mechanism_mode="announce")

@@ -101,6 +101,8 @@ class Game(ABC, Generic[StateT]):
     """The role whose rewards ``sum_type`` speaks of."""
     seats_take_turns: ClassVar[bool] = False
     """Whether some agents of the acting role may have to wait; see :meth:`acts`."""
+    ordinal_actions: ClassVar[bool] = True
+    """Whether Discrete actions of participants are in order, so that their mean means something; a menu's are not."""
     budget_balanced: ClassVar[bool]
     """Whether the mechanism hands out exactly what it has; see :meth:`deficit`."""
     horizon_known: ClassVar[bool]

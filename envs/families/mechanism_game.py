@@ -13,7 +13,7 @@ welfare, the sum of utilities: transfers move money and count for nothing.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -49,6 +49,25 @@ class MechanismState:
     utilities: Array
     transfers: Array
     payoffs: Array
+
+
+@dataclass(frozen=True)
+class PaymentCurve:
+    """What a mechanism pays for a single quantity, as a curve over it.
+
+    Attributes:
+        label: the quantity and its unit.
+        places: of it, from the least to the greatest, (K,).
+        payment: what is paid at each place, (K,), under parameters w (D,).
+        behaviour: which of the measures of :meth:`Subgame.behaviour` is such a quantity, None if none is.
+        best: that measure at the optimum of rational participants, None if it is not known.
+    """
+
+    label: str
+    places: np.ndarray
+    payment: Callable[[np.ndarray], np.ndarray]
+    behaviour: str | None = None
+    best: float | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +176,10 @@ class MechanismGame(Game[MechanismState]):
 
     def first_best(self) -> float | None:
         """Return the expected welfare of a planner who knows every type and moves everybody, if known."""
+        return None
+
+    def payment_curve(self) -> PaymentCurve | None:
+        """Return what is paid as a curve, where it depends on a single quantity alone."""
         return None
 
     def ceiling(self) -> float | None:

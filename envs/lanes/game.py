@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -24,7 +24,7 @@ from lawgiver.envs.core.arrays import Array, namespace, total
 from lawgiver.envs.core.errors import choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import LARGEST_SEATS, KnownSolution
-from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
+from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState, PaymentCurve
 from lawgiver.envs.lanes import solutions
 from lawgiver.envs.lanes.subgame import LanesSubgame
 
@@ -187,6 +187,19 @@ class Lanes(MechanismGame):
         for j in reversed(range(self.degree - 1)):
             paid = (paid + parameters[..., j]) * z
         return paid + self.constant
+
+    def payment_curve(self) -> PaymentCurve:
+        """Return g_w over all that can be paid for; a threshold is no move."""
+        label, most = {
+            "xT": ("terminal position", self.length),
+            "x0": ("start", self.half),
+            "u": ("move", self.half),
+        }[self.payment_on]
+        places = np.linspace(0, most, 201)
+        curve = PaymentCurve(f"{label} (units of length)", places, lambda w: np.asarray(self.payment(places, w)))
+        if self.payment_on == "u":
+            return curve
+        return replace(curve, behaviour="threshold", best=solutions.optimal_threshold(self.setting))
 
     def utility(self, types: Array, allocations: Array) -> Array:
         """Return -b sum_j (y_i - y_j)^2 - d u_i, (B, n), in O(n): by the mean and the spread of terminal positions."""

@@ -87,6 +87,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
     summary: ClassVar[str] = "shares resources round after round"
     reference: ClassVar[str] = "the one-shot game's, see payment_free_allocation-v0; the rounds are this library's"
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
+    ordinal_actions: ClassVar[bool] = False
     budget_balanced: ClassVar[bool] = False
     horizon_known: ClassVar[bool] = True
     objective: ClassVar[None] = None  # the one-shot game's, paid for a round that its state has left behind by then

@@ -10,4 +10,5 @@ trainer = Trainer(
     config=AffineConfig,
     train=deferred("lawgiver.trainers.affine_maximiser.train:train"),
     evaluate=deferred("lawgiver.trainers.affine_maximiser.evaluation:evaluate_run"),
+    figures=deferred("lawgiver.trainers.affine_maximiser.figures:figures_of"),
 )

@@ -1,12 +1,12 @@
 """The figures of dynamic affine maximisers: how near they come to what is known, how they were found, what they mean.
 
-Every function draws one figure, in the manner of :mod:`lawgiver.trainers.plots.curves`, whose ``save`` writes it.
+Every function draws one figure, in the manner of :mod:`lawgiver.trainers.plots.style`, whose ``save`` writes it.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,33 @@ from lawgiver.trainers.affine_maximiser.reserve_prices import (
     reserves,
     reserves_by_round,
 )
-from lawgiver.trainers.plots.curves import COLOURS, free_colours, legend_beside, named_colours, new_figure
+from lawgiver.trainers.plots.curves import curves
+from lawgiver.trainers.plots.history import flat
+from lawgiver.trainers.plots.style import COLOURS, free_colours, legend_beside, named_colours, new_figure
 from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.runs.run import Run, load
 
 # isort: split
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+
+def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """Draw how an affine maximiser came to its weights and boosts, and what these amount to."""
+    game: Any = run.game()
+    objective = words(game.objective)
+    panels = [
+        (f"The exact mechanism: expected {objective}, on the same profiles", objective, ["objective"]),
+        ("Gradient", "norm", ["gradient_norm"]),
+    ]
+    figure = curves(panels, flat(run), {"VCG": summary.get("vcg"), "limit": summary.get("limit")})
+    if figure.axes:
+        yield "curves.png", figure
+    mechanism = load(run.path).get("mechanism")
+    boosts = meaning(game, mechanism) if isinstance(mechanism, AffineMaximiser) else None
+    if boosts is not None:
+        yield "boosts.png", boosts
 
 
 @dataclass(frozen=True)

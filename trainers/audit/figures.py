@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lawgiver.trainers.audit.result import Audit
-from lawgiver.trainers.plots.curves import ENTRIES, free_colours, legend_beside, new_figure
+from lawgiver.trainers.plots.style import ENTRIES, free_colours, legend_beside, new_figure
 from lawgiver.trainers.plots.wording import words
 
 BELOW = 0.2

@@ -175,7 +175,7 @@ class Audit:
         if not can_draw():
             return [folder / "audit.json"]
         from lawgiver.trainers.audit.figures import gains
-        from lawgiver.trainers.plots.curves import save
+        from lawgiver.trainers.plots.style import save
         from lawgiver.trainers.runs.headings import game_line
 
         heading = None

@@ -1,7 +1,7 @@
 """The figures of an election between mechanisms: how people live under each of them, and which one they vote for.
 
 Every function takes plain arrays and mappings and draws one figure, in the order and the colours of
-:mod:`lawgiver.trainers.plots.curves`, whose :func:`~lawgiver.trainers.plots.curves.save` writes it. Participant 0 is
+:mod:`lawgiver.trainers.plots.style`, whose :func:`~lawgiver.trainers.plots.style.save` writes it. Participant 0 is
 the head, the others are the tails. After figures 2 to 4 of Balaguer et al. 2022 (arXiv 2202.10122).
 """
 
@@ -18,15 +18,8 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.families import normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.evaluation.elections import group_scores
-from lawgiver.trainers.plots.curves import (  # first: it says what to install where matplotlib is missing
-    MARKERS,
-    beach_panel,
-    head_shares,
-    legend_beside,
-    named_colours,
-    new_figure,
-    weights_of,
-)
+from lawgiver.trainers.plots.public_investment import beach_panel, head_shares, weights_of
+from lawgiver.trainers.plots.style import MARKERS, legend_beside, named_colours, new_figure
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.statistics.seeds import t_quantile
 

@@ -147,7 +147,7 @@ class Tournament:
         if not can_draw():
             return [folder / "tournament.json"]
         from lawgiver.trainers.elections.figures import payoff_matrix
-        from lawgiver.trainers.plots.curves import save
+        from lawgiver.trainers.plots.style import save
 
         save(payoff_matrix(self.shares, self.names, self.errors), folder / "payoffs.png")
         return [folder / "tournament.json", folder / "payoffs.png"]

@@ -12,4 +12,5 @@ trainer = Trainer(
     config=HcmdConfig,
     train=deferred("lawgiver.trainers.hcmd_zero.train:train"),
     evaluate=deferred("lawgiver.trainers.hcmd_zero.evaluation:evaluate_run"),
+    figures=deferred("lawgiver.trainers.hcmd_zero.figures:figures_of"),
 )

@@ -12,4 +12,5 @@ trainer = Trainer(
     config=FollowerConfig,
     train=deferred("lawgiver.trainers.learned_follower.train:train"),
     evaluate=deferred("lawgiver.trainers.learned_follower.evaluation:evaluate_run"),
+    figures=deferred("lawgiver.trainers.learned_follower.figures:figures_of"),
 )

@@ -7,4 +7,5 @@ trainer = Trainer(
     config=PaymentFreeConfig,
     train=deferred("lawgiver.trainers.payment_free.train:train"),
     evaluate=deferred("lawgiver.trainers.payment_free.evaluation:evaluate_run"),
+    figures=deferred("lawgiver.trainers.payment_free.figures:figures_of"),
 )

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from lawgiver.trainers.plots.curves import CYCLE, curves, free_colours, legend_beside, new_figure
+from lawgiver.trainers.plots.curves import curves
+from lawgiver.trainers.plots.history import flat
+from lawgiver.trainers.plots.style import CYCLE, free_colours, legend_beside, new_figure
 from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.runs.run import Run
+
+# isort: split
+from matplotlib.figure import Figure
 
 WELFARE, GAIN = "nash_welfare_ratio_to_pf", "relative_gain"
 """The metrics of both sides of the objective."""
 FOUND = "by the search in training"
+
+
+def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """Draw how a network that shares without payments has learned, and where it stands between the baselines."""
+    history, baselines = flat(run), summary.get("baselines")
+    figure = learning(history, baselines or {})
+    if figure.axes:
+        yield "curves.png", figure
+    if history and baselines:
+        yield "standing.png", standing(summary, history)
 
 
 def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, float]]) -> Figure:

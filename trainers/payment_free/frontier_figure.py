@@ -1,6 +1,6 @@
 """The figures of sharing without payments: what honesty costs in welfare, rule by rule.
 
-Every function draws one figure, in the manner of :mod:`lawgiver.trainers.plots.curves`, whose ``save`` writes it.
+Every function draws one figure, in the manner of :mod:`lawgiver.trainers.plots.style`, whose ``save`` writes it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.plots.curves import CYCLE, free_colours, legend_beside, new_figure
+from lawgiver.trainers.plots.style import CYCLE, free_colours, legend_beside, new_figure
 
 # isort: split
 from matplotlib.figure import Figure

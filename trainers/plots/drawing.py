@@ -1,17 +1,39 @@
-"""Whether figures can be drawn; nothing that a command computes depends on them."""
+"""Drawing a finished run, where matplotlib is installed; nothing that a command computes depends on it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from lawgiver.envs.core.errors import MissingExtraError
+from lawgiver.trainers.runs.headings import heading
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.trainer import trainer_of
 
 
 def can_draw() -> bool:
     """Say whether matplotlib is installed; if not, log one line: no figures were drawn, and how to get them."""
     try:
-        import lawgiver.trainers.plots.curves  # noqa: F401  # it says what to install where matplotlib is missing
+        import lawgiver.trainers.plots.style  # noqa: F401  # it says what to install where matplotlib is missing
     except MissingExtraError as missing:
         logging.getLogger("lawgiver").warning("no figures were drawn: %s", missing)
         return False
     return True
+
+
+def draw(run: Run, summary: Mapping[str, Any]) -> None:
+    """Draw what can be drawn of a run into its ``figures/``, as its trainer does.
+
+    Args:
+        run: whose metrics and policies are complete.
+        summary: what summary.json holds or will hold, the table of scores included.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+    """
+    from lawgiver.trainers.plots.style import save
+
+    title = heading(run, summary)
+    for name, figure in trainer_of(run).figures(run, summary):
+        save(figure, run.figures / name, title)

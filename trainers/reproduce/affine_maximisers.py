@@ -199,7 +199,7 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
     if not can_draw():
         return
     from lawgiver.trainers.affine_maximiser import figures as affine_figures
-    from lawgiver.trainers.plots import curves as figures
+    from lawgiver.trainers.plots import style
 
     table, _ = _find(*COMPARED)
     told = _summary(next(iter(found.values())))
@@ -215,7 +215,7 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
         drawn[name] = affine_figures.meaning(run.game(), load(run.path, "mechanism"))
         headings[name] = heading(run, _summary(run))
     for name, figure in drawn.items():
-        figures.save(figure, folder / f"{name}.png", headings[name])
+        style.save(figure, folder / f"{name}.png", headings[name])
         yield folder / f"{name}.png"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lawgiver.envs.lanes.game import Lanes
 
 if TYPE_CHECKING:
-    from lawgiver.trainers.plots.curves import Band
+    from lawgiver.trainers.mechanism_design.figures import Band
 
 
 def welfare_sd(game: Lanes, policy: np.ndarray) -> float:
@@ -50,7 +50,7 @@ def band(histories: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], n_bins:
     Returns:
         means over seeds of what each seed's games in a bin have for mean and for variance.
     """
-    from lawgiver.trainers.plots.curves import Band
+    from lawgiver.trainers.mechanism_design.figures import Band
 
     played = histories[0][0]
     edges = np.geomspace(played[0], played[-1], n_bins + 1)

@@ -151,12 +151,12 @@ def _draw(folder: Path, boards: Sequence[Board]) -> Iterator[Path]:
     """Draw the frontier of every size and yield the files; nothing without matplotlib."""
     if not can_draw():
         return
-    from lawgiver.trainers.plots import curves as figures
+    from lawgiver.trainers.plots import style
     from lawgiver.trainers.reproduce.payment_free_chart import chart
 
     for board in boards:
         path = folder / f"frontier_{board.size.folder}.png"
-        figures.save(chart(board), path, HEADING)
+        style.save(chart(board), path, HEADING)
         yield path
 
 

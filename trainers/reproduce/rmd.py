@@ -34,7 +34,7 @@ from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs.run import Run
 
 if TYPE_CHECKING:
-    from lawgiver.trainers.plots import curves as figures
+    from lawgiver.trainers.mechanism_design import figures as design
 
 EVALUATIONS = 2000
 """Mechanisms that are tried in a training, whoever chooses them."""
@@ -187,17 +187,18 @@ def _draw(
     """Draw both figures and yield the files; nothing without matplotlib."""
     if not can_draw():
         return
-    from lawgiver.trainers.plots import curves as figures
+    from lawgiver.trainers.mechanism_design import figures as design
+    from lawgiver.trainers.plots import style
 
     first = [_panel(f"{n} participants", arms) for n, arms in crowds.items()]
     second = [_panel(title, group, noisy=False) for title, group in zip(FIGURE_2, three, strict=True)]
     drawn = {
-        "figure1.png": figures.losses(first, TIME, WELFARE),
-        "figure2.png": figures.losses(second, TIME, WELFARE),
+        "figure1.png": design.losses(first, TIME, WELFARE),
+        "figure2.png": design.losses(second, TIME, WELFARE),
         "figure2_learned.png": _reached({name: found for group in three for name, found in group.items()}),
     }
     for name, figure in drawn.items():
-        figures.save(figure, folder / name, HEADINGS[name])
+        style.save(figure, folder / name, HEADINGS[name])
         yield folder / name
 
 
@@ -215,13 +216,13 @@ def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int, jobs:
     return Trained(finished(wanted, jobs))
 
 
-def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> figures.Panel:
+def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> design.Panel:
     """Return welfare over the games played, and what is known of it."""
-    from lawgiver.trainers.plots import curves as figures
+    from lawgiver.trainers.mechanism_design import figures as design
 
     bands = {name: band(found.histories) for name, found in kinds.items()}
     shown = bands if noisy else {name: replace(one, sd=None) for name, one in bands.items()}
-    return figures.Panel(title, shown, _known(kinds.values()))
+    return design.Panel(title, shown, _known(kinds.values()))
 
 
 def _known(kinds: Iterable[Trained]) -> dict[str, float]:
@@ -234,13 +235,13 @@ def _known(kinds: Iterable[Trained]) -> dict[str, float]:
 
 def _reached(kinds: Mapping[str, Trained]) -> Any:
     """Return figure 2 once more: where each payment function ends, beside the best of its kind."""
-    from lawgiver.trainers.plots import curves as figures
+    from lawgiver.trainers.mechanism_design import figures as design
 
     designed = {name: found for name, found in kinds.items() if found.designed}
     known = _known(kinds.values())
     known.pop("best_in_box")
     best = {name: found.summary["welfare"]["best_in_box"] for name, found in designed.items()}
-    return figures.dots({name: found.learned() for name, found in designed.items()}, best, known, LEARNED)
+    return design.dots({name: found.learned() for name, found in designed.items()}, best, known, LEARNED)
 
 
 def _pattern(arms: Mapping[str, Trained]) -> Iterator[Row]:

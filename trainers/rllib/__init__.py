@@ -6,4 +6,5 @@ from lawgiver.trainers.runs.trainer import Trainer, deferred
 trainer = Trainer(
     config=RLlibConfig,
     train=deferred("lawgiver.trainers.rllib.train:train"),
+    figures=deferred("lawgiver.trainers.rllib.figures:figures_of"),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
-from lawgiver.trainers.plots.drawing import can_draw
+from lawgiver.trainers.plots import drawing
 from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import (
     AnyConfig,
@@ -146,12 +146,10 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
     Raises:
         RunError: if that fails, saying that the run is complete without them.
     """
-    if not can_draw():
+    if not drawing.can_draw():
         return
-    from lawgiver.trainers.plots import run_figures as report
-
     try:
-        report.draw(run, summary)
+        drawing.draw(run, summary)
     except Exception as error:
         raise RunError(
             f"{run.path} is complete, its summary.json is written; only the figures in {run.figures} could not all be"

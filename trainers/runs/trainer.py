@@ -7,7 +7,7 @@ a plain function ``train(config, run)``, whose annotation of ``config`` is the m
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,10 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import TRAINERS, lookup, names
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from lawgiver.trainers.runs.config import AnyConfig
     from lawgiver.trainers.runs.run import Run
-
-Summary = Mapping[str, Any]
-"""What summary.json holds, or what an evaluation tells."""
 
 
 def deferred(place: str) -> Callable[..., Any]:
@@ -37,6 +36,7 @@ def deferred(place: str) -> Callable[..., Any]:
 
 
 IN_GAMES = deferred("lawgiver.trainers.evaluation.in_games:evaluate_run")
+EVERY_METRIC = deferred("lawgiver.trainers.plots.run_figures:figures_of")
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,14 @@ class Trainer:
         evaluate: scores what a run has learned anew, given how many games (or elections) where its config does not
             say, and the entropy of everything that is drawn. By default the policies play their game, or stand for
             election, beside the canonical mechanisms, and are scored in the participants' exact equilibrium.
+        figures: yields the figures of a finished run, each with its file name, given the summary. By default curves of
+            every metric that was logged, welfare against equality, and the shares of a public fund.
     """
 
     config: type[AnyConfig]
     train: Callable[[Any, Run], dict[str, Any]]
     evaluate: Callable[[Run, int, Sequence[int]], dict[str, Any]] = IN_GAMES
+    figures: Callable[[Run, Mapping[str, Any]], Iterable[tuple[str, Figure]]] = EVERY_METRIC
 
 
 def find_trainer(name: str) -> Trainer:

@@ -9,4 +9,5 @@ from lawgiver.trainers.runs.trainer import Trainer, deferred
 trainer = Trainer(
     config=DesignerConfig,
     train=deferred("lawgiver.trainers.elections.gradients.election_designer:train"),
+    figures=deferred("lawgiver.trainers.elections.run_figures:figures_of"),
 )

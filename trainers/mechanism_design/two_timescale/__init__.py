@@ -6,4 +6,5 @@ from lawgiver.trainers.runs.trainer import Trainer, deferred
 trainer = Trainer(
     config=TwoTimescaleConfig,
     train=deferred("lawgiver.trainers.mechanism_design.two_timescale.train:train"),
+    figures=deferred("lawgiver.trainers.mechanism_design.figures:figures_of"),
 )

@@ -6,4 +6,5 @@ from lawgiver.trainers.runs.trainer import Trainer, deferred
 trainer = Trainer(
     config=SelfPlayConfig,
     train=deferred("lawgiver.trainers.rllib.self_play.train:train"),
+    figures=deferred("lawgiver.trainers.elections.run_figures:figures_of"),
 )

@@ -1,0 +1,206 @@
+"""Figures of announced mechanisms: how a training went, what several ended with, and what is paid for what."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from lawgiver.envs.families.mechanism_game import MechanismGame, PaymentCurve
+from lawgiver.trainers.plots.curves import curves
+from lawgiver.trainers.plots.history import column, flat, is_number
+from lawgiver.trainers.plots.style import COLOURS, free_colours, legend_beside, named_colours, new_figure
+from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.runs.run import Run
+
+# isort: split
+from matplotlib.figure import Figure
+from matplotlib.ticker import SymmetricalLogLocator
+
+
+@dataclass(frozen=True)
+class Band:
+    """A noisy quantity over time.
+
+    Attributes:
+        time: (T,).
+        mean: (T,).
+        sd: standard deviation around the mean, (T,); None where it is not to be drawn.
+    """
+
+    time: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of several panels below each other.
+
+    Attributes:
+        title: of the panel.
+        bands: by the name under which the legend has them.
+        references: horizontal lines by name, < 0.
+    """
+
+    title: str
+    bands: Mapping[str, Band]
+    references: Mapping[str, float]
+
+
+DASHES = ((0, (6, 2)), (0, (3, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)), (0, (6, 2, 1, 2, 1, 2)))
+EDGE = "one standard deviation on either side"
+"""What a legend calls the dashed edges of bands."""
+
+
+def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """Draw how a mechanism that announces its parameters, and those who live under it, came to what they are."""
+    game: Any = run.game()
+    history, welfare = flat(run), column(summary, game.objective)
+    last = history[-1] if history else {}
+    behaviour = [key for key in last if key.startswith(("behaviour/", "closed_form/"))]
+    gap = summary.get("reply_gap")
+    settled = f", in training; {gap:.2g} once they have settled" if is_number(gap) else ""
+    panels = [
+        ("Welfare, as participants play and in their equilibrium", "welfare a round", ["score", "exact_score"]),
+        ("Mechanism: coefficients", "utility", [key for key in last if key.startswith("coefficients/")]),
+        ("Participants: what they do", "units of the game", behaviour),
+        (f"Participants: distance from the exact reply to current play{settled}", "reply gap", ["reply_gap"]),
+    ]
+    references = {name: welfare.get(name) for name in ("start", "best_in_box", "optimum", "first_best")}
+    figure = curves(panels, history, references)
+    if figure.axes:
+        figure.axes[-1].set_xscale("log")  # shared by all: most is learned in the first iterations
+        yield "curves.png", figure
+    paid = game.payment_curve()
+    if paid is not None:
+        yield from _payments(game, paid, summary)
+
+
+def _payments(game: MechanismGame, paid: PaymentCurve, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    columns = [column(summary.get("parameters"), name) for name in game.rule_names]
+    announced = {name: [each.get(name) for each in columns] for name in ("start", "learned", "best_in_box")}
+    complete = {name: np.array(w, float) for name, w in announced.items() if None not in w}
+    if "learned" not in complete:
+        return
+    places = column(summary, paid.behaviour) if paid.behaviour else {}
+    if places:
+        places |= {"optimum of rational participants": paid.best}
+    shown = {f"{paid.behaviour}, {words(name)}": place for name, place in places.items() if place is not None}
+    yield "payments.png", payments(paid.places, {n: paid.payment(w) for n, w in complete.items()}, shown, paid.label)
+
+
+def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
+    """Return panels of welfare over time, mean solid and one standard deviation on either side dashed.
+
+    Welfare is a loss here, and what is compared differs by orders of magnitude: both axes are logarithmic, and what
+    reaches half the smallest loss among the references, or 0, is cut off.
+
+    Args:
+        panels: from top to bottom; the times of bands are > 0, references < 0.
+        time: label of the horizontal axis.
+        welfare: label of the vertical axes.
+    """
+    figure = new_figure(10.0, 0.5 + 2.9 * len(panels))
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, panel in zip(axes, panels, strict=True):
+        known = named_colours(panel.references)
+        for colour, (name, band) in zip(free_colours(known.values()), panel.bands.items(), strict=False):
+            axis.plot(band.time, band.mean, color=colour, linewidth=1.8, label=words(name))
+            for edge in _edges(band):
+                axis.plot(band.time, edge, color=colour, linewidth=0.9, linestyle="--")
+        if any(_edges(band) for band in panel.bands.values()):
+            axis.plot([], [], color="#BBBBBB", linewidth=0.9, linestyle="--", label=EDGE)
+        for dashes, (name, value) in zip(itertools.cycle(DASHES), panel.references.items()):
+            colour, label = known[name], f"{words(name)}: {value:.3g}"
+            axis.axhline(value, color=colour, linewidth=1.2, linestyle=dashes, label=label, zorder=1)
+        worst = min(float(edge.min()) for band in panel.bands.values() for edge in (band.mean, *_edges(band)))
+        axis.set_xscale("log")
+        _loss_scale(axis, "y", min(worst, *panel.references.values()), max(panel.references.values()))
+        axis.set_title(panel.title, fontsize=10, loc="left")
+        axis.set_ylabel(welfare)
+        axis.grid(alpha=0.3)
+        legend_beside(axis)
+    axes[-1].set_xlabel(time)
+    axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    return figure
+
+
+def _edges(band: Band) -> tuple[np.ndarray, ...]:
+    return () if band.sd is None else (band.mean - band.sd, band.mean + band.sd)
+
+
+def _loss_scale(axis: Any, which: Literal["x", "y"], worst: float, least: float) -> None:
+    """Make an axis of losses logarithmic, from a little below the worst to half the least, both < 0."""
+    getattr(axis, f"set_{which}scale")("symlog", linthresh=-least / 2)
+    getattr(axis, f"set_{which}lim")(1.1 * worst, least / 2)
+    ticks = getattr(axis, f"{which}axis")
+    ticks.set_major_locator(SymmetricalLogLocator(base=10, linthresh=-least / 2, subs=(1, 2, 5)))
+    ticks.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def dots(
+    found: Mapping[str, Sequence[float]], best: Mapping[str, float], references: Mapping[str, float], welfare: str
+) -> Figure:
+    """Return what each of several seeds reached, one dot each, a line for each kind of training.
+
+    Args:
+        found: losses by kind, < 0.
+        best: the best that each kind could have reached, by kind, where that is known.
+        references: vertical lines by name, < 0.
+        welfare: label of the horizontal axis, logarithmic as in :func:`losses`.
+    """
+    figure = new_figure(9.0, 1.3 + 0.42 * len(found))
+    axis = figure.subplots()
+    one, median, ideal, told = "#0072B2", "#D55E00", "#CC79A7", True
+    for height, (name, values) in enumerate(found.items()):
+        label = {"one": "a seed", "median": "median of the seeds"} if not height else {}
+        axis.plot(values, [height] * len(values), "o", color=one, alpha=0.6, label=label.get("one"))
+        axis.plot(np.median(values), height, "|", color=median, ms=18, mew=2, label=label.get("median"))
+        if name in best:
+            axis.plot(
+                best[name], height, "D", color=ideal, ms=6, label="best that there is" if told else None, zorder=1
+            )
+            told = False
+    known, free = named_colours(references), free_colours({one, median, ideal, *COLOURS.values()})
+    for dashes, (name, value) in zip(itertools.cycle(DASHES), references.items()):
+        colour = known[name] if known[name] not in (one, median, ideal) else next(free)
+        axis.axvline(value, color=colour, linewidth=1.2, linestyle=dashes, label=f"{words(name)}: {value:.3g}")
+    all_values = [value for values in found.values() for value in values] + list(references.values())
+    _loss_scale(axis, "x", min(all_values), max(all_values))
+    axis.set_yticks(range(len(found)), list(found))
+    axis.set_ylim(len(found) - 0.5, -0.5)
+    axis.set_xlabel(welfare)
+    axis.grid(alpha=0.3, axis="x")
+    legend_beside(axis)
+    return figure
+
+
+def payments(
+    places: np.ndarray, curves: Mapping[str, np.ndarray], thresholds: Mapping[str, float], unit: str
+) -> Figure:
+    """Return payment functions, each shifted so that its highest payment is 0: constants move nobody.
+
+    Args:
+        places: what is paid for, (K,).
+        curves: payments (K,) by mechanism.
+        thresholds: vertical lines by name.
+        unit: label of the horizontal axis.
+    """
+    figure = new_figure(8.0, 4.0)
+    axis = figure.subplots()
+    known = named_colours(curves)
+    free = free_colours(known.values())
+    for name, paid in curves.items():
+        axis.plot(places, paid - paid.max(), color=known[name], linewidth=1.6, label=words(name))
+    for dashes, (name, value) in zip(itertools.cycle(DASHES[1:]), thresholds.items()):
+        axis.axvline(value, color=next(free), linewidth=1.2, linestyle=dashes, label=f"{name}: {value:.3f}")
+    axis.set_title("The payment, and where those who start at 0 end on average", fontsize=10, loc="left")
+    axis.set_xlabel(unit)
+    axis.set_ylabel("payment below the highest (utility)")
+    axis.grid(alpha=0.3)
+    legend_beside(axis)
+    return figure
