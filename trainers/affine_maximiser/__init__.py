@@ -4,11 +4,11 @@ Whatever they are, nobody gains by a misreport, so that the participants need no
 """
 
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig
-from lawgiver.trainers.runs.trainer import Trainer, deferred
+from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
     config=AffineConfig,
-    train=deferred("lawgiver.trainers.affine_maximiser.train:train"),
-    evaluate=deferred("lawgiver.trainers.affine_maximiser.evaluation:evaluate_run"),
-    figures=deferred("lawgiver.trainers.affine_maximiser.figures:figures_of"),
+    train=Deferred("lawgiver.trainers.affine_maximiser.train:train"),
+    evaluate=Deferred("lawgiver.trainers.affine_maximiser.evaluation:evaluate_run"),
+    figures=Deferred("lawgiver.trainers.affine_maximiser.figures:figures_of"),
 )

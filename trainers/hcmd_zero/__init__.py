@@ -6,11 +6,11 @@ Each iteration acquires behaviour under the newest mechanism, models it, and opt
 """
 
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
-from lawgiver.trainers.runs.trainer import Trainer, deferred
+from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
     config=HcmdConfig,
-    train=deferred("lawgiver.trainers.hcmd_zero.train:train"),
-    evaluate=deferred("lawgiver.trainers.hcmd_zero.evaluation:evaluate_run"),
-    figures=deferred("lawgiver.trainers.hcmd_zero.figures:figures_of"),
+    train=Deferred("lawgiver.trainers.hcmd_zero.train:train"),
+    evaluate=Deferred("lawgiver.trainers.hcmd_zero.evaluation:evaluate_run"),
+    figures=Deferred("lawgiver.trainers.hcmd_zero.figures:figures_of"),
 )

@@ -6,11 +6,11 @@ need not be best for everybody: how much a misreport brings is audited and told.
 """
 
 from lawgiver.trainers.learned_follower.settings import FollowerConfig
-from lawgiver.trainers.runs.trainer import Trainer, deferred
+from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
     config=FollowerConfig,
-    train=deferred("lawgiver.trainers.learned_follower.train:train"),
-    evaluate=deferred("lawgiver.trainers.learned_follower.evaluation:evaluate_run"),
-    figures=deferred("lawgiver.trainers.learned_follower.figures:figures_of"),
+    train=Deferred("lawgiver.trainers.learned_follower.train:train"),
+    evaluate=Deferred("lawgiver.trainers.learned_follower.evaluation:evaluate_run"),
+    figures=Deferred("lawgiver.trainers.learned_follower.figures:figures_of"),
 )

@@ -1,11 +1,11 @@
 """The trainer ``payment_free``: a network that shares resources, between Nash welfare and what misreports bring."""
 
 from lawgiver.trainers.payment_free.settings import PaymentFreeConfig
-from lawgiver.trainers.runs.trainer import Trainer, deferred
+from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
     config=PaymentFreeConfig,
-    train=deferred("lawgiver.trainers.payment_free.train:train"),
-    evaluate=deferred("lawgiver.trainers.payment_free.evaluation:evaluate_run"),
-    figures=deferred("lawgiver.trainers.payment_free.figures:figures_of"),
+    train=Deferred("lawgiver.trainers.payment_free.train:train"),
+    evaluate=Deferred("lawgiver.trainers.payment_free.evaluation:evaluate_run"),
+    figures=Deferred("lawgiver.trainers.payment_free.figures:figures_of"),
 )

@@ -22,21 +22,28 @@ if TYPE_CHECKING:
     from lawgiver.trainers.runs.run import Run
 
 
-def deferred(place: str) -> Callable[..., Any]:
-    """Make a function that imports ``module:name`` when it is called.
+@dataclass(frozen=True)
+class Deferred:
+    """A function that is imported when it is called: a trainer declares its config without torch, Ray or matplotlib.
 
-    A trainer can then be asked for its config without importing torch, Ray or matplotlib.
+    Attributes:
+        place: ``module:name``, as in an entry point.
     """
-    entry = EntryPoint("deferred", place, "")
 
-    def call(*args: Any, **params: Any) -> Any:
-        return entry.load()(*args, **params)
+    place: str
 
-    return call
+    def load(self) -> Callable[..., Any]:
+        """Import the function."""
+        function: Callable[..., Any] = EntryPoint("deferred", self.place, "").load()
+        return function
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Import the function and call it."""
+        return self.load()(*args, **params)
 
 
-IN_GAMES = deferred("lawgiver.trainers.evaluation.in_games:evaluate_run")
-EVERY_METRIC = deferred("lawgiver.trainers.plots.run_figures:figures_of")
+IN_GAMES = Deferred("lawgiver.trainers.evaluation.in_games:evaluate_run")
+EVERY_METRIC = Deferred("lawgiver.trainers.plots.run_figures:figures_of")
 
 
 @dataclass(frozen=True)

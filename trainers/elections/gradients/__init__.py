@@ -4,10 +4,10 @@ Gradients of vote shares in torch: exact, or of low variance.
 """
 
 from lawgiver.trainers.elections.gradients.settings import DesignerConfig
-from lawgiver.trainers.runs.trainer import Trainer, deferred
+from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
     config=DesignerConfig,
-    train=deferred("lawgiver.trainers.elections.gradients.election_designer:train"),
-    figures=deferred("lawgiver.trainers.elections.run_figures:figures_of"),
+    train=Deferred("lawgiver.trainers.elections.gradients.election_designer:train"),
+    figures=Deferred("lawgiver.trainers.elections.run_figures:figures_of"),
 )
