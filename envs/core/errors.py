@@ -95,7 +95,7 @@ SUM_TOLERANCE = 1e-6
 """By how much probabilities may miss a sum of 1, as those in float32 do; what is within it is scaled to sum to 1."""
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Represent a value in one line of bounded length, whatever it is."""
     if isinstance(value, int) and value.bit_length() > 1000:
         return f"an integer of about {round(value.bit_length() * math.log10(2)):,} digits"
@@ -103,7 +103,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def choice(name: str, value: Any, options: Iterable[str]) -> str:
+def choice(name: str, value: object, options: Iterable[str]) -> str:
     """Return a parameter that is one of several names, as it was given.
 
     Args:
@@ -147,7 +147,7 @@ def distribution(name: str, given: Any, size: int, each: str) -> tuple[float, ..
     return tuple(chance / total for chance in chances)
 
 
-def number(name: str, value: Any, interval: str) -> float:
+def number(name: str, value: object, interval: str) -> float:
     """Return a parameter as a float.
 
     Args:
@@ -169,7 +169,7 @@ def number(name: str, value: Any, interval: str) -> float:
     raise ParameterError(f"{name} is {shown(value)}, allowed: a number in {interval}")
 
 
-def integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
+def integer(name: str, value: object, low: int, high: float = math.inf) -> int:
     """Return a parameter as an int in ``low`` to ``high``, both included; Python's or NumPy's, no bool.
 
     Raises:
@@ -182,7 +182,7 @@ def integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
     raise ParameterError(f"{name} is {shown(value)}, allowed: an integer {among}")
 
 
-def seed_number(name: str, value: Any) -> int:
+def seed_number(name: str, value: object) -> int:
     """Return a seed as an int; of any size, since those that libraries draw have 128 bits.
 
     Raises:

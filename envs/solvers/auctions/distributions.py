@@ -7,6 +7,9 @@ slope of its concave hull takes its place: the *ironed* virtual value, which nev
 Under a piecewise-uniform density R is one arc of a parabola a piece. The hull is scanned arc by arc, and every stretch
 of it that leaves the curve is the common tangent of two arcs: the one number that is computed by bisection, down to
 rounding. So the ironed virtual value is piecewise linear, with slope 2 or 0 and possibly upward jumps.
+
+    >>> Distribution(0.0, 1.0).virtual_value(np.array([0.25, 0.5, 1.0]))  # uniform: 2 v - 1
+    array([-0.5,  0. ,  1. ])
 """
 
 from __future__ import annotations

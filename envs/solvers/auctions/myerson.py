@@ -3,6 +3,11 @@
 The items go to those whose ironed virtual values are highest and above 0, and the revenue is the expected sum of these:
 no truthful mechanism under which nobody loses by taking part, and so by the revelation principle no equilibrium of any
 mechanism that bidders may stay away from, earns more.
+
+One item for two bidders whose values are uniform on [0, 1] sells for 5/12 on average:
+
+    >>> round(myerson_revenue([Distribution(0.0, 1.0)] * 2, m=1), 4)
+    0.4167
 """
 
 from __future__ import annotations

@@ -18,6 +18,11 @@ The second is for steep tables, whose largest entry is more than ``STEEP`` times
 whose transforms would take more than ``LARGEST_TRANSFORM`` entries a game.
 
 Every function runs on NumPy and on torch; leading axes are batches and broadcast.
+
+    >>> table = np.array([[0.0, 3.0, 1.0]] * 2)  # two roads that pay a user 3 alone, and 1 each to two
+    >>> game = CongestionGame((2,), np.eye(2)[None], np.ones((1, 2), bool), table, np.zeros((1, 2)))
+    >>> expected_payoffs(game, np.array([[0.25, 0.75]])).round(9)
+    array([[2.5, 1.5]])
 """
 
 from __future__ import annotations

@@ -7,6 +7,13 @@ expectations for costs. Its potential is E[sum_{k <= K} payoff(k)] / N with K ~ 
 The optimum is the equilibrium when everybody is paid what its presence adds, k payoff(k) - (k - 1) payoff(k - 1): then
 the potential is welfare. Transfers that make up the difference in expectation bring it about, as marginal tolls do for
 a mass. Both are unique, up to strategies that are worth the same, if what is paid nowhere rises with k.
+
+Two roads that pay a user 3 alone and 1 each to two are taken by chance, since nobody knows where the other goes:
+
+    >>> table = np.array([[0.0, 3.0, 1.0]] * 2)
+    >>> game = CongestionGame((2,), np.eye(2)[None], np.ones((1, 2), bool), table, np.zeros((1, 2)))
+    >>> equilibrium_mixture(game).strategies, equilibrium_mixture(game).welfare
+    (array([[0.5, 0.5]]), 4.0)
 """
 
 from __future__ import annotations

@@ -1,6 +1,15 @@
 """The optimum of small anonymous congestion games, by listing who goes where.
 
 Only how many members of a group choose each option matters. NumPy.
+
+Agents of a group are alike, so that of the options^agents ways to choose those are alike in which as many members take
+each option: comb(N + O - 1, O - 1) a group of N agents with O options, by stars and bars. Their welfare is compared
+one by one.
+
+    >>> table = np.array([[0.0, 3.0, 1.0]] * 2)  # two roads that pay a user 3 alone, and 1 each to two
+    >>> game = CongestionGame((2,), np.eye(2)[None], np.ones((1, 2), bool), table, np.zeros((1, 2)))
+    >>> pure_optimum(game).counts, pure_optimum(game).welfare
+    (array([[1, 1]]), 6.0)
 """
 
 from __future__ import annotations

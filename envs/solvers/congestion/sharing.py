@@ -2,6 +2,12 @@
 
 Together they get min(k, D), what is matched of the demand. Both as the table of an atomic congestion game and as the
 cost of a nonatomic one, in which demand is a mass beside the agents' mass of 1.
+
+As a mass, users x of a resource with demand d get min(1, d / x) each; its integral is min(x, d) + d log(max(x, d) / d).
+The flow that matches the most demand is a linear programme, and a transport problem where each option is one resource.
+
+    >>> share_table(np.array([2.0]), 4)  # of 0 to 4 agents; nobody is there to be paid at 0
+    array([[1.        , 1.        , 1.        , 0.66666667, 0.5       ]])
 """
 
 from __future__ import annotations

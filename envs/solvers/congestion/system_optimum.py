@@ -3,6 +3,14 @@
 With differentiable costs the optimum is the Wardrop equilibrium under the marginal costs c + x c', so that tolls x c'
 implement it (Pigou 1920, The Economics of Welfare). They are not the only ones: the tolls that make given flows an
 equilibrium are a polyhedron, and the least expensive of them a linear programme. NumPy, one game at a time.
+
+Of Pigou's two roads, one of cost 1 and one of cost x, the optimum takes both alike, and a toll of 1/2 brings it about:
+
+    >>> from lawgiver.envs.solvers.congestion.wardrop import PolynomialCosts
+    >>> roads = PolynomialCosts(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    >>> game = NonatomicGame(np.ones(1), np.eye(2)[None], np.ones((1, 2), bool), roads, np.zeros((1, 2)))
+    >>> system_optimum(game).loads, marginal_tolls(game), round(price_of_anarchy(game), 4)
+    (array([0.5, 0.5]), array([0. , 0.5]), 1.3333)
 """
 
 from __future__ import annotations

@@ -9,6 +9,13 @@ and Winsten 1956, Studies in the Economics of Transportation).
 The potential is minimised by moving flow between the most used option of a group and each other until the two cost the
 same, and by Newton's method, which ends what these moves begin; what is left of the largest difference is reported with
 every solution. NumPy, one game at a time.
+
+Pigou's two roads, one of cost 1 and one of cost x: all take the second, where each pays 1.
+
+    >>> roads = PolynomialCosts(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    >>> game = NonatomicGame(np.ones(1), np.eye(2)[None], np.ones((1, 2), bool), roads, np.zeros((1, 2)))
+    >>> wardrop_equilibrium(game).loads
+    array([0., 1.])
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 Seats are alike if they have the same actions and the game does not tell them apart; in a symmetric equilibrium they
 share one strategy. Only the sorted actions of such a group are listed, each with the number of seatings that it
 stands for: four alike seats with 11 actions make 1,001 joint actions instead of 14,641.
+
+    >>> grid = joint_grid((2, 2), (0, 0))  # two alike seats of two actions each
+    >>> grid.actions.tolist(), grid.groups[0].seatings.round(9).tolist()
+    ([[0, 0], [0, 1], [1, 1]], [1.0, 2.0, 1.0])
 """
 
 from __future__ import annotations

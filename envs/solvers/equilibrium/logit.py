@@ -8,6 +8,15 @@ Solved by plain iteration from the prior, damped by a further 0.7 whenever three
 that does not converge, the branch of equilibria that starts at the prior (inverse temperature 0) is traced by its arc
 length up to the inverse temperature asked for (Turocy 2005, Games and Economic Behavior 51), on NumPy, one game at a
 time. The iteration runs on NumPy and on torch, over a batch of games on the same grid.
+
+The prisoners' dilemma, cooperation being action 1, at inverse temperature 1:
+
+    >>> from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
+    >>> payoffs = np.array([[[1.0, 1.0], [5.0, 0.0], [0.0, 5.0], [3.0, 3.0]]])
+    >>> prior = np.log([0.5, 0.5])
+    >>> found = logit_equilibrium(joint_grid((2, 2), (0, 1)), payoffs, (prior, prior), np.array([1.0]))
+    >>> found.strategies[0].round(4)
+    array([[0.7732, 0.2268]])
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 Under a mechanism that is fixed and remembers nothing, participants play a simultaneous game. Its payoff tensor is what
 game-theory libraries take: ``nashpy.Game(*form.payoffs)`` for two participants, ``pygambit.Game.from_arrays`` or
 ``pyspiel.create_tensor_game`` for any number.
+
+    >>> from lawgiver.envs.core.make import make_game
+    >>> normal_form(make_game("taxed_dilemma"), "libertarian").payoffs[0]  # of participant 0, who chooses the row
+    array([[1., 5.],
+           [0., 3.]])
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""What the exact solvers of all games share: one round, a mechanism's mean action, priors and expected scores."""
+"""What the exact solvers of one-round games share: a mechanism's mean action, priors and expected scores.
+
+Where a mechanism remembers nothing and draws nothing at random, every round of a game is the same, and one round tells
+everything. The solvers play every joint action of it by the rules, find the logit equilibrium of the payoffs
+(:mod:`lawgiver.envs.solvers.equilibrium.logit`), and weigh what each joint action leads to by its probability.
+"""
 
 from __future__ import annotations
 

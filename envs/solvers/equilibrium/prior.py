@@ -2,6 +2,13 @@
 
 A participant's policy is proportional to pi_0(a) exp(logits(a)), so that one array, log pi_0, stands for both what
 is usual and what is legal.
+
+With the inverse temperature lambda the logits are lambda times expected payoffs: the policy that has the greatest
+expected payoff less KL(pi || pi_0) / lambda (Ortega and Braun 2013, Proceedings of the Royal Society A 469).
+
+    >>> import numpy as np
+    >>> np.exp(log_prior(None, np.zeros((1, 1, 3)), np.array([[[True, True, False]]]), 3))
+    array([[[0.5, 0.5, 0. ]]])
 """
 
 from __future__ import annotations

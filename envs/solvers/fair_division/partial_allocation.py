@@ -8,6 +8,13 @@ with X_{-i} proportionally fair among the others, who then have the whole supply
 demands that are not above the true ones; burning can be made up for by asking for more than one can use.
 Everybody keeps at least (1 + w_i / W)^(-W / w_i) > 1/e, W the weight of the others; a single participant all of it.
 f_i^c with c from 0 to 1 leads from proportional fairness to partial allocation.
+
+Two participants who want all of one resource get half of it, and keep half of that: alone, the other would have twice
+as much.
+
+    >>> alike = np.ones((1, 2, 1))
+    >>> kept_shares(alike, alike, np.ones(1)).round(6), partial_allocation(alike, alike, np.ones(1))[0, :, 0].round(6)
+    (array([[0.5, 0.5]]), array([0.25, 0.25]))
 """
 
 from __future__ import annotations

@@ -8,6 +8,14 @@ Here they are then where the logarithmic barrier leads as it vanishes, which is 
 allocations: never compare amounts at ties, compare utilities.
 
 Every solution is certified (:func:`duality_gap`), and what cannot be is an error, not an answer.
+
+Of two resources the first participant values both alike, the second the first alone:
+
+    >>> import numpy as np
+    >>> values, demands = np.array([[[1.0, 1.0], [1.0, 0.0]]]), np.ones((1, 2, 2))
+    >>> proportional_fairness(values, demands, np.ones(2)).amounts[0].round(4)
+    array([[0., 1.],
+           [1., 0.]])
 """
 
 from __future__ import annotations

@@ -7,6 +7,13 @@ temperature); for the occupancy's see :mod:`lawgiver.envs.solvers.mdp.entropic_o
 
 The iterations carry no gradient; one step of Newton's method from where they end does, which by the implicit function
 theorem is the exact one.
+
+Two states: to go from the first to the second costs 1, and to stay there pays 1 a step.
+
+    >>> rewards = np.array([[0.0, -1.0], [0.0, 1.0]])
+    >>> value, policy = Discounted([[0, 1], [0, 1]], discount=0.9).optimal(rewards)
+    >>> round(float(value), 9), policy.tolist()  # -1 + 0.9 / (1 - 0.9)
+    (8.0, [[0.0, 1.0], [0.0, 1.0]])
 """
 
 from __future__ import annotations

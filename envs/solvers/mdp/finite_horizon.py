@@ -1,4 +1,18 @@
-"""Processes that end after a known number of steps, with rewards that do not change over time."""
+"""Processes that end after a known number of steps, with rewards that do not change over time.
+
+Backward induction from the end (Bellman 1957): with V_T = 0,
+
+    Q_t(s, a) = r(s, a) + discount E[V_{t+1}(s') | s, a],    V_t(s) = max_a Q_t(s, a),
+
+or temperature * log sum_a exp(Q_t / temperature) where the policy's entropy counts as well; for the occupancy's see
+:mod:`lawgiver.envs.solvers.mdp.entropic_occupancy`.
+
+Two states: to go from the first to the second costs 1, and to stay there pays 1 a step. With three steps it pays.
+
+    >>> rewards = np.array([[0.0, -1.0], [0.0, 1.0]])
+    >>> float(FiniteHorizon([[0, 1], [0, 1]], horizon=3).value(rewards))
+    1.0
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,10 @@
 
 over the occupancies of states and actions (Curry, Thoma et al. 2024, equation 2; Puterman 1994, section 6.9), of
 histories and actions on a tree, of times, states and actions where the horizon is finite.
+
+    >>> rewards = np.array([[0.0, -1.0], [0.0, 1.0]])  # to go to the second state costs 1, to stay there pays 1 a step
+    >>> round(linear_program(Discounted([[0, 1], [0, 1]], discount=0.9), rewards)[0], 6)
+    8.0
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ rewards.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -208,6 +208,6 @@ def smooth(q: Array, temperature: float) -> tuple[Array, Array]:
     return top[..., 0] + temperature * xp.log(mass), weights / mass[..., None]
 
 
-def as_numpy(x: Any) -> np.ndarray:
+def as_numpy(x: Array) -> np.ndarray:
     """Return an array of either backend as NumPy's."""
     return x if type(x) is np.ndarray else np.asarray(x.detach().cpu())

@@ -2,6 +2,9 @@
 
 Dense probabilities (S, A, S) suit small processes; integer successors (S, A) those in which every action has one
 result, of any size; a scipy sparse matrix (S * A, S) those in which it has a few, on NumPy only.
+
+All know the two operators that solvers are written in: ``expect``, the expectation (P V)(s, a) of values (..., S) after
+each state and action, and its transpose ``push``, which takes occupancies (..., S, A) to where they lead, (P' nu)(s').
 """
 
 from __future__ import annotations
