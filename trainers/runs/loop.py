@@ -1,0 +1,117 @@
+"""The training loop of every trainer: update, check, log, save a checkpoint, and continue after an interruption.
+
+A trainer supplies a :class:`Learner`. :func:`train` calls its ``update`` with 1, 2, ..., so that a training is
+``update`` applied over and over to what ``state`` returns: a run that is killed at any moment and resumed ends with the
+numbers of one that was not, provided that all an update draws comes from the state or from the update's number.
+
+    class Climber:
+        def update(self, number: int) -> dict[str, float]:
+            self.x += 0.1 * (1 - self.x)
+            return {"distance": 1 - self.x}  # a number that is not finite stops the training
+
+        def report(self, told: Mapping[str, float]) -> Report:
+            return Report({"x": self.x, **told}, note=f"x {self.x:.3f}")
+
+        def state(self) -> dict[str, Any]:
+            return {"x": self.x}
+
+        def restore(self, state: Mapping[str, Any]) -> None:
+            self.x = state["x"]
+
+    loop.train(run, Climber(), updates=1_000, log_every=10, checkpoint_every=100)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.state import restoring, save_state
+
+
+@dataclass(frozen=True)
+class Report:
+    """One line of metrics.jsonl.
+
+    Attributes:
+        metrics: numbers, lists or mappings of them; nothing that depends on the clock.
+        note: a few words for the progress bar.
+        timing: seconds and rates beyond those that the loop measures.
+    """
+
+    metrics: Mapping[str, Any]
+    note: str = ""
+    timing: Mapping[str, float] = field(default_factory=dict)
+
+
+class Learner(Protocol):
+    """All that changes in a training, and how."""
+
+    def update(self, number: int) -> Mapping[str, float]:
+        """Carry out update ``number``, counted from 1; return the numbers that have to be finite."""
+
+    def report(self, told: Mapping[str, float]) -> Report:
+        """Describe the training after an update that returned ``told``; called where a line of metrics is due."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return all that the next update depends on, as :func:`~lawgiver.trainers.runs.state.save_state` takes it."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state` returned; a state of another training may raise whatever it does."""
+
+
+def train(
+    run: Run,
+    learner: Learner,
+    *,
+    updates: int,
+    log_every: int = 1,
+    checkpoint_every: int,
+    early: Collection[int] = (),
+) -> None:
+    """Carry out the updates that a run still lacks, in its folder.
+
+    A resumed run continues from its newest checkpoint, and the lines of metrics after it are written again.
+
+    Args:
+        run: its folder receives metrics and checkpoints.
+        learner: as at the start of a new training.
+        updates: of the whole training, those before an interruption included.
+        log_every: updates between two lines of metrics; the last update always has one.
+        checkpoint_every: updates between two checkpoints; the last update always has one.
+        early: further updates that have a line of metrics.
+
+    Raises:
+        RunError: if a number that has to be finite is not, naming the last good checkpoint; if the newest checkpoint is
+            damaged or is no state of this training; or if the folder cannot be written.
+    """
+    done = _resume(run, learner)
+    logged, since = done, time.monotonic()
+    with run.progress(updates, run.name, done) as show:
+        for update in range(done + 1, updates + 1):
+            told = learner.update(update)
+            run.require_finite(update, told)
+            last = update == updates
+            if last or update % log_every == 0 or update in early:
+                report = learner.report(told)
+                now = time.monotonic()
+                timing = {"wall_s": run.wall_s, "updates_per_s": (update - logged) / (now - since)}
+                logged, since = update, now
+                show(update, report.note)
+                run.log(update, report.metrics, {**timing, **report.timing})
+            if last or update % checkpoint_every == 0:
+                run.save_checkpoint(update, lambda folder: save_state(folder, learner.state()))
+
+
+def _resume(run: Run, learner: Learner) -> int:
+    """Restore the newest checkpoint of a resumed run; return the number of updates it has behind it."""
+    found = run.go_on()
+    if found is None:
+        return 0
+    update, folder = found
+    with restoring(folder) as state:
+        learner.restore(state)
+    return update
