@@ -26,7 +26,7 @@ from lawgiver.trainers.rllib.train import train
 from lawgiver.trainers.runs.config import GameConfig, Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring
+from lawgiver.trainers.runs.state import restoring, save_state
 
 GAME = {
     "name": "public_investment",
@@ -187,7 +187,7 @@ def test_remote_runners_are_replaced_and_restored_with_trained_weights(tmp_path:
     try:
         for _ in range(3):
             session.iterate(algorithm)
-        session.save(algorithm, tmp_path, {})
+        save_state(tmp_path, {"learner": session.learner_state(algorithm)})
         victim, survivor = remote(algorithm, lambda _: os.getpid())
         os.kill(victim, signal.SIGKILL)
         sampled, _ = session.iterate(algorithm)
@@ -253,7 +253,7 @@ def test_a_snapshot_plays_with_its_weights_at_once_and_stays_frozen(tmp_path: Pa
         assert min(turns["mechanism"], turns[name]) > 0
         assert "policy_loss" not in learned.get(name, {})
         assert not equal(algorithm.learner_group.get_weights(["mechanism"])["mechanism"], frozen)
-        session.save(algorithm, tmp_path, {})
+        save_state(tmp_path, {"learner": session.learner_state(algorithm)})
     finally:
         algorithm.stop()
     back = restored(given, tmp_path, (name,))

@@ -23,7 +23,6 @@ from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs.config import Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import save_state
 
 ATTEMPTS = 10
 """How often an iteration is tried that brings no data because every remote runner has failed."""
@@ -34,10 +33,8 @@ KEPT = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER, WEIGHTS_SEQ_NO, UPDATES)
 
 
 @contextmanager
-def training(
-    run: Run, resources: Resources, config: Callable[[], PPOConfig]
-) -> Iterator[tuple[Algorithm, Path | None]]:
-    """Give a new Algorithm to train with, and the folder of the checkpoint that it is to go on from, or None.
+def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) -> Iterator[Algorithm]:
+    """Give a new Algorithm to train with.
 
     Raises:
         TrainingError: from the body, with the last good checkpoint added.
@@ -45,10 +42,9 @@ def training(
     logging.getLogger("ray.rllib.algorithms.algorithm_config").setLevel(logging.ERROR)  # announces the new API stack
     torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
     start_ray(resources)
-    found = run.go_on()
     algorithm = build(config())
     try:
-        yield algorithm, None if found is None else found[1]
+        yield algorithm
     except TrainingError as error:
         last = run.latest_checkpoint()
         kept = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
@@ -68,14 +64,14 @@ def build(config: PPOConfig) -> Algorithm:
     return algorithm
 
 
-def save(algorithm: Algorithm, folder: Path, progress: Mapping[str, Any]) -> None:
-    """Write what the learners have come to, and the ``progress`` of the trainer, into ``folder``.
+def learner_state(algorithm: Algorithm) -> dict[str, Any]:
+    """Return the part of a checkpoint that the learners continue from.
 
     No random generator is kept: whatever is drawn in an iteration comes from the seed, the iteration and who draws.
     """
     components = [f"{COMPONENT_LEARNER}/{name}" for name in (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER)]
     state = algorithm.learner_group.get_state(components)[COMPONENT_LEARNER]
-    save_state(folder, {"learner": {name: state[name] for name in KEPT}, "progress": dict(progress)})
+    return {name: state[name] for name in KEPT}
 
 
 def restore(algorithm: Algorithm, learner: Mapping[str, Any], mapping: Callable[..., str]) -> None:
@@ -83,8 +79,8 @@ def restore(algorithm: Algorithm, learner: Mapping[str, Any], mapping: Callable[
 
     Args:
         algorithm: as :func:`build` has made it.
-        learner: that :func:`save` has written; modules that the Algorithm does not have are frozen copies of a role's
-            module, named ``<role>.<number>``.
+        learner: as :func:`learner_state` returned it; modules that the Algorithm does not have are frozen copies of a
+            role's module, named ``<role>.<number>``.
         mapping: who plays whom from now on.
 
     Raises:

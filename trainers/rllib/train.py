@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,9 @@ from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.rllib.snapshots import add_snapshot
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring
 
 log = logging.getLogger("lawgiver")
 
@@ -94,14 +93,58 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     table = make_table(env_config(config))
     _check(config, table)
     config = _solved(config, table)
-    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, checkpoint):
+    with session.training(run, config.resources, lambda: algorithm_config(config)) as algorithm:
         progress = Progress(config.agents.mechanism.average_over, best=_best(config, table))
-        if checkpoint is not None:
-            with restoring(checkpoint) as state:
-                progress.restore(state["progress"])
-                session.restore(algorithm, state["learner"], role_mapping(config, progress.snapshots))
-        _loop(config, run, table, algorithm, progress)
+        learner = Training(config, table, algorithm, progress)
+        settings = config.trainer
+        loop.train(run, learner, updates=settings.iterations, checkpoint_every=settings.checkpoint_every)
         return _conclude(config, run, table, algorithm, progress)
+
+
+@dataclass
+class Training:
+    """The iterations of an Algorithm.
+
+    Attributes:
+        config: the whole.
+        table: the game, and who plays.
+        algorithm: of RLlib.
+        progress: so far.
+        told: of the last iteration.
+    """
+
+    config: RLlibConfig
+    table: Table
+    algorithm: Algorithm
+    progress: Progress
+    told: loop.Report = field(default_factory=lambda: loop.Report({}))
+
+    def update(self, number: int) -> dict[str, float]:
+        """Train for one iteration, and add a snapshot of the mechanism where one is due."""
+        config, progress = self.config, self.progress
+        started, before = time.perf_counter(), progress.env_steps
+        metrics = _iteration(config, self.table, self.algorithm, progress)
+        seconds = time.perf_counter() - started
+        rates = {"iteration_s": seconds, "env_steps_per_s": (progress.env_steps - before) / seconds}
+        self.told = loop.Report(metrics, f"{results.objective(self.table.game)} {progress.scores[-1]:.3f}", rates)
+        every = config.agents.mechanism.snapshot_every
+        if every and number % every == 0 and number < config.trainer.iterations:
+            progress.snapshots += (add_snapshot(self.algorithm, "mechanism"),)
+        return {}  # the learners themselves stop where a loss is not finite
+
+    def report(self, told: Mapping[str, float]) -> loop.Report:
+        """Report what RLlib tells of the last iteration, and the exact scores."""
+        return self.told
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of learners and progress."""
+        return {"learner": session.learner_state(self.algorithm), "progress": self.progress.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.progress.restore(state["progress"])
+        mapping = role_mapping(self.config, self.progress.snapshots)
+        session.restore(self.algorithm, state["learner"], mapping)
 
 
 def _check(config: RLlibConfig, table: Table) -> None:
@@ -147,25 +190,6 @@ def _best(config: RLlibConfig, table: Table) -> Best | None:
         return None
     participants = config.agents.participants
     return best_in_box(table.game, participants.level, make_anchor(table.game, anchor_of(participants)))
-
-
-def _loop(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, progress: Progress) -> None:
-    total = config.trainer.iterations
-    with run.progress(total, run.name, progress.iteration) as show:
-        while progress.iteration < total:
-            started = time.perf_counter()
-            before = progress.env_steps
-            metrics = _iteration(config, table, algorithm, progress)
-            seconds = time.perf_counter() - started
-            timing = {"iteration_s": seconds, "env_steps_per_s": (progress.env_steps - before) / seconds}
-            run.log(progress.iteration, metrics, timing)
-            every = config.agents.mechanism.snapshot_every
-            if every and progress.iteration % every == 0 and progress.iteration < total:
-                progress.snapshots += (add_snapshot(algorithm, "mechanism"),)
-            show(progress.iteration, f"{results.objective(table.game)} {progress.scores[-1]:.3f}")
-            if progress.iteration % config.trainer.checkpoint_every == 0 or progress.iteration == total:
-                save = partial(session.save, algorithm, progress=progress.state())
-                run.save_checkpoint(progress.iteration, save)
 
 
 def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,8 @@ from lawgiver.trainers.rllib.runner import AGAINST
 from lawgiver.trainers.rllib.self_play.league import League, Member
 from lawgiver.trainers.rllib.settings import GraphMechanism, SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring
 
 LEARNER = "mechanism"
 STREAMS = {"score": 21, "final": 22}
@@ -72,16 +71,64 @@ def train(config: SelfPlayConfig, run: Run) -> dict[str, Any]:
         LawgiverError: if the config does not fit the game, or the training goes wrong.
     """
     election = _checked(config)
-    with session.training(run, config.resources, lambda: algorithm_config(config)) as (algorithm, checkpoint):
-        progress = Progress(_league(config))
-        if checkpoint is None:
+    with session.training(run, config.resources, lambda: algorithm_config(config)) as algorithm:
+        progress, settings = Progress(_league(config)), config.trainer
+        learner = Training(config, election, algorithm, progress)
+        loop.train(run, learner, updates=settings.iterations, checkpoint_every=settings.checkpoint_every)
+        return _conclude(config, run, election, algorithm, progress)
+
+
+@dataclass
+class Training:
+    """The iterations of an Algorithm and its league.
+
+    Attributes:
+        config: the whole.
+        election: that is played.
+        algorithm: of RLlib.
+        progress: so far.
+        told: of the last iteration.
+    """
+
+    config: SelfPlayConfig
+    election: Election
+    algorithm: Algorithm
+    progress: Progress
+    told: loop.Report = field(default_factory=lambda: loop.Report({}))
+
+    def update(self, number: int) -> dict[str, float]:
+        """Train for one iteration, and admit a copy to the league where one is due."""
+        config, election, algorithm, progress = self.config, self.election, self.algorithm, self.progress
+        settings, league = config.trainer, progress.league
+        if not league.members:
+            _add_copy(election, algorithm, progress)
+        started, before = time.perf_counter(), progress.elections
+        metrics = _iteration(config, election, algorithm, progress)
+        seconds = time.perf_counter() - started
+        rates = {"iteration_s": seconds, "elections_per_s": (progress.elections - before) / seconds}
+        if number % settings.score_every == 0:
+            found = _score(config, election, algorithm, progress)
+            metrics |= {"score": found[POOLED][0], "vote_share": found}
+        if number % settings.league.every == 0 and number < settings.iterations:
             _add_copy(election, algorithm, progress)
         else:
-            with restoring(checkpoint) as state:
-                progress.restore(state["progress"])
-                session.restore(algorithm, state["learner"], progress.league.mapping(election.n_mechanisms))
-        _loop(config, run, election, algorithm, progress)
-        return _conclude(config, run, election, algorithm, progress)
+            seat(algorithm, league.mapping(election.n_mechanisms))
+        self.told = loop.Report(metrics, f"{league.members[league.first].vote_share:.1%} against the first", rates)
+        return {}  # the learners themselves stop where a loss is not finite
+
+    def report(self, told: Mapping[str, float]) -> loop.Report:
+        """Report what RLlib and the league tell of the last iteration."""
+        return self.told
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of learners and progress."""
+        return {"learner": session.learner_state(self.algorithm), "progress": self.progress.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.progress.restore(state["progress"])
+        mapping = self.progress.league.mapping(self.election.n_mechanisms)
+        session.restore(self.algorithm, state["learner"], mapping)
 
 
 def _checked(config: SelfPlayConfig) -> Election:
@@ -142,28 +189,6 @@ def _league(config: SelfPlayConfig) -> League:
 def _add_copy(election: Election, algorithm: Algorithm, progress: Progress) -> None:
     name = progress.league.admit(progress.iteration)
     freeze(algorithm, LEARNER, name, progress.league.mapping(election.n_mechanisms))
-
-
-def _loop(config: SelfPlayConfig, run: Run, election: Election, algorithm: Algorithm, progress: Progress) -> None:
-    total, league = config.trainer.iterations, progress.league
-    with run.progress(total, run.name, progress.iteration) as show:
-        while progress.iteration < total:
-            started, before = time.perf_counter(), progress.elections
-            metrics = _iteration(config, election, algorithm, progress)
-            seconds = time.perf_counter() - started
-            timing = {"iteration_s": seconds, "elections_per_s": (progress.elections - before) / seconds}
-            if progress.iteration % config.trainer.score_every == 0:
-                found = _score(config, election, algorithm, progress)
-                metrics |= {"score": found[POOLED][0], "vote_share": found}
-            run.log(progress.iteration, metrics, timing)
-            if progress.iteration % config.trainer.league.every == 0 and progress.iteration < total:
-                _add_copy(election, algorithm, progress)
-            else:
-                seat(algorithm, league.mapping(election.n_mechanisms))
-            show(progress.iteration, f"{league.members[league.first].vote_share:.1%} against the first")
-            if progress.iteration % config.trainer.checkpoint_every == 0 or progress.iteration == total:
-                save = partial(session.save, algorithm, progress=progress.state())
-                run.save_checkpoint(progress.iteration, save)
 
 
 def _iteration(config: SelfPlayConfig, election: Election, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
