@@ -11,11 +11,11 @@ import torch
 from lawgiver.agents.graph_network import GraphNetwork
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.trainers.evaluation.ascent import FreeTable, reachable
+from lawgiver.trainers.evaluation.ascent import Ascent, FreeTable, reachable
 from lawgiver.trainers.evaluation.equilibrium_gradient import rounds, value
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
 from lawgiver.trainers.runs.config import load_config
-from lawgiver.trainers.runs.launch import resume, train
+from lawgiver.trainers.runs.launch import Interrupted, resume, train
 from lawgiver.trainers.runs.run import Run, load
 
 
@@ -176,14 +176,26 @@ def test_the_trainer_designs_announced_rules(tmp_path):
     assert summary["log_nash_welfare"]["learned"] == pytest.approx(8.450, abs=2e-3)
 
 
-def test_a_resumed_design_starts_over(tmp_path):
-    overrides = ["trainer.updates=20", "game.endowments=[4,2,2]", f"run_dir={tmp_path / 'run'}"]
-    path, first = train("exact_designer", overrides)
-    whole = [{**entry, "timing": None} for entry in Run.open(path).metrics()]
-    assert [entry["iteration"] for entry in whole] == [10, 20]
-    _, again = resume(path)
-    assert [{**entry, "timing": None} for entry in Run.open(path).metrics()] == whole
-    assert again["log_nash_welfare"] == first["log_nash_welfare"]
+def test_a_design_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch):
+    overrides = ["trainer.updates=20", "trainer.log_every=5", "trainer.checkpoint_every=8", "game.endowments=[4,2,2]"]
+    _, whole = train("exact_designer", [*overrides, f"run_dir={tmp_path / 'whole'}"])
+    update = Ascent.update
+
+    def stopped(ascent, number):
+        if number == 18:
+            raise KeyboardInterrupt
+        return update(ascent, number)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(Ascent, "update", stopped)
+        train("exact_designer", [*overrides, f"run_dir={tmp_path / 'stopped'}"])
+    _, resumed = resume(tmp_path / "stopped")
+    lines = [
+        [{**entry, "timing": None} for entry in Run.open(tmp_path / name).metrics()] for name in ("whole", "stopped")
+    ]
+    assert [entry["iteration"] for entry in lines[0]] == [5, 10, 15, 20]
+    assert lines[0] == lines[1]
+    assert {**resumed, "timing": None} == {**whole, "timing": None}
 
 
 def test_the_trainer_refuses_another_game(tmp_path):

@@ -166,10 +166,10 @@ def test_learning_brings_the_follower_near_the_truth_and_the_best_walk():
         return np.sqrt(np.mean((net.arrival(near, types[..., 1], every) / truth - 1) ** 2))
 
     before = off()
-    settings = FollowerTrainer(name="learned_follower", batch=32, groups=1, learning_rate=1e-2)
+    settings = FollowerTrainer(name="learned_follower", batch=32, groups=1, updates=150, learning_rate=1e-2)
     learner = Learner(game, net, settings, torch.Generator().manual_seed(0))
-    for update in range(150):
-        learner.update(update / 150)
+    for update in range(1, 151):
+        learner.update(update)
     assert off() < before / 4
     welfare = (walk(game, net, types, types).collected * game.worth(types)).sum(-1)
     assert (welfare / game.best_walks(types).affine_welfare[:, 0]).mean() > 0.995

@@ -6,7 +6,8 @@ search may smooth the problem; what is reported is the exact mechanism's objecti
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ from lawgiver.trainers.affine_maximiser.gradient import Annealed, Ascent, Zeroth
 from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring, save_state
 
 METHODS: dict[str, type[Search]] = {
     "annealed": Annealed,
@@ -55,18 +56,13 @@ def train(config: AffineConfig, run: Run) -> dict[str, Any]:
     planned = budget(settings, on_tree=isinstance(game.mdp, Tree))
     learn_weights = config.agents.mechanism.weights == "learned"
     search = METHODS[settings.method](problem, settings, planned, learn_weights=learn_weights, rng=rng)
-    done = _restore(run, search)
-    probe = problem.sample(settings.evaluation.probe, fresh)
-    with run.progress(planned.updates, run.name, done) as show:
-        for update in range(done + 1, planned.updates + 1):
-            told = search.update(update)
-            run.require_finite(update, told)
-            if update % settings.log_every == 0 or update == planned.updates:
-                reached = float(problem.evaluate(search.parameters, probe).mean())
-                show(update, f"{game.objective} {reached:.4f}")
-                run.log(update, {"objective": reached, **told}, {"search_s": run.wall_s})
-            if update % settings.checkpoint_every == 0 or update == planned.updates:
-                run.save_checkpoint(update, lambda folder: _keep(folder, search))
+    loop.train(
+        run,
+        Training(search, problem.sample(settings.evaluation.probe, fresh)),
+        updates=planned.updates,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+    )
     found = search.finish()
     seconds = run.wall_s  # those before an interruption included
     weights, boosts = (part.cpu().numpy() for part in (found.log_weights, found.boosts))
@@ -81,21 +77,38 @@ def train(config: AffineConfig, run: Run) -> dict[str, Any]:
     }
 
 
+@dataclass
+class Training:
+    """A search whose parameters are evaluated on the same profiles for each line of metrics.
+
+    Attributes:
+        search: for the weights and boosts.
+        probe: types of the profiles.
+    """
+
+    search: Search
+    probe: torch.Tensor
+
+    def update(self, number: int) -> Mapping[str, float]:
+        """Search one step further."""
+        return self.search.update(number)
+
+    def report(self, told: Mapping[str, float]) -> loop.Report:
+        """Report the exact objective on the probe."""
+        problem = self.search.problem
+        reached = float(problem.evaluate(self.search.parameters, self.probe).mean())
+        return loop.Report({"objective": reached, **told}, f"{problem.game.objective} {reached:.4f}")
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the search and of its generator."""
+        return {"search": self.search.state(), "rng": self.search.rng.get_state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.search.restore(state["search"])
+        self.search.rng.set_state(state["rng"])
+
+
 def _seed(seed: int, purpose: int) -> int:
     """Return the seed of one of several streams that do not overlap."""
     return int(np.random.SeedSequence([seed, purpose]).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _keep(folder: Path, search: Search) -> None:
-    save_state(folder, {"search": search.state(), "rng": search.rng.get_state()})
-
-
-def _restore(run: Run, search: Search) -> int:
-    """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
-    found = run.go_on()
-    if found is None:
-        return 0
-    with restoring(found[1]) as state:
-        search.restore(state["search"])
-        search.rng.set_state(state["rng"])
-    return found[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import RoundEquilibrium, mean_scores, scores, solve_weights
 from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size
 from lawgiver.trainers.evaluation.equilibrium_gradient import Round, rounds, value
+from lawgiver.trainers.runs.loop import Report
 
 STARTS = ((1.0, 1.0), (1.0, 0.0), (3.0, 0.0))
 """Members (p, q) of the power family near which ascents of a free table begin: libertarian, liberal egalitarian, and a
@@ -26,17 +29,8 @@ STEEPEST = 50.0
 """Inverse temperature at which a mechanism for more rational participants is designed: beyond it gradients vanish."""
 
 
-def ascend(
-    parameters: Iterable[torch.nn.Parameter],
-    value_at: Callable[[float], torch.Tensor],
-    *,
-    inverse_temperature: float,
-    updates: int,
-    learning_rate: float,
-    anneal_over: int | None = None,
-    report: Callable[[int, float, float], None] | None = None,
-) -> None:
-    """Raise ``value_at(inverse_temperature)`` by Adam, the learning rate falling to 0 along a cosine.
+class Ascent:
+    """Adam on the value at the exact equilibrium, the learning rate falling to 0 along a cosine.
 
     Above 1 the inverse temperature itself rises to its target during the first half, geometrically: at once at a high
     one, the ascent ends in poor local optima.
@@ -45,32 +39,60 @@ def ascend(
         parameters: to be moved.
         value_at: the value to be raised, at an inverse temperature.
         inverse_temperature: the target, at most ``STEEPEST`` of it is used.
-        updates: gradient steps.
+        updates: over which the rise and the fall take place; both stay at their end afterwards.
         learning_rate: at the start.
-        anneal_over: updates that the rise and the fall take, which stay at their end afterwards; None for ``updates``.
-        report: called after each update with its number from 1, the value before it and its inverse temperature.
-
-    Raises:
-        LawgiverError: if a value is not finite.
     """
-    target = min(inverse_temperature, STEEPEST)
-    moved = list(parameters)
-    optimiser = torch.optim.Adam(moved, lr=learning_rate, betas=(0.9, 0.99))
-    over = anneal_over or updates
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, over)
-    for update in range(1, updates + 1):
-        level = target ** min(1.0, 2 * update / over) if target > 1 else target
-        optimiser.zero_grad()
-        reached = value_at(level)
-        if not bool(torch.isfinite(reached)):
-            raise LawgiverError(f"the value is {float(reached.detach())} at update {update}: training has stopped")
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        value_at: Callable[[float], torch.Tensor],
+        *,
+        inverse_temperature: float,
+        updates: int,
+        learning_rate: float,
+    ) -> None:
+        """Begin with the parameters as they are."""
+        self.parameters, self.value_at = list(parameters), value_at
+        self.target, self.over = min(inverse_temperature, STEEPEST), updates
+        self.optimiser = torch.optim.Adam(self.parameters, lr=learning_rate, betas=(0.9, 0.99))
+        self.learning_rates = _cosine(learning_rate, updates)
+
+    def update(self, number: int) -> dict[str, float]:
+        """Take one step; return the ``score`` before it, and the ``inverse_temperature`` of that score."""
+        level = self.target ** min(1.0, 2 * number / self.over) if self.target > 1 else self.target
+        self.optimiser.param_groups[0]["lr"] = self.learning_rates[min(number, self.over) - 1]
+        self.optimiser.zero_grad()
+        reached = self.value_at(level)
         (-reached).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(moved, 5.0)
-        optimiser.step()
-        if update < over:
-            schedule.step()
-        if report is not None:
-            report(update, float(reached.detach()), level)
+        torch.nn.utils.clip_grad_norm_(self.parameters, 5.0)
+        self.optimiser.step()
+        return {"score": float(reached.detach()), "inverse_temperature": level}
+
+    def report(self, told: Mapping[str, float]) -> Report:
+        """Report the score of the last update."""
+        return Report(told, f"score {told['score']:.3f}")
+
+    def state(self) -> dict[str, Any]:
+        """Return the parameters and the memory of Adam."""
+        return {"parameters": [each.detach() for each in self.parameters], "optimiser": self.optimiser.state_dict()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        with torch.no_grad():
+            for own, kept in zip(self.parameters, state["parameters"], strict=True):
+                own.copy_(kept)
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def _cosine(start: float, updates: int) -> list[float]:
+    """Compute the learning rate of each update, by the recursion of torch's ``CosineAnnealingLR``."""
+
+    def fallen(rate: float, done: int) -> float:
+        before, after = (1 + math.cos(math.pi * at / updates) for at in (done - 1, done))
+        return after / before * rate
+
+    return list(itertools.accumulate(range(1, updates), fallen, initial=start))
 
 
 class FreeTable(torch.nn.Module):
@@ -134,13 +156,17 @@ def _designed(at: Round, inverse_temperature: float, updates: int) -> np.ndarray
     """Return the weights (S, n) that gradient ascent ends with, from the most promising of several starts."""
 
     def climb(table: FreeTable, steps: int) -> float:
-        ascend(
+        ascent = Ascent(
             table.parameters(),
             lambda level: value(at, table, level),
             inverse_temperature=inverse_temperature,
             updates=steps,
             learning_rate=0.15,
         )
+        for step in range(1, steps + 1):
+            reached = ascent.update(step)["score"]
+            if not math.isfinite(reached):
+                raise LawgiverError(f"the value is {reached} at update {step} of the ascent of a free table")
         with torch.no_grad():
             return float(value(at, table, min(inverse_temperature, STEEPEST)))
 

@@ -16,6 +16,7 @@ In a group all walks have the same number of open goals, so that no time goes in
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ from lawgiver.agents.follower import LearnedFollower, WorthNetwork
 from lawgiver.envs.goal_collection.game import GoalCollection
 from lawgiver.envs.goal_collection.torus import distance
 from lawgiver.trainers.learned_follower.settings import FollowerTrainer
+from lawgiver.trainers.runs.loop import Report
+from lawgiver.trainers.settings.annealing import stage
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,14 @@ class Learner:
         self.device = next(self.network.parameters()).device
         self.walks = [self._begun() for _ in range(settings.groups)]
 
-    def update(self, progress: float) -> dict[str, float]:
-        """Take one step of Adam, and one decision in every walk.
-
-        Args:
-            progress: share of the training that is behind, in [0, 1).
+    def update(self, number: int) -> dict[str, float]:
+        """Take one step of Adam, and one decision in every walk; ``number`` counts from 1.
 
         Returns:
             The root mean square ``bellman_error``, relative to the right-hand side, and the ``gradient_norm``.
         """
-        self.optimiser.param_groups[0]["lr"] = self.settings.learning_rate * (1 - progress)
+        at, over = stage(number, self.settings)
+        self.optimiser.param_groups[0]["lr"] = self.settings.learning_rate * (1 - (at - 1) / over)
         errors = []
         for place, walks in enumerate(self.walks):
             value = self.network(walks.near, walks.worth, torch.ones_like(walks.worth, dtype=torch.bool))
@@ -125,6 +126,10 @@ class Learner:
             for old, new in zip(self.target.parameters(), self.network.parameters(), strict=True):
                 old.lerp_(new, self.settings.target_rate)
         return {"bellman_error": float(loss.detach()) ** 0.5, "gradient_norm": float(norm)}
+
+    def report(self, losses: Mapping[str, float]) -> Report:
+        """Report the losses of the last update."""
+        return Report(losses, f"Bellman error {losses['bellman_error']:.4f}")
 
     def _begun(self) -> Walks:
         return begin(self.game, self.settings.batch, self.rng).to(self.device)

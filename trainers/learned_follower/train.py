@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import torch
@@ -15,9 +14,8 @@ from lawgiver.envs.goal_collection.solutions import MOST
 from lawgiver.trainers.learned_follower.evaluation import evaluate
 from lawgiver.trainers.learned_follower.learning import Learner
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConfig
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring, save_state
-from lawgiver.trainers.settings.annealing import stage
 
 LATE = 1e-3
 """What a reward after the horizon may be worth, as a share of the same reward at once: best walks are without end."""
@@ -44,18 +42,13 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
         follower = LearnedFollower(game, **config.agents.mechanism.model_dump())
     follower.network.to(device)
     learner = Learner(game, follower, settings, torch.Generator().manual_seed(config.seed))
-    done = _restore(run, learner)
-    started = time.monotonic()
-    with run.progress(settings.updates, run.name, done) as show:
-        for update in range(done + 1, settings.updates + 1):
-            at, over = stage(update, settings)
-            losses = learner.update((at - 1) / over)
-            run.require_finite(update, losses)
-            if update % settings.log_every == 0 or update == settings.updates:
-                show(update, f"Bellman error {losses['bellman_error']:.4f}")
-                run.log(update, losses, {"updates_per_s": (update - done) / (time.monotonic() - started)})
-            if update % settings.checkpoint_every == 0 or update == settings.updates:
-                run.save_checkpoint(update, lambda folder: save_state(folder, learner.state()))
+    loop.train(
+        run,
+        learner,
+        updates=settings.updates,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+    )
     follower.network.cpu()
     run.save_policy("mechanism", follower)
     trained = run.wall_s
@@ -84,13 +77,3 @@ def _check(settings: Evaluation, game: GoalCollection) -> None:
                 f"trainer.evaluation.{name} is {count}, allowed: no more than profiles ({settings.profiles}), and"
                 " audited not 1"
             )
-
-
-def _restore(run: Run, learner: Learner) -> int:
-    """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
-    found = run.go_on()
-    if found is None:
-        return 0
-    with restoring(found[1]) as state:
-        learner.restore(state)
-    return found[0]

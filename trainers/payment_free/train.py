@@ -6,8 +6,11 @@ there is. What is told in the end is therefore an audit of the exact rule on pro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from lawgiver.agents.exs_net import LearnedExSNet
@@ -20,8 +23,8 @@ from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair,
 from lawgiver.trainers.payment_free.misreports import Rule
 from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring, save_state
 
 PROBE = 500
 """Profiles on which welfare is told for each line of metrics, always the same ones."""
@@ -52,27 +55,14 @@ def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
     mechanism = make_mechanism(game, config.agents.mechanism, config.seed)
     network = mechanism.network.to(device)
     learner = Learner(game, network, settings, config.seed, device)
-    recent, done = _restore(run, learner)
     probe = game.initial_state(PROBE, stream("cpu", config.seed, FRESH)).types.double().numpy()
-    with run.progress(settings.updates, run.name, done) as show:
-        for update in range(done + 1, settings.updates + 1):
-            told = learner.update(update)
-            run.require_finite(update, told)
-            recent.append(told)
-            if update % settings.log_every == 0 or update == settings.updates:
-                network.eval().cpu()
-                reached = welfare(game, mechanism, probe)
-                network.to(device)
-                means = {name: sum(each[name] for each in recent) / len(recent) for name in told}
-                show(
-                    update,
-                    f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative_gain']:.4f}",
-                )
-                run.log(update, {**reached, **means}, {"search_s": run.wall_s})
-                recent = []
-            if update % settings.checkpoint_every == 0 or update == settings.updates:
-                state = {"learner": learner.state(), "recent": recent}
-                run.save_checkpoint(update, lambda folder: save_state(folder, state))  # noqa: B023
+    loop.train(
+        run,
+        Training(learner, mechanism, probe),
+        updates=settings.updates,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+    )
     network.eval().cpu()
     run.save_policy("mechanism", mechanism)
     trained = run.wall_s
@@ -85,6 +75,48 @@ def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
         "updates": settings.updates,
         "timing": {"training_s": trained, "evaluation_s": run.wall_s - trained},
     }
+
+
+@dataclass
+class Training:
+    """A learner whose mechanism is evaluated on the same profiles for each line of metrics.
+
+    Attributes:
+        learner: of the network.
+        mechanism: that plays by it.
+        probe: types of the profiles, (PROBE, n, 2m).
+        recent: numbers of the updates since the last line of metrics, which has their means.
+    """
+
+    learner: Learner
+    mechanism: LearnedExSNet | LearnedRPFNet
+    probe: np.ndarray
+    recent: list[dict[str, float]] = field(default_factory=list)
+
+    def update(self, number: int) -> Mapping[str, float]:
+        """Take one step."""
+        self.recent.append(self.learner.update(number))
+        return self.recent[-1]
+
+    def report(self, told: Mapping[str, float]) -> loop.Report:
+        """Report the welfare on the probe, and the means of the recent updates."""
+        learner, recent = self.learner, self.recent
+        learner.network.eval().cpu()
+        reached = welfare(learner.game, self.mechanism, self.probe)
+        learner.network.to(learner.device)
+        means = {name: sum(each[name] for each in recent) / len(recent) for name in told}
+        self.recent = []
+        note = f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative_gain']:.4f}"
+        return loop.Report({**reached, **means}, note)
+
+    def state(self) -> dict[str, Any]:
+        """Return the learner's state, and the numbers that no line of metrics has yet."""
+        return {"learner": self.learner.state(), "recent": self.recent}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.learner.restore(state["learner"])
+        self.recent = list(state["recent"])
 
 
 def make_mechanism(game: PaymentFreeAllocation, settings: ExSNet | RPFNet, seed: int) -> LearnedExSNet | LearnedRPFNet:
@@ -139,13 +171,3 @@ def baselines(learner: Learner, types: torch.Tensor) -> dict[str, dict[str, floa
         told[name] = welfare(game, make_policy(game, "mechanism", name), types.double().cpu().numpy())
     gain = _both_sides(learner, proportionally_fair(game, EXACT), types)["relative_gain"]
     return {name: {**each, "relative_gain": gain if "fair" in name else 0.0} for name, each in told.items()}
-
-
-def _restore(run: Run, learner: Learner) -> tuple[list[dict[str, float]], int]:
-    """Go on from the newest checkpoint of a run that is resumed; return what is not logged yet, and updates done."""
-    found = run.go_on()
-    if found is None:
-        return [], 0
-    with restoring(found[1]) as state:
-        learner.restore(state["learner"])
-        return list(state["recent"]), found[0]

@@ -236,5 +236,5 @@ def _search(run: Run) -> affine_figures.Search:
     from lawgiver.trainers.affine_maximiser import figures as affine_figures
 
     lines = run.metrics()
-    seconds = np.array([line["timing"]["search_s"] for line in lines])
+    seconds = np.array([line["timing"]["wall_s"] for line in lines])
     return affine_figures.Search(seconds, np.array([line["objective"] for line in lines]), _summary(run)["objective"])

@@ -8,9 +8,8 @@ reached by optimising on the very people who judge is what any other method can 
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,8 @@ from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.gradients.settings import DesignerConfig
 from lawgiver.trainers.evaluation.elections import against, hold
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring, save_state
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,63 @@ def surrogate(
     return (value + (value - others).detach() * likelihood).mean(), value.detach()
 
 
+class Designer:
+    """Gradient ascent on the vote share.
+
+    Args:
+        election: between two mechanisms.
+        mechanism: that learns, on the device of its network.
+        rival: that it learns to beat.
+        games: elections of each condition in an update.
+        rng: of everything that is drawn.
+        learning_rate: of Adam.
+    """
+
+    def __init__(
+        self,
+        election: Election,
+        mechanism: LearnedGraphMechanism,
+        rival: Policy,
+        games: int,
+        *,
+        rng: torch.Generator,
+        learning_rate: float,
+    ) -> None:
+        """Begin with the mechanism's weights as they are."""
+        self.election, self.mechanism, self.rival, self.games, self.rng = election, mechanism, rival, games, rng
+        self.network = mechanism.network
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=learning_rate)
+
+    def update(self, number: int) -> dict[str, float]:
+        """Take one step of Adam; return the vote share before it, the norm of the gradient and the largest weight."""
+        raised, value = surrogate(self.election, self.mechanism, self.rival, self.games, self.rng)
+        self.optimiser.zero_grad()
+        (-raised).backward()  # type: ignore[no-untyped-call]
+        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0))
+        self.optimiser.step()
+        size = float(torch.nn.utils.parameters_to_vector(self.network.parameters()).detach().abs().max())
+        return {"vote_share": float(value.mean()), "gradient_norm": norm, "largest_weight": size}
+
+    def report(self, told: Mapping[str, float]) -> loop.Report:
+        """Report the vote share and the gradient of the last update."""
+        shown = {name: told[name] for name in ("vote_share", "gradient_norm")}
+        return loop.Report(shown, f"vote share {told['vote_share']:.3f}")
+
+    def state(self) -> dict[str, Any]:
+        """Return weights, the optimiser's memory and the generator."""
+        return {
+            "mechanism": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rng": self.rng.get_state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.network.load_state_dict(state["mechanism"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rng.set_state(state["rng"])
+
+
 def train(config: DesignerConfig, run: Run) -> dict[str, Any]:
     """Design a mechanism in the run's folder; return its share of the votes against each of ``trainer.rivals``.
 
@@ -92,52 +148,27 @@ def train(config: DesignerConfig, run: Run) -> dict[str, Any]:
     rival = config.agents.mechanism.against
     named = Frozen(mechanism) if rival == "self" else make_policy(election.game, "mechanism", rival)
     rivals = {name: make_policy(election.game, "mechanism", name) for name in settings.rivals}
-    rng = torch.Generator(device).manual_seed(config.seed)
-    optimiser = torch.optim.Adam(mechanism.network.parameters(), lr=settings.learning_rate)
-    done = _restore(run, mechanism, optimiser, rng)
     conditions = len(election.game.openings(1, np.random.default_rng(0)))
     games = settings.batch // conditions
     if settings.batch % conditions or games < 2:
         raise ParameterError(
             f"trainer.batch is {settings.batch}, allowed: a multiple of {conditions} conditions, at least twice"
         )
-    started = time.monotonic()
-    with run.progress(settings.updates, run.name, done) as show:
-        for update in range(done + 1, settings.updates + 1):
-            raised, value = surrogate(election, mechanism, named, games, rng)
-            optimiser.zero_grad()
-            (-raised).backward()  # type: ignore[no-untyped-call]
-            norm = float(torch.nn.utils.clip_grad_norm_(mechanism.network.parameters(), 1.0))
-            optimiser.step()
-            size = float(torch.nn.utils.parameters_to_vector(mechanism.network.parameters()).detach().abs().max())
-            run.require_finite(update, {"gradient_norm": norm, "largest_weight": size})
-            if update % settings.log_every == 0 or update == settings.updates:
-                share = float(value.mean())
-                show(update, f"vote share {share:.3f}")
-                rate = (update - done) / (time.monotonic() - started)
-                run.log(update, {"vote_share": share, "gradient_norm": norm}, {"updates_per_s": rate})
-            if update % settings.checkpoint_every == 0 or update == settings.updates:
-                run.save_checkpoint(update, lambda folder: _keep(folder, mechanism, optimiser, rng))
+    loop.train(
+        run,
+        Designer(
+            election,
+            mechanism,
+            named,
+            games,
+            rng=torch.Generator(device).manual_seed(config.seed),
+            learning_rate=settings.learning_rate,
+        ),
+        updates=settings.updates,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+    )
     mechanism.network.to("cpu")
     run.save_policy("mechanism", mechanism)
     shares = against(election, mechanism, rivals, settings.games, [config.seed, 1])
     return shares | {"updates": settings.updates}
-
-
-def _keep(
-    folder: Path, mechanism: LearnedGraphMechanism, optimiser: torch.optim.Optimizer, rng: torch.Generator
-) -> None:
-    state = {"mechanism": mechanism.network.state_dict(), "optimiser": optimiser.state_dict(), "rng": rng.get_state()}
-    save_state(folder, state)
-
-
-def _restore(run: Run, mechanism: LearnedGraphMechanism, optimiser: torch.optim.Optimizer, rng: torch.Generator) -> int:
-    """Go on from the newest checkpoint of a run that is resumed; return how many updates are done."""
-    found = run.go_on()
-    if found is None:
-        return 0
-    with restoring(found[1]) as state:
-        mechanism.network.load_state_dict(state["mechanism"])
-        optimiser.load_state_dict(state["optimiser"])
-        rng.set_state(state["rng"])
-    return found[0]

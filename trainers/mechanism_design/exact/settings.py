@@ -48,6 +48,7 @@ class ExactTrainer(TrainerSettings):
     """Of Adam, at the start."""
     log_every: Natural = 10
     """Updates between two lines of metrics."""
+    checkpoint_every: Natural = 100
 
 
 ExactConfig = Config[ExactAgents, ExactTrainer]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import torch
@@ -12,10 +11,11 @@ from lawgiver.agents.graph_network import LearnedGraphMechanism
 from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.evaluation.ascent import ascend
+from lawgiver.trainers.evaluation.ascent import Ascent
 from lawgiver.trainers.evaluation.equilibrium_gradient import Sends, rounds, value
 from lawgiver.trainers.evaluation.score_table import other_populations, score_table
 from lawgiver.trainers.mechanism_design.exact.settings import ExactConfig, Mechanism
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run
 
@@ -25,38 +25,32 @@ def train(config: ExactConfig, run: Run) -> dict[str, Any]:
 
     Raises:
         UnsupportedGameError: if the game is another, or has too many joint contributions.
-        LawgiverError: if the value is not finite.
+        RunError: if the value is not finite; the last checkpoint is then the last good state.
     """
     game = config.game.make()
     if not isinstance(game, PublicInvestment):
         raise UnsupportedGameError(f"trainer 'exact_designer' needs public_investment, not {game.name}")
-    if run.resumed:
-        run.rewind(0)  # seconds of work, and no checkpoints
-    torch.manual_seed(config.seed)
     participants, settings = config.agents.participants, config.trainer
     anchor = make_anchor(game, anchor_of(participants))
-    policy, sends = make_mechanism(game, config.agents.mechanism)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        policy, sends = make_mechanism(game, config.agents.mechanism)
     conditions = rounds(game, anchor)
-    started = time.monotonic()
-
-    with run.progress(settings.updates, "exact designer") as update_bar:
-
-        def report(update: int, reached: float, level: float) -> None:
-            update_bar(update, f"{game.objective} {reached:.3f}")
-            if update % settings.log_every == 0 or update == settings.updates:
-                rate = update / (time.monotonic() - started)
-                run.log(update, {"score": reached, "inverse_temperature": level}, {"updates_per_s": rate})
-
-        ascend(
-            policy.network.parameters(),
-            lambda level: torch.stack([value(at, sends, level) for at in conditions]).mean(),
-            inverse_temperature=participants.inverse_temperature,
-            updates=settings.updates,
-            learning_rate=settings.learning_rate,
-            anneal_over=settings.anneal_over,
-            report=report,
-        )
-    seconds = time.monotonic() - started
+    ascent = Ascent(
+        policy.network.parameters(),
+        lambda level: torch.stack([value(at, sends, level) for at in conditions]).mean(),
+        inverse_temperature=participants.inverse_temperature,
+        updates=settings.anneal_over or settings.updates,
+        learning_rate=settings.learning_rate,
+    )
+    loop.train(
+        run,
+        ascent,
+        updates=settings.updates,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+    )
+    seconds = run.wall_s  # those before an interruption included
     run.save_policy("mechanism", policy)
     table = score_table(game, policy, inverse_temperature=participants.inverse_temperature, anchor=anchor)
     return table.to_summary() | {

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,8 @@ from lawgiver.trainers.mechanism_design.two_timescale.evaluation import welfare_
 from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
 from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, prepare
+from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.state import restoring, save_state
 
 SETTLING = 10
 """Evaluations' worth of steps that participants take under the mechanism that is announced in the end."""
@@ -93,11 +94,15 @@ def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
     """
     before = time.process_time()
     setup = prepare(config)
-    found, progress = run.go_on(), begin(setup)
-    if found is not None:
-        with restoring(found[1]) as state:
-            progress.restore(state)
-    _loop(setup, run, progress)
+    settings, progress = config.trainer, begin(setup)
+    loop.train(
+        run,
+        Training(setup, progress),
+        updates=settings.iterations,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+        early=EARLY,
+    )
     summary = _conclude(setup, run, progress)
     return summary | {"timing": {"cpu_s": time.process_time() - before}}  # of this process, where others are at work
 
@@ -143,21 +148,38 @@ def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
     return np.stack([welfare_and_gradient(setup.game, w, learners.level, learners.prior)[1] for w in tried])
 
 
-def _loop(setup: Setup, run: Run, progress: Progress) -> None:
-    settings, total = setup.config.trainer, setup.config.trainer.iterations
-    best = setup.best.welfare / setup.game.horizon
-    started, before = time.perf_counter(), progress.iteration
-    with run.progress(total, run.name, progress.iteration) as show:
-        while progress.iteration < total:
-            measured = iterate(setup, progress)
-            n = progress.iteration
-            if n % settings.log_every == 0 or n == total or n in EARLY:
-                metrics = _metrics(setup, progress, measured)
-                run.log(n, metrics, {"iterations_per_s": (n - before) / (time.perf_counter() - started)})
-                gap = f"reply gap {metrics['reply_gap']:.2g}"
-                show(n, f"welfare {metrics['exact_score']:.4g} of {best:.4g} best, {gap}")
-            if n % settings.checkpoint_every == 0 or n == total:
-                run.save_checkpoint(n, lambda folder: save_state(folder, progress.state()))
+@dataclass
+class Training:
+    """The iterations of a training, and what the last of them has measured.
+
+    Attributes:
+        setup: of the training.
+        progress: so far.
+        measured: welfare of each game of the last iteration, (k, games).
+    """
+
+    setup: Setup
+    progress: Progress
+    measured: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def update(self, number: int) -> dict[str, float]:
+        """Carry out one iteration; return the mean welfare of a game under the mechanisms that were tried."""
+        self.measured = iterate(self.setup, self.progress)
+        return {"welfare": float(self.measured.mean())}
+
+    def report(self, told: Mapping[str, float]) -> loop.Report:
+        """Report exact scores, and how far the participants are from their reply."""
+        metrics, best = _metrics(self.setup, self.progress, self.measured), self.setup.best.welfare
+        welfare = f"welfare {metrics['exact_score']:.4g} of {best / self.setup.game.horizon:.4g} best"
+        return loop.Report(metrics, f"{welfare}, reply gap {metrics['reply_gap']:.2g}")
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return self.progress.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.progress.restore(state)
 
 
 def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str, Any]:
