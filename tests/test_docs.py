@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import zlib
@@ -167,6 +168,12 @@ def test_walk_through(heading, tmp_path):
         assert "The day's payoff in points, once everybody has driven" in printed
 
 
+def test_every_result_is_listed():
+    text = (ROOT / "docs" / "results" / "index.md").read_text()
+    pages = [page.name for page in (ROOT / "docs" / "results").glob("*.md")]
+    assert [name for name in pages if name != "index.md" and f"]({name}) |" not in text] == []
+
+
 def test_every_config_is_listed():
     text = (ROOT / "docs" / "reference" / "configs.md").read_text()
     assert [name for name in config_names() if f"configs/{name}.yaml" not in text] == []
@@ -232,6 +239,11 @@ def test_a_page_claims_no_objective_that_a_game_does_not_name(monkeypatch):
     monkeypatch.setattr(pages, "make_game", lambda name: Plain())
     mechanism = section(game_page("taxed_dilemma"), "## mechanism")
     assert "objective" not in mechanism and "In the game's own units." in mechanism
+
+
+def test_the_list_of_games_is_fresh():
+    fresh = runpy.run_path(str(ROOT / "docs" / "generate.py"))["index_page"]()
+    assert (ROOT / "docs" / "games" / "index.md").read_text() == fresh, "run: make docs"
 
 
 @pytest.mark.parametrize("name", [name for name in names(GAMES) if (ROOT / "envs" / name.rpartition("-")[0]).exists()])
