@@ -132,7 +132,7 @@ def test_ends_go_by_the_participants_number_or_one_by_one() -> None:
         ({"types": "piecewise"}, "masses is None"),
         ({"masses": [0.5, 0.5]}, "masses is"),
         ({"types": "piecewise", "masses": [0.5, -0.1]}, "masses"),
-        ({"objective": "surplus"}, "objective is 'surplus'"),
+        ({"objective": "surplu"}, "objective is 'surplu': did you mean 'surplus'"),
         ({"mechanism_mode": "decide"}, "mechanism_mode is 'decide'"),
         ({"n": 20, "m": 5}, "5 rounds with 21 actions in each make 4,288,305 pairs .* take fewer"),
         ({"m": 300_000}, r"300,000 rounds with 4 actions in each make more than 1e180617 pairs"),

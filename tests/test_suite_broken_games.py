@@ -257,10 +257,12 @@ class SaysNothingOfPay(TaxedDilemma):
 class NamesNoObjective(TaxedDilemma):
     """Pays the mechanism an objective that it does not name."""
 
-    _objective = staticmethod(surplus)
-
     def __post_init__(self):
         """Leave the objective unchecked."""
+
+    def measure(self, state):
+        """Pay it all the same."""
+        return surplus(state)
 
     def __getattribute__(self, name):
         if name == "objective":

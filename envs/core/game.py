@@ -24,6 +24,7 @@ from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, integer, shown
 from lawgiver.envs.core.fields import Layout, box, ends, numbered
+from lawgiver.envs.core.objectives import check_objective, registered
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 
@@ -107,6 +108,10 @@ class Game(ABC, Generic[StateT]):
     """Whether the mechanism hands out exactly what it has; see :meth:`deficit`."""
     horizon_known: ClassVar[bool]
     """Whether the players know which round is the last: then every game is terminated after ``max_steps`` steps."""
+
+    objectives: ClassVar[tuple[str, ...]] = ()
+    """Objectives of the game's own, by name; see :meth:`own_measure`. A game with a parameter ``objective`` takes those
+    of the entry-point group ``lawgiver.objectives`` as well."""
 
     summary: ClassVar[str] = ""
     """What the mechanism does, in up to 50 characters, for lists of games."""
@@ -304,6 +309,25 @@ class Game(ABC, Generic[StateT]):
     def told(self, state: StateT) -> Mapping[str, Array]:
         """Return what infos tell beside observations and rewards, by name, (B, ...); the same to every agent."""
         return {}
+
+    # -- what the mechanism is for ------------------------------------------------------------------------------
+
+    def check_objective(self) -> None:
+        """Raise UnknownNameError unless ``objective`` is one of the game's own or of the entry-point group."""
+        check_objective(getattr(self, "objective", None), self.objectives)
+
+    def measure(self, state: StateT) -> Array:
+        """Compute the objective of the round that has just been paid, in the objective's own units, (B,)."""
+        return self._measure(state)
+
+    def own_measure(self, state: StateT) -> Array:
+        """Compute the objective of the game's own that ``objective`` names, (B,)."""
+        raise NotImplementedError(f"{self.name} has no objectives of its own")
+
+    @cached_property
+    def _measure(self) -> Callable[[StateT], Array]:
+        name = getattr(self, "objective", None)
+        return self.own_measure if name in self.objectives else registered(str(name))
 
     # -- for people ---------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What a mechanism is rewarded for, round by round: functions of a state, each (B,).
+"""Objectives, what a mechanism is rewarded for round by round: functions of a state, each (B,).
 
 They read ``state.payoffs`` (B, n), the round's payoffs, and ``state.endowments`` (B, n), what each participant
 has when nobody does anything. Both are in the game's own units.
@@ -6,12 +6,58 @@ has when nobody does anything. Both are in the game's own units.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol
 
 from lawgiver.envs.core.arrays import Array, namespace, total
+from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError, choice
+from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
 
 LOG_GUARD = 0.001
 """Added to a payoff before its logarithm is taken, so that a payoff of 0 costs 6.9 rather than everything."""
+
+
+def check_objective(name: Any, own: Collection[str] = ()) -> None:
+    """Check the name of an objective: one of a game's own, or one of the entry-point group.
+
+    Raises:
+        ParameterError: if it is neither, of a game with objectives of its own.
+        UnknownNameError: of another game.
+        MissingExtraError, PluginError: if what the entry-point group says under the name cannot be imported.
+    """
+    if own:
+        choice("objective", name, dict.fromkeys((*own, *names(OBJECTIVES))))
+    if name not in own:
+        lookup(OBJECTIVES, name)
+
+
+def registered(name: str) -> Callable[[Any], Array]:
+    """Find an objective of the entry-point group, a function of a state.
+
+    Returns:
+        The function; it raises UnsupportedGameError if it reads something that the state does not have.
+    """
+    return partial(_read, name, lookup(OBJECTIVES, name))  # no closure: games are pickled
+
+
+def fitting(state: Any) -> dict[str, Callable[[Any], Array]]:
+    """Find the objectives of the entry-point group that can be computed in a state, by name."""
+    found = {}
+    for name in names(OBJECTIVES):
+        with suppress(LawgiverError):  # somebody's may be about other games, or broken
+            measure = registered(name)
+            measure(state)
+            found[name] = measure
+    return found
+
+
+def _read(name: str, function: Callable[[Any], Array], state: Any) -> Array:
+    try:
+        return function(state)
+    except AttributeError as error:
+        raise UnsupportedGameError(f"objective {name!r} does not fit this game: {error}") from error
 
 
 class HasPayoffs(Protocol):

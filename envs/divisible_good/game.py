@@ -59,6 +59,7 @@ class DivisibleGood(MechanismGame):
         agent_objective: what participants reckon with: ``local``, what they consume, wait for and pay, so that
             everybody has a dominant strategy; ``full``, their share of the cost of supply as well.
         box: largest absolute value of a price and of the slope, > 0.
+        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range.
@@ -105,6 +106,7 @@ class DivisibleGood(MechanismGame):
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
+        self.check_objective()
         choice("prices", self.prices, PRICES)
         choice("agent_objective", self.agent_objective, OBJECTIVES)
 

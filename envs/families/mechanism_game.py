@@ -7,14 +7,14 @@ A game is made of these functions; how it is played, observed, paid and solved i
 :mod:`lawgiver.envs.solvers.equilibrium.subgame`, once for all.
 
 Participants are paid what they attribute to themselves of their utility, plus the transfer. The mechanism is paid
-welfare, the sum of utilities: transfers move money and count for nothing.
+an objective, by default welfare, the sum of utilities: transfers move money and count for nothing.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -24,6 +24,7 @@ from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, tot
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.fields import Field, Layout, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 
@@ -49,6 +50,11 @@ class MechanismState:
     utilities: Array
     transfers: Array
     payoffs: Array
+
+    @property
+    def endowments(self) -> Array:
+        """What participants have before a round, nothing, (B, n)."""
+        return namespace(self.payoffs).zeros_like(self.payoffs)
 
 
 @dataclass(frozen=True)
@@ -76,18 +82,19 @@ class MechanismGame(Game[MechanismState]):
 
     Args:
         n: number of participants.
+        objective: what the mechanism is paid each round: ``welfare``, or an objective of the entry-point group.
     """
 
     n: int
+    objective: str = field(default="welfare", kw_only=True)
 
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = False
     horizon_known: ClassVar[bool] = True
-    objective: ClassVar[str] = "welfare"
-    """What the mechanism is paid."""
+    objectives: ClassVar[tuple[str, ...]] = ("welfare",)
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "what the participant attributes to itself of its utility, plus its transfer, once a round",
-        "mechanism": "the welfare of the round, the sum of utilities without transfers",
+        "mechanism": "the round's `objective`, once a round; `welfare` is the sum of utilities without transfers",
     }
 
     # -- what a game is made of ---------------------------------------------------------------------------------
@@ -183,8 +190,8 @@ class MechanismGame(Game[MechanismState]):
         return None
 
     def ceiling(self) -> float | None:
-        """Return :meth:`optimum` a round."""
-        best = self.optimum()
+        """Return :meth:`optimum` a round, where the mechanism is paid welfare."""
+        best = self.optimum() if self.objective == "welfare" else None
         return None if best is None else best / self.horizon
 
     def exact_scores(
@@ -284,8 +291,12 @@ class MechanismGame(Game[MechanismState]):
             transfers=transfers,
             payoffs=payoffs,
         )
-        rewards = {"participant": payoffs, "mechanism": total(utilities)[:, None]}
+        rewards = {"participant": payoffs, "mechanism": self.measure(played)[:, None]}
         return played, rewards, played.round >= self.horizon, nobody
+
+    def own_measure(self, state: MechanismState) -> Array:
+        """Compute the welfare of the round, (B,)."""
+        return welfare(state)
 
     def deficit(self, state: MechanismState) -> Array:
         """Return what the mechanism paid out in the last round, (B,)."""

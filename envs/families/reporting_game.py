@@ -53,6 +53,11 @@ class ReportingState:
     payments: Array
     payoffs: Array
 
+    @property
+    def endowments(self) -> Array:
+        """What participants have who stay away, nothing, (B, n)."""
+        return namespace(self.payoffs).zeros_like(self.payoffs)
+
 
 @dataclass(frozen=True)
 class ReportingGame(Game[ReportingState]):
@@ -60,7 +65,7 @@ class ReportingGame(Game[ReportingState]):
 
     Args:
         n: number of participants.
-        objective: what the mechanism is paid for, one of the game's ``objectives``.
+        objective: what the mechanism is paid for, one of the game's ``objectives`` or of the entry-point group.
         mechanism_mode: ``announce`` or ``allocate``.
     """
 
@@ -71,10 +76,8 @@ class ReportingGame(Game[ReportingState]):
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = False
     horizon_known: ClassVar[bool] = True
-    objectives: ClassVar[tuple[str, ...]]
-    """What the mechanism can be paid for, by name; see :meth:`measure`."""
     losses: ClassVar[tuple[str, ...]] = ()
-    """Those of the objectives that are to be small: the mechanism is paid minus them."""
+    """Those of the game's own objectives that are to be small: the mechanism is paid minus them."""
     relative_floor: ClassVar[float] = 0.1
     """Least payoff that a gain is related to in audits, as a share of the scale of payoffs.
 
@@ -88,7 +91,7 @@ class ReportingGame(Game[ReportingState]):
     def check_choices(self) -> None:
         """Raise ParameterError if the mode or the objective is none."""
         choice("mechanism_mode", self.mechanism_mode, MODES)
-        choice("objective", self.objective, self.objectives)
+        self.check_objective()
 
     # -- what a game is made of ---------------------------------------------------------------------------------
 
@@ -137,8 +140,8 @@ class ReportingGame(Game[ReportingState]):
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
         """Return the state with the utilities and payments of a decision (B, d), and whatever a game adds to it."""
 
-    def measure(self, state: ReportingState) -> Array:
-        """Return the objective in its own units, (B,), once the game is over."""
+    def own_measure(self, state: ReportingState) -> Array:
+        """Compute revenue or welfare, (B,), once the game is over."""
         return {"revenue": state.payments, "welfare": state.utilities}[self.objective].sum(-1)
 
     def limit(self) -> float | None:

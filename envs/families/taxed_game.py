@@ -19,7 +19,6 @@ from lawgiver.envs.core.errors import NoSolution, choice
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import OBJECTIVES, lookup
 
 SEEN = np.array([[0, 1, 2], [1, 0, 2]])
 """What each participant sees of (choice of 0, choice of 1, tax): own choice first."""
@@ -69,7 +68,7 @@ class TaxedGame(Game[TaxedState]):
     def check_choices(self) -> None:
         """Raise ParameterError or UnknownNameError if the mode or the objective is none."""
         choice("mechanism_mode", self.mechanism_mode, MODES)
-        lookup(OBJECTIVES, self.objective)
+        self.check_objective()
 
     # -- what a game is made of ---------------------------------------------------------------------------------
 
@@ -96,10 +95,6 @@ class TaxedGame(Game[TaxedState]):
         """Return what is worth telling of the mixed actions of both, (A_0,) and (A_1,), by name."""
 
     # -- how it is played ---------------------------------------------------------------------------------------
-
-    @cached_property
-    def _objective(self) -> Any:
-        return lookup(OBJECTIVES, self.objective)
 
     @cached_property
     def announces(self) -> bool:
@@ -187,7 +182,7 @@ class TaxedGame(Game[TaxedState]):
             return evolve(state, turn=1, **changed), unpaid, nobody, nobody
         played = evolve(state, turn=0, round=state.round + 1, **changed)
         paid = evolve(played, payoffs=after_tax(self.earnings(played.choices), played.tax))
-        rewards = {"participant": paid.payoffs, "mechanism": self._objective(paid)[:, None]}
+        rewards = {"participant": paid.payoffs, "mechanism": self.measure(paid)[:, None]}
         return paid, rewards, *self.ended(paid, draws)
 
     def deficit(self, state: TaxedState) -> Array:

@@ -56,6 +56,11 @@ class GoalCollectionState:
     enjoyed: Array
     payoffs: Array
 
+    @property
+    def endowments(self) -> Array:
+        """What participants have before a move, nothing, (B, n)."""
+        return namespace(self.payoffs).zeros_like(self.payoffs)
+
 
 @dataclass(frozen=True)
 class GoalCollection(Game[GoalCollectionState]):
@@ -63,10 +68,10 @@ class GoalCollection(Game[GoalCollectionState]):
 
     First participants report goal and value, then the mechanism moves ``horizon`` times. A move that is the first to
     enter a participant's true goal pays the participant gamma^(t-1) times its true value, t = 1 for the first move;
-    the mechanism is paid the affine welfare of what it is told, gamma^(t-1) times weight times reported value at the
-    first entry of a reported goal. Goals may coincide. Money is no part of this world: what an affine maximiser
-    charges needs the walks that would have been taken without each participant (trainer ``learned_follower``), and
-    without payments participants do well to exaggerate.
+    the mechanism is paid, by default, the affine welfare of what it is told, gamma^(t-1) times weight times reported
+    value at the first entry of a reported goal. Goals may coincide. Money is no part of this world: what an affine
+    maximiser charges needs the walks that would have been taken without each participant (trainer
+    ``learned_follower``), and without payments participants do well to exaggerate.
 
     Args:
         n: number of participants, >= 1.
@@ -74,6 +79,8 @@ class GoalCollection(Game[GoalCollectionState]):
         discount: gamma, in (0, 1).
         horizon: number of moves, >= 1; what comes later is worth less than gamma^horizon.
         weights: of the participants in the affine welfare, n numbers > 0; None for 1 each.
+        objective: what the mechanism is paid for a move: ``affine_welfare`` of what it is told, or a registered
+            objective of what participants get.
 
     Raises:
         ParameterError: if a parameter is outside its range.
@@ -84,6 +91,7 @@ class GoalCollection(Game[GoalCollectionState]):
     discount: float = 0.9
     horizon: int = 80
     weights: Sequence[float] | None = None
+    objective: str = "affine_welfare"
 
     name: ClassVar[str] = "goal_collection-v0"
     summary: ClassVar[str] = "collects reported goals on a torus, step by step"
@@ -95,9 +103,11 @@ class GoalCollection(Game[GoalCollectionState]):
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = False
     horizon_known: ClassVar[bool] = True
+    objectives: ClassVar[tuple[str, ...]] = ("affine_welfare",)
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "its value, discounted, when the mechanism first enters its true goal; no payments",
-        "mechanism": "weighted reported values, discounted, of the reported goals that it enters for the first time",
+        "mechanism": "the move's `objective`; `affine_welfare` is the weighted, discounted value, as reported, of the"
+        " reported goals that it enters for the first time",
     }
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"20 participants": {"n": 20}}
 
@@ -112,6 +122,7 @@ class GoalCollection(Game[GoalCollectionState]):
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
+        self.check_objective()
 
     def _checked(self, weights: Any) -> tuple[float, ...]:
         if isinstance(weights, str) or not isinstance(weights, Sequence) or len(weights) != self.n:
@@ -242,8 +253,14 @@ class GoalCollection(Game[GoalCollectionState]):
             enjoyed=state.enjoyed + true,
             payoffs=true * state.types[..., 1],
         )
-        welfare = total(told * self.worth(state.reports))[:, None]
-        return after, {"participant": after.payoffs, "mechanism": welfare}, after.round >= self.horizon, nobody
+        rewards = {"participant": after.payoffs, "mechanism": self.measure(after)[:, None]}
+        return after, rewards, after.round >= self.horizon, nobody
+
+    def own_measure(self, state: GoalCollectionState) -> Array:
+        """Compute the affine welfare, as reported, of the goals that the last move was the first to enter, (B,)."""
+        xp = namespace(state.collected)
+        entered = state.collected == (self.discount ** (state.round - 1))[:, None]
+        return total(xp.where(entered, state.collected, xp.zeros_like(state.collected)) * self.worth(state.reports))
 
     def picture(self, state: GoalCollectionState, index: int) -> dict[str, np.ndarray]:
         """Return the position, and what everybody wants, says and has got."""

@@ -44,7 +44,7 @@ class Gridworld(MDPGame):
     Args:
         n: number of participants, at least 1.
         m: number of rows, and of columns, at least 2.
-        objective: ``revenue`` or ``welfare``.
+        objective: ``revenue``, ``welfare`` or a registered objective.
         mechanism_mode: ``announce`` (log w and b of an affine maximiser, before the reports) or ``allocate`` (a policy
             and payments, after them).
         types: ``uniform``, or ``piecewise``: the density of a value is constant on each of several pieces.
@@ -162,14 +162,14 @@ class Gridworld(MDPGame):
             means.append(best.mean())
         return float(np.mean(means)), float(np.std(means, ddof=1) / np.sqrt(len(means)))
 
-    def limit(self) -> float:
+    def limit(self) -> float | None:
         """Return what could be reached if goals were public: an upper bound of revenue, and attained for welfare.
 
         Values alone are then private, and Myerson's theorem says that nothing under which telling the truth is best
         and nobody loses by taking part earns more in expectation than the walk that is best for the (ironed) virtual
         values.
         """
-        return self.public_goals[0]
+        return self.public_goals[0] if self.objective in self.objectives else None
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """How often the farthest goal can be entered, on up to 20 x 20 cells; residual over all goals."""

@@ -57,6 +57,7 @@ class Lanes(MechanismGame):
         n_moves: how many moves there are, evenly from 0 to H, >= 2; None for all in between. That nobody can end just
             where it wants to costs rational participants about n A H^2 / 6 (n_moves - 1)^2 of welfare, with
             A = coordination_weight (n - 1): 0.7 % of the optimum for 20 participants and 101 moves.
+        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range.
@@ -96,6 +97,7 @@ class Lanes(MechanismGame):
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
+        self.check_objective()
         choice("basis", self.basis, POLYNOMIALS)
         choice("payment_on", self.payment_on, BASES)
         choice("agent_objective", self.agent_objective, OBJECTIVES)

@@ -296,12 +296,12 @@ class PaymentFreeAllocation(ReportingGame):
             )
         return None
 
-    def measure(self, state: ReportingState) -> Array:
-        """Return the objective in its own units, (B,), once the game is over."""
+    def own_measure(self, state: ReportingState) -> Array:
+        """Compute mean log utility, welfare or efficiency, (B,), once the game is over."""
         if self.objective == "mean_log_utility":
             return mean_log_utility(state.utilities, self.weighting)
         if self.objective == "welfare":
-            return super().measure(state)
+            return super().own_measure(state)
         _, demands = self.split(state.types)
         return efficiency(allotted(state), demands, self.supplies)
 

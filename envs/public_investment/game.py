@@ -26,7 +26,6 @@ from lawgiver.envs.core.errors import NoSolution, ParameterError, choice, intege
 from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.public_investment.endowments import CONDITIONS, checked_endowments
 from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily
 from lawgiver.envs.public_investment.state import PublicInvestmentState
@@ -108,7 +107,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
             raise ParameterError(
                 "participant_observation='rule' needs mechanism_mode='announce': there is no rule to see"
             )
-        lookup(OBJECTIVES, self.objective)
+        self.check_objective()
 
     # -- parameters in a handier shape --------------------------------------------------------------------------
 
@@ -154,10 +153,6 @@ class PublicInvestment(Game[PublicInvestmentState]):
     @cached_property
     def _richest(self) -> int:
         return max(sum(condition) for condition in self.conditions)
-
-    @cached_property
-    def _objective(self) -> Any:
-        return lookup(OBJECTIVES, self.objective)
 
     @cached_property
     def _seen(self) -> np.ndarray:
@@ -332,7 +327,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
             payouts=payouts,
             payoffs=state.endowments - contributions + payouts,
         )
-        rewards = {"participant": after.payoffs, "mechanism": self._objective(after)[:, None]}
+        rewards = {"participant": after.payoffs, "mechanism": self.measure(after)[:, None]}
         return after, rewards, after.round >= self.n_rounds, nobody
 
     def deficit(self, state: PublicInvestmentState) -> Array:

@@ -49,6 +49,7 @@ class SelfishRouting(CongestionMechanism):
             power}``; and ``demands``, each ``[origin, destination, amount]``. Agents are shared out in proportion.
         tolled: names (``tail-head``) of the edges that may be tolled; None for all of them.
         box: largest toll, > 0.
+        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range, or the network has a pair without a route.
@@ -83,6 +84,7 @@ class SelfishRouting(CongestionMechanism):
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
+        self.check_objective()
         network.counts(self.n)
 
     @property

@@ -50,7 +50,7 @@ class SequentialSales(MDPGame):
         high: the greatest, likewise; ``1/i`` is what the published code draws for the asymmetric sales, of which the
             paper says ``i``.
         masses: relative probabilities of the pieces, where types are ``piecewise``.
-        objective: ``revenue`` or ``welfare``.
+        objective: ``revenue``, ``welfare`` or a registered objective.
         mechanism_mode: ``announce`` or ``allocate``.
         types_file: an .npz file with the array ``values``, (N, n, 1), or a CSV table (see
             :mod:`lawgiver.envs.files.profiles`), from which whole profiles are drawn instead, within the

@@ -42,6 +42,7 @@ class SupplyDemand(CongestionMechanism):
         homes: share of all agents that lives in each zone, >= 0, sum 1; each a whole number of agents.
         travel: cost of the way from each home zone (row) to each zone, >= 0, in the unit of an agent's full work.
         box: largest absolute value of a bonus, > 0.
+        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range, or shapes do not fit.
@@ -77,6 +78,7 @@ class SupplyDemand(CongestionMechanism):
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
+        self.check_objective()
         self._counts()
 
     def _counts(self) -> tuple[int, ...]:

@@ -87,7 +87,7 @@ class TabularMDPGame(MDPGame):
         low: least value; one for all, one a participant, or a rule by its number i = 1, ..., n, such as ``1/i``.
         high: greatest value, likewise.
         masses: relative probabilities of the pieces, where types are ``piecewise``.
-        objective: ``revenue`` or ``welfare``.
+        objective: ``revenue``, ``welfare`` or a registered objective.
         mechanism_mode: ``announce`` (log w and b of an affine maximiser, before the reports) or ``allocate`` (a policy
             and payments, after them).
         memory: budget in MiB for the tables and for the equations that are solved at a time.

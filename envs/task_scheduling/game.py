@@ -149,7 +149,7 @@ class TaskScheduling(MDPGame):
         """Return makespan or welfare along each complete path, (B, n^m)."""
         if self.objective == "makespan":
             return self.makespans(types)
-        if self.objective == "revenue":
+        if self.objective != "welfare":
             return None
         rewards = namespace(types).sum(self.rewards(types), axis=1)
         return total(select(namespace(types).reshape(rewards, (types.shape[0], -1)), self.mdp.paths))
@@ -169,10 +169,10 @@ class TaskScheduling(MDPGame):
         makespan = self.in_slices(expected, decision.shape[0])
         return evolve(super().settle(state, decision), makespan=makespan)
 
-    def measure(self, state: ReportingState) -> Array:
-        """Return makespan (positive), welfare or revenue, (B,)."""
+    def own_measure(self, state: ReportingState) -> Array:
+        """Compute makespan (positive), welfare or revenue, (B,)."""
         if self.objective != "makespan":
-            return super().measure(state)
+            return super().own_measure(state)
         assert isinstance(state, SchedulingState)
         return state.makespan
 

@@ -6,7 +6,6 @@ import dataclasses
 import pickle
 import random
 import re
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -15,11 +14,8 @@ import numpy as np
 from lawgiver.envs.core.arrays import take_games
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.objectives import welfare
-from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
+from lawgiver.envs.core.registry import OBJECTIVES, names
 from lawgiver.envs.core.rollout import Step
-from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.testing.play import SLACK, random_steps, require
 from lawgiver.envs.views.rendering import text
 
@@ -210,7 +206,7 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
     too, which is all that the objectives of the entry-point group ask for, has to name one, or say that it is None.
     """
     name = getattr(game, "objective", None)
-    objective = _objective(game, name) if game.roles.get("mechanism") == 1 and isinstance(name, str) else None
+    paid = game.roles.get("mechanism") == 1 and isinstance(name, str)
     for step in random_steps(game, batch, np.random.default_rng(seed)):
         if not (hasattr(step.after, "payoffs") and hasattr(step.after, "round")):
             return
@@ -219,20 +215,14 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
         require(named, game, told)
         over = (step.after.round > step.state.round)[:, None]
         due = {"participant": ("payoffs", step.after.payoffs)}
-        if objective is not None:
-            due["mechanism"] = (f"objective {name!r}", objective(step.after)[:, None])
+        if paid:
+            sense = -1 if name in getattr(game, "losses", ()) else 1
+            due["mechanism"] = (f"objective {name!r}", sense * game.measure(step.after)[:, None])
         for role, (what, worth) in due.items():
             expected = np.where(over, worth, 0.0)[step.alive]
             off = np.abs(step.rewards[role][step.alive] - expected).max()
             fits = off <= ROUNDING * (1 + np.abs(expected).max())
             require(fits, game, f"at step {step.index} the reward of {role} is off the state's {what} by {off:.3g}")
-
-
-def _objective(game: Game[Any], name: str) -> Callable[[Any], np.ndarray]:
-    """Return what a mechanism is paid in a state, (B,)."""
-    if isinstance(game, ReportingGame):
-        return lambda state: game.sense * game.measure(state)
-    return welfare if isinstance(game, MechanismGame) else lookup(OBJECTIVES, name)
 
 
 def check_announcements(game: Game[Any], batch: int = 16, seed: int = 9) -> None:

@@ -25,6 +25,7 @@ from lawgiver.trainers.affine_maximiser.grid_search import GridSearch
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
 from lawgiver.trainers.runs import loop
+from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.runs.run import Run
 
 METHODS: dict[str, type[Search]] = {
@@ -49,6 +50,7 @@ def train(config: AffineConfig, run: Run) -> dict[str, Any]:
             "trainer 'affine_maximiser' needs a Markov decision process in which participants report, such as"
             f" sequential_sales, not {game.name}"
         )
+    require_own_objective(game, "affine_maximiser")
     device = config.resources.torch_device()
     regulariser: Regulariser = "occupancy" if settings.method == "regularised" else "policy"
     problem = Problem(game, device, settings.chunk, regulariser)

@@ -80,7 +80,9 @@ def games(
 def list_installed(
     kind: Annotated[
         str,
-        typer.Argument(metavar="mechanisms|participants|voters|objectives|configs|trainers|games", show_default=False),
+        typer.Argument(
+            metavar="mechanisms|participants|voters|policies|objectives|configs|trainers|games", show_default=False
+        ),
     ],
 ) -> None:
     """List what is installed of a kind, a line each, and where it fits."""

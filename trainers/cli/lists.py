@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import re
 import shutil
@@ -16,16 +17,16 @@ from typing import Any
 from lawgiver.envs.core.errors import LawgiverError, UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICIES, TRAINERS, VOTERS, entry, lookup, names
+from lawgiver.envs.core.registry import GAMES, LEARNED, OBJECTIVES, POLICIES, TRAINERS, VOTERS, entry, lookup, names
 from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
 
 WIDEST = 100
 """Columns that a line takes at most where nobody is looking on a terminal of another width."""
 
-GROUPS = {"objectives": OBJECTIVES, "voters": VOTERS, "trainers": TRAINERS} | {
+GROUPS = {"objectives": OBJECTIVES, "policies": LEARNED, "voters": VOTERS, "trainers": TRAINERS} | {
     f"{role}s": group for role, group in POLICIES.items()
 }
-KINDS = ("games", "mechanisms", "participants", "voters", "objectives", "configs", "trainers")
+KINDS = ("games", "mechanisms", "participants", "voters", "policies", "objectives", "configs", "trainers")
 
 
 def listed(kind: str) -> list[str]:
@@ -56,9 +57,14 @@ def listed(kind: str) -> list[str]:
     elif kind == "trainers":
         lines += _heading("packaged configs:")
         lines += in_columns({name: ", ".join(_configs_of(name)) or "none" for name in names(group)}, fold=True)
+    elif kind == "policies":
+        lines += _heading("role that each kind of learned policy plays:")
+        lines += in_columns({name: _role(name) for name in names(group)})
+    elif kind == "objectives":
+        lines += _heading("games that take them, and objectives of their own:")
+        lines += in_columns({name: _taken(made[0]) for name, made in _games().items()}, fold=True)
     else:
-        where = "every game as a base of elections" if kind == "voters" else "games whose mechanism has an objective"
-        lines += _heading(f"fit: {where}")[:-1]
+        lines += _heading("fit: every game as a base of elections")[:-1]
     return lines
 
 
@@ -105,6 +111,25 @@ def _described(group: str, name: str) -> str:
         return str(error)
     needs = entry(group, name).extras
     return f"{what} [{','.join(needs)}]" if needs else what
+
+
+def _role(kind: str) -> str:
+    try:
+        return str(getattr(lookup(LEARNED, kind), "role", "none"))
+    except LawgiverError as error:
+        return str(error)
+
+
+def _taken(game: Game[Any]) -> str:
+    """Say which objectives the mechanism of a game can be paid, or why it takes none."""
+    own = f"all, and {', '.join(game.objectives)}" if game.objectives else "all"
+    if "objective" in {field.name for field in dataclasses.fields(game)}:
+        return own
+    paid = game.reward_meaning.get("mechanism", "by the rules")
+    if game.nested and "`objective`" in paid:
+        ((parameter, inner),) = game.nested.items()
+        return f"{_taken(make_game(inner))}, in {parameter}"
+    return f"none: the mechanism is paid {paid}"
 
 
 def _first_line(thing: Any) -> str:

@@ -14,7 +14,6 @@ from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup
-from lawgiver.envs.families.reporting_game import ReportingGame
 
 
 def game_page(name: str) -> str:
@@ -84,8 +83,9 @@ def _reward(game: Game[Any], role: str) -> str:
     objective = getattr(game, "objective", None) if "objective" in chosen else None
     if role == "mechanism" and isinstance(objective, str):
         lines += f" By default `{objective}`"
-        if isinstance(game, ReportingGame):
-            return f"{lines}, of {', '.join(f'`{name}`' for name in game.objectives)}."
+        if game.objectives:
+            own = ", ".join(f"`{name}`" for name in game.objectives)
+            return f"{lines}; allowed: {own}, and what `lawgiver list objectives` lists."
         what = inspect.getdoc(lookup(OBJECTIVES, objective)) or ""
         lines += f": {what.partition(chr(10))[0].removeprefix('Return ')}" if what.strip() else "."
     return lines

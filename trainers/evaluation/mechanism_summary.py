@@ -67,7 +67,7 @@ def design_summary(
     trained = found["learned"] if participants is None else _trained(game, learned, participants)
     return {
         "welfare": welfare,
-        "gap_closed": gap_closed(welfare),
+        "gap_closed": gap_closed(welfare) if game.objective in game.objectives else None,
         "incentives": {measure: {name: score[measure] for name, score in found.items()} for measure in MEASURES},
         **{name: {"learned": trained[name], "closed_form": found["learned"][name]} for name in behaviour},
         "parameters": {f"w_{j + 1}": {name: float(w[j]) for name, w in mechanisms.items()} for j in range(start.size)},

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.objectives import gini, welfare
+from lawgiver.envs.core.objectives import fitting, gini, welfare
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
 from lawgiver.envs.core.policy_check import check_game, check_policy
-from lawgiver.envs.core.registry import OBJECTIVES, lookup, names
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.trainers.statistics.seeds import NORMAL
@@ -55,14 +54,14 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
 def measures(game: Game[Any]) -> dict[str, Callable[[Any], np.ndarray]]:
     """Return what a round of a game is measured by, by name, functions of the state after it, (B,).
 
-    Welfare and what the mechanism has paid out, where it pays transfers on top of utilities; what the mechanism is paid
-    for and welfare, where participants report; in other games every registered objective, and the Gini coefficient.
+    The objective and welfare where participants report; also what the mechanism has paid out, where it pays transfers
+    on top of utilities. In other games every registered objective that fits, and the Gini coefficient.
     """
     if isinstance(game, MechanismGame):
-        return {"welfare": welfare, "payments": game.deficit}
+        return {game.objective: game.measure, "welfare": welfare, "payments": game.deficit}
     if isinstance(game, ReportingGame):
         return {game.objective: game.measure, "welfare": welfare}
-    return {name: lookup(OBJECTIVES, name) for name in names(OBJECTIVES)} | {"gini": gini}
+    return fitting(game.initial_state(1, np.random.default_rng(0))) | {"gini": gini}
 
 
 def outcome_of(

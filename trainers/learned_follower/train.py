@@ -15,6 +15,7 @@ from lawgiver.trainers.learned_follower.evaluation import evaluate
 from lawgiver.trainers.learned_follower.learning import Learner
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConfig
 from lawgiver.trainers.runs import loop
+from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.runs.run import Run
 
 LATE = 1e-3
@@ -35,6 +36,7 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
         raise UnsupportedGameError(
             f"trainer 'learned_follower' needs goal_collection with 2 participants or more, not {game!r}"
         )
+    require_own_objective(game, "learned_follower")
     _check(settings.evaluation, game)
     device = config.resources.torch_device()
     with torch.random.fork_rng(devices=[]):

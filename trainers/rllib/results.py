@@ -76,7 +76,10 @@ def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) 
     """Return the objective a round in the participants' exact equilibrium, or why it is not known."""
     anchor = make_anchor(game, anchor_of(participants))
     scores = game.exact_scores(mechanism, inverse_temperature=participants.level, anchor=anchor)
-    return scores if isinstance(scores, NoSolution) else float(scores[objective(game)])
+    if isinstance(scores, NoSolution):
+        return scores
+    name = objective(game)
+    return float(scores[name]) if name in scores else NoSolution(f"{game.name} has no exact solver for {name!r}")
 
 
 def scores(

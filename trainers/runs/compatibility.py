@@ -34,6 +34,20 @@ def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, P
             raise UnsupportedGameError(f"{run} was trained on {own.name}{fault}")
 
 
+def require_own_objective(game: Game[Any], trainer: str) -> None:
+    """Check that the mechanism is paid an objective of the game's own, for a trainer that has a formula for each.
+
+    Raises:
+        UnsupportedGameError: if it is one of the entry-point group.
+    """
+    objective = getattr(game, "objective", None)
+    if objective not in game.objectives:
+        raise UnsupportedGameError(
+            f"trainer {trainer!r} computes {', '.join(game.objectives)} of {game.name} by formulas, and has none for"
+            f" objective {objective!r}: take a trainer that plays the game, such as rllib"
+        )
+
+
 def _fault(own: Game[Any], game: Game[Any], role: str, folder: Path) -> str | None:
     """Return how the game that a role's policy was made for differs from the one to play, None if in nothing."""
     if game.name != own.name:

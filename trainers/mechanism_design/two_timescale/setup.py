@@ -16,6 +16,7 @@ from lawgiver.trainers.evaluation.mechanism_summary import gap_closed
 from lawgiver.trainers.mechanism_design.optimisers import check_timescales
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners
 from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
+from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
@@ -84,6 +85,7 @@ def prepare(config: TwoTimescaleConfig) -> Setup:
             f"trainer 'two_timescale' learns tables of finitely many actions, those of {game.name} are a Box here (of "
             "lanes: set game.n_moves)"
         )
+    require_own_objective(game, "two_timescale")
     radius = settings.radius if mechanism.optimiser in PERTURBED else None
     if mechanism.optimiser not in UNSTEPPED:
         check_timescales(settings.timescale, settings.agents_step, settings.mechanism_step, radius)
