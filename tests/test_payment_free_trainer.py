@@ -17,13 +17,14 @@ from lawgiver.trainers.cli import app
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.payment_free import learner, train
 from lawgiver.trainers.payment_free.evaluation import judge
-from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, stream, thorough
+from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, thorough
 from lawgiver.trainers.payment_free.misreports import Ascent, Cases, proposed, search, worth
 from lawgiver.trainers.payment_free.objective import Bound, terms
 from lawgiver.trainers.payment_free.settings import ExSNet, Lagrangian, PaymentFreeTrainer, RPFNet
 from lawgiver.trainers.payment_free.train import make_mechanism
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import torch_generator
 
 GROUPS = {"value", "demand", "joint"}
 QUICK = (
@@ -34,7 +35,7 @@ QUICK = (
 
 
 def rng(*seeds):
-    return stream("cpu", 0, *seeds)
+    return torch_generator("cpu", 0, *seeds)
 
 
 def market(n, m, **params):

@@ -12,12 +12,13 @@ import pytest
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import TRAINERS, _entries, names
-from lawgiver.trainers.evaluation.evaluate import STREAM, evaluate
+from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.evaluation.in_games import evaluate_run
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import Config
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import IN_GAMES, Deferred, Trainer, find_trainer, trainer_of
+from lawgiver.trainers.statistics.streams import EVALUATION
 
 OBJECT = """\
 from fake_trainer import Agents, Walk, train
@@ -71,8 +72,8 @@ def test_an_object_evaluates_and_draws_its_runs_by_itself(plugin: Path, walk: Pa
     entry_points(plugin, "walk_object:trainer")
     path, summary = launch.train(walk, [f"run_dir={tmp_path / 'out'}", "seed=4"])
     assert [file.name for file in (path / "figures").iterdir()] == ["path.png"]
-    assert evaluate(path, games=12) == {"played": 12, "seed": [STREAM, 4], "position": summary["position"]}
-    assert evaluate(path, seed=7)["seed"] == [STREAM, 7]
+    assert evaluate(path, games=12) == {"played": 12, "seed": [EVALUATION, 4], "position": summary["position"]}
+    assert evaluate(path, seed=7)["seed"] == [EVALUATION, 7]
     sys.modules.pop("walk_object")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.statistics.streams import torch_seed
 
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
@@ -19,8 +19,9 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
     game: Any = config.game.make()
     mechanism = load(run.path, role="mechanism")
     problem = Problem(game, chunk=config.trainer.chunk)
-    state = np.random.SeedSequence(seed).generate_state(1)
-    types = problem.sample(config.trainer.evaluation.profiles, torch.Generator().manual_seed(int(state[0])))
+    types = problem.sample(
+        config.trainer.evaluation.profiles, torch.Generator().manual_seed(torch_seed(*seed, bits=32))
+    )
     found = Parameters(torch.from_numpy(mechanism.log_weights), torch.from_numpy(mechanism.boosts))
     return compared(problem, found, types)
 

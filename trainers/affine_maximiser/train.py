@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from lawgiver.agents.reporting import AffineMaximiser
@@ -27,6 +26,7 @@ from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import torch_generator
 
 METHODS: dict[str, type[Search]] = {
     "annealed": Annealed,
@@ -54,7 +54,7 @@ def train(config: AffineConfig, run: Run) -> dict[str, Any]:
     device = config.resources.torch_device()
     regulariser: Regulariser = "occupancy" if settings.method == "regularised" else "policy"
     problem = Problem(game, device, settings.chunk, regulariser)
-    rng, fresh = (torch.Generator(device).manual_seed(_seed(config.seed, purpose)) for purpose in range(2))
+    rng, fresh = (torch_generator(device, config.seed, purpose) for purpose in range(2))
     planned = budget(settings, on_tree=isinstance(game.mdp, Tree))
     learn_weights = config.agents.mechanism.weights == "learned"
     search = METHODS[settings.method](problem, settings, planned, learn_weights=learn_weights, rng=rng)
@@ -109,8 +109,3 @@ class Training:
         """Continue from what :meth:`state` returned."""
         self.search.restore(state["search"])
         self.search.rng.set_state(state["rng"])
-
-
-def _seed(seed: int, purpose: int) -> int:
-    """Return the seed of one of several streams that do not overlap."""
-    return int(np.random.SeedSequence([seed, purpose]).generate_state(1, np.uint64)[0] >> 1)

@@ -20,7 +20,6 @@ from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
-from lawgiver.trainers.audit.search import STREAM
 from lawgiver.trainers.runs.compatibility import POLICY
 from lawgiver.trainers.runs.config import (
     GameConfig,
@@ -34,6 +33,7 @@ from lawgiver.trainers.runs.config import (
     label,
 )
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import AUDIT
 
 
 class AuditSettings(Settings):
@@ -117,7 +117,7 @@ def audit(
             f" {', '.join(_reporting_games())}"
         )
     policy = make_policy(made, "mechanism", described(subject))
-    types = made.initial_state(asked.profiles, np.random.default_rng([STREAM, asked.seed])).types
+    types = made.initial_state(asked.profiles, np.random.default_rng([AUDIT, asked.seed])).types
     found = audit_game(
         made,
         policy,

@@ -15,9 +15,8 @@ import numpy as np
 from lawgiver.envs.core.fields import Layout, columns
 from lawgiver.trainers.audit.proposals import anywhere, beside, structured
 from lawgiver.trainers.audit.trials import Trials, bounds
+from lawgiver.trainers.statistics.streams import AUDIT
 
-STREAM = 0x61756469
-"""Sets the audit's random numbers apart from those of types drawn with the same seed."""
 JOINT = "joint"
 """The group of all fields at once."""
 ROUNDS = 2
@@ -66,7 +65,7 @@ class Search:
         """
         trials, low, high, shape = searched[name], self.low, self.high, self.types.shape
         group = list(searched).index(name)
-        rng = np.random.default_rng([STREAM, self.seed, 1 + group, 1 + round_])  # zeros at the end would not count
+        rng = np.random.default_rng([AUDIT, self.seed, 1 + group, 1 + round_])  # zeros at the end would not count
         if round_ == 0:
             trials.offer_all(structured(self.types, low, high, self.fields.get(name)))
         if name not in self.fields:

@@ -11,10 +11,9 @@ from lawgiver.trainers.runs.config import Natural, Seed, Settings, checked
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import trainer_of
 from lawgiver.trainers.statistics.seeds import over_seeds
+from lawgiver.trainers.statistics.streams import EVALUATION
 
 GAMES = 4_096
-STREAM = 0x6576616C
-"""Sets the evaluation's random numbers apart from those of a training with the same seed."""
 
 
 class EvaluationSettings(Settings):
@@ -56,7 +55,7 @@ def evaluate(run: str | os.PathLike[str], games: int = GAMES, seed: int | None =
 
 
 def _evaluate(run: Run, games: int, seed: int | None) -> dict[str, Any]:
-    return trainer_of(run).evaluate(run, games, [STREAM, run.settings["seed"] if seed is None else seed])
+    return trainer_of(run).evaluate(run, games, [EVALUATION, run.settings["seed"] if seed is None else seed])
 
 
 def _needed(run: Run) -> Iterator[str]:

@@ -32,6 +32,7 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.records import Records, RecordsError
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, Data, VoteData
 from lawgiver.trainers.hcmd_zero.settings import ModelSettings, Unit
+from lawgiver.trainers.statistics.streams import torch_seeded
 
 HELD_OUT = 0.3
 """Fraction of the groups on which sizes, l2 and epochs are chosen."""
@@ -101,8 +102,7 @@ class _Candidate:
 
     def fresh(self) -> VirtualParticipants:
         """Return participants with the random weights at which training begins, the same each time."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with torch_seeded(self.seed):
             return VirtualParticipants(
                 self.game, n_linear=self.n_linear, n_hidden=self.n_hidden, sees_payouts=self.settings.sees_payouts
             )

@@ -24,6 +24,7 @@ from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, 
 from lawgiver.trainers.hcmd_zero.model import DivergedError
 from lawgiver.trainers.runs.config import Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.statistics.streams import torch_generator
 
 REPORT_EVERY = 200
 """Updates between two reports, at most; a tenth of all where those are few."""
@@ -60,7 +61,7 @@ class SelfPlay:
         self._mechanism, self._joint = mechanism, JointTable(game, like)
         players = LstmPlayers(participants.network, game, games, like)
         self._campaign = Campaign(self._joint, players, LinearVoters(voters.network, game, like), games)
-        self._generators = [_generator((*seed, use), like.device) for use in range(2)]
+        self._generators = [torch_generator(like.device, *seed, use) for use in range(2)]
 
     def gradient(self) -> torch.Tensor:
         """Return the mean value of a batch, and leave the gradient of its negative with the parameters."""
@@ -248,8 +249,3 @@ def _ascend(
                 update, dict(zip(("value", "gradient_norm", "policy_change", "share_against_start"), told, strict=True))
             )
         good, before, sums, since = copy.deepcopy(network.state_dict()), now, torch.zeros_like(sums), 0
-
-
-def _generator(seed: tuple[int, ...], device: torch.device) -> torch.Generator:
-    state = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
-    return torch.Generator(device).manual_seed(state)

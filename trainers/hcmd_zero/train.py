@@ -38,6 +38,7 @@ from lawgiver.trainers.hcmd_zero.steps import Steps
 from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import torch_seed
 
 RECORDS = "records.parquet"
 
@@ -148,7 +149,7 @@ class Loop:
         return told_of(records)
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
-        records, seed = concatenate(self.records), self._torch_seed(iteration, 1)
+        records, seed = concatenate(self.records), torch_seed(*self._seed(iteration, 1), bits=31)
         fitted = fit(records, self.game, settings=self.settings.model, seed=seed)
         save_policy(folder / "participants", fitted.participants)
         save_policy(folder / "voters", fitted.voters)
@@ -178,7 +179,7 @@ class Loop:
                     updates=updates,
                     batch=settings.batch,
                     learning_rate=settings.learning_rate,
-                    seed=self._torch_seed(iteration, 2),
+                    seed=torch_seed(*self._seed(iteration, 2), bits=31),
                     resources=self.config.resources,
                     report=report,
                 )
@@ -205,9 +206,6 @@ class Loop:
         told = held.data() | held.solved(self.config.seed) | {"convergence": found.data()}
         write_json(folder / "tournament.json", told)
         return told
-
-    def _torch_seed(self, iteration: int, step: int) -> int:
-        return int(np.random.SeedSequence(self._seed(iteration, step)).generate_state(1)[0] >> 1)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,8 @@ from lawgiver.trainers.learned_follower.settings import Evaluation
 from lawgiver.trainers.learned_follower.walks import Outcomes, response, settle, walk
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.statistics.streams import FOLLOWER
 
-STREAM = 0x666F6C6C
-"""Sets the evaluation's random numbers apart from those of a training with the same seed."""
 EXACT = (
     *(f"{who}_ratio" for who in ("follower", "settled", NearestGoal.who, LargestWorth.who)),
     "revenue_beside_exact",
@@ -52,7 +51,7 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
         ``timing``: seconds a profile of the follower's walks with all and without each, of the exact solution, and of
         the audit; null where no profile is solved or audited.
     """
-    types = game.types_of(np.random.default_rng([STREAM, *seeds]).random((settings.profiles, game.n, 2)))
+    types = game.types_of(np.random.default_rng([FOLLOWER, *seeds]).random((settings.profiles, game.n, 2)))
     started = time.monotonic()
     found = settle(game, follower, types, types)
     walked = time.monotonic()

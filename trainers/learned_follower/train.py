@@ -17,6 +17,7 @@ from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConf
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import torch_seeded
 
 LATE = 1e-3
 """What a reward after the horizon may be worth, as a share of the same reward at once: best walks are without end."""
@@ -39,8 +40,7 @@ def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
     require_own_objective(game, "learned_follower")
     _check(settings.evaluation, game)
     device = config.resources.torch_device()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with torch_seeded(config.seed):
         follower = LearnedFollower(game, **config.agents.mechanism.model_dump())
     follower.network.to(device)
     learner = Learner(game, follower, settings, torch.Generator().manual_seed(config.seed))

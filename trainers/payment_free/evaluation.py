@@ -15,9 +15,8 @@ from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.statistics.streams import PAYMENT_FREE
 
-STREAM = 0x66726565
-"""Sets the evaluation's random numbers apart from those of a training with the same seed."""
 MEASURED = 1_000
 """Instances on which welfare and efficiency are measured, at least: they are cheap beside an audit."""
 TOLD = ("mean", "se", "max")
@@ -55,7 +54,7 @@ def judge(
         many were audited.
     """
     seeds = [seed] if isinstance(seed, int) else list(seed)
-    types = game.initial_state(max(instances, MEASURED), np.random.default_rng([STREAM, *seeds])).types
+    types = game.initial_state(max(instances, MEASURED), np.random.default_rng([PAYMENT_FREE, *seeds])).types
     found = audit_game(game, mechanism, types[:instances], effort=effort, seed=seeds[-1]).data()
     return {
         **welfare(game, mechanism, types),

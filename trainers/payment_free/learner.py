@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -15,6 +14,7 @@ from lawgiver.trainers.payment_free.misreports import Ascent, Cases, Rule, searc
 from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
 from lawgiver.trainers.settings.annealing import stage
+from lawgiver.trainers.statistics.streams import torch_generator
 
 SMOOTH = 1e-3
 """Barrier of the proportional fairness against which participants of untruthful profiles misreport: it has a slope."""
@@ -24,12 +24,6 @@ CHUNK = 4_096
 """Games that are played at once in these."""
 PROFILES, ORDER, UPDATE = range(3)
 """Streams of random numbers."""
-
-
-def stream(device: str, *seeds: int) -> torch.Generator:
-    """Return a generator of its own for every combination of seeds."""
-    state = np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state >> 1))
 
 
 def thorough(
@@ -98,7 +92,7 @@ class Learner:
         self.bound = None if settings.target is None else Bound(settings.target, settings.lagrangian)
         self.stored: torch.Tensor | None = None
         if settings.samples is not None:
-            self.stored = self.profiles(settings.samples, stream(device, seed, PROFILES))
+            self.stored = self.profiles(settings.samples, torch_generator(device, seed, PROFILES))
             self.misreports = self.stored.clone()
 
     def profiles(self, count: int, rng: torch.Generator) -> torch.Tensor:
@@ -116,7 +110,7 @@ class Learner:
 
     def update(self, number: int) -> dict[str, float]:
         """Search misreports, take one step, and return what there is to tell of it; ``number`` counts from 1."""
-        rng = stream(self.device, self.seed, UPDATE, number)
+        rng = torch_generator(self.device, self.seed, UPDATE, number)
         if self.stored is None:
             types = start = self.profiles(self.settings.batch, rng)
         else:
@@ -166,7 +160,9 @@ class Learner:
         """
         count, batch = len(self.misreports), self.settings.batch
         epoch, place = divmod(number - 1, count // batch)
-        order = torch.randperm(count, generator=stream(self.device, self.seed, ORDER, epoch), device=self.device)
+        order = torch.randperm(
+            count, generator=torch_generator(self.device, self.seed, ORDER, epoch), device=self.device
+        )
         return order[place * batch : (place + 1) * batch]
 
     def state(self) -> dict[str, Any]:

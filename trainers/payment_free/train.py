@@ -19,12 +19,13 @@ from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
-from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, stream, thorough
+from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, thorough
 from lawgiver.trainers.payment_free.misreports import Rule
 from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 PROBE = 500
 """Profiles on which welfare is told for each line of metrics, always the same ones."""
@@ -55,7 +56,7 @@ def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
     mechanism = make_mechanism(game, config.agents.mechanism, config.seed)
     network = mechanism.network.to(device)
     learner = Learner(game, network, settings, config.seed, device)
-    probe = game.initial_state(PROBE, stream("cpu", config.seed, FRESH)).types.double().numpy()
+    probe = game.initial_state(PROBE, torch_generator("cpu", config.seed, FRESH)).types.double().numpy()
     loop.train(
         run,
         Training(learner, mechanism, probe),
@@ -122,15 +123,14 @@ class Training:
 def make_mechanism(game: PaymentFreeAllocation, settings: ExSNet | RPFNet, seed: int) -> LearnedExSNet | LearnedRPFNet:
     """Return the mechanism whose network is to learn, its weights drawn from ``seed``."""
     kinds: dict[str, type[LearnedExSNet | LearnedRPFNet]] = {"exs_net": LearnedExSNet, "rpf_net": LearnedRPFNet}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch_seeded(seed):
         return kinds[settings.network](game, **settings.model_dump(exclude={"network"}))
 
 
 def _beside(learner: Learner, count: int) -> dict[str, Any]:
     if not count:
         return {"gap": None, "baselines": None}
-    fresh = learner.truthful(count, stream(learner.device, learner.seed, FRESH, 1))
+    fresh = learner.truthful(count, torch_generator(learner.device, learner.seed, FRESH, 1))
     stored = learner.stored
     return {
         "gap": None if stored is None else gap(learner, stored, fresh),
@@ -140,7 +140,7 @@ def _beside(learner: Learner, count: int) -> dict[str, Any]:
 
 def _both_sides(learner: Learner, rule: Rule, types: torch.Tensor) -> dict[str, float]:
     """Return both sides of the objective for types (B, n, 2m), misreports searched from the truth."""
-    own = thorough(learner.game, rule, types, stream(learner.device, learner.seed, SEARCH))
+    own = thorough(learner.game, rule, types, torch_generator(learner.device, learner.seed, SEARCH))
     with torch.no_grad():
         found = terms(learner.game, rule, types, own)
     return {"mean_log_utility": float(found.mean_log_utility), "relative_gain": float(found.relative)}

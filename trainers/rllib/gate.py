@@ -21,6 +21,7 @@ from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table
 from lawgiver.trainers.rllib.modules import KLModule
 from lawgiver.trainers.rllib.play import Table
+from lawgiver.trainers.statistics.streams import torch_seeded
 
 RATIONAL = 1e6
 """Stands for an infinite inverse temperature."""
@@ -47,8 +48,7 @@ def reply_gap(
         rng: for the game's own randomness; torch's generator is left as it was.
         games: how many are played at once.
     """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(int(rng.integers(2**62)))
+    with torch_seeded(int(rng.integers(2**62))), torch.no_grad():
         return _reply_gap(table, modules, min(inverse_temperature, RATIONAL), rng, games)
 
 

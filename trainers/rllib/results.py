@@ -30,6 +30,7 @@ from lawgiver.trainers.rllib.misreports import misreports
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
+from lawgiver.trainers.statistics.streams import FINAL_GAMES
 
 Weights = dict[str, torch.Tensor]
 
@@ -40,8 +41,6 @@ DRIFT_SHARE = 0.01
 solved may also put the exact score that far above the ceiling."""
 PLAYED = 1000
 """Games in which the trained participants are shown at the end."""
-STREAM = 11
-"""Marks the random numbers of these games off from all others."""
 LEARNER_METRICS = ("policy_loss", "vf_loss", "vf_explained_var", "entropy", "anchor_kl", "updates")
 LEARNING_RATE = "default_optimizer_learning_rate"
 
@@ -106,7 +105,7 @@ def scores(
         anchor=prior(game),
         start=agents.mechanism.start,
         participants=learned["participant"],
-        played=simulate(game, learned, PLAYED, np.random.default_rng([STREAM, seed])),
+        played=simulate(game, learned, PLAYED, np.random.default_rng([FINAL_GAMES, seed])),
         best=best,
     )
     if isinstance(game, MechanismGame):
@@ -137,7 +136,7 @@ def beside(
     mechanism, people = given["mechanism"], learned["participant"]
     level, anchor = agents.participants.level, make_anchor(game, anchor_of(agents.participants))
     players = {"mechanism": mechanism, "participant": people}
-    played = simulate(game, players, PLAYED, np.random.default_rng([STREAM, seed]))
+    played = simulate(game, players, PLAYED, np.random.default_rng([FINAL_GAMES, seed]))
     exact = game.exact_scores(mechanism, inverse_temperature=level, anchor=anchor)
     told: dict[str, Any] = {"trained_participants": beside_equilibrium(played, exact)}
     if isinstance(game, PublicInvestment):

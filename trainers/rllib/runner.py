@@ -21,6 +21,7 @@ from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.mapping import assign, role_of
 from lawgiver.trainers.rllib.play import Record, make_table, play
 from lawgiver.trainers.rllib.self_play.league import LeagueMapping
+from lawgiver.trainers.statistics.streams import torch_seeded
 
 AGAINST = ("games_against", "won_against", "return_against")
 """Keys of what a league's learner comes to against each of its opponents: how many seats of that opponent it met, in
@@ -114,8 +115,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         everybody = assign(self.config.policy_mapping_fn, self.table.game, [f"{prefix}-{i}" for i in range(games)])
         modules = {role: everybody[role] for role in self.table.learned}
         act = self._random if random_actions else (self._explore if explore else self._exploit)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**63)))  # of the actions
+        with torch_seeded(int(rng.integers(2**63))):  # of the actions
             record = play(self.table, games, rng, act, modules)
         self._log(record, modules)
         return _chunks(record, modules, self._parts() if games % self._parts() == 0 else 1)

@@ -7,7 +7,6 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from pettingzoo import ParallelEnv
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
@@ -17,6 +16,7 @@ from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.mapping import role_of
 from lawgiver.trainers.rllib.play import make_table, with_prior
+from lawgiver.trainers.statistics.streams import torch_seeded
 
 
 class StockEnvRunner(DrawsByIteration, MultiAgentEnvRunner):  # type: ignore[misc]
@@ -30,8 +30,7 @@ class StockEnvRunner(DrawsByIteration, MultiAgentEnvRunner):  # type: ignore[mis
         rng = self.next_generator()
         if self._needs_initial_reset:
             self._seed = int(rng.integers(2**31))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**63)))
+        with torch_seeded(int(rng.integers(2**63))):
             return super().sample(**kwargs)
 
 

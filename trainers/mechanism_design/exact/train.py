@@ -18,6 +18,7 @@ from lawgiver.trainers.mechanism_design.exact.settings import ExactConfig, Mecha
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import torch_seeded
 
 
 def train(config: ExactConfig, run: Run) -> dict[str, Any]:
@@ -32,8 +33,7 @@ def train(config: ExactConfig, run: Run) -> dict[str, Any]:
         raise UnsupportedGameError(f"trainer 'exact_designer' needs public_investment, not {game.name}")
     participants, settings = config.agents.participants, config.trainer
     anchor = make_anchor(game, anchor_of(participants))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with torch_seeded(config.seed):
         policy, sends = make_mechanism(game, config.agents.mechanism)
     conditions = rounds(game, anchor)
     ascent = Ascent(

@@ -31,10 +31,9 @@ from lawgiver.trainers.rllib.settings import GraphMechanism, SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.streams import FINAL_ELECTIONS, SCORED_ELECTIONS
 
 LEARNER = "mechanism"
-STREAMS = {"score": 21, "final": 22}
-"""Mark the random numbers of measurements off from all others."""
 
 
 @dataclass
@@ -246,7 +245,7 @@ def _score(
 ) -> dict[str, list[float]]:
     """Return the mean mechanism's vote share against the first copy, by condition."""
     rivals = [_learned(config, election, progress), _first(config, election, algorithm, progress.league)]
-    rng = np.random.default_rng([STREAMS["score"], config.seed, progress.iteration])
+    rng = np.random.default_rng([SCORED_ELECTIONS, config.seed, progress.iteration])
     return vote_share(election, rivals, config.trainer.score_elections, rng)
 
 
@@ -259,7 +258,7 @@ def _conclude(
     run.save_policy(LEARNER, learned)
     run.save_policy(FIRST, first)
     rivals = dict(mechanisms(election.game, first, FIRST))
-    seed = [STREAMS["final"], config.seed]
+    seed = [FINAL_ELECTIONS, config.seed]
     return {
         **against(election, learned, rivals, config.trainer.final_elections, seed),
         "snapshots": {
