@@ -24,7 +24,8 @@ from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers.rllib.closed_form import first_round
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 LEVELS = (0.001, 0.1, 1.0, 5.0, 20.0, float("inf"))
 SLOPES = {"libertarian": 0.6, "strict_egalitarian": -0.6}

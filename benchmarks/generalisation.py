@@ -23,7 +23,8 @@ from lawgiver.trainers.payment_free.learner import Learner, stream
 from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.launch import ensure
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.seeds import interval
 
 N, M = 3, 2

@@ -41,7 +41,8 @@ from lawgiver.trainers.plots import style
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import ensure
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 SEEDS, SEEDS_OF_BOTH = (0, 1), (0, 1, 2)
 CONFIG = "repeated_allocation"

@@ -16,7 +16,8 @@ from lawgiver.trainers.evaluation.equilibrium_gradient import rounds, value
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 
 def game_of(*endowments, **params):

@@ -21,7 +21,7 @@ from lawgiver.trainers.cli import main
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import write_folder
-from lawgiver.trainers.runs.run import load
+from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.state import ARRAYS, STRUCTURE, restoring, save_state
 
 SMALL = ["game.n=2", "game.m=1", "trainer.updates=2", "trainer.batch=8", "trainer.log_every=1"]

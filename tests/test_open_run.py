@@ -13,7 +13,8 @@ import lawgiver
 from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.runs.config import load_config
-from lawgiver.trainers.runs.run import Run, game_of
+from lawgiver.trainers.runs.loading import game_of
+from lawgiver.trainers.runs.run import Run
 
 ID = "lawgiver/public_investment-v0"
 SMALL = ("game.mechanism_mode=announce", "game.participant_observation=rule", "game.n_rounds=2")

@@ -24,7 +24,8 @@ from lawgiver.envs.repeated_allocation.solutions import (
     worked_out,
 )
 from lawgiver.trainers.runs.config import load_config
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 ANNOUNCED = {"n": 3, "m": 2, "mechanism_mode": "announce"}
 

@@ -40,7 +40,8 @@ from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 
 def meeting(game: Lanes, threshold: float) -> np.ndarray:

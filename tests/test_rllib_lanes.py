@@ -33,7 +33,7 @@ from lawgiver.trainers.rllib.results import alarms
 from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import train
-from lawgiver.trainers.runs.run import load
+from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality
 
 SMALL = ("game.n=3", "game.n_moves=11", "resources.device=cpu")

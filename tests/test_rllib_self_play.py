@@ -27,8 +27,9 @@ from lawgiver.trainers.rllib.settings import SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.rllib.stock import TurnAdapter
 from lawgiver.trainers.runs.config import Resources, load_config
+from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.ray_cluster import start_ray
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.run import Run
 
 ELECTION = {
     "name": "election",

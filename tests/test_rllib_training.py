@@ -146,7 +146,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     assert rows[-1]["mechanism"]["lr"] == 0.03
     assert list((tmp_path / "whole").glob("events.out.tfevents*"))
     played = Run.open(tmp_path / "whole")
-    from lawgiver.trainers.runs.run import load
+    from lawgiver.trainers.runs.loading import load
 
     policies = load(played.path)
     assert set(policies) == {"mechanism", "participant"}

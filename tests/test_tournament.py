@@ -147,7 +147,8 @@ def test_a_single_saved_policy_takes_part_like_a_run(tmp_path):
     from lawgiver.envs.core.make import make_game, make_voter
     from lawgiver.trainers.runs.atomic_files import write_folder
     from lawgiver.trainers.runs.config import validate
-    from lawgiver.trainers.runs.run import Run, load
+    from lawgiver.trainers.runs.loading import load
+    from lawgiver.trainers.runs.run import Run
 
     game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2}
     settings = {"game": game, "agents": {}, "trainer": {"name": "exact_designer"}, "run_dir": str(tmp_path / "r")}

@@ -23,7 +23,8 @@ from lawgiver.trainers.mechanism_design.two_timescale.train import begin, iterat
 from lawgiver.trainers.plots import drawing, style
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 SMALL = ("game.n=3", "game.n_moves=21")
 

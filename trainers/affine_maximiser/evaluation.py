@@ -9,7 +9,8 @@ import torch
 
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.runs.config import validate
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.streams import torch_seed
 
 

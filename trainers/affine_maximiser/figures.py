@@ -28,7 +28,8 @@ from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import COLOURS, free_colours, legend_beside, named_colours, new_figure
 from lawgiver.trainers.plots.wording import words
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 # isort: split
 from matplotlib.colors import Normalize

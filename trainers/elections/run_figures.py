@@ -8,7 +8,8 @@ from typing import Any
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.run_figures import shares_of
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 # isort: split
 from matplotlib.figure import Figure

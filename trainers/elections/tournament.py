@@ -42,7 +42,7 @@ from lawgiver.trainers.runs.config import (
     game_settings,
     label,
 )
-from lawgiver.trainers.runs.run import game_of
+from lawgiver.trainers.runs.loading import game_of
 from lawgiver.trainers.statistics.seeds import LEVEL
 
 ROUNDS = 10_000

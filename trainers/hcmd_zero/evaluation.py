@@ -17,7 +17,8 @@ from lawgiver.trainers.evaluation.elections import group_scores, held_by_conditi
 from lawgiver.trainers.hcmd_zero.acquire import recorded
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, Judges
 from lawgiver.trainers.runs.config import validate
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 PLAYED = "played.parquet"
 """The games against the first rival before the people from whom data are acquired."""

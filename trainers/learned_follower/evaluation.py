@@ -15,7 +15,8 @@ from lawgiver.trainers.audit import audit
 from lawgiver.trainers.learned_follower.settings import Evaluation
 from lawgiver.trainers.learned_follower.walks import Outcomes, response, settle, walk
 from lawgiver.trainers.runs.config import validate
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.streams import FOLLOWER
 
 EXACT = (

@@ -14,7 +14,8 @@ from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, al
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.runs.config import validate
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.streams import PAYMENT_FREE
 
 MEASURED = 1_000

@@ -14,7 +14,8 @@ from lawgiver.trainers.plots.curves import curves, welfare_equality
 from lawgiver.trainers.plots.history import column, flat
 from lawgiver.trainers.plots.public_investment import beach_plot, weights_of
 from lawgiver.trainers.plots.wording import words
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 # isort: split
 from matplotlib.figure import Figure

@@ -20,7 +20,8 @@ from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs.headings import heading
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 if TYPE_CHECKING:
     from lawgiver.trainers.affine_maximiser import figures as affine_figures

@@ -8,7 +8,8 @@ from typing import Any
 
 from lawgiver.agents.naming import rule_of, rule_text
 from lawgiver.envs.core.game import Game
-from lawgiver.trainers.runs.run import Run, load
+from lawgiver.trainers.runs.loading import load
+from lawgiver.trainers.runs.run import Run
 
 MECHANISM = "mechanism"
 

@@ -29,16 +29,13 @@ from typing import IO, Any, Self
 
 import yaml
 
-from lawgiver.agents.learned import LearnedPolicy, load_policy, save_policy
-from lawgiver.envs.core.errors import ParameterError, allowed
+from lawgiver.agents.learned import LearnedPolicy, save_policy
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.core.registry import POLICIES, game_name
-from lawgiver.envs.election.game import Election
 from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_json, read_text
 from lawgiver.trainers.runs.atomic_files import (
-    MANIFEST,
     RunError,
     read_manifest,
     require_plain,
@@ -47,7 +44,6 @@ from lawgiver.trainers.runs.atomic_files import (
     write_text,
     writing,
 )
-from lawgiver.trainers.runs.compatibility import POLICY, require_fit
 from lawgiver.trainers.runs.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.runs.metrics_log import MetricsLog
 from lawgiver.trainers.runs.provenance import commit, versions
@@ -55,8 +51,6 @@ from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml, write_yaml
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
-VOTERS = "voters"
-"""The folder under ``policies/`` of voters, who play no role of the game."""
 LINES = 20
 """Lines of progress that a training logs where there is no terminal for a bar."""
 _LOGGER = logging.getLogger("lawgiver")
@@ -210,6 +204,21 @@ class Run:
     def game(self) -> Game[Any]:
         """Return the game that was trained on."""
         return make_game(**self.settings["game"])
+
+    def load(self, role: str | None = None, game: Game[Any] | None = None) -> Any:
+        """Load what was learned: the policies by role; or, with ``role``, the policy of that role.
+
+        Args:
+            role: ``mechanism``, ``participant``, or ``voters`` where the run has fitted some.
+            game: the game they are to play; None for the one that they were trained on.
+
+        Raises:
+            RunError: if the run has no policy of that role, or a file is damaged.
+            UnsupportedGameError: if they were trained on another game.
+        """
+        from lawgiver.trainers.runs.loading import load
+
+        return load(self, role, game)
 
     def summary(self) -> dict[str, Any] | None:
         """Return what summary.json says, None while there is none."""
@@ -403,92 +412,6 @@ def new_folder(name: str, suffix: str) -> Path:
         count += 1
         path = Path("runs", name, f"{stem}.{count}-{suffix}")
     return path
-
-
-def load(run: str | Path, role: str | None = None, game: Game[Any] | None = None) -> Any:
-    """Return the learned policies of a run by role; or, with ``role``, the policy of that role.
-
-    Args:
-        run: the run's folder; or, with ``role``, that of a single policy, such as ``iterations/3/optimise/mechanism``.
-        role: ``mechanism``, ``participant``, or ``voters`` where the run has fitted some.
-        game: the game they are to play; None for the one they were trained on, which a run says.
-
-    Raises:
-        RunError: if the folder is not a run, is damaged, or holds no policy of that role.
-        PolicyFileError: if a single policy is none of that role, or its weights do not fit the game.
-        UnsupportedGameError: if they were trained on another game.
-    """
-    if (Path(run) / POLICY).exists():
-        return _load_single(Path(run), role, game)
-    opened = Run.open(run)
-    if opened.settings.get("seeds") is not None:
-        members = ", ".join(f"{opened.path}/s{seed}" for seed in opened.settings["seeds"])
-        raise RunError(f"{opened.path} holds the runs of several seeds: choose one of {members}")
-    game = _to_play(opened, role, game)
-    folders = {path.name: path for path in sorted(opened.policies.glob("*")) if path.is_dir()}
-    if role is None:
-        return {name: _checked_policy(path, game, name if name == VOTERS else None) for name, path in folders.items()}
-    if role not in folders:
-        raise RunError(f"{opened.path} has no learned {role}: {allowed(role, folders)}")
-    return _checked_policy(folders[role], game, VOTERS if role == VOTERS else None)
-
-
-def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
-    """Return the policy that is kept in a folder, which plays the game of the run around it, if there is one."""
-    roles = (*POLICIES, VOTERS)
-    require_plain(folder)
-    if role not in roles:
-        raise RunError(f"{folder} holds a single policy: role is {role!r}, {allowed(str(role), roles)}")
-    around = next((path for path in folder.resolve().parents if (path / "metrics.jsonl").exists()), None)
-    if around is not None:
-        game = _to_play(Run.open(around), role, game, folder)
-    if game is None:
-        raise RunError(f"{folder} is in no run, which would say what game its policy plays: give the game")
-    if (folder.resolve().parent / MANIFEST).exists():  # of the step that it was saved in
-        read_manifest(folder.resolve().parent)
-    return _checked_policy(folder, game.base_game, role)
-
-
-def game_of(folder: str | Path) -> dict[str, Any] | None:
-    """Return the base game that the policies of a run were made for, by name and parameters as its config has them.
-
-    Args:
-        folder: a run's, or that of a single policy in one.
-
-    Returns:
-        ``{"name": NAME, **parameters}``; None for a policy that is in no run.
-
-    Raises:
-        RunError: if the folder is neither.
-    """
-    path = Path(folder)
-    if (path / POLICY).exists():
-        around = next((up for up in path.resolve().parents if (up / "metrics.jsonl").exists()), None)
-        if around is None:
-            return None
-        path = around
-    game = dict(Run.open(path).settings["game"])
-    base = game.get("base", "public_investment") if game_name(game["name"]) == Election.name else game
-    return {"name": base} if isinstance(base, str) else dict(base)
-
-
-def _to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path | None = None) -> Game[Any]:
-    """Return the base game that a run's policies are to play, its own for None, if it is one that they can play.
-
-    ``folder`` is that of a single policy, None for those that the run has kept by role.
-    """
-    own = opened.game().base_game
-    game = own if game is None else game.base_game
-    kinds = POLICIES if role is None else (role,)
-    require_fit(opened.path, own, game, {kind: folder or opened.policies / kind for kind in kinds})
-    return game
-
-
-def _checked_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
-    """Return the policy in a folder, which must be of ``role`` if one is given, if its files are whole."""
-    if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself
-        read_manifest(folder)
-    return load_policy(folder, game, role)
 
 
 def _series(written: str) -> tuple[str, ...]:
