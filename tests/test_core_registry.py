@@ -14,7 +14,7 @@ from lawgiver.envs.core.errors import MissingExtraError, ParameterError, PluginE
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import extras, names
 from lawgiver.envs.views.single import make_env
-from lawgiver.trainers.runs.run import _checked_policy
+from lawgiver.trainers.runs.loading import _checked_policy
 
 
 def test_a_missing_extra_is_named():
