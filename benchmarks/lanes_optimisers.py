@@ -51,7 +51,7 @@ def trained(path: Path, n: int, optimiser: str, seed: int, *more: str) -> dict[s
     """Return what the tables tell of a run."""
     fixed = (f"game.n={n}", f"agents.mechanism.optimiser={optimiser}", f"seed={seed}", "trainer.log_every=20")
     summary = ensure(path, "lanes", *fixed, *ARMS[optimiser], *more)
-    arrived = (line["agent_updates"] for line in Run.open(path).metrics() if line["gap_closed"] >= ARRIVED)
+    arrived = (line["agent_updates"] for line in Run.open(path).lines() if line["gap_closed"] >= ARRIVED)
     return summary | {"arrived": next(arrived, "-")}
 
 

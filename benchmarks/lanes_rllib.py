@@ -70,7 +70,7 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
     for (name, folders), colour in zip(runs.items(), style.CYCLE, strict=False):
         times, gaps = [], []
         for folder in folders:
-            entries = Run.open(folder).metrics()
+            entries = Run.open(folder).lines()
             time, label = seconds(entries), name if folder == folders[0] else None
             scored = [
                 (at, entry["exact_score"]) for at, entry in zip(time, entries, strict=True) if "exact_score" in entry

@@ -237,7 +237,7 @@ def both_learn(
         learned = load(path)
         seen = game.observe(game.initial_state(1, np.random.default_rng(0)), "mechanism")
         burning, sharing = (float(x) for x in np.asarray(learned["mechanism"].action(seen))[0, 0])
-        means = np.array([line["mechanism"]["mean"] for line in Run.open(path).metrics()])
+        means = np.array([line["mechanism"]["mean"] for line in Run.open(path).lines()])
         ways.append(Way(means, (burning, sharing)))
         people = measure(game, learned["participant"], ground(game, (burning, sharing)))
         table = payoff_table(game, announced(game, burning, sharing), types)

@@ -74,7 +74,7 @@ def two_timescales(right: Path, reversed_: Path, to: Path) -> None:
     """Draw the exact score over iterations with the timescales in the right and in the reversed order."""
     curves: dict[int, dict[str, Any]] = {}
     for name, folder in (("participants faster", right), ("mechanism faster (reversed)", reversed_)):
-        for entry in Run.open(folder).metrics():
+        for entry in Run.open(folder).lines():
             at = curves.setdefault(entry["iteration"], {"iteration": entry["iteration"]})
             at[f"{name}: played"] = entry["score"]
             at[f"{name}: exact equilibrium"] = entry.get("exact_score")

@@ -100,7 +100,7 @@ def learn(iterations: int) -> None:
             quarter = max(1, iterations // 4)
             length = (f"trainer.iterations={iterations}", f"trainer.score_every={quarter}", f"run_dir={path}")
             train("election", [*BASE, *overrides, *length])
-            scores = [row["score"] for row in Run.open(path).metrics() if "score" in row]
+            scores = [row["score"] for row in Run.open(path).lines() if "score" in row]
             row = "  ".join(f"{score:.1%}" for score in scores)
             print(f"  {name:<32} {row}  {time.process_time() - started:>6.0f} s", flush=True)
 

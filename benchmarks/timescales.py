@@ -65,7 +65,7 @@ def tell(start: str, arm: str, runs: list[Run]) -> None:
 
     The summary's own reply gap is that of participants who were given time to settle at the end.
     """
-    summaries, last = [run.summary() for run in runs], [run.metrics()[-1] for run in runs]
+    summaries, last = [run.summary() for run in runs], [run.lines()[-1] for run in runs]
     learned, closed, played, gap = (
         np.array(values)
         for values in (
@@ -81,7 +81,7 @@ def tell(start: str, arm: str, runs: list[Run]) -> None:
 
 def curve(runs: list[Run]) -> design.Band:
     """Return the median over seeds of the equilibrium's welfare by iteration."""
-    lines = [run.metrics() for run in runs]
+    lines = [run.lines() for run in runs]
     time = np.array([line["iteration"] for line in lines[0]])
     return design.Band(time, np.median([[line["exact_score"] for line in each] for each in lines], axis=0))
 

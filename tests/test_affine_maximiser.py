@@ -377,7 +377,7 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, und
         patch.setattr(Run, "log", interrupted)
         launch.train("affine_maximiser", [*overrides, f"run_dir={tmp_path / 'parts'}"])
     _, resumed = launch.resume(tmp_path / "parts")
-    seconds = [line["timing"]["wall_s"] for line in Run.open(tmp_path / "parts").metrics()]
+    seconds = [line["timing"]["wall_s"] for line in Run.open(tmp_path / "parts").lines()]
     assert seconds == sorted(seconds)
     assert seconds[1] > 0.2, "seconds before the interruption count"
     assert seconds[-1] <= resumed["timing"]["search_s"] <= resumed["timing"]["wall_s"]
@@ -408,7 +408,7 @@ def test_a_run_says_what_its_mechanism_earns_and_is_played(mode, tmp_path, undra
     assert summary["ratio_to_limit"] == pytest.approx(summary["objective"] / 0.5)
     assert summary["ratio_to_limit"] > 0.85
     assert 0 < summary["objective_se"] < 0.02 and summary["timing"]["wall_s"] > 0
-    assert {"objective", "smooth_objective", "temperature"} <= Run.open(folder).metrics()[-1].keys()
+    assert {"objective", "smooth_objective", "temperature"} <= Run.open(folder).lines()[-1].keys()
     game = make_game("sequential_sales", n=2, m=2, mechanism_mode=mode)
     types = game.types_of(np.random.default_rng(0).random((4_000, 2, 1)))
     state = play_out(game, lawgiver.load(folder, "mechanism"), types, types)

@@ -65,7 +65,7 @@ def test_the_user_may_say_otherwise(tmp_path: Path) -> None:
 
 
 def column(run: Path, name: str) -> list[Any]:
-    return [row[name] for row in Run.open(run).metrics()]
+    return [row[name] for row in Run.open(run).lines()]
 
 
 def test_a_prolonged_search_is_not_heated_up_again(tmp_path: Path) -> None:

@@ -146,9 +146,9 @@ def run_of(tmp_path: Path, name: str, **game: object) -> Run:
 
 def test_a_run_ends_with_its_figures_and_commands_that_can_be_pasted(tmp_path):
     run = run_of(tmp_path, "public_investment", endowments="[10, 4, 4, 4]", mechanism_mode="announce")
-    (run.figures / "curves.png").write_bytes(b"")
+    (run.figures_folder / "curves.png").write_bytes(b"")
     lines = list(ending(run))
-    assert lines[0] == f"figures: curves.png in {run.figures}"
+    assert lines[0] == f"figures: curves.png in {run.figures_folder}"
     told = [shlex.split(line) for line in lines[2:]]
     assert told[0][-2:] == ["evaluate", str(run.path)] and told[1][-2:] == ["--logdir", str(run.path)]
     assert told[2][1:] == ["tournament", str(run.path), "libertarian", "liberal_egalitarian"], "the game is the run's"

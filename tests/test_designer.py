@@ -192,7 +192,7 @@ def test_a_design_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, 
         train("exact_designer", [*overrides, f"run_dir={tmp_path / 'stopped'}"])
     _, resumed = resume(tmp_path / "stopped")
     lines = [
-        [{**entry, "timing": None} for entry in Run.open(tmp_path / name).metrics()] for name in ("whole", "stopped")
+        [{**entry, "timing": None} for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "stopped")
     ]
     assert [entry["iteration"] for entry in lines[0]] == [5, 10, 15, 20]
     assert lines[0] == lines[1]

@@ -401,7 +401,7 @@ def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(Run, "log", log)
     _, resumed = launch.resume(tmp_path / "cut")
     assert resumed["vote_share"] == whole["vote_share"]
-    metrics = [[entry["vote_share"] for entry in Run.open(tmp_path / name).metrics()] for name in ("whole", "cut")]
+    metrics = [[entry["vote_share"] for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "cut")]
     assert metrics[0] == metrics[1] and len(metrics[0]) == 4
     from lawgiver.trainers.evaluation.evaluate import evaluate
 

@@ -221,7 +221,7 @@ def test_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(Run, "log", log)
     folder, resumed = launch.resume(tmp_path / "cut")
     first, second = (
-        [entry["bellman_error"] for entry in Run.open(tmp_path / name).metrics()] for name in ("whole", "cut")
+        [entry["bellman_error"] for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "cut")
     )
     assert first == second and len(first) == 6
     one, other = ({key: told[key] for key in told if key not in ("timing", "commit")} for told in (resumed, whole))

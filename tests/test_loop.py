@@ -54,7 +54,7 @@ def new(walk: Path, folder: Path) -> Run:
 
 
 def lines(run: Run) -> list[dict[str, Any]]:
-    return [{key: value for key, value in line.items() if key != "timing"} for line in run.metrics()]
+    return [{key: value for key, value in line.items() if key != "timing"} for line in run.lines()]
 
 
 @pytest.fixture
@@ -68,12 +68,12 @@ def whole(walk: Path, tmp_path: Path) -> tuple[list[dict[str, Any]], torch.Tenso
 def test_lines_and_checkpoints_are_written_where_they_are_due(walk: Path, tmp_path: Path) -> None:
     run = new(walk, tmp_path / "run")
     loop.train(run, Walk(), updates=11, log_every=4, checkpoint_every=5, early=(1, 2))
-    assert [line["iteration"] for line in run.metrics()] == [1, 2, 4, 8, 11]
+    assert [line["iteration"] for line in run.lines()] == [1, 2, 4, 8, 11]
     assert [folder.name for folder in sorted(run.checkpoints.iterdir())] == ["00000010", "00000011"]
-    for line in run.metrics():
+    for line in run.lines():
         assert line["timing"].keys() == {"wall_s", "updates_per_s", "own_s"}
         assert line["timing"]["updates_per_s"] > 0
-    seconds = [line["timing"]["wall_s"] for line in run.metrics()]
+    seconds = [line["timing"]["wall_s"] for line in run.lines()]
     assert seconds == sorted(seconds)
 
 
@@ -119,10 +119,10 @@ def test_lines_beyond_the_checkpoint_are_written_again(walk: Path, tmp_path: Pat
     with pytest.raises(RunError):
         loop.train(run, Walk(bad=8), updates=UPDATES, log_every=1, checkpoint_every=4)
     run.close()
-    assert [line["iteration"] for line in run.metrics()] == list(range(1, 8))
+    assert [line["iteration"] for line in run.lines()] == list(range(1, 8))
     resumed = Run.resume(run.path)
     loop.train(resumed, Walk(), updates=UPDATES, log_every=1, checkpoint_every=4)
-    assert [line["iteration"] for line in resumed.metrics()] == list(range(1, UPDATES + 1))
+    assert [line["iteration"] for line in resumed.lines()] == list(range(1, UPDATES + 1))
 
 
 def test_a_finished_run_is_left_as_it_is_and_a_prolonged_one_goes_on(
@@ -147,7 +147,7 @@ def test_a_number_that_is_not_finite_stops_with_the_last_good_checkpoint(
     run = new(walk, tmp_path / "run")
     with pytest.raises(RunError, match=rf"walk loss is nan at iteration {bad}: training has stopped; .*{good}"):
         loop.train(run, Walk(bad=bad), **EVERY)
-    assert max((line["iteration"] for line in run.metrics()), default=0) < bad
+    assert max((line["iteration"] for line in run.lines()), default=0) < bad
 
 
 @pytest.mark.parametrize(

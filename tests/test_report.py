@@ -27,7 +27,7 @@ def run(walk: Path, tmp_path: Path) -> Run:
 
 
 def drawn(run: Run) -> set[str]:
-    return {file.name for file in run.figures.iterdir()}
+    return {file.name for file in run.figures_folder.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -238,16 +238,16 @@ def test_a_run_with_other_settings_is_not_taken_for_what_is_asked(
 
 def test_a_run_on_lanes_draws_its_payment_and_its_path(folder: Path):
     run = Run.open(next(folder.glob("*two_point*/s0")))
-    assert {file.name for file in run.figures.iterdir()} == {"curves.png", "payments.png"}
+    assert {file.name for file in run.figures_folder.iterdir()} == {"curves.png", "payments.png"}
     summary = run.summary()
-    for file in run.figures.iterdir():
+    for file in run.figures_folder.iterdir():
         file.unlink()
     for odd in ({"welfare": -1.0, "parameters": {"w_1": 2.0}, "threshold": None}, {"parameters": [1.0]}):
         drawing.draw(run, odd)
-        assert {file.name for file in run.figures.iterdir()} == {"curves.png"}
+        assert {file.name for file in run.figures_folder.iterdir()} == {"curves.png"}
     partly = {"parameters": {"w_1": {"learned": 1.0}}, "threshold": {"learned": 0.5, "closed_form": None}}
     drawing.draw(run, partly)
-    assert (run.figures / "payments.png").exists()
+    assert (run.figures_folder / "payments.png").exists()
     assert summary is not None
 
 
@@ -255,7 +255,7 @@ def test_a_mechanism_that_is_fixed_stays_and_participants_settle(folder: Path):
     run = Run.open(next(folder.glob("*fixed*/s0")))
     summary = run.summary()
     assert summary is not None
-    assert {line["coefficients"]["w_1"] for line in run.metrics()} == {0.0}
+    assert {line["coefficients"]["w_1"] for line in run.lines()} == {0.0}
     assert summary["gap_closed"] == 0
     trained = np.exp(tabulate(run.game(), load(run.path, role="participant"), np.zeros(1)))
     exact = solve(run.game().subgame, np.zeros(1), 100.0, prior_table(run.game(), None, np.zeros(1)))

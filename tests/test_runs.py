@@ -119,7 +119,7 @@ def test_nothing_is_glued_to_a_line_that_was_cut_short(run: Run):
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"iteration": 2, "a"')
     resumed = Run.resume(run.path)
-    assert [entry["iteration"] for entry in resumed.metrics()] == [1]
+    assert [entry["iteration"] for entry in resumed.lines()] == [1]
     resumed.log(2, {"a": 3.0}, {})
     assert lines(run.path) == [{"iteration": 1, "a": 1.0}, {"iteration": 2, "a": 3.0}]
 
@@ -247,7 +247,7 @@ def test_a_mistake_before_the_first_line_leaves_nothing(mistaken: Path, tmp_path
 def test_a_mistake_after_the_first_line_leaves_the_run(mistaken: Path, tmp_path: Path):
     with pytest.raises(ParameterError, match="a mistake"):
         launch.train(mistaken, [f"run_dir={tmp_path / 'out'}", "trainer.step=14"])
-    assert [entry["iteration"] for entry in Run.open(tmp_path / "out").metrics()] == [1]
+    assert [entry["iteration"] for entry in Run.open(tmp_path / "out").lines()] == [1]
 
 
 def test_a_mistake_in_a_later_seed_keeps_the_earlier_ones(mistaken: Path, tmp_path: Path):
@@ -413,7 +413,7 @@ def test_metrics_of_another_shape_are_named(walk: Path, tmp_path: Path, line: st
     file = path / "metrics.jsonl"
     file.unlink()
     file.mkdir() if line is None else file.write_text(line + "\n")
-    for use in (launch.resume, lambda run: Run.open(run).metrics()):
+    for use in (launch.resume, lambda run: Run.open(run).lines()):
         with pytest.raises(RunError, match=rf"metrics\.jsonl.*{said}"):
             use(path)
 

@@ -33,7 +33,7 @@ def evaluate(run, games, seed):
 def figures(run, summary):
     from lawgiver.trainers.plots.style import new_figure
     figure = new_figure(2, 2)
-    figure.subplots().plot([line["position"] for line in run.metrics()])
+    figure.subplots().plot([line["position"] for line in run.lines()])
     yield "path.png", figure
 
 

@@ -183,7 +183,7 @@ def run(tmp_path_factory):
 
 def same(first, second):
     """Assert that two runs logged and ended with the same numbers, timing apart."""
-    for one, other in zip(Run.open(first).metrics(), Run.open(second).metrics(), strict=True):
+    for one, other in zip(Run.open(first).lines(), Run.open(second).lines(), strict=True):
         assert {**one, "timing": None} == {**other, "timing": None}
     one, other = (json.loads((path / "summary.json").read_text()) for path in (first, second))
     assert {**one, "timing": None, "commit": None} == {**other, "timing": None, "commit": None}
@@ -228,14 +228,14 @@ def test_the_summary_says_how_far_it_is_from_what_is_known(run):
     assert summary["agent_updates"] == 80 * 50
     assert summary["reply_gap"] < 0.01
     assert summary["threshold"]["learned"] == pytest.approx(summary["threshold"]["closed_form"], abs=0.01)
-    last = Run.open(path).metrics()[-1]
+    last = Run.open(path).lines()[-1]
     assert {"score", "exact_score", "measured", "measured_sd", "gap_closed", "reply_gap"} <= last.keys()
     assert last["exact_score"] == pytest.approx(welfare["learned"])
 
 
 def test_curves_and_table_both_say_that_participants_settle_after_the_training(run, capsys, monkeypatch):
     path, summary = run
-    last = Run.open(path).metrics()[-1]
+    last = Run.open(path).lines()[-1]
     assert summary["reply_gap_in_training"] == pytest.approx(last["reply_gap"])
     assert summary["score_in_training"] == pytest.approx(last["score"])
     assert summary["reply_gap"] < summary["reply_gap_in_training"]  # the curves end before they settle

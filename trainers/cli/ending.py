@@ -20,16 +20,14 @@ OPPONENTS = ("libertarian", "liberal_egalitarian")
 
 def ending(run: Run) -> Iterator[str]:
     """Yield what follows the tables of a finished run, a line each."""
-    seeds = run.settings.get("seeds")
-    members = [run] if seeds is None else [Run.open(run.path / f"s{seed}") for seed in seeds]
-    drawn = [figure for member in members for figure in sorted(member.figures.glob("*.png"))]
+    drawn = [figure for member in run.members for figure in sorted(member.figures_folder.glob("*.png"))]
     if drawn:
         folders = " ".join(dict.fromkeys(str(figure.parent) for figure in drawn))
         yield f"figures: {', '.join(dict.fromkeys(figure.name for figure in drawn))} in {folders}"
     else:
         yield "figures: none were drawn" + ("" if find_spec("matplotlib") else ", as matplotlib is not installed")
     yield "next:"
-    yield from (f"  {command}" for command in commands(members[0], run))
+    yield from (f"  {command}" for command in commands(run.members[0], run))
 
 
 def commands(member: Run, whole: Run) -> Iterator[str]:

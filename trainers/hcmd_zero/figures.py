@@ -25,7 +25,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     game: Any = run.game()
     held_against = rivals(run.settings["trainer"]["evaluation"]["rivals"], game)
     yield from _evaluation(run, next(iter(held_against)))
-    for former in run.figures.glob("votes_*.png"):
+    for former in run.figures_folder.glob("votes_*.png"):
         former.unlink()  # of rivals that it is held against no more
     for rival in held_against:
         yield f"votes_{rival}.png", figures.votes(summary["vote_share"][rival], LEARNED, rival)

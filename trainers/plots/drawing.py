@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import MissingExtraError
@@ -22,8 +23,8 @@ def can_draw() -> bool:
     return True
 
 
-def draw(run: Run, summary: Mapping[str, Any]) -> None:
-    """Draw what can be drawn of a run into its ``figures/``, as its trainer does.
+def draw(run: Run, summary: Mapping[str, Any]) -> list[Path]:
+    """Draw what can be drawn of a run into its ``figures/``, as its trainer does, and return the files.
 
     Args:
         run: whose metrics and policies are complete.
@@ -34,6 +35,8 @@ def draw(run: Run, summary: Mapping[str, Any]) -> None:
     """
     from lawgiver.trainers.plots.style import save
 
-    title = heading(run, summary)
+    title, files = heading(run, summary), list[Path]()
     for name, figure in trainer_of(run).figures(run, summary):
-        save(figure, run.figures / name, title)
+        files.append(run.figures_folder / name)
+        save(figure, files[-1], title)
+    return files

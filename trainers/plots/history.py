@@ -20,7 +20,7 @@ def flat(run: Run) -> list[dict[str, Any]]:
                 flat[prefix + key] = value
         return flat
 
-    return [flatten(entry) for entry in run.metrics()]
+    return [flatten(entry) for entry in run.lines()]
 
 
 def column(table: Any, measure: str) -> dict[str, float | None]:

@@ -236,6 +236,6 @@ def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
 def _search(run: Run) -> affine_figures.Search:
     from lawgiver.trainers.affine_maximiser import figures as affine_figures
 
-    lines = run.metrics()
+    lines = run.lines()
     seconds = np.array([line["timing"]["wall_s"] for line in lines])
     return affine_figures.Search(seconds, np.array([line["objective"] for line in lines]), _summary(run)["objective"])

@@ -121,7 +121,7 @@ class Trained:
         games = self.runs[0].settings["agents"]["mechanism"]["games_per_evaluation"]
         found = []
         for run in self.runs:
-            lines = run.metrics()
+            lines = run.lines()
             played = games * np.array([line["evaluations"] for line in lines])
             found.append((played, *(np.array([line[key] for line in lines]) for key in ("measured", "measured_sd"))))
         return found

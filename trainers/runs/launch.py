@@ -152,8 +152,8 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
         drawing.draw(run, summary)
     except Exception as error:
         raise RunError(
-            f"{run.path} is complete, its summary.json is written; only the figures in {run.figures} could not all be"
-            f" drawn: {one_line(error) or repr(error)}"
+            f"{run.path} is complete, its summary.json is written; only the figures in {run.figures_folder} could not"
+            f" all be drawn: {one_line(error) or repr(error)}"
         ) from error
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.envs.files.reading import read_bytes
@@ -123,6 +125,32 @@ class MetricsLog:
             with writing(self.folder):
                 self._events.close()
             self._events = None
+
+
+def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Turn lines of metrics into a table; see :attr:`lawgiver.trainers.runs.run.Run.metrics`."""
+    lines = [dict(_leaves(entry)) for entry in entries]
+    names = dict.fromkeys(name for line in lines for name in line)
+    return {name: _column([line.get(name) for line in lines]) for name in names}
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield numbers and text by names that say where they stand."""
+    if isinstance(value, (Mapping, list)):
+        inner = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in inner:
+            yield from _leaves(item, f"{name}/{key}" if name else str(key))
+    else:
+        yield name, value
+
+
+def _column(values: list[Any]) -> np.ndarray:
+    """Make an array of a column: of whole numbers, of numbers where some are missing, or of what else there is."""
+    if all(type(value) is int for value in values):
+        return np.array(values)
+    if all(value is None or isinstance(value, (int, float)) for value in values):
+        return np.array([np.nan if value is None else value for value in values], float)
+    return np.array(values, object)
 
 
 def _scalars(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

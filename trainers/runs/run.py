@@ -27,6 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Self
 
+import numpy as np
 import yaml
 
 from lawgiver.agents.learned import LearnedPolicy, save_policy
@@ -45,7 +46,7 @@ from lawgiver.trainers.runs.atomic_files import (
     writing,
 )
 from lawgiver.trainers.runs.config import AnyConfig, one_line, stored_complaint
-from lawgiver.trainers.runs.metrics_log import MetricsLog
+from lawgiver.trainers.runs.metrics_log import MetricsLog, columns
 from lawgiver.trainers.runs.provenance import commit, versions
 from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml, write_yaml
 
@@ -93,7 +94,7 @@ class Run:
         if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json")):
             raise RunError(f"{path} already holds a run: choose another run_dir, or continue it with --resume {path}")
         run._config_text()  # its own check, before anything is made
-        inner = (run.checkpoints, run.policies, run.figures) if config.seeds is None else ()
+        inner = (run.checkpoints, run.policies, run.figures_folder) if config.seeds is None else ()
         with writing(path):
             for folder in (*reversed(path.parents), path, *inner):
                 if not folder.exists():
@@ -197,9 +198,15 @@ class Run:
         return self.path / "checkpoints"
 
     @property
-    def figures(self) -> Path:
+    def figures_folder(self) -> Path:
         """Folder of the figures."""
         return self.path / "figures"
+
+    @property
+    def members(self) -> list[Run]:
+        """The runs of each seed where there are several, else the run itself."""
+        seeds = self.settings.get("seeds")
+        return [self] if seeds is None else [Run.open(self.path / f"s{seed}") for seed in seeds]
 
     def game(self) -> Game[Any]:
         """Return the game that was trained on."""
@@ -233,9 +240,38 @@ class Run:
             raise RunError(f"{file} is damaged: it is no mapping")
         return summary
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """Return the lines of metrics.jsonl; raises RunError if one is damaged."""
+    def lines(self) -> list[dict[str, Any]]:
+        """Read metrics.jsonl, a mapping a line, nested as it was logged.
+
+        Raises:
+            RunError: if a line is damaged.
+        """
         return self._log.entries()
+
+    @property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """What was logged, as a table: an array (T,) by column, one entry a line; ``pandas.DataFrame`` takes it.
+
+        ``iteration`` comes first. Keys that are nested, and places in lists, are joined by slashes, ``timing/wall_s``.
+        Where a line has no value there is NaN, in columns of text None. Read anew each time.
+
+        Raises:
+            RunError: if a line is damaged.
+        """
+        return columns(self._log.entries())
+
+    def figures(self) -> list[Path]:
+        """Draw the figures again, as the trainer does, and return the files.
+
+        Raises:
+            MissingExtraError: without matplotlib.
+            RunError: if the run is not finished, or they cannot be written.
+        """
+        from lawgiver.trainers.plots.drawing import draw
+
+        if self.summary() is None:
+            raise RunError(f"{self.path} is not finished: continue it with lawgiver train --resume {self.path}")
+        return [file for member in self.members for file in draw(member, member.summary() or {})]
 
     # -- while training -----------------------------------------------------------------------------------------
 
@@ -393,8 +429,8 @@ def open_run(path: str | os.PathLike[str]) -> Run:
         path: the folder that a training wrote.
 
     Returns:
-        the run: ``.game()`` is the game that it was trained on, ``.settings`` its config, ``.summary()`` and
-        ``.metrics()`` what it has measured, ``.policies`` and ``.figures`` their folders.
+        the run: ``.settings`` is its config, ``.game()`` the game that it was trained on, ``.metrics`` what was
+        logged, ``.summary`` what it comes to, ``.load()`` what was learned; ``.figures()`` draws it.
 
     Raises:
         RunError: if it is not a run, is damaged, or was written by another version.
