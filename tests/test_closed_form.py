@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,10 @@ from lawgiver.agents.network_policies import LearnedParticipants
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, choices, told_of
+from lawgiver.trainers.rllib.play import Table
 from lawgiver.trainers.rllib.results import beside
+from lawgiver.trainers.rllib.setup import Setup
+from lawgiver.trainers.runs.config import load_config
 
 LEVEL = 0.8
 ANNOUNCE = {"mechanism_mode": "announce", "participant_observation": "rule"}
@@ -61,9 +62,9 @@ def test_nothing_is_told_where_no_closed_form_is_known():
 def test_the_table_shows_the_closed_form_beside_what_was_learned(capsys, monkeypatch):
     game = make_game("public_investment", endowments=[4, 2, 2], **ANNOUNCE)
     given = {"mechanism": make_policy(game, "mechanism", "libertarian")}
-    agents = SimpleNamespace(participants=SimpleNamespace(level=LEVEL, anchor="uniform", given=None))
-    told = beside(game, given, {"participant": LearnedParticipants(game, hidden=(4,))}, agents, seed=0)
-    assert beside(game, {}, {}, agents, seed=0) == {}
+    setup = Setup(load_config("public_investment"), Table(game, given=given), LEVEL)
+    told = beside(setup, {"participant": LearnedParticipants(game, hidden=(4,))})
+    assert beside(Setup(setup.config, Table(game), LEVEL), {}) == {}
     monkeypatch.setenv("COLUMNS", "160")
     show_summary({**told, "populations": {"exact": "the logit choice in closed form"}})
     lines = capsys.readouterr().out.splitlines()

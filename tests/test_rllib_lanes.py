@@ -159,18 +159,18 @@ def test_runs_of_the_fast_path_are_evaluated_by_the_same_tables(tmp_path: Path) 
 
 def test_a_budget_stands_in_for_the_inverse_temperature() -> None:
     game = make_game("lanes", n=3, n_moves=11)
-    assert BoundedRationality().level == 1.0
-    people = BoundedRationality(kl_budget=0.7).solved(game, (0.0, -1.0))
-    found = scores(game, np.array([0.0, -1.0]), people.level)
+    assert BoundedRationality().inverse_temperature == 1.0
+    assert BoundedRationality(inverse_temperature=3.0).inverse_temperature_in(game, None, None) == 3.0
+    spent = BoundedRationality(kl_budget=0.7).inverse_temperature_in(game, None, (0.0, -1.0))
+    found = scores(game, np.array([0.0, -1.0]), spent)
     assert not isinstance(found, NoSolution)
     assert found["kl"] == pytest.approx(0.7, abs=1e-6)
-    assert people.kl_budget is None
     whole = BoundedRationality.model_validate(BoundedRationality(kl_budget=0.7).model_dump())
     assert whole == BoundedRationality(kl_budget=0.7)
     with pytest.raises(ParameterError, match=r"agents\.participants is .*exactly one of inverse_temperature and kl_bu"):
         load_config("lanes_rllib", ["agents.participants.kl_budget=0.7"])
     with pytest.raises(UnsupportedGameError, match="announces its parameters once, not in public_investment-v0"):
-        BoundedRationality(kl_budget=0.7).solved(make_game("public_investment"), None)
+        BoundedRationality(kl_budget=0.7).inverse_temperature_in(make_game("public_investment"), None, None)
 
 
 @pytest.mark.parametrize("reading", ["local", "full", "blind"])
@@ -237,5 +237,5 @@ def test_the_packaged_config_is_the_fast_path_s_game() -> None:
     slow, fast = load_config("lanes_rllib"), load_config("lanes")
     assert isinstance(slow, RLlibConfig)
     assert slow.game.make() == fast.game.make()
-    assert slow.agents.participants.level == fast.agents.participants.level == 100
+    assert slow.agents.participants.inverse_temperature == fast.agents.participants.inverse_temperature == 100
     assert slow.agents.mechanism.start == fast.agents.mechanism.start == (0.0, -1.0)

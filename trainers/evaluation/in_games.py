@@ -78,22 +78,23 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
         return result | {"reasons": {"exact scores": "the config gives the participants a policy, whatever is optimal"}}
     bounded = {name: settings[name] for name in BoundedRationality.model_fields if name in settings}
     start = _settings(run, "mechanism").get("start")
-    people = BoundedRationality.model_validate(bounded).solved(game, start)
+    people = BoundedRationality.model_validate(bounded)
     anchor = make_anchor(game, anchor_of(people))
-    result["populations"]["exact"] = equilibrium_people(run.settings, people.level)
+    inverse_temperature = people.inverse_temperature_in(game, anchor, start)
+    result["populations"]["exact"] = equilibrium_people(run.settings, inverse_temperature)
     played = {measure: values[label] for measure, values in simulated.items()}
     if "mechanism" in learned:
         return result | final_table(
             game,
             own,
-            inverse_temperature=people.level,
+            inverse_temperature=inverse_temperature,
             anchor=anchor,
             start=start,
             participants=learned.get("participant"),
             played=played,
         )
     if "participant" in learned:
-        exact = game.exact_scores(own, inverse_temperature=people.level, anchor=anchor)
+        exact = game.exact_scores(own, inverse_temperature=inverse_temperature, anchor=anchor)
         result["trained_participants"] = beside_equilibrium(played, exact)
     return result
 

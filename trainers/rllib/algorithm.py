@@ -66,7 +66,8 @@ def plan_of(learning: Participants | Mechanism | GraphMechanism) -> ModulePlan:
         "update_every": learning.update_every,
     }
     if isinstance(learning, Participants):
-        return ModulePlan(**common, raw_advantages=True, inverse_temperature=learning.level)
+        assert learning.inverse_temperature is not None, "the budget has not been solved"
+        return ModulePlan(**common, raw_advantages=True, inverse_temperature=learning.inverse_temperature)
     std = learning.std
     schedule = StdSchedule(std.start, std.end, std.iterations) if isinstance(std, Schedule) else None
     return ModulePlan(**common, std=schedule)

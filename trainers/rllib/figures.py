@@ -63,8 +63,8 @@ def _contributions(
     given = run.settings["agents"].get("participants")
     if not isinstance(given, Mapping) or not is_number(given.get("inverse_temperature")):
         return  # there is no equilibrium to compare with
-    anchor, level = make_anchor(game, given.get("anchor", "uniform")), float(given["inverse_temperature"])
-    for found in beside_closed_form(game, mechanism, participants, level, anchor):
+    anchor, inverse_temperature = make_anchor(game, given.get("anchor", "uniform")), float(given["inverse_temperature"])
+    for found in beside_closed_form(game, mechanism, participants, inverse_temperature, anchor):
         name = f"contributions_{'-'.join(map(str, found.endowments))}.png"
         yield name, contributions(found.endowments, found.learned, found.exact)
 

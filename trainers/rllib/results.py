@@ -10,14 +10,13 @@ import torch
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.naming import rule_of
-from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants, NetworkPolicy
+from lawgiver.agents.network_policies import NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
-from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.evaluation.score_table import (
     beside_equilibrium,
@@ -27,9 +26,9 @@ from lawgiver.trainers.evaluation.score_table import (
 )
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, told_of
 from lawgiver.trainers.rllib.misreports import misreports
-from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents
+from lawgiver.trainers.rllib.settings import Participants
+from lawgiver.trainers.rllib.setup import Setup
 from lawgiver.trainers.runs.config import anchor_of
-from lawgiver.trainers.settings.bounded_rationality import start_of
 from lawgiver.trainers.statistics.streams import FINAL_GAMES
 
 Weights = dict[str, torch.Tensor]
@@ -56,57 +55,36 @@ def averaged(weights: Iterable[Weights]) -> Weights:
     return {name: torch.stack([w[name] for w in every]).mean(0) for name in every[0]}
 
 
-def mechanism_policy(game: Game[Any], learning: Mechanism, weights: Weights) -> LearnedMechanism:
-    """Return the mechanism that sends the mean of these weights."""
-    start = start_of(game.action_layout("mechanism"), game.members, learning.start)
-    policy = LearnedMechanism(game, start=start, hidden=learning.hidden)
-    policy.network.load_state_dict(weights)
-    return policy
-
-
-def participants_policy(game: Game[Any], learning: Participants, weights: Weights) -> LearnedParticipants:
-    """Return the participants of these weights."""
-    policy = LearnedParticipants(game, hidden=learning.hidden, anchor=anchor_of(learning))
-    policy.network.load_state_dict(weights)
-    return policy
-
-
-def exact_score(game: Game[Any], mechanism: Policy, participants: Participants) -> float | NoSolution:
+def exact_score(setup: Setup, mechanism: Policy) -> float | NoSolution:
     """Return the objective a round in the participants' exact equilibrium, or why it is not known."""
-    anchor = make_anchor(game, anchor_of(participants))
-    scores = game.exact_scores(mechanism, inverse_temperature=participants.level, anchor=anchor)
-    if isinstance(scores, NoSolution):
-        return scores
-    name = objective(game)
-    return float(scores[name]) if name in scores else NoSolution(f"{game.name} has no exact solver for {name!r}")
+    game, name = setup.game, objective(setup.game)
+    found = game.exact_scores(mechanism, inverse_temperature=setup.inverse_temperature, anchor=setup.anchor)
+    if isinstance(found, NoSolution):
+        return found
+    return float(found[name]) if name in found else NoSolution(f"{game.name} has no exact solver for {name!r}")
 
 
-def scores(
-    game: Game[Any], learned: Mapping[str, NetworkPolicy], agents: RLlibAgents, seed: int, best: Best | None
-) -> dict[str, Any]:
+def scores(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]:
     """Return the tables of exact scores, other populations and conditions included, as summary.json has them.
 
     Args:
-        game: that was played.
+        setup: of the training.
         learned: a policy for either role.
-        agents: how they were trained.
-        seed: of the games in which the participants are shown.
-        best: of the box of a game whose mechanism announces its parameters.
     """
 
-    def prior(of: Game[Any]) -> Policy | None:
-        return make_anchor(of, anchor_of(agents.participants))
+    def anchor(of: Game[Any]) -> Policy | None:
+        return make_anchor(of, anchor_of(setup.agents.participants))
 
-    mechanism, temperature = learned["mechanism"], agents.participants.level
+    game, mechanism, temperature = setup.game, learned["mechanism"], setup.inverse_temperature
     table = final_table(
         game,
         mechanism,
         inverse_temperature=temperature,
-        anchor=prior(game),
-        start=agents.mechanism.start,
+        anchor=setup.anchor,
+        start=setup.agents.mechanism.start,
         participants=learned["participant"],
-        played=simulate(game, learned, PLAYED, np.random.default_rng([FINAL_GAMES, seed])),
-        best=best,
+        played=simulate(game, learned, PLAYED, np.random.default_rng([FINAL_GAMES, setup.config.seed])),
+        best=setup.best,
     )
     if isinstance(game, MechanismGame):
         return table
@@ -114,52 +92,45 @@ def scores(
     if isinstance(game, RepeatedAllocation) and rule is not None and np.isfinite(temperature):
         burning, sharing = rule["parameters"].values()
         table |= misreports(game, (burning, sharing), learned["participant"], temperature)
-    conditions = on_all_conditions(game, mechanism, inverse_temperature=temperature, anchor=prior)
+    conditions = on_all_conditions(game, mechanism, inverse_temperature=temperature, anchor=anchor)
     return table | {"robustness": other_populations(game, mechanism), "all_conditions": conditions}
 
 
-def beside(
-    game: Game[Any],
-    given: Mapping[str, Policy],
-    learned: Mapping[str, NetworkPolicy],
-    agents: RLlibAgents,
-    seed: int,
-) -> dict[str, Any]:
+def beside(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]:
     """Return what participants have learned under a given mechanism, beside their exact equilibrium.
 
     ``trained_participants``: by measure what they make of it in games (``played``) and the ``equilibrium``; of public
     investment also ``choices`` and ``distance_from_closed_form``, see :mod:`lawgiver.trainers.rllib.closed_form`.
     Nothing where it is the mechanism that has learned.
     """
+    game, given = setup.game, setup.table.given
     if "participant" not in learned or "mechanism" not in given:
         return {}
     mechanism, people = given["mechanism"], learned["participant"]
-    level, anchor = agents.participants.level, make_anchor(game, anchor_of(agents.participants))
+    temperature, anchor = setup.inverse_temperature, setup.anchor
     players = {"mechanism": mechanism, "participant": people}
-    played = simulate(game, players, PLAYED, np.random.default_rng([FINAL_GAMES, seed]))
-    exact = game.exact_scores(mechanism, inverse_temperature=level, anchor=anchor)
+    played = simulate(game, players, PLAYED, np.random.default_rng([FINAL_GAMES, setup.config.seed]))
+    exact = game.exact_scores(mechanism, inverse_temperature=temperature, anchor=anchor)
     told: dict[str, Any] = {"trained_participants": beside_equilibrium(played, exact)}
     if isinstance(game, PublicInvestment):
-        told |= told_of(list(beside_closed_form(game, mechanism, people, level, anchor)))
+        told |= told_of(list(beside_closed_form(game, mechanism, people, temperature, anchor)))
     return told
 
 
-def distances(
-    game: MechanismGame, mechanism: Policy, participants: Policy, agents: RLlibAgents, best: Best
-) -> dict[str, Any]:
+def distances(setup: Setup, mechanism: Policy, participants: Policy) -> dict[str, Any]:
     """Return the share of the gap that a mechanism closes, its w, and participants' ``behaviour`` beside the exact one.
 
     The names are those of the trainer ``two_timescale``; ``closed_form`` is what ``behaviour`` is in equilibrium.
     """
     table = final_table(
-        game,
+        setup.game,
         mechanism,
-        inverse_temperature=agents.participants.level,
-        anchor=make_anchor(game, anchor_of(agents.participants)),
-        start=agents.mechanism.start,
+        inverse_temperature=setup.inverse_temperature,
+        anchor=setup.anchor,
+        start=setup.agents.mechanism.start,
         participants=participants,
         played={},
-        best=best,
+        best=setup.best,
     )
     behaviour = {k: v for k, v in table.items() if isinstance(v, Mapping) and set(v) == {"learned", "closed_form"}}
     return {

@@ -13,22 +13,19 @@ import numpy as np
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 
-from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.network_policies import NetworkPolicy
-from lawgiver.envs.core.errors import NoSolution, ParameterError
-from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, mean_parameters
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import mean_parameters
 from lawgiver.trainers.rllib import results, session
-from lawgiver.trainers.rllib.algorithm import algorithm_config, env_config, role_mapping
+from lawgiver.trainers.rllib.algorithm import algorithm_config, role_mapping
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
-from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.play import Table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.settings import RLlibConfig
+from lawgiver.trainers.rllib.setup import Setup, prepare
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run
 
 log = logging.getLogger("lawgiver")
@@ -45,7 +42,6 @@ class Progress:
         means: the mechanism's weights after each of its last updates.
         updates: how often each module has been trained.
         gap: participants' distance from the logit reply to current play, None where there is no gate.
-        best: of the mechanism's box, where it announces its parameters once for a game.
         snapshots: ids of the frozen copies of the mechanism.
         suspicious: whether the last exact score looked wrong beside the online one.
         alarms: what looked wrong twice running, or at the end, in words.
@@ -58,14 +54,13 @@ class Progress:
     means: deque[Weights] = field(default_factory=deque)
     updates: dict[str, int] = field(default_factory=dict)
     gap: float | None = None
-    best: Best | None = None
     snapshots: tuple[str, ...] = ()
     suspicious: bool = False
     alarms: list[str] = field(default_factory=list)
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: all but what follows from the config."""
-        kept = {name: value for name, value in vars(self).items() if name not in ("average_over", "best")}
+        kept = {name: value for name, value in vars(self).items() if name != "average_over"}
         return kept | {"scores": list(self.scores), "means": list(self.means)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -90,15 +85,12 @@ def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
     Raises:
         LawgiverError: if the config does not fit the game, or the training goes wrong.
     """
-    table = make_table(env_config(config))
-    _check(config, table)
-    config = _solved(config, table)
-    with session.training(run, config.resources, lambda: algorithm_config(config)) as algorithm:
-        progress = Progress(config.agents.mechanism.average_over, best=_best(config, table))
-        learner = Training(config, table, algorithm, progress)
-        settings = config.trainer
+    setup, settings = prepare(config), config.trainer
+    with session.training(run, config.resources, lambda: algorithm_config(setup.config)) as algorithm:
+        progress = Progress(config.agents.mechanism.average_over)
+        learner = Training(setup, algorithm, progress)
         loop.train(run, learner, updates=settings.iterations, checkpoint_every=settings.checkpoint_every)
-        return _conclude(config, run, table, algorithm, progress)
+        return _conclude(setup, run, algorithm, progress)
 
 
 @dataclass
@@ -106,29 +98,27 @@ class Training:
     """The iterations of an Algorithm.
 
     Attributes:
-        config: the whole.
-        table: the game, and who plays.
+        setup: of the training.
         algorithm: of RLlib.
         progress: so far.
         told: of the last iteration.
     """
 
-    config: RLlibConfig
-    table: Table
+    setup: Setup
     algorithm: Algorithm
     progress: Progress
     told: loop.Report = field(default_factory=lambda: loop.Report({}))
 
     def update(self, number: int) -> dict[str, float]:
         """Train for one iteration, and add a snapshot of the mechanism where one is due."""
-        config, progress = self.config, self.progress
+        setup, progress = self.setup, self.progress
         started, before = time.perf_counter(), progress.env_steps
-        metrics = _iteration(config, self.table, self.algorithm, progress)
+        metrics = _iteration(setup, self.algorithm, progress)
         seconds = time.perf_counter() - started
         rates = {"iteration_s": seconds, "env_steps_per_s": (progress.env_steps - before) / seconds}
-        self.told = loop.Report(metrics, f"{results.objective(self.table.game)} {progress.scores[-1]:.3f}", rates)
-        every = config.agents.mechanism.snapshot_every
-        if every and number % every == 0 and number < config.trainer.iterations:
+        self.told = loop.Report(metrics, f"{results.objective(setup.game)} {progress.scores[-1]:.3f}", rates)
+        every = setup.agents.mechanism.snapshot_every
+        if every and number % every == 0 and number < setup.config.trainer.iterations:
             progress.snapshots += (add_snapshot(self.algorithm, "mechanism"),)
         return {}  # the learners themselves stop where a loss is not finite
 
@@ -143,57 +133,13 @@ class Training:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state` returned."""
         self.progress.restore(state["progress"])
-        mapping = role_mapping(self.config, self.progress.snapshots)
+        mapping = role_mapping(self.setup.config, self.progress.snapshots)
         session.restore(self.algorithm, state["learner"], mapping)
 
 
-def _check(config: RLlibConfig, table: Table) -> None:
-    if set(table.game.roles) != {"participant", "mechanism"}:
-        raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
-    if "participant" in table.learned:
-        _check_participants(config, table.game)
-    if not table.learned:
-        raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
-    if table.given and config.resources.runner == "stock":
-        raise ParameterError(f"agents.*.given ({', '.join(table.given)}) needs resources.runner=batched")
-    if "mechanism" in table.given and config.agents.mechanism.snapshot_every:
-        raise ParameterError(
-            "agents.mechanism.snapshot_every needs a mechanism that learns: drop agents.mechanism.given"
-        )
-    if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
-        raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
-
-
-def _check_participants(config: RLlibConfig, game: Game[Any]) -> None:
-    if not isinstance(game.action_layout("participant"), int):
-        raise ParameterError(
-            "trainer 'rllib' trains participants of bounded rationality, who choose among finitely many actions; those"
-            f" of {game.name} choose from a Box: give the game a number of actions (lanes: game.n_moves=101)"
-        )
-    gamma = config.agents.participants.gamma
-    if isinstance(game, MechanismGame) and game.horizon > 1 and gamma != 1:
-        raise ParameterError(
-            f"agents.participants.gamma is {gamma:g}, but participants of {game.name} look ahead over its"
-            f" {game.horizon} rounds: allowed: 1"
-        )
-
-
-def _solved(config: RLlibConfig, table: Table) -> RLlibConfig:
-    """Return the config with the inverse temperature at which the participants' budget is spent, if it gives one."""
-    participants = config.agents.participants.solved(table.game, config.agents.mechanism.start)
-    return config.model_copy(update={"agents": config.agents.model_copy(update={"participants": participants})})
-
-
-def _best(config: RLlibConfig, table: Table) -> Best | None:
-    """Return the best mechanism of the box, if what is learned is to be held against it."""
-    if table.given or not isinstance(table.game, MechanismGame):
-        return None
-    participants = config.agents.participants
-    return best_in_box(table.game, participants.level, make_anchor(table.game, anchor_of(participants)))
-
-
-def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+def _iteration(setup: Setup, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
     """Train for one iteration; return its metrics."""
+    config, table = setup.config, setup.table
     gate = config.agents.mechanism.gate if not table.given else None
     held = gate is not None and progress.gap is not None and progress.gap > gate
     session.hold(algorithm, ["mechanism"] if held else [])
@@ -218,10 +164,10 @@ def _iteration(config: RLlibConfig, table: Table, algorithm: Algorithm, progress
         if config.agents.mechanism.hidden is None:  # it sends the same whatever it sees
             metrics["mechanism"]["mean"] = actor.mean_action(torch.empty(0)).tolist()
     if gate is not None:
-        progress.gap = _gap(config, table, algorithm, progress.iteration)
+        progress.gap = _gap(setup, algorithm, progress.iteration)
         metrics["reply_gap"] = progress.gap
     if progress.iteration % config.trainer.score_every == 0:
-        metrics |= _exact(config, table, algorithm, progress)
+        metrics |= _exact(setup, algorithm, progress)
     return metrics
 
 
@@ -243,52 +189,43 @@ def _of_play(table: Table, sampled: dict[str, Any], stock: bool) -> dict[str, An
     }
 
 
-def _gap(config: RLlibConfig, table: Table, algorithm: Algorithm, iteration: int) -> float:
-    game, agents = table.game, config.agents
+def _gap(setup: Setup, algorithm: Algorithm, iteration: int) -> float:
+    game = setup.game
     if isinstance(game, MechanismGame):
-        mechanism = results.mechanism_policy(game, agents.mechanism, _weights(algorithm, "mechanism"))
-        people = results.participants_policy(game, agents.participants, _weights(algorithm, "participant"))
-        anchor = table.anchors.get("participant")
-        return exact_reply_gap(game, people, mean_parameters(game, mechanism), agents.participants.level, anchor)
+        parameters = mean_parameters(game, setup.mechanism(_weights(algorithm, "mechanism")))
+        people = setup.participants(_weights(algorithm, "participant"))
+        return exact_reply_gap(game, people, parameters, setup.inverse_temperature, setup.anchor)
     modules = {role: algorithm.get_module(role) for role in game.roles}
-    rng = np.random.default_rng([config.seed, iteration])
-    return reply_gap(table, modules, agents.participants.level, rng)
+    rng = np.random.default_rng([setup.config.seed, iteration])
+    return reply_gap(setup.table, modules, setup.inverse_temperature, rng)
 
 
 def _weights(algorithm: Algorithm, role: str) -> Weights:
     return results.actor_weights(algorithm.get_module(role))
 
 
-def _exact(config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+def _exact(setup: Setup, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
     """Return the exact score of the mechanism's current mean, and raise the alarm if the online score is above it.
 
     Where one of the two is given there is nothing to compare, as a score is that of a rule and of those who adapt.
     """
-    if table.given:
+    if setup.table.given:
         return {}
-    policy = results.mechanism_policy(table.game, config.agents.mechanism, _weights(algorithm, "mechanism"))
-    exact = results.exact_score(table.game, policy, config.agents.participants)
+    config, policy = setup.config, setup.mechanism(_weights(algorithm, "mechanism"))
+    exact = results.exact_score(setup, policy)
     if isinstance(exact, NoSolution):
         return {}
     if progress.iteration > config.agents.mechanism.warmup:
         online = float(np.mean(list(progress.scores)[-config.trainer.score_every :]))
-        found = results.alarms(table.game, config.agents.participants, online, exact, progress.iteration)
+        found = results.alarms(setup.game, config.agents.participants, online, exact, progress.iteration)
         if progress.suspicious:  # participants who are still on their way to their reply look the same, but once
             _raise(progress, found)
         progress.suspicious = bool(found)
-    return {"exact_score": exact} | _shown(config, table, algorithm, progress, policy)
-
-
-def _shown(
-    config: RLlibConfig, table: Table, algorithm: Algorithm, progress: Progress, mechanism: Policy
-) -> dict[str, Any]:
-    """Return how far mechanism and participants are from what is known, in a game that is solved in tables."""
-    game, agents = table.game, config.agents
-    if not isinstance(game, MechanismGame):
-        return {}
-    assert progress.best is not None
-    people = results.participants_policy(game, agents.participants, _weights(algorithm, "participant"))
-    return results.distances(game, mechanism, people, agents, progress.best)
+    if setup.best is None:
+        return {"exact_score": exact}
+    return {"exact_score": exact} | results.distances(
+        setup, policy, setup.participants(_weights(algorithm, "participant"))
+    )
 
 
 def _raise(progress: Progress, alarms: list[str]) -> None:
@@ -297,33 +234,32 @@ def _raise(progress: Progress, alarms: list[str]) -> None:
         log.warning(alarm)
 
 
-def _conclude(config: RLlibConfig, run: Run, table: Table, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+def _conclude(setup: Setup, run: Run, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
     """Save the policies and return the summary."""
-    game, agents = table.game, config.agents
+    table = setup.table
     learned: dict[str, NetworkPolicy] = {}
     if "mechanism" in table.learned:
         means = progress.means or [_weights(algorithm, "mechanism")]
-        learned["mechanism"] = results.mechanism_policy(game, agents.mechanism, results.averaged(means))
+        learned["mechanism"] = setup.mechanism(results.averaged(means))
     if "participant" in table.learned:
-        weights = _weights(algorithm, "participant")
-        learned["participant"] = results.participants_policy(game, agents.participants, weights)
+        learned["participant"] = setup.participants(_weights(algorithm, "participant"))
     for role, policy in learned.items():
         run.save_policy(role, policy)
     counts: dict[str, Any] = {
-        "inverse_temperature": agents.participants.level,
+        "inverse_temperature": setup.inverse_temperature,
         "iterations": progress.iteration,
         "env_steps": progress.env_steps,
         "updates": progress.updates,
     }
     online = float(np.mean(progress.scores))
     if table.given:
-        told = results.beside(game, table.given, learned, agents, config.seed)
+        told = results.beside(setup, learned)
         return {**told, **counts, "online_score": online, "given": sorted(table.given)}
-    exact = results.exact_score(game, learned["mechanism"], agents.participants)
+    exact = results.exact_score(setup, learned["mechanism"])
     if not isinstance(exact, NoSolution):
-        _raise(progress, results.alarms(game, agents.participants, online, exact, progress.iteration))
+        _raise(progress, results.alarms(setup.game, setup.agents.participants, online, exact, progress.iteration))
     return {
-        **results.scores(game, learned, agents, config.seed, progress.best),
+        **results.scores(setup, learned),
         **counts,
         "online_score": online,
         "exact_score": None if isinstance(exact, NoSolution) else exact,

@@ -24,12 +24,12 @@ def learned_rule(run: Run) -> dict[str, Any] | None:
     return rule_of(game, load(run.path, role=MECHANISM))
 
 
-def equilibrium_people(settings: Mapping[str, Any], level: Any = None) -> str | None:
+def equilibrium_people(settings: Mapping[str, Any], inverse_temperature: Any = None) -> str | None:
     """Describe the participants of exact scores: how rational they are, and what they are used to.
 
     Args:
         settings: the run's config as plain data.
-        level: the inverse temperature that was reckoned with, where the config gives a budget instead.
+        inverse_temperature: the one that was reckoned with, where the config gives a budget instead.
 
     Returns:
         One line; None where the config says nothing of their rationality.
@@ -37,7 +37,7 @@ def equilibrium_people(settings: Mapping[str, Any], level: Any = None) -> str | 
     participants = settings.get("agents", {}).get("participants")
     if not isinstance(participants, Mapping) or not {"inverse_temperature", "kl_budget"} & participants.keys():
         return None
-    known = participants.get("inverse_temperature") if level is None else level
+    known = participants.get("inverse_temperature") if inverse_temperature is None else inverse_temperature
     exact = math.inf if known is None else float(known)
     rational = "rational participants" if math.isinf(exact) else f"participants of inverse temperature {exact:g}"
     return f"{rational}, anchor {_anchor(participants.get('anchor', 'uniform'))}, in their exact equilibrium"

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import temperature_of_budget
-from lawgiver.trainers.runs.config import Anchor, Settings, anchor_of
+from lawgiver.trainers.runs.config import Anchor, Settings
 
 Start = tuple[float, ...]
 
@@ -42,32 +42,29 @@ class BoundedRationality(Settings):
             raise ValueError("exactly one of inverse_temperature and kl_budget is needed, the other is null")
         return self
 
-    @property
-    def level(self) -> float:
-        """The inverse temperature of participants that are :meth:`solved`."""
-        assert self.inverse_temperature is not None, "the budget has not been solved"
-        return self.inverse_temperature
-
-    def solved(self, game: Game[Any], start: str | Sequence[float] | None) -> Self:
-        """Return these settings with the inverse temperature at which a budget is spent; themselves without budget.
+    def inverse_temperature_in(
+        self, game: Game[Any], anchor: Policy | None, start: str | Sequence[float] | None
+    ) -> float:
+        """Return the inverse temperature, in [0, inf]; given a budget, the one at which it is spent in a game.
 
         Args:
             game: that is played.
+            anchor: pi_0 in that game, None for uniform.
             start: of the mechanism, as :func:`start_of` takes it.
 
         Raises:
             UnsupportedGameError: if there is a budget, but no equilibrium to solve it in.
         """
-        if self.kl_budget is None:
-            return self
+        if self.inverse_temperature is not None:
+            return self.inverse_temperature
+        assert self.kl_budget is not None
         if not isinstance(game, MechanismGame):
             raise UnsupportedGameError(
                 "agents.participants.kl_budget is solved in games whose mechanism announces its parameters once, not in"
                 f" {game.name}: give inverse_temperature"
             )
         parameters = np.array(start_of(game.action_layout("mechanism"), game.members, start))
-        level = temperature_of_budget(game, parameters, self.kl_budget, make_anchor(game, anchor_of(self)))
-        return self.model_copy(update={"inverse_temperature": level, "kl_budget": None})
+        return temperature_of_budget(game, parameters, self.kl_budget, anchor)
 
 
 def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Sequence[float] | None) -> Start:

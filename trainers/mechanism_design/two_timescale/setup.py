@@ -95,13 +95,14 @@ def prepare(config: TwoTimescaleConfig) -> Setup:
             "allowed: a number in (0, 1]"
         )
     start = np.array(start_of(game.action_layout("mechanism"), game.members, mechanism.start))
-    participants = config.agents.participants.solved(game, mechanism.start)
+    participants = config.agents.participants
     anchor = make_anchor(game, anchor_of(participants))
+    inverse_temperature = participants.inverse_temperature_in(game, anchor, mechanism.start)
     learners = Learners(
         subgame=game.subgame,
         prior=prior_table(game, anchor, start),
-        inverse_temperature=participants.level,
+        inverse_temperature=inverse_temperature,
         updates=participants.updates_per_evaluation,
         exact=participants.learning == "equilibrium",
     )
-    return Setup(config, game, anchor, learners, start, best_in_box(game, participants.level, anchor))
+    return Setup(config, game, anchor, learners, start, best_in_box(game, inverse_temperature, anchor))

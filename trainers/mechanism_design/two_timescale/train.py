@@ -145,7 +145,8 @@ def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
     with extras("optimiser 'implicit_gradient'"):
         from lawgiver.trainers.mechanism_design.exact.subgame_gradient import welfare_and_gradient
     learners = setup.learners
-    return np.stack([welfare_and_gradient(setup.game, w, learners.level, learners.prior)[1] for w in tried])
+    temperature = learners.finite_inverse_temperature
+    return np.stack([welfare_and_gradient(setup.game, w, temperature, learners.prior)[1] for w in tried])
 
 
 @dataclass
@@ -224,18 +225,18 @@ def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
     run.save_policy("participant", participants)
     before = learners.reply_gap(progress.logits, learned)
     score = float(game.subgame.welfare(play(progress.logits))) / game.horizon
-    level, gap = setup.inverse_temperature, learners.reply_gap(logits, learned)
+    gap = learners.reply_gap(logits, learned)
     summary = design_summary(
         game,
         start=setup.start,
         learned=learned,
-        inverse_temperature=level,
+        inverse_temperature=setup.inverse_temperature,
         anchor=setup.anchor,
         participants=participants,
         best=setup.best,
     )
     return summary | {
-        "inverse_temperature": level,
+        "inverse_temperature": setup.inverse_temperature,
         "iterations": progress.iteration,
         "agent_updates": progress.agent_updates,
         "evaluations": progress.evaluations,

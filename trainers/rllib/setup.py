@@ -1,0 +1,116 @@
+"""What a training with RLlib begins with, checked against the game."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
+from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box
+from lawgiver.trainers.rllib.algorithm import env_config
+from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig
+from lawgiver.trainers.runs.config import anchor_of
+from lawgiver.trainers.settings.bounded_rationality import start_of
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What stays the same in a training.
+
+    Attributes:
+        config: the whole, a budget of divergence replaced by the inverse temperature at which it is spent.
+        table: the game, the participants' anchor and the policies that do not learn.
+        inverse_temperature: of the participants, in [0, inf].
+        best: the best mechanism of the box, None where the game has no parameters to announce or a policy is given.
+    """
+
+    config: RLlibConfig
+    table: Table
+    inverse_temperature: float
+    best: Best | None = None
+
+    @property
+    def game(self) -> Game[Any]:
+        """The game that is played."""
+        return self.table.game
+
+    @property
+    def agents(self) -> RLlibAgents:
+        """How participants and mechanism learn."""
+        return self.config.agents
+
+    @property
+    def anchor(self) -> Policy | None:
+        """The participants' prior policy, None for uniform."""
+        return self.table.anchors.get("participant")
+
+    def mechanism(self, weights: Mapping[str, Any]) -> LearnedMechanism:
+        """Make the mechanism that sends the mean action of a network of these weights."""
+        learning = self.agents.mechanism
+        start = start_of(self.game.action_layout("mechanism"), self.game.members, learning.start)
+        policy = LearnedMechanism(self.game, start=start, hidden=learning.hidden)
+        policy.network.load_state_dict(weights)
+        return policy
+
+    def participants(self, weights: Mapping[str, Any]) -> LearnedParticipants:
+        """Make the participants who act by a network of these weights."""
+        learning = self.agents.participants
+        policy = LearnedParticipants(self.game, hidden=learning.hidden, anchor=anchor_of(learning))
+        policy.network.load_state_dict(weights)
+        return policy
+
+
+def prepare(config: RLlibConfig) -> Setup:
+    """Make the game and its policies once, and check that the config fits them.
+
+    Raises:
+        UnsupportedGameError: if there is a budget of divergence, but no equilibrium to solve it in.
+        ParameterError: naming the key that does not fit the game or the other keys.
+    """
+    table = make_table(env_config(config))
+    _check(config, table)
+    anchor, people = table.anchors.get("participant"), config.agents.participants
+    inverse_temperature = people.inverse_temperature_in(table.game, anchor, config.agents.mechanism.start)
+    people = people.model_copy(update={"inverse_temperature": inverse_temperature, "kl_budget": None})
+    config = config.model_copy(update={"agents": config.agents.model_copy(update={"participants": people})})
+    best = None
+    if isinstance(table.game, MechanismGame) and not table.given:
+        best = best_in_box(table.game, inverse_temperature, anchor)
+    return Setup(config, table, inverse_temperature, best)
+
+
+def _check(config: RLlibConfig, table: Table) -> None:
+    if set(table.game.roles) != {"participant", "mechanism"}:
+        raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
+    if "participant" in table.learned:
+        _check_participants(config, table.game)
+    if not table.learned:
+        raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
+    if table.given and config.resources.runner == "stock":
+        raise ParameterError(f"agents.*.given ({', '.join(table.given)}) needs resources.runner=batched")
+    if "mechanism" in table.given and config.agents.mechanism.snapshot_every:
+        raise ParameterError(
+            "agents.mechanism.snapshot_every needs a mechanism that learns: drop agents.mechanism.given"
+        )
+    if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
+        raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
+
+
+def _check_participants(config: RLlibConfig, game: Game[Any]) -> None:
+    if not isinstance(game.action_layout("participant"), int):
+        raise ParameterError(
+            "trainer 'rllib' trains participants of bounded rationality, who choose among finitely many actions; those"
+            f" of {game.name} choose from a Box: give the game a number of actions (lanes: game.n_moves=101)"
+        )
+    gamma = config.agents.participants.gamma
+    if isinstance(game, MechanismGame) and game.horizon > 1 and gamma != 1:
+        raise ParameterError(
+            f"agents.participants.gamma is {gamma:g}, but participants of {game.name} look ahead over its"
+            f" {game.horizon} rounds: allowed: 1"
+        )
