@@ -171,7 +171,7 @@ def test_what_does_not_settle_is_no_equilibrium(monkeypatch):
         return Equilibrium(prior, subgame.aggregates(np.exp(prior)), 10 * SOLVED)
 
     monkeypatch.setattr(equilibrium, "solve", unsettled)
-    assert "do not settle (1e-05 off)" in scores(game, np.zeros(2), 3.0)
+    assert "do not settle (1e-05 off)" in scores(game, np.zeros(2), 3.0).reason
     for ask in (
         lambda: equilibrium_welfare(game, np.zeros(2), 3.0),
         lambda: temperature_of_budget(game, np.zeros(2), 1),
