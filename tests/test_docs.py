@@ -192,9 +192,11 @@ def test_links(page):
 
 
 def anchors(page):
-    """Return the anchors that GitHub and the site give to the headings of a page."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+    """Return the anchors that GitHub and the site give to the headings of a page, and the names that it documents."""
+    text = page.read_text()
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    documented = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings} | {*documented}
 
 
 def section(page, heading):
