@@ -1,0 +1,1 @@
+"""A third party's package: games, an objective, policies, learned policies and trainers of its own."""
