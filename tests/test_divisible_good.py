@@ -11,6 +11,7 @@ from lawgiver.agents.tables import TablePolicy, equilibrium_table, tabulate
 from lawgiver.envs.core.arrays import evolve
 from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.divisible_good import solutions
 from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
@@ -22,7 +23,6 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     solve,
     temperature_of_budget,
 )
-from lawgiver.trainers.evaluation.rollout import outcome_of
 
 RNG = np.random.default_rng(0)
 FRESH = np.random.default_rng()
@@ -445,18 +445,13 @@ def test_played_games_agree_with_the_tables(objective):
     parameters = np.array([0.9, 0.4, -0.2, 0.5])
     found = solve(game.subgame, parameters, 1.5, uniform_prior(game.subgame))
     policies = {"mechanism": Announcement(parameters), "participant": TablePolicy(game, found.log_policy)}
-    state = game.initial_state(games, rng)
     welfare, consumed, paid, payoff = np.zeros(games), [], np.zeros(games), np.zeros(games)
-    over = np.zeros(games, bool)
-    while not over.all():
-        role = game.phase(state)
-        outcome, _ = outcome_of(game, policies[role], state, role, None, rng)
-        state, rewards, over, _ = game.advance(state, outcome, game.draw(games, rng))
-        welfare += rewards["mechanism"][:, 0]
-        payoff += rewards["participant"].mean(axis=-1)
-        paid += state.transfers.sum(axis=-1) * (role == "participant")
-        if role == "participant":
-            consumed.append(outcome.mean(axis=-1))
+    for step in rollout(game, policies, game.initial_state(games, rng), rng):
+        welfare += step.rewards["mechanism"][:, 0]
+        payoff += step.rewards["participant"].mean(axis=-1)
+        paid += step.after.transfers.sum(axis=-1) * (step.role == "participant")
+        if step.role == "participant":
+            consumed.append(step.outcome.mean(axis=-1))
 
     def agrees(sample, expected):
         return abs(sample.mean() - expected) < 4 * sample.std() / math.sqrt(games)

@@ -14,12 +14,12 @@ from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width, within
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.play_out import final_state
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import ROUNDS, Search, groups
 from lawgiver.trainers.audit.trials import Own, Response, Trials, bounds, own_of, truth
-from lawgiver.trainers.evaluation.rollout import outcome_of
 
 EFFORT = 2
 CHUNK = 4_096
@@ -161,7 +161,6 @@ def _bound(game: ReportingGame, mechanism: Policy) -> Policy:
 def _announced(game: ReportingGame, mechanism: Policy) -> np.ndarray:
     """Return what a mechanism announces once, (D,)."""
     rng = np.random.default_rng(0)
-    state, memory = game.initial_state(1, rng), mechanism.initial_state(1, rng)
-    parameters, _ = outcome_of(game, mechanism, state, "mechanism", memory, rng)
-    announced: np.ndarray = np.array(parameters)[0]
+    first = next(rollout(game, {"mechanism": mechanism}, game.initial_state(1, rng), rng))
+    announced: np.ndarray = np.array(first.outcome)[0]
     return announced

@@ -16,10 +16,10 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, log_nash_welfare
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
+from lawgiver.envs.core.rollout import choose
 from lawgiver.envs.core.validation import check_outcome
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.election.state import ElectionState
-from lawgiver.trainers.evaluation.rollout import answer
 from lawgiver.trainers.statistics.bootstrap import group_bootstrap
 
 FIRST = "first_snapshot"
@@ -57,7 +57,7 @@ def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rn
         seen, acts, outcomes = election.observe(state, "mechanism"), election.acts(state, "mechanism"), []
         for seat, mechanism in enumerate(mechanisms):
             before = memories[seat]
-            outcome, after = answer(game, mechanism, state.base, seen[:, seat : seat + 1], None, before, rng)
+            _, outcome, after = choose(game, mechanism, state.base, seen[:, seat : seat + 1], None, before, rng)
             if isinstance(outcome, np.ndarray) or not step:
                 _check(game, state.base, seat, outcome, batch)
             if after is not None:  # who does not rule has seen nothing that there is to remember

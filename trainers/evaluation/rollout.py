@@ -9,8 +9,9 @@ import numpy as np
 
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import fitting, gini, welfare
-from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_game, check_policy
+from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.trainers.statistics.seeds import NORMAL
@@ -32,22 +33,14 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
     for role in game.roles:
         check_policy(game, role, policies.get(role))
     measured = measures(game)
-    state = game.initial_state(games, rng)
-    memory = {role: policy.initial_state(games, rng) for role, policy in policies.items()}
-    over = np.zeros(games, bool)
     rounds = np.zeros(games)
     sums: dict[str, np.ndarray] = {}
-    while not over.all():
-        role = game.phase(state)
-        outcome, memory[role] = outcome_of(game, policies[role], state, role, memory[role], rng)
-        before = state.round
-        state, _, terminated, truncated = game.advance(state, outcome, game.draw(games, rng))
-        counted = (state.round > before) & ~over
+    for step in rollout(game, policies, game.initial_state(games, rng), rng):
+        counted = (step.after.round > step.state.round) & step.alive
         if counted.any():
             rounds += counted
             for name, measure in measured.items():
-                sums[name] = sums.get(name, 0.0) + np.where(counted, measure(state), 0.0)
-        over = over | terminated | truncated
+                sums[name] = sums.get(name, 0.0) + np.where(counted, measure(step.after), 0.0)
     return {name: _a_round(total, rounds) for name, total in sums.items()}
 
 
@@ -62,21 +55,6 @@ def measures(game: Game[Any]) -> dict[str, Callable[[Any], np.ndarray]]:
     if isinstance(game, ReportingGame):
         return {game.objective: game.measure, "welfare": welfare}
     return fitting(game.initial_state(1, np.random.default_rng(0))) | {"gini": gini}
-
-
-def outcome_of(
-    game: Game[Any], policy: Policy, state: Any, role: str, memory: Any, rng: np.random.Generator
-) -> tuple[Any, Any]:
-    """Return what a policy's choice in ``state`` amounts to (see :meth:`Game.outcome`), and its memory."""
-    return answer(game, policy, state, game.observe(state, role), game.legal_actions(state, role), memory, rng)
-
-
-def answer(game: Game[Any], policy: Policy, state: Any, obs: Any, mask: Any, memory: Any, rng: Any) -> tuple[Any, Any]:
-    """Return what a policy's choice, given what it is shown, amounts to in ``state``, and its memory."""
-    if isinstance(policy, OutcomePolicy):
-        return policy.outcome(obs, mask, memory, rng)
-    actions, memory = policy.act(obs, mask, memory, rng)
-    return game.outcome(state, actions), memory
 
 
 def _a_round(total: np.ndarray, rounds: np.ndarray) -> dict[str, float]:

@@ -16,8 +16,8 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.rollout import choose
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
-from lawgiver.trainers.evaluation.rollout import outcome_of
 from lawgiver.trainers.rllib.chunks import Trajectories
 
 Act = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -140,7 +140,8 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
         if game.seats_take_turns:
             acting &= game.acts(state, role)
         if role in table.given:
-            outcome, memory[role] = outcome_of(game, table.given[role], state, role, memory[role], rng)
+            seen, legal = game.observe(state, role), game.legal_actions(state, role)
+            _, outcome, memory[role] = choose(game, table.given[role], state, seen, legal, memory[role], rng)
             state, rewards, terminated, truncated = game.advance(state, outcome, game.draw(games, rng))
         else:
             count = game.roles[role]

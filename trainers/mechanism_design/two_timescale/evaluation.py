@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.agents.tables import TablePolicy
+from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 
@@ -36,13 +37,9 @@ def played(
     game: MechanismGame, parameters: np.ndarray, logits: np.ndarray, games: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Return the welfare of ``games`` whole games, (games,), in which w (D,) is announced and a table is played."""
-    participants = TablePolicy(game, logits)
     state = game.initial_state(games, rng)
     state, *_ = game.advance(state, np.broadcast_to(parameters, (games, parameters.size)), {})
-    welfare, memory = np.zeros(games), participants.initial_state(games, rng)
-    for _ in range(game.horizon):
-        seen, legal = game.observe(state, "participant"), game.legal_actions(state, "participant")
-        actions, memory = participants.act(seen, legal, memory, rng)
-        state, rewards, *_ = game.step(state, actions, game.draw(games, rng))
-        welfare += rewards["mechanism"][:, 0]
+    welfare = np.zeros(games)
+    for step in rollout(game, {"participant": TablePolicy(game, logits)}, state, rng):
+        welfare += step.rewards["mechanism"][:, 0]
     return welfare
