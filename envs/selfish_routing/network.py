@@ -17,18 +17,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, allowed, number, shown
+from lawgiver.envs.core.errors import ParameterError, allowed, shown
 from lawgiver.envs.core.make import call_with
 from lawgiver.envs.selfish_routing.assignment import Assignment, Traffic, assign
+from lawgiver.envs.selfish_routing.entries import (
+    Demand,
+    Edge,
+    checked_closed,
+    checked_demand,
+    checked_edge,
+    checked_items,
+    cost_terms,
+)
 from lawgiver.envs.selfish_routing.tntp import read_tntp
 from lawgiver.envs.solvers.congestion.anonymous import CongestionGame
 from lawgiver.envs.solvers.congestion.wardrop import NonatomicGame, PowerCosts
@@ -44,37 +53,13 @@ LARGEST_TABLE = 50_000_000
 
 
 @dataclass(frozen=True)
-class BPR:
-    """The cost free_flow (1 + b (x / capacity)^power) of an edge that carries x (Bureau of Public Roads 1964)."""
-
-    free_flow: float
-    capacity: float
-    b: float = 0.15
-    power: float = 4.0
-
-    @property
-    def terms(self) -> tuple[tuple[float, float], ...]:
-        """Coefficient and power of each term."""
-        if self.power == 0 or self.b == 0 or self.free_flow == 0:
-            return ((self.free_flow * (1 + (self.b if self.power == 0 else 0)), 0.0),)
-        return ((self.free_flow, 0.0), (self.free_flow * self.b * self.capacity**-self.power, self.power))
-
-
-Edge: TypeAlias = tuple[str, str, "tuple[float, ...] | BPR"]
-"""Tail, head, and the coefficients of the cost, or its free-flow time and capacity."""
-
-Demand: TypeAlias = tuple[str, str, float]
-"""Origin, destination, and how much travels."""
-
-
-@dataclass(frozen=True)
 class Network:
     """A directed network with costs and demands.
 
     Args:
         edges: ``(tail, head, coefficients)`` each, at least one coefficient and all >= 0, so that no cost falls as
-            traffic grows; or :class:`BPR`, or its arguments as a mapping. Several edges may lead from one node to
-            another, none to the node that it leaves.
+            traffic grows; or a :class:`~lawgiver.envs.selfish_routing.entries.BPR`, or its arguments as a mapping.
+            Several edges may lead from one node to another, none to the node that it leaves.
         demands: ``(origin, destination, amount)`` each, no pair twice; amounts are above 0.
         closed: nodes that no route passes through, as the zones of many networks; routes begin and end there.
 
@@ -90,9 +75,11 @@ class Network:
 
     def __post_init__(self) -> None:
         """Check every edge and demand, and that each demand has a route."""
-        edges = tuple(_edge(f"edges[{i}]", edge) for i, edge in enumerate(_items("edges", self.edges)))
+        edges = tuple(checked_edge(f"edges[{i}]", edge) for i, edge in enumerate(checked_items("edges", self.edges)))
         nodes = dict.fromkeys(node for tail, head, _ in edges for node in (tail, head))
-        demands = tuple(_demand(f"demands[{i}]", one, nodes) for i, one in enumerate(_items("demands", self.demands)))
+        demands = tuple(
+            checked_demand(f"demands[{i}]", one, nodes) for i, one in enumerate(checked_items("demands", self.demands))
+        )
         pairs = [(origin, destination) for origin, destination, _ in demands]
         seen: set[tuple[str, str]] = set()
         for i, pair in enumerate(pairs):
@@ -100,7 +87,7 @@ class Network:
                 raise ParameterError(f"demands[{i}] is from {pair[0]!r} to {pair[1]!r} again, allowed: each pair once")
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "demands", demands)
-        object.__setattr__(self, "closed", _closed(self.closed, nodes))
+        object.__setattr__(self, "closed", checked_closed(self.closed, nodes))
         reached: dict[str, set[str]] = {}
         for i, (origin, destination) in enumerate(pairs):
             if origin not in reached:
@@ -269,7 +256,7 @@ class Network:
 
     def _powers(self, unit: float) -> PowerCosts:
         """Return costs as functions of what an edge carries, in units of ``unit``."""
-        terms = [_terms(cost) for _, _, cost in self.edges]
+        terms = [cost_terms(cost) for _, _, cost in self.edges]
         coefficients = np.zeros((len(terms), max(map(len, terms))))
         powers = np.zeros(coefficients.shape)
         for row, some in enumerate(terms):
@@ -308,60 +295,6 @@ class Network:
         loads = np.arange(n + 1)[:, None] / n + np.zeros(len(self.edges))
         table = -self.costs.cost(loads).T
         return CongestionGame(self.counts(n), self.uses, self.legal, table, np.zeros(self.legal.shape))
-
-
-def _items(name: str, value: Any) -> Sequence[Any]:
-    if isinstance(value, (list, tuple)) and value:
-        return value
-    raise ParameterError(f"{name} is {value!r}, allowed: a list of at least one entry")
-
-
-def _triple(name: str, value: Any, form: str) -> tuple[str, str, Any]:
-    if not isinstance(value, (list, tuple)) or len(value) != 3:
-        raise ParameterError(f"{name} is {value!r}, allowed: [{form}]")
-    for node in value[:2]:
-        if isinstance(node, bool) or not isinstance(node, (str, int)):
-            raise ParameterError(f"{name} has the node {node!r}, allowed: a string or an integer")
-    if str(value[0]) == str(value[1]):
-        raise ParameterError(f"{name} leads from {value[0]!r} to itself, allowed: two different nodes")
-    return str(value[0]), str(value[1]), value[2]
-
-
-def _edge(name: str, value: Any) -> Edge:
-    tail, head, coefficients = _triple(name, value, "tail, head, [c_0, c_1, ...]")
-    if isinstance(coefficients, BPR):
-        coefficients = vars(coefficients)
-    if isinstance(coefficients, Mapping):
-        cost = cast("BPR", call_with(BPR, f"the cost of {name}", **{str(key): x for key, x in coefficients.items()}))
-        for key, interval in (("free_flow", "[0, inf)"), ("capacity", "(0, inf)"), ("b", "[0, inf)")):
-            number(f"{key} of {name}", getattr(cost, key), interval)
-        number(f"power of {name}", cost.power, "[0, inf)")
-        return tail, head, cost
-    given = _items(f"the cost of {name}", coefficients)
-    return tail, head, tuple(number(f"the coefficient c_{i} of {name}", c, "[0, inf)") for i, c in enumerate(given))
-
-
-def _terms(cost: tuple[float, ...] | BPR) -> tuple[tuple[float, float], ...]:
-    if isinstance(cost, BPR):
-        return cost.terms
-    return tuple((c, float(i)) for i, c in enumerate(cost) if c > 0) or ((0.0, 0.0),)
-
-
-def _closed(closed: Any, nodes: Mapping[str, None]) -> tuple[str, ...]:
-    if not isinstance(closed, (list, tuple)):
-        raise ParameterError(f"closed is {closed!r}, allowed: a list of nodes")
-    for node in closed:
-        if str(node) not in nodes:
-            raise ParameterError(f"closed has the node {node!r}, which no edge touches: {allowed(str(node), nodes)}")
-    return tuple(str(node) for node in closed)
-
-
-def _demand(name: str, value: Any, nodes: Mapping[str, None]) -> Demand:
-    origin, destination, share = _triple(name, value, "origin, destination, share")
-    for node in (origin, destination):
-        if node not in nodes:
-            raise ParameterError(f"{name} has the node {node!r}, which no edge touches: {allowed(node, nodes)}")
-    return origin, destination, number(f"the share of {name}", share, "(0, inf)")
 
 
 NETWORKS = {

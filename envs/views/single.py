@@ -12,10 +12,10 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.choices import Choices
+from lawgiver.envs.views.learner import check_role, forget_entropy, learner_session
 from lawgiver.envs.views.observation import learners_masks, mask_key, masks, seen_by_learner, shown, shown_space
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
-from lawgiver.envs.views.vector import check_role, forget_entropy, learner_session
 
 
 class GameEnv(gymnasium.Env[Any, Any]):

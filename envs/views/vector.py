@@ -1,4 +1,4 @@
-"""The Gymnasium VectorEnv of any game, and the games-with-one-learner that the scalar Env shares with it."""
+"""The Gymnasium VectorEnv of any game: a batch of games in which one agent of a role learns."""
 
 from __future__ import annotations
 
@@ -11,31 +11,19 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lawgiver.envs.core.arrays import map_arrays
-from lawgiver.envs.core.errors import ActionError, ParameterError, allowed, choice, integer, seed_number
+from lawgiver.envs.core.errors import ActionError, ParameterError, choice, integer, seed_number
 from lawgiver.envs.core.errors import shown as printed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.batch import Batch
 from lawgiver.envs.views.choices import Choices
+from lawgiver.envs.views.learner import check_role, forget_entropy, learner_session
 from lawgiver.envs.views.observation import learners_masks, mask_key, masks, seen_by_learner, shown, shown_space
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 from lawgiver.envs.views.session import Session
 from lawgiver.envs.views.streams import Streams
-
-
-def check_role(game: Game[Any], role: str | None) -> str:
-    """Return the role that learns.
-
-    Raises:
-        ParameterError: if it is missing or unknown.
-    """
-    if role is None:
-        raise ParameterError(f"role is missing: {allowed('', game.roles)} (who learns; the others are given)")
-    game.check_role(role)
-    return role
 
 
 def check_autoreset(mode: Any) -> AutoresetMode:
@@ -47,38 +35,6 @@ def check_autoreset(mode: Any) -> AutoresetMode:
     if isinstance(mode, AutoresetMode):
         return mode
     return AutoresetMode(choice("autoreset_mode", mode, [each.value for each in AutoresetMode]))
-
-
-def learner_session(
-    game: Game[Any], role: str, mechanism: PolicyLike | None, participants: PolicyLike | None
-) -> Session:
-    """Return a session in which one agent (the mechanism, or the first of a role) is played from outside.
-
-    Raises:
-        ParameterError: if the role that learns is given a policy, or a policy is none.
-    """
-    if role == "mechanism" and mechanism is not None and game.roles[role] == 1:
-        raise ParameterError("role='mechanism' is played from outside: leave out mechanism=")
-    given = {"mechanism": mechanism, "participant": participants}
-    policies = {}
-    for other in game.roles:
-        if other == role and game.roles[role] == 1:
-            continue
-        policy = given[other]
-        policies[other] = make_policy(game, other, "random" if policy is None else policy)
-    partners = policies.pop(role, None)
-    return Session(game, policies, partners)
-
-
-def forget_entropy(env: Any, seed: Any) -> None:
-    """Have an env that nobody ever seeded draw new entropy at this reset.
-
-    Its copies, deep or pickled, then play games of their own from their next reset on. After ``reset(seed=...)``, or
-    with an ``np_random`` that was set from outside, later resets go on with that generator, in copies too.
-    """
-    env._seeded = env._seeded or seed is not None
-    if not env._seeded and env._np_random_seed != -1:
-        env._np_random = None
 
 
 class GameVectorEnv(VectorEnv[Any, Any, Any]):
