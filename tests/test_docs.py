@@ -110,6 +110,12 @@ def test_environments_are_stepped_as_the_page_says(tmp_path):
     assert run(example, tmp_path, tmp_path).startswith("(4096, ")
 
 
+def test_views_for_other_libraries_are_made_as_the_page_says(tmp_path):
+    examples = blocks("docs/how_to/other_libraries.md", language=("python",))
+    printed = [run(block, tmp_path, tmp_path) for block in examples if "stable_baselines3" not in block.text]
+    assert printed == ["", "(2, 2, 2)\n"]
+
+
 def test_election_page(tmp_path):
     (example,) = [block for block in blocks("docs/concepts/elections.md") if block.language == "python"]
     assert "mechanism_1" in run(example, tmp_path, tmp_path)
