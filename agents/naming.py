@@ -55,11 +55,11 @@ def _listed(parameters: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> str:
-    """Write a number, or the mean of several seeds with their least and greatest."""
-    if isinstance(value, Mapping):
-        values = value["values"]
+    """Write a number, or an estimate over several seeds: their mean with the least and the greatest."""
+    values = getattr(value, "values", None)  # trainers.statistics.Estimate, which stands above the agents
+    if values is not None:
         ends = f" [{min(values):.3g} to {max(values):.3g} by seed]" if min(values) < max(values) else ""
-        return f"{value['mean']:.3g}{ends}"
+        return f"{value.mean:.3g}{ends}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -25,7 +25,7 @@ from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.statistics.seeds import interval
+from lawgiver.trainers.statistics.estimate import Estimate
 
 N, M = 3, 2
 SEEDS = (0, 1, 2)
@@ -62,8 +62,8 @@ def header(*names: str) -> None:
 
 def spread(values: Any) -> str:
     """Return a mean over seeds with half of its 95 % interval."""
-    found = interval([float(value) for value in values])
-    return f"{found['mean']:.4f} ± {(found['high'] - found['low']) / 2:.4f}"
+    found = Estimate.of_seeds([float(value) for value in values])
+    return f"{found.mean:.4f} ± {found.half:.4f}"
 
 
 def trained(place: Path, *overrides: str, compared: int = 0) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def judged(game: PaymentFreeAllocation, policy: Any) -> tuple[float, float]:
     """Return Nash welfare by that of proportional fairness, and the mean relative gain of joint misreports."""
     mechanism = make_policy(game, "mechanism", policy)
     found = judge(game, mechanism, AUDITED, EFFORT, JUDGED)
-    return found["nash_welfare_ratio_to_pf"], found["exploitability"]["joint"]["relative"]["mean"]
+    return found["nash_welfare_ratio_to_pf"].mean, found["exploitability"]["joint"]["relative"]["mean"].mean
 
 
 def gap(place: Path, told: dict[str, Any]) -> tuple[float, float, float, float]:

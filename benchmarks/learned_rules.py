@@ -102,7 +102,7 @@ def main(folder: Path) -> None:
             header("measure", "played", "half 95 % interval", "equilibrium")
             played = first["trained_participants"]
             for name, value in played["played"].items():
-                row(name, value["mean"], (value["high"] - value["low"]) / 2, played["equilibrium"][name])
+                row(name, value.mean, value.half, played["equilibrium"][name])
             print()
             for seed, summary in runs.items():
                 print(f"The rule of seed {seed} on other populations:\n")

@@ -29,8 +29,8 @@ def main() -> None:
     show("sampling", benchmark.sampling(repeats), 50)
     show("whole PPO iterations, 4,000 steps by 512", benchmark.iterations(4000, 512, repeats), 3.5)
     show("whole PPO iterations, 40,000 steps by 4,096", benchmark.iterations(40_000, 4096, max(2, repeats // 2)), 8)
-    for runner, (mean, error) in benchmark.returns().items():
-        print(f"return of a game with the same weights, {runner}: {mean:.2f} +- {error:.2f} (standard error)")
+    for runner, found in benchmark.returns().items():
+        print(f"return of a game with the same weights, {runner}: {found.mean:.2f} ± {found.standard_error:.2f}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.trainers.audit import Audit, audit, response_of
 from lawgiver.trainers.runs import launch
+from lawgiver.trainers.statistics.estimate import Estimate
 
 GAMES: dict[str, dict[str, Any]] = {
     "sequential_sales": {"n": 3, "m": 2, "high": "1/i"},
@@ -68,8 +69,8 @@ def searched(game: MDPGame, mechanism: Any, seed: int) -> Audit:
     return audit(response_of(game, mechanism), game.type_layout(), types, effort=EFFORT, seed=seed)
 
 
-def resolution(length: float, effort: int) -> tuple[float, float]:
-    """Return the share of participants outside of an interval who find it, and its standard error over places."""
+def resolution(length: float, effort: int) -> Estimate:
+    """Estimate the share of participants outside of an interval who find it, over places."""
     layout = (Field("value", 1, 0, 1, "money", "any number"),)
     rng = np.random.default_rng(0)
     shares = []
@@ -83,7 +84,7 @@ def resolution(length: float, effort: int) -> tuple[float, float]:
 
         found = audit(pays, layout, rng.random((PROFILES, 3, 1)), effort=effort, seed=seed)
         shares.append((found.joint.gains > 0)[found.payoffs == 0].mean())
-    return float(np.mean(shares)), float(np.std(shares, ddof=1) / PLACES**0.5)
+    return Estimate.of_samples(np.array(shares))
 
 
 def main() -> None:
@@ -100,19 +101,20 @@ def main() -> None:
             }
             open_to_gain = made(name, mechanism_mode="allocate")
             groups = searched(open_to_gain, pay_as_bid(open_to_gain), 0).data()["groups"]
-            gain = list(groups.values())[-1]["absolute"]
+            gain = list(groups.values())[-1]["absolute"]["mean"]
             label = f"{name} {', '.join(f'{key}={value}' for key, value in params.items())}"
             for which, some in rules.items():
                 found = [searched(game, rule, k) for k, rule in enumerate(some)]
                 largest, count = max(each.largest_gain for each in found), sum(each.tried for each in found)
                 tried += count
-                control = f"{gain['mean']:.3f} ± {gain['se']:.3f}"
+                control = f"{gain.mean:.3f} ± {gain.standard_error:.3f}"
                 print(f"| {label} | {which} | {PROFILES} | {count:,} | {largest:.1e} | {control} |")
     print(f"\n{tried:,} misreports tried in all")
     print("\n| an interval of | found at effort 1 | at effort 3 |\n|---|---|---|")
     for length in WINDOWS:
         cells = " | ".join(
-            f"{share:.0%} ± {100 * error:.1f}" for share, error in (resolution(length, effort) for effort in (1, 3))
+            f"{found.mean:.0%} ± {100 * found.standard_error:.1f}"
+            for found in (resolution(length, effort) for effort in (1, 3))
         )
         print(f"| {length:g} of the range | {cells} |")
 

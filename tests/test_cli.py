@@ -31,6 +31,7 @@ from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import config_names, load_config
 from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.seeds import aggregate
 
 
@@ -175,10 +176,14 @@ def test_alarms_are_the_last_lines_of_a_table(capsys: pytest.CaptureFixture[str]
 CONDITIONS = ("10-2-2-2", "10-4-4-4", "10-6-6-6", "10-8-8-8", "10-10-10-10", "pooled")
 
 
+def votes_told(share: float, low: float, high: float) -> Estimate:
+    return Estimate(share, (high - low) / 4, low, high, 100, "group bootstrap")
+
+
 def told_of_elections(share: float, width: int) -> dict:
-    """Return a summary like that of HCMD-zero, as its file has it."""
-    people = {"simulated_people": {key: [share, 0.529, 0.554] for key in CONDITIONS}, "learning_automata": {}}
-    people["learning_automata"] = {key: [0.25, 0.2, 0.3] for key in CONDITIONS}
+    """Return a summary like that of HCMD-zero."""
+    told = {"simulated_people": votes_told(share, 0.529, 0.554), "learning_automata": votes_told(0.25, 0.2, 0.3)}
+    people = {name: dict.fromkeys(CONDITIONS, found) for name, found in told.items()}
     chosen = {"contributions": {"n_linear": width, "held_out": 1.5}, "votes": {"l2": 0.01, "fitted": 0.5}}
     return {
         "vote_share": {"libertarian": people, "strict_egalitarian": people},
@@ -186,9 +191,9 @@ def told_of_elections(share: float, width: int) -> dict:
             "names": ["theta_0", "theta_1"],
             "shares": [[0.5, 0.4175], [0.5825, 0.5]],
             "errors": [[0.0, 0.021], [0.021, 0.0]],
-            "nash": {"theta_0": 0.0, "theta_1": 1.0},
+            "nash": {"theta_0": votes_told(0.0, 0.0, 0.0), "theta_1": votes_told(1.0, 0.9, 1.0)},
         },
-        "convergence": {"1": {"converged": False, "reason": "wins 58.2%", "edge": 0.0825}},
+        "convergence": {"1": {"converged": False, "reason": "wins 58.2%", "edge": votes_told(0.0825, 0.04, 0.12)}},
         "virtual_participants": {"1": chosen},
     }
 
@@ -202,8 +207,9 @@ def test_elections_are_legible_at_a_hundred_columns(capsys: pytest.CaptureFixtur
     for condition in CONDITIONS:
         assert len(re.findall(rf"^{condition} +54\.2 \[52\.9, 55\.4\] +25\.0 \[20\.0, 30\.0\]$", shown, re.M)) == 2
     assert re.search(r"errors\s+up\s+to\s+2\.1", shown)
-    assert re.search(r"^1 theta_0 +41\.8 +0\.0$", shown, re.M) and re.search(r"^2 theta_1 +58\.2 +100\.0$", shown, re.M)
-    assert re.search(r"^1 +no +8\.2 +wins 58\.2% *$", shown, re.M)
+    assert re.search(r"^1 theta_0 +41\.8 +0 \[0, 0\]$", shown, re.M)
+    assert re.search(r"^2 theta_1 +58\.2 +100 \[90, 100\]$", shown, re.M)
+    assert re.search(r"^1 +no +8\.2 \[4\.0, 12\.0\] +wins 58\.2% *$", shown, re.M)
     assert re.search(r"^1 +n_linear 8 +l2 0\.01 *$", shown, re.M)
     assert "held_out" not in shown
 
@@ -216,10 +222,8 @@ def test_elections_over_seeds_are_shown_with_the_interval_over_seeds(capsys: pyt
 
 
 def test_votes_of_one_population_are_one_table(capsys: pytest.CaptureFixture[str]):
-    found = {"libertarian": [0.5, 0.4, 0.6]}, {"libertarian": {"mean": 0.5, "low": 0.4, "high": 0.6}}
-    for shares in found:
-        show_summary({"vote_share": {name: {"10-2-2-2": value} for name, value in shares.items()}})
-        assert re.search(r"^libertarian +50\.0 \[40\.0, 60\.0\]$", capsys.readouterr().out, re.M)
+    show_summary({"vote_share": {"libertarian": {"10-2-2-2": votes_told(0.5, 0.4, 0.6)}}})
+    assert re.search(r"^libertarian +50\.0 \[40\.0, 60\.0\]$", capsys.readouterr().out, re.M)
 
 
 def test_evaluate_scores_the_learned_policies(walk: Path, tmp_path: Path):
@@ -232,11 +236,11 @@ def test_evaluate_scores_the_learned_policies(walk: Path, tmp_path: Path):
     run.finish({})
     found = evaluate(run.path, games=200)
     surplus = found["simulated"]["surplus"]
-    assert surplus["learned"] == pytest.approx(surplus["libertarian"])
+    assert surplus["learned"].mean == pytest.approx(surplus["libertarian"].mean)
     # Random participants give half of what they have, whatever the rule: 0.6 of 5.5 and 3 times 1 to 5 points.
     half = 0.6 * np.mean([5 + 3 * tail / 2 for tail in (2, 4, 6, 8, 10)])
     for value in surplus.values():
-        assert value["low"] < half < value["high"]
+        assert value.low < half < value.high
     shown = CliRunner().invoke(app, ["evaluate", str(run.path)]).output
     assert re.search(r"learned +[\d.]+ ±[\d.e-]+", shown)
     assert "the config gives the participants no inverse temperature" in shown
@@ -277,7 +281,7 @@ def test_evaluate_plays_the_mechanism_that_was_given(walk: Path, tmp_path: Path)
 def test_evaluate_plays_the_participants_that_were_given(walk: Path, tmp_path: Path):
     agents = {"participants": {"inverse_temperature": 1.0, "given": {"policy": "full_contributor"}}}
     found = evaluate(trained_run(walk, tmp_path / "out", agents, "mechanism").path, games=50)
-    assert found["simulated"]["surplus"]["learned"]["mean"] == pytest.approx(0.6 * 8)
+    assert found["simulated"]["surplus"]["learned"].mean == pytest.approx(0.6 * 8)
     assert "exact scores" in found["reasons"]
     assert "trained_participants" not in found
 
@@ -290,8 +294,8 @@ def test_evaluate_takes_every_seed_of_a_group(walk: Path, tmp_path: Path):
     assert found["runs"] == [str(member.path) for member in members]
     alone = [evaluate(member.path, games=200) for member in members]
     assert found["aggregate"]["simulated"] == aggregate([one["simulated"] for one in alone])
-    means = [one["simulated"]["gini"]["learned"]["mean"] for one in alone]
-    assert found["aggregate"]["simulated"]["gini"]["learned"]["values"] == means
+    means = [one["simulated"]["gini"]["learned"].mean for one in alone]
+    assert found["aggregate"]["simulated"]["gini"]["learned"].values == tuple(means)
     shown = CliRunner().invoke(app, ["evaluate", str(group.path)]).output
     assert "means over 2 seeds" in shown and "learned rule: p = 3, q = 0.5" in shown
 
@@ -409,7 +413,7 @@ def test_evaluate_takes_games_and_a_seed_and_writes_json(walk: Path, tmp_path: P
     assert (found["run"], found["games"], found["seed"]) == (run, 64, 5)
     assert json.loads((tmp_path / "kept" / "evaluation.json").read_text()) == found
     surplus = found["simulated"]["surplus"]["learned"]
-    assert surplus == pytest.approx(evaluate(run, games=64, seed=5)["simulated"]["surplus"]["learned"])
-    assert surplus["mean"] != evaluate(run, games=64)["simulated"]["surplus"]["learned"]["mean"]
+    assert Estimate.from_data(surplus) == evaluate(run, games=64, seed=5)["simulated"]["surplus"]["learned"]
+    assert surplus["mean"] != evaluate(run, games=64)["simulated"]["surplus"]["learned"].mean
     assert "unknown key 'game': did you mean 'games'? allowed: games, seed" in refused("evaluate", run, "game=3")
     assert "games is 0" in refused("evaluate", run, "games=0")

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.tables import show_summary
-from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.runs.headings import equilibrium_people
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.statistics.seeds import aggregate, interval, standard_error
+from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.seeds import aggregate
 from lawgiver.trainers.tables.cells import cell
 
 CANONICAL = {
@@ -29,7 +29,7 @@ CANONICAL = {
     "iterations": 300,
     "updates": {"participant": 300, "mechanism": 250},
     "trained_participants": {
-        "played": {"log_nash_welfare": {"mean": 8.40, "low": 8.36, "high": 8.44}, "gini": 0.12},
+        "played": {"log_nash_welfare": Estimate.normal(8.40, 0.0204, 4_096), "gini": 0.12},
         "equilibrium": {"log_nash_welfare": 8.446, "gini": 0.11},
     },
     "robustness": {"1": {"libertarian": 8.0, "learned": 8.4}, "anchored low": {"libertarian": 7.5, "learned": 7.4}},
@@ -82,37 +82,13 @@ def test_counts_have_no_error_and_errors_are_named(capsys, monkeypatch):
 
 
 def test_one_seed_has_no_error():
-    assert cell(interval([0.25])) == "0.25" and standard_error(interval([0.25])) is None
+    assert cell(Estimate.of_seeds([0.25])) == "0.25" and Estimate.of_seeds([0.25]).standard_error is None
 
 
 def test_tables_of_several_conditions_are_one(capsys, monkeypatch):
     conditions = [{**CANONICAL["all_conditions"][0], "endowments": [10, tail], "gap_closed": 0.5} for tail in (2, 4)]
     text = shown({"by_condition": conditions}, capsys, monkeypatch)
     assert re.search(r"^10, 2 +5\.8 +6 +7 +0\.5 *$", text, re.M) and re.search(r"^10, 4 ", text, re.M)
-
-
-def test_standard_errors_over_seeds_are_right():
-    """The mean square of (mean - truth) is the mean of the squared standard errors; 10 % off would be seen."""
-    rng = np.random.default_rng(0)
-    drawn = [interval(rng.normal(3.0, 2.0, 3).tolist()) for _ in range(6_000)]
-    errors = np.array([standard_error(each) for each in drawn])
-    missed = np.array([each["mean"] - 3.0 for each in drawn])
-    assert np.mean(missed**2) ** 0.5 == pytest.approx(np.mean(errors**2) ** 0.5, rel=0.04)
-    assert np.mean([each["low"] < 3.0 < each["high"] for each in drawn]) == pytest.approx(0.95, abs=0.01)
-
-
-def test_errors_of_simulated_rounds_are_right():
-    """Random participants give half of what they have: the expected surplus of a round is 0.6 * 11."""
-    game = make_game("public_investment", endowments=(10, 4, 4, 4), n_rounds=1)
-    players = {
-        "mechanism": make_policy(game, "mechanism", "libertarian"),
-        "participant": make_policy(game, "participant", "random"),
-    }
-    found = [simulate(game, players, 200, np.random.default_rng(seed))["surplus"] for seed in range(800)]
-    errors = np.array([standard_error(each) for each in found])
-    missed = np.array([each["mean"] - 6.6 for each in found])
-    assert np.mean(missed**2) ** 0.5 == pytest.approx(np.mean(errors**2) ** 0.5, rel=0.06)
-    assert np.mean([each["low"] < 6.6 < each["high"] for each in found]) == pytest.approx(0.95, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lawgiver.trainers.hcmd_zero.convergence import Edge, convergence
+from lawgiver.trainers.hcmd_zero.convergence import convergence, edge_of
 
 GAIN = 0.04
 
@@ -48,10 +48,10 @@ def test_want_of_games_is_no_convergence():
 
 def test_as_many_games_are_played_as_it_takes_and_no_more():
     rng = np.random.default_rng(2)
-    assert judged(0.3, rng).edge.games == 200, "told at once"
+    assert judged(0.3, rng).edge.n == 200, "told at once"
     close, bounded = judged(0.0, rng, most=100_000).edge, judged(0.0, rng, most=500).edge
-    assert 200 < close.games < 100_000 and (close.high - close.low) / 2 == pytest.approx(GAIN / 2, rel=0.15)
-    assert bounded.games == 500
+    assert 200 < close.n < 100_000 and close.half == pytest.approx(GAIN / 2, rel=0.15)
+    assert bounded.n == 500
 
 
 def test_a_step_back_is_no_convergence():
@@ -69,13 +69,13 @@ def test_a_slight_loss_that_is_surely_slight_is_convergence():
 
 def test_intervals_of_an_edge_cover_it_and_wrong_ones_would_not():
     rng, runs = np.random.default_rng(4), 6_000
-    found = [Edge.of(votes(0.56, 2, 30, rng), 1) for _ in range(runs)]
-    off = np.array([edge.edge - 0.06 for edge in found]) / [(edge.high - edge.low) / 2 for edge in found]
+    found = [edge_of(votes(0.56, 2, 30, rng), 1) for _ in range(runs)]
+    off = np.array([edge.mean - 0.06 for edge in found]) / [edge.half for edge in found]
     deviation = np.sqrt(0.95 * 0.05 / runs)
     wrong = {width: abs((np.abs(off) <= width).mean() - 0.95) for width in (0.9, 1.0, 1.1)}
     assert wrong[1.0] < 4 * deviation < min(wrong[0.9], wrong[1.1])
 
 
 def test_all_votes_alike_are_no_certainty():
-    few, many = (Edge.of(np.ones((1, each)), 1) for each in (2, 1_000))
+    few, many = (edge_of(np.ones((1, each)), 1) for each in (2, 1_000))
     assert few.low < 0 < few.high and 0.49 < many.low < 0.5

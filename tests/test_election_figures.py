@@ -11,6 +11,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.elections import figures as election_figures
 from lawgiver.trainers.plots import style
+from lawgiver.trainers.statistics.estimate import Estimate
 
 TAILS = (2, 4, 6, 8, 10)
 
@@ -103,10 +104,11 @@ def test_bands_are_students_intervals_over_groups():
     contributions[3, 0] = [10, 4, 4, 0]
     bands = election_figures.contribution_bands(endowments, contributions)
     half = 4.302653 * 0.1 / np.sqrt(3)  # two degrees of freedom
-    np.testing.assert_allclose(bands[2]["head"], [[0.5, 0.5 - half, 0.5 + half]], atol=1e-5)
-    np.testing.assert_allclose(bands[2]["tail"], np.full((1, 3), 1 / 3))
-    np.testing.assert_allclose(bands[4]["head"], np.ones((1, 3)))
-    np.testing.assert_allclose(bands[4]["tail"], np.full((1, 3), 2 / 3))
+    ((head,), (tail,)), ((one,), (other,)) = (bands[endowment].values() for endowment in (2, 4))
+    np.testing.assert_allclose((head.mean, *head.ends), [0.5, 0.5 - half, 0.5 + half], atol=1e-5)
+    np.testing.assert_allclose((tail.mean, *tail.ends), np.full(3, 1 / 3))
+    np.testing.assert_allclose((one.mean, *one.ends), np.ones(3))
+    np.testing.assert_allclose((other.mean, *other.ends), np.full(3, 2 / 3))
 
 
 def test_scores_of_groups_are_their_definitions():
@@ -130,10 +132,14 @@ def test_a_name_has_one_colour_and_no_two_names_the_same():
     assert len(set(found.values())) == 4
 
 
+def share(mean: float) -> Estimate:
+    return Estimate(mean, 0.05, mean - 0.1, mean + 0.1, 50, "group bootstrap")
+
+
 def test_votes_stand_at_their_places():
     shares = {
-        "people": {"2": [0.6, 0.5, 0.7], "4": [0.4, 0.3, 0.5], "pooled": [0.5, 0.45, 0.55]},
-        "held_out": {"4": [0.7, 0.6, 0.8]},
+        "people": {"2": share(0.6), "4": share(0.4), "pooled": share(0.5)},
+        "held_out": {"4": share(0.7)},
     }
     axis = election_figures.votes(shares, "hcmd_zero", "libertarian").axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "4", "pooled"]
@@ -173,7 +179,9 @@ def test_every_figure_is_drawn_whole_and_without_a_warning(tmp_path):
         warnings.simplefilter("error")
         drawn = {
             "contributions": election_figures.contributions_over_rounds(bands),
-            "votes": election_figures.votes({"people": {"pooled": [0.5, 0.5, 0.5]}}, "hcmd_zero", "libertarian"),
+            "votes": election_figures.votes(
+                {"people": {"pooled": Estimate.of_seeds([0.5])}}, "hcmd_zero", "libertarian"
+            ),
             "rewards": election_figures.reward_and_inequality({"hcmd_zero": rewards, "libertarian": rewards[:1] * 2}),
             "losses": election_figures.cross_entropies({"contributions": np.ones((1, 1)), "votes": np.eye(1)}),
             "payoffs": election_figures.payoff_matrix(np.full((1, 1), 0.5), ["hcmd_zero"]),

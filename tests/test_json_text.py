@@ -16,6 +16,7 @@ from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.seeds import aggregate
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,7 @@ def test_rational_participants_are_shown_as_what_they_are(capsys: pytest.Capture
 
 def test_over_seeds_what_is_infinite_has_no_interval(recwarn: pytest.WarningsRecorder) -> None:
     found = aggregate([{"inverse_temperature": math.inf}] * 2)["inverse_temperature"]
-    assert found == {"mean": math.inf, "low": None, "high": None, "values": [math.inf, math.inf]}
+    assert found == Estimate(math.inf, None, None, None, 2, "student", (math.inf, math.inf))
     assert not recwarn.list
 
 

@@ -242,7 +242,7 @@ def test_the_audit_finds_what_the_walks_leave_to_be_gained_and_no_more_than_they
     assert told["follower_ratio"]["mean"] < 0.97
     assert 0.01 < told["regret"]["joint"]["max"] <= told["regret_limit"]["max"] + 1e-9
     assert told["individual_rationality"]["share"] == 0
-    assert told["revenue"] == pytest.approx(told["budget"]["mean"])
+    assert told["revenue"].mean == pytest.approx(told["budget"]["mean"].mean)
     assert all(seconds > 0 for seconds in told["timing"].values())
 
 

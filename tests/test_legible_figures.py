@@ -32,6 +32,7 @@ from lawgiver.trainers.plots import drawing, style
 from lawgiver.trainers.plots import public_investment as fund
 from lawgiver.trainers.reproduce import rmd
 from lawgiver.trainers.rllib import figures as rllib_figures
+from lawgiver.trainers.statistics.estimate import Estimate
 
 
 def line_of(handle: Any) -> Any:
@@ -165,7 +166,7 @@ def test_contributions_over_rounds_say_what_their_bands_are():
 
 
 def test_votes_and_rewards():
-    share = {"2, 2, 2": [0.6, 0.5, 0.7], "pooled": [0.5, 0.45, 0.55]}
+    share = {"2, 2, 2": Estimate.normal(0.6, 0.05, 50), "pooled": Estimate.normal(0.5, 0.02, 100)}
     check(election_figures.votes(dict.fromkeys(("people", "held_out", *NAMES), share), "hcmd_zero", "libertarian"))
     rewards = {name: 100.0 + seed + np.random.default_rng(seed).random((5, 4)) for seed, name in enumerate(NAMES)}
     check(election_figures.reward_and_inequality(rewards))
@@ -201,7 +202,7 @@ def test_figures_of_a_loop_are_headed_by_mechanism_and_game(tmp_path: Path, monk
         game=lambda: game,
     )
     summary = {
-        "vote_share": {"libertarian": {"people": {"pooled": [0.5, 0.4, 0.6]}}},
+        "vote_share": {"libertarian": {"people": {"pooled": Estimate.normal(0.5, 0.05, 50)}}},
         "cross_entropy": {"votes": [[1.0]]},
         "meta_game": {"names": ["theta_0"], "shares": [[0.5]], "errors": [[0.0]]},
     }
@@ -221,7 +222,7 @@ def test_figures_of_a_loop_are_headed_by_mechanism_and_game(tmp_path: Path, monk
 
 
 def standing(n: int) -> affine_figures.Standing:
-    return affine_figures.Standing(f"{n}, 2", 0.5, 0.4, 0.6, 0.01, 0.65)
+    return affine_figures.Standing(f"{n}, 2", 0.5, 0.4, Estimate.normal(0.6, 0.01, 3), 0.65)
 
 
 def test_affine_maximisers():
@@ -256,7 +257,7 @@ def test_frontiers_and_gaps():
 
 
 BASELINES = {
-    name: {"nash_welfare_ratio_to_pf": ratio, "relative_gain": gain}
+    name: {"nash_welfare_ratio_to_pf": Estimate.normal(ratio, 0.0, 1_000), "relative_gain": gain}
     for name, ratio, gain in (("proportional_fairness", 1.0, 0.06), ("water_filling", 0.95, 0.0))
 }
 
@@ -267,9 +268,8 @@ def test_sharing_without_payments():
     check(sharing_figures.learning(history, BASELINES))
     summary = {
         "baselines": BASELINES,
-        "exploitability": {"joint": {"relative": {"mean": 0.02, "se": 0.001}}},
-        "nash_welfare_ratio_to_pf": 0.98,
-        "nash_welfare_ratio_to_pf_se": 0.001,
+        "exploitability": {"joint": {"relative": {"mean": Estimate.normal(0.02, 0.001, 200)}}},
+        "nash_welfare_ratio_to_pf": Estimate.normal(0.98, 0.001, 1_000),
     }
     figure = sharing_figures.standing(summary, history)
     figure.suptitle("payment_free_allocation-v0")

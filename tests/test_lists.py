@@ -125,7 +125,7 @@ def test_all_that_a_command_needs_is_named_at_once(monkeypatch: pytest.MonkeyPat
     with pytest.raises(MissingExtraError) as error:
         lookup(TRAINERS, "rllib")
     said = str(error.value)
-    assert said.startswith("trainer 'rllib' needs ray, torch, safetensors, tensorboard, scipy, nashpy: ")
+    assert said.startswith("trainer 'rllib' needs ray, torch, safetensors, scipy, tensorboard, nashpy: ")
     assert "pip install 'lawgiver[rllib,solve]', with -c constraints.txt" in said
     with pytest.raises(MissingExtraError, match=r"hcmd_zero' needs torch, safetensors, scipy, nashpy"):
         lookup(TRAINERS, "hcmd_zero")

@@ -21,7 +21,6 @@ from lawgiver.trainers.elections.meta_game import (
     wins,
 )
 from lawgiver.trainers.elections.standings import Standings
-from lawgiver.trainers.statistics.bootstrap import group_bootstrap
 
 ROCK_PAPER_SCISSORS = np.array([[0.5, 0.2, 0.8], [0.8, 0.5, 0.2], [0.2, 0.8, 0.5]])
 
@@ -224,46 +223,3 @@ def test_errors_shrink_with_elections_and_are_never_zero_between_two():
 def test_what_is_no_vote_share_is_refused(shares, said):
     with pytest.raises(LawgiverError, match=said):
         nash(shares)
-
-
-# -- intervals ------------------------------------------------------------------------------------------------------
-
-
-def test_groups_that_agree_have_an_interval_of_no_width():
-    assert group_bootstrap(np.full(40, 0.3), np.arange(1, 41), np.random.default_rng(0)) == [0.3, 0.3, 0.3]
-    assert group_bootstrap(np.array([0.25]), None, np.random.default_rng(0)) == [0.25, 0.25, 0.25]
-
-
-def test_the_mean_is_weighted_and_the_interval_repeats_itself():
-    values, weights = np.array([0.0, 1.0, 0.5]), np.array([1, 3, 4])
-    first, again = (group_bootstrap(values, weights, np.random.default_rng(7)) for _ in range(2))
-    assert first == again
-    assert first[0] == pytest.approx(5 / 8)
-    assert first[1] <= first[0] <= first[2]
-
-
-def test_intervals_cover_what_clusters_hide():
-    """Votes of one group are alike; 95 % intervals over groups cover the truth, those over single votes do not.
-
-    Intervals a tenth narrower or wider than they ought to be would be told from these.
-    """
-    rng, truth, runs = np.random.default_rng(0), 0.55, 3_000
-    votes = rng.binomial(4, rng.beta(2 * truth, 2 * (1 - truth), (runs, 60))) / 4
-    found = np.array([group_bootstrap(row, None, rng, draws=500) for row in votes])
-    means, halves = found[:, 0], (found[:, 2] - found[:, 1]) / 2
-    deviation = np.sqrt(0.95 * 0.05 / runs)
-
-    def missed(width):
-        return abs((np.abs(means - truth) <= width * halves).mean() - 0.945)
-
-    assert missed(1) < 3 * deviation < min(missed(0.9), missed(1.1)), "percentile intervals of 60 groups reach 94.5 %"
-    naive = np.abs(means - truth) <= 1.96 * np.sqrt(means * (1 - means) / 240)
-    assert naive.mean() < 0.95 - 4 * deviation
-
-
-@pytest.mark.parametrize(
-    ("values", "weights"), [([], None), ([0.1, np.nan], None), ([0.1, 0.2], [1, 0]), ([0.1, 0.2], [1])]
-)
-def test_groups_that_cannot_be_weighed_are_refused(values, weights):
-    with pytest.raises(LawgiverError):
-        group_bootstrap(values, weights, np.random.default_rng(0))

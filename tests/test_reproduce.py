@@ -33,7 +33,7 @@ from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played
 from lawgiver.trainers.plots import drawing, style
 from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, payment_free, payment_free_judged, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
-from lawgiver.trainers.reproduce.payment_free_points import Point, above, dominated_by
+from lawgiver.trainers.reproduce.payment_free_points import Point, above, clear, dominated_by
 from lawgiver.trainers.reproduce.payment_free_tables import Network, Size
 from lawgiver.trainers.reproduce.runs import finished, missing
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
@@ -42,6 +42,7 @@ from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 
 
 def meeting(game: Lanes, threshold: float) -> np.ndarray:
@@ -98,8 +99,8 @@ def test_a_band_is_the_mean_of_each_seeds_games():
 
 def test_rows_say_what_is_known_and_how_near_ours_comes():
     row = over_seeds("welfare", [-1.0, -3.0], -1.6)
-    assert (row.ours, row.standard_error, row.ratio) == (-2.0, pytest.approx(1.0), pytest.approx(1.25))
-    assert over_seeds("welfare", [-1.0]).standard_error is None
+    assert row.ours == Estimate.of_seeds([-1.0, -3.0]) and row.ratio == pytest.approx(1.25)
+    assert over_seeds("welfare", [-1.0]).ours.standard_error is None
     assert Row("nothing known", 1.0).ratio is None
     made = Reproduction("A paper", {"Table 1": (row, Row("exact", 0.5, paper="0.5"))}, ("A note.",), (Path("a/b.png"),))
     assert "| welfare | not given | -2 ± 1 | -1.6 | 1.25 |\n| exact | 0.5 | 0.5 | - | - |" in made.markdown()
@@ -107,19 +108,20 @@ def test_rows_say_what_is_known_and_how_near_ours_comes():
     data = json.loads(json.dumps(made.data()))
     assert data["rows"]["Table 1"][0] == {
         "quantity": "welfare",
-        "ours": -2.0,
-        "standard_error": pytest.approx(1.0),
+        "ours": Estimate.of_seeds([-1.0, -3.0]).to_data(),
         "limit": -1.6,
         "paper": "not given",
         "baseline": None,
-        "baseline_error": None,
         "ratio": pytest.approx(1.25),
     }
     assert data["figures"] == ["b.png"]
 
 
 def test_a_baseline_has_a_column_where_there_is_one():
-    rows = (Row("a", 0.5, 0.01, 1.0, "0.4", baseline=0.25, baseline_error=0.002), Row("b", 2.0))
+    rows = (
+        Row("a", Estimate.normal(0.5, 0.01, 3), 1.0, "0.4", baseline=Estimate.normal(0.25, 0.002, 3)),
+        Row("b", 2.0),
+    )
     text = Reproduction("A paper", {"Both": rows, "None": rows[1:]}, (), baseline="VCG").markdown()
     assert "| quantity | paper | VCG | ours ± standard error | known limit | ours / limit |\n|---|---|---:|---:" in text
     assert "| a | 0.4 | 0.25 ± 0.002 | 0.5 ± 0.01 | 1 | 0.5 |\n| b | not given | - | 2 | - | - |" in text
@@ -127,12 +129,13 @@ def test_a_baseline_has_a_column_where_there_is_one():
 
 
 def test_what_is_compared_in_many_ways_has_a_row_each():
-    compared = {"Rules": ({"rule": "a", "gain": (0.25, 0.01), "of": None}, {"rule": "b", "gain": 3.0, "of": "a"})}
+    gain = Estimate(0.25, 0.005, 0.24, 0.26, 9, "normal")
+    compared = {"Rules": ({"rule": "a", "gain": gain, "of": None}, {"rule": "b", "gain": 3.0, "of": "a"})}
     made = Reproduction("A paper", {"Table 1": (Row("a", 0.5),)}, (), comparisons=compared)
     text = made.markdown()
     assert "## Rules\n\n| rule | gain | of |\n|---|---:|---:|\n| a | 0.25 ± 0.01 | - |\n| b | 3 | a |\n" in text
     assert text.index("## Rules") < text.index("## Table 1")
-    assert json.loads(json.dumps(made.data()))["comparisons"]["Rules"][0]["gain"] == [0.25, 0.01]
+    assert json.loads(json.dumps(made.data()))["comparisons"]["Rules"][0]["gain"] == gain.to_data()
 
 
 def test_tables_too_wide_for_the_screen_are_turned(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -379,13 +382,16 @@ def test_hcmd_zero_beside_what_can_be_attained(tmp_path, monkeypatch):
     summaries = [json.loads((tmp_path / f"seed-{seed}" / "summary.json").read_text()) for seed in (0, 1)]
     best = json.loads((tmp_path / "attainable" / "summary.json").read_text())["vote_share"]["liberal_egalitarian"]
     for row, condition in zip(first[:3], ("pooled", "10-2-2-2", "10-8-8-8"), strict=True):
-        shares = [each["vote_share"]["liberal_egalitarian"]["simulated_people"][condition][0] for each in summaries]
+        shares = [
+            each["vote_share"]["liberal_egalitarian"]["simulated_people"][condition]["mean"] for each in summaries
+        ]
         points = 100 * (np.array(shares) - 0.5)
-        assert row.ours == pytest.approx(points.mean())
-        assert row.limit == pytest.approx(100 * (best[condition][0] - 0.5))
-        assert row.standard_error == pytest.approx(points.std(ddof=1) / np.sqrt(2))
+        assert row.ours.mean == pytest.approx(points.mean())
+        assert row.limit == pytest.approx(100 * (best[condition]["mean"] - 0.5))
+        assert row.ours.standard_error == pytest.approx(points.std(ddof=1) / np.sqrt(2))
     assert all(len(section) for section in others) and "54.3 %" in text
-    _, low, high = summaries[1]["vote_share"]["liberal_egalitarian"]["simulated_people"]["pooled"]
+    pooled = summaries[1]["vote_share"]["liberal_egalitarian"]["simulated_people"]["pooled"]
+    low, high = pooled["low"], pooled["high"]
     assert f"seed 1, all conditions [{100 * (low - 0.5):.1f}, {100 * (high - 0.5):.1f}]" in text
     assert {"beach.png", "contributions.png", "cross_entropy.png", "meta_game.png"} <= {f.name for f in made.figures}
     stamps = [(tmp_path / f"seed-{seed}" / "summary.json").stat().st_mtime_ns for seed in (0, 1)]
@@ -434,7 +440,7 @@ def test_an_interruption_of_several_names_the_first_that_is_not_finished(tmp_pat
 class Finished:
     """Stands for a run that is finished."""
 
-    def __init__(self, **told: float):
+    def __init__(self, **told: Estimate):
         self.told = told
 
     def summary(self) -> dict[str, object]:
@@ -442,18 +448,19 @@ class Finished:
 
 
 def test_errors_are_of_seeds_but_never_below_those_of_profiles():
-    def told(*values: float, error: float) -> list[dict[str, float]]:
-        return [{"objective": value, "objective_se": error} for value in values]
+    def told(*values: float, error: float) -> Estimate:
+        summaries = [{"objective": Estimate.normal(value, error, 50)} for value in values]
+        return affine_maximisers.estimate(summaries, "objective")
 
-    mean, error = affine_maximisers.estimate(told(1.0, 2.0, 3.0, error=0.1), "objective")
-    assert (mean, error) == (2.0, pytest.approx(1 / np.sqrt(3)))
-    assert affine_maximisers.estimate(told(2.0, 2.0, error=0.1), "objective")[1] == pytest.approx(0.1 / np.sqrt(2))
-    assert affine_maximisers.estimate(told(2.0, error=0.1), "objective") == (2.0, pytest.approx(0.1))
+    several = told(1.0, 2.0, 3.0, error=0.1)
+    assert (several.mean, several.standard_error, several.n) == (2.0, pytest.approx(1 / np.sqrt(3)), 3)
+    assert told(2.0, 2.0, error=0.1).standard_error == pytest.approx(0.1 / np.sqrt(2))
+    assert told(2.0, error=0.1) == Estimate.normal(2.0, 0.1, 1)
 
 
 def result(number: int, objective: float, vcg: float) -> affine_maximisers.Result:
     table = affine_maximisers.TABLES[number - 1]
-    run = Finished(objective=objective, objective_se=0.003, vcg=vcg, vcg_se=0.004)
+    run = Finished(objective=Estimate.normal(objective, 0.003, 50), vcg=Estimate.normal(vcg, 0.004, 50))
     return affine_maximisers.Result(table, table.cells[0], (run,))  # the paper: 0.4939 (VCG 0), 0.9132 (VCG 1.0336)
 
 
@@ -476,8 +483,9 @@ def test_verdicts(number: int, objective: float, vcg: float, holds: tuple[int | 
 
 def test_a_cell_stands_beside_the_papers():
     row = result(3, 0.87, 1.03).row
-    assert (row.quantity, row.paper, row.ours, row.baseline) == ("n=2, m=4", "0.9132 (1.0336)", 0.87, 1.03)
-    assert (row.standard_error, row.baseline_error, row.ratio) == (0.003, 0.004, pytest.approx(0.87 / 0.5))
+    assert (row.quantity, row.paper) == ("n=2, m=4", "0.9132 (1.0336)")
+    assert (row.ours, row.baseline) == (Estimate.normal(0.87, 0.003, 1), Estimate.normal(1.03, 0.004, 1))
+    assert row.ratio == pytest.approx(0.87 / 0.5)
 
 
 VCG = {
@@ -557,9 +565,10 @@ def test_affine_maximisers_beside_the_papers_tables(tmp_path: Path, tiny: None, 
     for number, (row,) in enumerate(tables, 1):
         (place,) = (tmp_path / "out" / f"table{number}").iterdir()
         told = json.loads((place / "s0" / "summary.json").read_text())
-        assert (row.ours, row.standard_error) == pytest.approx((told["objective"], told["objective_se"]))
+        found = told["objective"]
+        assert (row.ours.mean, row.ours.standard_error) == pytest.approx((found["mean"], found["se"]))
         assert row.limit == told["limit"]
-    assert tables[0][0].baseline == 0  # as many items as bidders
+    assert tables[0][0].baseline.mean == 0  # as many items as bidders
     searched = made.sections["Searches, sequential sales, values in [0, 1], n=2, m=2, one seed"]
     names = [row.quantity.partition(",")[0] for row in searched]
     assert names == ["annealed", "grid search"]
@@ -580,7 +589,7 @@ def test_affine_maximisers_beside_the_papers_tables(tmp_path: Path, tiny: None, 
     again = reproduce.reproduce("affine_maximisers", tmp_path / "out", 1)
     assert again == replace(made, sections=made.sections | {"Time": (added,)}), "nothing is trained twice"
     told = evaluation.evaluate(tmp_path / "out" / "table5" / "n2-m3" / "s0")
-    assert told.keys() == {"objective", "objective_se", "vcg", "vcg_se", "limit", "ratio_to_limit"}
+    assert told.keys() == {"objective", "vcg", "limit", "ratio_to_limit"}
     figures_of = {file.name for file in (tmp_path / "out" / "table5" / "n2-m3" / "s0" / "figures").iterdir()}
     assert figures_of == {"curves.png", "boosts.png"}
 
@@ -611,18 +620,18 @@ def test_a_point_has_the_interval_of_its_instances_and_seeds():
 def test_heights_are_taken_instance_by_instance():
     low, high = at("fill", 0.0, 0.9, spread=0.0), at("fair", 0.1, 1.0, spread=0.0)
     exact = above(at("a", 0.04, 0.96, spread=0.0), [low, high])
-    assert exact is not None and (exact.value, exact.half) == pytest.approx((0.02, 0.0), abs=1e-12)
+    assert exact is not None and (exact.mean, exact.half) == pytest.approx((0.02, 0.0), abs=1e-12)
     same = above(at("a", 0.04, 0.96), [at("fill", 0.0, 0.9), high])  # what all have in common cancels but for the end
     alone = above(at("a", 0.04, 0.96), [low, high])
-    assert same is not None and alone is not None and same.half < alone.half and same.clear
+    assert same is not None and alone is not None and same.half < alone.half and clear(same)
     beyond = above(at("a", 0.2, 0.96), [low, high])
-    assert beyond is not None and beyond.value == pytest.approx(-0.04)
+    assert beyond is not None and beyond.mean == pytest.approx(-0.04)
     assert above(at("a", 0.04, 0.96), [high]) is None
 
 
 def test_intervals_of_heights_cover():
     """A point on the segment between two others, all three measured on the same instances, is clear 2.5 % of times."""
-    rng, clear = np.random.default_rng(1), []
+    rng, above_it = np.random.default_rng(1), []
     for _ in range(2_000):
         common = rng.normal(size=(2, 300))
         points = []
@@ -632,8 +641,8 @@ def test_intervals_of_heights_cover():
             points.append(Point("", ratios[None], gains[None]))
         height = above(points[2], points[:2])
         assert height is not None
-        clear.append(height.clear)
-    assert 0.025 - 4 * np.sqrt(0.025 / 2_000) < np.mean(clear) < 0.025 + 4 * np.sqrt(0.025 / 2_000)
+        above_it.append(clear(height))
+    assert 0.025 - 4 * np.sqrt(0.025 / 2_000) < np.mean(above_it) < 0.025 + 4 * np.sqrt(0.025 / 2_000)
 
 
 def test_who_may_dominate():

@@ -92,9 +92,9 @@ def test_both_learn_and_the_tables_are_exact(tmp_path: Path) -> None:
     assert again["simulated"].keys() == {"welfare", "payments"}
     played, expected = again["simulated"], summary["trained_participants"]
     for name, value in {"welfare": "welfare", "payments": "expected_budget"}.items():
-        half = (played[name]["learned"]["high"] - played[name]["learned"]["low"]) / 2
+        found = played[name]["learned"]
         # Starts are interpolated between those of the grid, moves are drawn: four standard errors.
-        assert abs(played[name]["learned"]["mean"] - expected[value]["trained"]) < 2.1 * half
+        assert abs(found.mean - expected[value]["trained"]) < 2.1 * found.half
 
 
 @pytest.mark.parametrize(

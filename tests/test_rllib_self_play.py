@@ -258,8 +258,8 @@ def test_it_learns_to_pay_those_who_vote(cluster: None, tmp_path: Path) -> None:
     )
     run = Run.create("test", given)
     summary = run.finish(train(given, run))
-    share, low, _ = summary["vote_share"]["first_snapshot"]["pooled"]
-    assert low > 0.55, share
+    share = summary["vote_share"]["first_snapshot"]["pooled"]
+    assert share.low > 0.55, share
     weights = load(tmp_path / "run", role="mechanism").weights(*np.array([[[10.0, 4, 4, 4]], [[10.0, 4, 4, 4]]]))[0]
     assert weights[0] < 0.2  # one vote less, and three more
 

@@ -25,7 +25,8 @@ from lawgiver.trainers.runs.atomic_files import RunError, write_text
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.metrics_log import _scalars
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.statistics.seeds import aggregate, interval, over_seeds, t_quantile
+from lawgiver.trainers.statistics.estimate import Estimate, t_quantile
+from lawgiver.trainers.statistics.seeds import aggregate, over_seeds
 
 
 @pytest.fixture
@@ -471,8 +472,8 @@ def test_seeds_are_aggregated(walk: Path, tmp_path: Path):
     positions = [json.loads((path / f"s{seed}" / "summary.json").read_text())["position"] for seed in range(3)]
     found = summary["aggregate"]["position"]
     bounds = scipy.stats.t.interval(0.95, 2, loc=sum(positions) / 3, scale=scipy.stats.sem(positions))
-    assert found["values"] == positions
-    assert (found["low"], found["high"]) == pytest.approx(bounds)
+    assert found.values == tuple(positions)
+    assert found.ends == pytest.approx(bounds)
     assert summary["aggregate"]["log_nash_welfare"]["learned"] == found
     assert summary["seeds"] == [0, 1, 2]
     assert "gap_closed" not in summary["aggregate"]
@@ -493,7 +494,7 @@ def test_interrupted_seeds_are_resumed_where_they_stopped(walk: Path, tmp_path: 
     _, summary = launch.resume(path)
     assert (path / "s0" / "summary.json").stat().st_mtime_ns == finished
     assert [len(lines(path / member)) for member in ("s0", "s1")] == [7, 7]
-    assert len(summary["aggregate"]["position"]["values"]) == 2
+    assert len(summary["aggregate"]["position"].values) == 2
     launch.resume(path, ["trainer.iterations=8"])
     assert [len(lines(path / member)) for member in ("s0", "s1")] == [8, 8]
 
@@ -513,19 +514,21 @@ def test_alarms_of_seeds_are_kept_by_seed():
     summaries = {0: {"a": 1.0, "alarms": ["drift", "ceiling"]}, 3: {"a": 2.0, "alarms": []}, 5: {"a": 3.0}}
     found = over_seeds(summaries)
     assert found["alarms"] == {"0": ["drift", "ceiling"]}
-    assert found["aggregate"] == {"a": interval([1.0, 2.0, 3.0])}
+    assert found["aggregate"] == {"a": Estimate.of_seeds([1.0, 2.0, 3.0])}
     assert "alarms" not in over_seeds({0: {"alarms": []}, 1: {"alarms": []}})
 
 
 def test_what_has_an_interval_is_aggregated_by_its_means():
-    played = [{"gini": {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}} for mean in (0.25, 0.5)]
-    assert aggregate(played) == {"gini": interval([0.25, 0.5])}
+    played = [{"gini": Estimate.normal(mean, 0.1, 50)} for mean in (0.25, 0.5)]
+    assert aggregate(played) == {"gini": Estimate.of_seeds([0.25, 0.5])}
+    assert aggregate([{"a": 1.0}, {"a": Estimate.normal(3.0, 0.1, 50)}, {"a": None}])["a"].values == (1.0, 3.0)
 
 
 def test_vote_shares_and_matrices_are_aggregated_element_by_element():
     def told(share: float, edge: float) -> dict[str, object]:
+        shares = {"10-2": Estimate.normal(share, 0.1, 9), "pooled": Estimate.normal(share + 0.1, 0.1, 9)}
         return {
-            "vote_share": {"rival": {"people": {"10-2": [share, 0.1, 0.9], "pooled": [share + 0.1, 0.2, 0.8]}}},
+            "vote_share": {"rival": {"people": shares}},
             "meta_game": {"names": ["a", "b"], "shares": [[0.5, 0.5 + edge], [0.5 - edge, 0.5]]},
             "weights": [edge, 0.0, 1.0],
             "ragged": [[1.0], [edge, 2.0]],
@@ -535,18 +538,18 @@ def test_vote_shares_and_matrices_are_aggregated_element_by_element():
 
     found = aggregate([told(0.4, 0.1), told(0.6, 0.3)])
     by_condition = found["vote_share"]["rival"]["people"]
-    assert by_condition == {"10-2": interval([0.4, 0.6]), "pooled": interval([0.5, 0.7])}
-    assert by_condition["10-2"]["mean"] == pytest.approx(0.5) and by_condition["10-2"]["low"] < 0.4
+    assert by_condition == {"10-2": Estimate.of_seeds([0.4, 0.6]), "pooled": Estimate.of_seeds([0.5, 0.7])}
+    assert by_condition["10-2"].mean == pytest.approx(0.5) and by_condition["10-2"].low < 0.4
     assert found["meta_game"]["names"] == ["a", "b"] and found["endowments"] == [10, 2]
     np.testing.assert_allclose(found["meta_game"]["shares"], [[0.5, 0.7], [0.3, 0.5]])
     np.testing.assert_allclose(found["weights"], [0.2, 0, 1])
     assert not {"ragged", "grown"} & found.keys(), "of different shapes"
-    assert aggregate([told(0.4, 0.1)])["vote_share"]["rival"]["people"]["10-2"]["low"] is None
+    assert aggregate([told(0.4, 0.1)])["vote_share"]["rival"]["people"]["10-2"].low is None
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 4, 9, 99])
 def test_t_quantile(freedom: int):
-    assert t_quantile(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), rel=1e-6)
+    assert t_quantile(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), rel=1e-12)
 
 
 def test_aggregate_keeps_the_shape_and_skips_what_is_unknown():
@@ -557,6 +560,14 @@ def test_aggregate_keeps_the_shape_and_skips_what_is_unknown():
     found = aggregate(summaries)
     assert found.keys() == {"a", "b", "d", "e", "by"}
     assert found["by"] == [{"n": [1, 2], "a": found["a"]}]
-    assert found["a"] == interval([1.0, 3.0])
-    assert (found["b"]["c"]["low"], found["b"]["c"]["high"]) == (2, 2)
-    assert found["d"] == {"mean": 5.0, "low": None, "high": None, "values": [5.0]}
+    assert found["a"] == Estimate.of_seeds([1.0, 3.0])
+    assert found["b"]["c"].ends == (2, 2)
+    assert found["d"].to_data() == {
+        "mean": 5.0,
+        "se": None,
+        "low": None,
+        "high": None,
+        "n": 1,
+        "how": "student",
+        "values": [5.0],
+    }

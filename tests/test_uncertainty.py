@@ -8,14 +8,17 @@ and compared with the numbers it stands for.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.trainers.audit.result import Audit, Regret
 from lawgiver.trainers.cli.tables import show_audit, show_summary
 from lawgiver.trainers.cli.vote_tables import show_tournament
@@ -24,12 +27,12 @@ from lawgiver.trainers.elections.standings import resampled
 from lawgiver.trainers.elections.tournament import Tournament
 from lawgiver.trainers.evaluation import elections
 from lawgiver.trainers.evaluation.rollout import simulate
-from lawgiver.trainers.hcmd_zero.convergence import Convergence, Edge
+from lawgiver.trainers.hcmd_zero.convergence import Convergence, edge_of
 from lawgiver.trainers.reproduce import affine_maximisers
 from lawgiver.trainers.reproduce.payment_free_points import Point
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.statistics.bootstrap import group_bootstrap
-from lawgiver.trainers.statistics.seeds import interval
+from lawgiver.trainers.statistics.estimate import Estimate, with_estimates
 from lawgiver.trainers.tables.cells import cell
 
 pytest.importorskip("matplotlib")
@@ -63,68 +66,9 @@ def held_to_truth(ends: np.ndarray, truth: float, error: float | None = None, wi
         assert NORMAL * np.sqrt(np.mean((missed / halves) ** 2)) == pytest.approx(width, rel=0.06)
 
 
-def ends_of(found) -> list[float]:
-    """Return both ends of an interval as it is told."""
-    return list(found[1:]) if isinstance(found, list) else [found["low"], found["high"]]
-
-
-def mean_of(found, key: str | None = None) -> float:
-    return found["mean"] if key is None else found[key]
-
-
-def error_of(found, key: str | None = None) -> float:
-    return found["se"] if key is None else found[f"{key}_se"]
-
-
-def error_of_row(row: Row) -> float:
-    assert row.standard_error is not None
-    return row.standard_error
-
-
-def row_of(name: str, ours: float, error: float, baseline: float, baseline_error: float) -> Row:
-    return Row(name, ours, error, baseline=baseline, baseline_error=baseline_error)
-
-
-def told_of(value: float, error: float) -> dict[str, float]:
-    return {"objective": value, "objective_se": error}
-
-
-def span(found) -> tuple[float, float]:
-    return found.value - found.half, found.value + found.half
-
-
-def estimate_of(mean: float, error: float):
-    return {"mean": mean, "low": mean - NORMAL * error, "high": mean + NORMAL * error}
-
-
-def share_of(mean: float, low: float, high: float):
-    return [mean, low, high]
-
-
-def triple(found) -> tuple[float, float, float]:
-    return found["mean"], found["low"], found["high"]
-
-
-def nash_of(solved):
-    return solved["nash_interval"]
-
-
-def nash_told(weights):
-    return {
-        "nash_interval": {name: dict(zip(("mean", "low", "high"), told, strict=True)) for name, told in weights.items()}
-    }
-
-
-def standing_told(welfare, gain):
-    return {
-        "exploitability": {"joint": {"relative": {"mean": gain[0], "se": gain[1]}}},
-        "nash_welfare_ratio_to_pf": welfare[0],
-        "nash_welfare_ratio_to_pf_se": welfare[1],
-    }
-
-
-def standing_of(mean: float, error: float):
-    return mean, error
+def ends_of(found: Iterable[Estimate]) -> np.ndarray:
+    """Return both ends of intervals, (R, 2)."""
+    return np.array([each.ends for each in found])
 
 
 # -- votes ----------------------------------------------------------------------------------------------------------
@@ -142,20 +86,61 @@ def test_intervals_of_votes_hold_the_truth_by_condition_and_pooled(monkeypatch):
     told = [each["vote_share"]["rival"] for each in found]
     variance = {name: p * (1 - p) / 2 for name, p in truth.items()}
     for name, p in truth.items():
-        held_to_truth(np.array([ends_of(each[name]) for each in told]), p, np.sqrt(variance[name] / 100))
+        held_to_truth(ends_of(each[name] for each in told), p, np.sqrt(variance[name] / 100))
     spread = np.mean(list(variance.values())) + np.var(list(truth.values()))
-    pooled = np.array([ends_of(each["pooled"]) for each in told])
+    pooled = ends_of(each["pooled"] for each in told)
     assert pooled.mean() == pytest.approx(0.525, abs=0.005) and np.ptp(pooled, axis=1).mean() / 2 == pytest.approx(
         NORMAL * np.sqrt(spread / 200), rel=0.03
     )
-    assert [ends_of(each["vote_share_pooled"]["rival"]) for each in found] == pooled.tolist()
+    assert [each["vote_share_pooled"]["rival"] for each in found] == [each["pooled"] for each in told]
 
 
 def test_groups_of_unequal_weight_have_intervals_that_hold_the_truth():
     rng, weights = np.random.default_rng(1), np.tile([1.0, 3.0], 75)
     found = [group_bootstrap(rng.normal(0.5, 0.1, 150), weights, rng, draws=1_000) for _ in range(1_000)]
     error = 0.1 * np.sqrt((weights**2).sum()) / weights.sum()
-    held_to_truth(np.array([ends_of(each) for each in found]), 0.5, error)
+    held_to_truth(ends_of(found), 0.5, error)
+    assert np.mean([each.standard_error for each in found]) == pytest.approx(error, rel=0.03)
+
+
+def test_groups_that_agree_have_an_interval_of_no_width():
+    alike = group_bootstrap(np.full(40, 0.3), np.arange(1, 41), np.random.default_rng(0))
+    assert alike == Estimate(0.3, 0.0, 0.3, 0.3, 40, "group bootstrap")
+    assert group_bootstrap(np.array([0.25]), None, np.random.default_rng(0)).ends == (0.25, 0.25)
+
+
+def test_the_mean_of_groups_is_weighted_and_the_interval_repeats_itself():
+    values, weights = np.array([0.0, 1.0, 0.5]), np.array([1, 3, 4])
+    first, again = (group_bootstrap(values, weights, np.random.default_rng(7)) for _ in range(2))
+    assert first == again and first.mean == pytest.approx(5 / 8)
+    assert first.ends[0] <= first.mean <= first.ends[1]
+
+
+def test_intervals_cover_what_clusters_hide():
+    """Votes of one group are alike; 95 % intervals over groups cover the truth, those over single votes do not.
+
+    Intervals a tenth narrower or wider than they ought to be would be told from these.
+    """
+    rng, truth, runs = np.random.default_rng(0), 0.55, 3_000
+    votes = rng.binomial(4, rng.beta(2 * truth, 2 * (1 - truth), (runs, 60))) / 4
+    found = [group_bootstrap(row, None, rng, draws=500) for row in votes]
+    means, halves = np.array([(each.mean, each.half) for each in found]).T
+    deviation = np.sqrt(0.95 * 0.05 / runs)
+
+    def missed(width):
+        return abs((np.abs(means - truth) <= width * halves).mean() - 0.945)
+
+    assert missed(1) < 3 * deviation < min(missed(0.9), missed(1.1)), "percentile intervals of 60 groups reach 94.5 %"
+    naive = np.abs(means - truth) <= 1.96 * np.sqrt(means * (1 - means) / 240)
+    assert naive.mean() < 0.95 - 4 * deviation
+
+
+@pytest.mark.parametrize(
+    ("values", "weights"), [([], None), ([0.1, np.nan], None), ([0.1, 0.2], [1, 0]), ([0.1, 0.2], [1])]
+)
+def test_groups_that_cannot_be_weighed_are_refused(values, weights):
+    with pytest.raises(LawgiverError):
+        group_bootstrap(values, weights, np.random.default_rng(0))
 
 
 def test_errors_and_intervals_of_a_tournament_hold_the_truth():
@@ -170,11 +155,12 @@ def test_errors_and_intervals_of_a_tournament_hold_the_truth():
         assert np.mean([found.errors[i, j] for found in held]) == pytest.approx(true, rel=0.02)
         assert np.std([found.shares[i, j] for found in held]) == pytest.approx(true, rel=0.1)
     solved, drawn = held[0].solved(3), resampled(held[0].groups, np.random.default_rng(3))
-    mixture = np.array([nash_of(solved)[name]["mean"] for name in held[0].names])
-    for at, name in enumerate(held[0].names):
-        assert ends_of(nash_of(solved)[name]) == pytest.approx(np.percentile(nash_of_many(drawn)[:, at], [2.5, 97.5]))
+    mixture = np.array([solved["nash"][name].mean for name in held[0].names])
+    for weight, weights in zip(solved["nash"].values(), nash_of_many(drawn).T, strict=True):
+        assert weight.ends == pytest.approx(np.percentile(weights, [2.5, 97.5]))
+        assert weight.standard_error == pytest.approx(weights.std())
     lost = (drawn @ mixture).max(axis=1) - 0.5
-    assert ends_of(solved["exploitability"]) == pytest.approx(np.percentile(lost, [2.5, 97.5]))
+    assert solved["exploitability"].ends == pytest.approx(np.percentile(lost, [2.5, 97.5]))
 
 
 def test_errors_of_counted_votes_and_wins_are_of_the_binomial():
@@ -189,31 +175,71 @@ def test_errors_of_counted_votes_and_wins_are_of_the_binomial():
 def test_edges_have_intervals_of_their_share_of_the_error():
     """Among two comparisons each interval misses half of 5 %."""
     rng, runs = np.random.default_rng(4), 8_000
-    edges = [Edge.of(rng.normal([[0.5], [0.6]], 0.1, (2, 10)), 2) for _ in range(runs)]
-    outside = np.mean([not edge.low <= 0.05 <= edge.high for edge in edges])
+    edges = [edge_of(rng.normal([[0.5], [0.6]], 0.1, (2, 10)), 2) for _ in range(runs)]
+    outside = np.mean([not edge.ends[0] <= 0.05 <= edge.ends[1] for edge in edges])
     assert outside == pytest.approx(0.025, abs=4 * np.sqrt(0.025 * 0.975 / runs))
-    assert np.mean([edge.high - edge.low for edge in edges]) / 2 == pytest.approx(
+    assert np.mean([edge.half for edge in edges]) == pytest.approx(
         2.4450 * 0.1 / np.sqrt(20) * (1 - 1 / 72), rel=0.01
     ), "t of 18 degrees of freedom; the mean standard deviation is below its root mean square"
 
 
 def test_a_verdict_says_its_interval():
-    told = Convergence("improves", "theta_0", Edge(0.05, 0.031, 0.069, 400), 0.01).data()
+    told = Convergence("improves", "theta_0", share_of(0.05, 0.031, 0.069), 0.01).data()
     assert told["reason"].startswith("55.0 % [53.1, 56.9] of the votes against theta_0 in 400 games")
-    assert (told["edge"], told["low"], told["high"]) == (0.05, 0.031, 0.069)
+    assert told["edge"] == share_of(0.05, 0.031, 0.069)
+
+
+# -- the notation ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Estimate.normal(0.5, 0.1, 9),
+        Estimate.of_seeds([1, 2, 4]),
+        Estimate.of_seeds([np.inf, 1.0]),
+        Estimate.of_seeds([2.0]),
+        Estimate.student(0.5, 0.1, 20, 18, 0.975),
+    ],
+)
+def test_an_estimate_is_read_as_it_was_written(found: Estimate):
+    text = to_json({"a": [{"b": found}], "mean": 1})
+    assert with_estimates(from_json(text)) == {"a": [{"b": found}], "mean": 1}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"mean": None}, {"n": "3"}, {"low": "a"}, {"how": 3}, {"values": 3}, {"values": ["a"]}]
+)
+def test_a_damaged_estimate_is_refused(wrong: dict[str, object]):
+    with pytest.raises(ValueError, match="is no estimate"):
+        with_estimates([{**Estimate.normal(0.5, 0.1, 9).to_data(), **wrong}])
+
+
+def test_an_interval_says_its_level_where_it_is_not_95_percent():
+    assert Estimate.student(0.5, 0.1, 20, 18).how == "student"
+    assert Estimate.student(0.5, 0.1, 20, 18, 0.975).how == "student, 97.5 %"
 
 
 # -- samples and seeds ----------------------------------------------------------------------------------------------
 
 
+def test_intervals_of_samples_hold_the_truth():
+    rng = np.random.default_rng(10)
+    found = [Estimate.of_samples(rng.exponential(2.0, 400)) for _ in range(2_000)]
+    held_to_truth(ends_of(found), 2.0, 2 / np.sqrt(400))
+    assert np.mean([each.standard_error for each in found]) == pytest.approx(2 / np.sqrt(400), rel=0.02)
+
+
 def test_intervals_over_seeds_hold_the_truth():
     rng = np.random.default_rng(5)
-    found = [interval(rng.normal(3.0, 2.0, 4).tolist()) for _ in range(8_000)]
-    ends = np.array([ends_of(each) for each in found])
+    found = [Estimate.of_seeds(rng.normal(3.0, 2.0, 4).tolist()) for _ in range(8_000)]
+    ends = ends_of(found)
     covered = np.mean((ends[:, 0] <= 3) & (ends[:, 1] >= 3))
     assert covered == pytest.approx(COVERAGE, abs=4 * np.sqrt(COVERAGE * (1 - COVERAGE) / len(found)))
     mean_of_sd = 0.921318 * 2  # of four
     assert np.ptp(ends, axis=1).mean() / 2 == pytest.approx(3.182446 * mean_of_sd / 2, rel=0.03)
+    errors = np.array([each.standard_error for each in found])
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(2 / np.sqrt(4), rel=0.03)
 
 
 def test_rounds_that_are_played_have_intervals_that_hold_the_truth():
@@ -225,7 +251,8 @@ def test_rounds_that_are_played_have_intervals_that_hold_the_truth():
     }
     found = [simulate(game, players, 100, np.random.default_rng(seed))["surplus"] for seed in range(1_000)]
     variance = 0.36 * (10 * 12 / 12 + 3 * 4 * 6 / 12)
-    held_to_truth(np.array([ends_of(each) for each in found]), 6.6, np.sqrt(variance / 100))
+    held_to_truth(ends_of(found), 6.6, np.sqrt(variance / 100))
+    assert np.mean([each.standard_error for each in found]) == pytest.approx(np.sqrt(variance / 100), rel=0.03)
 
 
 def test_rounds_of_games_of_unequal_length_have_intervals_that_hold_the_truth():
@@ -235,7 +262,7 @@ def test_rounds_of_games_of_unequal_length_have_intervals_that_hold_the_truth():
     for _ in range(2_000):
         rounds = rng.integers(1, 10, 300).astype(float)
         found.append(_a_round(2 * rounds + rng.normal(0, 1, 300) * np.sqrt(rounds), rounds))
-    held_to_truth(np.array([ends_of(each) for each in found]), 2.0, np.sqrt(1 / (300 * 5)))
+    held_to_truth(ends_of(found), 2.0, np.sqrt(1 / (300 * 5)))
 
 
 # -- the standard errors of trainers and audits ---------------------------------------------------------------------
@@ -260,15 +287,15 @@ def test_errors_of_an_audit_are_over_profiles():
             {"payoff": each["truthful_payoff"], "gain": each["groups"]["joint"]["absolute"], "envy": each["envy"]}[name]
             for each in told
         ]
-        errors = np.array([error_of(each) for each in found])
+        errors = np.array([each["mean"].standard_error for each in found])
         assert errors.mean() == pytest.approx(1 / np.sqrt(40) * (1 - 1 / 156), rel=0.02)
-        assert np.std([mean_of(each) for each in found]) == pytest.approx(1 / np.sqrt(40), rel=0.08)
-        assert np.mean([mean_of(each) for each in found]) == pytest.approx(truth, abs=0.02)
+        assert np.std([each["mean"].mean for each in found]) == pytest.approx(1 / np.sqrt(40), rel=0.08)
+        assert np.mean([each["mean"].mean for each in found]) == pytest.approx(truth, abs=0.02)
 
 
 def test_errors_of_an_affine_maximiser_are_over_profiles():
     torch = pytest.importorskip("torch")
-    from lawgiver.trainers.affine_maximiser.train import compared
+    from lawgiver.trainers.affine_maximiser.evaluation import compared
 
     rng = torch.Generator().manual_seed(0)
     problem: Any = SimpleNamespace(
@@ -278,9 +305,9 @@ def test_errors_of_an_affine_maximiser_are_over_profiles():
     )
     found = [compared(problem, 2.0, None) for _ in range(2_000)]  # type: ignore[arg-type]
     for key, sd in {"objective": 2.0, "vcg": 3.0}.items():
-        errors = [error_of(each, key) for each in found]
+        errors = [each[key].standard_error for each in found]
         assert np.mean(errors) == pytest.approx(sd / np.sqrt(50) * (1 - 1 / 196), rel=0.02)
-        assert np.std([mean_of(each, key) for each in found]) == pytest.approx(sd / np.sqrt(50), rel=0.07)
+        assert np.std([each[key].mean for each in found]) == pytest.approx(sd / np.sqrt(50), rel=0.07)
 
 
 def test_errors_of_sharing_without_payments_are_over_instances(monkeypatch):
@@ -296,8 +323,8 @@ def test_errors_of_sharing_without_payments_are_over_instances(monkeypatch):
     game: Any = SimpleNamespace(weighting=np.ones(2))
     found = [evaluation.welfare(game, None, None) for _ in range(1_000)]  # type: ignore[arg-type]
     key = "nash_welfare_ratio_to_pf"
-    assert np.mean([error_of(each, key) for each in found]) == pytest.approx(0.5 / np.sqrt(12 * 100), rel=0.02)
-    assert np.std([mean_of(each, key) for each in found]) == pytest.approx(0.5 / np.sqrt(12 * 100), rel=0.1)
+    assert np.mean([each[key].standard_error for each in found]) == pytest.approx(0.5 / np.sqrt(12 * 100), rel=0.02)
+    assert np.std([each[key].mean for each in found]) == pytest.approx(0.5 / np.sqrt(12 * 100), rel=0.1)
 
 
 def test_errors_of_a_followers_revenue_are_over_profiles(monkeypatch):
@@ -315,19 +342,9 @@ def test_errors_of_a_followers_revenue_are_over_profiles(monkeypatch):
     monkeypatch.setattr(evaluation, "_welfare", lambda *_: np.zeros(1))
     game, settings = GoalCollection(n=2), Evaluation(profiles=60, exact=0, audited=0)
     found = [evaluation.evaluate(game, None, settings, [seed]) for seed in range(500)]  # type: ignore[arg-type]
-    errors = [error_of(each, "revenue") for each in found]
+    errors = [each["revenue"].standard_error for each in found]
     assert np.mean(errors) == pytest.approx(2 / np.sqrt(60), rel=0.03)
-    assert np.std([mean_of(each, "revenue") for each in found]) == pytest.approx(2 / np.sqrt(60), rel=0.13)
-
-
-def test_errors_of_the_returns_that_runners_are_compared_by():
-    pytest.importorskip("ray")
-    from lawgiver.trainers.rllib.benchmark import mean_and_error
-
-    rng = np.random.default_rng(10)
-    found = np.array([mean_and_error(rng.normal(5, 2, 20)) for _ in range(4_000)])
-    assert np.sqrt(np.mean(found[:, 1] ** 2)) == pytest.approx(2 / np.sqrt(20), rel=0.02)
-    assert found[:, 0].std() == pytest.approx(2 / np.sqrt(20), rel=0.05)
+    assert np.std([each["revenue"].mean for each in found]) == pytest.approx(2 / np.sqrt(60), rel=0.13)
 
 
 # -- reproductions --------------------------------------------------------------------------------------------------
@@ -336,11 +353,14 @@ def test_errors_of_the_returns_that_runners_are_compared_by():
 def test_rows_over_seeds_have_the_standard_error_of_their_mean():
     rng = np.random.default_rng(11)
     rows = [over_seeds("a", rng.normal(0, 2, 5).tolist()) for _ in range(6_000)]
-    assert np.sqrt(np.mean([error_of_row(row) ** 2 for row in rows])) == pytest.approx(2 / np.sqrt(5), rel=0.03)
+    assert np.sqrt(np.mean([row.ours.standard_error**2 for row in rows])) == pytest.approx(2 / np.sqrt(5), rel=0.03)
 
 
 def test_rows_are_printed_with_one_standard_error():
-    rows = (over_seeds("ours", [1.0, 2.0, 3.0]), row_of("both", 0.5, 0.0125, 0.25, 0.0031))
+    rows = (
+        over_seeds("ours", [1.0, 2.0, 3.0]),
+        Row("both", Estimate.normal(0.5, 0.0125, 9), baseline=Estimate.normal(0.25, 0.0031, 9)),
+    )
     text = Reproduction("A paper", {"One": rows}, (), baseline="VCG").markdown()
     assert f"| 2 ± {1 / np.sqrt(3):.1g} |" in text and "| 0.25 ± 0.003 | 0.5 ± 0.01 |" in text
 
@@ -350,9 +370,14 @@ def test_errors_of_affine_maximisers_over_seeds_hold_the_truth():
     rng, runs, seeds = np.random.default_rng(12), 4_000, 8
     for between in (0.0, 0.3):
         drawn = rng.normal(0, np.hypot(0.1, between), (runs, seeds))
-        found = np.array([affine_maximisers.estimate([told_of(x, 0.1) for x in row], "objective")[:2] for row in drawn])
+        found = [
+            affine_maximisers.estimate([{"objective": Estimate.normal(x, 0.1, 50)} for x in row], "objective")
+            for row in drawn
+        ]
         true = np.hypot(0.1, between) / np.sqrt(seeds)
-        assert true * 0.95 < np.sqrt(np.mean(found[:, 1] ** 2)) < true * 1.15, "the larger of two estimates"
+        assert true * 0.95 < np.sqrt(np.mean([each.standard_error**2 for each in found])) < true * 1.15, (
+            "the larger of two estimates"
+        )
 
 
 def point_of(rng: np.random.Generator, seeds: int) -> Point:
@@ -368,17 +393,20 @@ def test_points_have_intervals_that_hold_the_truth(seeds: int):
     points = [point_of(rng, seeds) for _ in range(runs)]
     if seeds == 1:
         for end, truth, n in (("x", 0.05, 100), ("y", 0.9, 200)):
-            told = [(getattr(p, end), p) for p in points]
-            held_to_truth(np.array([span(each) for each, _ in told]), truth, 0.02 / np.sqrt(n))
+            held_to_truth(ends_of(getattr(p, end) for p in points), truth, 0.02 / np.sqrt(n))
     else:  # a normal and a Student variable, each with its own quantile: never less than 95 %
         for end, truth in (("x", 0.05), ("y", 0.9)):
-            ends = np.array([span(getattr(p, end)) for p in points])
+            ends = ends_of(getattr(p, end) for p in points)
             covered = np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
             assert COVERAGE - 4 * np.sqrt(0.0475 / runs) < covered < 0.975
             assert np.ptp(ends, axis=1).mean() / 2 == pytest.approx(3.1824 * 0.01 * 0.9213 / 2, rel=0.06)
 
 
 # -- what is printed ------------------------------------------------------------------------------------------------
+
+
+def share_of(mean: float, low: float, high: float) -> Estimate:
+    return Estimate(mean, (high - low) / 4, low, high, 400, "group bootstrap")
 
 
 def printed(capsys, monkeypatch, show, *arguments) -> str:
@@ -391,13 +419,18 @@ def printed(capsys, monkeypatch, show, *arguments) -> str:
 def test_cells_have_one_standard_error_after_the_sign():
     values = [1.0, 2.0, 4.0, 5.5]
     error = np.std(values, ddof=1) / 2
-    assert cell(interval(values)) == f"3.125 ±{error:.1g}"
-    assert cell(estimate_of(8.4, 0.0211)) == "8.4 ±0.02"
-    assert cell(estimate_of(8.4, 0.0189)) == "8.4 ±0.02" and cell(estimate_of(8.4, 0.031)) == "8.4 ±0.03"
+    assert cell(Estimate.of_seeds(values)) == f"3.125 ±{error:.1g}"
+    assert cell(Estimate.normal(8.4, 0.0211, 50)) == "8.4 ±0.02"
+    assert (
+        cell(Estimate.normal(8.4, 0.0189, 50)) == "8.4 ±0.02" and cell(Estimate.normal(8.4, 0.031, 50)) == "8.4 ±0.03"
+    )
 
 
 def test_a_summary_is_printed_with_one_standard_error(capsys, monkeypatch):
-    summary = {"score": estimate_of(1.0, 0.21), "simulated": {"surplus": {"learned": estimate_of(7.0, 0.32)}}}
+    summary = {
+        "score": Estimate.normal(1.0, 0.21, 50),
+        "simulated": {"surplus": {"learned": Estimate.normal(7.0, 0.32, 50)}},
+    }
     text = printed(capsys, monkeypatch, show_summary, summary)
     assert re.search(r"^score +1 ±0\.2 ", text, re.M) and re.search(r"^learned +7 ±0\.3 *$", text, re.M)
 
@@ -407,7 +440,8 @@ def test_an_audit_is_printed_with_its_standard_errors(capsys, monkeypatch):
     text = printed(capsys, monkeypatch, show_audit, found)
     joint, payoff, envy = found["groups"]["joint"], found["truthful_payoff"], found["envy"]
     for told, digits in ((joint["absolute"], 3), (joint["relative"], 3), (payoff, 4), (envy, 4)):
-        assert re.search(rf"\b{mean_of(told):.{digits}g} ±{error_of(told):.1g}", text)
+        found = told["mean"]
+        assert re.search(rf"\b{found.mean:.{digits}g} ±{found.standard_error:.1g}", text)
 
 
 def test_a_tournament_is_printed_with_its_errors_and_intervals(capsys, monkeypatch):
@@ -420,7 +454,8 @@ def test_a_tournament_is_printed_with_its_errors_and_intervals(capsys, monkeypat
         told = re.findall(r"([\d.]+) ±([\d.]+)", row)
         others = [j for j in range(3) if j != i]
         assert told == [(f"{100 * held.shares[i, j]:.1f}", f"{100 * held.errors[i, j]:.1f}") for j in others]
-        mean, low, high = 100 * np.array(triple(nash_of(solved)[name]))
+        weight = solved["nash"][name]
+        mean, low, high = 100 * np.array([weight.mean, *weight.ends])
         assert f"{mean:.0f} [{low:.0f}, {high:.0f}]" in row
 
 
@@ -433,12 +468,12 @@ def test_votes_are_printed_with_the_ends_of_their_intervals(capsys, monkeypatch)
 
 
 def test_a_loop_of_elections_is_printed_with_its_errors_and_intervals(capsys, monkeypatch):
-    edge = Convergence("improves", "theta_0", Edge(0.05, 0.031, 0.069, 400), 0.01).data()
+    edge = Convergence("improves", "theta_0", share_of(0.05, 0.031, 0.069), 0.01).data()
     game = {
         "names": ["a", "b"],
         "shares": [[0.5, 0.6], [0.4, 0.5]],
         "errors": [[0.0, 0.0234], [0.0234, 0.0]],
-        **nash_told({"a": (0.6, 0.42, 0.79), "b": (0.4, 0.21, 0.58)}),
+        "nash": {"a": share_of(0.6, 0.42, 0.79), "b": share_of(0.4, 0.21, 0.58)},
     }
     text = printed(capsys, monkeypatch, show_summary, {"convergence": {"1": edge}, "meta_game": game})
     assert re.search(r"^1 +improves +5\.0 \[3\.1, 6\.9\] ", text, re.M)
@@ -463,10 +498,14 @@ def bars(axis) -> list[tuple[list[tuple[float, float]], list[tuple[float, float]
 
 def test_the_standing_of_a_training_has_bars_of_95_percent():
     baselines = {
-        name: {"nash_welfare_ratio_to_pf": ratio, "relative_gain": gain}
+        name: {"nash_welfare_ratio_to_pf": Estimate.normal(ratio, 0.0, 1_000), "relative_gain": gain}
         for name, ratio, gain in (("proportional_fairness", 1.0, 0.06), ("water_filling", 0.95, 0.0))
     }
-    summary = {"baselines": baselines, **standing_told((0.98, 0.004), (0.02, 0.001))}
+    summary = {
+        "baselines": baselines,
+        "exploitability": {"joint": {"relative": {"mean": Estimate.normal(0.02, 0.001, 200)}}},
+        "nash_welfare_ratio_to_pf": Estimate.normal(0.98, 0.004, 1_000),
+    }
     figure = sharing_figures.standing(summary, [{"relative_gain": 0.03, "nash_welfare_ratio_to_pf": 0.97}])
     ((flat, upright),) = bars(figure.axes[0])
     assert flat == [pytest.approx((0.02 - NORMAL * 0.001, 0.02 + NORMAL * 0.001))]
@@ -482,19 +521,19 @@ def test_a_frontier_has_the_bars_of_its_points():
         drawn = bars(axis)
         assert len(drawn) == 3
         for flat, upright in drawn:
-            assert flat[0] == pytest.approx(span(point.x)) and upright[0] == pytest.approx(span(point.y))
+            assert flat[0] == pytest.approx(point.x.ends) and upright[0] == pytest.approx(point.y.ends)
     half = NORMAL * np.array([point.gains.std() / 10, point.ratios.std() / np.sqrt(200)])
-    assert [np.ptp(span(point.x)) / 2, np.ptp(span(point.y)) / 2] == pytest.approx(half)
+    assert [point.x.half, point.y.half] == pytest.approx(half)
 
 
 def test_affine_maximisers_are_drawn_with_what_the_legend_says():
-    standing = affine_figures.Standing("2, 2", 0.5, 0.4, *standing_of(0.6, 0.01), 0.65)
+    standing = affine_figures.Standing("2, 2", 0.5, 0.4, Estimate.normal(0.6, 0.01, 3), 0.65)
     figure = affine_figures.boards(
         [affine_figures.Board("Table 1", "revenue", "a bound", "bidders, items", [standing])]
     )
     ((flat, upright),) = bars(figure.axes[0])
-    assert not flat and upright == [pytest.approx((0.58, 0.62))]
-    assert "ours, ± 2 standard errors" in [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert not flat and upright == [pytest.approx((0.6 - NORMAL * 0.01, 0.6 + NORMAL * 0.01))]
+    assert "ours, 95 % interval" in [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
 
 
 def test_votes_are_drawn_with_the_ends_of_their_intervals():
@@ -509,15 +548,15 @@ def test_bands_of_contributions_hold_the_truth_and_are_drawn():
     endowments = np.tile([10.0, 4, 4, 4], (groups, 1))
     given = rng.uniform(0.3, 0.7, (groups, runs, 4)) * [10, 4, 4, 4]
     band = election_figures.contribution_bands(endowments, given)[4]
-    head = band["head"][:, 1:]
+    head = ends_of(band["head"])
     held_to_truth_of_few(head, 0.5, 0.4 / np.sqrt(12) / np.sqrt(groups), 2.364624, groups)
     shown = {4: {who: each[:5] for who, each in band.items()}}
     figure = election_figures.contributions_over_rounds({"learned": shown})
     for axis, who in zip(figure.axes, ("head", "tail"), strict=True):
         vertices = axis.collections[0].get_paths()[0].vertices
-        for at, (_, low, high) in enumerate(shown[4][who], 1):
+        for at, found in enumerate(shown[4][who], 1):
             drawn = vertices[vertices[:, 0] == at, 1]
-            assert (drawn.min(), drawn.max()) == (pytest.approx(low), pytest.approx(high))
+            assert (drawn.min(), drawn.max()) == pytest.approx(tuple(np.clip(found.ends, 0, 1)))
 
 
 def held_to_truth_of_few(ends: np.ndarray, truth: float, error: float, quantile: float, n: int) -> None:

@@ -37,17 +37,17 @@ GAME_NAME = re.compile(r"[A-Za-z0-9_]+-v[0-9]{1,9}")
 _LOGGER = logging.getLogger(OWN)
 
 PACKAGES = {
-    "torch": ("torch", "safetensors"),
-    "rllib": ("ray", "torch", "safetensors", "tensorboard"),
-    "sb3": ("stable_baselines3",),
     "solve": ("scipy", "nashpy"),
+    "torch": ("torch", "safetensors", "scipy"),
+    "rllib": ("ray", "torch", "safetensors", "scipy", "tensorboard"),
+    "sb3": ("stable_baselines3",),
     "bo": ("bayes_opt", "sklearn", "scipy"),
     "data": ("pyarrow",),
     "plot": ("matplotlib", "PIL"),
 }
 """The packages that an extra brings, by the names under which they are imported."""
 EXTRAS = {package: extra for extra, packages in reversed(PACKAGES.items()) for package in packages}
-"""The extra that brings an optional package."""
+"""The extra that brings an optional package: the first that does."""
 
 
 @lru_cache

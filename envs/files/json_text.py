@@ -18,7 +18,12 @@ SPELLED = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 
 def plain(value: Any) -> Any:
-    """Reduce a value to what JSON knows: arrays and tuples become lists, scalars of NumPy and torch numbers."""
+    """Reduce a value to what JSON knows: arrays and tuples become lists, scalars of NumPy and torch numbers.
+
+    What has a method ``to_data`` says by it what it is written as.
+    """
+    if hasattr(value, "to_data"):
+        value = value.to_data()
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):  # NumPy and torch

@@ -11,6 +11,7 @@ from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import torch_seed
 
 
@@ -28,11 +29,11 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
 
 
 def compared(problem: Problem, found: Parameters, types: torch.Tensor) -> dict[str, Any]:
-    """Return the exact objective of a mechanism and of VCG on the same profiles, and the limit."""
+    """Estimate the objective of the exact mechanism and of VCG on the same profiles, beside the limit."""
     summary: dict[str, Any] = {}
     for name, parameters in {"objective": found, "vcg": problem.vcg}.items():
         measure = problem.evaluate(parameters, types)
-        summary |= {name: float(measure.mean()), f"{name}_se": float(measure.std() / len(measure) ** 0.5)}
+        summary[name] = Estimate.normal(float(measure.mean()), float(measure.std() / len(measure) ** 0.5), len(measure))
     limit = problem.game.limit()
-    ratio = summary["objective"] / limit if limit is not None and limit > 0 else None  # of losses it would mislead
+    ratio = summary["objective"].mean / limit if limit is not None and limit > 0 else None  # of losses it would mislead
     return {**summary, "limit": limit, "ratio_to_limit": ratio}

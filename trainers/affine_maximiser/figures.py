@@ -30,6 +30,7 @@ from lawgiver.trainers.plots.style import COLOURS, free_colours, legend_beside, 
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 
 # isort: split
 from matplotlib.colors import Normalize
@@ -45,7 +46,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
         (f"The exact mechanism: expected {objective}, on the same profiles", objective, ["objective"]),
         ("Gradient", "norm", ["gradient_norm"]),
     ]
-    figure = curves(panels, flat(run), {"VCG": summary.get("vcg"), "limit": summary.get("limit")})
+    figure = curves(panels, flat(run), {"VCG": summary["vcg"].mean, "limit": summary.get("limit")})
     if figure.axes:
         yield "curves.png", figure
     mechanism = load(run.path).get("mechanism")
@@ -63,15 +64,13 @@ class Standing:
         paper: the paper's best.
         vcg: of dynamic VCG.
         learned: of the mechanism that was found.
-        standard_error: of that.
         limit: what is known, None if nothing is.
     """
 
     name: str
     paper: float
     vcg: float
-    learned: float
-    standard_error: float
+    learned: Estimate
     limit: float | None
 
 
@@ -102,14 +101,14 @@ def boards(panels: Sequence[Board]) -> Figure:
     for axis, panel in zip(axes[: len(panels)], panels, strict=True):
         places = np.arange(len(panel.standings))
         column = {
-            key: np.array([getattr(each, key) for each in panel.standings], float)
-            for key in ("paper", "vcg", "learned", "standard_error", "limit")
+            key: np.array([getattr(each, key) for each in panel.standings], float) for key in ("paper", "vcg", "limit")
         }
-        axis.bar(places, column["learned"], 0.62, color=COLOURS["learned"], alpha=0.2)
+        ours = np.array([each.learned.mean for each in panel.standings])
+        half = np.array([each.learned.half for each in panel.standings])
+        axis.bar(places, ours, 0.62, color=COLOURS["learned"], alpha=0.2)
         axis.plot(places, column["vcg"], "s", color=COLOURS["VCG"], markersize=5, label="VCG")
         axis.plot(places, column["paper"], "D", color="#0072B2", markersize=6, fillstyle="none", label="paper's best")
-        error, ours = column["standard_error"], column["learned"]
-        axis.errorbar(places, ours, 2 * error, fmt="o", color=COLOURS["learned"], capsize=2, markersize=5, label="ours")
+        axis.errorbar(places, ours, half, fmt="o", color=COLOURS["learned"], capsize=2, markersize=5, label="ours")
         axis.plot(places, column["limit"], "_", color="#000000", markersize=22, markeredgewidth=1.6, label="limit")
         axis.set_xticks(places, [each.name for each in panel.standings])
         axis.set_xlabel(panel.sizes)
@@ -121,7 +120,7 @@ def boards(panels: Sequence[Board]) -> Figure:
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
-    told = {"ours": "ours, ± 2 standard errors", "limit": "known limit"}
+    told = {"ours": "ours, 95 % interval", "limit": "known limit"}
     axes[len(panels)].legend(handles, [told.get(each, each) for each in labels], frameon=False, loc="center")
     return figure
 

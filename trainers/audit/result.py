@@ -14,6 +14,7 @@ from lawgiver.envs.core.make import make_game
 from lawgiver.envs.files.json_text import plain
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import made_folder, write_json
+from lawgiver.trainers.statistics.estimate import Estimate, with_estimates
 
 PROFITABLE = 1e-6
 """Share of the scale of payoffs up to which gains are told as none, whatever unit payoffs are in."""
@@ -113,18 +114,18 @@ class Audit:
         return shares
 
     def data(self) -> dict[str, Any]:
-        """Return everything that is told, as plain data.
+        """Return everything that is told, as plain data but for estimates; all of these are over profiles.
 
-        ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each the ``mean`` over profiles and
-        participants of what the best misreport found gains, its standard error over profiles ``se``, the ``max``, and
-        the mean over profiles of the gain of the participant that gains most, ``mean_of_most``; ``doubling``, the
-        search's own error: by how much these means, ``absolute`` and ``relative``, rose in the second half of the
-        search, which is what doubling the effort has added; and the ``worst`` example. ``individual_rationality``: the
-        ``least`` payoff of the truth, the ``mean_violation`` (how far it is below 0, on average), and the ``share`` of
-        participants below 0. ``budget``: ``mean`` and ``sd`` of what the mechanism takes in a game, and the
+        ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each an estimate of the ``mean``
+        over profiles and participants of what the best misreport found gains, the ``max``, and the mean over profiles
+        of the gain of the participant that gains most, ``mean_of_most``; ``doubling``, the search's own error: by how
+        much these means, ``absolute`` and ``relative``, rose in the second half of the search, which is what doubling
+        the effort has added; and the ``worst`` example. ``individual_rationality``: the ``least`` payoff of the truth,
+        the ``mean_violation`` (how far it is below 0, on average), and the ``share`` of participants below 0.
+        ``budget``: an estimate of the ``mean`` and the ``sd`` of what the mechanism takes in a game, and the
         ``deficit_share`` of games in which that is below 0. ``payments``: ``mean``, ``min``, ``max`` and the mean
-        ``by_participant``. ``envy``: ``mean``, ``se``, ``max``, ``mean_of_most`` and the ``share`` of participants who
-        envy somebody; null where it is not known.
+        ``by_participant``. ``envy``: an estimate of the ``mean``, ``max``, ``mean_of_most`` and the ``share`` of
+        participants who envy somebody; null where it is not known.
         """
         takings = self.payments.sum(1)
         tiny = ROUNDING * self.scale
@@ -138,7 +139,7 @@ class Audit:
             "profitable_above": self.profitable_above,
             "largest_gain": self.largest_gain,
             "scale": self.scale,
-            "truthful_payoff": {**_spread(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()},
+            "truthful_payoff": {"mean": _mean(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()},
             "groups": {name: self._of_group(regret) for name, regret in self.regrets.items()},
             "individual_rationality": {
                 "least": self.payoffs.min(),
@@ -146,7 +147,7 @@ class Audit:
                 "share": (self.payoffs < -tiny).mean(),
             },
             "budget": {
-                "mean": takings.mean(),
+                "mean": Estimate.of_samples(takings),
                 "sd": takings.std(ddof=1),
                 "deficit_share": (takings < -tiny).mean(),
             },
@@ -158,7 +159,7 @@ class Audit:
             },
             "envy": None if self.envy is None else {**_told(self.envy), "share": (self.envy > tiny).mean()},
         }
-        told: dict[str, Any] = plain(found)
+        told: dict[str, Any] = with_estimates(plain(found))
         return told
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -211,12 +212,13 @@ def scale_of(utilities: np.ndarray, payments: np.ndarray) -> float:
     return float(np.maximum(np.abs(utilities), np.abs(payments)).mean()) or 1.0
 
 
-def _told(gains: np.ndarray) -> dict[str, float]:
-    """Return the spread of gains (P, n), their maximum, and the mean over profiles of the greatest of each."""
-    return {**_spread(gains), "max": float(gains.max()), "mean_of_most": float(gains.max(1).mean())}
+def _told(gains: np.ndarray) -> dict[str, Any]:
+    """Return the mean of gains (P, n), their maximum, and the mean over profiles of the greatest of each."""
+    return {"mean": _mean(gains), "max": float(gains.max()), "mean_of_most": float(gains.max(1).mean())}
 
 
-def _spread(values: np.ndarray) -> dict[str, float]:
-    """Return the mean of values (P, n), and its standard error over profiles, whose participants share a game."""
-    by_profile = values.mean(1)
-    return {"mean": float(values.mean()), "se": float(by_profile.std(ddof=1) / np.sqrt(len(by_profile)))}
+def _mean(values: np.ndarray) -> Estimate:
+    """Estimate the mean of values (P, n) of independent profiles, whose participants share a game."""
+    found = Estimate.of_samples(values.mean(1))
+    assert found.standard_error is not None
+    return Estimate.normal(float(values.mean()), found.standard_error, len(values))

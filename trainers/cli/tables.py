@@ -16,6 +16,7 @@ from lawgiver.trainers.cli.vote_tables import (
     show_vote_share,
 )
 from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 from lawgiver.trainers.tables.cells import ERRORS, cell, has_error, is_value
 from lawgiver.trainers.tables.glossary import ROWS, defined, meanings, mechanism_words
 
@@ -42,7 +43,7 @@ def show_audit(found: Mapping[str, Any]) -> None:
         cells = [
             cell
             for gains in (group["absolute"], group["relative"])
-            for cell in (f"{gains['mean']:.3g} ±{gains['se']:.1g}", f"{gains['max']:.3g}")
+            for cell in (_with_error(gains["mean"], 3), f"{gains['max']:.3g}")
         ]
         table.add_row(name, *cells, f"{group['doubling']['relative']:.1g}")
     show(table)
@@ -50,21 +51,25 @@ def show_audit(found: Mapping[str, Any]) -> None:
     budget, payments = found["budget"], found["payments"]
     told = new_table("if all tell the truth")
     told.add_column("")
-    told.add_row("payoff", f"{payoff['mean']:.4g} ±{payoff['se']:.1g}, from {payoff['min']:.4g} to {payoff['max']:.4g}")
+    told.add_row("payoff", f"{_with_error(payoff['mean'])}, from {payoff['min']:.4g} to {payoff['max']:.4g}")
     told.add_row("payoffs below 0", f"{rational['share']:.1%}, mean violation {rational['mean_violation']:.4g}")
-    told.add_row("taken by the mechanism a game", f"{budget['mean']:.4g}, standard deviation {budget['sd']:.4g}")
+    told.add_row("taken by the mechanism a game", f"{budget['mean'].mean:.4g}, standard deviation {budget['sd']:.4g}")
     told.add_row("games with a deficit", f"{budget['deficit_share']:.1%}")
     told.add_row("payment", f"{payments['mean']:.4g}, from {payments['min']:.4g} to {payments['max']:.4g}")
     told.add_row("payment by participant", ", ".join(f"{paid:.4g}" for paid in payments["by_participant"]))
     if found["envy"] is not None:
         envy = found["envy"]
-        told.add_row("envy", f"{envy['mean']:.4g} ±{envy['se']:.1g}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
+        told.add_row("envy", f"{_with_error(envy['mean'])}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
     show(told)
     say(_verdict(found))
     if not find_spec("torch"):
         say(
             "torch is not installed: no slopes were climbed, so that gains may be larger: pip install 'lawgiver[torch]'"
         )
+
+
+def _with_error(value: Estimate, digits: int = 4) -> str:
+    return f"{value.mean:.{digits}g} ±{value.standard_error:.1g}"
 
 
 def _verdict(found: Mapping[str, Any]) -> str:
@@ -119,7 +124,7 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         say(line)
 
 
-ALONE = ("config", "seed", "commit", "versions", "alarms", "runs", "interval")
+ALONE = ("format", "config", "seed", "commit", "versions", "alarms", "runs", "interval")
 """What the title of the last table tells, or a line of its own."""
 
 
@@ -168,9 +173,9 @@ def _elsewhere(numbers: Mapping[str, Any]) -> Iterator[str]:
 
 def _ahead(by: Mapping[str, Any]) -> bool:
     """Say whether the learned mechanism is above those that are neither learned, best nor bounds."""
-    known = {name: value["mean"] if isinstance(value, Mapping) else value for name, value in by.items()}
-    rivals = [value for name, value in known.items() if name not in ("learned", *ROWS) and value is not None]
-    return known.get("learned") is not None and all(known["learned"] > rival for rival in rivals)
+    known = {name: mean_of(value) for name, value in by.items() if value is not None}
+    rivals = [value for name, value in known.items() if name not in ("learned", *ROWS)]
+    return "learned" in known and all(known["learned"] > rival for rival in rivals)
 
 
 def _unknown(key: str, value: Any, numbers: Mapping[str, Any]) -> bool:

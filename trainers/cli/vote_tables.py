@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lawgiver.trainers.cli.printing import laid_out, new_table, say, show, show_cells
-from lawgiver.trainers.tables.cells import cell, is_value
+from lawgiver.trainers.statistics.estimate import Estimate, mean_of
+from lawgiver.trainers.tables.cells import cell
 
 if TYPE_CHECKING:
     from lawgiver.trainers.elections.tournament import Tournament
@@ -24,17 +25,17 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
             "" if row == column else f"{100 * held.shares[row, column]:.1f} ±{100 * held.errors[row, column]:.1f}"
             for column in range(len(held.names))
         ]
-        table.add_row(f"{row + 1} {name}", *cells, _nash(solved["nash_interval"][name]))
+        table.add_row(f"{row + 1} {name}", *cells, _nash(solved["nash"][name]))
     show(table)
     for line in _verdicts(solved):
         say(line)
 
 
-def _nash(weight: Any) -> str:
-    """Return a weight in the equilibrium with its interval; in words where it is anything from nothing to all."""
-    if not isinstance(weight, Mapping) or weight["low"] is None:
+def _nash(weight: Estimate) -> str:
+    """Write a weight in the equilibrium with its interval; in words where it is anything from nothing to all."""
+    if weight.low is None:
         return _percent(weight)
-    mean, low, high = (100 * weight[key] for key in ("mean", "low", "high"))
+    mean, low, high = (100 * each for each in (weight.mean, *weight.ends))
     return "tied [0, 100]" if high - low > 99.9 else f"{mean:.0f} [{low:.0f}, {high:.0f}]"
 
 
@@ -96,7 +97,7 @@ def show_solutions(solutions: Sequence[Solution]) -> None:
 
 def show_vote_share(shares: Mapping[str, Mapping[str, Any]]) -> None:
     """Print shares of the votes: a table a rival if they are by rival, population and condition, else one for all."""
-    if not all(_is_share(share) for by in shares.values() for share in by.values()):
+    if not all(isinstance(share, Estimate) for by in shares.values() for share in by.values()):
         for rival, by_population in shares.items():
             _show_shares(by_population, f"% of the votes against {rival} [95 %]")
     elif shares:
@@ -121,7 +122,7 @@ def show_meta_game(game: Mapping[str, Any]) -> None:
     numbered = [f"{place} {name}" for place, name in enumerate(game["names"], 1)]
     cells = {
         name: {str(other + 1): "" if row == other else f"{100 * share:.1f}" for other, share in enumerate(shares)}
-        | {"Nash [95 %]": _nash((game.get("nash_interval") or game["nash"])[game["names"][row]])}
+        | {"Nash [95 %]": _nash(game["nash"][game["names"][row]])}
         for row, (name, shares) in enumerate(zip(numbered, game["shares"], strict=True))
     }
     show(laid_out(cells, f"meta_game: % of the votes of row against column; standard errors up to {error:.1f}"))
@@ -133,18 +134,12 @@ def show_convergence(found: Mapping[str, Mapping[str, Any]]) -> None:
     rows = {
         iteration: {
             "converged": told.get("verdict") or words.get(told.get("converged"), "-"),  # type: ignore[arg-type]
-            "edge (% of the votes) [95 %]": _edge(told),
+            "edge (% of the votes) [95 %]": _percent(told.get("edge")),
             "reason": told.get("reason", "-"),
         }
         for iteration, told in found.items()
     }
     _show_iterations(rows, "convergence")
-
-
-def _edge(told: Mapping[str, Any]) -> str:
-    """Return an edge with its interval over groups, or over seeds where there are several."""
-    edge = told.get("edge")
-    return _percent([edge, told["low"], told["high"]] if isinstance(edge, float) and "low" in told else edge)
 
 
 def show_virtual_participants(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
@@ -170,23 +165,16 @@ def _show_iterations(rows: Mapping[str, Mapping[str, str]], title: str) -> None:
     show(table)
 
 
-def _is_share(value: Any) -> bool:
-    """Return whether ``value`` is [share, low, high], or that of several seeds."""
-    return isinstance(value, list) or is_value(value)
-
-
-def _percent(value: Any) -> str:
-    """Return a share as a percentage, with its interval if it has one: ``54.2 [52.9, 55.4]``."""
+def _percent(value: Estimate | float | None) -> str:
+    """Write a share as a percentage, with its interval if it has one: ``54.2 [52.9, 55.4]``."""
     if value is None:
         return "-"
-    if isinstance(value, Mapping):
-        value = [value["mean"], value["low"], value["high"]]
-    share, *bounds = value if isinstance(value, list) else [value]
-    interval = f" [{', '.join(f'{100 * bound:.1f}' for bound in bounds)}]" if bounds and None not in bounds else ""
-    return f"{100 * share:.1f}{interval}"
+    ends = value.ends if isinstance(value, Estimate) and value.low is not None else ()
+    interval = f" [{', '.join(f'{100 * end:.1f}' for end in ends)}]" if ends else ""
+    return f"{100 * mean_of(value):.1f}{interval}"
 
 
 def _chosen(value: Any) -> str:
-    """Return what was chosen; by several seeds, the choices of each unless they are all the same."""
-    values = value["values"] if isinstance(value, Mapping) else [value]
+    """Write what was chosen; by several seeds, the choices of each unless they are all the same."""
+    values = value.values or () if isinstance(value, Estimate) else [value]
     return "|".join(map(cell, values[:1] if all(item == values[0] for item in values) else values))

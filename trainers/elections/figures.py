@@ -21,7 +21,7 @@ from lawgiver.trainers.evaluation.elections import group_scores
 from lawgiver.trainers.plots.public_investment import beach_panel, head_shares, weights_of
 from lawgiver.trainers.plots.style import MARKERS, legend_beside, named_colours, new_figure
 from lawgiver.trainers.plots.wording import words
-from lawgiver.trainers.statistics.seeds import t_quantile
+from lawgiver.trainers.statistics.estimate import Estimate
 
 # isort: split
 from matplotlib.colors import Normalize, TwoSlopeNorm
@@ -30,18 +30,17 @@ from matplotlib.figure import Figure
 HEAD_POINTS = 10
 """Endowment of the head, and largest one of a tail."""
 
-Bands = Mapping[int, Mapping[str, np.ndarray]]
-"""By the tails' endowment, then ``head`` or ``tail``: mean, low and high of each round, (T, 3)."""
+Bands = Mapping[int, Mapping[str, Sequence[Estimate]]]
+"""By the tails' endowment, then ``head`` or ``tail``: an estimate for each round."""
 
 
 # -- life under each mechanism --------------------------------------------------------------------------------------
 
 
-def contribution_bands(endowments: np.ndarray, contributions: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
-    """Return what fraction of their endowments heads and tails contribute, by tail endowment, with 95 % bands.
+def contribution_bands(endowments: np.ndarray, contributions: np.ndarray) -> dict[int, dict[str, list[Estimate]]]:
+    """Estimate what fraction of their endowments heads and tails contribute, by tail endowment and round.
 
-    The mean is over groups, a group's tails averaged first; the band is Student's, groups being independent, cut off
-    at 0 and 1; of a single group it has no width.
+    The mean is over groups, a group's tails averaged first; the interval is Student's, groups being independent.
 
     Args:
         endowments: (G, n), all tails of a group with the same.
@@ -57,15 +56,15 @@ def contribution_bands(endowments: np.ndarray, contributions: np.ndarray) -> dic
     }
 
 
-def _band(values: np.ndarray) -> np.ndarray:
-    """Return mean, low and high over groups, (G, T) to (T, 3)."""
-    groups, mean = len(values), values.mean(axis=0)
-    half = t_quantile(groups - 1) * values.std(axis=0, ddof=1) / np.sqrt(groups) if groups > 1 else 0 * mean
-    return np.stack([mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)], axis=-1)
+def _band(values: np.ndarray) -> list[Estimate]:
+    """Estimate the mean over groups of each round, values (G, T)."""
+    return [Estimate.of_seeds(of_round) for of_round in values.T.tolist()]
 
 
 def contributions_over_rounds(bands: Mapping[str, Bands], title: str = "Contributions under each mechanism") -> Figure:
     """Return contributions over rounds, a row for head and tails, a column a tail endowment, a line a mechanism.
+
+    Bands are cut off at 0 and 1; of a single group they have no width.
 
     Args:
         bands: by mechanism, as :func:`contribution_bands` returns them; a condition may be missing in some.
@@ -79,9 +78,10 @@ def contributions_over_rounds(bands: Mapping[str, Bands], title: str = "Contribu
         axis = axes[row, column]
         for name, each in bands.items():
             if tail in each:
-                mean, low, high = np.asarray(each[tail][who]).T
-                rounds = np.arange(1, len(mean) + 1)
-                axis.plot(rounds, mean, color=colour[name], linewidth=1.6, label=words(name))
+                band = each[tail][who]
+                low, high = np.clip([found.ends for found in band], 0, 1).T
+                rounds = np.arange(1, len(band) + 1)
+                axis.plot(rounds, [found.mean for found in band], color=colour[name], linewidth=1.6, label=words(name))
                 axis.fill_between(rounds, low, high, color=colour[name], alpha=0.2, linewidth=0)
         axis.grid(alpha=0.3)
         axis.set_ylim(0, 1)
@@ -106,12 +106,12 @@ def _legend_below(figure: Figure, axes: Any) -> None:
     )
 
 
-def votes(shares: Mapping[str, Mapping[str, Sequence[float]]], mechanism: str, rival: str) -> Figure:
+def votes(shares: Mapping[str, Mapping[str, Estimate]], mechanism: str, rival: str) -> Figure:
     """Return the share of votes against a rival by condition, populations side by side, with their intervals.
 
     Args:
         shares: by population, then by condition (the endowments), in the order in which they are to be drawn, and
-            ``pooled``: ``[share, low, high]``.
+            ``pooled``.
         mechanism: whose votes they are.
         rival: the other one.
     """
@@ -126,7 +126,7 @@ def votes(shares: Mapping[str, Mapping[str, Sequence[float]]], mechanism: str, r
     for offset, marker, (name, colour) in zip(offsets, itertools.cycle("osD^vP"), named_colours(shares).items()):
         by_condition = shares[name]
         at = np.array([places[condition] for condition in by_condition]) + offset
-        share, low, high = 100 * np.array([by_condition[condition] for condition in by_condition], float).T
+        share, low, high = 100 * np.array([(found.mean, *found.ends) for found in by_condition.values()]).T
         spread = np.maximum([share - low, high - share], 0)
         axis.errorbar(
             at, share, yerr=spread, fmt=marker, color=colour, capsize=3, markersize=6, linewidth=1.5, label=words(name)

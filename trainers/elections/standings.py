@@ -20,7 +20,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.elections.meta_game import SYMMETRY, checked_shares, nash_of_many
-from lawgiver.trainers.statistics.seeds import LEVEL, t_quantile
+from lawgiver.trainers.statistics.estimate import LEVEL, t_quantile
 
 DRAWS = 1_000
 """Matrices that are drawn."""
@@ -103,17 +103,12 @@ class Standings:
     @cached_property
     def beats(self) -> np.ndarray:
         """Who surely wins more than half the votes against whom, bool (s, s)."""
-        return np.asarray(_ends(self.drawn)[0] - 0.5 > SYMMETRY)
+        return np.asarray(ends(self.drawn)[0] - 0.5 > SYMMETRY)
 
     @cached_property
     def mixtures(self) -> np.ndarray:
         """An equilibrium of each matrix, (D, s)."""
         return nash_of_many(self.drawn)
-
-    @property
-    def weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Interval of each mechanism's weight in the equilibrium, two arrays (s,)."""
-        return _ends(self.mixtures)
 
     @property
     def ties(self) -> tuple[tuple[int, int], ...]:
@@ -128,7 +123,7 @@ class Standings:
         more than each other one against some; ``none`` if against some mechanism another one wins more than it does.
         """
         ahead = self.drawn[:, index, None, :] - np.delete(self.drawn, index, axis=1)
-        low, _ = _ends(ahead)
+        low, _ = ends(ahead)
         if (low > SYMMETRY).all():
             return "strict"
         if (_below(ahead) < -SYMMETRY).any():
@@ -136,7 +131,7 @@ class Standings:
         return "weak" if (low >= -SYMMETRY).all() and (low > SYMMETRY).any(axis=1).all() else "open"
 
 
-def _ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return between which numbers the middle ``LEVEL`` of values (D, ...) lies, two arrays (...)."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high

@@ -27,7 +27,7 @@ from lawgiver.trainers.elections.meta_game import (
     fictitious_play,
     nash,
 )
-from lawgiver.trainers.elections.standings import Standings, resampled, unanimous
+from lawgiver.trainers.elections.standings import Standings, ends, resampled, unanimous
 from lawgiver.trainers.evaluation.elections import held_evenly
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import made_folder, write_json
@@ -43,7 +43,7 @@ from lawgiver.trainers.runs.config import (
     label,
 )
 from lawgiver.trainers.runs.loading import game_of
-from lawgiver.trainers.statistics.seeds import LEVEL
+from lawgiver.trainers.statistics.estimate import Estimate
 
 ROUNDS = 10_000
 """Of fictitious play, where there is a cycle."""
@@ -96,13 +96,12 @@ class Tournament:
             seed: of the resampled elections; that of the tournament by default.
 
         Returns:
-            ``nash`` (name -> weight in an equilibrium of the estimated shares) and ``nash_interval`` (name -> that as
-            ``mean``, and ``low`` and ``high`` over games as other groups might have made them); ``dominance`` (name ->
-            ``strict``, ``weak``, ``none``, or ``open`` where the elections do not tell), ``dominant``, the names of the
-            first two kinds; ``condorcet_winner``; ``cycle``; ``ties``, the pairs that are not told apart;
-            ``exploitability``, what the best reply to the equilibrium wins beyond one half over the same games
-            (``mean``, ``low``, ``high``). With a cycle also what ``fictitious_play`` comes to, for then no mechanism
-            is simply the best. All at the level of 95 %.
+            ``nash`` (name -> weight in an equilibrium of the estimated shares, with its interval over games as other
+            groups might have made them); ``dominance`` (name -> ``strict``, ``weak``, ``none``, or ``open`` where the
+            elections do not tell), ``dominant``, the names of the first two kinds; ``condorcet_winner``; ``cycle``;
+            ``ties``, the pairs that are not told apart; ``exploitability``, what the best reply to the equilibrium wins
+            beyond one half over the same games. With a cycle also what ``fictitious_play`` comes to, for then no
+            mechanism is simply the best. All at the level of 95 %.
         """
         rng = np.random.default_rng(self.settings.get("seed", 0) if seed is None else seed)
         standings = Standings(resampled(self.groups, rng))
@@ -110,16 +109,12 @@ class Tournament:
         winner = condorcet_winner(standings.beats)
         dominance = {name: standings.dominance(index) for index, name in enumerate(self.names)}
         lost = (standings.drawn @ mixture).max(axis=1) - 0.5
-        (low, high), (least, most) = standings.weights, np.quantile(lost, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        weights = zip(mixture, standings.mixtures.T, strict=True)
         found: dict[str, Any] = {
-            "nash": self._named(mixture),
-            "nash_interval": {
-                name: {"mean": float(mixture[at]), "low": float(low[at]), "high": float(high[at])}
-                for at, name in enumerate(self.names)
-            },
+            "nash": {name: self._redrawn(mean, drawn) for name, (mean, drawn) in zip(self.names, weights, strict=True)},
             "dominance": dominance,
             "dominant": [name for name, kind in dominance.items() if kind in ("strict", "weak")],
-            "exploitability": {"mean": float(lost.mean()), "low": float(least), "high": float(most)},
+            "exploitability": self._redrawn(lost.mean(), lost),
             "condorcet_winner": None if winner is None else self.names[winner],
             "cycle": None if cycle is None else [self.names[index] for index in cycle],
             "ties": [[self.names[i], self.names[j]] for i, j in standings.ties],
@@ -151,6 +146,11 @@ class Tournament:
 
         save(payoff_matrix(self.shares, self.names, self.errors), folder / "payoffs.png")
         return [folder / "tournament.json", folder / "payoffs.png"]
+
+    def _redrawn(self, mean: float, drawn: np.ndarray) -> Estimate:
+        """Estimate what all games amount to, given what games as other groups might have made them do, (D,)."""
+        low, high = ends(drawn)
+        return Estimate(float(mean), float(drawn.std()), float(low), float(high), self.games, "meta-game bootstrap")
 
     def _named(self, mixture: np.ndarray) -> dict[str, float]:
         return {name: float(weight) for name, weight in zip(self.names, mixture, strict=True)}

@@ -21,6 +21,7 @@ from lawgiver.envs.core.validation import check_outcome
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.election.state import ElectionState
 from lawgiver.trainers.statistics.bootstrap import group_bootstrap
+from lawgiver.trainers.statistics.estimate import Estimate
 
 FIRST = "first_snapshot"
 """What the mechanism is called that self-play began with; a run keeps it beside the learned one."""
@@ -116,18 +117,18 @@ def held_evenly(election: Election, mechanisms: Sequence[Policy], games: int, rn
 
 def vote_share(
     election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
-) -> dict[str, list[float]]:
-    """Return the first mechanism's share of the votes by condition and ``pooled``, each [share, low, high] (95 %).
+) -> dict[str, Estimate]:
+    """Estimate the first mechanism's share of the votes by condition and ``pooled``.
 
     Groups are resampled whole: the votes of one group are not independent.
     """
-    return intervals(shares(election, mechanisms, games, rng), rng)
+    return estimates(shares(election, mechanisms, games, rng), rng)
 
 
 def against(
     election: Election, mechanism: Policy, rivals: Mapping[str, Policy], games: int, seed: Sequence[int]
 ) -> dict[str, Any]:
-    """Return a mechanism's share of the votes against each rival, before the same people, as summary.json has it.
+    """Estimate a mechanism's share of the votes against each rival, before the same people, as summary.json has it.
 
     Args:
         election: the rules, between two mechanisms.
@@ -137,19 +138,18 @@ def against(
         seed: of the people and everything else that is drawn.
 
     Returns:
-        ``vote_share``: by rival, then by condition or ``pooled``, [share, low, high] (95 %, groups resampled whole);
-        ``vote_share_pooled``: by rival, ``mean``, ``low`` and ``high`` of the latter.
+        ``vote_share``: by rival, then by condition or ``pooled``, groups resampled whole; ``vote_share_pooled``: by
+        rival, the latter.
     """
     found = {
         name: vote_share(election, [mechanism, rival], games, np.random.default_rng(seed))
         for name, rival in rivals.items()
     }
-    pooled = {name: dict(zip(("mean", "low", "high"), by[POOLED], strict=True)) for name, by in found.items()}
-    return {"vote_share": found, "vote_share_pooled": pooled}
+    return {"vote_share": found, "vote_share_pooled": {name: by[POOLED] for name, by in found.items()}}
 
 
-def intervals(by_condition: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, list[float]]:
-    """Return [mean, low, high] of groups (G,) by condition, and ``pooled``."""
+def estimates(by_condition: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, Estimate]:
+    """Estimate the means of groups (G,) by condition, and ``pooled``."""
     found = {condition: group_bootstrap(values, None, rng) for condition, values in by_condition.items()}
     found[POOLED] = group_bootstrap(np.concatenate(list(by_condition.values())), None, rng)
     return found

@@ -14,11 +14,13 @@ from lawgiver.envs.core.policy_check import check_game, check_policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.families.reporting_game import ReportingGame
-from lawgiver.trainers.statistics.seeds import NORMAL
+from lawgiver.trainers.statistics.estimate import Estimate
 
 
-def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Return the means over the rounds of ``games`` games, with intervals.
+def simulate(
+    game: Game[Any], policies: Mapping[str, Policy], games: int, rng: np.random.Generator
+) -> dict[str, Estimate]:
+    """Estimate the means over the rounds of ``games`` games, which are independent.
 
     Args:
         game: the rules; its states count completed rounds in ``state.round`` (B,).
@@ -27,7 +29,7 @@ def simulate(game: Game[Any], policies: Mapping[str, Policy], games: int, rng: n
         rng: of policies and rules.
 
     Returns:
-        ``mean``, ``low`` and ``high`` (95 %, games independent) a round of each of the game's :func:`measures`.
+        of each of the game's :func:`measures`, a round.
     """
     check_game(game)
     for role in game.roles:
@@ -57,9 +59,9 @@ def measures(game: Game[Any]) -> dict[str, Callable[[Any], np.ndarray]]:
     return fitting(game.initial_state(1, np.random.default_rng(0))) | {"gini": gini}
 
 
-def _a_round(total: np.ndarray, rounds: np.ndarray) -> dict[str, float]:
-    """Return the mean a round of sums over games of different lengths, a ratio; its error is that of the residuals."""
+def _a_round(total: np.ndarray, rounds: np.ndarray) -> Estimate:
+    """Estimate the mean a round of sums over games of different lengths, a ratio; its error is that of residuals."""
     mean = float(total.sum() / rounds.sum())
     residual = total - mean * rounds
-    half = NORMAL * float(np.sqrt(np.mean(residual**2) / len(total)) / rounds.mean())
-    return {"mean": mean, "low": mean - half, "high": mean + half}
+    error = float(np.sqrt(np.mean(residual**2) / len(total)) / rounds.mean())
+    return Estimate.normal(mean, error, len(total))

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from lawgiver.trainers.elections.meta_game import binomial_errors
-from lawgiver.trainers.statistics.seeds import LEVEL, t_quantile
+from lawgiver.trainers.statistics.estimate import LEVEL, Estimate
 
 LOOKS = 2
 """At the first games, and with those that were added: each with 1 / LOOKS of the error."""
@@ -25,37 +25,19 @@ LOOKS = 2
 Verdict = Literal["converged", "improves", "fell behind", "not told apart"]
 
 
-@dataclass(frozen=True)
-class Edge:
-    """By how much one mechanism wins more than half the votes against another.
+def edge_of(shares: np.ndarray, comparisons: int) -> Estimate:
+    """Estimate by how much one mechanism wins more than half the votes against another, with Student's interval.
 
-    Attributes:
-        edge: estimate, in shares of the votes.
-        low: end of its interval.
-        high: end of its interval.
-        games: elections it is from.
+    Args:
+        shares: its share of the votes in each of E >= 2 elections of each of C conditions, (C, E).
+        comparisons: among which the error of 1 - LEVEL is divided.
     """
-
-    edge: float
-    low: float
-    high: float
-    games: int
-
-    @classmethod
-    def of(cls, shares: np.ndarray, comparisons: int) -> Edge:
-        """Return the edge of a mechanism with its Student interval.
-
-        Args:
-            shares: its share of the votes in each of E >= 2 elections of each of C conditions, (C, E).
-            comparisons: among which the error of 1 - LEVEL is divided.
-        """
-        conditions, each = shares.shape
-        error, edge = math.sqrt(shares.var(axis=1, ddof=1).mean() / shares.size), float(shares.mean() - 0.5)
-        if not error:  # all voted the same: that is not certainty
-            pair = np.array([[0.5, 0.5 + edge], [0.5 - edge, 0.5]])
-            error = float(binomial_errors(pair, shares.size)[0, 1])
-        half = t_quantile(conditions * (each - 1), 1 - (1 - LEVEL) / comparisons) * error
-        return cls(edge, edge - half, edge + half, shares.size)
+    conditions, each = shares.shape
+    error, edge = math.sqrt(shares.var(axis=1, ddof=1).mean() / shares.size), float(shares.mean() - 0.5)
+    if not error:  # all voted the same: that is not certainty
+        pair = np.array([[0.5, 0.5 + edge], [0.5 - edge, 0.5]])
+        error = float(binomial_errors(pair, shares.size)[0, 1])
+    return Estimate.student(edge, error, shares.size, conditions * (each - 1), 1 - (1 - LEVEL) / comparisons)
 
 
 @dataclass(frozen=True)
@@ -67,13 +49,13 @@ class Convergence:
             gain as much. ``fell behind``: an earlier mechanism beats it, which is no convergence, since the next data
             may put it right. ``not told apart``: the games do not tell.
         rival: the earlier mechanism that this rests on.
-        edge: of the newest against it.
+        edge: of the newest against it, in shares of the votes; ``edge.n`` games.
         gain: that is worth having, in shares of the votes.
     """
 
     verdict: Verdict
     rival: str
-    edge: Edge
+    edge: Estimate
     gain: float
 
     def data(self) -> dict[str, Any]:
@@ -85,9 +67,10 @@ class Convergence:
             "fell behind": "it is beaten",
             "not told apart": f"too few games to tell whether {100 * self.gain:.3g} points are gained",
         }
-        won = f"{50 + 100 * edge.edge:.1f} % [{50 + 100 * edge.low:.1f}, {50 + 100 * edge.high:.1f}] of the votes"
-        told = {"converged": self.verdict == "converged", "verdict": self.verdict, "rival": self.rival, **asdict(edge)}
-        return told | {"reason": f"{won} against {self.rival} in {edge.games:,} games: {words[self.verdict]}"}
+        mean, low, high = (50 + 100 * each for each in (edge.mean, *edge.ends))
+        won = f"{mean:.1f} % [{low:.1f}, {high:.1f}] of the votes"
+        told = {"converged": self.verdict == "converged", "verdict": self.verdict, "rival": self.rival, "edge": edge}
+        return told | {"reason": f"{won} against {self.rival} in {edge.n:,} games: {words[self.verdict]}"}
 
 
 def convergence(
@@ -103,26 +86,26 @@ def convergence(
         play: plays at least that many more games against the one before, (C, E').
     """
     *_, (previous, shares) = earlier.items()
-    edge = Edge.of(shares, LOOKS)
+    edge = edge_of(shares, LOOKS)
     verdict = _verdict(edge, gain)
     if verdict == "not told apart":
-        half = (edge.high - edge.low) / 2
-        wanted = min(most, math.ceil(edge.games * (half / (gain / 2)) ** 2))
-        if wanted > edge.games:
-            edge = Edge.of(np.concatenate([shares, play(wanted - edge.games)], axis=1), LOOKS)
+        wanted = min(most, math.ceil(edge.n * (edge.half / (gain / 2)) ** 2))
+        if wanted > edge.n:
+            edge = edge_of(np.concatenate([shares, play(wanted - edge.n)], axis=1), LOOKS)
             verdict = _verdict(edge, gain)
-    others = {name: Edge.of(found, len(earlier) - 1) for name, found in earlier.items() if name != previous}
-    beating = {name: other for name, other in others.items() if other.high < 0}
+    others = {name: edge_of(found, len(earlier) - 1) for name, found in earlier.items() if name != previous}
+    beating = {name: other for name, other in others.items() if other.ends[1] < 0}
     if beating and verdict != "fell behind":
-        rival = min(beating, key=lambda name: beating[name].edge)
+        rival = min(beating, key=lambda name: beating[name].mean)
         return Convergence("fell behind", rival, beating[rival], gain)
     return Convergence(verdict, previous, edge, gain)
 
 
-def _verdict(edge: Edge, gain: float) -> Verdict:
+def _verdict(edge: Estimate, gain: float) -> Verdict:
     """Return what an edge over the mechanism before amounts to."""
-    if edge.high < 0 and edge.low < -gain:
+    low, high = edge.ends
+    if high < 0 and low < -gain:
         return "fell behind"
-    if edge.high < gain:
+    if high < gain:
         return "converged"
-    return "improves" if edge.low > 0 else "not told apart"
+    return "improves" if low > 0 else "not told apart"

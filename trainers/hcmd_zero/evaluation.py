@@ -13,7 +13,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
-from lawgiver.trainers.evaluation.elections import group_scores, held_by_condition, intervals
+from lawgiver.trainers.evaluation.elections import estimates, group_scores, held_by_condition
 from lawgiver.trainers.hcmd_zero.acquire import recorded
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, Judges
 from lawgiver.trainers.runs.config import validate
@@ -55,7 +55,7 @@ def judge(
         seed: of everything that is drawn, the same for every rival and population.
 
     Returns:
-        ``vote_share`` (rival -> population -> condition or ``pooled`` -> [share, low, high]); ``groups``: the means
+        ``vote_share`` (rival -> population -> condition or ``pooled`` -> estimate); ``groups``: the means
         over groups of contributions, log reward and Gini under the mechanism and its first rival, before the people
         from whom data are acquired; and those games.
     """
@@ -67,7 +67,7 @@ def judge(
             found[condition] = np.asarray(election.vote_shares(state)[:, 0])
             if len(first) < len(game.conditions):
                 first.append(recorded(election, game, state))
-        shares[rival][name] = intervals(found, rng)
+        shares[rival][name] = estimates(found, rng)
     played = concatenate(first)
     return {"vote_share": shares, "groups": compared(played, (LEARNED, next(iter(judges.rivals))))}, played
 

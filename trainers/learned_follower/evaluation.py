@@ -17,6 +17,7 @@ from lawgiver.trainers.learned_follower.walks import Outcomes, response, settle,
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import FOLLOWER
 
 EXACT = (
@@ -41,10 +42,10 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
 
     Returns:
         ``affine_welfare``: means of the follower's walk, of the walk that the mechanism ``settled`` on (the best of
-        those with all and without each), and of rules of thumb. ``revenue``: what the mechanism takes, and its standard
-        error ``revenue_se``. Of the first ``exact`` profiles (``exact_profiles``), null if there are none: the ratios
-        to the best walk of what the follower, the mechanism and the rules reach (their mean, the least, and the share
-        of ``best`` walks); ``revenue_beside_exact``, of the ``learned`` walks and of the ``exact`` affine maximiser;
+        those with all and without each), and of rules of thumb. ``revenue``: what the mechanism takes, estimated.
+        Of the first ``exact`` profiles (``exact_profiles``), null if there are none: the ratios to the best walk of
+        what the follower, the mechanism and the rules reach (their mean, the least, and the share of ``best`` walks);
+        ``revenue_beside_exact``, of the ``learned`` walks and of the ``exact`` affine maximiser;
         ``regret_limit``, (asw* - asw) / w_i, which no misreport can bring more than, mean and max. Of the first
         ``audited`` profiles, null if there are none, what :meth:`lawgiver.trainers.audit.Audit.data` tells of the
         misreports found: ``regret`` by group of fields (absolute, and relative to the truthful payoff),
@@ -77,8 +78,7 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
             "settled": found.affine_welfare[:, 0].mean(),
             **{name: welfare.mean() for name, welfare in rules.items()},
         },
-        "revenue": found.payments.sum(-1).mean(),
-        "revenue_se": found.payments.sum(-1).std(ddof=1) / len(types) ** 0.5,
+        "revenue": Estimate.of_samples(found.payments.sum(-1)),
         "exact_profiles": settings.exact,
         **exact,
         "audited_profiles": settings.audited,
@@ -118,10 +118,10 @@ def _beside_exact(
     }
 
 
-def _regret(group: dict[str, Any]) -> dict[str, float]:
+def _regret(group: dict[str, Any]) -> dict[str, Any]:
     absolute, relative = group["absolute"], group["relative"]
     shares = {f"{name}_relative": relative[name] for name in ("mean", "max")}
-    return {"mean": absolute["mean"], "se": absolute["se"], "max": absolute["max"], **shares, "tried": group["tried"]}
+    return {"mean": absolute["mean"], "max": absolute["max"], **shares, "tried": group["tried"]}
 
 
 def _ratio(welfare: np.ndarray, optimum: np.ndarray) -> dict[str, float]:

@@ -16,11 +16,12 @@ from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import PAYMENT_FREE
 
 MEASURED = 1_000
 """Instances on which welfare and efficiency are measured, at least: they are cheap beside an audit."""
-TOLD = ("mean", "se", "max")
+TOLD = ("mean", "max")
 """What is told of gains."""
 
 
@@ -47,12 +48,11 @@ def judge(
 
     Returns:
         ``nash_welfare_ratio_to_pf``: the geometric mean (weighted, where weights differ) of utilities as a share of
-        that under proportional fairness, above 0 and, but for what the solver leaves open, at most 1, mean over
-        instances, and its standard error ``nash_welfare_ratio_to_pf_se``; ``efficiency``: the mean share of what could
-        be used that is; ``exploitability``: by what is misreported, ``value``, ``demand`` or both (``joint``), what the
-        best misreport found gains, ``absolute`` (in the unit of utilities) and ``relative`` (to what the truth brings),
-        with ``mean`` over instances and participants, ``se`` and ``max``; ``profiles`` and ``misreports_tried``: how
-        many were audited.
+        that under proportional fairness, above 0 and, but for what the solver leaves open, at most 1, estimated
+        over instances; ``efficiency``: the mean share of what could be used that is; ``exploitability``: by what is
+        misreported, ``value``, ``demand`` or both (``joint``), what the best misreport found gains, ``absolute`` (in
+        the unit of utilities) and ``relative`` (to what the truth brings), an estimate of the ``mean`` over instances
+        and participants and the ``max``; ``profiles`` and ``misreports_tried``: how many were audited.
     """
     seeds = [seed] if isinstance(seed, int) else list(seed)
     types = game.initial_state(max(instances, MEASURED), np.random.default_rng([PAYMENT_FREE, *seeds])).types
@@ -65,15 +65,11 @@ def judge(
     }
 
 
-def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -> dict[str, float]:
-    """Return what a mechanism does with truthful reports, for types (P, n, 2m); see :func:`judge`."""
+def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -> dict[str, Any]:
+    """Estimate what a mechanism does with truthful reports, for types (P, n, 2m); see :func:`judge`."""
     logs, most, used = of_truth(game, mechanism, types)
     ratios = np.exp((logs - most) / game.weighting.mean())
-    return {
-        "nash_welfare_ratio_to_pf": float(ratios.mean()),
-        "nash_welfare_ratio_to_pf_se": float(ratios.std(ddof=1) / len(ratios) ** 0.5),
-        "efficiency": float(used.mean()),
-    }
+    return {"nash_welfare_ratio_to_pf": Estimate.of_samples(ratios), "efficiency": float(used.mean())}
 
 
 def of_truth(
@@ -86,5 +82,5 @@ def of_truth(
     return logs, most, efficiency(allotted(ours), game.split(types)[1], game.supplies)
 
 
-def _told(regret: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def _told(regret: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {kind: {key: regret[kind][key] for key in TOLD} for kind in ("absolute", "relative")}

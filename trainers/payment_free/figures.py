@@ -10,6 +10,7 @@ from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import CYCLE, free_colours, legend_beside, new_figure
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import mean_of
 
 # isort: split
 from matplotlib.figure import Figure
@@ -29,7 +30,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
         yield "standing.png", standing(summary, history)
 
 
-def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, float]]) -> Figure:
+def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Return learning curves, with both baselines drawn in; gains are those that the search in training finds.
 
     Args:
@@ -51,7 +52,7 @@ def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mappi
         free = free_colours(line.get_color() for line in axis.get_lines())
         for (name, told), dashes, colour in zip(baselines.items(), ("--", ":"), free, strict=False):
             label = words(name) + ("\n(by a longer search)" if metric == GAIN and told[GAIN] else "")
-            axis.axhline(told[metric], color=colour, linestyle=dashes, linewidth=1, label=label)
+            axis.axhline(mean_of(told[metric]), color=colour, linestyle=dashes, linewidth=1, label=label)
         legend_beside(axis)
     return figure
 
@@ -67,15 +68,13 @@ def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -
     axis = figure.subplots()
     way = [(row[GAIN], row[WELFARE]) for row in history if WELFARE in row]
     axis.plot(*zip(*way, strict=True), color=CYCLE[5], linewidth=1, marker=".", label=f"training, {FOUND}")
-    ends = [(told[GAIN], told[WELFARE]) for told in summary["baselines"].values()]
+    ends = [(told[GAIN], told[WELFARE].mean) for told in summary["baselines"].values()]
     axis.plot(*zip(*ends, strict=True), color="#000000", linestyle="--", linewidth=1, label="between the baselines")
     for end, name, shape, colour in zip(ends, summary["baselines"], "sD", (CYCLE[0], CYCLE[2]), strict=True):
         axis.plot(*end, shape, color=colour, label=words(name))
-    joint = summary["exploitability"]["joint"]["relative"]
-    axis.errorbar(
-        joint["mean"], summary[WELFARE], xerr=1.96 * joint["se"], yerr=1.96 * summary[f"{WELFARE}_se"],
-        fmt="o", color=CYCLE[1], capsize=3, label="result, by the audit",
-    )  # fmt: skip
+    gain, welfare = summary["exploitability"]["joint"]["relative"]["mean"], summary[WELFARE]
+    bars = {"xerr": gain.half, "yerr": welfare.half, "capsize": 3}
+    axis.errorbar(gain.mean, welfare.mean, fmt="o", color=CYCLE[1], label="result, by the audit", **bars)
     axis.set_xlabel("mean gain of misreports, as a share of the truth's utility")
     axis.set_ylabel("Nash welfare ratio, to proportional fairness")
     axis.grid(alpha=0.3)

@@ -25,6 +25,7 @@ from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import mean_of
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 PROBE = 500
@@ -103,7 +104,7 @@ class Training:
         """Report the welfare on the probe, and the means of the recent updates."""
         learner, recent = self.learner, self.recent
         learner.network.eval().cpu()
-        reached = welfare(learner.game, self.mechanism, self.probe)
+        reached = {k: mean_of(value) for k, value in welfare(learner.game, self.mechanism, self.probe).items()}
         learner.network.to(learner.device)
         means = {name: sum(each[name] for each in recent) / len(recent) for name in told}
         self.recent = []
@@ -160,7 +161,7 @@ def gap(learner: Learner, stored: torch.Tensor, fresh: torch.Tensor) -> dict[str
     return {"train": train, "fresh": other, "worse": worse}
 
 
-def baselines(learner: Learner, types: torch.Tensor) -> dict[str, dict[str, float]]:
+def baselines(learner: Learner, types: torch.Tensor) -> dict[str, dict[str, Any]]:
     """Return what is between which a network learns: the greatest Nash welfare, and the truth without burning.
 
     Of proportional fairness and of water filling, for types (B, n, 2m), what :func:`welfare` tells and the

@@ -22,6 +22,7 @@ from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs.headings import heading
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
 if TYPE_CHECKING:
     from lawgiver.trainers.affine_maximiser import figures as affine_figures
@@ -78,16 +79,25 @@ class Result:
         return [_summary(run) for run in self.runs]
 
     @property
+    def learned(self) -> Estimate:
+        """What was reached."""
+        return estimate(self.summaries, "objective")
+
+    @property
+    def vcg(self) -> Estimate:
+        """What VCG achieves."""
+        return estimate(self.summaries, "vcg")
+
+    @property
     def row(self) -> Row:
         """The cell beside the paper's."""
-        learned, vcg = (estimate(self.summaries, key) for key in ("objective", "vcg"))
         paper = f"{self.table.best(self.cell):.4f} ({self.cell.vcg:.4f})"
-        return Row(self.cell.name, *learned, self.summaries[0]["limit"], paper, *vcg)
+        return Row(self.cell.name, self.learned, self.summaries[0]["limit"], paper, self.vcg)
 
-    def beyond(self, ours: float | None, error: float | None, paper: float) -> float:
-        """Return by how many combined standard errors ours is better than the paper's."""
-        assert ours is not None and error is not None
-        return self.table.sense * (ours - paper) / float(np.hypot(error, self.table.standard_error))
+    def beyond(self, ours: Estimate, paper: float) -> float:
+        """Compute by how many combined standard errors ours is better than the paper's."""
+        assert ours.standard_error is not None
+        return self.table.sense * (ours.mean - paper) / float(np.hypot(ours.standard_error, self.table.standard_error))
 
 
 def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
@@ -138,25 +148,25 @@ def _summary(run: Run) -> dict[str, Any]:
     return summary
 
 
-def estimate(summaries: Sequence[dict[str, Any]], key: str) -> tuple[float, float]:
-    """Return the mean over seeds of what each estimates from its own profiles, and the mean's standard error.
+def estimate(summaries: Sequence[dict[str, Any]], key: str) -> Estimate:
+    """Estimate the mean over seeds of what each estimates from its own profiles.
 
     Seeds differ by what they found and by their profiles, so that their spread holds both. Of few seeds it may be
     small by chance, but hardly smaller than what the profiles alone leave open: the larger of the two counts.
     """
-    values, errors = (np.array([summary[name] for summary in summaries]) for name in (key, f"{key}_se"))
+    values = np.array([summary[key].mean for summary in summaries])
+    errors = np.array([summary[key].standard_error for summary in summaries])
     spread = values.std(ddof=1) if len(values) > 1 else 0.0
     error = max(spread, np.sqrt((errors**2).mean())) / np.sqrt(len(values))
     mean, error = np.round([values.mean(), error], 12) + 0.0  # VCG may earn nothing but what rounding leaves
-    return float(mean), float(error)
+    return Estimate.normal(float(mean), float(error), len(values))
 
 
 def verdicts(results: Sequence[Result]) -> Iterator[Row]:
     """Yield in how many cells what is claimed holds; the limit is the number of cells that it is claimed of."""
-    rows = [(each, each.row) for each in results]
-    vcg = [abs(each.beyond(row.baseline, row.baseline_error, each.cell.vcg)) for each, row in rows]
-    best = [each.beyond(row.ours, row.standard_error, each.table.best(each.cell)) for each, row in rows]
-    attained = [row.ratio or 0.0 for each, row in rows if each.table.attained]
+    vcg = [abs(each.beyond(each.vcg, each.cell.vcg)) for each in results]
+    best = [each.beyond(each.learned, each.table.best(each.cell)) for each in results]
+    attained = [each.row.ratio or 0.0 for each in results if each.table.attained]
     counts = {
         "VCG within 3 combined standard errors of the paper's": [gap <= 3 for gap in vcg],
         "ours not worse than the paper's best by more than 2": [gain >= -2 for gain in best],
@@ -169,7 +179,7 @@ def verdicts(results: Sequence[Result]) -> Iterator[Row]:
 
 def _told(results: Sequence[Result]) -> Iterator[str]:
     for row in verdicts(results):
-        yield f"{row.quantity}: {row.ours:.0f} of {row.limit:.0f} cells."
+        yield f"{row.quantity}: {mean_of(row.ours):.0f} of {row.limit:.0f} cells."
     missed = [each for each in results if each.table.attained and (each.row.ratio or 0) < ATTAINED]
     if missed:
         names = "; ".join(f"table {each.table.number}, {each.cell.name}: {each.row.ratio:.4f}" for each in missed)
@@ -192,7 +202,7 @@ def _searched(found: dict[str, Run], table: Table, cell: Cell) -> Iterator[Row]:
         told = _summary(run)
         paper = f"{papers[name]:.4f}" if name in papers else "-"
         quantity = f"{words(name)}, {told['timing']['search_s']:.1f} s"
-        yield Row(quantity, told["objective"], told["objective_se"], told["limit"], paper)
+        yield Row(quantity, told["objective"], told["limit"], paper)
 
 
 def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Iterator[Path]:
@@ -205,7 +215,7 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
     table, _ = _find(*COMPARED)
     told = _summary(next(iter(found.values())))
     searches = {name: _search(run) for name, run in found.items()}
-    known = {"VCG": told["vcg"], "Myerson's revenue": told["limit"]}
+    known = {"VCG": told["vcg"].mean, "Myerson's revenue": told["limit"]}
     drawn: dict[str, Any] = {
         "limits": affine_figures.boards([_board(table, results) for table in TABLES]),
         "searches": affine_figures.searches(searches, known, table.measure, f"Searches: {_named(*COMPARED)}"),
@@ -226,9 +236,8 @@ def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
     standings = []
     for each in results:
         if each.table is table:
-            row, name = each.row, f"{each.cell.n}, {each.cell.m}"
-            told = (row.baseline or 0.0, row.ours, row.standard_error or 0.0, row.limit)
-            standings.append(affine_figures.Standing(name, table.best(each.cell), *told))
+            told = (table.best(each.cell), each.vcg.mean, each.learned, each.row.limit)
+            standings.append(affine_figures.Standing(f"{each.cell.n}, {each.cell.m}", *told))
     title = f"Table {table.number}: {table.title}"
     return affine_figures.Board(title, table.measure, table.limit, table.sizes, standings)
 
@@ -238,4 +247,5 @@ def _search(run: Run) -> affine_figures.Search:
 
     lines = run.lines()
     seconds = np.array([line["timing"]["wall_s"] for line in lines])
-    return affine_figures.Search(seconds, np.array([line["objective"] for line in lines]), _summary(run)["objective"])
+    objective = np.array([line["objective"] for line in lines])
+    return affine_figures.Search(seconds, objective, _summary(run)["objective"].mean)

@@ -14,6 +14,7 @@ from typing import Any
 from lawgiver.trainers.evaluation.elections import POOLED
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import launch
+from lawgiver.trainers.statistics.estimate import Estimate
 
 RIVAL = "liberal_egalitarian"
 PEOPLE = "simulated_people"
@@ -56,8 +57,8 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
             *_votes(summaries, attainable),
             Row(
                 "the same method before the very people, all conditions",
-                _points(mirror["vote_share"][RIVAL][POOLED][0]),
-                limit=_points(attainable[POOLED][0]),
+                _points(mirror["vote_share"][RIVAL][POOLED].mean),
+                limit=_points(attainable[POOLED].mean),
             ),
         ),
         "The same of each seed, with 95 % intervals over groups": _by_seed(summaries),
@@ -88,13 +89,13 @@ def _conditions(shares: Mapping[str, Any]) -> list[str]:
     return sorted(shares, key=lambda name: name != POOLED)
 
 
-def _votes(summaries: Sequence[Mapping[str, Any]], attainable: Mapping[str, Sequence[float]]) -> tuple[Row, ...]:
+def _votes(summaries: Sequence[Mapping[str, Any]], attainable: Mapping[str, Estimate]) -> tuple[Row, ...]:
     found = [summary["vote_share"][RIVAL][PEOPLE] for summary in summaries]
     return tuple(
         over_seeds(
             _named(condition),
-            [_points(shares[condition][0]) for shares in found],
-            _points(attainable[condition][0]),
+            [_points(shares[condition].mean) for shares in found],
+            _points(attainable[condition].mean),
             "4.3, p < .06" if condition == POOLED else "at least 0",
         )
         for condition in _conditions(found[0])
@@ -106,10 +107,11 @@ def _by_seed(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     for summary in summaries:
         shares = summary["vote_share"][RIVAL][PEOPLE]
         for condition in _conditions(shares):
-            share, low, high = (_points(value) for value in shares[condition])
+            found = shares[condition]
+            low, high = map(_points, found.ends)
             paper = "4.3" if condition == POOLED else "at least 0"
             quantity = f"seed {summary['seed']}, {_named(condition)} [{low:.1f}, {high:.1f}]"
-            rows.append(Row(quantity, share, paper=paper))
+            rows.append(Row(quantity, _points(found.mean), paper=paper))
     return tuple(rows)
 
 
@@ -118,7 +120,7 @@ def _judges(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     return tuple(
         over_seeds(
             f"against {_words(rival)}, {_words(judges)}",
-            [_points(summary["vote_share"][rival][judges][POOLED][0]) for summary in summaries],
+            [_points(summary["vote_share"][rival][judges][POOLED].mean) for summary in summaries],
         )
         for rival in first
         for judges in first[rival]
@@ -157,7 +159,7 @@ def _convergence(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     return tuple(
         over_seeds(
             f"iteration {iteration}: edge over the one before, points; {_verdicts(summaries, iteration)}",
-            [100 * summary["convergence"][iteration]["edge"] for summary in summaries],
+            [100 * summary["convergence"][iteration]["edge"].mean for summary in summaries],
             paper="converged" if iteration == iterations[-1] else "improves",
         )
         for iteration in iterations
@@ -166,13 +168,8 @@ def _convergence(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
 
 def _verdicts(summaries: Sequence[Mapping[str, Any]], iteration: str) -> str:
     """Return what was said of an iteration, and how often: ``converged 2, not told apart 1``."""
-    said = Counter(_verdict(summary["convergence"][iteration]) for summary in summaries)
+    said = Counter(summary["convergence"][iteration]["verdict"] for summary in summaries)
     return ", ".join(f"{verdict} {count}" for verdict, count in said.items())
-
-
-def _verdict(told: Mapping[str, Any]) -> str:
-    """Return what was said; runs from before there were verdicts said only whether they had converged."""
-    return str(told.get("verdict", "converged by the old rule" if told["converged"] else "improves by the old rule"))
 
 
 def _models(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:

@@ -38,4 +38,4 @@ def _panel(board: Board, group: str, title: str) -> Panel:
 
 def _mark(of: Point, label: str) -> Mark:
     seeds = np.array([seed.at for seed in of.seeds]) if len(of.ratios) > 1 else None
-    return Mark(label, of.x.value, of.y.value, of.x.half, of.y.half, seeds)
+    return Mark(label, of.x.mean, of.y.mean, of.x.half, of.y.half, seeds)

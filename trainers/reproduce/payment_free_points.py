@@ -16,20 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lawgiver.trainers.statistics.seeds import NORMAL, t_quantile
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, and half the width of its 95 % interval."""
-
-    value: float
-    half: float
-
-    @property
-    def clear(self) -> bool:
-        """Whether the number is above 0 by more than the interval."""
-        return self.value > self.half
+from lawgiver.trainers.statistics.estimate import NORMAL, Estimate, t_quantile
 
 
 @dataclass(frozen=True)
@@ -76,7 +63,7 @@ Terms: TypeAlias = Sequence[tuple[Point, float, float]]
 def estimate(value: float, terms: Terms) -> Estimate:
     """Return ``value`` with the interval of a sum of welfares and exploitabilities that it is, to first order."""
     instances = np.zeros(max(point.ratios.shape[1] for point, _, _ in terms))
-    of_seeds = 0.0
+    of_seeds, widened = 0.0, 0.0
     for point, of_ratio, of_gain in terms:
         for factor, values in ((of_ratio, point.ratios), (of_gain, point.gains)):
             deviations = values.mean(0) - values.mean()
@@ -84,8 +71,16 @@ def estimate(value: float, terms: Terms) -> Estimate:
         count = len(point.ratios)
         if count > 1:
             by_seed = of_ratio * point.ratios.mean(1) + of_gain * point.gains.mean(1)
-            of_seeds += (t_quantile(count - 1) * float(by_seed.std(ddof=1))) ** 2 / count
-    return Estimate(value, math.sqrt(NORMAL**2 * float((instances**2).sum()) + of_seeds))
+            of_seeds += float(by_seed.var(ddof=1)) / count
+            widened += (t_quantile(count - 1) * float(by_seed.std(ddof=1))) ** 2 / count
+    of_instances = float((instances**2).sum())
+    half, how = math.sqrt(NORMAL**2 * of_instances + widened), "normal and student" if widened else "normal"
+    return Estimate(value, math.sqrt(of_instances + of_seeds), value - half, value + half, len(instances), how)
+
+
+def clear(found: Estimate) -> bool:
+    """Say whether a number is above 0 by more than half of its interval."""
+    return found.ends[0] > 0
 
 
 def above(point: Point, curve: Sequence[Point]) -> Estimate | None:
@@ -116,7 +111,7 @@ def above(point: Point, curve: Sequence[Point]) -> Estimate | None:
 
 def dominated_by(point: Point, others: Sequence[Point]) -> list[str]:
     """Return the names of those that may be as good in both: the point is clearly better than they are in neither."""
-    return [other.name for other in others if not any(each.clear for each in better(point, other))]
+    return [other.name for other in others if not any(map(clear, better(point, other)))]
 
 
 def better(point: Point, other: Point) -> tuple[Estimate, Estimate]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from lawgiver.trainers.reproduce.payment_free_judged import Judgement, point
-from lawgiver.trainers.reproduce.payment_free_points import Estimate, Point, above, dominated_by
+from lawgiver.trainers.reproduce.payment_free_points import Point, above, clear, dominated_by
 from lawgiver.trainers.reproduce.table import Cell, Row
+from lawgiver.trainers.statistics.estimate import Estimate
 
 PF, PA, SPLIT, FILL = "proportional fairness", "partial allocation", "equal split", "water filling"
 MIXES = {f"mix, s = {s}": {"policy": "proportional_fairness", "sharing": s} for s in (0.25, 0.5, 0.75)}
@@ -140,7 +141,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a learned rule stands: heights with half of their intervals, None where there is nothing to compare.
+    """Where a learned rule stands: heights with their intervals, None where there is nothing to compare.
 
     Attributes:
         learned: the rule.
@@ -162,7 +163,7 @@ class Standing:
 
 def _clear(height: Estimate | None) -> bool:
     """Return whether a height is above 0 by more than its interval, or there is nothing as honest to be above."""
-    return height is None or height.clear
+    return height is None or clear(height)
 
 
 def rows(board: Board) -> Iterator[dict[str, Cell]]:
@@ -178,10 +179,10 @@ def _row(name: str, judgements: Sequence[Judgement]) -> dict[str, Cell]:
     return {
         "rule": name,
         "Nash welfare": float(np.mean([each.welfare.mean() for each in judgements])),
-        "Nash welfare ratio": (joint.y.value, joint.y.half),
-        "mean gain": (joint.x.value, joint.x.half),
-        "by values": (value.x.value, value.x.half),
-        "by demands": (demand.x.value, demand.x.half),
+        "Nash welfare ratio": joint.y,
+        "mean gain": joint.x,
+        "by values": value.x,
+        "by demands": demand.x,
         "doubling the search added": float(np.mean([each.added["joint"] for each in judgements])),
         "greatest gain": max(each.greatest["joint"] for each in judgements),
         "efficiency": float(np.mean([each.efficiency for each in judgements])),
@@ -200,7 +201,7 @@ def standing_rows(board: Board) -> Iterator[dict[str, Cell]]:
         }
         yield {
             "rule": standing.learned.name,
-            **{name: None if height is None else (height.value, height.half) for name, height in heights.items()},
+            **heights,
             "may be dominated by": ", ".join(standing.dominated) or "none",
         }
 
@@ -230,12 +231,12 @@ def _verdict(of: Sequence[Standing]) -> str:
 
     def margin(standing: Standing) -> float:
         assert standing.segment is not None  # water filling, where nobody gains, is one of its ends
-        return standing.segment.value - standing.segment.half
+        return standing.segment.ends[0]
 
     good = [each for each in of if each.holds]
     best = max(good or of, key=margin)
     assert best.segment is not None
-    height = f"{best.learned.asked}, {best.segment.value:+.4f} ± {best.segment.half:.4f} in Nash welfare"
+    height = f"{best.learned.asked}, {best.segment.mean:+.4f} ± {best.segment.half:.4f} in Nash welfare"
     if good:
         return (
             f"{len(good)} of {len(of)} points are dominated by no baseline and lie above the segment by more than the"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
+from lawgiver.envs.files.json_text import plain
+from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
 ROUNDING = 1e-12
 """Numbers below it are shown as 0."""
@@ -24,36 +25,31 @@ class Row:
 
     Attributes:
         quantity: what it is, with its unit where it has one.
-        ours: the mean over seeds, or what was computed.
-        standard_error: of that mean; None for one seed, and for what is exact.
+        ours: estimated, over seeds for instance, or a number that is exact.
         limit: what is known of it exactly, None if nothing is.
         paper: what the paper prints.
-        baseline: what something that is known before any training makes of it; None where there is none.
-        baseline_error: its standard error, None where it is exact.
+        baseline: what something that is known before any training makes of it, likewise; None where there is none.
     """
 
     quantity: str
-    ours: float
-    standard_error: float | None = None
+    ours: Estimate | float
     limit: float | None = None
     paper: str = NOT_GIVEN
-    baseline: float | None = None
-    baseline_error: float | None = None
+    baseline: Estimate | float | None = None
 
     @property
     def ratio(self) -> float | None:
         """Ours by what is known; of two losses, how many times as large ours is."""
-        return self.ours / self.limit if self.limit else None
+        return mean_of(self.ours) / self.limit if self.limit else None
 
 
 def over_seeds(quantity: str, values: Sequence[float], limit: float | None = None, paper: str = NOT_GIVEN) -> Row:
-    """Return the row of a quantity that every seed gives a value of."""
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-    return Row(quantity, float(np.mean(values)), error, limit, paper)
+    """Make the row of a quantity that every seed gives a value of."""
+    return Row(quantity, Estimate.of_seeds(values), limit, paper)
 
 
-Cell: TypeAlias = str | float | tuple[float, float] | None
-"""Words, a number, or a number with half the width of its interval; None for what there is none of."""
+Cell: TypeAlias = str | float | Estimate | None
+"""Words, a number, or an estimate, told with half the width of its interval; None for what there is none of."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,8 @@ class Reproduction:
             for heading, section in self.sections.items()
         }
         told = {"title": self.title, "rows": rows, "notes": self.notes, "figures": [f.name for f in self.figures]}
-        return {**told, **({"comparisons": self.comparisons} if self.comparisons else {})}
+        data: dict[str, Any] = plain({**told, **({"comparisons": self.comparisons} if self.comparisons else {})})
+        return data
 
     def markdown(self) -> str:
         """Return the tables and notes as Markdown."""
@@ -93,7 +90,7 @@ class Reproduction:
             lines += [f"## {heading}", "", *_compared(compared), ""]
         for heading, section in self.sections.items():
             told = any(row.baseline is not None for row in section)
-            ours = OURS if any(row.standard_error is not None for row in section) else ALONE
+            ours = OURS if any(map(_has_error, section)) else ALONE
             lines += [
                 f"## {heading}",
                 "",
@@ -116,16 +113,24 @@ def _compared(rows: Sequence[Mapping[str, Cell]]) -> Iterator[str]:
 def _told(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
-    return _estimate(*cell) if isinstance(cell, tuple) else _cell(cell)
+    return _with(cell.mean, cell.half) if isinstance(cell, Estimate) else _cell(cell)
 
 
 def _line(row: Row, told: bool) -> str:
-    baseline = (_estimate(row.baseline, row.baseline_error),) if told else ()
-    ours = _estimate(row.ours, row.standard_error)
-    return f"| {' | '.join((row.quantity, row.paper, *baseline, ours, _cell(row.limit), _cell(row.ratio)))} |"
+    baseline = (_value(row.baseline),) if told else ()
+    cells = (row.quantity, row.paper, *baseline, _value(row.ours), _cell(row.limit), _cell(row.ratio))
+    return f"| {' | '.join(cells)} |"
 
 
-def _estimate(value: float | None, error: float | None) -> str:
+def _has_error(row: Row) -> bool:
+    return isinstance(row.ours, Estimate) and row.ours.standard_error is not None
+
+
+def _value(value: Estimate | float | None) -> str:
+    return _with(value.mean, value.standard_error) if isinstance(value, Estimate) else _cell(value)
+
+
+def _with(value: float, error: float | None) -> str:
     return _cell(value) + ("" if error is None else f" ± {_rounded(error):.1g}")
 
 

@@ -20,6 +20,7 @@ from lawgiver.trainers.rllib.algorithm import algorithm_config
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.runs.config import GameConfig, Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.statistics.estimate import Estimate
 
 SAMPLED = {"batched": 20_000, "stock": 4_000}
 """Steps a call of the sampling benchmark: enough for each to reach its pace."""
@@ -94,8 +95,8 @@ def rates(work: dict[str, Callable[[], int]], repeats: int) -> dict[str, float]:
     return {name: statistics.median(paces) for name, paces in found.items()}
 
 
-def returns(games: int = 2000) -> dict[str, tuple[float, float]]:
-    """Return mean and standard error of a game's total return with the same random weights, by runner."""
+def returns(games: int = 2000) -> dict[str, Estimate]:
+    """Estimate a game's total return with the same random weights, by runner."""
     runners = {name: make_runner(name) for name in SAMPLED}
     weights = runners["batched"].module.get_state()
     runners["stock"].module.set_state(weights)
@@ -103,9 +104,4 @@ def returns(games: int = 2000) -> dict[str, tuple[float, float]]:
     earned = [(t.rewards * t.mask).sum(axis=1).reshape(games, -1).sum(axis=1) for t in chunk.modules.values()]
     batched = np.sum(earned, axis=0)
     stock = np.array([episode.get_return() for episode in runners["stock"].sample(num_episodes=games // 10)])
-    return {"batched": mean_and_error(batched), "stock": mean_and_error(stock)}
-
-
-def mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """Compute the mean of independent values (n,), n >= 2, and its standard error."""
-    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    return {"batched": Estimate.of_samples(batched), "stock": Estimate.of_samples(stock)}

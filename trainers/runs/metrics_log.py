@@ -12,6 +12,7 @@ import numpy as np
 from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.envs.files.reading import read_bytes
 from lawgiver.trainers.runs.atomic_files import RunError, write_text, writing
+from lawgiver.trainers.statistics.estimate import Estimate
 
 
 class MetricsLog:
@@ -155,7 +156,9 @@ def _column(values: list[Any]) -> np.ndarray:
 
 def _scalars(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
     for key, value in metrics.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Estimate):
+            yield from _scalars(value.to_data(), f"{prefix}{key}/")
+        elif isinstance(value, Mapping):
             yield from _scalars(value, f"{prefix}{key}/")
         elif isinstance(value, (list, tuple)) or len(getattr(value, "shape", ())) > 0:
             yield from _scalars({str(index): item for index, item in enumerate(value)}, f"{prefix}{key}/")

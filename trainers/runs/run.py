@@ -49,9 +49,14 @@ from lawgiver.trainers.runs.config import AnyConfig, one_line, stored_complaint
 from lawgiver.trainers.runs.metrics_log import MetricsLog, columns
 from lawgiver.trainers.runs.provenance import commit, versions
 from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml, write_yaml
+from lawgiver.trainers.statistics.estimate import with_estimates
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
+FORMAT = 2
+"""Of the summaries that are written and read here; :data:`READ_BY` tells who reads the others."""
+READ_BY = {1: "0.1"}
+"""By format of a summary, the version that reads it. Those of 0.1 do not say their format."""
 LINES = 20
 """Lines of progress that a training logs where there is no terminal for a bar."""
 _LOGGER = logging.getLogger("lawgiver")
@@ -228,7 +233,11 @@ class Run:
         return load(self, role, game)
 
     def summary(self) -> dict[str, Any] | None:
-        """Return what summary.json says, None while there is none."""
+        """Read summary.json, its estimates included; None while there is none.
+
+        Raises:
+            RunError: if it is damaged, or of another format than this version writes.
+        """
         file = self.path / "summary.json"
         if not file.exists():
             return None
@@ -238,7 +247,16 @@ class Run:
             raise RunError(f"{file} is damaged: {error}") from error
         if not isinstance(summary, dict):
             raise RunError(f"{file} is damaged: it is no mapping")
-        return summary
+        found = summary.get("format", 1)
+        if found != FORMAT:
+            known_reader = READ_BY.get(found) if isinstance(found, int) else None
+            reader = "another version of lawgiver" if known_reader is None else f"lawgiver {known_reader}"
+            raise RunError(f"{file} is of format {found!r}, which {reader} reads; this version reads format {FORMAT}")
+        try:
+            known: dict[str, Any] = with_estimates(summary)
+        except ValueError as error:
+            raise RunError(f"{file} is damaged: {error}") from error
+        return known
 
     def lines(self) -> list[dict[str, Any]]:
         """Read metrics.jsonl, a mapping a line, nested as it was logged.
@@ -403,16 +421,17 @@ class Run:
             yield update
 
     def finish(self, summary: Mapping[str, Any]) -> dict[str, Any]:
-        """Write summary.json, with where the numbers come from, and return what it holds.
+        """Write summary.json, with its format and where the numbers come from, and return what it holds.
 
         Everything that depends on the clock belongs under ``summary["timing"]``; ``timing.wall_s`` is added.
         """
         key = "seed" if self.settings.get("seeds") is None else "seeds"
         facts = {"config": self.name, key: self.settings[key], "commit": self._commit, "versions": versions()}
         timing = {"wall_s": self.wall_s, **summary.get("timing", {})}
-        whole: dict[str, Any] = plain({**summary, **facts, "timing": timing})
+        whole: dict[str, Any] = plain({"format": FORMAT, **summary, **facts, "timing": timing})
         write_json(self.path / "summary.json", whole)
-        return whole
+        known: dict[str, Any] = with_estimates(whole)
+        return known
 
     def close(self) -> None:
         """Flush TensorBoard's events and let go of the folder."""

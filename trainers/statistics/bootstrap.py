@@ -5,29 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.trainers.statistics.seeds import LEVEL
+from lawgiver.trainers.statistics.estimate import LEVEL, Estimate
 
 
 def group_bootstrap(
-    values: np.ndarray,
-    weights: np.ndarray | None,
-    rng: np.random.Generator,
-    *,
-    draws: int = 2_000,
-    level: float = LEVEL,
-) -> list[float]:
-    """Return the weighted mean of groups and its percentile interval over resamples of whole groups.
+    values: np.ndarray, weights: np.ndarray | None, rng: np.random.Generator, *, draws: int = 2_000
+) -> Estimate:
+    """Estimate the weighted mean of groups, with the percentile interval over resamples of whole groups.
 
     Args:
         values: one number a group, such as the share of its members' votes, (G,), G >= 1.
         weights: of each group, > 0, (G,), such as the number of its votes; None for equal ones.
         rng: draws the resamples.
         draws: number of resamples.
-        level: probability that the interval is to cover the true mean, in (0, 1).
 
     Returns:
-        The mean and the interval's ends, ``[mean, low, high]``; all three are equal for a single group, of which
-        nothing can be said.
+        The estimate, its standard error that of the resamples' means; of a single group, of which nothing can be said,
+        an interval of no width.
 
     Raises:
         ParameterError: if there is no group, a value is not finite, or a weight is not above 0.
@@ -45,5 +39,6 @@ def group_bootstrap(
     for start in range(0, draws, block):
         drawn = rng.integers(values.size, size=(min(block, draws - start), values.size))
         means[start : start + len(drawn)] = products[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return [float(centre + each) for each in (products.sum() / weights.sum(), low, high)]
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    mean, low, high = (float(centre + each) for each in (products.sum() / weights.sum(), low, high))
+    return Estimate(mean, float(means.std()), low, high, values.size, "group bootstrap")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.statistics.seeds import standard_error
+from lawgiver.trainers.statistics.estimate import Estimate
 
 ERRORS = "after ±: standard errors"
 """What is said once of a table in which a ± stands."""
@@ -19,7 +18,7 @@ def cell(value: Any) -> str:
     """Write a number, an estimate with its standard error, or a count by seeds; ``-`` for what is not known."""
     if value is None:
         return "-"
-    if isinstance(value, Mapping):
+    if isinstance(value, Estimate):
         return _estimate(value)
     return f"{value:,.4g}" if isinstance(value, float) else str(value)
 
@@ -29,19 +28,17 @@ def has_error(value: Any) -> bool:
     return "±" in cell(value)
 
 
-def _estimate(value: Mapping[str, Any]) -> str:
-    values = value.get("values")
+def _estimate(value: Estimate) -> str:
+    values = value.values
     if values is not None and all(isinstance(each, int) for each in values):  # counts vary by design, not by chance
         least, most = min(values), max(values)
         return f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    mean, error = float(value["mean"]), standard_error(value)
+    mean, error = float(value.mean), value.standard_error
     if error is None or not np.isfinite(error) or error <= SAME * abs(mean):
         return cell(mean)
     return f"{cell(mean)} ±{error:.1g}"
 
 
 def is_value(value: Any) -> bool:
-    """Return whether ``value`` is a number, unknown, or a number with an interval."""
-    if isinstance(value, Mapping):
-        return {"mean", "low", "high"} <= value.keys()
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+    """Say whether ``value`` is a number, an estimate of one, or unknown."""
+    return value is None or (isinstance(value, (int, float, Estimate)) and not isinstance(value, bool))

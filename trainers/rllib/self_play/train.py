@@ -31,6 +31,7 @@ from lawgiver.trainers.rllib.settings import GraphMechanism, SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import FINAL_ELECTIONS, SCORED_ELECTIONS
 
 LEARNER = "mechanism"
@@ -107,7 +108,7 @@ class Training:
         rates = {"iteration_s": seconds, "elections_per_s": (progress.elections - before) / seconds}
         if number % settings.score_every == 0:
             found = _score(config, election, algorithm, progress)
-            metrics |= {"score": found[POOLED][0], "vote_share": found}
+            metrics |= {"score": found[POOLED].mean, "vote_share": found}
         if number % settings.league.every == 0 and number < settings.iterations:
             _add_copy(election, algorithm, progress)
         else:
@@ -240,9 +241,7 @@ def _first(config: SelfPlayConfig, election: Election, algorithm: Algorithm, lea
     return _policy(config, election, actor_weights(algorithm.get_module(league.first)))
 
 
-def _score(
-    config: SelfPlayConfig, election: Election, algorithm: Algorithm, progress: Progress
-) -> dict[str, list[float]]:
+def _score(config: SelfPlayConfig, election: Election, algorithm: Algorithm, progress: Progress) -> dict[str, Estimate]:
     """Return the mean mechanism's vote share against the first copy, by condition."""
     rivals = [_learned(config, election, progress), _first(config, election, algorithm, progress.league)]
     rng = np.random.default_rng([SCORED_ELECTIONS, config.seed, progress.iteration])
