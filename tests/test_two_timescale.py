@@ -131,7 +131,7 @@ def test_measured_welfare_has_the_expectation_and_common_random_numbers():
     ],
 )
 def test_optimisers_improve_on_the_start(optimiser, least, more):
-    if optimiser == "bayesian" and importlib.util.find_spec("bayes_opt") is None:
+    if optimiser == "bayesian" and importlib.util.find_spec("sklearn") is None:
         pytest.skip("needs the extra bo")
     assert closed(f"agents.mechanism.optimiser={optimiser}", *more) > least
 

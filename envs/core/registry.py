@@ -41,7 +41,7 @@ PACKAGES = {
     "torch": ("torch", "safetensors", "scipy"),
     "rllib": ("ray", "torch", "safetensors", "scipy", "tensorboard"),
     "sb3": ("stable_baselines3",),
-    "bo": ("bayes_opt", "sklearn", "scipy"),
+    "bo": ("sklearn", "scipy"),
     "data": ("pyarrow",),
     "plot": ("matplotlib", "PIL"),
 }

@@ -1,4 +1,4 @@
-"""Bayesian optimisation by the package bayesian-optimization: few evaluations, each of participants in equilibrium."""
+"""Bayesian optimisation: few evaluations, each of participants in equilibrium."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
-from bayes_opt import BayesianOptimization
-from bayes_opt.acquisition import ExpectedImprovement
+from scipy.optimize import minimize
+from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
@@ -22,6 +22,8 @@ WORTH = 0.01
 """The least improvement that is looked for, in standard deviations of what was seen: not to polish a local maximum."""
 LENGTH, NOISE = 0.3, 1e-3
 """Where fitting them begins; the second and third beginnings are drawn between the bounds."""
+SAMPLES, CLIMBS = 10_000, 10
+"""Points at which the expected improvement is computed, and how many of the best of them it is climbed from."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -53,23 +55,13 @@ class Bayesian(Optimiser):
             return self.start[None]
         if self.updates <= DESIGN * self.n_coefficients:
             return rng.uniform(self.low, self.high)[None]
-        names = [f"{i:04d}" for i in range(self.n_coefficients)]
-        library = BayesianOptimization(
-            f=None,
-            pbounds=dict.fromkeys(names, (0.0, 1.0)),
-            acquisition_function=ExpectedImprovement(xi=WORTH * float(self._scores.std())),
-            random_state=int(rng.integers(2**31)),
-            verbose=0,
-        )
-        # The library takes each mechanism once: its mean, whose noise is smaller the oftener it was played. Noise is no
-        # part of what can be improved, hence not of the kernel, which is as fitted when the last welfare was told.
+        # A mechanism counts once: its mean, whose noise is smaller the oftener it was played. Noise is no part of what
+        # can be improved, hence not of the kernel, which is as fitted when the last welfare was told.
         points, of, times = np.unique(self._points, axis=0, return_inverse=True, return_counts=True)
         means = np.bincount(of.ravel(), self._scores) / times
-        library.set_gp_params(kernel=Matern(self.scales[:-1], nu=2.5), alpha=self.scales[-1] / times, optimizer=None)
-        for point, mean in zip(points, means, strict=True):
-            library.register(dict(zip(names, point, strict=True)), float(mean))
-        found = library.suggest()
-        point = np.array([found[name] for name in names])
+        kernel, noise = Matern(self.scales[:-1], nu=2.5), self.scales[-1] / times
+        model = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None, normalize_y=True).fit(points, means)
+        point = most_promising(model, means.max(), WORTH * float(self._scores.std()), int(rng.integers(2**31)))
         return np.asarray(np.clip(self.low + point * (self.high - self.low), self.low, self.high))[None]
 
     def _learn(self, tried: np.ndarray, welfare: np.ndarray, gradient: np.ndarray | None) -> None:
@@ -101,3 +93,30 @@ class Bayesian(Optimiser):
             return self.welfare
         below = np.maximum(median - self.welfare, 0)
         return np.asarray(np.maximum(self.welfare, median) - unit * np.log1p(below / unit))
+
+
+def expected_improvement(model: GaussianProcessRegressor, points: np.ndarray, best: float, least: float) -> np.ndarray:
+    """Compute E[max(f - best - least, 0)] for a Gaussian process f with some noise, at points (K, D): (K,)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of variances that rounding makes negative
+        mean, std = model.predict(points, return_std=True)
+    gain = mean - best - least
+    return np.asarray(gain * norm.cdf(gain / std) + std * norm.pdf(gain / std))
+
+
+def most_promising(model: GaussianProcessRegressor, best: float, least: float, seed: int) -> np.ndarray:
+    """Find the point (D,) of the unit cube of the largest expected improvement: sampled, then climbed by L-BFGS-B."""
+    size = model.n_features_in_
+    samples = np.ascontiguousarray(np.random.RandomState(seed).uniform(size=(size, SAMPLES)).T)
+    losses = -expected_improvement(model, samples, best, least)
+    found = [(losses.min(), samples[losses.argmin()])]
+    for start in samples[np.argsort(losses)[:CLIMBS]]:
+        end = minimize(
+            lambda point: -expected_improvement(model, point[None], best, least)[0],
+            start,
+            method="L-BFGS-B",
+            bounds=[(0.0, 1.0)] * size,
+        )
+        if end.success:
+            found.append((end.fun, end.x.clip(0.0, 1.0)))
+    return np.asarray(min(found, key=lambda one: one[0])[1])
