@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from lawgiver.trainers.runs.config import Config, Settings, TrainerSettings
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import Config, Settings, TrainerSettings
 
 
 class Usual(Settings):

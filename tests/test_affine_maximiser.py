@@ -23,7 +23,8 @@ from lawgiver.trainers.affine_maximiser.objective import OnMenu, OnStates, Param
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Temperature, budget
 from lawgiver.trainers.affine_maximiser.train import compared
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.config import config_names, load_config, validate
+from lawgiver.trainers.runs.config import load_config, validate
+from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver.trainers.runs.run import Run
 
 GAMES = {

@@ -22,7 +22,8 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.audit import audit, response_of
 from lawgiver.trainers.audit.trials import Trials, own_of, truth
 from lawgiver.trainers.cli import app, main
-from lawgiver.trainers.runs.config import load_config, read_overrides
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.overrides import read_overrides
 from lawgiver.trainers.runs.run import Run
 
 VALUE = (Field("value", 1, 0, 1, "money", "of the item"),)

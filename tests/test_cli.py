@@ -28,7 +28,8 @@ from lawgiver.trainers.cli.pages import game_page
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.config import config_names, load_config
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate

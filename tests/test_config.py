@@ -10,8 +10,11 @@ import yaml
 
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError, UnknownNameError
 from lawgiver.envs.core.registry import TRAINERS, lookup
-from lawgiver.trainers.runs.config import Resources, anchor_of, apply_overrides, config_names, load_config
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.overrides import apply_overrides
+from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver.trainers.runs.yaml_text import parse_yaml
+from lawgiver.trainers.settings.base import Resources, anchor_of
 
 
 def test_a_trainer_declares_its_own_settings(walk: Path):

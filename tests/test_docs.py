@@ -16,7 +16,7 @@ from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.envs.taxed_dilemma import TaxedDilemma
 from lawgiver.trainers.cli import pages
 from lawgiver.trainers.cli.pages import game_page
-from lawgiver.trainers.runs.config import config_names
+from lawgiver.trainers.runs.packaged_configs import config_names
 
 ROOT = Path(__file__).parents[1]
 SHELL = """

@@ -24,7 +24,7 @@ from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, 
 from lawgiver.trainers.evaluation.elections import hold
 from lawgiver.trainers.hcmd_zero.model import DivergedError
 from lawgiver.trainers.hcmd_zero.optimise import SelfPlay, optimise
-from lawgiver.trainers.runs.config import Resources
+from lawgiver.trainers.settings.base import Resources
 
 
 def benchmark() -> Any:

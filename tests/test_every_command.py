@@ -18,7 +18,7 @@ from lawgiver.envs.core.registry import TRAINERS, entry
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.cli.lists import KINDS, listed
 from lawgiver.trainers.reproduce import PAPERS
-from lawgiver.trainers.runs.config import require_given_once
+from lawgiver.trainers.runs.overrides import require_given_once
 from lawgiver.trainers.runs.packaged_configs import config_names
 
 Told = tuple[int, str, str]

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("envs", "agents", "trainers", "configs")
 USE = """
 import lawgiver, pettingzoo
-from lawgiver.trainers.runs.config import config_names
+from lawgiver.trainers.runs.packaged_configs import config_names
 assert lawgiver.__file__.startswith({site!r}), lawgiver.__file__
 pettingzoo.make("parallel", "lawgiver/public_investment-v0", mechanism="libertarian").reset(seed=0)
 assert "public_investment" in config_names()

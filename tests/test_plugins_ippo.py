@@ -70,7 +70,8 @@ def test_replaces_another_configs_trainer(site, tmp_path):
 
 
 CONFIGS = """
-from lawgiver.trainers.runs.config import config_names, load_config
+from lawgiver.trainers.runs.config import load_config
+from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver_ippo import UnsupportedGameError, _policy, require_playable
 for name in config_names():
     config = load_config(name, ["trainer.name=ippo"])

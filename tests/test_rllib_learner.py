@@ -17,7 +17,7 @@ from lawgiver.trainers.rllib.gate import reply_gap
 from lawgiver.trainers.rllib.learner import TrainingError, anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, RLlibTrainer
-from lawgiver.trainers.runs.config import GameConfig, Resources
+from lawgiver.trainers.settings.base import GameConfig, Resources
 
 GAME = {
     "name": "public_investment",

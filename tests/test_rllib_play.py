@@ -17,7 +17,7 @@ from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.mapping import RoleMapping, assign
 from lawgiver.trainers.rllib.play import Record, Table, make_table, play
 from lawgiver.trainers.rllib.settings import Mechanism, RLlibAgents, RLlibConfig, RLlibTrainer
-from lawgiver.trainers.runs.config import GameConfig, Resources
+from lawgiver.trainers.settings.base import GameConfig, Resources
 
 ANNOUNCE = {"name": "public_investment", "endowments": [10, 4, 4, 4], "mechanism_mode": "announce"}
 

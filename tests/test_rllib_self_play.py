@@ -26,10 +26,11 @@ from lawgiver.trainers.rllib.self_play.train import algorithm_config, train
 from lawgiver.trainers.rllib.settings import SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.rllib.stock import TurnAdapter
-from lawgiver.trainers.runs.config import Resources, load_config
+from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import Resources
 
 ELECTION = {
     "name": "election",

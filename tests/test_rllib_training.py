@@ -23,10 +23,10 @@ from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.rllib.train import train
-from lawgiver.trainers.runs.config import GameConfig, Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
+from lawgiver.trainers.settings.base import GameConfig, Resources
 
 GAME = {
     "name": "public_investment",

@@ -15,14 +15,14 @@ from lawgiver.envs.core.registry import TRAINERS, _entries, names
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.evaluation.in_games import evaluate_run
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.config import Config
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import IN_GAMES, Deferred, Trainer, find_trainer, trainer_of
+from lawgiver.trainers.settings.base import Config
 from lawgiver.trainers.statistics.streams import EVALUATION
 
 OBJECT = """\
 from fake_trainer import Agents, Walk, train
-from lawgiver.trainers.runs.config import Config
+from lawgiver.trainers.settings.base import Config
 from lawgiver.trainers.runs.trainer import Trainer
 
 

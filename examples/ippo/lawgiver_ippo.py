@@ -28,8 +28,8 @@ from lawgiver.agents.networks import ValueNet
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
-from lawgiver.trainers.runs.config import Config, Settings, TrainerSettings
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import Config, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
 

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.solvers.mdp.tree import Tree
-from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.annealing import AnnealOver
+from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 
 Method = Literal["annealed", "regularised", "zeroth_order", "grid_search"]
 """How w and b are found; each is a module of this package, but for the first two, which share one."""

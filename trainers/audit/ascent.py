@@ -7,7 +7,7 @@ import torch
 
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.trainers.audit.trials import Trials
-from lawgiver.trainers.runs.config import one_line
+from lawgiver.trainers.runs.config_errors import one_line
 
 STEPS = 12
 FIRST, LAST = 0.1, 0.005

@@ -21,18 +21,10 @@ from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.runs.compatibility import POLICY
-from lawgiver.trainers.runs.config import (
-    GameConfig,
-    Natural,
-    Seed,
-    Settings,
-    apply_overrides,
-    checked,
-    described,
-    game_settings,
-    label,
-)
+from lawgiver.trainers.runs.config import checked
+from lawgiver.trainers.runs.overrides import apply_overrides, described, game_settings, label
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import GameConfig, Natural, Seed, Settings
 from lawgiver.trainers.statistics.streams import AUDIT
 
 

@@ -26,7 +26,7 @@ app = typer.Typer(
 
 def keyed(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse KEY=VALUE arguments, each key once, into what differs from a config or from a function's defaults."""
-    from lawgiver.trainers.runs.config import read_overrides, require_given_once
+    from lawgiver.trainers.runs.overrides import read_overrides, require_given_once
 
     require_given_once(arguments)
     return read_overrides(arguments)

@@ -31,18 +31,10 @@ from lawgiver.trainers.elections.standings import Standings, ends, resampled, un
 from lawgiver.trainers.evaluation.elections import held_evenly
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import made_folder, write_json
-from lawgiver.trainers.runs.config import (
-    GameConfig,
-    Natural,
-    Seed,
-    Settings,
-    apply_overrides,
-    checked,
-    described,
-    game_settings,
-    label,
-)
+from lawgiver.trainers.runs.config import checked
 from lawgiver.trainers.runs.loading import game_of
+from lawgiver.trainers.runs.overrides import apply_overrides, described, game_settings, label
+from lawgiver.trainers.settings.base import GameConfig, Natural, Seed, Settings
 from lawgiver.trainers.statistics.estimate import Estimate
 
 ROUNDS = 10_000

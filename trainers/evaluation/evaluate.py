@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from lawgiver.envs.core.registry import PACKAGES, TRAINERS, entry, names, require_extras
-from lawgiver.trainers.runs.config import Natural, Seed, Settings, checked
+from lawgiver.trainers.runs.config import checked
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import trainer_of
+from lawgiver.trainers.settings.base import Natural, Seed, Settings
 from lawgiver.trainers.statistics.seeds import over_seeds
 from lawgiver.trainers.statistics.streams import EVALUATION
 

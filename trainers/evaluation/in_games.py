@@ -15,10 +15,10 @@ from lawgiver.envs.election.game import Election
 from lawgiver.trainers.evaluation.elections import FIRST, against
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.evaluation.score_table import beside_equilibrium, final_table, mechanisms
-from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.headings import equilibrium_people, learned_rule
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality
 
 

@@ -10,7 +10,7 @@ from typing import Any, overload
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.trainers.evaluation.payoff_table import PayoffTable, read_payoffs
-from lawgiver.trainers.runs.config import game_settings
+from lawgiver.trainers.runs.overrides import game_settings
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from lawgiver.trainers.elections.gradients.election import Campaign
 from lawgiver.trainers.elections.gradients.joint_table import JointTable
 from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, LstmPlayers
 from lawgiver.trainers.hcmd_zero.model import DivergedError
-from lawgiver.trainers.runs.config import Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.settings.base import Resources
 from lawgiver.trainers.statistics.streams import torch_generator
 
 REPORT_EVERY = 200

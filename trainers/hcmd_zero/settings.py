@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
+from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 
 GROUPS = (73, 45, 51, 101, 53, 49, 42)
 """Of people in each iteration (Table 1)."""

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lawgiver.trainers.runs.config import Config, Count, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.annealing import AnnealOver
+from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, TrainerSettings
 
 
 class Network(Settings):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lawgiver.trainers.runs.config import Config, Count, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.annealing import AnnealOver
+from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, TrainerSettings
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]

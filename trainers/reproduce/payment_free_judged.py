@@ -21,7 +21,7 @@ from lawgiver.trainers.payment_free.evaluation import of_truth
 from lawgiver.trainers.reproduce.payment_free_points import Point
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import RunError, write_json
-from lawgiver.trainers.runs.config import Resources
+from lawgiver.trainers.settings.base import Resources
 
 SEED = 20_231_118
 """Of the instances and of the audit: a stream that no training draws from."""

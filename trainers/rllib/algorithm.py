@@ -32,7 +32,7 @@ from lawgiver.trainers.rllib.settings import (
     SelfPlayConfig,
 )
 from lawgiver.trainers.rllib.stock import StockEnvRunner, TurnAdapter
-from lawgiver.trainers.runs.config import Resources, anchor_of
+from lawgiver.trainers.settings.base import Resources, anchor_of
 from lawgiver.trainers.settings.bounded_rationality import Start, start_of
 
 STOCK_ENVS = 50

@@ -18,8 +18,8 @@ import numpy as np
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import algorithm_config
 from lawgiver.trainers.rllib.settings import Mechanism, Participants, RLlibAgents, RLlibConfig, RLlibTrainer
-from lawgiver.trainers.runs.config import GameConfig, Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.settings.base import GameConfig, Resources
 from lawgiver.trainers.statistics.estimate import Estimate
 
 SAMPLED = {"batched": 20_000, "stock": 4_000}

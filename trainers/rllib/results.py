@@ -28,7 +28,7 @@ from lawgiver.trainers.rllib.closed_form import beside_closed_form, told_of
 from lawgiver.trainers.rllib.misreports import misreports
 from lawgiver.trainers.rllib.settings import Participants
 from lawgiver.trainers.rllib.setup import Setup
-from lawgiver.trainers.runs.config import anchor_of
+from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.streams import FINAL_GAMES
 
 Weights = dict[str, torch.Tensor]

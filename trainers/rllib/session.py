@@ -20,9 +20,9 @@ from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, WEIGHTS
 
 from lawgiver.trainers.rllib.learner import UPDATES, TrainingError, TwoTimescaleLearner
 from lawgiver.trainers.rllib.snapshots import freeze, seat
-from lawgiver.trainers.runs.config import Resources
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import Resources
 
 ATTEMPTS = 10
 """How often an iteration is tried that brings no data because every remote runner has failed."""

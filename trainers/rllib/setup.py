@@ -15,7 +15,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_
 from lawgiver.trainers.rllib.algorithm import env_config
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig
-from lawgiver.trainers.runs.config import anchor_of
+from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
 

@@ -18,7 +18,12 @@ NEAR = 0.8
 """How alike a misspelt key and one that stands elsewhere have to be, in difflib's ratio, for it to be proposed."""
 
 
-def complaint(model: type[BaseModel], data: Any, error: ValidationError) -> str:
+def one_line(error: Exception) -> str:
+    """Return what an error says as one line."""
+    return " ".join(str(error).split())
+
+
+def config_error(model: type[BaseModel], data: Any, error: ValidationError) -> str:
     """Return one thing that is wrong with ``data``, as one line.
 
     Unknown keys come before anything else; then the deepest error, because of the members of a union the one that

@@ -11,20 +11,13 @@ from typing import Any
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.plots import drawing
 from lawgiver.trainers.runs.atomic_files import RunError
-from lawgiver.trainers.runs.config import (
-    AnyConfig,
-    Overrides,
-    Resources,
-    apply_overrides,
-    config_name,
-    load_config,
-    one_line,
-    read_overrides,
-    validate,
-)
+from lawgiver.trainers.runs.config import config_name, load_config, validate
+from lawgiver.trainers.runs.config_errors import one_line
+from lawgiver.trainers.runs.overrides import Overrides, apply_overrides, read_overrides
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import find_trainer
+from lawgiver.trainers.settings.base import AnyConfig, Resources
 from lawgiver.trainers.statistics.seeds import over_seeds
 
 RESUMABLE = ("trainer.iterations", "trainer.updates", "trainer.anneal_over")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lawgiver.envs.core.errors import MissingExtraError, ParameterError
 
 if TYPE_CHECKING:
-    from lawgiver.trainers.runs.config import Resources
+    from lawgiver.trainers.settings.base import Resources
 
 REPRODUCIBLE = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
 """Environment without which two processes do not compute the same numbers, or fight over the cores.

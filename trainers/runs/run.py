@@ -45,10 +45,12 @@ from lawgiver.trainers.runs.atomic_files import (
     write_text,
     writing,
 )
-from lawgiver.trainers.runs.config import AnyConfig, one_line, stored_complaint
+from lawgiver.trainers.runs.config import stored_config_error
+from lawgiver.trainers.runs.config_errors import one_line
 from lawgiver.trainers.runs.metrics_log import MetricsLog, columns
 from lawgiver.trainers.runs.provenance import commit, versions
 from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml, write_yaml
+from lawgiver.trainers.settings.base import AnyConfig
 from lawgiver.trainers.statistics.estimate import with_estimates
 
 STAMP = "lawgiver"
@@ -145,7 +147,7 @@ class Run:
         ours = version("lawgiver")
         if _series(str(stamp["version"])) != _series(ours):
             raise RunError(f"{file} was written by lawgiver {stamp['version']}; this is {ours}, which cannot read it")
-        wrong = stored_complaint(settings)
+        wrong = stored_config_error(settings)
         if wrong is not None:
             raise RunError(f"{file} is damaged: {wrong}")
         return cls(path, settings, str(stamp["config"]))

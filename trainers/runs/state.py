@@ -22,7 +22,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.files.json_text import to_json
 from lawgiver.envs.files.reading import open_regular, read_json
 from lawgiver.trainers.runs.atomic_files import LARGEST_WEIGHTS, RunError
-from lawgiver.trainers.runs.config import one_line
+from lawgiver.trainers.runs.config_errors import one_line
 
 STRUCTURE, ARRAYS = "state.json", "state.safetensors"
 """The files of a checkpoint."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import TRAINERS, lookup, names
+from lawgiver.trainers.settings.base import AnyConfig, Config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lawgiver.trainers.runs.config import AnyConfig
     from lawgiver.trainers.runs.run import Run
 
 
@@ -87,7 +87,7 @@ def trainer_of(run: Run) -> Trainer:
     """
     name = run.settings["trainer"]["name"]
     if name not in names(TRAINERS):
-        return Trainer(_config(), lambda config, run: find_trainer(name).train(config, run))
+        return Trainer(Config, lambda config, run: find_trainer(name).train(config, run))
     return _trainer(name, lookup(TRAINERS, name, complete=False))
 
 
@@ -96,15 +96,9 @@ def _trainer(name: str, found: Any) -> Trainer:
     if isinstance(found, Trainer):
         return found
     model = typing.get_type_hints(found).get("config") if callable(found) else None
-    if not (isinstance(model, type) and issubclass(model, _config())):
+    if not (isinstance(model, type) and issubclass(model, Config)):
         raise ParameterError(
             f"trainer {name!r} does not say which config it takes: annotate its parameter `config` with"
-            " lawgiver.trainers.runs.config.Config[Agents, Trainer]"
+            " lawgiver.trainers.settings.base.Config[Agents, Trainer]"
         )
     return Trainer(model, found)
-
-
-def _config() -> type[AnyConfig]:
-    from lawgiver.trainers.runs.config import Config  # which finds its trainers here
-
-    return Config

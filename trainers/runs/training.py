@@ -8,7 +8,7 @@ from typing import Any
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.config import require_given_once
+from lawgiver.trainers.runs.overrides import require_given_once
 from lawgiver.trainers.runs.run import Run
 
 

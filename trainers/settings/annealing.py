@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from lawgiver.trainers.runs.config import Natural
+from lawgiver.trainers.settings.base import Natural
 
 
 class Annealed(Protocol):

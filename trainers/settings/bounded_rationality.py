@@ -14,7 +14,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import temperature_of_budget
-from lawgiver.trainers.runs.config import Anchor, Settings
+from lawgiver.trainers.settings.base import Anchor, Settings
 
 Start = tuple[float, ...]
 

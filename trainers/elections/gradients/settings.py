@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
+from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 
 
 class Contestant(Settings):

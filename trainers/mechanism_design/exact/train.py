@@ -16,8 +16,8 @@ from lawgiver.trainers.evaluation.equilibrium_gradient import Sends, rounds, val
 from lawgiver.trainers.evaluation.score_table import other_populations, score_table
 from lawgiver.trainers.mechanism_design.exact.settings import ExactConfig, Mechanism
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.config import anchor_of
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 

@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lawgiver.envs.core.errors import ParameterError, choice
-from lawgiver.trainers.runs.config import Settings
+from lawgiver.trainers.settings.base import Settings
 
 TIMESCALES = ("two_timescale", "matched", "reversed")
 Timescale = Literal["two_timescale", "matched", "reversed"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lawgiver.trainers.mechanism_design.optimisers import OptimiserName, Schedule, Timescale
-from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
+from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 
 

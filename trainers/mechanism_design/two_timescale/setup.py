@@ -17,7 +17,7 @@ from lawgiver.trainers.mechanism_design.optimisers import check_timescales
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners
 from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
 from lawgiver.trainers.runs.compatibility import require_own_objective
-from lawgiver.trainers.runs.config import anchor_of
+from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
 PERTURBED = ("one_point", "two_point", "score_function")

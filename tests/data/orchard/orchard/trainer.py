@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 import lawgiver
 from lawgiver.envs.core.game import Game
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.config import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import Trainer
+from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 from orchard.policies import BasketNetwork, PickingHabit
 
 
