@@ -9,7 +9,6 @@ import numpy as np
 
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.public_investment.game import PublicInvestment
 
 
 def rule_of(game: Game[Any], mechanism: Policy) -> dict[str, Any] | None:
@@ -30,14 +29,16 @@ def rule_of(game: Game[Any], mechanism: Policy) -> dict[str, Any] | None:
     own = getattr(mechanism, "rule_parameters", None)
     if own is not None:
         return {"formula": formula, "parameters": own()}
-    states = _openings(game)
-    if any(game.phase(state) != "mechanism" for state in states.values()):
+    states = list(game.openings(1, np.random.default_rng(0)).values())
+    if any(game.phase(state) != "mechanism" for state in states):
         return None
-    found = {name: _announced(game, mechanism, state) for name, state in states.items()}
-    first, *others = found.values()
+    first, *others = found = [_announced(game, mechanism, state) for state in states]
     if all(other == first for other in others):
         return {"formula": formula, "parameters": first}
-    by_condition = [{"endowments": list(name), "parameters": parameters} for name, parameters in found.items()]
+    by_condition = [
+        {"endowments": [int(e) if e.is_integer() else e for e in state.endowments[0].tolist()], "parameters": told}
+        for state, told in zip(states, found, strict=True)
+    ]
     return {"formula": formula, "by_condition": by_condition}
 
 
@@ -61,13 +62,6 @@ def _number(value: Any) -> str:
         ends = f" [{min(values):.3g} to {max(values):.3g} by seed]" if min(values) < max(values) else ""
         return f"{value.mean:.3g}{ends}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _openings(game: Game[Any]) -> dict[tuple[int, ...], Any]:
-    """Return states before anybody has moved: one a condition, by its endowments, or a single one."""
-    if isinstance(game, PublicInvestment):
-        return {tuple(condition): game.opening(np.array([condition], float)) for condition in game.conditions}
-    return {(): game.initial_state(1, np.random.default_rng(0))}
 
 
 def _announced(game: Game[Any], mechanism: Policy, state: Any) -> dict[str, float]:
