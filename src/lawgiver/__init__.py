@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         list_mechanisms,
         list_objectives,
         list_participants,
+        list_policies,
         list_trainers,
         list_voters,
     )
@@ -47,6 +48,7 @@ __all__ = [
     "list_mechanisms",
     "list_objectives",
     "list_participants",
+    "list_policies",
     "list_trainers",
     "list_voters",
     "load",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICIES, TRAINERS, VOTERS, names
+from lawgiver.envs.core.registry import GAMES, LEARNED, OBJECTIVES, POLICIES, TRAINERS, VOTERS, names
 from lawgiver.trainers.runs.packaged_configs import config_names
 
 
@@ -54,6 +54,16 @@ def list_objectives() -> list[str]:
         True
     """
     return names(OBJECTIVES)
+
+
+def list_policies() -> list[str]:
+    """List the installed kinds of learned policies: what can be saved and loaded.
+
+    Example:
+        >>> "table" in list_policies()
+        True
+    """
+    return names(LEARNED)
 
 
 def list_configs() -> list[str]:
