@@ -25,6 +25,7 @@ from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.envs.testing.rules import check_rewards
 from lawgiver.testing import check_game
 from lawgiver.trainers.cli import app
+from lawgiver.trainers.evaluation.rollout import measures
 from lawgiver.trainers.runs.trainer import trainer_of
 
 SOURCE = Path(__file__).parent / "data" / "orchard"
@@ -96,6 +97,14 @@ def test_its_objective_pays_the_mechanism_of_every_game(site: Path, name: str) -
     check_rewards(game, batch=8)
     own = {"objective", *game.objectives}
     assert "objective" in own and game.ceiling() is None
+
+
+def test_an_objective_of_other_games_is_one_line_and_left_out_of_reports(site: Path) -> None:
+    sales, fund = (make_game(name, objective="takings") for name in ("sequential_sales", "public_investment"))
+    check_rewards(sales, batch=8)
+    with pytest.raises(UnsupportedGameError, match=r"objective 'takings' does not fit this game: .*'payments'"):
+        check_rewards(fund, batch=8)
+    assert "takings" not in measures(fund) and "even_gain" in measures(fund)
 
 
 def test_its_objective_pays_rounds_of_an_allocation_too(site: Path) -> None:

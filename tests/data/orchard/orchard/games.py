@@ -21,6 +21,11 @@ def even_gain(state: Any) -> Array:
     return xp.mean(state.payoffs, axis=-1) - xp.std(state.payoffs, axis=-1)
 
 
+def takings(state: Any) -> Array:
+    """Return what participants have paid, where they pay."""
+    return total(state.payments)
+
+
 def basket_logits(n: int) -> Layout:
     return (Field("share_logits", n, -LOGITS, LOGITS, "log-odds", "of each picker's share of the baskets"),)
 
