@@ -32,13 +32,13 @@ class Problem:
 
     subgame: Subgame
     parameters: np.ndarray
-    level: float
+    inverse_temperature: float
     prior: np.ndarray
 
     @property
     def tolerance(self) -> float:
         """Residual at which aggregates count as found: replies magnify rounding by the inverse temperature."""
-        return TOLERANCE + 1e-14 * self.level * self.subgame.unit
+        return TOLERANCE + 1e-14 * self.inverse_temperature * self.subgame.unit
 
     def of(self, index: Any) -> Problem:
         """Return the problem under some of the mechanisms."""
@@ -47,7 +47,9 @@ class Problem:
 
     def reply(self, aggregates: np.ndarray) -> np.ndarray:
         """Return the probabilities (..., T, S, A) of the reply to z (..., m)."""
-        return np.asarray(np.exp(self.subgame.log_reply(self.parameters, aggregates, self.level, self.prior)))
+        return np.asarray(
+            np.exp(self.subgame.log_reply(self.parameters, aggregates, self.inverse_temperature, self.prior))
+        )
 
     def respond(self, aggregates: np.ndarray) -> np.ndarray:
         """Return F(z): the aggregates (..., m) of everybody's reply to z (..., m)."""
@@ -65,7 +67,7 @@ class Problem:
         rewards = self.subgame.rewards(np.broadcast_to(self.parameters, (2 * size, self.parameters.size)), around)
         moved = (rewards[:size] - rewards[size:]) / (2 * nudges[:, None, None, None])
         policy = self.reply(aggregates)
-        turned = _tilts(self.subgame, policy, moved) * self.level
+        turned = _tilts(self.subgame, policy, moved) * self.inverse_temperature
         far = 1e-6 / np.maximum(np.abs(turned).max(axis=(1, 2, 3)), 1e-300)
         apart = far[:, None, None, None] * turned
         after, before = self.subgame.aggregates(policy + apart), self.subgame.aggregates(policy - apart)
@@ -144,32 +146,32 @@ def iterate(
 
 
 def _trace(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
-    """Follow the fixed point by Newton's method from inverse temperature 0 up to ``level``, in steps that adapt.
+    """Follow the fixed point by Newton's method from inverse temperature 0 up to the problem's, in adaptive steps.
 
     Extrapolated in 1 / inverse temperature: where participants mix, that is how it approaches the rational limit.
     """
     known: list[tuple[float, np.ndarray]] = []
-    ahead, ratio = min(1 / problem.subgame.unit, problem.level), 4.0
+    ahead, ratio = min(1 / problem.subgame.unit, problem.inverse_temperature), 4.0
     for _ in range(STEPS):
-        row = replace(problem, level=ahead)
+        row = replace(problem, inverse_temperature=ahead)
         found, left = newton(row, _extrapolated(known[-2:], ahead) if known else start)
         if left <= row.tolerance:
-            if ahead == problem.level:
+            if ahead == problem.inverse_temperature:
                 return found, left
             known.append((ahead, found))
             ratio = min(4.0, ratio**1.5)
         else:
             ratio = ratio**0.5
-        ahead = min(known[-1][0] * ratio, problem.level) if known else ahead / 4
+        ahead = min(known[-1][0] * ratio, problem.inverse_temperature) if known else ahead / 4
     return found, math.inf
 
 
-def _extrapolated(known: list[tuple[float, np.ndarray]], level: float) -> np.ndarray:
+def _extrapolated(known: list[tuple[float, np.ndarray]], inverse_temperature: float) -> np.ndarray:
     """Return a guess of z (m,) at an inverse temperature from those at one or two lower ones."""
     (first, at_first), (last, at_last) = known[0], known[-1]
     if first == last:
         return at_last
-    return np.asarray(at_last + (at_last - at_first) * (1 / level - 1 / last) / (1 / last - 1 / first))
+    return np.asarray(at_last + (at_last - at_first) * (1 / inverse_temperature - 1 / last) / (1 / last - 1 / first))
 
 
 def newton(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, float]:

@@ -302,12 +302,12 @@ def _gap(
     grid: JointGrid, tables: list[np.ndarray], priors: Strategies, ends: np.ndarray, point: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return z - log reply(z) (N,) and its derivative (N, N + 1) by z and the inverse temperature."""
-    level = np.full((1, 1), point[-1])
+    inverse_temperature = np.full((1, 1), point[-1])
     strategies = tuple(softmax(part[None]) for part in np.split(point[:-1], ends[:-1]))
     values = expected(grid, tables, strategies)
-    answer = log_reply(priors, level, values)
+    answer = log_reply(priors, inverse_temperature, values)
     replies = tuple(np.exp(log) for log in answer)
-    by_strategy = log_slopes(grid, tables, level, strategies, replies)[0]
+    by_strategy = log_slopes(grid, tables, inverse_temperature, strategies, replies)[0]
     blocks = []
     for p, block in zip(strategies, np.split(by_strategy, ends[:-1], axis=1), strict=True):
         block = block * p

@@ -102,8 +102,8 @@ class Subgame(ABC):
         """A payoff of the order of those that participants get: their share of the game's scale of welfare."""
         return self.game.welfare_scale / self.game.n
 
-    def level(self, inverse_temperature: float) -> float:
-        """Return the inverse temperature that is reckoned with: infinity is ``RATIONAL`` per unit, and so is beyond."""
+    def finite(self, inverse_temperature: float) -> float:
+        """Cap an inverse temperature at ``RATIONAL`` per :attr:`unit`, which stands for infinity in computations."""
         return min(inverse_temperature, RATIONAL / self.unit)
 
     def occupancy(self, policy: Array) -> Array:
@@ -131,7 +131,7 @@ class Subgame(ABC):
             log_prior: log pi_0, (T, S, A) or (..., T, S, A), about -1e9 where illegal.
         """
         xp = namespace(aggregates)
-        level = self.level(inverse_temperature)
+        inverse_temperature = self.finite(inverse_temperature)
         rewards = self.rewards(parameters, aggregates)
         future = xp.zeros_like(rewards[..., 0, :, 0])
         values, replies = [], []
@@ -140,9 +140,9 @@ class Subgame(ABC):
             if t + 1 < self.shape[0]:
                 leads = constant(self.transitions().reshape(-1, self.shape[1]), rewards)
                 value = value + (future @ leads.T).reshape(*value.shape[:-2], *self.shape[1:])
-            reply = log_softmax(tilted(log_prior[..., t, :, :], value, level))
+            reply = log_softmax(tilted(log_prior[..., t, :, :], value, inverse_temperature))
             if t:  # nothing is before the first round
-                future = certainty_equivalent(value, reply, log_prior[..., t, :, :], level)
+                future = certainty_equivalent(value, reply, log_prior[..., t, :, :], inverse_temperature)
             values.append(value)
             replies.append(reply)
         return by_round(values[::-1]), by_round(replies[::-1])

@@ -92,16 +92,18 @@ def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior
             negative or not a number.
     """
     parameters = checked_parameters(subgame.game, parameters, batched=True)
-    level = subgame.level(number("inverse_temperature", inverse_temperature, "[0, inf]"))
+    inverse_temperature = subgame.finite(number("inverse_temperature", inverse_temperature, "[0, inf]"))
     xp = namespace(parameters)
     start = subgame.aggregates(xp.exp(prior)) + xp.zeros_like(parameters[..., :1])
     if not subgame.coupled:
-        reply = subgame.log_reply(parameters, start, level, prior)
+        reply = subgame.log_reply(parameters, start, inverse_temperature, prior)
         return Equilibrium(reply, subgame.aggregates(xp.exp(reply)), 0.0)
-    problem = Problem(subgame, np.asarray(parameters, float), level, np.asarray(prior, float))
+    problem = Problem(subgame, np.asarray(parameters, float), inverse_temperature, np.asarray(prior, float))
     found, residuals = settle(problem, np.asarray(start, float))
     aggregates = constant(found, parameters)
-    return Equilibrium(subgame.log_reply(parameters, aggregates, level, prior), aggregates, float(residuals.max()))
+    return Equilibrium(
+        subgame.log_reply(parameters, aggregates, inverse_temperature, prior), aggregates, float(residuals.max())
+    )
 
 
 # -- what a mechanism is worth --------------------------------------------------------------------------------------
@@ -250,15 +252,15 @@ def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy 
     with extras("the best mechanism in a box"):
         from scipy.optimize import minimize
 
-    level = game.subgame.level(number("inverse_temperature", inverse_temperature, "[0, inf]"))
+    inverse_temperature = game.subgame.finite(number("inverse_temperature", inverse_temperature, "[0, inf]"))
     space: Any = game.action_space("mechanism")
     low, high = space.low.astype(float), space.high.astype(float)
     tried = np.concatenate([np.array(list(game.members.values())).clip(low, high), _spread(low, high)])
-    welfare, aggregates = _scored(game, level, tried, anchor)
+    welfare, aggregates = _scored(game, inverse_temperature, tried, anchor)
     chosen = np.argsort(-welfare, kind="stable")[:STARTS]
     candidates = list(tried[chosen])
     for i in chosen:
-        climb = _Climb(game, level, anchor, (high - low) * NUDGE, aggregates[i])
+        climb = _Climb(game, inverse_temperature, anchor, (high - low) * NUDGE, aggregates[i])
         bounds = list(zip(low, high, strict=True))
         candidates.append(minimize(climb, tried[i], jac=True, method="L-BFGS-B", bounds=bounds).x.clip(low, high))
     found: list[Best] = []
@@ -286,7 +288,7 @@ def _spread(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _scored(
-    game: MechanismGame, level: float, tried: np.ndarray, anchor: Policy | None
+    game: MechanismGame, inverse_temperature: float, tried: np.ndarray, anchor: Policy | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return welfare (K,) and aggregates (K, m) near the equilibria under mechanisms (K, D)."""
     subgame, scored = game.subgame, []
@@ -294,7 +296,7 @@ def _scored(
     for i in range(0, len(tried), at_once):
         some = tried[i : i + at_once]
         prior = prior_table(game, None, some[0]) if anchor is None else _priors(game, anchor, some)
-        problem = Problem(subgame, some, level, prior)
+        problem = Problem(subgame, some, inverse_temperature, prior)
         start = subgame.aggregates(np.exp(prior)) + np.zeros((len(some), 1))
         near = iterate(problem, start, ROUGH, NEAR)[0] if subgame.coupled else start
         scored.append((subgame.welfare(problem.reply(near)), near))
@@ -314,9 +316,14 @@ class _Climb:
     """
 
     def __init__(
-        self, game: MechanismGame, level: float, anchor: Policy | None, nudges: np.ndarray, aggregates: np.ndarray
+        self,
+        game: MechanismGame,
+        inverse_temperature: float,
+        anchor: Policy | None,
+        nudges: np.ndarray,
+        aggregates: np.ndarray,
     ) -> None:
-        self.game, self.level, self.anchor = game, level, anchor
+        self.game, self.inverse_temperature, self.anchor = game, inverse_temperature, anchor
         self.nudges, self.aggregates = nudges, aggregates
 
     def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -324,7 +331,10 @@ class _Climb:
         around = np.concatenate([parameters + np.diag(self.nudges), parameters - np.diag(self.nudges)])
         prior = prior_table(self.game, self.anchor, parameters)
         priors = prior if self.anchor is None else _priors(self.game, self.anchor, around)
-        here, there = Problem(subgame, parameters, self.level, prior), Problem(subgame, around, self.level, priors)
+        here, there = (
+            Problem(subgame, parameters, self.inverse_temperature, prior),
+            Problem(subgame, around, self.inverse_temperature, priors),
+        )
         z = self.aggregates
         moved = np.broadcast_to(z, (2 * count, z.size))
         if subgame.coupled:

@@ -71,16 +71,11 @@ class Learners:
         # Where the others do not count, any aggregates will do.
         aggregates = self.subgame.aggregates(play(logits)) if self.subgame.coupled else self._at_the_prior
         aggregates = aggregates + np.zeros_like(tried[..., :1])
-        return np.asarray(self.subgame.log_reply(tried, aggregates, self.finite_inverse_temperature, self.prior))
+        return np.asarray(self.subgame.log_reply(tried, aggregates, self.inverse_temperature, self.prior))
 
     @cached_property
     def _at_the_prior(self) -> np.ndarray:
         return np.asarray(self.subgame.aggregates(play(self.prior)))
-
-    @property
-    def finite_inverse_temperature(self) -> float:
-        """The inverse temperature that is computed with, a large one in place of infinity."""
-        return self.subgame.level(self.inverse_temperature)
 
     def _equilibrium(self, parameters: np.ndarray) -> np.ndarray:
         found = solve(self.subgame, parameters, self.inverse_temperature, self.prior)

@@ -145,8 +145,8 @@ def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
     with extras("optimiser 'implicit_gradient'"):
         from lawgiver.trainers.mechanism_design.exact.subgame_gradient import welfare_and_gradient
     learners = setup.learners
-    temperature = learners.finite_inverse_temperature
-    return np.stack([welfare_and_gradient(setup.game, w, temperature, learners.prior)[1] for w in tried])
+    temperature, prior = learners.inverse_temperature, learners.prior
+    return np.stack([welfare_and_gradient(setup.game, w, temperature, prior)[1] for w in tried])
 
 
 @dataclass
