@@ -12,6 +12,7 @@ import pytest
 from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.rllib import trainer
 from lawgiver.trainers.runs.headings import equilibrium_people
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
@@ -42,7 +43,7 @@ CANONICAL = {
 
 def shown(summary: dict, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", "100")
-    show_summary(summary)
+    show_summary(summary, trainer)
     return capsys.readouterr().out
 
 

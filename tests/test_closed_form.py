@@ -8,6 +8,7 @@ import pytest
 from lawgiver.agents.network_policies import LearnedParticipants
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.rllib import trainer
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, choices, told_of
 from lawgiver.trainers.rllib.play import Table
 from lawgiver.trainers.rllib.results import beside
@@ -66,7 +67,7 @@ def test_the_table_shows_the_closed_form_beside_what_was_learned(capsys, monkeyp
     told = beside(setup, {"participant": LearnedParticipants(game, hidden=(4,))})
     assert beside(Setup(setup.config, Table(game), LEVEL), {}) == {}
     monkeypatch.setenv("COLUMNS", "160")
-    show_summary({**told, "populations": {"exact": "the logit choice in closed form"}})
+    show_summary({**told, "populations": {"exact": "the logit choice in closed form"}}, trainer)
     lines = capsys.readouterr().out.splitlines()
     assert "Probability of each contribution (points), trained beside the logit choice in closed form" in lines
     heading = next(line for line in lines if "endowment 4, trained" in line)

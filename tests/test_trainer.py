@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import TRAINERS, _entries, names
+from lawgiver.trainers.cli import app
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.evaluation.in_games import evaluate_run
 from lawgiver.trainers.runs import launch
@@ -24,6 +27,7 @@ OBJECT = """\
 from fake_trainer import Agents, Walk, train
 from lawgiver.trainers.settings.base import Config
 from lawgiver.trainers.runs.trainer import Trainer
+from lawgiver.trainers.tables.cells import Table, cell
 
 
 def evaluate(run, games, seed):
@@ -37,7 +41,14 @@ def figures(run, summary):
     yield "path.png", figure
 
 
-trainer = Trainer(config=Config[Agents, Walk], train=train, evaluate=evaluate, figures=figures)
+def tables(numbers):
+    yield Table("Where the walk ended", {"walk": {"position": cell(numbers["position"])}}, ("position",))
+
+
+trainer = Trainer(
+    config=Config[Agents, Walk], train=train, evaluate=evaluate, figures=figures, tables=tables,
+    meanings={"played": "games that nobody played"},
+)
 """
 PARTS = {"train": ["config", "run"], "evaluate": ["run", "games", "seed"], "figures": ["run", "summary"]}
 
@@ -66,7 +77,7 @@ def test_every_part_of_a_trainer_is_there_and_takes_what_it_is_given(name: str, 
     assert list(inspect.signature(function).parameters) == PARTS[part]
 
 
-def test_an_object_evaluates_and_draws_its_runs_by_itself(plugin: Path, walk: Path, tmp_path: Path):
+def test_an_object_evaluates_draws_and_tabulates_its_runs_by_itself(plugin: Path, walk: Path, tmp_path: Path):
     pytest.importorskip("matplotlib")
     (plugin / "walk_object.py").write_text(OBJECT)
     entry_points(plugin, "walk_object:trainer")
@@ -74,6 +85,9 @@ def test_an_object_evaluates_and_draws_its_runs_by_itself(plugin: Path, walk: Pa
     assert [file.name for file in (path / "figures").iterdir()] == ["path.png"]
     assert evaluate(path, games=12) == {"played": 12, "seed": [EVALUATION, 4], "position": summary["position"]}
     assert evaluate(path, seed=7)["seed"] == [EVALUATION, 7]
+    printed = CliRunner().invoke(app, ["evaluate", str(path), "games=12"]).output
+    assert "Where the walk ended" in printed and "position" not in printed.partition("This run")[2]
+    assert re.search(r"^played +12 +games that nobody played *$", printed, re.M)
     sys.modules.pop("walk_object")
 
 

@@ -15,6 +15,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_ta
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
+from lawgiver.trainers.mechanism_design import two_timescale
 from lawgiver.trainers.mechanism_design.two_timescale import train as training
 from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played, welfare_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
@@ -240,7 +241,7 @@ def test_curves_and_table_both_say_that_participants_settle_after_the_training(r
     assert summary["score_in_training"] == pytest.approx(last["score"])
     assert summary["reply_gap"] < summary["reply_gap_in_training"]  # the curves end before they settle
     monkeypatch.setenv("COLUMNS", "200")
-    show_summary(summary)
+    show_summary(summary, two_timescale.trainer)
     printed = capsys.readouterr().out
     rows = {line.split()[0]: line for line in printed.splitlines() if line.startswith(("reply_gap", "score_in"))}
     assert float(rows["reply_gap"].split()[1]) == pytest.approx(summary["reply_gap"], rel=1e-3)

@@ -19,6 +19,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.files.json_text import from_json, to_json
+from lawgiver.trainers import hcmd_zero
 from lawgiver.trainers.audit.result import Audit, Regret
 from lawgiver.trainers.cli.tables import show_audit, show_summary
 from lawgiver.trainers.cli.vote_tables import show_tournament
@@ -475,8 +476,10 @@ def test_a_loop_of_elections_is_printed_with_its_errors_and_intervals(capsys, mo
         "errors": [[0.0, 0.0234], [0.0234, 0.0]],
         "nash": {"a": share_of(0.6, 0.42, 0.79), "b": share_of(0.4, 0.21, 0.58)},
     }
-    text = printed(capsys, monkeypatch, show_summary, {"convergence": {"1": edge}, "meta_game": game})
-    assert re.search(r"^1 +improves +5\.0 \[3\.1, 6\.9\] ", text, re.M)
+    text = printed(
+        capsys, monkeypatch, show_summary, {"convergence": {"1": edge}, "meta_game": game}, hcmd_zero.trainer
+    )
+    assert re.search(r"^iteration 1 +improves +5\.0 \[3\.1, 6\.9\] ", text, re.M)
     assert "standard errors up to 2.3" in " ".join(text.split()) and re.search(r"^1 a .* 60 \[42, 79\] *$", text, re.M)
 
 

@@ -4,6 +4,7 @@ Whatever they are, nobody gains by a misreport, so that the participants need no
 """
 
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig
+from lawgiver.trainers.affine_maximiser.tables import MEANINGS
 from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
@@ -11,4 +12,5 @@ trainer = Trainer(
     train=Deferred("lawgiver.trainers.affine_maximiser.train:train"),
     evaluate=Deferred("lawgiver.trainers.affine_maximiser.evaluation:evaluate_run"),
     figures=Deferred("lawgiver.trainers.affine_maximiser.figures:figures_of"),
+    meanings=MEANINGS,
 )

@@ -118,6 +118,7 @@ def train(
     from lawgiver.trainers.cli.ending import ending
     from lawgiver.trainers.cli.tables import show_summary
     from lawgiver.trainers.runs.launch import Interrupted
+    from lawgiver.trainers.runs.trainer import trainer_of
 
     arguments = config or []
     if resume is None and (not arguments or "=" in arguments[0]):
@@ -130,7 +131,7 @@ def train(
     except Interrupted as stop:
         typer.echo(f"interrupted; continue with: lawgiver train --resume {stop.path}", err=True)
         raise typer.Exit(130) from None
-    show_summary(run.summary() or {})
+    show_summary(run.summary() or {}, trainer_of(run))
     for line in ending(run):
         typer.echo(line)
     typer.echo(f"run: {run.path}")
@@ -155,6 +156,8 @@ def evaluate(
     from lawgiver.trainers.evaluation.evaluate import EvaluationSettings
     from lawgiver.trainers.runs.atomic_files import made_folder, write_json
     from lawgiver.trainers.runs.config import checked
+    from lawgiver.trainers.runs.run import Run
+    from lawgiver.trainers.runs.trainer import trainer_of
 
     folder, *overrides = run
     settings = checked(EvaluationSettings, keyed(overrides))
@@ -166,7 +169,7 @@ def evaluate(
     if as_json:
         typer.echo(to_json(whole, indent=2))
     else:
-        show_summary(found)
+        show_summary(found, trainer_of(Run.open(folder)))
     if out is not None:
         write_json(out / "evaluation.json", whole)
         typer.echo(f"written: {out / 'evaluation.json'}", err=as_json)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any, TypeGuard
 
 from lawgiver.agents.naming import rule_text
-from lawgiver.trainers.cli.mechanism_tables import mechanism_tables
 from lawgiver.trainers.cli.printing import new_table, say, show, show_cells
-from lawgiver.trainers.cli.vote_tables import (
-    show_convergence,
-    show_meta_game,
-    show_virtual_participants,
-    show_vote_share,
-)
 from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.runs.trainer import Trainer
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 from lawgiver.trainers.tables.cells import ERRORS, cell, has_error, is_value
-from lawgiver.trainers.tables.glossary import ROWS, defined, meanings, mechanism_words
+from lawgiver.trainers.tables.glossary import ROWS, defined, meanings
+from lawgiver.trainers.tables.mechanism_tables import tables_of
 
 Columns = Mapping[str, Mapping[str, Any]]
 
@@ -96,15 +91,21 @@ def _verdict(found: Mapping[str, Any]) -> str:
     )
 
 
-def show_summary(summary: Mapping[str, Any]) -> None:
-    """Print a summary, also one over seeds: the learned rule, tables with titles, single numbers, and alarms."""
+def show_summary(summary: Mapping[str, Any], trainer: Trainer | None = None) -> None:
+    """Print a summary, also one over seeds: the learned rule, tables with titles, single numbers, and alarms.
+
+    Args:
+        summary: of a run, or what an evaluation of it has found.
+        trainer: of the run, which knows the tables that have a form of their own, and what its numbers mean; None for
+            the defaults.
+    """
     numbers = summary.get("aggregate", summary)
     if isinstance(numbers.get("rule"), Mapping):
         say(f"learned rule: {rule_text(numbers['rule'])}")
     seeds = len(summary["runs"]) if "aggregate" in summary and "runs" in summary else None
     of = f"; means over {seeds} seeds" if seeds else ""
     told = {"rule", "populations", "reasons", "robustness", "all_conditions", "by_condition", "updates", *ALONE}
-    for table in mechanism_tables(numbers):
+    for table in tables_of(numbers) if trainer is None else trainer.tables(numbers):
         if table.rows:
             show_cells(table.rows, table.title + of, table.caption)
         told |= set(table.told)
@@ -112,12 +113,9 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     left = {key: value for key, value in numbers.items() if key not in told}
     _show_columns({key: value for key, value in left.items() if key != "timing" and _is_column(value)}, of=of)
     for name, value in left.items():
-        if name in OWN_TABLES and isinstance(value, Mapping):
-            OWN_TABLES[name](value)
-        elif name != "timing" and _is_table(value):
+        if name != "timing" and _is_table(value):
             _show_columns(value, words(name), of=of)
-    _show_conditions(numbers.get("by_condition") or [])
-    _show_singles(left, numbers, of)
+    _show_singles(left, numbers, of, {} if trainer is None else trainer.meanings)
     for line in _elsewhere(numbers):
         say(line)
     for line in _alarms(summary.get("alarms")):
@@ -134,23 +132,6 @@ def _alarms(alarms: Any) -> Iterator[str]:
     for seed, found in by_seed.items():
         of = "" if seed is None else f" (seed {seed})"
         yield from (f"alarm{of}: {alarm}" for alarm in found)
-
-
-def _show_conditions(conditions: Sequence[Mapping[str, Any]]) -> None:
-    """Print what several conditions come to, a row each."""
-    if len(conditions) < 2:
-        return
-    objective = next(iter(key for key, value in conditions[0].items() if isinstance(value, Mapping)), None)
-    if objective is None:
-        return
-    rows = {
-        ", ".join(map(str, condition.get("endowments", ()))): {
-            mechanism_words(name): cell(value) for name, value in condition[objective].items()
-        }
-        | {words(key): cell(condition[key]) for key in ("gap_closed", "reachable_gap_closed") if key in condition}
-        for condition in conditions
-    }
-    show_cells(rows, f"A round by endowments (points): {words(objective)}", defined([objective]))
 
 
 def _elsewhere(numbers: Mapping[str, Any]) -> Iterator[str]:
@@ -183,9 +164,11 @@ def _unknown(key: str, value: Any, numbers: Mapping[str, Any]) -> bool:
     return value is None and bool(numbers.get("reasons")) and key != "inverse_temperature"
 
 
-def _show_singles(left: Mapping[str, Any], numbers: Mapping[str, Any], of: str) -> None:
+def _show_singles(
+    left: Mapping[str, Any], numbers: Mapping[str, Any], of: str, own_meanings: Mapping[str, str]
+) -> None:
     """Print single numbers, each with what it means."""
-    meaning = meanings(numbers)
+    meaning = {**meanings(numbers), **own_meanings}
     shown = {"config": numbers.get("config"), "seed": numbers.get("seed"), "commit": numbers.get("commit")}
     parts = [
         f"{key} {str(value)[: 9 if key == 'commit' else None]}" for key, value in shown.items() if value is not None
@@ -214,25 +197,6 @@ def _show_columns(columns: Columns, title: str = "", of: str = "") -> None:
     for rows, keys in groups.items():
         named = title or ", ".join(map(words, keys))
         show_cells({name: {key: cell(columns[key][name]) for key in keys} for name in rows}, named + of, defined(keys))
-
-
-def _show_exploitability(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    """Print what the best misreports found gain, a row for each group of fields that is misreported."""
-    rows = {
-        group: {f"{kind}, {key}": cell(value) for kind, told in kinds.items() for key, value in told.items()}
-        for group, kinds in found.items()
-    }
-    show_cells(rows, "exploitability: gains of the best misreport found")
-
-
-OWN_TABLES: dict[str, Callable[[Any], None]] = {
-    "exploitability": _show_exploitability,
-    "vote_share": show_vote_share,
-    "meta_game": show_meta_game,
-    "convergence": show_convergence,
-    "virtual_participants": show_virtual_participants,
-}
-"""How that is printed which is no table of numbers by mechanism."""
 
 
 def _singles(numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -6,6 +6,7 @@ Each iteration acquires behaviour under the newest mechanism, models it, and opt
 """
 
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
+from lawgiver.trainers.hcmd_zero.tables import tables_of
 from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
@@ -13,4 +14,5 @@ trainer = Trainer(
     train=Deferred("lawgiver.trainers.hcmd_zero.train:train"),
     evaluate=Deferred("lawgiver.trainers.hcmd_zero.evaluation:evaluate_run"),
     figures=Deferred("lawgiver.trainers.hcmd_zero.figures:figures_of"),
+    tables=tables_of,
 )

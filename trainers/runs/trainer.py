@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import TRAINERS, lookup, names
 from lawgiver.trainers.settings.base import AnyConfig, Config
+from lawgiver.trainers.tables.cells import Table
+from lawgiver.trainers.tables.mechanism_tables import tables_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,12 +60,18 @@ class Trainer:
             election, beside the canonical mechanisms, and are scored in the participants' exact equilibrium.
         figures: yields the figures of a finished run, each with its file name, given the summary. By default curves of
             every metric that was logged, welfare against equality, and the shares of a public fund.
+        tables: yields the tables that have a form of their own, of a summary (of several seeds, of their aggregate) or
+            of what ``evaluate`` told. By default those of the default ``evaluate``. What no table tells is printed as
+            plain tables of numbers.
+        meanings: one line for each single number of a summary that needs one, by key.
     """
 
     config: type[AnyConfig]
     train: Callable[[Any, Run], dict[str, Any]]
     evaluate: Callable[[Run, int, Sequence[int]], dict[str, Any]] = IN_GAMES
     figures: Callable[[Run, Mapping[str, Any]], Iterable[tuple[str, Figure]]] = EVERY_METRIC
+    tables: Callable[[Mapping[str, Any]], Iterable[Table]] = tables_of
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_trainer(name: str) -> Trainer:

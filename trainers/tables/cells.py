@@ -1,17 +1,36 @@
-"""How numbers are written in a table's cells. After ± stands a standard error, in every command."""
+"""Tables of a summary, and how numbers are written in their cells: after ± stands a standard error, everywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
 ERRORS = "after ±: standard errors"
 """What is said once of a table in which a ± stands."""
 SAME = 1e-12
 """Relative spread below which several seeds say the same but for rounding."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a summary.
+
+    Attributes:
+        title: the line above it.
+        rows: cells as they are printed, by row and column; nothing is printed of a table without rows.
+        told: keys of the summary that it tells, which need not be told again.
+        caption: the line below it.
+    """
+
+    title: str
+    rows: Mapping[str, Mapping[str, str]]
+    told: tuple[str, ...]
+    caption: str | None = None
 
 
 def cell(value: Any) -> str:
@@ -42,3 +61,12 @@ def _estimate(value: Estimate) -> str:
 def is_value(value: Any) -> bool:
     """Say whether ``value`` is a number, an estimate of one, or unknown."""
     return value is None or (isinstance(value, (int, float, Estimate)) and not isinstance(value, bool))
+
+
+def percent(value: Estimate | float | None) -> str:
+    """Write a share as a percentage, with its interval if it has one: ``54.2 [52.9, 55.4]``; ``-`` if not known."""
+    if value is None:
+        return "-"
+    ends = value.ends if isinstance(value, Estimate) and value.low is not None else ()
+    interval = f" [{', '.join(f'{100 * end:.1f}' for end in ends)}]" if ends else ""
+    return f"{100 * mean_of(value):.1f}{interval}"

@@ -1,0 +1,67 @@
+"""The tables of a run of HCMD-zero: votes, the game of its mechanisms, and what each iteration decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.tables.cells import Table, cell, percent
+from lawgiver.trainers.tables.votes import nash_weight, vote_shares
+
+
+def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
+    """Tabulate what a run of HCMD-zero, or its evaluation, tells beside plain numbers."""
+    yield from vote_shares(numbers)
+    for key, table in {"meta_game": meta_game, "convergence": convergence, "virtual_participants": chosen}.items():
+        if isinstance(numbers.get(key), Mapping):
+            yield table(numbers[key])
+
+
+def meta_game(game: Mapping[str, Any]) -> Table:
+    """Tabulate which share of the votes the mechanisms of a run take from each other, numbered."""
+    if not {"names", "shares", "errors"} <= game.keys():  # over seeds that had others, or another number of them
+        return Table("meta_game", {}, ("meta_game",))
+    error = 100 * max(max(row) for row in game["errors"])
+    numbered = [f"{place} {name}" for place, name in enumerate(game["names"], 1)]
+    rows = {
+        name: {str(other + 1): "" if row == other else f"{100 * share:.1f}" for other, share in enumerate(shares)}
+        | {"Nash [95 %]": nash_weight(game["nash"][game["names"][row]])}
+        for row, (name, shares) in enumerate(zip(numbered, game["shares"], strict=True))
+    }
+    title = f"meta_game: % of the votes of row against column; standard errors up to {error:.1f}"
+    return Table(title, rows, ("meta_game",))
+
+
+def convergence(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Tabulate whether each iteration was the last that was needed; seeds that do not agree are shown as -."""
+    answers: dict[Any, str] = {True: "yes", False: "no"}
+    rows = {
+        f"iteration {iteration}": {
+            "converged": told.get("verdict") or answers.get(told.get("converged"), "-"),
+            "edge (% of the votes) [95 %]": percent(told.get("edge")),
+            "reason": told.get("reason", "-"),
+        }
+        for iteration, told in found.items()
+    }
+    return Table("convergence", rows, ("convergence",))
+
+
+def chosen(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
+    """Tabulate the sizes and penalties of virtual participants that were chosen in each iteration."""
+    rows = {
+        f"iteration {iteration}": {
+            kind: ", ".join(
+                f"{key} {_choice(value)}" for key, value in told.items() if key not in ("held_out", "fitted")
+            )
+            for kind, told in kinds.items()
+        }
+        for iteration, kinds in found.items()
+    }
+    return Table("virtual_participants", rows, ("virtual_participants",))
+
+
+def _choice(value: Any) -> str:
+    """Write what was chosen; by several seeds, the choices of each unless they are all the same."""
+    values = value.values or () if isinstance(value, Estimate) else [value]
+    return "|".join(map(cell, values[:1] if all(item == values[0] for item in values) else values))
