@@ -22,6 +22,7 @@ from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipan
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, names
+from lawgiver.trainers import hcmd_zero
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli import throughput as bench
 from lawgiver.trainers.cli.pages import game_page
@@ -201,7 +202,7 @@ def told_of_elections(share: float, width: int) -> dict:
 
 def test_elections_are_legible_at_a_hundred_columns(capsys: pytest.CaptureFixture[str], monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    show_summary(told_of_elections(0.542, 8))
+    show_summary(told_of_elections(0.542, 8), hcmd_zero.trainer)
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 100
     assert re.findall(r"^% of the votes against (\w+)", shown, re.M) == ["libertarian", "strict_egalitarian"]
@@ -210,16 +211,16 @@ def test_elections_are_legible_at_a_hundred_columns(capsys: pytest.CaptureFixtur
     assert re.search(r"errors\s+up\s+to\s+2\.1", shown)
     assert re.search(r"^1 theta_0 +41\.8 +0 \[0, 0\]$", shown, re.M)
     assert re.search(r"^2 theta_1 +58\.2 +100 \[90, 100\]$", shown, re.M)
-    assert re.search(r"^1 +no +8\.2 \[4\.0, 12\.0\] +wins 58\.2% *$", shown, re.M)
-    assert re.search(r"^1 +n_linear 8 +l2 0\.01 *$", shown, re.M)
+    assert re.search(r"^iteration 1 +no +8\.2 \[4\.0, 12\.0\] +wins 58\.2% *$", shown, re.M)
+    assert re.search(r"^iteration 1 +n_linear 8 +l2 0\.01 *$", shown, re.M)
     assert "held_out" not in shown
 
 
 def test_elections_over_seeds_are_shown_with_the_interval_over_seeds(capsys: pytest.CaptureFixture[str]):
-    show_summary({"aggregate": aggregate([told_of_elections(0.5, 8), told_of_elections(0.6, 4)])})
+    show_summary({"aggregate": aggregate([told_of_elections(0.5, 8), told_of_elections(0.6, 4)])}, hcmd_zero.trainer)
     shown = capsys.readouterr().out
     assert len(re.findall(r"^pooled +55\.0 \[-8\.5, 118\.5\] +25\.0 \[25\.0, 25\.0\]$", shown, re.M)) == 2
-    assert re.search(r"^1 +n_linear 8\|4 +l2 0\.01 *$", shown, re.M)
+    assert re.search(r"^iteration 1 +n_linear 8\|4 +l2 0\.01 *$", shown, re.M)
 
 
 def test_votes_of_one_population_are_one_table(capsys: pytest.CaptureFixture[str]):

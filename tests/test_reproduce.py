@@ -29,7 +29,7 @@ from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.evaluation import evaluate as evaluation
 from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.mechanism_design.optimisers import Schedule, make_optimiser
-from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played
+from lawgiver.trainers.mechanism_design.two_timescale.measurement import played
 from lawgiver.trainers.plots import drawing, style
 from lawgiver.trainers.reproduce import affine_maximisers, affine_tables, payment_free, payment_free_judged, rmd
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd

@@ -17,7 +17,7 @@ from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.mechanism_design import two_timescale
 from lawgiver.trainers.mechanism_design.two_timescale import train as training
-from lawgiver.trainers.mechanism_design.two_timescale.evaluation import played, welfare_of
+from lawgiver.trainers.mechanism_design.two_timescale.measurement import played, welfare_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
 from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
 from lawgiver.trainers.mechanism_design.two_timescale.train import begin, iterate

@@ -33,7 +33,7 @@ from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.evaluation.mechanism_summary import design_summary
 from lawgiver.trainers.mechanism_design.optimisers import Optimiser, make_optimiser
-from lawgiver.trainers.mechanism_design.two_timescale.evaluation import welfare_of
+from lawgiver.trainers.mechanism_design.two_timescale.measurement import welfare_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
 from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, prepare
