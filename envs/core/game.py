@@ -24,7 +24,7 @@ from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, integer, shown
 from lawgiver.envs.core.fields import Layout, box, ends, numbered
-from lawgiver.envs.core.objectives import check_objective, registered
+from lawgiver.envs.core.objectives import check_objective, fitting, gini, registered
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 
@@ -323,6 +323,13 @@ class Game(ABC, Generic[StateT]):
     def own_measure(self, state: StateT) -> Array:
         """Compute the objective of the game's own that ``objective`` names, (B,)."""
         raise NotImplementedError(f"{self.name} has no objectives of its own")
+
+    def measures(self) -> dict[str, Callable[[StateT], Array]]:
+        """Return what a round is measured by, by name: functions of the state after it, (B,).
+
+        By default every objective of the entry-point group that fits, and the Gini coefficient.
+        """
+        return fitting(self.initial_state(1, np.random.default_rng(0))) | {"gini": gini}
 
     @cached_property
     def _measure(self) -> Callable[[StateT], Array]:

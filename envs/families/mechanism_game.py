@@ -298,6 +298,10 @@ class MechanismGame(Game[MechanismState]):
         """Compute the welfare of the round, (B,)."""
         return welfare(state)
 
+    def measures(self) -> dict[str, Callable[[MechanismState], Array]]:
+        """Return the objective, welfare, and what the mechanism has paid out."""
+        return {self.objective: self.measure, "welfare": welfare, "payments": self.deficit}
+
     def deficit(self, state: MechanismState) -> Array:
         """Return what the mechanism paid out in the last round, (B,)."""
         return total(state.transfers)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, name
 from lawgiver.envs.core.errors import ParameterError, choice, shown
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.files.profiles import read_types
 
 MODES = ("announce", "allocate")
@@ -143,6 +144,10 @@ class ReportingGame(Game[ReportingState]):
     def own_measure(self, state: ReportingState) -> Array:
         """Compute revenue or welfare, (B,), once the game is over."""
         return {"revenue": state.payments, "welfare": state.utilities}[self.objective].sum(-1)
+
+    def measures(self) -> dict[str, Callable[[ReportingState], Array]]:
+        """Return the objective, and welfare."""
+        return {self.objective: self.measure, "welfare": welfare}
 
     def limit(self) -> float | None:
         """Return a bound of the expected objective, if one is known.

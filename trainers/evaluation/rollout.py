@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.objectives import fitting, gini, welfare
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_game, check_policy
 from lawgiver.envs.core.rollout import rollout
-from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.trainers.statistics.estimate import Estimate
 
 
@@ -29,12 +26,12 @@ def simulate(
         rng: of policies and rules.
 
     Returns:
-        of each of the game's :func:`measures`, a round.
+        of each of the game's measures (:meth:`Game.measures`), a round.
     """
     check_game(game)
     for role in game.roles:
         check_policy(game, role, policies.get(role))
-    measured = measures(game)
+    measured = game.measures()
     rounds = np.zeros(games)
     sums: dict[str, np.ndarray] = {}
     for step in rollout(game, policies, game.initial_state(games, rng), rng):
@@ -44,19 +41,6 @@ def simulate(
             for name, measure in measured.items():
                 sums[name] = sums.get(name, 0.0) + np.where(counted, measure(step.after), 0.0)
     return {name: _a_round(total, rounds) for name, total in sums.items()}
-
-
-def measures(game: Game[Any]) -> dict[str, Callable[[Any], np.ndarray]]:
-    """Return what a round of a game is measured by, by name, functions of the state after it, (B,).
-
-    The objective and welfare where participants report; also what the mechanism has paid out, where it pays transfers
-    on top of utilities. In other games every registered objective that fits, and the Gini coefficient.
-    """
-    if isinstance(game, MechanismGame):
-        return {game.objective: game.measure, "welfare": welfare, "payments": game.deficit}
-    if isinstance(game, ReportingGame):
-        return {game.objective: game.measure, "welfare": welfare}
-    return fitting(game.initial_state(1, np.random.default_rng(0))) | {"gini": gini}
 
 
 def _a_round(total: np.ndarray, rounds: np.ndarray) -> Estimate:
