@@ -408,6 +408,27 @@ def test_a_manifest_of_another_shape_is_named(walk: Path, tmp_path: Path, key: s
         launch.resume(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": None}, "is of format 1, which lawgiver 0.1 reads; this version reads format 2"),
+        ({"format": 3}, "is of format 3, which another version of lawgiver reads; this version reads format 2"),
+        ({"format": [2]}, r"is of format \[2\], which another version of lawgiver reads"),
+        ({"gini": Estimate.normal(0.5, 0.1, 9).to_data() | {"low": "x"}}, "is damaged: .* is no estimate"),
+    ],
+)
+def test_a_summary_of_another_format_is_refused(walk: Path, tmp_path: Path, change: dict[str, object], said: str):
+    """Those of version 0.1 do not say their format."""
+    path, told = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
+    file = path / "summary.json"
+    assert told["format"] == json.loads(file.read_text())["format"] == 2
+    kept = json.loads(file.read_text()) | change
+    file.write_text(json.dumps({key: value for key, value in kept.items() if value is not None}))
+    with pytest.raises(RunError, match=rf"^{file} {said}") as refused:
+        Run.open(path).summary()
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(("line", "said"), [("[]", "line 1"), ('{"iteration": "x"}', "line 1"), (None, "directory")])
 def test_metrics_of_another_shape_are_named(walk: Path, tmp_path: Path, line: str | None, said: str):
     path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
