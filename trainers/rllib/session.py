@@ -46,10 +46,8 @@ def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) ->
     try:
         yield algorithm
     except TrainingError as error:
-        last = run.latest_checkpoint()
-        kept = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
         told = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
-        raise TrainingError(f"{told}; {kept}") from error
+        raise TrainingError(f"{told}; {run.last_good_checkpoint()}") from error
     finally:
         algorithm.stop()
 

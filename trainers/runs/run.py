@@ -316,9 +316,14 @@ class Run:
         """
         for name, loss in losses.items():
             if not math.isfinite(loss):
-                last = self.latest_checkpoint()
-                good = f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
-                raise RunError(f"{name} is {loss} at iteration {iteration}: training has stopped; {good}")
+                raise RunError(
+                    f"{name} is {loss} at iteration {iteration}: training has stopped; {self.last_good_checkpoint()}"
+                )
+
+    def last_good_checkpoint(self) -> str:
+        """Say where the newest checkpoint is, for the message of a training that stops; raises RunError if damaged."""
+        last = self.latest_checkpoint()
+        return f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
 
     def save_checkpoint(self, iteration: int, write: Callable[[Path], None], keep: int = 2) -> Path:
         """Let ``write`` fill a folder with a checkpoint, put it in place at once, and drop all but the newest ``keep``.
