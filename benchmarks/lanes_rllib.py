@@ -81,7 +81,7 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
         at, quartiles = middle(np.concatenate(times), np.concatenate(gaps))
         axes[1].plot(at, quartiles[:, 1], color=colour, linewidth=1.6)
         axes[1].fill_between(at, quartiles[:, 0], quartiles[:, 2], color=colour, alpha=0.25, linewidth=0)
-    summary = Run.open(next(iter(runs.values()))[0]).summary()
+    summary = Run.open(next(iter(runs.values()))[0]).summary
     assert summary is not None
     for name, dashes in zip(LINES, design.DASHES, strict=False):
         value = summary["welfare"][name]

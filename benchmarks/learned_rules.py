@@ -79,7 +79,7 @@ def two_timescales(right: Path, reversed_: Path, to: Path) -> None:
             at[f"{name}: played"] = entry["score"]
             at[f"{name}: exact equilibrium"] = entry.get("exact_score")
     names = [key for key in curves[max(curves)] if key != "iteration"]
-    welfare = Run.open(right).summary()["log_nash_welfare"]  # type: ignore[index]
+    welfare = Run.open(right).summary["log_nash_welfare"]
     references = {name: welfare[name] for name in (*CANONICAL, "reachable", "ceiling")}
     panel = ("Two timescales: log Nash welfare a round", "log Nash welfare", names)
     style.save(run_curves.curves([panel], [curves[i] for i in sorted(curves)], references), to)

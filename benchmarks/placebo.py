@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     for path in parser.parse_args().runs:
         run = Run.open(path)
-        matrices = (run.summary() or {})["cross_entropy"]
+        matrices = run.summary["cross_entropy"]
         for kind, ratios in placebo(run).items():
             matrix = np.array(matrices[kind])
             following = [matrix[i, i + 1] / matrix[i + 1, i + 1] for i in range(len(matrix) - 1)]

@@ -65,7 +65,7 @@ def tell(start: str, arm: str, runs: list[Run]) -> None:
 
     The summary's own reply gap is that of participants who were given time to settle at the end.
     """
-    summaries, last = [run.summary() for run in runs], [run.lines()[-1] for run in runs]
+    summaries, last = [run.summary for run in runs], [run.lines()[-1] for run in runs]
     learned, closed, played, gap = (
         np.array(values)
         for values in (
@@ -89,7 +89,7 @@ def curve(runs: list[Run]) -> design.Band:
 def main(folder: Path) -> None:
     """Train what is missing, print the table and draw the figures."""
     kinds = {(start, arm): trained(folder, arm, start) for start in STARTS for arm in ARMS}
-    summaries = {kind: [run.summary() for run in runs] for kind, runs in kinds.items()}
+    summaries = {kind: [run.summary for run in runs] for kind, runs in kinds.items()}
     row("from", "participants", "median", "worst", "best", "median gap closed", "median as played", "reply gap")
     print("|" + "---|" * 8)
     for kind, runs in kinds.items():

@@ -270,7 +270,7 @@ def test_rows_of_cross_entropies_are_models_and_columns_data(done):
 
 
 def test_evaluate_judges_the_whole_table_before_other_groups(done):
-    found, summary = evaluate(done, games=400), Run.open(done).summary()
+    found, summary = evaluate(done, games=400), Run.open(done).summary
     for rival, by_population in summary["vote_share"].items():
         assert found["vote_share"][rival].keys() == by_population.keys()
         for population, by_condition in by_population.items():
@@ -342,7 +342,7 @@ def test_a_finished_run_is_judged_again_without_being_trained_again(done, tmp_pa
     run = copied(done, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in run.glob("iterations/*/*/manifest.json")}
     judged = run / "iterations/2/evaluation/manifest.json"
-    old = Run.open(done).summary()
+    old = Run.open(done).summary
     _, summary = launch.resume(run, ["trainer.evaluation.populations={lot: {voters: random}}"])
     assert list(summary["vote_share"]["libertarian"]) == ["simulated_people", "lot"]
     people = [found["vote_share"]["libertarian"]["simulated_people"] for found in (old, summary)]

@@ -53,7 +53,7 @@ def test_every_file_of_a_run_keeps_them(walk: Path, tmp_path: Path) -> None:
     summary = run.finish({"inverse_temperature": math.inf})
     run.close()
     opened = Run.open(path)
-    assert summary["inverse_temperature"] == opened.summary()["inverse_temperature"] == math.inf
+    assert summary["inverse_temperature"] == opened.summary["inverse_temperature"] == math.inf
     last = opened.lines()[-1]
     assert last["score"] == math.inf and math.isnan(last["many"][0])
     write_folder(tmp_path / "step", lambda folder: None, told={"bound": -math.inf})

@@ -36,7 +36,7 @@ def test_an_opened_run_tells_of_its_game(walk: Path, tmp_path: Path) -> None:
     run = lawgiver.open_run(trained(walk, tmp_path / "run"))
     game: Any = run.game()
     assert (game.mechanism_mode, game.endowments, game.n_rounds) == ("announce", (4, 2, 2), 2)
-    assert run.summary()["position"] == 1.0
+    assert run.summary["position"] == 1.0
     for wrong in (None, 3, tmp_path, tmp_path / "nothing"):
         with pytest.raises(LawgiverError):
             lawgiver.open_run(wrong)

@@ -242,7 +242,7 @@ def test_a_run_with_other_settings_is_not_taken_for_what_is_asked(
 def test_a_run_on_lanes_draws_its_payment_and_its_path(folder: Path):
     run = Run.open(next(folder.glob("*two_point*/s0")))
     assert {file.name for file in run.figures_folder.iterdir()} == {"curves.png", "payments.png"}
-    summary = run.summary()
+    summary = run.summary
     for file in run.figures_folder.iterdir():
         file.unlink()
     for odd in ({"welfare": -1.0, "parameters": {"w_1": 2.0}, "threshold": None}, {"parameters": [1.0]}):
@@ -256,7 +256,7 @@ def test_a_run_on_lanes_draws_its_payment_and_its_path(folder: Path):
 
 def test_a_mechanism_that_is_fixed_stays_and_participants_settle(folder: Path):
     run = Run.open(next(folder.glob("*fixed*/s0")))
-    summary = run.summary()
+    summary = run.summary
     assert summary is not None
     assert {line["coefficients"]["w_1"] for line in run.lines()} == {0.0}
     assert summary["gap_closed"] == 0
@@ -584,7 +584,7 @@ def test_affine_maximisers_beside_the_papers_tables(tmp_path: Path, tiny: None, 
     assert elapsed.ours > 0.8 * added.ours
     shown = [row.quantity.partition(", ")[2] for row in searched]
     runs = [Run.open(tmp_path / "out" / "searches" / name) for name in ("annealed", "grid_search")]
-    assert shown == [f"{run.summary()['timing']['search_s']:.1f} s" for run in runs]
+    assert shown == [f"{run.summary['timing']['search_s']:.1f} s" for run in runs]
     monkeypatch.setattr(launch, "train", None)
     again = reproduce.reproduce("affine_maximisers", tmp_path / "out", 1)
     assert again == replace(made, sections=made.sections | {"Time": (added,)}), "nothing is trained twice"

@@ -132,7 +132,7 @@ def test_a_killed_training_ends_with_the_same_numbers(runs, tmp_path: Path) -> N
     killed = subprocess.run(command, env=os.environ | {"ORCHARD_KILLED_AT": "7"}, capture_output=True, check=False)
     assert killed.returncode == -9 and not (folder / "summary.json").exists()
     resumed, whole = lawgiver.resume(folder), runs["orchard"]
-    assert resumed.summary()["harvest"] == whole.summary()["harvest"]
+    assert resumed.summary["harvest"] == whole.summary["harvest"]
     np.testing.assert_array_equal(resumed.metrics["network/size"], whole.metrics["network/size"])
     weights = [run.policies / "mechanism" / "weights.safetensors" for run in (resumed, whole)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
@@ -142,13 +142,13 @@ def test_it_is_evaluated_and_drawn_as_its_trainer_says(runs) -> None:
     run = runs["orchard"]
     found = lawgiver.evaluate(run.path, games=500, seed=1)
     assert set(found) == {"harvest", "games"} and found["games"] == 500
-    assert found["harvest"] == pytest.approx(run.summary()["harvest"], abs=0.1)
+    assert found["harvest"] == pytest.approx(run.summary["harvest"], abs=0.1)
     assert [file.name for file in (run.path / "figures").iterdir()] == ["harvest.png"]
 
 
 def test_a_plain_function_gets_curves_of_its_own_metrics(site: Path, tmp_path: Path) -> None:
     run = lawgiver.train(config_of(tmp_path, ORCHARD, "orchard_plain"), run_dir=tmp_path / "run")
-    drawn = dict(trainer_of(run).figures(run, run.summary()))
+    drawn = dict(trainer_of(run).figures(run, run.summary))
     titles = {axis.get_title("left") for axis in drawn["curves.png"].axes}
     assert {"Harvest", "Network"} <= {title.capitalize() for title in titles}
     assert (run.path / "figures" / "curves.png").exists()

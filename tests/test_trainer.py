@@ -31,7 +31,7 @@ from lawgiver.trainers.tables.cells import Table, cell
 
 
 def evaluate(run, games, seed):
-    return {"played": games, "seed": list(seed), "position": run.summary()["position"]}
+    return {"played": games, "seed": list(seed), "position": run.summary["position"]}
 
 
 def figures(run, summary):

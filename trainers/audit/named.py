@@ -86,7 +86,8 @@ def audit(
         LawgiverError: if a name is unknown.
 
     Example:
-        >>> found = audit("vcg", {"name": "sequential_sales", "n": 3, "m": 2}, profiles=20)
+        >>> import lawgiver
+        >>> found = lawgiver.audit("vcg", {"name": "sequential_sales", "n": 3, "m": 2}, profiles=20)
         >>> found.largest_gain <= found.profitable_above
         True
     """

@@ -131,7 +131,7 @@ def train(
     except Interrupted as stop:
         typer.echo(f"interrupted; continue with: lawgiver train --resume {stop.path}", err=True)
         raise typer.Exit(130) from None
-    show_summary(run.summary() or {}, trainer_of(run))
+    show_summary(run.summary, trainer_of(run))
     for line in ending(run):
         typer.echo(line)
     typer.echo(f"run: {run.path}")

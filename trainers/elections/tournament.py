@@ -225,7 +225,8 @@ def tournament(
         LawgiverError: if one is unknown or plays another game.
 
     Example:
-        >>> held = tournament(["libertarian", "strict_egalitarian"], games=20)
+        >>> import lawgiver
+        >>> held = lawgiver.tournament(["libertarian", "strict_egalitarian"], games=20)
         >>> held.names
         ('libertarian', 'strict_egalitarian')
     """

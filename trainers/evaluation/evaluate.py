@@ -43,7 +43,8 @@ def evaluate(run: str | os.PathLike[str], games: int = GAMES, seed: int | None =
         MissingExtraError: if packages are missing that the evaluation needs.
 
     Example:
-        >>> evaluate("out", games=1000, seed=1)["simulated"]  # doctest: +SKIP
+        >>> import lawgiver
+        >>> lawgiver.evaluate("out", games=1000, seed=1)["simulated"]  # doctest: +SKIP
     """
     checked(EvaluationSettings, {"games": games, "seed": seed})
     opened = Run.open(run)

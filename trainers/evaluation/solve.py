@@ -59,7 +59,8 @@ def solve(game: str | Mapping[str, Any] | Game[Any] | Path | PayoffTable) -> tup
         MissingExtraError: if the solver needs a package that is not installed.
 
     Example:
-        >>> solve("selfish_routing")[0].value
+        >>> import lawgiver
+        >>> lawgiver.solve("selfish_routing")[0].value
         2.0
     """
     if isinstance(game, Path):

@@ -57,7 +57,8 @@ def reproduce(name: str, folder: str | Path | None = None, seeds: int = 3, jobs:
         Interrupted: if the user stops a training.
 
     Example:
-        >>> print(reproduce("payment_free", seeds=1).markdown())  # doctest: +SKIP
+        >>> import lawgiver
+        >>> print(lawgiver.reproduce("payment_free", seeds=1).markdown())  # doctest: +SKIP
     """
     seeds, jobs = integer("seeds", seeds, 1), integer("jobs", jobs, 1)
     function = find(name, *(["rllib"] if jobs > 1 else []))

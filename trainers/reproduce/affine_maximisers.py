@@ -7,7 +7,7 @@ achieves in expectation over types. VCG has nothing to be trained, and says whet
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs.headings import heading
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.summary import Summary
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ class Result:
     runs: tuple[Run, ...]
 
     @property
-    def summaries(self) -> list[dict[str, Any]]:
+    def summaries(self) -> list[Summary]:
         """Of every seed."""
-        return [_summary(run) for run in self.runs]
+        return [run.summary for run in self.runs]
 
     @property
     def learned(self) -> Estimate:
@@ -142,13 +143,7 @@ def _named(number: int, n: int, m: int) -> str:
     return f"{table.title}, {cell.name}"
 
 
-def _summary(run: Run) -> dict[str, Any]:
-    summary = run.summary()
-    assert summary is not None
-    return summary
-
-
-def estimate(summaries: Sequence[dict[str, Any]], key: str) -> Estimate:
+def estimate(summaries: Sequence[Mapping[str, Any]], key: str) -> Estimate:
     """Estimate the mean over seeds of what each estimates from its own profiles.
 
     Seeds differ by what they found and by their profiles, so that their spread holds both. Of few seeds it may be
@@ -188,7 +183,7 @@ def _told(results: Sequence[Result]) -> Iterator[str]:
 
 def _time(runs: Sequence[Run], trained: int, elapsed: float) -> Iterator[Row]:
     """Yield what all trainings took, and how long this call has waited for those that were not there yet."""
-    seconds = [_summary(run)["timing"]["wall_s"] for run in runs]
+    seconds = [run.summary["timing"]["wall_s"] for run in runs]
     paper = "captions: grid search < 32 hours, first order < 4.1, zeroth order < 0.2"
     yield Row(f"seconds that {len(runs)} trainings took, searches included, added up", float(sum(seconds)), paper=paper)
     if trained:
@@ -199,7 +194,7 @@ def _searched(found: dict[str, Run], table: Table, cell: Cell) -> Iterator[Row]:
     """Yield the cell once more, search by search."""
     papers = {"regularised": cell.regularised, "zeroth_order": cell.zeroth_order, "grid_search": cell.grid}
     for name, run in found.items():
-        told = _summary(run)
+        told = run.summary
         paper = f"{papers[name]:.4f}" if name in papers else "-"
         quantity = f"{words(name)}, {told['timing']['search_s']:.1f} s"
         yield Row(quantity, told["objective"], told["limit"], paper)
@@ -213,7 +208,7 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
     from lawgiver.trainers.plots import style
 
     table, _ = _find(*COMPARED)
-    told = _summary(next(iter(found.values())))
+    told = next(iter(found.values())).summary
     searches = {name: _search(run) for name, run in found.items()}
     known = {"VCG": told["vcg"].mean, "Myerson's revenue": told["limit"]}
     drawn: dict[str, Any] = {
@@ -224,7 +219,7 @@ def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Ite
     for name, which in READ.items():
         run = next(each.runs[0] for each in results if (each.table, each.cell) == _find(*which))
         drawn[name] = affine_figures.meaning(run.game(), load(run.path, "mechanism"))
-        headings[name] = heading(run, _summary(run))
+        headings[name] = heading(run, run.summary)
     for name, figure in drawn.items():
         style.save(figure, folder / f"{name}.png", headings[name])
         yield folder / f"{name}.png"
@@ -248,4 +243,4 @@ def _search(run: Run) -> affine_figures.Search:
     lines = run.lines()
     seconds = np.array([line["timing"]["wall_s"] for line in lines])
     objective = np.array([line["objective"] for line in lines])
-    return affine_figures.Search(seconds, objective, _summary(run)["objective"].mean)
+    return affine_figures.Search(seconds, objective, run.summary["objective"].mean)

@@ -140,8 +140,7 @@ def _task(size: Size, rule: Any, name: str) -> Task:
 
 def _time(runs: Sequence[Run], trained: int, elapsed: float) -> Iterator[Row]:
     """Yield what all trainings took, and how long this call has waited for those that were not there yet."""
-    summaries = [run.summary() for run in runs]
-    seconds = sum(each["timing"]["wall_s"] for each in summaries if each is not None)
+    seconds = sum(run.summary.timing["wall_s"] for run in runs)
     yield Row(f"seconds that {len(runs)} trainings took, added up", float(seconds))
     if trained:
         yield Row(f"seconds from beginning to end, {trained} trainings of {len(runs)}", elapsed, paper="-")

@@ -32,6 +32,7 @@ from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
 from lawgiver.trainers.reproduce.runs import finished
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.summary import Summary
 
 if TYPE_CHECKING:
     from lawgiver.trainers.mechanism_design import figures as design
@@ -133,12 +134,12 @@ class Trained:
 
     def learned(self) -> list[float]:
         """Return the welfare in equilibrium under what was learned, of each seed."""
-        return [_summary(run)["welfare"]["learned"] for run in self.runs]
+        return [run.summary["welfare"]["learned"] for run in self.runs]
 
     @cached_property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """What the first seed's summary tells: what is known is the same for all of them."""
-        return _summary(self.runs[0])
+        return self.runs[0].summary
 
     @property
     def designed(self) -> bool:
@@ -156,12 +157,6 @@ class Trained:
         prior = prior_table(self.game, None, parameters)
         found = solve(self.game.subgame, parameters, self.summary["inverse_temperature"], prior)
         return welfare_sd(self.game, found.policy)
-
-
-def _summary(run: Run) -> dict[str, Any]:
-    summary = run.summary()
-    assert summary is not None
-    return summary
 
 
 def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:

@@ -29,7 +29,7 @@ def finished(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int
 
 def missing(places: Sequence[Path]) -> int:
     """Return how many of the runs are not there, or not finished."""
-    return sum(not _exists(place) or Run.open(place).summary() is None for place in places)
+    return sum(not _exists(place) or not Run.open(place).finished for place in places)
 
 
 def _exists(place: Path) -> bool:

@@ -62,7 +62,8 @@ def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
     if not (folder / "config.yaml").exists():
         return train(source, [*overrides, f"run_dir={folder}"])[1]
     where = [override for override in overrides if override.startswith("resources.address=")]
-    return Run.open(folder).summary() or resume(folder, where)[1]
+    run = Run.open(folder)
+    return dict(run.summary) if run.finished else resume(folder, where)[1]
 
 
 def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int = 1) -> list[dict[str, Any]]:
@@ -88,7 +89,7 @@ def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: i
 
 
 def _finished(folder: Path) -> bool:
-    return (folder / "config.yaml").exists() and Run.open(folder).summary() is not None
+    return (folder / "config.yaml").exists() and Run.open(folder).finished
 
 
 def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
@@ -186,9 +187,9 @@ def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
     assert path is not None
     if not (path / "config.yaml").exists():
         return _carry_out(Run.create(name, config), config)[1]
-    summary = Run.open(path).summary()
-    if summary is not None and not _prolonged(Run.open(path), config):
-        return summary
+    run = Run.open(path)
+    if run.finished and not _prolonged(run, config):
+        return dict(run.summary)
     return _carry_out(Run.resume(path, config), config)[1]
 
 

@@ -35,7 +35,7 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.files.json_text import plain
-from lawgiver.envs.files.reading import read_json, read_text
+from lawgiver.envs.files.reading import read_text
 from lawgiver.trainers.runs.atomic_files import (
     RunError,
     read_manifest,
@@ -49,16 +49,13 @@ from lawgiver.trainers.runs.config import stored_config_error
 from lawgiver.trainers.runs.config_errors import one_line
 from lawgiver.trainers.runs.metrics_log import MetricsLog, columns
 from lawgiver.trainers.runs.provenance import commit, versions
+from lawgiver.trainers.runs.summary import FORMAT, Summary, read_summary
 from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml, write_yaml
 from lawgiver.trainers.settings.base import AnyConfig
 from lawgiver.trainers.statistics.estimate import with_estimates
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
-FORMAT = 2
-"""Of the summaries that are written and read here; :data:`READ_BY` tells who reads the others."""
-READ_BY = {1: "0.1"}
-"""By format of a summary, the version that reads it. Those of 0.1 do not say their format."""
 LINES = 20
 """Lines of progress that a training logs where there is no terminal for a bar."""
 _LOGGER = logging.getLogger("lawgiver")
@@ -188,6 +185,12 @@ class Run:
     def _write_config(self) -> None:
         write_text(self.path / "config.yaml", self._config_text())
 
+    def __repr__(self) -> str:
+        """Say which config and seed the run is of, whether it is finished, and where it is."""
+        seeds = self.settings.get("seeds")
+        which = f"seed {self.settings['seed']}" if seeds is None else f"seeds {', '.join(map(str, seeds))}"
+        return f"<Run of {self.name}, {which}, {'finished' if self.finished else 'not finished'}: {self.path}>"
+
     def __fspath__(self) -> str:
         """Return the folder: a run can stand wherever a path can."""
         return str(self.path)
@@ -234,31 +237,21 @@ class Run:
 
         return load(self, role, game)
 
-    def summary(self) -> dict[str, Any] | None:
-        """Read summary.json, its estimates included; None while there is none.
+    @property
+    def finished(self) -> bool:
+        """Whether the training has come to its end."""
+        return (self.path / "summary.json").exists()
+
+    @property
+    def summary(self) -> Summary:
+        """What a finished run comes to.
 
         Raises:
-            RunError: if it is damaged, or of another format than this version writes.
+            RunError: if it is not finished, the file is damaged, or it is of another format than this version writes.
         """
-        file = self.path / "summary.json"
-        if not file.exists():
-            return None
-        try:
-            summary = read_json(file)
-        except (OSError, ValueError) as error:
-            raise RunError(f"{file} is damaged: {error}") from error
-        if not isinstance(summary, dict):
-            raise RunError(f"{file} is damaged: it is no mapping")
-        found = summary.get("format", 1)
-        if found != FORMAT:
-            known_reader = READ_BY.get(found) if isinstance(found, int) else None
-            reader = "another version of lawgiver" if known_reader is None else f"lawgiver {known_reader}"
-            raise RunError(f"{file} is of format {found!r}, which {reader} reads; this version reads format {FORMAT}")
-        try:
-            known: dict[str, Any] = with_estimates(summary)
-        except ValueError as error:
-            raise RunError(f"{file} is damaged: {error}") from error
-        return known
+        if not self.finished:
+            raise RunError(f"{self.path} is not finished: continue it with lawgiver train --resume {self.path}")
+        return read_summary(self.path / "summary.json")
 
     def lines(self) -> list[dict[str, Any]]:
         """Read metrics.jsonl, a mapping a line, nested as it was logged.
@@ -289,9 +282,7 @@ class Run:
         """
         from lawgiver.trainers.plots.drawing import draw
 
-        if self.summary() is None:
-            raise RunError(f"{self.path} is not finished: continue it with lawgiver train --resume {self.path}")
-        return [file for member in self.members for file in draw(member, member.summary() or {})]
+        return [file for member in self.members for file in draw(member, member.summary)]
 
     # -- while training -----------------------------------------------------------------------------------------
 
@@ -460,6 +451,11 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
     Raises:
         RunError: if it is not a run, is damaged, or was written by another version.
+
+    Example:
+        >>> import lawgiver
+        >>> run = lawgiver.open_run("runs/public_investment/20260101-120000-s0")  # doctest: +SKIP
+        >>> run.metrics["iteration"]  # doctest: +SKIP
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ParameterError(f"the folder of a run is {path!r}, allowed: a path")

@@ -40,7 +40,8 @@ def train(
         Interrupted: (a KeyboardInterrupt) if the user stops it; its ``path`` is the run that can be resumed.
 
     Example:
-        >>> run = train("exact_designer", {"trainer.updates": 20}, run_dir="out", seed=3)  # doctest: +SKIP
+        >>> import lawgiver
+        >>> run = lawgiver.train("exact_designer", {"trainer.updates": 20}, run_dir="out", seed=3)  # doctest: +SKIP
     """
     given = dict(overrides or {})
     for key, value in {"run_dir": run_dir, "seed": seed}.items():
@@ -68,7 +69,8 @@ def resume(run: str | Path | Run, overrides: Mapping[str, Any] | None = None) ->
         Interrupted: as :func:`train` does.
 
     Example:
-        >>> run = resume("out", {"trainer.updates": 40})  # doctest: +SKIP
+        >>> import lawgiver
+        >>> run = lawgiver.resume("out", {"trainer.updates": 40})  # doctest: +SKIP
     """
     given = dict(overrides or {})
     require_given_once(given)
