@@ -42,14 +42,25 @@ def call_with(function: Any, what: str, /, *args: Any, **params: Any) -> Any:
 
 
 def make_game(name: str, **params: Any) -> Game[Any]:
-    """Return the game of that name, for instance ``make_game("public_investment", endowments=(10, 4, 4, 4))``.
+    """Make a registered game.
 
-    Of a game that has published settings, ``preset`` names the one that ``params`` then differ from.
+    Args:
+        name: of the game (:func:`lawgiver.list_games`), with or without its version, the newest by default.
+        params: of the game, each as on its page. Of a game that has published settings, ``preset`` names the one that
+            the others then differ from.
+
+    Returns:
+        the game: its rules as pure functions of arrays, and what is known of it.
 
     Raises:
         UnknownNameError: if there is no such game.
         ParameterError: if a parameter or preset is unknown, or a parameter outside its range.
         PluginError: if what is registered under the name is no game.
+
+    Example:
+        >>> import lawgiver
+        >>> lawgiver.make_game("public_investment", endowments=(10, 4, 4, 4)).roles
+        {'participant': 4, 'mechanism': 1}
     """
     full = game_name(name)
     made = game_maker(full)
@@ -132,21 +143,29 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -> Policy:
-    """Return a policy for a role of a game.
+    """Make a policy for a role of a game.
 
     A name is looked up before the disk: ``./libertarian`` is the folder of that name, ``libertarian`` the mechanism.
 
     Args:
-        game: that is played.
+        game: the game it plays; of an election the policy plays the base game.
         role: ``mechanism`` or ``participant``.
-        policy: a registered name, the folder of a run or of a saved policy, ``{"policy": NAME, **parameters}``, or a
-            policy, which is returned.
+        policy: a registered name, the folder of a run or of a saved policy, a run, ``{"policy": NAME, **parameters}``,
+            or a policy, which is returned.
         params: of a policy that is given by name.
+
+    Returns:
+        the policy, for batches of games.
 
     Raises:
         UnknownNameError: if there is no such policy.
         UnsupportedGameError: if it does not apply to this game.
         ParameterError: if a parameter is unknown, missing or outside its range, or ``role`` or ``policy`` is none.
+
+    Example:
+        >>> import lawgiver
+        >>> game = lawgiver.make_game("public_investment")
+        >>> mechanism = lawgiver.make_policy(game, "mechanism", "manifold", w=1, v=0)
     """
     check_game(game)
     if not isinstance(role, str) or role not in POLICIES:
@@ -184,16 +203,23 @@ def _named_policy(game: Game[Any], role: str, name: str | os.PathLike[str], para
 
 
 def make_voter(game: Game[Any], voter: Any) -> Any:
-    """Return the voters of an election about a base game.
+    """Make the voters of an election about a base game.
 
     Args:
         game: the base game, which the voters have played under each mechanism.
-        voter: a registered name, the folder of a run that has fitted some or of saved voters,
+        voter: a registered name, the folder of a run that has fitted some or of saved voters, such a run,
             ``{"policy": NAME, **parameters}``, or a voter, which is returned.
+
+    Returns:
+        the voters: what they have lived through in, log probabilities of their votes out.
 
     Raises:
         UnknownNameError: if there is no such voter.
         ParameterError: if a parameter is unknown, missing or outside its range.
+
+    Example:
+        >>> import lawgiver
+        >>> voters = lawgiver.make_voter(lawgiver.make_game("public_investment"), "experience")
     """
     check_game(game)
     params: dict[str, Any] = {}
@@ -216,12 +242,24 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
 
 
 def load_policy(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] | None = None) -> Any:
-    """Return the learned policies of a run's folder, by role; or, with ``role``, the policy of that role.
+    """Load what a run has learned: the policies by role; or, with ``role``, the policy of that role.
 
     Args:
-        run: a folder that ``lawgiver train`` wrote; or, with ``role``, that of a single policy in it or copied from it.
+        run: a run, or the folder of one; or, with ``role``, that of a single policy in it or copied from it.
         role: ``mechanism``, ``participant`` or ``voters``.
-        game: the game they are to play, checked against the run's.
+        game: the game they are to play, checked against the run's, which it is by default.
+
+    Returns:
+        a mapping of roles to policies, or one policy.
+
+    Raises:
+        RunError: if the folder is not a run, is damaged, or holds no policy of that role.
+        UnsupportedGameError: if they were trained on another game.
+        MissingExtraError: if a policy needs a package that is not installed, such as torch.
+
+    Example:
+        >>> import lawgiver
+        >>> lawgiver.load("runs/public_investment/20260101-120000-s0", role="mechanism")  # doctest: +SKIP
     """
     if not isinstance(run, (str, os.PathLike)):
         raise ParameterError(f"the folder of a run is {run!r}, allowed: a path")

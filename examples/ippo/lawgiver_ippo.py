@@ -23,14 +23,21 @@ from pydantic import Field
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
-from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants, NetworkPolicy
-from lawgiver.agents.networks import ValueNet
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.game import Game
-from lawgiver.envs.solvers.equilibrium.prior import log_prior
-from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.settings.base import Config, Settings, TrainerSettings
-from lawgiver.trainers.settings.bounded_rationality import start_of
+from lawgiver.api import (
+    Config,
+    Game,
+    LearnedMechanism,
+    LearnedParticipants,
+    NetworkPolicy,
+    ParameterError,
+    Run,
+    Settings,
+    TrainerSettings,
+    UnsupportedGameError,
+    ValueNet,
+    log_prior,
+    start_of,
+)
 
 
 class Participants(Settings):

@@ -6,7 +6,6 @@ Every command of the command line has its function here, which is imported when 
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,10 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import load_policy as load
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.views.registration import register_views
+from lawgiver.lazy import lazily
 
 if TYPE_CHECKING:
-    from lawgiver import rllib, testing
+    from lawgiver import api, rllib, testing
     from lawgiver.names import (
         list_configs,
         list_games,
@@ -41,6 +41,7 @@ __all__ = [
     "LawgiverError",
     "Run",
     "__version__",
+    "api",
     "audit",
     "evaluate",
     "list_configs",
@@ -65,29 +66,24 @@ __all__ = [
     "train",
 ]
 
-_WHERE = {
-    "Run": "trainers.runs.run",
-    "audit": "trainers.audit.named",
-    "evaluate": "trainers.evaluation.evaluate",
-    "open_run": "trainers.runs.run",
-    "reproduce": "trainers.reproduce",
-    "resume": "trainers.runs.training",
-    "solve": "trainers.evaluation.solve",
-    "tournament": "trainers.elections.tournament",
-    "train": "trainers.runs.training",
-} | {name: "names" for name in __all__ if name.startswith("list_")}
-"""The modules of what is imported when it is first used."""
+_LATER = {
+    "trainers.audit.named": "audit",
+    "trainers.elections.tournament": "tournament",
+    "trainers.evaluation.evaluate": "evaluate",
+    "trainers.evaluation.solve": "solve",
+    "trainers.reproduce": "reproduce",
+    "trainers.runs.run": "Run open_run",
+    "trainers.runs.training": "resume train",
+    "names": " ".join(name for name in __all__ if name.startswith("list_")),
+}
+"""What is imported when it is first asked for, by module."""
+
+_PLACES = {name: f"lawgiver.{module}:{name}" for module, names in _LATER.items() for name in names.split()}
+_later = lazily(globals(), _PLACES | {name: f"lawgiver.{name}" for name in ("api", "rllib", "testing")})
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return version("lawgiver")
-    if name in ("rllib", "testing"):
-        return import_module(f"lawgiver.{name}")
-    if name not in _WHERE:
-        raise AttributeError(f"module 'lawgiver' has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f"lawgiver.{_WHERE[name]}"), name)
-    return found
+    return version("lawgiver") if name == "__version__" else _later(name)
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,8 @@ def list_games() -> list[str]:
     """List the installed games, with their versions: what :func:`lawgiver.make_game` takes.
 
     Example:
-        >>> "public_investment-v0" in list_games()
+        >>> import lawgiver
+        >>> "public_investment-v0" in lawgiver.list_games()
         True
     """
     return names(GAMES)
@@ -20,7 +21,8 @@ def list_mechanisms() -> list[str]:
     """List the installed mechanisms: what ``mechanism=`` and :func:`lawgiver.tournament` take.
 
     Example:
-        >>> "libertarian" in list_mechanisms()
+        >>> import lawgiver
+        >>> "libertarian" in lawgiver.list_mechanisms()
         True
     """
     return names(POLICIES["mechanism"])
@@ -30,7 +32,8 @@ def list_participants() -> list[str]:
     """List the installed participants: what ``participants=`` takes.
 
     Example:
-        >>> "conditional_cooperators" in list_participants()
+        >>> import lawgiver
+        >>> "conditional_cooperators" in lawgiver.list_participants()
         True
     """
     return names(POLICIES["participant"])
@@ -40,7 +43,8 @@ def list_voters() -> list[str]:
     """List the installed voters of elections: what :func:`lawgiver.make_voter` takes.
 
     Example:
-        >>> "experience" in list_voters()
+        >>> import lawgiver
+        >>> "experience" in lawgiver.list_voters()
         True
     """
     return names(VOTERS)
@@ -50,7 +54,8 @@ def list_objectives() -> list[str]:
     """List the installed objectives of mechanisms: what a game's ``objective`` takes.
 
     Example:
-        >>> "surplus" in list_objectives()
+        >>> import lawgiver
+        >>> "surplus" in lawgiver.list_objectives()
         True
     """
     return names(OBJECTIVES)
@@ -60,7 +65,8 @@ def list_policies() -> list[str]:
     """List the installed kinds of learned policies: what can be saved and loaded.
 
     Example:
-        >>> "table" in list_policies()
+        >>> import lawgiver
+        >>> "table" in lawgiver.list_policies()
         True
     """
     return names(LEARNED)
@@ -70,7 +76,8 @@ def list_configs() -> list[str]:
     """List the packaged configs: what :func:`lawgiver.train` takes.
 
     Example:
-        >>> "public_investment" in list_configs()
+        >>> import lawgiver
+        >>> "public_investment" in lawgiver.list_configs()
         True
     """
     return config_names()
@@ -80,7 +87,8 @@ def list_trainers() -> list[str]:
     """List the installed trainers: what a config's ``trainer.name`` takes.
 
     Example:
-        >>> "two_timescale" in list_trainers()
+        >>> import lawgiver
+        >>> "two_timescale" in lawgiver.list_trainers()
         True
     """
     return names(TRAINERS)

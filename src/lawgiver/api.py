@@ -1,0 +1,222 @@
+"""All that the author of a game, policy, objective, voter or trainer imports.
+
+    from lawgiver.api import Field, Game, ParameterError
+
+Importing it needs neither torch nor ray; what is about trainers and networks is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lawgiver.envs.core.arrays import (
+    Array,
+    Rng,
+    constant,
+    detached,
+    drawn_index,
+    evolve,
+    fixed_rng,
+    floats,
+    integers,
+    largest,
+    log_softmax,
+    map_arrays,
+    namespace,
+    select,
+    softmax,
+    take_games,
+    total,
+    uniform,
+    where_games,
+    zeros,
+)
+from lawgiver.envs.core.errors import (
+    ActionError,
+    ConvergenceError,
+    LawgiverError,
+    MissingExtraError,
+    NoSolution,
+    ParameterError,
+    PluginError,
+    UnknownNameError,
+    UnsupportedGameError,
+    allowed,
+    choice,
+    distribution,
+    integer,
+    number,
+    shown,
+)
+from lawgiver.envs.core.fields import Field, Layout, box, columns, ends, numbered, width, within
+from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.make import make_game, make_policy, make_voter
+from lawgiver.envs.core.objectives import gini, log_nash_welfare, rawlsian, surplus, welfare
+from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy, PolicyLike
+from lawgiver.envs.core.rollout import Step, rollout
+from lawgiver.lazy import lazily
+
+if TYPE_CHECKING:
+    from lawgiver.agents.learned import LearnedPolicy
+    from lawgiver.agents.mechanisms import Announcement, Weights
+    from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants, NetworkPolicy
+    from lawgiver.agents.networks import ValueNet
+    from lawgiver.agents.policies import DiscretePolicy, Memoryless, RulePolicy, draw_discrete, require_field
+    from lawgiver.envs.election.experience import Voter
+    from lawgiver.envs.families.congestion_game import CongestionMechanism
+    from lawgiver.envs.families.mdp_game import MDPGame
+    from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
+    from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
+    from lawgiver.envs.families.taxed_game import TaxedGame, TaxedState
+    from lawgiver.envs.public_investment import PublicInvestment
+    from lawgiver.envs.public_investment.families import normalised
+    from lawgiver.envs.solvers.equilibrium.prior import log_prior
+    from lawgiver.testing import GameCheckError, check_game
+    from lawgiver.trainers.runs import loop
+    from lawgiver.trainers.runs.atomic_files import RunError
+    from lawgiver.trainers.runs.loop import Learner, Report
+    from lawgiver.trainers.runs.run import Run
+    from lawgiver.trainers.runs.trainer import Deferred, Trainer
+    from lawgiver.trainers.settings.base import Config, Count, Natural, Seed, Settings, TrainerSettings
+    from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, start_of
+    from lawgiver.trainers.statistics.estimate import Estimate
+
+__all__ = [
+    "ActionError",
+    "Announcement",
+    "Array",
+    "BoundedRationality",
+    "Config",
+    "CongestionMechanism",
+    "ConvergenceError",
+    "Count",
+    "Deferred",
+    "DiscretePolicy",
+    "Draws",
+    "Estimate",
+    "Field",
+    "Game",
+    "GameCheckError",
+    "KnownSolution",
+    "LawgiverError",
+    "Layout",
+    "LearnedMechanism",
+    "LearnedParticipants",
+    "LearnedPolicy",
+    "Learner",
+    "MDPGame",
+    "MechanismGame",
+    "MechanismState",
+    "Memory",
+    "Memoryless",
+    "MissingExtraError",
+    "Natural",
+    "NetworkPolicy",
+    "NoSolution",
+    "OutcomePolicy",
+    "ParameterError",
+    "PluginError",
+    "Policy",
+    "PolicyLike",
+    "PublicInvestment",
+    "Report",
+    "ReportingGame",
+    "ReportingState",
+    "Rewards",
+    "Rng",
+    "RulePolicy",
+    "Run",
+    "RunError",
+    "Seed",
+    "Settings",
+    "Step",
+    "TaxedGame",
+    "TaxedState",
+    "Trainer",
+    "TrainerSettings",
+    "UnknownNameError",
+    "UnsupportedGameError",
+    "ValueNet",
+    "Voter",
+    "Weights",
+    "allowed",
+    "box",
+    "check_game",
+    "choice",
+    "columns",
+    "constant",
+    "detached",
+    "distribution",
+    "draw_discrete",
+    "drawn_index",
+    "ends",
+    "evolve",
+    "fixed_rng",
+    "floats",
+    "gini",
+    "integer",
+    "integers",
+    "largest",
+    "log_nash_welfare",
+    "log_prior",
+    "log_softmax",
+    "loop",
+    "make_game",
+    "make_policy",
+    "make_voter",
+    "map_arrays",
+    "namespace",
+    "normalised",
+    "number",
+    "numbered",
+    "rawlsian",
+    "require_field",
+    "rollout",
+    "select",
+    "shown",
+    "softmax",
+    "start_of",
+    "surplus",
+    "take_games",
+    "total",
+    "uniform",
+    "welfare",
+    "where_games",
+    "width",
+    "within",
+    "zeros",
+]
+
+_LATER = {
+    "api": "Field Game ParameterError",
+    "agents.learned": "LearnedPolicy",
+    "agents.mechanisms": "Announcement Weights",
+    "agents.network_policies": "LearnedMechanism LearnedParticipants NetworkPolicy",
+    "agents.networks": "ValueNet",
+    "agents.policies": "DiscretePolicy Memoryless RulePolicy draw_discrete require_field",
+    "envs.election.experience": "Voter",
+    "envs.families.congestion_game": "CongestionMechanism",
+    "envs.families.mdp_game": "MDPGame",
+    "envs.families.mechanism_game": "MechanismGame MechanismState",
+    "envs.families.reporting_game": "ReportingGame ReportingState",
+    "envs.families.taxed_game": "TaxedGame TaxedState",
+    "envs.public_investment": "PublicInvestment",
+    "envs.public_investment.families": "normalised",
+    "envs.solvers.equilibrium.prior": "log_prior",
+    "testing": "GameCheckError check_game",
+    "trainers.runs.atomic_files": "RunError",
+    "trainers.settings.base": "Config Count Natural Seed Settings TrainerSettings",
+    "trainers.runs.loop": "Learner Report",
+    "trainers.runs.run": "Run",
+    "trainers.runs.trainer": "Deferred Trainer",
+    "trainers.settings.bounded_rationality": "BoundedRationality start_of",
+    "trainers.statistics.estimate": "Estimate",
+}
+"""What is imported when it is first asked for, by module."""
+
+_PLACES = {name: f"lawgiver.{module}:{name}" for module, names in _LATER.items() for name in names.split()}
+__getattr__ = lazily(globals(), {**_PLACES, "loop": "lawgiver.trainers.runs.loop"})
+
+
+def __dir__() -> list[str]:
+    return __all__
