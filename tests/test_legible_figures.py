@@ -192,7 +192,7 @@ def test_figures_of_a_loop_are_headed_by_mechanism_and_game(tmp_path: Path, monk
     (tmp_path / "figures").mkdir()
     run = SimpleNamespace(
         path=tmp_path,
-        figures=tmp_path / "figures",
+        figures_folder=tmp_path / "figures",
         name="hcmd_zero_quick",
         settings={
             "seed": 3,
