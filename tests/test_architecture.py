@@ -10,7 +10,7 @@ from pathlib import Path
 import lawgiver
 
 SOURCE = Path(lawgiver.__file__).parent
-WINGS = ("envs", "agents")
+WINGS = ("envs", "agents", "trainers")
 
 
 def modules() -> dict[str, Path]:
@@ -39,7 +39,7 @@ def imported(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 def test_no_module_imports_itself_by_a_detour():
     files = modules()
-    assert len(files) > 120
+    assert len(files) > 200
     graph: dict[str, set[str]] = {}
     for name, path in files.items():
         wanted = {

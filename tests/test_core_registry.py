@@ -14,7 +14,7 @@ from lawgiver.envs.core.errors import MissingExtraError, ParameterError, PluginE
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import extras, names
 from lawgiver.envs.views.single import make_env
-from lawgiver.trainers.runs.loading import _checked_policy
+from lawgiver.trainers.runs.policies import checked_policy
 
 
 def test_a_missing_extra_is_named():
@@ -29,7 +29,7 @@ def test_a_learned_policy_says_that_it_needs_torch(monkeypatch, tmp_path: Path):
     monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "torch" else real(name))
     (tmp_path / "policy.json").write_text('{"format": 1, "kind": "mechanism", "settings": {}}')
     with pytest.raises(MissingExtraError, match=r"the learned policy in .* needs torch"):
-        _checked_policy(tmp_path, None)
+        checked_policy(tmp_path, None)
 
 
 def test_presets_are_published_settings_to_begin_from() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.plots.style import ENTRIES, free_colours, legend_beside, new_figure
 from lawgiver.trainers.plots.wording import words
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.audit.result import Audit
 
 BELOW = 0.2
 """How far axes of gains go below 0, so that what lies there can be seen, as a share of what is told as none."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lawgiver.envs.core.errors import MissingExtraError
 from lawgiver.trainers.runs.headings import heading
-from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import trainer_of
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.runs.run import Run
 
 
 def can_draw() -> bool:

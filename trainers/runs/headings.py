@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lawgiver.agents.naming import rule_of, rule_text
 from lawgiver.envs.core.game import Game
-from lawgiver.trainers.runs.loading import load
-from lawgiver.trainers.runs.run import Run
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.runs.run import Run
 
 MECHANISM = "mechanism"
 
@@ -21,7 +22,7 @@ def learned_rule(run: Run) -> dict[str, Any] | None:
     game = run.game().base_game
     if game.rule_formula is None:
         return None
-    return rule_of(game, load(run.path, role=MECHANISM))
+    return rule_of(game, run.load(MECHANISM))
 
 
 def equilibrium_people(settings: Mapping[str, Any], inverse_temperature: Any = None) -> str | None:

@@ -1,4 +1,4 @@
-"""Policies out of runs' folders, for the game that they were trained on or another that they can play."""
+"""Policies out of folders, a run's or their own, for the game that they were trained on or another that they play."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lawgiver.agents.learned import load_policy
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import POLICIES, game_name
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.runs.atomic_files import MANIFEST, RunError, read_manifest, require_plain
-from lawgiver.trainers.runs.compatibility import POLICY, require_fit
+from lawgiver.trainers.runs.compatibility import POLICY
+from lawgiver.trainers.runs.policies import VOTERS, checked_policy, learned, to_play
 from lawgiver.trainers.runs.run import Run
-
-VOTERS = "voters"
-"""The folder under ``policies/`` of voters, who play no role of the game."""
 
 
 def load(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] | None = None) -> Any:
@@ -34,17 +31,7 @@ def load(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] |
     """
     if (Path(run) / POLICY).exists():
         return _load_single(Path(run), role, game)
-    opened = Run.open(run)
-    if opened.settings.get("seeds") is not None:
-        members = ", ".join(f"{opened.path}/s{seed}" for seed in opened.settings["seeds"])
-        raise RunError(f"{opened.path} holds the runs of several seeds: choose one of {members}")
-    game = _to_play(opened, role, game)
-    folders = {path.name: path for path in sorted(opened.policies.glob("*")) if path.is_dir()}
-    if role is None:
-        return {name: _checked_policy(path, game, name if name == VOTERS else None) for name, path in folders.items()}
-    if role not in folders:
-        raise RunError(f"{opened.path} has no learned {role}: {allowed(role, folders)}")
-    return _checked_policy(folders[role], game, VOTERS if role == VOTERS else None)
+    return learned(Run.open(run), role, game)
 
 
 def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
@@ -55,12 +42,12 @@ def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
         raise RunError(f"{folder} holds a single policy: role is {role!r}, {allowed(str(role), roles)}")
     around = next((path for path in folder.resolve().parents if (path / "metrics.jsonl").exists()), None)
     if around is not None:
-        game = _to_play(Run.open(around), role, game, folder)
+        game = to_play(Run.open(around), role, game, folder)
     if game is None:
         raise RunError(f"{folder} is in no run, which would say what game its policy plays: give the game")
     if (folder.resolve().parent / MANIFEST).exists():  # of the step that it was saved in
         read_manifest(folder.resolve().parent)
-    return _checked_policy(folder, game.base_game, role)
+    return checked_policy(folder, game.base_game, role)
 
 
 def game_of(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -84,22 +71,3 @@ def game_of(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     game = dict(Run.open(path).settings["game"])
     base = game.get("base", "public_investment") if game_name(game["name"]) == Election.name else game
     return {"name": base} if isinstance(base, str) else dict(base)
-
-
-def _to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path | None = None) -> Game[Any]:
-    """Find the base game that a run's policies are to play, its own for None, if it is one that they can play.
-
-    ``folder`` is that of a single policy, None for those that the run has kept by role.
-    """
-    own = opened.game().base_game
-    game = own if game is None else game.base_game
-    kinds = POLICIES if role is None else (role,)
-    require_fit(opened.path, own, game, {kind: folder or opened.policies / kind for kind in kinds})
-    return game
-
-
-def _checked_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
-    """Load the policy in a folder, which must be of ``role`` if one is given, if its files are whole."""
-    if (folder / MANIFEST).exists():  # a third party's trainer may have saved it by itself
-        read_manifest(folder)
-    return load_policy(folder, game, role)

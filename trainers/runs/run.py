@@ -233,9 +233,9 @@ class Run:
             RunError: if the run has no policy of that role, or a file is damaged.
             UnsupportedGameError: if they were trained on another game.
         """
-        from lawgiver.trainers.runs.loading import load
+        from lawgiver.trainers.runs.policies import learned
 
-        return load(self, role, game)
+        return learned(self, role, game)
 
     @property
     def finished(self) -> bool:
