@@ -17,7 +17,7 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.evaluation.ascent import ascend, reachable
+from lawgiver.trainers.evaluation.ascent import Ascent, reachable
 from lawgiver.trainers.evaluation.equilibrium_gradient import rounds, value
 from lawgiver.trainers.evaluation.score_table import CANONICAL, ScoreTable, ceiling_scores, low_anchor, robustness
 from lawgiver.trainers.mechanism_design.exact.settings import Mechanism
@@ -46,7 +46,9 @@ def designed(game: PublicInvestment, level: float, rate: float, updates: int) ->
         return torch.stack([value(at, sends, at_level) for at in conditions]).mean()
 
     parameters = policy.network.parameters()
-    ascend(parameters, objective, inverse_temperature=level, updates=updates, learning_rate=rate)
+    ascent = Ascent(parameters, objective, inverse_temperature=level, updates=updates, learning_rate=rate)
+    for update in range(1, updates + 1):
+        ascent.update(update)
     return policy
 
 

@@ -19,13 +19,14 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.trainers.payment_free import frontier_figure as allocation_figures
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
-from lawgiver.trainers.payment_free.learner import Learner, stream
+from lawgiver.trainers.payment_free.learner import Learner
 from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.streams import torch_generator
 
 N, M = 3, 2
 SEEDS = (0, 1, 2)
@@ -89,7 +90,7 @@ def gap(place: Path, told: dict[str, Any]) -> tuple[float, float, float, float]:
     game, config = PaymentFreeAllocation(n=N, m=M), validate(run.settings)
     mechanism = load(place, "mechanism")
     learner = Learner(game, mechanism.network, config.trainer, config.seed, "cpu")
-    fresh = learner.truthful(COMPARED, stream("cpu", config.seed, FRESH))
+    fresh = learner.truthful(COMPARED, torch_generator("cpu", config.seed, FRESH))
     assert learner.stored is not None
     train, other = (
         welfare(game, mechanism, types.double().numpy())["nash_welfare_ratio_to_pf"]

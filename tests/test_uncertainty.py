@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -364,6 +366,29 @@ def test_rows_are_printed_with_one_standard_error():
     )
     text = Reproduction("A paper", {"One": rows}, (), baseline="VCG").markdown()
     assert f"| 2 ± {1 / np.sqrt(3):.1g} |" in text and "| 0.25 ± 0.003 | 0.5 ± 0.01 |" in text
+
+
+def test_comparisons_are_printed_with_half_of_their_interval():
+    compared = {"Rules": ({"rule": "a", "gain": Estimate.normal(0.25, 0.0125, 9)},)}
+    text = Reproduction("A paper", {}, (), comparisons=compared).markdown()
+    assert f"| a | 0.25 ± {NORMAL * 0.0125:.1g} |" in text
+
+
+def benchmark(name: str) -> Any:
+    """Load a script of benchmarks/ without running it."""
+    spec = spec_from_file_location(name, Path(__file__).parents[1] / "benchmarks" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_benchmarks_print_what_their_headings_say():
+    pytest.importorskip("torch")
+    values = [0.1, 0.3, 0.2]
+    half = 4.302653 * np.std(values, ddof=1) / np.sqrt(3)
+    assert benchmark("generalisation").spread(values) == f"0.2000 ± {half:.4f}"
+    assert benchmark("exploitability").with_error(Estimate.normal(0.25, 0.0125, 9), 3) == "0.250 ± 0.013"
 
 
 def test_errors_of_affine_maximisers_over_seeds_hold_the_truth():
