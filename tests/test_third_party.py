@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,6 @@ from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.envs.testing.rules import check_rewards
 from lawgiver.testing import check_game
 from lawgiver.trainers.cli import app
-from lawgiver.trainers.evaluation.rollout import measures
 from lawgiver.trainers.runs.trainer import trainer_of
 
 SOURCE = Path(__file__).parent / "data" / "orchard"
@@ -68,6 +68,11 @@ def runs(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, lawg
     }
 
 
+def test_it_knows_nothing_but_the_front_door() -> None:
+    imports = re.findall(r"^(?:from|import) (lawgiver\S*)", "".join(f.read_text() for f in SOURCE.rglob("*.py")), re.M)
+    assert set(imports) == {"lawgiver", "lawgiver.api"}
+
+
 def test_everything_is_listed(site: Path) -> None:
     kinds = {
         "games": ["orchard-v0", "orchard_claims-v0"],
@@ -104,7 +109,7 @@ def test_an_objective_of_other_games_is_one_line_and_left_out_of_reports(site: P
     check_rewards(sales, batch=8)
     with pytest.raises(UnsupportedGameError, match=r"objective 'takings' does not fit this game: .*'payments'"):
         check_rewards(fund, batch=8)
-    assert "takings" not in measures(fund) and "even_gain" in measures(fund)
+    assert "takings" not in fund.measures() and "even_gain" in fund.measures()
 
 
 def test_its_objective_pays_rounds_of_an_allocation_too(site: Path) -> None:

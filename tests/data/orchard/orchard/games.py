@@ -4,11 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, softmax, total, zeros
-from lawgiver.envs.core.errors import integer
-from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.core.game import Draws, Game, Rewards
-from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
+from lawgiver.api import (
+    Array,
+    Draws,
+    Field,
+    Game,
+    Layout,
+    ReportingGame,
+    ReportingState,
+    Rewards,
+    Rng,
+    constant,
+    evolve,
+    floats,
+    integer,
+    namespace,
+    softmax,
+    total,
+    zeros,
+)
 
 COST = 0.5
 """Of picking a basket, which is worth 1."""

@@ -5,10 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
-from lawgiver.envs.core.errors import UnsupportedGameError, number
-from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Memory
+from lawgiver.api import Array, Game, Memory, Rng, UnsupportedGameError, constant, namespace, number, uniform
 
 
 class Sharer:

@@ -10,11 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 import lawgiver
-from lawgiver.envs.core.game import Game
-from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.trainer import Trainer
-from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
+from lawgiver.api import Config, Game, Natural, Run, Settings, Trainer, TrainerSettings, loop
 from orchard.policies import BasketNetwork, PickingHabit
 
 
