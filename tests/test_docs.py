@@ -182,6 +182,15 @@ def test_every_result_is_listed():
     assert [name for name in pages if name != "index.md" and f"]({name}) |" not in text] == []
 
 
+def test_the_figures_of_the_readme_are_those_of_the_results():
+    told = (
+        (ROOT / "README.md").read_text().partition("<!-- results: begin -->")[2].partition("<!-- results: end -->")[0]
+    )
+    known = "".join(page.read_text() for page in (ROOT / "docs" / "results").glob("*.md"))
+    figures = set(re.findall(r"\d+\.\d+", told))
+    assert len(figures) > 20 and figures <= set(re.findall(r"\d+\.\d+", known))
+
+
 def test_every_config_is_listed():
     text = (ROOT / "docs" / "reference" / "configs.md").read_text()
     assert [name for name in config_names() if f"configs/{name}.yaml" not in text] == []
