@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import Config, Settings, TrainerSettings
 
 
@@ -31,7 +31,7 @@ class Walk(TrainerSettings):
     mode: Literal["steady", "diverge", "interrupt"] = "steady"
 
 
-def train(config: Config[Agents, Walk], run: Run) -> dict[str, Any]:
+def train(config: Config[Agents, Walk], run: TrainingRun) -> dict[str, Any]:
     rng, position, done = np.random.default_rng(config.seed), 0.0, 0
     if run.resumed:
         latest = run.latest_checkpoint()

@@ -26,6 +26,7 @@ from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import load_config, validate
 from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 GAMES = {
     "sales": ("sequential_sales", {"n": 3, "m": 2, "high": "1/i"}),
@@ -366,7 +367,7 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, und
         *("trainer.checkpoint_every=8", "trainer.start=uniform"),
     ]
     _, whole = launch.train("affine_maximiser", [*overrides, f"run_dir={tmp_path / 'whole'}"])
-    log = Run.log
+    log = TrainingRun.log
 
     def interrupted(run, iteration, *rest):
         time.sleep(0.2)
@@ -375,7 +376,7 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, und
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-        patch.setattr(Run, "log", interrupted)
+        patch.setattr(TrainingRun, "log", interrupted)
         launch.train("affine_maximiser", [*overrides, f"run_dir={tmp_path / 'parts'}"])
     _, resumed = launch.resume(tmp_path / "parts")
     seconds = [line["timing"]["wall_s"] for line in Run.open(tmp_path / "parts").lines()]

@@ -24,7 +24,7 @@ from lawgiver.trainers.audit.trials import Trials, own_of, truth
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.overrides import read_overrides
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 VALUE = (Field("value", 1, 0, 1, "money", "of the item"),)
 TWO = (Field("value", 2, 0, 1, "money a unit", "of two goods"), Field("demand", 2, 0, 1, "units", "of two goods"))
@@ -447,7 +447,7 @@ def test_the_verdict_does_not_depend_on_the_currency(high):
 def run(tmp_path, walk):
     """Return a run that has learned a rule for sales to two."""
     config = load_config(walk, ["game.name=sequential_sales", "game.n=2", "game.m=1", f"run_dir={tmp_path / 'run'}"])
-    made = Run.create("sales", config)
+    made = TrainingRun.create("sales", config)
     made.save_policy("mechanism", AffineMaximiser(made.game(), boosts=np.array([-0.5, -0.5, 0.0])))
     made.finish({})
     made.close()
@@ -465,7 +465,7 @@ def test_a_run_brings_its_game(run):
 def test_a_learned_rule_plays_in_either_mode(run):
     found = [lawgiver.audit(run, {"mechanism_mode": m}, **read_overrides(SMALL)) for m in ("announce", "allocate")]
     np.testing.assert_array_equal(found[0].payments, found[1].payments)
-    gaussian = Run.open(run)
+    gaussian = TrainingRun.open(run)
     gaussian.save_policy("mechanism", LearnedMechanism(gaussian.game(), start=np.zeros(5), hidden=None))
     with pytest.raises(UnsupportedGameError, match=r"other modes \(mechanism_mode"):
         lawgiver.audit(run, {"mechanism_mode": "allocate"})

@@ -33,6 +33,7 @@ from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.seeds import aggregate
 
@@ -232,7 +233,7 @@ def test_evaluate_scores_the_learned_policies(walk: Path, tmp_path: Path):
     config = load_config(
         walk, ["game.name=public_investment", "game.mechanism_mode=announce", f"run_dir={tmp_path / 'out'}"]
     )
-    run = Run.create("walk", config)
+    run = TrainingRun.create("walk", config)
     libertarian = LearnedMechanism(run.game(), start=run.game().members["libertarian"], hidden=None)
     run.save_policy("mechanism", libertarian)
     run.finish({})
@@ -252,7 +253,7 @@ def trained_run(walk: Path, path: Path, agents: dict, *roles: str, seeds: tuple[
     """Return a run of the investment game whose policies are as they come; ``roles`` are those that it has learned."""
     small = ["game.name=public_investment", "game.mechanism_mode=announce", "game.endowments=[4,2,2]"]
     config = load_config(walk, [*small, f"run_dir={path}", *([f"seeds={list(seeds)}"] if seeds else [])])
-    run = Run.create("walk", config)
+    run = TrainingRun.create("walk", config)
     run.settings["agents"] = agents
     run._write_config()
     torch.manual_seed(0)

@@ -15,6 +15,7 @@ from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.rllib import trainer
 from lawgiver.trainers.runs.headings import equilibrium_people
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.seeds import aggregate
 from lawgiver.trainers.tables.cells import cell
@@ -114,7 +115,7 @@ def run_of(tmp_path: Path, name: str, **game: object) -> Run:
 
     overrides = [f"game={{name: {name}, {', '.join(f'{k}: {v}' for k, v in game.items())}}}"]
     source = "public_investment" if name == "public_investment" else "lanes"
-    run = Run.create(source, load_config(source, [*overrides, f"run_dir={tmp_path / 'a run'}"]))
+    run = TrainingRun.create(source, load_config(source, [*overrides, f"run_dir={tmp_path / 'a run'}"]))
     made = run.game()
     run.save_policy("mechanism", LearnedMechanism(made, start=next(iter(made.members.values())), hidden=None))
     run.finish({})

@@ -385,20 +385,21 @@ def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     from lawgiver.trainers.runs import launch
     from lawgiver.trainers.runs.run import Run
+    from lawgiver.trainers.runs.training_run import TrainingRun
 
     monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
     _, whole = launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'whole'}"])
-    log = Run.log
+    log = TrainingRun.log
 
     def interrupted(self, iteration, metrics, timing):
         if iteration == 4:
             raise KeyboardInterrupt
         log(self, iteration, metrics, timing)
 
-    monkeypatch.setattr(Run, "log", interrupted)
+    monkeypatch.setattr(TrainingRun, "log", interrupted)
     with pytest.raises(launch.Interrupted):
         launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'cut'}"])
-    monkeypatch.setattr(Run, "log", log)
+    monkeypatch.setattr(TrainingRun, "log", log)
     _, resumed = launch.resume(tmp_path / "cut")
     assert resumed["vote_share"] == whole["vote_share"]
     metrics = [[entry["vote_share"] for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "cut")]

@@ -16,6 +16,7 @@ from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.seeds import aggregate
 
@@ -48,7 +49,7 @@ def test_text_that_is_no_json_or_too_deep_is_a_value_error() -> None:
 
 def test_every_file_of_a_run_keeps_them(walk: Path, tmp_path: Path) -> None:
     path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
-    run = Run.resume(path)
+    run = TrainingRun.resume(path)
     run.log(1000, {"score": math.inf, "many": [math.nan, 1.0]}, {})
     summary = run.finish({"inverse_temperature": math.inf})
     run.close()

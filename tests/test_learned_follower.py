@@ -21,6 +21,7 @@ from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerTrai
 from lawgiver.trainers.learned_follower.walks import response, settle, walk  # noqa: E402
 from lawgiver.trainers.runs import launch  # noqa: E402
 from lawgiver.trainers.runs.run import Run  # noqa: E402
+from lawgiver.trainers.runs.training_run import TrainingRun  # noqa: E402
 
 SMALL = (
     "game={name: goal_collection, n: 3, size: 3, horizon: 66}",
@@ -208,17 +209,17 @@ def test_walks_on_torch_are_those_on_numpy():
 def test_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
     _, whole = launch.train("learned_follower", [*SMALL, f"run_dir={tmp_path / 'whole'}"])
-    log = Run.log
+    log = TrainingRun.log
 
     def interrupted(self, iteration, metrics, timing):
         if iteration == 5:
             raise KeyboardInterrupt
         log(self, iteration, metrics, timing)
 
-    monkeypatch.setattr(Run, "log", interrupted)
+    monkeypatch.setattr(TrainingRun, "log", interrupted)
     with pytest.raises(launch.Interrupted):
         launch.train("learned_follower", [*SMALL, f"run_dir={tmp_path / 'cut'}"])
-    monkeypatch.setattr(Run, "log", log)
+    monkeypatch.setattr(TrainingRun, "log", log)
     folder, resumed = launch.resume(tmp_path / "cut")
     first, second = (
         [entry["bellman_error"] for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "cut")

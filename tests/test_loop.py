@@ -16,6 +16,7 @@ from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import save_state
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 UPDATES = 12
 EVERY: dict[str, Any] = {"updates": UPDATES, "log_every": 3, "checkpoint_every": 4}
@@ -49,8 +50,8 @@ class Killed(BaseException):
     """Stands for the end of the process: nothing catches it."""
 
 
-def new(walk: Path, folder: Path) -> Run:
-    return Run.create("walk", load_config(walk, [f"run_dir={folder}"]))
+def new(walk: Path, folder: Path) -> TrainingRun:
+    return TrainingRun.create("walk", load_config(walk, [f"run_dir={folder}"]))
 
 
 def lines(run: Run) -> list[dict[str, Any]]:
@@ -89,7 +90,7 @@ def test_a_run_that_is_killed_ends_like_one_that_is_not(
     call: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    owner: Any = Walk if moment in ("update", "report") else Run
+    owner: Any = Walk if moment in ("update", "report") else TrainingRun
     real, calls = getattr(owner, moment), 0
 
     def killed(*given: Any, **more: Any) -> Any:
@@ -107,7 +108,7 @@ def test_a_run_that_is_killed_ends_like_one_that_is_not(
         patch.setattr(owner, moment, killed)
         loop.train(run, Walk(), **EVERY)
     run.close()
-    resumed, learner = Run.resume(run.path), Walk()
+    resumed, learner = TrainingRun.resume(run.path), Walk()
     loop.train(resumed, learner, **EVERY)
     resumed.close()
     assert lines(resumed) == whole[0]
@@ -120,7 +121,7 @@ def test_lines_beyond_the_checkpoint_are_written_again(walk: Path, tmp_path: Pat
         loop.train(run, Walk(bad=8), updates=UPDATES, log_every=1, checkpoint_every=4)
     run.close()
     assert [line["iteration"] for line in run.lines()] == list(range(1, 8))
-    resumed = Run.resume(run.path)
+    resumed = TrainingRun.resume(run.path)
     loop.train(resumed, Walk(), updates=UPDATES, log_every=1, checkpoint_every=4)
     assert [line["iteration"] for line in resumed.lines()] == list(range(1, UPDATES + 1))
 
@@ -133,7 +134,7 @@ def test_a_finished_run_is_left_as_it_is_and_a_prolonged_one_goes_on(
     run.close()
     learner = Walk()
     for updates in (6, UPDATES):
-        resumed, learner = Run.resume(run.path), Walk()
+        resumed, learner = TrainingRun.resume(run.path), Walk()
         loop.train(resumed, learner, **EVERY | {"updates": updates})
         resumed.close()
     assert lines(run) == whole[0]
@@ -166,6 +167,6 @@ def test_a_state_that_does_not_fit_is_refused_in_one_line(
     run.save_checkpoint(4, lambda folder: save_state(folder, Walk().state() if state is None else state))
     run.close()
     with pytest.raises(RunError, match="does not hold a state of this training") as refused:
-        loop.train(Run.resume(run.path), learner, **EVERY)
+        loop.train(TrainingRun.resume(run.path), learner, **EVERY)
     assert str(run.checkpoints / "00000004") in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -14,7 +14,7 @@ from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import game_of
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 ID = "lawgiver/public_investment-v0"
 SMALL = ("game.mechanism_mode=announce", "game.participant_observation=rule", "game.n_rounds=2")
@@ -24,7 +24,7 @@ EDGES: Any = {"games": 20, "participants": "random", "voters": "random"}
 def trained(walk: Path, path: Path, *game: str) -> Path:
     """Return a run whose mechanism announces (3, 0.5)."""
     overrides = ["game.name=public_investment", *SMALL, "game.endowments=[4,2,2]", *game]
-    run = Run.create("walk", load_config(walk, [*overrides, f"run_dir={path}"]))
+    run = TrainingRun.create("walk", load_config(walk, [*overrides, f"run_dir={path}"]))
     run.save_policy("mechanism", LearnedMechanism(run.game(), start=(3.0, 0.5), hidden=None))
     run.log(1, {"position": 1.0}, {})
     run.finish({"position": 1.0})
@@ -79,5 +79,5 @@ def test_the_game_of_an_election_is_the_one_that_is_ruled(walk: Path, tmp_path: 
     overrides = [
         "game={name: election, base: {name: taxed_dilemma, max_rounds: 3}, participants: random, voters: random}"
     ]
-    Run.create("walk", load_config(walk, [*overrides, f"run_dir={tmp_path / 'run'}"])).close()
+    TrainingRun.create("walk", load_config(walk, [*overrides, f"run_dir={tmp_path / 'run'}"])).close()
     assert game_of(tmp_path / "run") == {"name": "taxed_dilemma", "max_rounds": 3}

@@ -24,6 +24,7 @@ from lawgiver.trainers.payment_free.settings import ExSNet, Lagrangian, PaymentF
 from lawgiver.trainers.payment_free.train import make_mechanism
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_generator
 
 GROUPS = {"value", "demand", "joint"}
@@ -283,7 +284,7 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, tmp_path, mo
     monkeypatch.setattr(learner, "ROUNDS", 1)
     monkeypatch.setattr(train, "judge", weights)  # what is judged has to be the same to the last digit
     _, whole = launch.train(config, [*QUICK, *overrides, f"run_dir={tmp_path / 'whole'}"])
-    checkpoint = Run.save_checkpoint
+    checkpoint = TrainingRun.save_checkpoint
 
     def interrupted(run, iteration, *rest):
         checkpoint(run, iteration, *rest)
@@ -291,7 +292,7 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, tmp_path, mo
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-        patch.setattr(Run, "save_checkpoint", interrupted)
+        patch.setattr(TrainingRun, "save_checkpoint", interrupted)
         launch.train(config, [*QUICK, *overrides, f"run_dir={tmp_path / 'parts'}"])
     _, resumed = launch.resume(tmp_path / "parts")
     assert timeless(resumed) == timeless(whole)

@@ -25,7 +25,7 @@ from lawgiver.envs.repeated_allocation.solutions import (
 )
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import load
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 ANNOUNCED = {"n": 3, "m": 2, "mechanism_mode": "announce"}
 
@@ -164,7 +164,7 @@ def test_mechanisms_of_the_one_shot_game_can_be_given(name):
 def learned(walk, tmp_path):
     """Return the folder of a run whose mechanism announces to burn a half of what it may and to share a quarter."""
     game = ["game.name=repeated_allocation", "game.stage={n: 3, m: 2, mechanism_mode: announce}"]
-    run = Run.create("walk", load_config(walk, [*game, f"run_dir={tmp_path / 'learned'}"]))
+    run = TrainingRun.create("walk", load_config(walk, [*game, f"run_dir={tmp_path / 'learned'}"]))
     run.save_policy("mechanism", LearnedMechanism(run.game(), start=[0.5, 0.25], hidden=None))
     run.finish({})
     run.close()
@@ -184,7 +184,7 @@ def test_a_mechanism_that_was_learned_in_it_plays_where_the_one_shot_game_is_of_
 
 
 def test_participants_who_learned_another_menu_are_refused(learned):
-    run = Run.open(learned)
+    run = TrainingRun.open(learned)
     run.save_policy("participant", LearnedParticipants(run.game(), hidden=[4]))
     assert make_policy(run.game(), "participant", learned)
     with pytest.raises(UnsupportedGameError, match=r"participant sees and does 12 choices, not 2: .* another size"):

@@ -15,13 +15,14 @@ from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import find_trainer
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 SCORES = "Mechanism: log Nash welfare a round, played and at the exact equilibrium of its mean"
 
 
 @pytest.fixture
 def run(walk: Path, tmp_path: Path) -> Run:
-    made = Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
+    made = TrainingRun.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
     made.log(1, {"score": [1.0, 2.0], "exact_score": "unknown", "participant": {"anchor_kl": 0.5}}, {})
     return made
 
@@ -67,7 +68,7 @@ def test_scores_by_mechanism_are_drawn(run: Run):
 @pytest.mark.parametrize("participants", [None, "someone", {}, {"inverse_temperature": None}])
 def test_agents_of_another_shape_have_no_equilibrium_to_compare_with(walk: Path, tmp_path: Path, participants: Any):
     game = ["game.name=public_investment", "game.mechanism_mode=announce", "game.endowments=[4,2,2]"]
-    run = Run.create("walk", load_config(walk, [*game, f"run_dir={tmp_path / 'run'}"]))
+    run = TrainingRun.create("walk", load_config(walk, [*game, f"run_dir={tmp_path / 'run'}"]))
     run.settings["agents"] = {"participants": participants}
     run.save_policy("mechanism", LearnedMechanism(run.game(), start=(1.0, 1.0), hidden=None))
     run.save_policy("participant", LearnedParticipants(run.game(), hidden=(4,), anchor="uniform"))
@@ -84,7 +85,7 @@ def test_a_full_disk_leaves_no_part_of_a_figure(tmp_path: Path):
 
 def fails(run: Run, summary: dict[str, Any]) -> None:
     with pytest.raises(RunError, match="is being trained by another process"):
-        Run.resume(run.path)  # nobody else may change what is being drawn
+        TrainingRun.resume(run.path)  # nobody else may change what is being drawn
     raise ValueError("a bug\nin drawing")
 
 
@@ -100,4 +101,4 @@ def test_a_failure_in_drawing_says_that_the_run_is_complete(
         " drawn: a bug in drawing"
     )
     assert json.loads((path / "summary.json").read_text())["config"] == "walk"
-    Run.resume(path).close()
+    TrainingRun.resume(path).close()

@@ -29,7 +29,7 @@ from lawgiver.trainers.rllib.stock import TurnAdapter
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.ray_cluster import start_ray
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import Resources
 
 ELECTION = {
@@ -162,10 +162,10 @@ class PowerCutError(Exception):
 @pytest.mark.parametrize("runners", [0, 1])
 def test_a_resumed_self_play_equals_an_uninterrupted_one(cluster: None, tmp_path: Path, runners: int) -> None:
     whole, parts = (config(tmp_path / name, num_env_runners=runners) for name in ("whole", "cut"))
-    run = Run.create("test", whole)
+    run = TrainingRun.create("test", whole)
     summary = run.finish(train(whole, run))
 
-    cut = Run.create("test", parts)
+    cut = TrainingRun.create("test", parts)
     log = cut.log
 
     def logged(iteration: int, *args: Any) -> None:
@@ -178,7 +178,7 @@ def test_a_resumed_self_play_equals_an_uninterrupted_one(cluster: None, tmp_path
         train(parts, cut)
     cut.close()
     torch.manual_seed(99)
-    again = Run.resume(tmp_path / "cut", parts)
+    again = TrainingRun.resume(tmp_path / "cut", parts)
     resumed = again.finish(train(parts, again))
 
     assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
@@ -257,7 +257,7 @@ def test_it_learns_to_pay_those_who_vote(cluster: None, tmp_path: Path) -> None:
     given = SelfPlayConfig.model_validate(
         {**data, "game": {**ELECTION, "participants": "full_contributor", "voters": voters}}
     )
-    run = Run.create("test", given)
+    run = TrainingRun.create("test", given)
     summary = run.finish(train(given, run))
     share = summary["vote_share"]["first_snapshot"]["pooled"]
     assert share.low > 0.55, share
@@ -274,7 +274,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         ({"resources": {"runner": "stock"}}, "stock"),
     ):
         given = SelfPlayConfig.model_validate({**config(tmp_path / "run").model_dump(mode="json"), **wrong})
-        run = Run.create("test", given)
+        run = TrainingRun.create("test", given)
         with pytest.raises(LawgiverError, match=message):
             train(given, run)
         run.discard()

@@ -26,6 +26,7 @@ from lawgiver.trainers.rllib.train import train
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import GameConfig, Resources
 
 GAME = {
@@ -72,7 +73,7 @@ class PowerCutError(Exception):
 
 def interrupted(given: RLlibConfig, after: int) -> None:
     """Train, and stop dead after an iteration has been logged."""
-    run = Run.create("test", given)
+    run = TrainingRun.create("test", given)
     log = run.log
 
     def logged(iteration: int, *args: Any) -> None:
@@ -87,7 +88,7 @@ def interrupted(given: RLlibConfig, after: int) -> None:
 
 
 def resumed(path: Path, given: RLlibConfig) -> dict[str, Any]:
-    run = Run.resume(path, given)
+    run = TrainingRun.resume(path, given)
     return run.finish(train(given, run))
 
 
@@ -105,7 +106,7 @@ def test_a_resumed_training_on_several_processes_equals_an_uninterrupted_one(
 ) -> None:
     agents = {**AGENTS, "mechanism": {**AGENTS["mechanism"], "snapshot_every": 1}}
     whole = config(tmp_path / "whole", 4, {**GAME, "endowments": [3, 2]}, agents, **use)
-    run = Run.create("test", whole)
+    run = TrainingRun.create("test", whole)
     run.finish(train(whole, run))
     cut = Path(shutil.copytree(tmp_path / "whole", tmp_path / "cut"))
     for later in ("checkpoints/00000004", "policies"):
@@ -129,7 +130,7 @@ def test_rllibs_own_runner_draws_nothing_twice_after_an_interruption(tmp_path: P
 
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     whole, cut = config(tmp_path / "whole"), config(tmp_path / "cut")
-    run = Run.create("test", whole)
+    run = TrainingRun.create("test", whole)
     summary = run.finish(train(whole, run))
     interrupted(cut, after=5)
     torch.manual_seed(99)  # whatever else went on in between
@@ -155,7 +156,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_a_number_ends_the_run_and_names_the_last_checkpoint(tmp_path: Path) -> None:
     agents = {"mechanism": {**AGENTS["mechanism"], "lr": 1e30, "warmup": 3}, "participants": {"minibatch_size": 200}}
     given = config(tmp_path / "nan", agents=agents)
-    run = Run.create("test", given)
+    run = TrainingRun.create("test", given)
     with pytest.raises(TrainingError, match=r"module 'mechanism'.*the last good checkpoint is .*0000000[24]"):
         train(given, run)
     run.close()
@@ -315,7 +316,7 @@ def test_the_stock_runner_trains_on_somebody_elses_environment() -> None:
 
 def test_the_stock_runner_trains_the_main_job(tmp_path: Path) -> None:
     given = config(tmp_path / "stock", iterations=3, runner="stock")
-    run = Run.create("test", given)
+    run = TrainingRun.create("test", given)
     summary = run.finish(train(given, run))
     assert summary["updates"] == {"participant": 3, "mechanism": 1}
     assert summary["env_steps"] == 1200

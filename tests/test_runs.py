@@ -19,25 +19,25 @@ import lawgiver
 from lawgiver.agents.network_policies import LearnedMechanism
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
-from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs import run as runs
+from lawgiver.trainers.runs import launch, training_run
 from lawgiver.trainers.runs.atomic_files import RunError, write_text
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.metrics_log import _scalars
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import Estimate, t_quantile
 from lawgiver.trainers.statistics.seeds import aggregate, over_seeds
 
 
 @pytest.fixture
-def run(walk: Path, tmp_path: Path) -> Run:
-    return Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
+def run(walk: Path, tmp_path: Path) -> TrainingRun:
+    return TrainingRun.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
 
 
 def test_a_config_that_could_not_be_read_back_makes_no_run(walk, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "LARGEST", 10)
+    monkeypatch.setattr(training_run, "LARGEST", 10)
     with pytest.raises(RunError, match=r"config 'walk' takes .* characters in a run's folder, allowed: 10; tables"):
-        Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
+        TrainingRun.create("walk", load_config(walk, [f"run_dir={tmp_path / 'run'}"]))
     assert not (tmp_path / "run").exists()
 
 
@@ -100,26 +100,26 @@ def test_a_resumed_run_has_no_gap_and_no_repeat(walk: Path, tmp_path: Path):
     assert summary["position"] == json.loads((whole / "summary.json").read_text())["position"]
 
 
-def test_an_iteration_is_logged_once(run: Run):
+def test_an_iteration_is_logged_once(run: TrainingRun):
     run.log(1, {"a": 1.0}, {})
     run.log(5, {"a": 1.0}, {})
     for again in (1, 5):
         with pytest.raises(RunError, match=rf"metrics\.jsonl has iteration 5 already, {again} must not follow it"):
             run.log(again, {"a": 2.0}, {})
     run.close()
-    resumed = Run.resume(run.path)
+    resumed = TrainingRun.resume(run.path)
     with pytest.raises(RunError, match="has iteration 5 already"):
         resumed.log(5, {"a": 2.0}, {})
     resumed.log(6, {"a": 1.0}, {})
     assert [(entry["iteration"], entry["a"]) for entry in lines(run.path)] == [(1, 1.0), (5, 1.0), (6, 1.0)]
 
 
-def test_nothing_is_glued_to_a_line_that_was_cut_short(run: Run):
+def test_nothing_is_glued_to_a_line_that_was_cut_short(run: TrainingRun):
     run.log(1, {"a": 1.0}, {})
     run.close()
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"iteration": 2, "a"')
-    resumed = Run.resume(run.path)
+    resumed = TrainingRun.resume(run.path)
     assert [entry["iteration"] for entry in resumed.lines()] == [1]
     resumed.log(2, {"a": 3.0}, {})
     assert lines(run.path) == [{"iteration": 1, "a": 1.0}, {"iteration": 2, "a": 3.0}]
@@ -135,7 +135,7 @@ def test_a_checkpoint_needs_the_metrics_from_before_it(walk: Path, tmp_path: Pat
     assert file.read_text() == before
 
 
-def test_metrics_are_on_the_disk_before_the_checkpoint(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_metrics_are_on_the_disk_before_the_checkpoint(run: TrainingRun, monkeypatch: pytest.MonkeyPatch):
     flushed: list[str] = []
     fsync = os.fsync
 
@@ -182,21 +182,21 @@ def test_only_length_and_resources_change_on_resume(walk: Path, tmp_path: Path, 
     assert (path / "config.yaml").read_text() == before
 
 
-def test_time_before_an_interruption_counts(run: Run):
+def test_time_before_an_interruption_counts(run: TrainingRun):
     run._wall_before = 1000.0
     run.log(1, {}, {})
     run.save_checkpoint(1, lambda folder: None)
     run.close()
-    again = Run.resume(run.path)
+    again = TrainingRun.resume(run.path)
     again.rewind(1)
     assert again.wall_s > 1000
 
 
-def test_two_processes_cannot_train_in_one_folder(run: Run):
+def test_two_processes_cannot_train_in_one_folder(run: TrainingRun):
     with pytest.raises(RunError, match="is being trained by another process"):
-        Run.resume(run.path)
+        TrainingRun.resume(run.path)
     run.close()
-    Run.resume(run.path).close()
+    TrainingRun.resume(run.path).close()
 
 
 def test_a_folder_that_holds_a_run_is_refused(walk: Path, tmp_path: Path):
@@ -211,7 +211,7 @@ MISTAKE = """\
 from fake_trainer import *
 from lawgiver.envs.core.errors import ParameterError
 
-def train(config: Config[Agents, Walk], run: Run) -> dict:
+def train(config: Config[Agents, Walk], run: TrainingRun) -> dict:
     if config.trainer.step == 13 and config.seed == 1:
         raise ParameterError("a mistake")
     if config.trainer.step == 14:
@@ -271,7 +271,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint(walk: Path, tm
     assert len(lines(tmp_path / "out")) == 4
 
 
-def test_a_full_disk_keeps_the_older_checkpoint(run: Run):
+def test_a_full_disk_keeps_the_older_checkpoint(run: TrainingRun):
     run.save_checkpoint(1, lambda folder: write_text(folder / "a", "good"))
 
     def fill(folder: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_full_disk_keeps_the_older_checkpoint(run: Run):
     assert [path.name for path in run.checkpoints.iterdir()] == ["00000001"]
 
 
-def test_a_full_disk_while_logging(run: Run):
+def test_a_full_disk_while_logging(run: TrainingRun):
     (run.path / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"cannot write .*metrics\.jsonl: No space left on device"):
         run.log(1, {"a": 1.0}, {})
@@ -307,7 +307,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_refusal_in_another_librarys_words_is_understood_and_a_bug_is_not_hidden(run: Run):
+def test_a_refusal_in_another_librarys_words_is_understood_and_a_bug_is_not_hidden(run: TrainingRun):
     def quotes(folder: Path) -> None:
         raise RuntimeError("I/O error: No space left on device (os error 28)")
 
@@ -360,7 +360,7 @@ NEEDED = ("game", "agents", "trainer", "seed")
 def test_a_folder_that_is_no_run_of_this_version(tmp_path: Path, content: str | None, said: str):
     if content is not None:
         (tmp_path / "config.yaml").write_text(content)
-    for use in (Run.open, Run.resume, launch.resume, lawgiver.load):
+    for use in (Run.open, TrainingRun.resume, launch.resume, lawgiver.load):
         with pytest.raises(RunError, match=said):
             use(tmp_path)
 
@@ -425,7 +425,7 @@ def test_a_summary_of_another_format_is_refused(walk: Path, tmp_path: Path, chan
     kept = json.loads(file.read_text()) | change
     file.write_text(json.dumps({key: value for key, value in kept.items() if value is not None}))
     with pytest.raises(RunError, match=rf"^{file} {said}") as refused:
-        Run.open(path).summary()
+        _ = Run.open(path).summary
     assert "\n" not in str(refused.value)
 
 
@@ -435,12 +435,12 @@ def test_metrics_of_another_shape_are_named(walk: Path, tmp_path: Path, line: st
     file = path / "metrics.jsonl"
     file.unlink()
     file.mkdir() if line is None else file.write_text(line + "\n")
-    for use in (launch.resume, lambda run: Run.open(run).lines()):
+    for use in (launch.resume, lambda run: TrainingRun.open(run).lines()):
         with pytest.raises(RunError, match=rf"metrics\.jsonl.*{said}"):
             use(path)
 
 
-def test_what_is_not_finite_is_spelled_in_json(run: Run):
+def test_what_is_not_finite_is_spelled_in_json(run: TrainingRun):
     run.log(1, {"a": float("nan"), "b": {"c": float("inf")}}, {"s": 1.0})
     line = (run.path / "metrics.jsonl").read_text()
     assert json.loads(line, parse_constant=lambda name: pytest.fail(name)) == {
@@ -456,7 +456,7 @@ def test_what_is_not_finite_is_spelled_in_json(run: Run):
 
 @pytest.fixture
 def learned(walk: Path, tmp_path: Path) -> Path:
-    run = Run.create("walk", load_config(walk, [f"run_dir={tmp_path / 'learned'}"]))
+    run = TrainingRun.create("walk", load_config(walk, [f"run_dir={tmp_path / 'learned'}"]))
     run.save_policy("mechanism", LearnedMechanism(run.game(), start=[0.3], hidden=None))
     run.finish({})
     return run.path

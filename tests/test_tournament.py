@@ -87,10 +87,10 @@ def test_mechanisms_of_another_game_are_refused(tmp_path):
     pytest.importorskip("torch")
     from lawgiver.agents.network_policies import LearnedMechanism
     from lawgiver.trainers.runs.config import validate
-    from lawgiver.trainers.runs.run import Run
+    from lawgiver.trainers.runs.training_run import TrainingRun
 
     settings = {"game": {"name": "taxed_dilemma"}, "agents": {}, "trainer": {"name": "exact_designer"}}
-    run = Run.create("x", validate({**settings, "run_dir": str(tmp_path / "run")}))
+    run = TrainingRun.create("x", validate({**settings, "run_dir": str(tmp_path / "run")}))
     run.save_policy("mechanism", LearnedMechanism(run.game(), start=[0.3], hidden=None))
     run.finish({})
     run.close()
@@ -107,10 +107,10 @@ def test_a_mechanism_may_come_with_parameters_and_the_people_from_a_run(tmp_path
     pytest.importorskip("torch")
     from lawgiver.agents.virtual import VirtualParticipants, VirtualVoters
     from lawgiver.trainers.runs.config import validate
-    from lawgiver.trainers.runs.run import Run
+    from lawgiver.trainers.runs.training_run import TrainingRun
 
     game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2}
-    run = Run.create(
+    run = TrainingRun.create(
         "x",
         validate({"game": game, "agents": {}, "trainer": {"name": "exact_designer"}, "run_dir": str(tmp_path / "r")}),
     )
@@ -148,11 +148,11 @@ def test_a_single_saved_policy_takes_part_like_a_run(tmp_path):
     from lawgiver.trainers.runs.atomic_files import write_folder
     from lawgiver.trainers.runs.config import validate
     from lawgiver.trainers.runs.loading import load
-    from lawgiver.trainers.runs.run import Run
+    from lawgiver.trainers.runs.training_run import TrainingRun
 
     game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2}
     settings = {"game": game, "agents": {}, "trainer": {"name": "exact_designer"}, "run_dir": str(tmp_path / "r")}
-    run = Run.create("x", validate(settings))
+    run = TrainingRun.create("x", validate(settings))
     rules = run.game()
     kept = {
         "mechanism": graph_network(rules, n_units=2),

@@ -30,9 +30,9 @@ from lawgiver.api import (
     LearnedParticipants,
     NetworkPolicy,
     ParameterError,
-    Run,
     Settings,
     TrainerSettings,
+    TrainingRun,
     UnsupportedGameError,
     ValueNet,
     log_prior,
@@ -235,7 +235,7 @@ def require_playable(game: Game[Any]) -> None:
         )
 
 
-def train(config: Config[Agents, Ippo], run: Run) -> dict[str, Any]:
+def train(config: Config[Agents, Ippo], run: TrainingRun) -> dict[str, Any]:
     """Train every role of a game, each for itself, and keep the policies in the run's folder.
 
     Returns:

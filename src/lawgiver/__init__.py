@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lawgiver.trainers.evaluation.solve import solve
     from lawgiver.trainers.reproduce import reproduce
     from lawgiver.trainers.runs.run import Run, open_run
-    from lawgiver.trainers.runs.training import resume, train
+    from lawgiver.trainers.runs.train import resume, train
 
     __version__: str
 
@@ -73,7 +73,7 @@ _LATER = {
     "trainers.evaluation.solve": "solve",
     "trainers.reproduce": "reproduce",
     "trainers.runs.run": "Run open_run",
-    "trainers.runs.training": "resume train",
+    "trainers.runs.train": "resume train",
     "names": " ".join(name for name in __all__ if name.startswith("list_")),
 }
 """What is imported when it is first asked for, by module."""

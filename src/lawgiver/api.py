@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from lawgiver.trainers.runs.loop import Learner, Report
     from lawgiver.trainers.runs.run import Run
     from lawgiver.trainers.runs.trainer import Deferred, Trainer
+    from lawgiver.trainers.runs.training_run import TrainingRun
     from lawgiver.trainers.settings.base import Config, Count, Natural, Seed, Settings, TrainerSettings
     from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, start_of
     from lawgiver.trainers.statistics.estimate import Estimate
@@ -134,6 +135,7 @@ __all__ = [
     "TaxedState",
     "Trainer",
     "TrainerSettings",
+    "TrainingRun",
     "UnknownNameError",
     "UnsupportedGameError",
     "ValueNet",
@@ -209,6 +211,7 @@ _LATER = {
     "trainers.runs.loop": "Learner Report",
     "trainers.runs.run": "Run",
     "trainers.runs.trainer": "Deferred Trainer",
+    "trainers.runs.training_run": "TrainingRun",
     "trainers.settings.bounded_rationality": "BoundedRationality start_of",
     "trainers.statistics.estimate": "Estimate",
 }

@@ -25,7 +25,7 @@ from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig, budget
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.compatibility import require_own_objective
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_generator
 
 METHODS: dict[str, type[Search]] = {
@@ -37,7 +37,7 @@ METHODS: dict[str, type[Search]] = {
 """The searches by name."""
 
 
-def train(config: AffineConfig, run: Run) -> dict[str, Any]:
+def train(config: AffineConfig, run: TrainingRun) -> dict[str, Any]:
     """Search in the run's folder; return what the best mechanism achieves beside VCG and the known limit.
 
     Raises:

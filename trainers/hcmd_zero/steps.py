@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 
 class Steps:
@@ -18,7 +18,7 @@ class Steps:
     interrupted anywhere goes on as if it had not been.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: TrainingRun) -> None:
         """Write nothing yet."""
         self.run = run
         self.folder = run.path / "iterations"

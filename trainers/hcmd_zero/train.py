@@ -37,13 +37,13 @@ from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
 from lawgiver.trainers.hcmd_zero.steps import Steps
 from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json
 from lawgiver.trainers.runs.ray_cluster import start_ray
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seed
 
 RECORDS = "records.parquet"
 
 
-def train(config: HcmdConfig, run: Run) -> dict[str, Any]:
+def train(config: HcmdConfig, run: TrainingRun) -> dict[str, Any]:
     """Carry out the loop in the run's folder; return the summary.
 
     Returns:
@@ -67,7 +67,7 @@ def train(config: HcmdConfig, run: Run) -> dict[str, Any]:
 class Loop:
     """One run of HCMD-zero: its game, its people, and the steps it has taken."""
 
-    def __init__(self, config: HcmdConfig, run: Run) -> None:
+    def __init__(self, config: HcmdConfig, run: TrainingRun) -> None:
         """Check everything that can be wrong before the first step, and make the first mechanism."""
         game = config.game.make()
         if not isinstance(game, PublicInvestment) or game.announces:

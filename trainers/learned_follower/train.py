@@ -16,14 +16,14 @@ from lawgiver.trainers.learned_follower.learning import Learner
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConfig
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.compatibility import require_own_objective
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 LATE = 1e-3
 """What a reward after the horizon may be worth, as a share of the same reward at once: best walks are without end."""
 
 
-def train(config: FollowerConfig, run: Run) -> dict[str, Any]:
+def train(config: FollowerConfig, run: TrainingRun) -> dict[str, Any]:
     """Train a follower in the run's folder; return what :func:`evaluate` tells of it.
 
     Raises:

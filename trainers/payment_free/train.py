@@ -24,7 +24,7 @@ from lawgiver.trainers.payment_free.misreports import Rule
 from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import mean_of
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
@@ -36,7 +36,7 @@ EXACT = 1e-6
 """Barrier of the proportional fairness that misreports are searched against for comparison."""
 
 
-def train(config: PaymentFreeConfig, run: Run) -> dict[str, Any]:
+def train(config: PaymentFreeConfig, run: TrainingRun) -> dict[str, Any]:
     """Train a network in the run's folder; return what the mechanism is worth on fresh profiles.
 
     Returns:

@@ -21,7 +21,7 @@ from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, WEIGHTS
 from lawgiver.trainers.rllib.learner import UPDATES, TrainingError, TwoTimescaleLearner
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs.ray_cluster import start_ray
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import Resources
 
 ATTEMPTS = 10
@@ -33,7 +33,7 @@ KEPT = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER, WEIGHTS_SEQ_NO, UPDATES)
 
 
 @contextmanager
-def training(run: Run, resources: Resources, config: Callable[[], PPOConfig]) -> Iterator[Algorithm]:
+def training(run: TrainingRun, resources: Resources, config: Callable[[], PPOConfig]) -> Iterator[Algorithm]:
     """Give a new Algorithm to train with.
 
     Raises:

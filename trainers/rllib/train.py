@@ -26,7 +26,7 @@ from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.rllib.setup import Setup, prepare
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 log = logging.getLogger("lawgiver")
 
@@ -79,7 +79,7 @@ class Progress:
                 kept.popleft()
 
 
-def train(config: RLlibConfig, run: Run) -> dict[str, Any]:
+def train(config: RLlibConfig, run: TrainingRun) -> dict[str, Any]:
     """Train what the config describes in the run's folder; return the summary.
 
     Raises:
@@ -234,7 +234,7 @@ def _raise(progress: Progress, alarms: list[str]) -> None:
         log.warning(alarm)
 
 
-def _conclude(setup: Setup, run: Run, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
+def _conclude(setup: Setup, run: TrainingRun, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
     """Save the policies and return the summary."""
     table = setup.table
     learned: dict[str, NetworkPolicy] = {}

@@ -17,6 +17,7 @@ from lawgiver.trainers.runs.overrides import Overrides, apply_overrides, read_ov
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import find_trainer
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import AnyConfig, Resources
 from lawgiver.trainers.statistics.seeds import over_seeds
 
@@ -50,7 +51,7 @@ def train(source: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str
         Interrupted: if the user stops it.
     """
     config = load_config(source, overrides)
-    return _carry_out(Run.create(config_name(source), config), config)
+    return _carry_out(TrainingRun.create(config_name(source), config), config)
 
 
 def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
@@ -115,10 +116,10 @@ def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str,
             f"{run.path} was trained on the Ray cluster at {address!r}, which can run code here: say"
             " resources.address=ADDRESS again if it is yours, resources.address=null for this machine"
         )
-    return _carry_out(Run.resume(path, config), config)
+    return _carry_out(TrainingRun.resume(path, config), config)
 
 
-def _carry_out(run: Run, config: AnyConfig) -> tuple[Path, dict[str, Any]]:
+def _carry_out(run: TrainingRun, config: AnyConfig) -> tuple[Path, dict[str, Any]]:
     try:
         work = _train_one if config.seeds is None else _train_seeds
         summary = run.finish(work(run, config))
@@ -151,7 +152,7 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
         ) from error
 
 
-def _train_one(run: Run, config: AnyConfig) -> dict[str, Any]:
+def _train_one(run: TrainingRun, config: AnyConfig) -> dict[str, Any]:
     return named(run, find_trainer(config.trainer.name).train(config, run))
 
 
@@ -186,11 +187,11 @@ def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
     path = config.run_dir
     assert path is not None
     if not (path / "config.yaml").exists():
-        return _carry_out(Run.create(name, config), config)[1]
+        return _carry_out(TrainingRun.create(name, config), config)[1]
     run = Run.open(path)
     if run.finished and not _prolonged(run, config):
         return dict(run.summary)
-    return _carry_out(Run.resume(path, config), config)[1]
+    return _carry_out(TrainingRun.resume(path, config), config)[1]
 
 
 def _prolonged(run: Run, config: AnyConfig) -> bool:

@@ -28,8 +28,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Learner(Protocol):
 
 
 def train(
-    run: Run,
+    run: TrainingRun,
     learner: Learner,
     *,
     updates: int,
@@ -106,7 +106,7 @@ def train(
                 run.save_checkpoint(update, lambda folder: save_state(folder, learner.state()))
 
 
-def _resume(run: Run, learner: Learner) -> int:
+def _resume(run: TrainingRun, learner: Learner) -> int:
     """Restore the newest checkpoint of a resumed run; return the number of updates it has behind it."""
     found = run.go_on()
     if found is None:

@@ -14,112 +14,44 @@ A folder holds the old state or the new one after a kill, a crash or a full disk
 
 from __future__ import annotations
 
-import fcntl
-import logging
-import math
 import os
-import shutil
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import yaml
 
-from lawgiver.agents.learned import LearnedPolicy, save_policy
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.files.json_text import plain
 from lawgiver.envs.files.reading import read_text
-from lawgiver.trainers.runs.atomic_files import (
-    RunError,
-    read_manifest,
-    require_plain,
-    write_folder,
-    write_json,
-    write_text,
-    writing,
-)
+from lawgiver.trainers.runs.atomic_files import RunError, read_manifest, require_plain
 from lawgiver.trainers.runs.config import stored_config_error
 from lawgiver.trainers.runs.config_errors import one_line
 from lawgiver.trainers.runs.metrics_log import MetricsLog, columns
-from lawgiver.trainers.runs.provenance import commit, versions
-from lawgiver.trainers.runs.summary import FORMAT, Summary, read_summary
-from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml, write_yaml
-from lawgiver.trainers.settings.base import AnyConfig
-from lawgiver.trainers.statistics.estimate import with_estimates
+from lawgiver.trainers.runs.summary import Summary, read_summary
+from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
-LINES = 20
-"""Lines of progress that a training logs where there is no terminal for a bar."""
-_LOGGER = logging.getLogger("lawgiver")
 CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
 """What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
 
 class Run:
-    """A run's folder. Made by :meth:`create`, :meth:`open` or :meth:`resume`.
+    """A run's folder, to be read; :func:`open_run` opens it.
 
     Attributes:
         path: the folder.
         settings: what config.yaml says, as plain data, without the stamp.
         name: the config's name.
-        resumed: whether an interrupted training is being continued.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], name: str, resumed: bool = False) -> None:
+    def __init__(self, path: Path, settings: dict[str, Any], name: str) -> None:
         """Not for direct use: see the class."""
-        self.path, self.settings, self.name, self.resumed = path, settings, name, resumed
-        self.show_progress = sys.stderr.isatty()
-        self._started = time.monotonic()
-        self._wall_before = 0.0
-        self._lock: IO[str] | None = None
-        self._commit: str | None = None
+        self.path, self.settings, self.name = path, settings, name
         self._log = MetricsLog(path)
-        self._made: list[Path] = []  # by this process, a folder before what is in it
-
-    # -- making one ---------------------------------------------------------------------------------------------
-
-    @classmethod
-    def create(cls, name: str, config: AnyConfig) -> Self:
-        """Make a new run's folder: ``config.run_dir``, or ``runs/<name>/<time>-s<seed>`` (``-seeds`` for several).
-
-        Raises:
-            RunError: if the folder holds a run already or cannot be written, or the config is too large to be read.
-        """
-        path = config.run_dir or new_folder(name, f"s{config.seed}" if config.seeds is None else "seeds")
-        run = cls(path, config.model_dump(mode="json") | {"run_dir": str(path)}, name)
-        if any((path / part).exists() for part in ("config.yaml", "metrics.jsonl", "summary.json")):
-            raise RunError(f"{path} already holds a run: choose another run_dir, or continue it with --resume {path}")
-        run._config_text()  # its own check, before anything is made
-        inner = (run.checkpoints, run.policies, run.figures_folder) if config.seeds is None else ()
-        with writing(path):
-            for folder in (*reversed(path.parents), path, *inner):
-                if not folder.exists():
-                    folder.mkdir(exist_ok=True)
-                    run._made.append(folder)
-        run._acquire()
-        run._made += [path / ".lock", path / "config.yaml"]
-        run._write_config()
-        return run
-
-    def discard(self) -> None:
-        """Remove what :meth:`create` has made, unless something has been trained since: nobody wants to continue it."""
-        trained = ("metrics.jsonl", "summary.json", "checkpoints/*", "policies/*", "s*/config.yaml")
-        if any(any(self.path.glob(pattern)) for pattern in trained):
-            return
-        for made in reversed(self._made):
-            if not made.is_dir():
-                made.unlink(missing_ok=True)
-            else:
-                with suppress(OSError):  # somebody else's files are in it by now
-                    made.rmdir()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -142,48 +74,16 @@ class Run:
         if not isinstance(stamp, dict) or not {"version", "config"} <= stamp.keys():
             raise RunError(f"{file} is not of a run: it does not say which lawgiver wrote it")
         ours = version("lawgiver")
-        if _series(str(stamp["version"])) != _series(ours):
-            raise RunError(f"{file} was written by lawgiver {stamp['version']}; this is {ours}, which cannot read it")
+        theirs = str(stamp["version"])
+        if _series(theirs) != _series(ours):
+            raise RunError(
+                f"{file} was written by lawgiver {theirs}; this is {ours}, which cannot read it, as lawgiver"
+                f" {_series(theirs)} can"
+            )
         wrong = stored_config_error(settings)
         if wrong is not None:
             raise RunError(f"{file} is damaged: {wrong}")
         return cls(path, settings, str(stamp["config"]))
-
-    @classmethod
-    def resume(cls, path: str | os.PathLike[str], config: AnyConfig | None = None) -> Self:
-        """Open a run's folder to continue the training, with ``config`` in place of its own where given.
-
-        Raises:
-            RunError: as :meth:`open`; or if another process is training in it.
-        """
-        run = cls.open(path)
-        run.resumed = True
-        run._acquire()
-        if config is not None:
-            run.settings = config.model_dump(mode="json") | {"run_dir": str(run.path)}
-            run._write_config()
-        return run
-
-    def _acquire(self) -> None:
-        """Hold the folder against other processes; the system lets go of it when this process ends, however it does."""
-        with writing(self.path):
-            self._lock = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"{self.path} is being trained by another process") from error
-        self._commit = commit()  # now: the source may change while this process runs
-
-    def _config_text(self) -> str:
-        stamp = {STAMP: {"version": version("lawgiver"), "config": self.name}}
-        text = write_yaml(stamp | self.settings)
-        if len(text) > LARGEST:
-            told = f"config {self.name!r} takes {len(text):,} characters in a run's folder"
-            raise RunError(f"{told}, allowed: {LARGEST:,}; tables that are larger belong into a file of numbers")
-        return text
-
-    def _write_config(self) -> None:
-        write_text(self.path / "config.yaml", self._config_text())
 
     def __repr__(self) -> str:
         """Say which config and seed the run is of, whether it is finished, and where it is."""
@@ -194,8 +94,6 @@ class Run:
     def __fspath__(self) -> str:
         """Return the folder: a run can stand wherever a path can."""
         return str(self.path)
-
-    # -- what is where ------------------------------------------------------------------------------------------
 
     @property
     def policies(self) -> Path:
@@ -284,61 +182,6 @@ class Run:
 
         return [file for member in self.members for file in draw(member, member.summary)]
 
-    # -- while training -----------------------------------------------------------------------------------------
-
-    def log(self, iteration: int, metrics: Mapping[str, Any], timing: Mapping[str, float]) -> None:
-        """Append one line to metrics.jsonl, and the numbers to TensorBoard's events.
-
-        Args:
-            iteration: counted from 1; greater than any that has been logged.
-            metrics: numbers, lists or mappings of them; nothing that depends on the clock.
-            timing: what depends on the clock: seconds and rates.
-
-        Raises:
-            RunError: if it cannot be written, or the iteration has been logged before.
-        """
-        self._log.append(iteration, metrics, timing)
-
-    def require_finite(self, iteration: int, losses: Mapping[str, float]) -> None:
-        """Stop the training if a loss is NaN or infinite.
-
-        Raises:
-            RunError: naming the loss, the iteration and the last good checkpoint.
-        """
-        for name, loss in losses.items():
-            if not math.isfinite(loss):
-                raise RunError(
-                    f"{name} is {loss} at iteration {iteration}: training has stopped; {self.last_good_checkpoint()}"
-                )
-
-    def last_good_checkpoint(self) -> str:
-        """Say where the newest checkpoint is, for the message of a training that stops; raises RunError if damaged."""
-        last = self.latest_checkpoint()
-        return f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
-
-    def save_checkpoint(self, iteration: int, write: Callable[[Path], None], keep: int = 2) -> Path:
-        """Let ``write`` fill a folder with a checkpoint, put it in place at once, and drop all but the newest ``keep``.
-
-        Raises:
-            RunError: if it cannot be written; the older checkpoints are then intact.
-        """
-        path = self.checkpoints / f"{iteration:08d}"
-        self._log.flush()
-        write_folder(path, write, iteration=iteration, logged=self._log.last, wall_s=self.wall_s)
-        for old in self._checkpoint_folders()[:-keep]:
-            shutil.rmtree(old, ignore_errors=True)
-        return path
-
-    def save_policy(self, role: str, policy: LearnedPolicy) -> Path:
-        """Keep a learned policy of a role, or the voters, in the run's folder, written at once.
-
-        Raises:
-            RunError: if it cannot be written.
-        """
-        path = self.policies / role
-        write_folder(path, lambda folder: save_policy(folder, policy))
-        return path
-
     def _checkpoint_folders(self) -> list[Path]:
         return sorted(path for path in self.checkpoints.glob("[0-9]*") if path.is_dir())
 
@@ -356,87 +199,6 @@ class Run:
         except RunError as error:
             older = f"remove {folders[-1]} to continue from {folders[-2].name}" if folders[1:] else "it is the only one"
             raise RunError(f"{error}; {older}") from error
-
-    def go_on(self) -> tuple[int, Path] | None:
-        """Return the newest checkpoint of a run that is resumed, which it is taken back to; None to begin anew.
-
-        Returns:
-            the iteration, and the checkpoint's folder.
-        """
-        if not self.resumed:
-            return None
-        found = self.latest_checkpoint()
-        self.rewind(found[0] if found else 0)
-        return found
-
-    def rewind(self, iteration: int) -> None:
-        """Forget the metrics of all iterations after ``iteration``: the training goes on from its checkpoint.
-
-        Args:
-            iteration: of a checkpoint, or 0 to start over.
-
-        Raises:
-            RunError: if the checkpoint is damaged, or metrics from before it are missing.
-        """
-        if not iteration:
-            self._log.rewind(0, last=0)
-            return
-        facts = read_manifest(self.checkpoints / f"{iteration:08d}", **CHECKPOINT)
-        self._log.rewind(iteration, last=facts["logged"])
-        self._wall_before = facts["wall_s"]
-
-    @property
-    def wall_s(self) -> float:
-        """Seconds spent on this run so far, those before an interruption included."""
-        return self._wall_before + time.monotonic() - self._started
-
-    @contextmanager
-    def progress(self, total: int, description: str, done: int = 0) -> Iterator[Callable[..., None]]:
-        """Show a progress bar; yields ``update(completed, note="")``."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        console = Console(stderr=True)
-        with Progress(*columns, console=console, disable=not self.show_progress, transient=True) as bar:
-            task = bar.add_task(description, total=total, completed=done, note="")
-
-            shown = done
-
-            def update(completed: int, note: str = "") -> None:
-                nonlocal shown
-                bar.update(task, completed=completed, note=note)
-                if not self.show_progress and (completed >= total or LINES * (completed - shown) >= total):
-                    shown = completed
-                    _LOGGER.info("%s: %s of %s%s", description, completed, total, f", {note}" if note else "")
-
-            yield update
-
-    def finish(self, summary: Mapping[str, Any]) -> dict[str, Any]:
-        """Write summary.json, with its format and where the numbers come from, and return what it holds.
-
-        Everything that depends on the clock belongs under ``summary["timing"]``; ``timing.wall_s`` is added.
-        """
-        key = "seed" if self.settings.get("seeds") is None else "seeds"
-        facts = {"config": self.name, key: self.settings[key], "commit": self._commit, "versions": versions()}
-        timing = {"wall_s": self.wall_s, **summary.get("timing", {})}
-        whole: dict[str, Any] = plain({"format": FORMAT, **summary, **facts, "timing": timing})
-        write_json(self.path / "summary.json", whole)
-        known: dict[str, Any] = with_estimates(whole)
-        return known
-
-    def close(self) -> None:
-        """Flush TensorBoard's events and let go of the folder."""
-        self._log.close()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
@@ -462,16 +224,6 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     return Run.open(path)
 
 
-def new_folder(name: str, suffix: str) -> Path:
-    """Return a folder under ``runs/<name>/`` that does not exist yet, named by the time and ``suffix``."""
-    stem = time.strftime("%Y%m%d-%H%M%S")
-    path, count = Path("runs", name, f"{stem}-{suffix}"), 1
-    while path.exists():
-        count += 1
-        path = Path("runs", name, f"{stem}.{count}-{suffix}")
-    return path
-
-
-def _series(written: str) -> tuple[str, ...]:
+def _series(version: str) -> str:
     """Return the part of a version within which runs can be read: 0.1 of 0.1.3."""
-    return tuple(written.split(".")[:2])
+    return ".".join(version.split(".")[:2])

@@ -24,7 +24,7 @@ from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.gradients.settings import DesignerConfig
 from lawgiver.trainers.evaluation.elections import against, hold
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Designer:
         self.rng.set_state(state["rng"])
 
 
-def train(config: DesignerConfig, run: Run) -> dict[str, Any]:
+def train(config: DesignerConfig, run: TrainingRun) -> dict[str, Any]:
     """Design a mechanism in the run's folder; return its share of the votes against each of ``trainer.rivals``.
 
     Raises:

@@ -16,12 +16,12 @@ from lawgiver.trainers.evaluation.equilibrium_gradient import Sends, rounds, val
 from lawgiver.trainers.evaluation.score_table import other_populations, score_table
 from lawgiver.trainers.mechanism_design.exact.settings import ExactConfig, Mechanism
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 
-def train(config: ExactConfig, run: Run) -> dict[str, Any]:
+def train(config: ExactConfig, run: TrainingRun) -> dict[str, Any]:
     """Design a mechanism, keep it in the run's folder, and return its scores.
 
     Raises:

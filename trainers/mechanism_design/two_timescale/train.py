@@ -38,7 +38,7 @@ from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
 from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, prepare
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 
 SETTLING = 10
 """Evaluations' worth of steps that participants take under the mechanism that is announced in the end."""
@@ -80,7 +80,7 @@ class Progress:
         self.agent_updates, self.evaluations = state["agent_updates"], state["evaluations"]
 
 
-def train(config: TwoTimescaleConfig, run: Run) -> dict[str, Any]:
+def train(config: TwoTimescaleConfig, run: TrainingRun) -> dict[str, Any]:
     """Train what the config describes in the run's folder; return the summary.
 
     Returns:
@@ -213,7 +213,7 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
     }
 
 
-def _conclude(setup: Setup, run: Run, progress: Progress) -> dict[str, Any]:
+def _conclude(setup: Setup, run: TrainingRun, progress: Progress) -> dict[str, Any]:
     """Announce the mechanism, let the participants settle under it, keep both and score them."""
     game, learners, learned = setup.game, setup.learners, progress.optimiser.coefficients
     step = setup.config.trainer.agents_step.at(progress.iteration)

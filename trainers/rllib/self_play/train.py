@@ -30,7 +30,7 @@ from lawgiver.trainers.rllib.self_play.league import League, Member
 from lawgiver.trainers.rllib.settings import GraphMechanism, SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs import loop
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import FINAL_ELECTIONS, SCORED_ELECTIONS
 
@@ -64,7 +64,7 @@ class Progress:
         self.iteration, self.elections, self.latest = state["iteration"], state["elections"], deque(state["latest"])
 
 
-def train(config: SelfPlayConfig, run: Run) -> dict[str, Any]:
+def train(config: SelfPlayConfig, run: TrainingRun) -> dict[str, Any]:
     """Train the mechanism that the config describes in the run's folder; return the summary.
 
     Raises:
@@ -249,7 +249,7 @@ def _score(config: SelfPlayConfig, election: Election, algorithm: Algorithm, pro
 
 
 def _conclude(
-    config: SelfPlayConfig, run: Run, election: Election, algorithm: Algorithm, progress: Progress
+    config: SelfPlayConfig, run: TrainingRun, election: Election, algorithm: Algorithm, progress: Progress
 ) -> dict[str, Any]:
     """Save the mechanism and the first copy, and return the summary."""
     learned = _learned(config, election, progress)

@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 import lawgiver
-from lawgiver.api import Config, Game, Natural, Run, Settings, Trainer, TrainerSettings, loop
+from lawgiver.api import Config, Game, Natural, Run, Settings, Trainer, TrainerSettings, TrainingRun, loop
 from orchard.policies import BasketNetwork, PickingHabit
 
 
@@ -76,7 +76,7 @@ class Climber:
         self.adam.load_state_dict(state["adam"])
 
 
-def train(config: OrchardConfig, run: Run) -> dict[str, Any]:
+def train(config: OrchardConfig, run: TrainingRun) -> dict[str, Any]:
     game = config.game.make()
     climber = Climber(config, game)
     loop.train(run, climber, updates=config.trainer.updates, checkpoint_every=4)
@@ -86,7 +86,7 @@ def train(config: OrchardConfig, run: Run) -> dict[str, Any]:
     return {"harvest": _score(game, climber.mechanism, 1_000, [0])}
 
 
-def train_plainly(config: OrchardConfig, run: Run) -> dict[str, Any]:
+def train_plainly(config: OrchardConfig, run: TrainingRun) -> dict[str, Any]:
     """Train in the same way, as a function."""
     return train(config, run)
 
