@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,11 @@ def runs(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, lawg
         game["name"]: lawgiver.train(config_of(folder, game), run_dir=folder / game["name"], seed=3)
         for game in (ORCHARD, CLAIMS)
     }
+
+
+def test_it_knows_nothing_but_the_front_door() -> None:
+    imports = re.findall(r"^(?:from|import) (lawgiver\S*)", "".join(f.read_text() for f in SOURCE.rglob("*.py")), re.M)
+    assert set(imports) == {"lawgiver", "lawgiver.api"}
 
 
 def test_everything_is_listed(site: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypedDict, Unpack
 import numpy as np
 from pydantic import Field
 
+from lawgiver.agents.learned import DESCRIPTION
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
@@ -20,7 +21,6 @@ from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
-from lawgiver.trainers.runs.compatibility import POLICY
 from lawgiver.trainers.runs.config import checked
 from lawgiver.trainers.runs.overrides import apply_overrides, described, game_settings, label
 from lawgiver.trainers.runs.run import Run
@@ -128,7 +128,7 @@ def _played(subject: Any, game: str | Mapping[str, Any] | Game[Any] | None) -> d
     known: dict[str, Any] = {}
     if isinstance(subject, str) and subject not in names(POLICIES["mechanism"]):
         folder = Path(subject)
-        if folder.is_dir() and not (folder / POLICY).exists():
+        if folder.is_dir() and not (folder / DESCRIPTION).exists():
             known = dict(Run.open(folder).settings["game"])
     if game is None:
         return known

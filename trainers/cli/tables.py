@@ -122,7 +122,7 @@ def show_summary(summary: Mapping[str, Any], trainer: Trainer | None = None) -> 
         say(line)
 
 
-ALONE = ("format", "config", "seed", "commit", "versions", "alarms", "runs", "interval")
+ALONE = ("format", "config", "seed", "commit", "versions", "alarms", "runs")
 """What the title of the last table tells, or a line of its own."""
 
 

@@ -18,9 +18,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.registry import require_extras
-
-Z = 1.96
-"""Standard errors from a tie at which a win counts: 5 % of ties are mistaken for a win or a loss."""
+from lawgiver.trainers.statistics.estimate import NORMAL
 
 SYMMETRY = 1e-9
 """How far two shares of the same election may be from adding up to 1."""
@@ -63,9 +61,9 @@ def binomial_errors(shares: np.ndarray, elections: int | np.ndarray) -> np.ndarr
 
 
 def wins(shares: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return who beats whom by more than chance, bool (s, s): by more than ``Z`` standard errors."""
+    """Return who beats whom by more than chance, bool (s, s): beyond the 95 % interval of a tie, 1.96 errors."""
     shares = checked_shares(shares)
-    return np.asarray(shares - 0.5 > np.maximum(Z * np.asarray(errors, float), SYMMETRY))
+    return np.asarray(shares - 0.5 > np.maximum(NORMAL * np.asarray(errors, float), SYMMETRY))
 
 
 def condorcet_winner(beats: np.ndarray) -> int | None:

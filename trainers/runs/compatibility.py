@@ -7,13 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lawgiver.agents.learned import kept_class
+from lawgiver.agents.learned import DESCRIPTION, kept_class
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.families.reporting_game import ReportingGame
-
-POLICY = "policy.json"
-"""The file that a folder with a single policy has."""
 
 
 def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, Path]) -> None:
@@ -65,7 +62,7 @@ def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Gam
     """Return the game in the mode of a run's own if what is kept in the folder is a rule that plays in either."""
     if kind != "mechanism" or not isinstance(own, ReportingGame) or not isinstance(game, ReportingGame):
         return game
-    if own.announces == game.announces or not (folder / POLICY).exists():
+    if own.announces == game.announces or not (folder / DESCRIPTION).exists():
         return game
     if not getattr(kept_class(folder)[0], "either_mode", False):
         return game

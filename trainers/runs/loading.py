@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lawgiver.agents.learned import DESCRIPTION
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import POLICIES, game_name
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.runs.atomic_files import MANIFEST, RunError, read_manifest, require_plain
-from lawgiver.trainers.runs.compatibility import POLICY
 from lawgiver.trainers.runs.policies import VOTERS, checked_policy, learned, to_play
 from lawgiver.trainers.runs.run import Run
 
@@ -29,7 +29,7 @@ def load(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] |
         PolicyFileError: if a single policy is none of that role, or its weights do not fit the game.
         UnsupportedGameError: if they were trained on another game.
     """
-    if (Path(run) / POLICY).exists():
+    if (Path(run) / DESCRIPTION).exists():
         return _load_single(Path(run), role, game)
     return learned(Run.open(run), role, game)
 
@@ -63,7 +63,7 @@ def game_of(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
         RunError: if the folder is neither.
     """
     path = Path(folder)
-    if (path / POLICY).exists():
+    if (path / DESCRIPTION).exists():
         around = next((up for up in path.resolve().parents if (up / "metrics.jsonl").exists()), None)
         if around is None:
             return None

@@ -9,7 +9,6 @@ import numpy as np
 
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
-INTERVAL = "mean over seeds, with its 95 % interval by Student's t"
 OF_ONE = ("format", "seed", "config", "commit", "versions", "alarms")
 """What a summary says of one run only."""
 
@@ -21,11 +20,11 @@ def over_seeds(summaries: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
         summaries: by seed.
 
     Returns:
-        ``interval`` in words, the ``aggregate`` of the results, and the ``alarms`` of each seed that has any.
+        The ``aggregate`` of the results, and the ``alarms`` of each seed that has any.
     """
     results = [{key: value for key, value in each.items() if key not in OF_ONE} for each in summaries.values()]
     alarms = {str(seed): list(each["alarms"]) for seed, each in summaries.items() if each.get("alarms")}
-    return {"interval": INTERVAL, "aggregate": aggregate(results)} | ({"alarms": alarms} if alarms else {})
+    return {"aggregate": aggregate(results)} | ({"alarms": alarms} if alarms else {})
 
 
 def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
