@@ -456,10 +456,10 @@ def run(tmp_path, walk):
 
 def test_a_run_brings_its_game(run):
     found = lawgiver.audit(run, **read_overrides(SMALL))
-    assert found.asked["settings"]["game"] == {"name": "sequential_sales", "n": 2, "m": 1}
+    assert found.settings["game"] == {"name": "sequential_sales", "n": 2, "m": 1}
     assert found.payments[found.payments > 0].min() >= 0.5 - 1e-12, "the reserve price"
     same = lawgiver.audit(run, "sequential_sales-v0", **read_overrides([*SMALL, "game.high=2"]))
-    assert same.asked["settings"]["game"] == {"name": "sequential_sales", "n": 2, "m": 1, "high": 2}
+    assert same.settings["game"] == {"name": "sequential_sales", "n": 2, "m": 1, "high": 2}
 
 
 def test_a_learned_rule_plays_in_either_mode(run):

@@ -193,7 +193,7 @@ def test_participants_who_learned_another_menu_are_refused(learned):
 
 def test_an_audit_of_what_was_learned_in_it_is_of_the_one_shot_game(learned):
     found = lawgiver.audit(learned, profiles=3, effort=1, gradient=False)
-    game = make_game(**found.asked["settings"]["game"])
+    game = make_game(**found.settings["game"])
     utilities, _ = settled(game, found.types, found.types, worked_out(announced(game, 0.5, 0.25), found.types))
     assert found.payoffs == pytest.approx(utilities, abs=1e-6)
     assert found.regrets["demand"].gains.max() > 0

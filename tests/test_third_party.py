@@ -163,7 +163,7 @@ def test_a_plain_function_gets_curves_of_its_own_metrics(site: Path, tmp_path: P
 
 def test_what_it_has_learned_is_audited(runs) -> None:
     found = lawgiver.audit(runs["orchard_claims"].path, profiles=10, effort=1)
-    assert found.regrets and found.asked["settings"]["game"]["name"] == "orchard_claims"
+    assert found.regrets and found.settings["game"]["name"] == "orchard_claims"
     assert found.largest_gain > 0, "whoever says that it needs all gets more"
 
 

@@ -120,7 +120,7 @@ def audit(
         chunk=asked.chunk,
         gradient=asked.gradient,
     )
-    return replace(found, asked={"mechanism": label(subject), "settings": asked.model_dump(mode="json")})
+    return replace(found, mechanism=label(subject), settings=asked.model_dump(mode="json"))
 
 
 def _played(subject: Any, game: str | Mapping[str, Any] | Game[Any] | None) -> dict[str, Any]:

@@ -55,7 +55,8 @@ class Audit:
         floor: least share of the scale of payoffs that a gain is related to.
         envy: what each would gain in the place of whoever it envies most, where all tell the truth, (P, n); None where
             the rule's game does not say.
-        asked: ``mechanism`` and ``settings`` of an audit that was asked for by name.
+        mechanism: what was audited, as it was given to :func:`lawgiver.audit`.
+        settings: those of that audit, defaults and the game included; empty where a rule was audited as a function.
     """
 
     layout: Layout
@@ -68,7 +69,8 @@ class Audit:
     sloped: bool
     floor: float
     envy: np.ndarray | None = None
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    mechanism: Any = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def payoffs(self) -> np.ndarray:
@@ -172,7 +174,8 @@ class Audit:
             RunError: if they cannot be written.
         """
         folder = made_folder(folder)
-        write_json(folder / "audit.json", {**self.asked, **self.data()})
+        asked = {"mechanism": self.mechanism, "settings": self.settings} if self.settings else {}
+        write_json(folder / "audit.json", {**asked, **self.data()})
         if not can_draw():
             return [folder / "audit.json"]
         from lawgiver.trainers.audit.figures import gains
@@ -180,8 +183,8 @@ class Audit:
         from lawgiver.trainers.runs.headings import game_line
 
         heading = None
-        if self.asked:
-            heading = f"{self.asked['mechanism']}: {game_line(make_game(**self.asked['settings']['game']))}"
+        if self.settings:
+            heading = f"{self.mechanism}: {game_line(make_game(**self.settings['game']))}"
         save(gains(self), folder / "gains.png", heading)
         return [folder / "audit.json", folder / "gains.png"]
 
