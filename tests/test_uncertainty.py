@@ -420,11 +420,16 @@ def test_points_have_intervals_that_hold_the_truth(seeds: int):
     if seeds == 1:
         for end, truth, n in (("x", 0.05, 100), ("y", 0.9, 200)):
             held_to_truth(ends_of(getattr(p, end) for p in points), truth, 0.02 / np.sqrt(n))
+            errors = [getattr(p, end).standard_error for p in points]
+            assert np.mean(errors) == pytest.approx(0.02 / np.sqrt(n), rel=0.02)
     else:  # a normal and a Student variable, each with its own quantile: never less than 95 %
         for end, truth in (("x", 0.05), ("y", 0.9)):
             ends = ends_of(getattr(p, end) for p in points)
             covered = np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
             assert COVERAGE - 4 * np.sqrt(0.0475 / runs) < covered < 0.975
+            errors = np.array([getattr(p, end).standard_error for p in points])
+            of_instances = 0.02**2 / (100 if end == "x" else 200)
+            assert np.sqrt(np.mean(errors**2)) == pytest.approx(np.sqrt(of_instances + 0.01**2 / 4), rel=0.03)
             assert np.ptp(ends, axis=1).mean() / 2 == pytest.approx(3.1824 * 0.01 * 0.9213 / 2, rel=0.06)
 
 
