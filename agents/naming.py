@@ -29,7 +29,7 @@ def rule_of(game: Game[Any], mechanism: Policy) -> dict[str, Any] | None:
     own = getattr(mechanism, "rule_parameters", None)
     if own is not None:
         return {"formula": formula, "parameters": own()}
-    states = list(game.openings(1, np.random.default_rng(0)).values())
+    states = list(game.initial_states_by_condition(1, np.random.default_rng(0)).values())
     if any(game.phase(state) != "mechanism" for state in states):
         return None
     first, *others = found = [_announced(game, mechanism, state) for state in states]

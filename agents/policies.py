@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, drawn_index, namespace, uniform
+from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, sample_index, uniform
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
@@ -136,7 +136,7 @@ def uniform_player(game: Game[Any], role: str) -> UniformBox | UniformLegal:
 
 def draw_discrete(log_probabilities: Array, rng: Rng) -> Array:
     """Return indices (...) drawn from log-probabilities (..., n_actions) by inverting the distribution function."""
-    return drawn_index(log_probabilities, uniform(rng, log_probabilities.shape[:-1]))
+    return sample_index(log_probabilities, uniform(rng, log_probabilities.shape[:-1]))
 
 
 def surely(choice: Array, n_actions: int, like: Array) -> Array:

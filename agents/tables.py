@@ -9,7 +9,7 @@ import numpy as np
 
 from lawgiver.agents.learned import fill
 from lawgiver.agents.policies import DiscretePolicy
-from lawgiver.envs.core.arrays import Array, Rng, constant, drawn_index, log_softmax, namespace, uniform
+from lawgiver.envs.core.arrays import Array, Rng, constant, log_softmax, namespace, sample_index, uniform
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -44,7 +44,7 @@ class TablePolicy(DiscretePolicy):
         everybody = xp.reshape(obs, (1, -1, obs.shape[-1]))
         levels = xp.reshape(uniform(rng, obs.shape[:2]), (1, -1))
         drawn = [
-            drawn_index(self.distribution(everybody[:, i : i + AT_ONCE], None, state)[0], levels[:, i : i + AT_ONCE])
+            sample_index(self.distribution(everybody[:, i : i + AT_ONCE], None, state)[0], levels[:, i : i + AT_ONCE])
             for i in range(0, everybody.shape[1], AT_ONCE)
         ]
         return xp.reshape(xp.concat(drawn, axis=-1), obs.shape[:2]), state

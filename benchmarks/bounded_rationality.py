@@ -66,7 +66,7 @@ def compare(run: Run, mechanism: str, level: float, anchor: str | dict[str, Any]
     rule = make_policy(game, "mechanism", mechanism)
     endowments = game.conditions[0]
     played = first_round(game, rule, people, endowments)
-    state = game.opening(np.array([endowments], float))
+    state = game.initial_state_from(np.array([endowments], float))
     obs, mask = game.observe(state, "participant"), game.legal_actions(state, "participant")
     priors = np.exp(log_prior(make_anchor(game, anchor), obs, mask, played.shape[-1]))[0]
     choices = np.arange(played.shape[-1])

@@ -105,7 +105,7 @@ def plain_games(
     noise: float = 0.0,
 ) -> PlainGames:
     """Play a batch of games round by round; contributions are drawn unless ``given``, (T, B, n)."""
-    state = game.opening(endowments)
+    state = game.initial_state_from(endowments)
     arranged, top = arrangement(endowments), game.largest_endowment
     zeros = endowments.new_zeros(*endowments.shape, players.network.n_hidden)
     memory = (zeros, zeros)

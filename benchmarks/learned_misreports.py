@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from lawgiver.agents.allocation import partial_allocation
-from lawgiver.envs.core.arrays import drawn_index, evolve
+from lawgiver.envs.core.arrays import evolve, sample_index
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.repeated_allocation import RepeatedAllocation, RepeatedAllocationState
 from lawgiver.envs.repeated_allocation.solutions import (
@@ -103,7 +103,7 @@ def header(*names: str) -> None:
 def probabilities(game: RepeatedAllocation, people: Policy, types: np.ndarray, rule: tuple[float, float]) -> np.ndarray:
     """Return the probability of each choice, (N, n, A), of participants with types (N, n, k) who are told a rule."""
     count = len(types)
-    now = evolve(game.one_shot.opening(types), turn=1, parameters=np.broadcast_to(rule, (count, 2)))
+    now = evolve(game.one_shot.initial_state_from(types), turn=1, parameters=np.broadcast_to(rule, (count, 2)))
     state = RepeatedAllocationState(round=np.arange(count) % game.rounds * 1.0, now=now)
     return np.asarray(np.exp(people.distribution(game.observe(state, "participant"), None, None)[0]))
 
@@ -149,7 +149,7 @@ def measure(game: RepeatedAllocation, people: Policy, known: Ground) -> Measured
     types, decide = known.types, announced(game, *known.rule)
     learned = probabilities(game, people, types, known.rule)
     levels = np.random.default_rng(DRAWN).random(learned.shape[:2])
-    choices = drawn_index(np.log(np.maximum(learned, np.finfo(float).tiny)), levels)
+    choices = sample_index(np.log(np.maximum(learned, np.finfo(float).tiny)), levels)
 
     def paid(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         reports = game.reports_of(types, chosen)

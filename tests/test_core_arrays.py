@@ -94,7 +94,7 @@ def test_a_bound_is_taken_in_either_precision(high):
         taken = check_actions(game, "mechanism", [bound], who)
         assert np.allclose(taken, high, rtol=1e-7) and (taken <= max(high, float(space.high[0]))).all()
     nearly = np.full(space.shape, high * (1 + 1e-9))
-    assert (check_actions(game, "mechanism", [nearly], who) <= game.action_ends("mechanism")[1]).all()
+    assert (check_actions(game, "mechanism", [nearly], who) <= game.action_bounds("mechanism")[1]).all()
     for outside in (high * 1.0002, np.nextafter(space.high[0], np.float32(1e9)), -1e-30, np.inf, np.nan):
         with pytest.raises(ActionError, match=r"outside its space|is NaN"):
             check_actions(game, "mechanism", [np.full(space.shape, outside)], who)

@@ -83,14 +83,14 @@ def test_a_grid_holds_both_bounds_and_evenly_spaced_points(name):
         choices = Choices(game, role, 5, False)
         assert choices.space == gymnasium.spaces.Discrete(5 ** own.shape[0])
         sent = choices.sent(np.arange(choices.space.n), [str(i) for i in range(choices.space.n)])
-        low, high = game.action_ends(role)
+        low, high = game.action_bounds(role)
         assert np.array_equal(sent[0], low) and np.array_equal(sent[-1], high)
         np.testing.assert_allclose(np.unique(sent[:, -1]), np.linspace(low[-1], high[-1], 5))
 
 
 def test_a_choice_plays_its_point_in_every_view():
     game = lawgiver.make_game("lanes")
-    low, high = game.action_ends("mechanism")
+    low, high = game.action_bounds("mechanism")
     point, same = 7, np.array([high[0], (low[1] + high[1]) / 2])  # 7 = 2 * 3 + 1
     for discretise, action in ((3, point), (None, same)):
         env = gymnasium.make("lawgiver/lanes-v0", role="mechanism", discretise=discretise)
@@ -171,7 +171,7 @@ def test_points_outside_the_grid_are_refused():
 
 def test_actions_beyond_their_bounds_are_cut_where_asked_for():
     game = lawgiver.make_game("lanes")
-    low, high = game.action_ends("mechanism")
+    low, high = game.action_bounds("mechanism")
     far = high + 100
     parallel = pettingzoo.make("parallel", "lawgiver/lanes-v0", clip_actions=True)
     parallel.reset(seed=0)

@@ -377,7 +377,7 @@ def test_no_other_policy_earns_more_than_its_divergence_costs(setting, reading, 
 
     best = kept(found.policy)
     closed = np.log((np.exp(prior[0]) * np.exp(level * (rewards[0] - rewards[0].max()))).sum(-1)) / level
-    assert best == pytest.approx(float(subgame.opening() @ closed) + rewards[0].max(), rel=1e-9)
+    assert best == pytest.approx(float(subgame.initial_distribution() @ closed) + rewards[0].max(), rel=1e-9)
     for share in (1e-4, 1e-2, 0.3):
         other = (1 - share) * found.policy + share * some_table(subgame, rng)
         assert kept(other) < best

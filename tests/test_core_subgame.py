@@ -79,7 +79,7 @@ def test_the_reply_maximises_what_bounded_rationality_says(game, rng, level):
     values, log_reply = subgame.action_values(parameters, z, level, prior)
     best = objective(np.exp(log_reply))
     opening_values = certainty_equivalent(values[0], log_reply[0], prior[0], level)
-    assert best == pytest.approx(float(subgame.opening() @ opening_values), rel=1e-9, abs=1e-9)
+    assert best == pytest.approx(float(subgame.initial_distribution() @ opening_values), rel=1e-9, abs=1e-9)
     for scale in (1e-3, 1e-2, 0.1, 1.0):
         for _ in range(5):
             shaken = np.exp(log_reply + scale * rng.normal(size=log_reply.shape)) * subgame.legal()
@@ -145,7 +145,7 @@ class Small(Subgame):
         self.paid, self.own = rng.normal(size=self.shape), rng.normal(size=self.shape)
         self.first, self.next = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), size=(3, 2))
 
-    def opening(self):
+    def initial_distribution(self):
         return self.first
 
     def rewards(self, parameters, aggregates):
@@ -251,7 +251,7 @@ def test_who_asks_for_more_than_it_could_take_gets_all_that_it_can(rng):
     policy = np.exp(subgame.log_reply(w, np.zeros(2), 3.0, uniform_prior(subgame)))
     values = subgame.rewards(w, np.zeros(2))[0]
     gain, legal = 0.0, subgame.legal()
-    for s, likely in enumerate(subgame.opening()):
+    for s, likely in enumerate(subgame.initial_distribution()):
         told = [sum(policy[0, r, a] * values[s, min(a, s)] for a in range(subgame.shape[2])) for r in range(len(legal))]
         gain += likely * (max(told) - told[s])
     assert gain > 0.01
@@ -286,8 +286,10 @@ def test_a_game_of_several_rounds_has_to_say_how_they_follow(small):
 def test_tables_are_distributions_and_fit_their_shapes(game, rng):
     subgame, parameters, policy = game.subgame, some_parameters(game, rng), some_policy(game.subgame, rng)
     rounds, situations, actions = subgame.shape
-    assert subgame.opening().shape == (situations,) and subgame.opening().sum() == pytest.approx(1)
-    assert (subgame.opening() >= 0).all() and subgame.legal().any(-1).all()
+    assert subgame.initial_distribution().shape == (
+        situations,
+    ) and subgame.initial_distribution().sum() == pytest.approx(1)
+    assert (subgame.initial_distribution() >= 0).all() and subgame.legal().any(-1).all()
     np.testing.assert_allclose(subgame.occupancy(policy).sum(axis=(-2, -1)), np.ones(rounds))
     if rounds > 1:
         np.testing.assert_allclose(subgame.transitions().sum(-1), np.ones((situations, actions)))

@@ -57,7 +57,7 @@ class Trajectories:
     """Every course that a game of two rounds can take, played on the rules, and how likely policies make it."""
 
     def __init__(self, game, parameters, policies):
-        opening, (_, _, choices), n = game.opening_distribution, game.subgame.shape, game.n
+        opening, (_, _, choices), n = game.initial_distribution, game.subgame.shape, game.n
         sizes = (len(opening), choices, 2, choices) * n
         index = np.indices(sizes).reshape(n, 4, -1).transpose(1, 2, 0)
         types, first, grows, second = index
@@ -486,7 +486,7 @@ def test_opening_and_recovery_follow_their_distributions():
     assert np.bincount(types.ravel().astype(int)) / (2 * games) == pytest.approx([0.1, 0, 0.6, 0.3], abs=0.01)
     grown = game.next_types(types, 0 * types, game.draw(games, rng)) - types
     assert (grown[types == 3] == 0).all() and grown[types < 3].mean() == pytest.approx(0.35, abs=0.01)
-    low = game.opening_types(np.zeros((1, 2, 1))), game.opening_types(np.full((1, 2, 1), np.nextafter(1.0, 0.0)))
+    low = game.initial_types(np.zeros((1, 2, 1))), game.initial_types(np.full((1, 2, 1), np.nextafter(1.0, 0.0)))
     assert low[0].max() == 0 and low[1].min() == 3
 
 

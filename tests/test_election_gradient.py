@@ -114,7 +114,7 @@ def all_games(game: PublicInvestment) -> torch.Tensor:
 
 def paid_in(game: PublicInvestment, mechanism: LearnedGraphMechanism, games: torch.Tensor) -> torch.Tensor:
     """Return the payouts (T, n, K) of games, step by step by the rules."""
-    state = game.opening(torch.tensor(game.conditions[0]).double().repeat(games.shape[2], 1))
+    state = game.initial_state_from(torch.tensor(game.conditions[0]).double().repeat(games.shape[2], 1))
     payouts = []
     for made in games:
         state, *_ = game.step(state, made.T, {})
@@ -337,7 +337,7 @@ def test_value_is_the_vote_share_in_the_election_game() -> None:
     train(mechanism, game, updates=30)
     election = Election(base="public_investment", participants=participants, voters=voters)
     with torch.no_grad():
-        opening = game.opening(plain.all_endowments(game, 400, torch.zeros(1)))
+        opening = game.initial_state_from(plain.all_endowments(game, 400, torch.zeros(1)))
         final = hold(election, [mechanism, rival], opening, torch.Generator().manual_seed(0))
         shares = final.vote_probabilities[:, :, 0].mean(1)
     play = SelfPlay(mechanism, participants, voters, game, 400, (0,))

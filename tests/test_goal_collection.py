@@ -19,7 +19,7 @@ def profiles(game: GoalCollection, batch: int, seed: int = 0) -> np.ndarray:
 
 def walk(game: GoalCollection, types, reports, moves):
     """Return the state after given moves, and what each role was paid in total."""
-    state = game.opening(np.array([types], float), np.zeros(1))
+    state = game.initial_state_from(np.array([types], float), np.zeros(1))
     state, *_ = game.step(state, np.array([reports], float), {})
     paid = {"participant": np.zeros(game.n), "mechanism": np.zeros(1)}
     for move in moves:

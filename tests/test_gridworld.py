@@ -23,7 +23,7 @@ BOUND |= {(2, 4): 2.025, (3, 4): 2.735, (4, 4): 3.287, (5, 4): 3.788}
 
 def play(game: Gridworld, types: Any, reports: Any, parameters: Any) -> ReportingState:
     """Play announced parameters (D,) or (B, D) of an affine maximiser out."""
-    state = game.opening(types)
+    state = game.initial_state_from(types)
     state = game.advance(state, parameters + 0 * state.round[:, None], {})[0]
     return game.advance(state, reports, {})[0]
 

@@ -101,7 +101,7 @@ def test_summary_tells_what_was_found(done):
 def test_learned_mechanism_plays_and_competes(done):
     mechanism = lawgiver.load(done, role="mechanism")
     game = make_game("public_investment", endowments=(10, 4, 4, 4))
-    state = game.opening(np.array([[10.0, 4, 4, 4]]))
+    state = game.initial_state_from(np.array([[10.0, 4, 4, 4]]))
     weights, _ = mechanism.outcome(game.observe(state, "mechanism"), None, None, None)
     assert weights.sum() == pytest.approx(1)
 

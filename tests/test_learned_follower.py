@@ -196,7 +196,7 @@ def test_a_follower_is_saved_and_loaded_and_plays_pettingzoo(tmp_path):
 def test_walks_on_torch_are_those_on_numpy():
     game = GoalCollection(n=4, size=6, horizon=20)
     net, types = follower(game), profiles(game, 20)
-    state = game.opening(torch.tensor(types), torch.zeros(20, dtype=torch.float64))
+    state = game.initial_state_from(torch.tensor(types), torch.zeros(20, dtype=torch.float64))
     rng = torch.Generator().manual_seed(0)
     state, *_ = game.step(state, torch.tensor(types), {})
     memory = net.initial_state(20, rng)

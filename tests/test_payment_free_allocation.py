@@ -249,7 +249,7 @@ def test_mechanisms_play_as_agents_as_they_do_when_they_are_folded_in():
     types = drawn(game, 30)
     for name in ("proportional_fairness", "water_filling", "equal_split"):
         policy = make_policy(game, "mechanism", name)
-        state = game.advance(game.opening(types), types, {})[0]
+        state = game.advance(game.initial_state_from(types), types, {})[0]
         obs = game.observe(state, "mechanism")
         sent = policy.act(obs, None, None, RNG)[0]
         assert game.action_space("mechanism").contains(sent[0, 0].astype(np.float32))
@@ -285,7 +285,7 @@ def test_reports_are_taken_as_they_are_wherever_the_space_allows_them(mode):
     for field in (*game.type_layout(), *game.action_layout("participant")):
         assert (field.low, field.high) == (0, 1)
     sent = np.array([[[0.0, 0.1, 1.0, 0.0], [0.25, 1.0, 0.05, 1.0]]])
-    state = game.opening(game.initial_state(1, np.random.default_rng(0)).types)
+    state = game.initial_state_from(game.initial_state(1, np.random.default_rng(0)).types)
     if mode == "announce":
         state = game.advance(state, np.zeros((1, 2)), {})[0]
     np.testing.assert_array_equal(game.outcome(state, sent), sent)

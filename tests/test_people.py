@@ -131,7 +131,7 @@ def test_people_stay_who_they_are_in_another_game_and_remember_a_part(name):
     state, memory = played(policy, 8)
     begins = policy.next_game(memory)
     fresh = policy.initial_state(6, np.random.default_rng(0))
-    obs = GAME.observe(GAME.opening(state.endowments), "participant")
+    obs = GAME.observe(GAME.initial_state_from(state.endowments), "participant")
     kept = "attitude" if name == "simulated_people" else "initial"
     assert (getattr(begins, kept) == getattr(memory, kept)).all()
     assert (getattr(begins, kept) != getattr(fresh, kept)).any()

@@ -113,13 +113,13 @@ def test_a_round_is_the_one_shot_game():
         state, *_ = game.step(state, rule, game.draw(20, rng))
         types = state.now.types
         reports = game.reports_of(types, choices)
-        alone = game.one_shot.opening(types)
+        alone = game.one_shot.initial_state_from(types)
         alone, *_ = game.one_shot.step(alone, rule, {})
         alone, expected, *_ = game.one_shot.step(alone, reports, {})
         state, rewards, *_ = game.step(state, choices, game.draw(20, rng))
         for role in game.roles:
             assert np.array_equal(rewards[role], expected[role])
-        assert np.array_equal(game.told(state)["amounts"], alone.amounts)
+        assert np.array_equal(game.infos(state)["amounts"], alone.amounts)
         assert np.array_equal(state.payoffs, rewards["participant"])
         assert not np.array_equal(state.now.types, types), "the next round's are other types"
 

@@ -92,7 +92,7 @@ def test_pay_as_bid_charges_what_is_said(both):
 def test_as_an_action_a_rule_fits_into_the_box(both, name):
     game, types = both[1], both[2]
     policy = make_policy(game, "mechanism", name)
-    obs = game.observe(game.advance(game.opening(types), types, {})[0], "mechanism")
+    obs = game.observe(game.advance(game.initial_state_from(types), types, {})[0], "mechanism")
     action, _ = policy.act(obs, None, None, None)
     assert all(game.action_space("mechanism").contains(each) for each in action[:, 0].astype(np.float32))
     outcome, _ = policy.outcome(obs, None, None, None)

@@ -61,7 +61,7 @@ def test_profiles_taken_in_slices_come_to_the_same(name, monkeypatch):
 
         def played(convert=convert):
             decision = game.decide(convert(rule), convert(types))
-            return game.settle(game.opening(convert(types)), decision), decision
+            return game.settle(game.initial_state_from(convert(types)), decision), decision
 
         at_once, decision = played()
         monkeypatch.setattr(game_module, "MEMORY", 1e-3)

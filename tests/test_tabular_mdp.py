@@ -113,7 +113,7 @@ def test_nobody_gains_by_a_misreport():
     types = types_of(game, 200)
 
     def payoffs(reports):
-        state = game.opening(types)
+        state = game.initial_state_from(types)
         done = game.settle(state, game.decide(np.repeat(rule, len(types), 0), reports))
         return done.utilities - done.payments
 

@@ -29,7 +29,7 @@ def make(preset: str = "symmetric", n: int = 2, m: int = 4, **params: Any) -> Ta
 
 def play(game: TaskScheduling, types: Any, reports: Any, parameters: Any) -> Any:
     """Play announced parameters (D,) or (B, D) of an affine maximiser out."""
-    state: ReportingState = game.opening(types)
+    state: ReportingState = game.initial_state_from(types)
     state = game.advance(state, parameters + 0 * state.round[:, None], {})[0]
     return game.advance(state, reports, {})[0]
 
@@ -85,7 +85,7 @@ def test_expected_makespan_of_a_randomised_policy() -> None:
     game = make(n=3, m=3, mechanism_mode="allocate")
     types, rng = draw(game, 5, 3), np.random.default_rng(4)
     policy = rng.dirichlet(np.ones(3), (5, game.mdp.n_states))
-    state = game.advance(game.opening(types), types, {})[0]
+    state = game.advance(game.initial_state_from(types), types, {})[0]
     state, rewards, *_ = game.advance(state, game.joined(policy, np.zeros((5, 3))), {})
     expected = np.zeros(5)
     for path in game.mdp.paths:

@@ -119,7 +119,7 @@ def test_playing_gives_the_probabilities_that_the_records_are_fitted_by() -> Non
     expected = ContributionData.of(records, participants).losses(participants.network, torch.arange(7))
     total = np.zeros(7)
     for episode in range(2):
-        state, memory = GAME.opening(records.endowments), participants.initial_state(7, rng)
+        state, memory = GAME.initial_state_from(records.endowments), participants.initial_state(7, rng)
         for t in range(GAME.n_rounds):
             found, memory = participants.distribution(GAME.observe(state, "participant"), None, memory)
             legal = GAME.legal_actions(state, "participant")
@@ -157,7 +157,7 @@ def test_other_seats_change_nothing_but_the_seats() -> None:
     records = simulate(participants, voting, 20)
     found = []
     for one in (records, permuted(records, order)):
-        state = GAME.opening(one.endowments)
+        state = GAME.initial_state_from(one.endowments)
         memory = participants.initial_state(20, np.random.default_rng(0))
         rounds = []
         for t in range(GAME.n_rounds):
@@ -186,7 +186,7 @@ def test_of_equals_it_does_not_matter_who_gave_and_got_what() -> None:
 def test_torch_and_numpy_agree_and_torch_is_differentiable() -> None:
     participants, voting = contributors(scale=2.0), voters()
     records = simulate(participants, voting, 5)
-    state = GAME.opening(records.endowments)
+    state = GAME.initial_state_from(records.endowments)
     for t in range(3):
         state, *_ = GAME.advance(state, records.contributions[:, 0, t], {})
         state, *_ = GAME.advance(state, np.full((5, 4), 0.25), {})

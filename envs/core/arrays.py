@@ -131,7 +131,7 @@ def log_softmax(logits: Array) -> Array:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
 
 
-def drawn_index(log_probabilities: Array, level: Array) -> Array:
+def sample_index(log_probabilities: Array, level: Array) -> Array:
     """Return indices (...) drawn from log-probabilities (..., n) with uniform numbers ``level`` (...) in [0, 1).
 
     The distribution function is inverted; what is impossible is never drawn.

@@ -42,7 +42,7 @@ def width(layout: Layout) -> int:
     return sum(field.size for field in layout)
 
 
-def ends(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+def bounds(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """Return the declared bounds of a layout, low and high, both (k,) in float64.
 
     Raises:
@@ -65,7 +65,7 @@ def ends(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def numbered(layout: Layout) -> tuple[str, ...]:
+def component_names(layout: Layout) -> tuple[str, ...]:
     """Return a name for every number of a layout: a field's own, with its place from 1 where it holds several."""
     return tuple(
         field.name if field.size == 1 else f"{field.name}_{place}"
@@ -75,8 +75,8 @@ def numbered(layout: Layout) -> tuple[str, ...]:
 
 
 def box(layout: Layout) -> gymnasium.spaces.Box:
-    """Return the Box (float32) of a layout, with the bounds of its fields; raises what :func:`ends` does."""
-    low, high = (end.astype(np.float32) for end in ends(layout))
+    """Return the Box (float32) of a layout, with the bounds of its fields; raises what :func:`bounds` does."""
+    low, high = (end.astype(np.float32) for end in bounds(layout))
     return gymnasium.spaces.Box(low, high, dtype=np.float32)
 
 

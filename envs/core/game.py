@@ -23,7 +23,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, integer, shown
-from lawgiver.envs.core.fields import Layout, box, ends, numbered
+from lawgiver.envs.core.fields import Layout, bounds, box, component_names
 from lawgiver.envs.core.objectives import check_objective, fitting, gini, registered
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
@@ -220,7 +220,7 @@ class Game(ABC, Generic[StateT]):
             if isinstance(layout, int):
                 spaces[role] = (seen, gymnasium.spaces.Discrete(layout), (np.zeros(0), np.zeros(0)))
             else:
-                action, (low, high) = box(layout), ends(layout)
+                action, (low, high) = box(layout), bounds(layout)
                 spaces[role] = (seen, action, (np.minimum(low, action.low), np.maximum(high, action.high)))
         return spaces
 
@@ -236,7 +236,7 @@ class Game(ABC, Generic[StateT]):
             self.check_role(role)
         return spaces[role][1]
 
-    def action_ends(self, role: str) -> tuple[np.ndarray, np.ndarray]:
+    def action_bounds(self, role: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the least and the largest Box action of a role, (k,) each in float64.
 
         Where float32 rounds a declared bound, the wider of the two values is meant.
@@ -256,7 +256,7 @@ class Game(ABC, Generic[StateT]):
     def initial_state(self, batch: int, rng: Rng) -> StateT:
         """Return the state of ``batch`` new games on the backend and device of ``rng``."""
 
-    def openings(self, batch: int, rng: Rng) -> Mapping[str, StateT]:
+    def initial_states_by_condition(self, batch: int, rng: Rng) -> Mapping[str, StateT]:
         """Return ``batch`` new games of each condition by its name; of ``all`` where conditions are not told apart."""
         return {"all": self.initial_state(batch, rng)}
 
@@ -273,7 +273,7 @@ class Game(ABC, Generic[StateT]):
         """
         return actions
 
-    def outcome_fault(self, state: StateT, outcome: np.ndarray) -> str | None:
+    def outcome_error(self, state: StateT, outcome: np.ndarray) -> str | None:
         """Return what is wrong with an outcome that a given policy makes instead of an action, None if nothing.
 
         Asked at its first play, of finite numbers in the shape that :meth:`outcome` returns. A game whose outcomes
@@ -306,7 +306,7 @@ class Game(ABC, Generic[StateT]):
         """
         raise NotImplementedError(f"{self.name} does not say how its mechanism's budget comes out")
 
-    def told(self, state: StateT) -> Mapping[str, Array]:
+    def infos(self, state: StateT) -> Mapping[str, Array]:
         """Return what infos tell beside observations and rewards, by name, (B, ...); the same to every agent."""
         return {}
 
@@ -370,7 +370,7 @@ class Game(ABC, Generic[StateT]):
     def rule_names(self) -> tuple[str, ...]:
         """What the numbers are called that the mechanism announces, in the order of its action."""
         layout = self.action_layout("mechanism")
-        return () if isinstance(layout, int) else numbered(layout)
+        return () if isinstance(layout, int) else component_names(layout)
 
     @property
     def rule_formula(self) -> str | None:

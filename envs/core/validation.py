@@ -36,7 +36,7 @@ def check_actions(game: Game[Any], role: str, actions: Any, who: Sequence[str]) 
             has the wrong shape, is not a number (not an integer, for Discrete), is NaN or lies outside the space.
     """
     space = game.action_space(role)
-    return checked(space, game.action_ends(role) if isinstance(space, gymnasium.spaces.Box) else None, actions, who)
+    return checked(space, game.action_bounds(role) if isinstance(space, gymnasium.spaces.Box) else None, actions, who)
 
 
 def checked(
@@ -86,7 +86,7 @@ def check_outcome(game: Game[Any], state: Any, role: str, outcome: Any, batch: i
 
     Raises:
         ActionError: naming the role, if it is no finite array of the shape that an action's outcome has, or is not
-            what :meth:`Game.outcome_fault` allows, unless ``playable`` is False.
+            what :meth:`Game.outcome_error` allows, unless ``playable`` is False.
     """
     space = game.action_space(role)
     some: Any = space.low if isinstance(space, gymnasium.spaces.Box) else space.start  # type: ignore[attr-defined]
@@ -97,7 +97,7 @@ def check_outcome(game: Game[Any], state: Any, role: str, outcome: Any, batch: i
     elif not np.isfinite(outcome).all():
         fault = "is not finite"
     else:
-        fault = game.outcome_fault(state, outcome) if playable else None
+        fault = game.outcome_error(state, outcome) if playable else None
     if fault is not None:
         raise ActionError(f"the outcome that the policy given to the {role} of {game.name} makes {fault}")
 

@@ -159,14 +159,14 @@ class DivisibleGood(MechanismGame):
         return self.ration + 1
 
     @cached_property
-    def opening_distribution(self) -> np.ndarray:
+    def initial_distribution(self) -> np.ndarray:
         """The probabilities of the opening appetites, (K + 1,)."""
         even = np.full(self.appetite + 1, 1 / (self.appetite + 1))
         return even if self.opening is None else np.array(self.opening)
 
-    def opening_types(self, draws: Array) -> Array:
+    def initial_types(self, draws: Array) -> Array:
         """Return appetites (B, n, 1), by inverting their distribution function."""
-        passed = draws[..., None] >= constant(np.cumsum(self.opening_distribution)[:-1], draws)
+        passed = draws[..., None] >= constant(np.cumsum(self.initial_distribution)[:-1], draws)
         return total(floats(passed, draws))
 
     def legal_actions(self, state: MechanismState, role: str) -> Array | None:
@@ -235,7 +235,7 @@ class DivisibleGood(MechanismGame):
     @property
     def welfare_scale(self) -> float:
         """What it would be worth to satisfy everybody's opening appetite."""
-        return self.n * self.value * float(self.opening_distribution @ np.arange(self.appetite + 1) ** 2) / 2
+        return self.n * self.value * float(self.initial_distribution @ np.arange(self.appetite + 1) ** 2) / 2
 
     # -- what is known ------------------------------------------------------------------------------------------
 

@@ -46,9 +46,9 @@ class DivisibleGoodSubgame(Subgame):
         grows = np.eye(self.shape[1])[np.minimum(left + 1, game.appetite)]
         self._transitions: np.ndarray = (1 - game.recovery) * stays + game.recovery * grows
 
-    def opening(self) -> np.ndarray:
+    def initial_distribution(self) -> np.ndarray:
         """Return the probability of each opening appetite."""
-        return np.asarray(self.game.opening_distribution)
+        return np.asarray(self.game.initial_distribution)
 
     def transitions(self) -> np.ndarray:
         """Return the probability of the next appetite."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lawgiver.envs.core.arrays import Array, drawn_index, evolve, floats, namespace, select, total, where_games
+from lawgiver.envs.core.arrays import Array, evolve, floats, namespace, sample_index, select, total, where_games
 from lawgiver.envs.core.game import Draws
 from lawgiver.envs.election.experience import require_probabilities
 from lawgiver.envs.election.state import ElectionState
@@ -41,7 +41,7 @@ def _choose(election: Election, state: ElectionState, draws: Draws, index: int) 
     xp = namespace(logs)
     if not election.game.horizon_known:
         memory = where_games(~state.over, memory, state.memory)
-    choice = drawn_index(logs, draws[f"choice {index}"])
+    choice = sample_index(logs, draws[f"choice {index}"])
     picked = xp.arange(logs.shape[-1], device=logs.device) == choice[..., None]
     likelihood = total(xp.sum(xp.where(picked, logs, xp.zeros_like(logs)), axis=-1))
     likelihood = state.log_likelihood + xp.where(state.over, xp.zeros_like(likelihood), likelihood)
@@ -94,4 +94,4 @@ def vote(election: Election, state: ElectionState, level: Array) -> ElectionStat
         f"voters of {election.name}", logs, (state.payoffs.shape[0], election.n, election.n_mechanisms)
     )
     xp = namespace(logs)
-    return evolve(state, vote_probabilities=xp.exp(logs), votes=drawn_index(logs, level))
+    return evolve(state, vote_probabilities=xp.exp(logs), votes=sample_index(logs, level))

@@ -233,9 +233,9 @@ class Election(Game[ElectionState]):
     def initial_state(self, batch: int, rng: Rng) -> ElectionState:
         """Return ``batch`` elections at the first turn of a mechanism."""
         lots = self.draw_initial(batch, rng)["order"]
-        return self.opening(namespace(lots).argsort(lots, axis=-1), self.game.initial_state(batch, rng), rng)
+        return self.initial_state_from(namespace(lots).argsort(lots, axis=-1), self.game.initial_state(batch, rng), rng)
 
-    def opening(self, order: Array, base: Any, rng: Rng) -> ElectionState:
+    def initial_state_from(self, order: Array, base: Any, rng: Rng) -> ElectionState:
         """Return elections at the first turn of a mechanism.
 
         Args:
@@ -270,10 +270,10 @@ class Election(Game[ElectionState]):
         each = [self.game.outcome(state.base, actions[:, seat : seat + 1]) for seat in range(self.n_mechanisms)]
         return namespace(actions).stack(each, axis=1)
 
-    def outcome_fault(self, state: ElectionState, outcome: np.ndarray) -> str | None:
+    def outcome_error(self, state: ElectionState, outcome: np.ndarray) -> str | None:
         """Every mechanism's outcome is one that the base game allows."""
         for seat in range(self.n_mechanisms):
-            fault = self.game.outcome_fault(state.base, outcome[:, seat])
+            fault = self.game.outcome_error(state.base, outcome[:, seat])
             if fault is not None:
                 return f"of mechanism_{seat} {fault}"
         return None
@@ -307,7 +307,7 @@ class Election(Game[ElectionState]):
 
     # -- for people, and what is known ----------------------------------------------------------------------------
 
-    def told(self, state: ElectionState) -> Mapping[str, Array]:
+    def infos(self, state: ElectionState) -> Mapping[str, Array]:
         """Return who rules when, what everyone has earned under whom, and the votes; see the class."""
         return {
             "order": state.order,

@@ -65,7 +65,7 @@ class CongestionMechanism(MechanismGame):
         n_groups = len(self.congestion.counts)
         return (Field("group", n_groups, 0, 1, "flag", self.group_meaning),) if n_groups > 1 else ()
 
-    def opening_types(self, draws: Array) -> Array:
+    def initial_types(self, draws: Array) -> Array:
         """Return the groups (B, n, 1): by seat, nothing is left to chance."""
         return constant(self.congestion.groups[:, None], draws) + 0 * draws
 

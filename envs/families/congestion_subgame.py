@@ -35,7 +35,7 @@ class CongestionSubgame(Subgame):
         self.shape = (1, *game.congestion.legal.shape)
         check_size(game.congestion, 2 * game.congestion.legal.size, steep=game.congestion.steep)
 
-    def opening(self) -> np.ndarray:
+    def initial_distribution(self) -> np.ndarray:
         """Return the share of each group among all agents."""
         return np.asarray(self.game.congestion.counts) / self.game.n
 
@@ -83,4 +83,4 @@ class CongestionSubgame(Subgame):
 
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
         """Return what the game tells of the shares of agents on its options."""
-        return self.game.behaviour(self.opening()[:, None] * policy[0])
+        return self.game.behaviour(self.initial_distribution()[:, None] * policy[0])

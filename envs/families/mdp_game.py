@@ -21,7 +21,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, evolve, namespace, softmax
 from lawgiver.envs.core.errors import ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout, box, columns
-from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState, simplex_fault
+from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState, simplex_error
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.mdp.affine import settle
 from lawgiver.envs.solvers.mdp.model import MDP, MEMORY, check_memory, in_slices
@@ -253,13 +253,13 @@ class MDPGame(ReportingGame):
         utilities = self.in_slices(earned, decision.shape[0])
         return evolve(state, utilities=utilities, payments=decision[:, -self.n :])
 
-    def outcome_fault(self, state: ReportingState, outcome: np.ndarray) -> str | None:
+    def outcome_error(self, state: ReportingState, outcome: np.ndarray) -> str | None:
         """Return what is wrong with a rule or a policy of a given mechanism.
 
         Rules are held to their bounds, because participants see them.
         """
         if not self.announces:
-            return simplex_fault(self.policy(outcome))
+            return simplex_error(self.policy(outcome))
         bounds, sent = box(self.rule_layout()), outcome.astype(np.float32)
         for field, at in zip(self.rule_layout(), columns(self.rule_layout()).values(), strict=True):
             wrong = outcome[:, at][(sent[:, at] < bounds.low[at]) | (sent[:, at] > bounds.high[at])]

@@ -122,7 +122,7 @@ class MechanismGame(Game[MechanismState]):
         """Return the fields of a Box announcement, or the number of choices of a Discrete one."""
 
     @abstractmethod
-    def opening_types(self, draws: Array) -> Array:
+    def initial_types(self, draws: Array) -> Array:
         """Return types (B, n, q) for numbers drawn uniformly from [0, 1), in the same shape."""
 
     def see_types(self, state: MechanismState) -> Array:
@@ -259,7 +259,7 @@ class MechanismGame(Game[MechanismState]):
     def initial_state(self, batch: int, rng: Rng) -> MechanismState:
         """Return ``batch`` games before the mechanism's announcement."""
         nothing = zeros(rng, (batch, self.n))
-        types = self.opening_types(self.draw_initial(batch, rng)["types"])
+        types = self.initial_types(self.draw_initial(batch, rng)["types"])
         parameters = zeros(rng, (batch, width(self.parameter_layout())))
         return MechanismState(0, zeros(rng, (batch,)), parameters, types, nothing, nothing, nothing)
 

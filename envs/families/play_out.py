@@ -57,5 +57,5 @@ def final_state(
         rng: of a mechanism that draws at random; None for one of seed 0.
     """
     policies = {"mechanism": mechanism, "participant": FixedReports(reports)}
-    *_, last = rollout(game, policies, game.opening(types), fixed_rng(types) if rng is None else rng)
+    *_, last = rollout(game, policies, game.initial_state_from(types), fixed_rng(types) if rng is None else rng)
     return last.after

@@ -263,9 +263,9 @@ class ReportingGame(Game[ReportingState]):
 
     def initial_state(self, batch: int, rng: Rng) -> ReportingState:
         """Return ``batch`` games before the first step."""
-        return self.opening(self.types_of(self.draw_initial(batch, rng)["types"]))
+        return self.initial_state_from(self.types_of(self.draw_initial(batch, rng)["types"]))
 
-    def opening(self, types: Array) -> ReportingState:
+    def initial_state_from(self, types: Array) -> ReportingState:
         """Return games with given types (B, n, k) before the first step."""
         xp = namespace(types)
         nothing = xp.zeros_like(types[..., 0])
@@ -310,7 +310,7 @@ class ReportingGame(Game[ReportingState]):
         """Return what the mechanism has paid out beyond what it took, (B,)."""
         return -total(state.payments)
 
-    def told(self, state: ReportingState) -> Mapping[str, Array]:
+    def infos(self, state: ReportingState) -> Mapping[str, Array]:
         """Return utilities and payments of the outcome, (B, n) each; zeros before there is one."""
         return {"utilities": state.utilities, "payments": state.payments}
 
@@ -331,7 +331,7 @@ class ReportingGame(Game[ReportingState]):
         }
 
 
-def simplex_fault(weights: np.ndarray) -> str | None:
+def simplex_error(weights: np.ndarray) -> str | None:
     """Return what is wrong with probabilities (..., n), None if nothing."""
     if (weights < 0).any():
         return f"has a probability of {weights.min():g}, allowed: at least 0"

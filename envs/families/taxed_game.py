@@ -165,7 +165,7 @@ class TaxedGame(Game[TaxedState]):
             return sent
         return namespace(sent).minimum(sent, constant(np.array(self.counts) - 1, sent))
 
-    def outcome_fault(self, state: TaxedState, outcome: np.ndarray) -> str | None:
+    def outcome_error(self, state: TaxedState, outcome: np.ndarray) -> str | None:
         """Choices are actions that there are, a tax rate lies in [0, 1]."""
         if self.phase(state) == "participant":
             there = (outcome >= 0) & (outcome < np.array(self.counts)) & (outcome == np.floor(outcome))

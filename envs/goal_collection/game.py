@@ -211,9 +211,9 @@ class GoalCollection(Game[GoalCollectionState]):
 
     def initial_state(self, batch: int, rng: Rng) -> GoalCollectionState:
         """Return ``batch`` games in which nobody has reported yet."""
-        return self.opening(self.types_of(self.draw_initial(batch, rng)["types"]), zeros(rng, (batch,)))
+        return self.initial_state_from(self.types_of(self.draw_initial(batch, rng)["types"]), zeros(rng, (batch,)))
 
-    def opening(self, types: Array, nothing: Array) -> GoalCollectionState:
+    def initial_state_from(self, types: Array, nothing: Array) -> GoalCollectionState:
         """Return games of participants with given types (B, n, 2), before the reports; ``nothing`` is zeros (B,)."""
         none = namespace(types).zeros_like(types[..., 0])
         return GoalCollectionState(0, nothing, types, namespace(types).zeros_like(types), nothing, none, none, none)

@@ -159,7 +159,7 @@ class Lanes(MechanismGame):
             return self.n_moves
         return (Field("move", 1, 0, self.half, "length", "how far to move ahead"),)
 
-    def opening_types(self, draws: Array) -> Array:
+    def initial_types(self, draws: Array) -> Array:
         """Return starts (B, n, 1), uniform on [0, H]."""
         return self.half * draws
 

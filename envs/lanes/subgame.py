@@ -52,7 +52,7 @@ class LanesSubgame(Subgame):
         each = [game.payment(points, one) - game.constant for one in np.eye(game.degree)]
         self._powers = self._seen(np.stack(each))  # what a coefficient of 1 pays, (P, T, S, A)
 
-    def opening(self) -> np.ndarray:
+    def initial_distribution(self) -> np.ndarray:
         """Return the probability of each start."""
         return np.ones(1) if self.blind else self.weights
 

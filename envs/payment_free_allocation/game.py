@@ -267,10 +267,10 @@ class PaymentFreeAllocation(ReportingGame):
         """Return amounts (B, n, m) of a decision (B, n m)."""
         return namespace(decision).reshape(decision, (decision.shape[0], self.n, self.m))
 
-    def opening(self, types: Array) -> AllocationState:
+    def initial_state_from(self, types: Array) -> AllocationState:
         """Return games with given types (B, n, 2m) before the first step."""
         return AllocationState(
-            **vars(super().opening(types)), amounts=namespace(types).zeros_like(types[..., : self.m])
+            **vars(super().initial_state_from(types)), amounts=namespace(types).zeros_like(types[..., : self.m])
         )
 
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
@@ -279,7 +279,7 @@ class PaymentFreeAllocation(ReportingGame):
         amounts = namespace(asked).minimum(self.amounts_of(decision), asked)
         return evolve(state, amounts=amounts, utilities=utilities(amounts, *self.split(state.types)))
 
-    def outcome_fault(self, state: ReportingState, outcome: np.ndarray) -> str | None:
+    def outcome_error(self, state: ReportingState, outcome: np.ndarray) -> str | None:
         """Return what is wrong with a rule, or with the amounts, of a given mechanism."""
         if self.announces:
             wrong = outcome[(outcome < 0) | (outcome > 1)]
@@ -313,7 +313,7 @@ class PaymentFreeAllocation(ReportingGame):
         gains = xp.sum(values[:, :, None] * swapped, axis=-1) - state.utilities[..., None]
         return xp.max(xp.maximum(gains, 0 * gains), axis=-1)
 
-    def told(self, state: ReportingState) -> Mapping[str, Array]:
+    def infos(self, state: ReportingState) -> Mapping[str, Array]:
         """Return utilities (B, n) and amounts (B, n, m) of the outcome; zeros before there is one."""
         return {"utilities": state.utilities, "amounts": allotted(state)}
 

@@ -258,17 +258,17 @@ class PublicInvestment(Game[PublicInvestmentState]):
             chosen = conditions[xp.astype(xp.floor(index), xp.int64)]
         else:
             chosen = amounts + conditions[0]
-        return self.opening(chosen)
+        return self.initial_state_from(chosen)
 
-    def openings(self, batch: int, rng: Rng) -> Mapping[str, PublicInvestmentState]:
+    def initial_states_by_condition(self, batch: int, rng: Rng) -> Mapping[str, PublicInvestmentState]:
         """Return ``batch`` new games of each condition, by its endowments: ``10-4-4-4``."""
         nothing = zeros(rng, (batch, self.n))
         return {
-            "-".join(map(str, condition)): self.opening(nothing + constant(condition, like=nothing))
+            "-".join(map(str, condition)): self.initial_state_from(nothing + constant(condition, like=nothing))
             for condition in self.conditions
         }
 
-    def opening(self, endowments: Array) -> PublicInvestmentState:
+    def initial_state_from(self, endowments: Array) -> PublicInvestmentState:
         """Return the games before their first round in which participants have these endowments (B, n)."""
         xp = namespace(endowments)
         nothing = xp.zeros_like(endowments)
@@ -292,7 +292,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         sent = floats(actions, state.endowments)[:, 0]
         return sent if self.announces else softmax(sent)
 
-    def outcome_fault(self, state: PublicInvestmentState, outcome: np.ndarray) -> str | None:
+    def outcome_error(self, state: PublicInvestmentState, outcome: np.ndarray) -> str | None:
         """Contributions lie between nothing and the endowments, weights on the simplex, a rule in its family's Box."""
         if self.phase(state) == "participant":
             fine = (outcome >= 0) & (outcome <= state.endowments)

@@ -67,7 +67,7 @@ def after_round(game: PublicInvestment, sent: Array, endowments: Array, contribu
         endowments: (S, n).
         contributions: (S, n).
     """
-    state = game.opening(endowments)
+    state = game.initial_state_from(endowments)
     for outcome in (sent, contributions) if game.announces else (contributions, sent):
         state, _, _, _ = game.advance(state, outcome, {})
     return state
@@ -77,7 +77,7 @@ def sends(game: PublicInvestment, mechanism: Policy) -> Sends:
     """Return a mechanism as a function of endowments and contributions."""
 
     def sent(endowments: Array, contributions: Array) -> Array:
-        state = game.opening(endowments)
+        state = game.initial_state_from(endowments)
         if not game.announces:
             state, _, _, _ = game.advance(state, contributions, {})
         return mean_outcome(game, mechanism, state)
@@ -91,7 +91,7 @@ def priors_of(
     """Return the prior (n, largest endowment of the game + 1) of the first round, before which ``rule`` (1, k), if
     any, was announced; see :func:`lawgiver.envs.solvers.equilibrium.one_round.prior`.
     """
-    state = game.opening(np.array([endowments], float))
+    state = game.initial_state_from(np.array([endowments], float))
     if rule is not None:
         state, _, _, _ = game.advance(state, rule, {})
     return prior(game, state, anchor)
@@ -132,7 +132,7 @@ def _some_rounds(endowments: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 def _met(game: PublicInvestment, endowments: tuple[int, ...]) -> PublicInvestmentState:
     """Return some states in which the mechanism acts."""
     given, contributions = _some_rounds(endowments)
-    state = game.opening(given)
+    state = game.initial_state_from(given)
     return state if game.announces else game.advance(state, contributions, {})[0]
 
 

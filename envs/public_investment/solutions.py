@@ -36,7 +36,7 @@ def best_payoffs(endowments: tuple[int, ...], multiplier: float) -> np.ndarray:
 def ceiling_scores(game: PublicInvestment, endowments: tuple[int, ...]) -> dict[str, float]:
     """Return the built-in objectives and the Gini at :func:`best_payoffs`, where each objective is at its highest."""
     best = best_payoffs(endowments, game.multiplier)[None]
-    state = replace(game.opening(np.array([endowments], float)), payoffs=best)
+    state = replace(game.initial_state_from(np.array([endowments], float)), payoffs=best)
     measures = {"surplus": surplus, "log_nash_welfare": log_nash_welfare, "rawlsian": rawlsian, "gini": gini}
     return {name: float(measure(state)[0]) for name, measure in measures.items()}
 

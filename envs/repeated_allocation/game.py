@@ -215,9 +215,9 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
             return self.reports_of(state.now.types, actions)
         return self.one_shot.outcome(state.now, actions)
 
-    def outcome_fault(self, state: RepeatedAllocationState, outcome: np.ndarray) -> str | None:
+    def outcome_error(self, state: RepeatedAllocationState, outcome: np.ndarray) -> str | None:
         """Return what is wrong with an outcome of a given policy."""
-        return self.one_shot.outcome_fault(state.now, outcome)
+        return self.one_shot.outcome_error(state.now, outcome)
 
     def advance(
         self, state: RepeatedAllocationState, outcome: Array, draws: Draws
@@ -232,15 +232,15 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         after = RepeatedAllocationState(round=state.round + 1, now=fresh)
         return after, rewards, after.round >= self.rounds, nobody
 
-    def told(self, state: RepeatedAllocationState) -> Mapping[str, Array]:
+    def infos(self, state: RepeatedAllocationState) -> Mapping[str, Array]:
         """Return utilities (B, n) and amounts (B, n, m) of the last completed round."""
-        return self.one_shot.told(state.now)
+        return self.one_shot.infos(state.now)
 
     def picture(self, state: RepeatedAllocationState, index: int) -> dict[str, np.ndarray]:
         """Return the types of this round, and of one game's last round the reports, amounts and utilities."""
         one = self.one_shot
         types, reports = (np.asarray(array[index]) for array in (state.now.types, state.now.reports))
-        amounts = np.asarray(one.told(state.now)["amounts"][index])
+        amounts = np.asarray(one.infos(state.now)["amounts"][index])
         shown = {"amount": amounts.T}
         for name, at in columns(one.type_layout()).items():
             shown |= {name: types[:, at].T, f"last reported {name}": reports[:, at].T}

@@ -85,7 +85,7 @@ def settled(
     game: RepeatedAllocation, types: np.ndarray, reports: np.ndarray, amounts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return true utilities (B, n) and the mechanism's objective (B,) of rounds with types and reports (B, n, k)."""
-    done = game.one_shot.settle(evolve(game.one_shot.opening(types), reports=reports), amounts)
+    done = game.one_shot.settle(evolve(game.one_shot.initial_state_from(types), reports=reports), amounts)
     return np.asarray(done.utilities), np.asarray(game.one_shot.measure(done))
 
 

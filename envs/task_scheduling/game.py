@@ -154,9 +154,9 @@ class TaskScheduling(MDPGame):
         rewards = namespace(types).sum(self.rewards(types), axis=1)
         return total(select(namespace(types).reshape(rewards, (types.shape[0], -1)), self.mdp.paths))
 
-    def opening(self, types: Array) -> SchedulingState:
+    def initial_state_from(self, types: Array) -> SchedulingState:
         """Return games with given types (B, n, m) before the first step."""
-        state = super().opening(types)
+        state = super().initial_state_from(types)
         return SchedulingState(**vars(state), makespan=namespace(types).zeros_like(state.round))
 
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:

@@ -38,7 +38,7 @@ class Choices:
             raise ParameterError(f"clip_actions is {shown(clip)}, allowed: true, false")
         own = game.action_space(role)
         self._levels: list[np.ndarray] | None = None
-        self._ends = game.action_ends(role) if isinstance(own, gymnasium.spaces.Box) and clip else None
+        self._ends = game.action_bounds(role) if isinstance(own, gymnasium.spaces.Box) and clip else None
         self._game, self._role = game, role
         self.space = copy_space(own)
         count = None if discretise is None else integer("discretise", discretise, 2)
@@ -51,7 +51,7 @@ class Choices:
             raise ParameterError(
                 f"discretise is {count}: {count}^{size} actions of the {role} of {game.name}, allowed: {fewer}"
             )
-        low, high = game.action_ends(role)
+        low, high = game.action_bounds(role)
         self._levels = [np.linspace(low[i], high[i], count) for i in range(size)]
         self.space = gymnasium.spaces.Discrete(count**size)
 

@@ -35,7 +35,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
 
     ``info["action_mask"]`` (int8, 1 for legal) marks the legal actions of a Discrete role of which the rules forbid
     some; with ``mask_in_observation`` the observations of Discrete roles are ``{"observation": ..., "action_mask":
-    ...}`` instead. Infos hold what the game tells besides (:meth:`Game.told`). An illegal action inside the space
+    ...}`` instead. Infos hold what the game tells besides (:meth:`Game.infos`). An illegal action inside the space
     is played as the nearest legal one. Rewards are what an agent earned since the step before, in the game's own
     units. A game that ends by its rules is terminated, one that is cut off truncated; then ``agents`` is empty and
     ``step({})`` returns five empty dicts until ``reset``: no autoreset.
@@ -207,7 +207,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     def _observe(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         observations: dict[str, Any] = {}
         infos: dict[str, dict[str, Any]] = {}
-        told = {name: np.array(value[0]) for name, value in self.game.told(self._session.state).items()}
+        told = {name: np.array(value[0]) for name, value in self.game.infos(self._session.state).items()}
         for role, agents in self._agents_of.items():
             for agent, row, mask in zip(agents, self._rows(role), self._legal(role), strict=False):
                 observations[agent], infos[agent] = shown(row, mask, self._key, told)

@@ -25,7 +25,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
     is asked while others act too, and ``acts_now``, the last number it sees, is then 0. ``info["action_mask"]``
     (int8, 1 for legal) marks the legal actions of a Discrete role of which the rules forbid some; with
     ``mask_in_observation`` the observation of a Discrete role is ``{"observation": ..., "action_mask": ...}``
-    instead. Infos hold what the game tells besides (:meth:`Game.told`). An illegal action inside the space is
+    instead. Infos hold what the game tells besides (:meth:`Game.infos`). An illegal action inside the space is
     played as the nearest legal one. The reward is what the learner earned since the step before, in the game's own
     units. A game that ends by its rules is terminated; one that is cut off is truncated. No autoreset.
 
@@ -98,7 +98,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         state = self.session.state
         seen = seen_by_learner(self.game, state, self.role)[0]
         mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
-        told = {name: np.array(value[0]) for name, value in self.game.told(state).items()}
+        told = {name: np.array(value[0]) for name, value in self.game.infos(state).items()}
         return shown(seen, None if mask is None else mask[0, 0], self._key, told)
 
     def render(self) -> Any:

@@ -249,7 +249,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         def seen(session: Session) -> tuple[Any, dict[str, np.ndarray]]:
             state = session.state
             mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
-            told = {name: np.asarray(value) for name, value in self.game.told(state).items()}
+            told = {name: np.asarray(value) for name, value in self.game.infos(state).items()}
             own = seen_by_learner(self.game, state, self.role)
             return shown(own, None if mask is None else mask[:, 0], self._key, told)
 

@@ -14,7 +14,6 @@ from lawgiver.envs.core.arrays import (
     Rng,
     constant,
     detached,
-    drawn_index,
     evolve,
     fixed_rng,
     floats,
@@ -23,6 +22,7 @@ from lawgiver.envs.core.arrays import (
     log_softmax,
     map_arrays,
     namespace,
+    sample_index,
     select,
     softmax,
     take_games,
@@ -48,7 +48,7 @@ from lawgiver.envs.core.errors import (
     number,
     shown,
 )
-from lawgiver.envs.core.fields import Field, Layout, box, columns, ends, numbered, width, within
+from lawgiver.envs.core.fields import Field, Layout, bounds, box, columns, component_names, width, within
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.objectives import gini, log_nash_welfare, rawlsian, surplus, welfare
@@ -142,16 +142,16 @@ __all__ = [
     "Voter",
     "Weights",
     "allowed",
+    "bounds",
     "box",
     "check_game",
     "choice",
     "columns",
+    "component_names",
     "constant",
     "detached",
     "distribution",
     "draw_discrete",
-    "drawn_index",
-    "ends",
     "evolve",
     "fixed_rng",
     "floats",
@@ -170,10 +170,10 @@ __all__ = [
     "namespace",
     "normalised",
     "number",
-    "numbered",
     "rawlsian",
     "require_field",
     "rollout",
+    "sample_index",
     "select",
     "shown",
     "softmax",

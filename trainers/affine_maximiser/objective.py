@@ -179,7 +179,7 @@ def _outcome(
     payments = None
     if depends_on_payments(game):
         payments = utilities + (welfare[:, 1:] - welfare[:, :1]) / weights
-    state = evolve(game.opening(types), utilities=utilities, payments=payments)
+    state = evolve(game.initial_state_from(types), utilities=utilities, payments=payments)
     return Outcome(utilities, payments, game.measure(state))
 
 

@@ -125,7 +125,7 @@ def _masks(game: Game[Any]) -> list[str]:
     beside = (
         '`mask_in_observation=True` shows `{"observation": ..., "action_mask": ...}` to whoever has a Discrete space'
     )
-    keys = [f"`{key}`" for key in game.told(opening)]
+    keys = [f"`{key}`" for key in game.infos(opening)]
     told = f"Infos tell {', '.join(keys)}, the same to every agent." if keys else ""
     if not masked:
         legal = "every action inside its space is legal, and there is no mask."

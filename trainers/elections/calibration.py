@@ -70,7 +70,7 @@ def simulated_contributions(
     rng = np.random.default_rng(seed)
     given = np.tile(np.repeat(np.array(GAME.conditions, float), n_groups, axis=0), (len(mechanisms), 1))
     rules: list[Any] = [make_policy(GAME, "mechanism", name) for name in mechanisms]
-    state, memory = GAME.opening(given), participants.initial_state(len(given), rng)
+    state, memory = GAME.initial_state_from(given), participants.initial_state(len(given), rng)
     rounds = []
     for _ in range(N_ROUNDS):
         obs, legal = GAME.observe(state, "participant"), GAME.legal_actions(state, "participant")

@@ -53,7 +53,7 @@ def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rn
     if order is None:
         order = _every_order(batch, k, rng)
     memories = [mechanism.initial_state(batch, rng) for mechanism in mechanisms]
-    state: ElectionState = election.opening(order, opening, rng)
+    state: ElectionState = election.initial_state_from(order, opening, rng)
     for step in range(election.max_steps):
         seen, acts, outcomes = election.observe(state, "mechanism"), election.acts(state, "mechanism"), []
         for seat, mechanism in enumerate(mechanisms):
@@ -94,7 +94,7 @@ def held_by_condition(
     for mechanism in mechanisms:
         check_policy(election.game, "mechanism", mechanism)
     orders = math.factorial(election.n_mechanisms)
-    for condition, opening in election.game.openings(-(-games // orders) * orders, rng).items():
+    for condition, opening in election.game.initial_states_by_condition(-(-games // orders) * orders, rng).items():
         yield condition, hold(election, mechanisms, opening, rng)
 
 
@@ -111,7 +111,7 @@ def shares(
 
 def held_evenly(election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator) -> np.ndarray:
     """Return the same as :func:`shares`, (C, E), of ``games`` elections at least, split evenly over C conditions."""
-    conditions = len(election.game.openings(1, np.random.default_rng(0)))
+    conditions = len(election.game.initial_states_by_condition(1, np.random.default_rng(0)))
     return np.stack(list(shares(election, mechanisms, -(-games // conditions), rng).values()))
 
 

@@ -53,7 +53,7 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
         rivals = dict(mechanisms(election.base_game, learned.get(FIRST, learned["mechanism"]), FIRST))
         if FIRST not in learned:
             del rivals[FIRST]
-        each = -(-games // len(election.base_game.openings(1, np.random.default_rng(0))))
+        each = -(-games // len(election.base_game.initial_states_by_condition(1, np.random.default_rng(0))))
         return against(election, learned["mechanism"], rivals, each, seed)
     given = {role: _given(run, game, role) for role in game.roles if role not in learned}
     own: Policy = given.get("mechanism") or load(run.path, role="mechanism")

@@ -32,7 +32,7 @@ def acquire(
     """
     rng = np.random.default_rng(seed)
     conditions = np.array(game.conditions, float)
-    opening = game.opening(conditions[np.arange(groups) % len(conditions)])
+    opening = game.initial_state_from(conditions[np.arange(groups) % len(conditions)])
     in_turn = np.tile(np.arange(2), (groups, 1))  # both are the same: seat 0 is the first game, seat 1 the second
     return recorded(election, game, hold(election, [mechanism, mechanism], opening, rng, in_turn))
 

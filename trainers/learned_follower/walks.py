@@ -36,7 +36,7 @@ class Outcomes:
 def walk(game: GoalCollection, follower: Policy, types: np.ndarray, reports: np.ndarray) -> GoalCollectionState:
     """Return the last state of games with given types and reports (B, n, 2), on NumPy, float64."""
     rng = np.random.default_rng(0)  # walkers draw nothing
-    state = game.opening(types, np.zeros(len(types)))
+    state = game.initial_state_from(types, np.zeros(len(types)))
     state, *_ = game.step(state, reports, {})
     memory = follower.initial_state(len(types), rng)
     for _ in range(game.horizon):

@@ -67,7 +67,7 @@ def first_round(
 ) -> np.ndarray:
     """Return how participants contribute in the first round, (n, largest endowment of the game + 1)."""
     amounts = np.array([endowments], float)
-    state = game.opening(amounts)
+    state = game.initial_state_from(amounts)
     if game.announces:
         state, *_ = game.advance(state, sends(game, mechanism)(amounts, np.zeros_like(amounts)), {})
     mask = game.legal_actions(state, "participant")

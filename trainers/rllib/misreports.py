@@ -77,8 +77,8 @@ def _probabilities(
 ) -> np.ndarray:
     """Return how probable each choice is, (N, n, A), of participants with types (N, n, k) who are told a rule."""
     count = len(types)
-    told = np.broadcast_to(rule, (count, 2)) if game.announces else game.one_shot.opening(types).parameters
-    now = evolve(game.one_shot.opening(types), turn=1, parameters=told)
+    told = np.broadcast_to(rule, (count, 2)) if game.announces else game.one_shot.initial_state_from(types).parameters
+    now = evolve(game.one_shot.initial_state_from(types), turn=1, parameters=told)
     state = RepeatedAllocationState(round=np.arange(count) % game.rounds * 1.0, now=now)
     memory = participants.initial_state(count, np.random.default_rng(0))
     return np.asarray(np.exp(participants.distribution(game.observe(state, "participant"), None, memory)[0]))

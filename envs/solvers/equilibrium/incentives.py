@@ -35,13 +35,13 @@ def incentives(game: MechanismGame, parameters: np.ndarray, policy: np.ndarray) 
     aggregates = subgame.aggregates(policy)
     paid, reckoned = subgame.transfers(parameters), subgame.rewards(parameters, aggregates)
     worth = _evaluated(subgame, subgame.utilities(aggregates) + paid, policy)[0]
-    possible = subgame.opening() > 0
+    possible = subgame.initial_distribution() > 0
     best = _evaluated(subgame, reckoned, None)[0]
     kept = _evaluated(subgame, reckoned, policy)
     return {
         "ir_violation": max(0.0, -float(worth[possible].min())),
         "expected_budget": game.n * float((subgame.occupancy(policy) * paid).sum()),
-        "regret": max(0.0, float(subgame.opening() @ (best - kept[0]))),
+        "regret": max(0.0, float(subgame.initial_distribution() @ (best - kept[0]))),
         "misreport_regret": _misreport_regret(subgame, reckoned, policy, kept),
     }
 
@@ -71,4 +71,4 @@ def _misreport_regret(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray,
         apart = np.where(legal[:, None, :], np.abs(actions[:, None] - actions), np.inf)  # (S, A, A)
         values = np.take_along_axis(values, apart.argmin(-1), axis=-1)
     treated = values @ policy[0].T  # (S, S), column by report
-    return max(0.0, float(subgame.opening() @ (treated.max(axis=-1) - np.diagonal(treated))))
+    return max(0.0, float(subgame.initial_distribution() @ (treated.max(axis=-1) - np.diagonal(treated))))

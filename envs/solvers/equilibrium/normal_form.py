@@ -50,7 +50,7 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
     Args:
         game: whose participants have Discrete actions and act all at once.
         mechanism: remembers nothing and draws nothing at random; its mean action is played.
-        condition: one of the game's :meth:`~lawgiver.envs.core.game.Game.openings`; None for the first.
+        condition: a key of :meth:`Game.initial_states_by_condition`; None for the first.
         seed: of the private types that the opening draws, where there are any.
 
     Raises:
@@ -65,11 +65,11 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
         )
     policy = make_policy(game, "mechanism", mechanism)
     check_policy(game, "mechanism", policy, distribution=True)
-    openings = game.openings(1, np.random.default_rng(seed_number("seed", seed)))
-    name = next(iter(openings)) if condition is None else condition
-    if not isinstance(name, str) or name not in openings:
-        raise ParameterError(f"unknown condition {shown(name)} of {game.name}: {allowed(str(name), openings)}")
-    first = openings[name]
+    states = game.initial_states_by_condition(1, np.random.default_rng(seed_number("seed", seed)))
+    name = next(iter(states)) if condition is None else condition
+    if not isinstance(name, str) or name not in states:
+        raise ParameterError(f"unknown condition {shown(name)} of {game.name}: {allowed(str(name), states)}")
+    first = states[name]
     mask = game.legal_actions(_rounds_start(game, policy, first), "participant")
     legal = np.ones((game.roles["participant"], int(choices.n)), bool) if mask is None else np.asarray(mask)[0]
     actions = tuple(np.flatnonzero(row) + int(choices.start) for row in legal)

@@ -45,7 +45,7 @@ class Subgame(ABC):
     """Whether situations go with seats, so that nobody could pretend to be in another."""
 
     @abstractmethod
-    def opening(self) -> np.ndarray:
+    def initial_distribution(self) -> np.ndarray:
         """Return the probability of each situation in the first round, (S,)."""
 
     @abstractmethod
@@ -109,7 +109,7 @@ class Subgame(ABC):
     def occupancy(self, policy: Array) -> Array:
         """Return how likely each situation and action are in each round, (..., T, S, A), for probabilities."""
         xp = namespace(policy)
-        here = constant(self.opening(), policy) + xp.zeros_like(policy[..., 0, :, 0])
+        here = constant(self.initial_distribution(), policy) + xp.zeros_like(policy[..., 0, :, 0])
         rounds = []
         for t in range(self.shape[0]):
             joint = here[..., :, None] * policy[..., t, :, :]

@@ -63,7 +63,7 @@ def surrogate(
         games: elections of each of C conditions, at least 2.
         rng: of everything that is drawn.
     """
-    openings = election.game.openings(games, rng)
+    openings = election.game.initial_states_by_condition(games, rng)
     together = map_arrays(lambda *parts: torch.cat(parts), *openings.values())
     state = hold(election, [mechanism, rival], together, rng)
     value = state.vote_probabilities[:, :, 0].mean(1).view(len(openings), games)
@@ -148,7 +148,7 @@ def train(config: DesignerConfig, run: TrainingRun) -> dict[str, Any]:
     rival = config.agents.mechanism.against
     named = Frozen(mechanism) if rival == "self" else make_policy(election.game, "mechanism", rival)
     rivals = {name: make_policy(election.game, "mechanism", name) for name in settings.rivals}
-    conditions = len(election.game.openings(1, np.random.default_rng(0)))
+    conditions = len(election.game.initial_states_by_condition(1, np.random.default_rng(0)))
     games = settings.batch // conditions
     if settings.batch % conditions or games < 2:
         raise ParameterError(

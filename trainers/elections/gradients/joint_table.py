@@ -66,7 +66,7 @@ class JointTable:
         shifts = starts[:-1, None] + np.arange(game.n) * starts[-1]  # participants one after the other
         self._starts = torch.as_tensor(shifts[:, :, None], device=like.device).repeat(2, 1, 1)
         self._nodes = _Nodes(self.endowments, self.contributions)
-        self._contributed, _, _, _ = game.advance(game.opening(self.endowments), self.contributions, {})
+        self._contributed, _, _, _ = game.advance(game.initial_state_from(self.endowments), self.contributions, {})
 
     def weights(self, mechanism: LearnedGraphMechanism) -> torch.Tensor:
         """Return the mechanism's weights at every joint contribution, (S, n), with their gradient."""

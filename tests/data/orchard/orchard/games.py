@@ -123,7 +123,7 @@ class Orchard(Game[OrchardState]):
         sent = floats(actions, state.payoffs)
         return softmax(sent[:, 0]) if state.turn else sent
 
-    def outcome_fault(self, state: OrchardState, outcome: Any) -> str | None:
+    def outcome_error(self, state: OrchardState, outcome: Any) -> str | None:
         """Shares sum to 1."""
         if not state.turn:
             return None if ((outcome == 0) | (outcome == 1)).all() else "holds something else than 0 and 1"
