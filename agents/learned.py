@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from lawgiver.envs.core.errors import LawgiverError, ParameterError, PluginError, UnknownNameError, shown
+from lawgiver.envs.core.errors import LawgiverError, ParameterError, PluginError, UnknownNameError, brief
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import LEARNED, PACKAGES, entry, extras, lookup, require_extras
 from lawgiver.envs.files.json_text import to_json
@@ -79,7 +79,7 @@ def save_policy(folder: Path, policy: LearnedPolicy) -> None:
     """
     if isinstance(policy, type) or not isinstance(policy, LearnedPolicy):
         raise ParameterError(
-            f"the policy to be saved is {shown(policy)}, allowed: one with kind, role, settings, state() and restore()"
+            f"the policy to be saved is {brief(policy)}, allowed: one with kind, role, settings, state() and restore()"
         )
     with extras("saving a policy", "torch"):
         from safetensors.numpy import save_file
@@ -143,7 +143,7 @@ def kept_class(folder: Path) -> tuple[Any, dict[str, Any]]:
     made = lookup(LEARNED, kind)
     if not isinstance(made, type) or not all(hasattr(made, name) for name in ("kind", "role", "state", "restore")):
         raise PluginError(
-            f"what is declared as {kind!r} under {LEARNED!r} is {shown(made)}, allowed: a class of learned policies"
+            f"what is declared as {kind!r} under {LEARNED!r} is {brief(made)}, allowed: a class of learned policies"
         )
     return made, settings
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core import registry
-from lawgiver.envs.core.errors import LawgiverError, ParameterError, distribution, integer, number, shown
+from lawgiver.envs.core.errors import LawgiverError, ParameterError, brief, distribution, integer, number
 from lawgiver.envs.core.fields import LARGEST_WIDTH, Field, box
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.testing.play import UniformPlayer
@@ -112,7 +112,7 @@ def test_numbers_that_no_float_holds_are_named():
         with pytest.raises(ParameterError, match="x is an integer of about 5,000 digits, allowed"):
             check(10**5000)
     assert integer("x", np.int64(10**18), 1) == 10**18
-    assert len(shown("x" * 10**6)) <= 200 and "\n" not in shown(np.eye(9))
+    assert len(brief("x" * 10**6)) <= 200 and "\n" not in brief(np.eye(9))
 
 
 def test_a_distribution_is_taken_within_a_millionth_and_scaled():

@@ -20,7 +20,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, shown
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.files.reading import read_text
 
 TOKEN = re.compile(r'\s+|(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[{}])|(?P<comma>,)|(?P<word>[^\s{}",]+)', re.DOTALL)
@@ -173,7 +173,7 @@ class _Reader:
             self._wrong("a number that a float holds")
 
     def _wrong(self, expected: str) -> NoReturn:
-        self._fail(self._last.line, f"has {shown(self._last.text)}, allowed: {expected}")
+        self._fail(self._last.line, f"has {brief(self._last.text)}, allowed: {expected}")
 
     def _fail(self, line: int, what: str) -> NoReturn:
         raise ParameterError(f"{self.file!r}, line {line}, {what}")

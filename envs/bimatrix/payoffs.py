@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lawgiver.envs.bimatrix.nfg import read_nfg
-from lawgiver.envs.core.errors import ParameterError, shown
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.files.delimited import read_numbers
 
 Payoffs: TypeAlias = tuple[tuple[tuple[float, float], ...], ...]
@@ -35,7 +35,7 @@ def checked_payoffs(given: Any) -> Payoffs:
     if isinstance(given, (str, Path)):
         suffix = Path(given).suffix.lower()
         if suffix not in (".nfg", ".csv", ".tsv"):
-            raise ParameterError(f"payoffs is {shown(str(given))}, allowed: numbers, or an .nfg or .csv file")
+            raise ParameterError(f"payoffs is {brief(str(given))}, allowed: numbers, or an .nfg or .csv file")
         table = read_nfg(given, LARGEST_ACTIONS) if suffix == ".nfg" else _of_csv(given)
     elif isinstance(given, Mapping):
         if set(given) != {"row", "column"}:
@@ -63,7 +63,7 @@ def _array(name: str, given: Any, ndim: int) -> np.ndarray:
         array = np.asarray(None)
     if array.dtype.kind not in "iuf" or array.ndim != ndim or not array.size:
         form = "(m, n, 2)" if ndim == 3 else "(m, n)"
-        raise ParameterError(f"{name} is {shown(given)}, allowed: numbers {form}, in rows alike long")
+        raise ParameterError(f"{name} is {brief(given)}, allowed: numbers {form}, in rows alike long")
     return array.astype(float)
 
 

@@ -95,7 +95,7 @@ SUM_TOLERANCE = 1e-6
 """By how much probabilities may miss a sum of 1, as those in float32 do; what is within it is scaled to sum to 1."""
 
 
-def shown(value: object) -> str:
+def brief(value: object) -> str:
     """Represent a value in one line of bounded length, whatever it is."""
     if isinstance(value, int) and value.bit_length() > 1000:
         return f"an integer of about {round(value.bit_length() * math.log10(2)):,} digits"
@@ -117,7 +117,7 @@ def choice(name: str, value: object, options: Iterable[str]) -> str:
     options = list(options)
     if isinstance(value, str) and value in options:
         return value
-    raise ParameterError(f"{name} is {shown(value)}: {allowed(value if isinstance(value, str) else '', options)}")
+    raise ParameterError(f"{name} is {brief(value)}: {allowed(value if isinstance(value, str) else '', options)}")
 
 
 def sums_to_one(sums: Any) -> Any:
@@ -139,7 +139,7 @@ def distribution(name: str, given: Any, size: int, each: str) -> tuple[float, ..
     """
     flat = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim == 1)
     if not flat or len(given) != size:
-        raise ParameterError(f"{name} is {shown(given)}, allowed: a list of {size} numbers, one {each}")
+        raise ParameterError(f"{name} is {brief(given)}, allowed: a list of {size} numbers, one {each}")
     chances = [number(f"{name}[{i}]", chance, "[0, 1.000001]") for i, chance in enumerate(given)]
     total = math.fsum(chances)
     if not sums_to_one(total):
@@ -166,7 +166,7 @@ def number(name: str, value: object, interval: str) -> float:
         below = value < high or (interval[-1] == "]" and value == high)
         if above and below:  # NaN is neither
             return float(value)
-    raise ParameterError(f"{name} is {shown(value)}, allowed: a number in {interval}")
+    raise ParameterError(f"{name} is {brief(value)}, allowed: a number in {interval}")
 
 
 def integer(name: str, value: object, low: int, high: float = math.inf) -> int:
@@ -179,7 +179,7 @@ def integer(name: str, value: object, low: int, high: float = math.inf) -> int:
         return int(value)
     huge = isinstance(value, int) and value > LARGEST
     among = f"in {low}..{high:,}" if high < math.inf else f">= {low}{' and up to 1e18' if huge else ''}"
-    raise ParameterError(f"{name} is {shown(value)}, allowed: an integer {among}")
+    raise ParameterError(f"{name} is {brief(value)}, allowed: an integer {among}")
 
 
 def seed_number(name: str, value: object) -> int:
@@ -190,4 +190,4 @@ def seed_number(name: str, value: object) -> int:
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0:
         return int(value)
-    raise ParameterError(f"{name} is {shown(value)}, allowed: an integer >= 0")
+    raise ParameterError(f"{name} is {brief(value)}, allowed: an integer >= 0")

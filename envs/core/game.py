@@ -22,7 +22,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
-from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, integer, shown
+from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, brief, integer
 from lawgiver.envs.core.fields import Layout, bounds, box, component_names
 from lawgiver.envs.core.objectives import check_objective, fitting, gini, registered
 from lawgiver.envs.core.policy import Policy
@@ -170,7 +170,7 @@ class Game(ABC, Generic[StateT]):
     def check_role(self, role: str) -> None:
         """Raise ParameterError if there is no such role."""
         if not isinstance(role, str) or role not in self.roles:
-            raise ParameterError(f"unknown role {shown(role)} of {self.name}: {allowed(str(role), self.roles)}")
+            raise ParameterError(f"unknown role {brief(role)} of {self.name}: {allowed(str(role), self.roles)}")
 
     def check_size(self) -> None:
         """Raise ParameterError if views of the game could not be made: too many agents, or spaces that are too large.

@@ -14,8 +14,8 @@ from lawgiver.envs.core.errors import (
     PluginError,
     UnknownNameError,
     allowed,
+    brief,
     choice,
-    shown,
 )
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
@@ -72,7 +72,7 @@ def make_game(name: str, **params: Any) -> Game[Any]:
             )
     for key, value in params.items():
         if isinstance(value, int) and value.bit_length() > 1000:  # no float holds it, and Python may not print it
-            raise ParameterError(f"{key} is {shown(value)}, allowed: numbers that a float holds")
+            raise ParameterError(f"{key} is {brief(value)}, allowed: numbers that a float holds")
     game: Game[Any] = call_with(made, f"game {full!r}", **with_preset(made, params))
     if not isinstance(game, Game):
         raise _no_game(full, game)
@@ -94,7 +94,7 @@ def game_maker(game: str) -> Callable[..., Any]:
 
 def _no_game(name: str, found: Any) -> PluginError:
     package = package_of(entry(GAMES, name))
-    return PluginError(f"game {name!r} of package {package!r} is {shown(found)}, allowed: a Game, or what makes one")
+    return PluginError(f"game {name!r} of package {package!r} is {brief(found)}, allowed: a Game, or what makes one")
 
 
 def parameter_hint(made: Any, params: Mapping[str, Any], key: str) -> str | None:
@@ -169,7 +169,7 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
     """
     check_game(game)
     if not isinstance(role, str) or role not in POLICIES:
-        raise ParameterError(f"unknown role {shown(role)}: {allowed(str(role), POLICIES)}")
+        raise ParameterError(f"unknown role {brief(role)}: {allowed(str(role), POLICIES)}")
     return game.given(role, lambda played: _make_policy(played, role, policy, params))
 
 
@@ -181,7 +181,7 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
         return _named_policy(game, role, policy, params)
     if not is_policy(policy) or params:
         raise ParameterError(
-            f"{role} is {shown(policy)}{f' with {params}' if params else ''}, allowed: a registered name ("
+            f"{role} is {brief(policy)}{f' with {params}' if params else ''}, allowed: a registered name ("
             f"{', '.join(names(POLICIES[role]))}), the folder of a run or of a policy, "
             "{'policy': NAME, **parameters}, or a Policy"
         )
@@ -197,7 +197,7 @@ def _named_policy(game: Game[Any], role: str, name: str | os.PathLike[str], para
         return loaded
     if "/" in str(name):  # no name of a policy
         known = ", ".join(names(POLICIES[role]))
-        raise UnknownNameError(f"unknown {role} {shown(str(name))}: there is no such folder, allowed: one, or {known}")
+        raise UnknownNameError(f"unknown {role} {brief(str(name))}: there is no such folder, allowed: one, or {known}")
     made: Policy = call_with(lookup(POLICIES[role], str(name)), f"{role} {str(name)!r}", game, **params)
     return made
 
@@ -234,7 +234,7 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
         return call_with(lookup(VOTERS, voter), f"voter {voter!r}", game, **params)
     if isinstance(voter, type) or not hasattr(voter, "log_probabilities") or params:
         raise ParameterError(
-            f"voters are {shown(voter)}, allowed: a registered name ({', '.join(names(VOTERS))}), "
+            f"voters are {brief(voter)}, allowed: a registered name ({', '.join(names(VOTERS))}), "
             "the folder of a run or of voters, {'policy': NAME, **parameters}, "
             "or an object with log_probabilities(experience)"
         )

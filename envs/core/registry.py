@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Any
 
-from lawgiver.envs.core.errors import MissingExtraError, PluginError, UnknownNameError, allowed, shown
+from lawgiver.envs.core.errors import MissingExtraError, PluginError, UnknownNameError, allowed, brief
 
 GAMES = "lawgiver.games"
 OBJECTIVES = "lawgiver.objectives"
@@ -91,7 +91,7 @@ def entry(group: str, name: str) -> EntryPoint:
     found = _entries(group).get(name) if isinstance(name, str) else None
     if found is None:
         moved = RENAMED.get((group, str(name)), "")
-        raise UnknownNameError(f"unknown {_kind(group)} {shown(name)}: {moved}{allowed(str(name), _entries(group))}")
+        raise UnknownNameError(f"unknown {_kind(group)} {brief(name)}: {moved}{allowed(str(name), _entries(group))}")
     return found
 
 
@@ -160,7 +160,7 @@ def extras(purpose: str, *needed: str) -> Iterator[None]:
 def game_name(name: str) -> str:
     """Return a game's full name: ``public_investment`` becomes its newest version, ``public_investment-v0``."""
     if not isinstance(name, str):
-        raise UnknownNameError(f"unknown game {shown(name)}: {allowed(str(name), _entries(GAMES))}")
+        raise UnknownNameError(f"unknown game {brief(name)}: {allowed(str(name), _entries(GAMES))}")
     name = name.removeprefix("lawgiver/")
     versions = [full for full in _entries(GAMES) if full.rpartition("-v")[0] == name]
     return max(versions, key=lambda full: int(full.rpartition("-v")[2])) if versions else name

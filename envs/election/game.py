@@ -20,7 +20,7 @@ from lawgiver.envs.core.arrays import (
     where_games,
     zeros,
 )
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer, shown
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, brief, integer
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
@@ -108,7 +108,7 @@ class Election(Game[ElectionState]):
             parameters = {str(key): value for key, value in self.base.items()}
             return make_game(parameters.pop("name"), **parameters)
         if not isinstance(self.base, str):
-            told = f"base is {shown(self.base)}"
+            told = f"base is {brief(self.base)}"
             raise ParameterError(f"{told}, allowed: a game's name, or {{'name': NAME, **parameters}}")
         return make_game(game_name(self.base))
 

@@ -21,7 +21,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, total, uniform
-from lawgiver.envs.core.errors import ParameterError, choice, shown
+from lawgiver.envs.core.errors import ParameterError, brief, choice
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.objectives import welfare
@@ -246,7 +246,7 @@ class ReportingGame(Game[ReportingState]):
         if file is None:
             return
         if not isinstance(file, (str, Path)):
-            raise ParameterError(f"types_file is {shown(file)}, allowed: the path of an .npz or .csv file")
+            raise ParameterError(f"types_file is {brief(file)}, allowed: the path of an .npz or .csv file")
         object.__setattr__(self, "types_file", str(file))
         _ = self.profiles
 

@@ -26,7 +26,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, allowed, shown
+from lawgiver.envs.core.errors import ParameterError, allowed, brief
 from lawgiver.envs.core.make import call_with
 from lawgiver.envs.selfish_routing.assignment import Assignment, Traffic, assign
 from lawgiver.envs.selfish_routing.entries import (
@@ -330,11 +330,11 @@ def as_network(value: str | Mapping[str, Any] | Network) -> Network:
         if value.endswith(".tntp"):
             return _of_files(value, None)
         if value not in NETWORKS:
-            raise ParameterError(f"unknown network {shown(value)}: {allowed(value, NETWORKS)}")
+            raise ParameterError(f"unknown network {brief(value)}: {allowed(value, NETWORKS)}")
         return NETWORKS[value]
     if not isinstance(value, Mapping):
         raise ParameterError(
-            f"network is {shown(value)}, allowed: a name ({', '.join(NETWORKS)}), or edges and demands"
+            f"network is {brief(value)}, allowed: a name ({', '.join(NETWORKS)}), or edges and demands"
         )
     if "tntp" in value:
         files = {str(key): path for key, path in value.items()}

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, distribution, integer, number, shown
+from lawgiver.envs.core.errors import ParameterError, brief, distribution, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.congestion_game import CongestionMechanism
@@ -163,5 +163,5 @@ def _numbers(name: str, values: Any, interval: str, size: int | None = None) -> 
         or (size is not None and len(values) != size)
     ):
         many = "" if size is None else f"{size} "
-        raise ParameterError(f"{name} is {shown(values)}, allowed: a list of {many}numbers, one a zone")
+        raise ParameterError(f"{name} is {brief(values)}, allowed: a list of {many}numbers, one a zone")
     return tuple(number(f"{name}[{i}]", value, interval) for i, value in enumerate(values))

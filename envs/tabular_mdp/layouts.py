@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, choice, number, shown, sums_to_one
+from lawgiver.envs.core.errors import ParameterError, brief, choice, number, sums_to_one
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.solvers.mdp.model import check_memory
 from lawgiver.envs.tabular_mdp.tables import SparseTable, as_array
@@ -173,12 +173,12 @@ def _numbered(table: Any, name: str) -> list[Any]:
     if isinstance(table, (list, tuple)) and table:
         return list(table)
     if not isinstance(table, Mapping) or not table:
-        raise ParameterError(f"{name} is {shown(table)}, allowed: a mapping or list by number, 0, 1, ...")
+        raise ParameterError(f"{name} is {brief(table)}, allowed: a mapping or list by number, 0, 1, ...")
     by_number = {_as_number(key): value for key, value in table.items()}
     missing = next((i for i in range(len(table)) if i not in by_number), None)
     if missing is not None:
         raise ParameterError(
-            f"{name} has the keys {shown(list(table))}, allowed: 0 to {len(table) - 1}; {missing} is missing"
+            f"{name} has the keys {brief(list(table))}, allowed: 0 to {len(table) - 1}; {missing} is missing"
         )
     return [by_number[i] for i in range(len(table))]
 
@@ -190,18 +190,18 @@ def _as_number(key: Any) -> Any:
 def _listed(outcomes: Any, name: str) -> Sequence[Any]:
     if not isinstance(outcomes, (list, tuple)) or not outcomes:
         raise ParameterError(
-            f"{name} is {shown(outcomes)}, allowed: a list of (probability, next state, reward, terminated)"
+            f"{name} is {brief(outcomes)}, allowed: a list of (probability, next state, reward, terminated)"
         )
     return outcomes
 
 
 def _outcome(outcome: Any, name: str, s: int) -> tuple[float, int, float, bool]:
     if not isinstance(outcome, (list, tuple)) or len(outcome) != 4:
-        raise ParameterError(f"{name} is {shown(outcome)}, allowed: (probability, next state, reward, terminated)")
+        raise ParameterError(f"{name} is {brief(outcome)}, allowed: (probability, next state, reward, terminated)")
     chance, state, reward, ends = outcome
     if not isinstance(state, (int, np.integer)) or isinstance(state, bool) or not 0 <= state < s:
-        raise ParameterError(f"the next state of {name} is {shown(state)}, allowed: 0..{s - 1}")
+        raise ParameterError(f"the next state of {name} is {brief(state)}, allowed: 0..{s - 1}")
     if not isinstance(ends, (bool, np.bool_, int, np.integer)) or ends not in (0, 1):
-        raise ParameterError(f"whether {name} ends the process is {shown(ends)}, allowed: true or false, 1 or 0")
+        raise ParameterError(f"whether {name} ends the process is {brief(ends)}, allowed: true or false, 1 or 0")
     paid = number(f"the reward of {name}", reward, "(-inf, inf)")
     return number(f"the probability of {name}", chance, "[0, 1.000001]"), int(state), paid, bool(ends)

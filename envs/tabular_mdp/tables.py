@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, shown
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.solvers.mdp.model import check_memory
 
@@ -82,7 +82,7 @@ def as_array(name: str, table: Table) -> np.ndarray:
     except (ValueError, OverflowError):  # rows of different length
         array = np.asarray(None)
     if array.dtype.kind not in "iuf" or not array.ndim:
-        raise ParameterError(f"{name} is {shown(table)}, allowed: an array or nested lists of numbers, rows alike long")
+        raise ParameterError(f"{name} is {brief(table)}, allowed: an array or nested lists of numbers, rows alike long")
     return array
 
 

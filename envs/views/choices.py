@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, integer, shown
+from lawgiver.envs.core.errors import ParameterError, brief, integer
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.validation import checked
 from lawgiver.envs.views.observation import copy_space
@@ -35,7 +35,7 @@ class Choices:
     def __init__(self, game: Game[Any], role: str, discretise: int | None, clip: bool) -> None:
         """See the class."""
         if not isinstance(clip, bool | np.bool_):
-            raise ParameterError(f"clip_actions is {shown(clip)}, allowed: true, false")
+            raise ParameterError(f"clip_actions is {brief(clip)}, allowed: true, false")
         own = game.action_space(role)
         self._levels: list[np.ndarray] | None = None
         self._ends = game.action_bounds(role) if isinstance(own, gymnasium.spaces.Box) and clip else None

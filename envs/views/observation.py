@@ -8,8 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
-from lawgiver.envs.core.errors import shown as printed
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, brief
 from lawgiver.envs.core.fields import Field, box
 from lawgiver.envs.core.game import Game
 
@@ -32,12 +31,10 @@ def mask_key(option: bool | str) -> str | None:
         return option
     if isinstance(option, bool | np.bool_):
         return "observation" if option else None
-    raise ParameterError(
-        f"mask_in_observation is {printed(option)}, allowed: true, false, or a key other than {MASK!r}"
-    )
+    raise ParameterError(f"mask_in_observation is {brief(option)}, allowed: true, false, or a key other than {MASK!r}")
 
 
-def shown_space(
+def observation_space(
     game: Game[Any], role: str, actions: gymnasium.Space[Any], *, key: str | None, flagged: bool = False
 ) -> gymnasium.Space[Any]:
     """Return the space of what one agent is shown.
@@ -70,7 +67,7 @@ def masks(
     return None
 
 
-def learners_masks(game: Game[Any], state: Any, role: str, actions: gymnasium.Space[Any]) -> np.ndarray:
+def learner_masks(game: Game[Any], state: Any, role: str, actions: gymnasium.Space[Any]) -> np.ndarray:
     """Return which actions of a role's agent 0 are legal, bool (B, n_actions).
 
     Raises:
@@ -84,14 +81,14 @@ def learners_masks(game: Game[Any], state: Any, role: str, actions: gymnasium.Sp
     return found[:, 0].astype(bool)
 
 
-def shown(
-    seen: np.ndarray, mask: np.ndarray | None, key: str | None, told: Mapping[str, np.ndarray]
+def observation(
+    seen: np.ndarray, mask: np.ndarray | None, key: str | None, infos: Mapping[str, np.ndarray]
 ) -> tuple[Any, dict[str, Any]]:
     """Return the observation and the info of one agent, or of a batch, with its mask where it belongs.
 
-    What is told is copied, because it is the same for all agents, and the caller may write into what it gets.
+    Infos are copied, because they are the same for all agents, and the caller may write into what it gets.
     """
-    info = {name: value.copy() for name, value in told.items()}
+    info = {name: value.copy() for name, value in infos.items()}
     if mask is None:
         return seen, info
     if key is not None:
@@ -113,7 +110,7 @@ def turn_flags(game: Game[Any], state: Any, role: str, batch: int) -> np.ndarray
     return np.full((batch, game.roles[role], 1), float(game.phase(state) == role))
 
 
-def seen_by_learner(game: Game[Any], state: Any, role: str) -> np.ndarray:
+def learner_observation(game: Game[Any], state: Any, role: str) -> np.ndarray:
     """Return what agent 0 of a role sees as the only learner, float32 (B, d).
 
     It ends with ``acts_now`` where agents of one role take turns, for then it is asked out of its turn too.

@@ -19,7 +19,7 @@ from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import game_name
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.choices import Choices
-from lawgiver.envs.views.observation import copy_space, mask_key, masks, shown, shown_space, turn_flags
+from lawgiver.envs.views.observation import copy_space, mask_key, masks, observation, observation_space, turn_flags
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 from lawgiver.envs.views.session import Session
@@ -100,7 +100,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.action_spaces: dict[str, gymnasium.Space[Any]] = {}
         for role, agents in self._agents_of.items():
             for agent in agents:
-                self.observation_spaces[agent] = shown_space(
+                self.observation_spaces[agent] = observation_space(
                     game, role, self.choices[role].space, key=self._key, flagged=self._flagged
                 )
                 self.action_spaces[agent] = copy_space(self.choices[role].space)
@@ -207,10 +207,10 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     def _observe(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         observations: dict[str, Any] = {}
         infos: dict[str, dict[str, Any]] = {}
-        told = {name: np.array(value[0]) for name, value in self.game.infos(self._session.state).items()}
+        shared = {name: np.array(value[0]) for name, value in self.game.infos(self._session.state).items()}
         for role, agents in self._agents_of.items():
             for agent, row, mask in zip(agents, self._rows(role), self._legal(role), strict=False):
-                observations[agent], infos[agent] = shown(row, mask, self._key, told)
+                observations[agent], infos[agent] = observation(row, mask, self._key, shared)
         return observations, infos
 
     def _legal(self, role: str) -> Iterable[np.ndarray | None]:

@@ -185,7 +185,7 @@ class Session:
             return choose(obs, mask, self.memory[role], rng)
 
     def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return what a given policy is shown, in arrays of its own: it may write into them."""
+        """Return what a given policy sees, in arrays of its own: it may write into them."""
         mask = self.game.legal_actions(self._state, role)
         if getattr(self.policies[role], "blind", False):
             return np.zeros((self.batch, self.game.roles[role], 0)), mask

@@ -13,7 +13,14 @@ from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.choices import Choices
 from lawgiver.envs.views.learner import check_role, forget_entropy, learner_session
-from lawgiver.envs.views.observation import learners_masks, mask_key, masks, seen_by_learner, shown, shown_space
+from lawgiver.envs.views.observation import (
+    learner_masks,
+    learner_observation,
+    mask_key,
+    masks,
+    observation,
+    observation_space,
+)
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 
@@ -58,7 +65,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         self.session = learner_session(game, self.role, mechanism, participants)
         self._choices = Choices(game, self.role, discretise, clip_actions)
         self._key = mask_key(mask_in_observation)
-        self.observation_space = shown_space(
+        self.observation_space = observation_space(
             game, self.role, self._choices.space, key=self._key, flagged=game.seats_take_turns
         )
         self.action_space = self._choices.space
@@ -91,15 +98,15 @@ class GameEnv(gymnasium.Env[Any, Any]):
         Raises:
             UnsupportedGameError: if the learner's actions are not Discrete.
         """
-        legal: np.ndarray = learners_masks(self.game, self.session.state, self.role, self.action_space)[0]
+        legal: np.ndarray = learner_masks(self.game, self.session.state, self.role, self.action_space)[0]
         return legal
 
     def _observe(self) -> tuple[Any, dict[str, Any]]:
         state = self.session.state
-        seen = seen_by_learner(self.game, state, self.role)[0]
+        seen = learner_observation(self.game, state, self.role)[0]
         mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
-        told = {name: np.array(value[0]) for name, value in self.game.infos(state).items()}
-        return shown(seen, None if mask is None else mask[0, 0], self._key, told)
+        infos = {name: np.array(value[0]) for name, value in self.game.infos(state).items()}
+        return observation(seen, None if mask is None else mask[0, 0], self._key, infos)
 
     def render(self) -> Any:
         """Return the game as text or image, by ``render_mode``; None where ``human`` has printed it already."""

@@ -11,15 +11,21 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lawgiver.envs.core.arrays import map_arrays
-from lawgiver.envs.core.errors import ActionError, ParameterError, choice, integer, seed_number
-from lawgiver.envs.core.errors import shown as printed
+from lawgiver.envs.core.errors import ActionError, ParameterError, brief, choice, integer, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.batch import Batch
 from lawgiver.envs.views.choices import Choices
 from lawgiver.envs.views.learner import check_role, forget_entropy, learner_session
-from lawgiver.envs.views.observation import learners_masks, mask_key, masks, seen_by_learner, shown, shown_space
+from lawgiver.envs.views.observation import (
+    learner_masks,
+    learner_observation,
+    mask_key,
+    masks,
+    observation,
+    observation_space,
+)
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 from lawgiver.envs.views.session import Session
@@ -109,7 +115,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         self._steps = np.zeros(self.num_envs, int)
         self._choices = Choices(game, self.role, discretise, clip_actions)
         self._key = mask_key(mask_in_observation)
-        self.single_observation_space = shown_space(
+        self.single_observation_space = observation_space(
             game, self.role, self._choices.space, key=self._key, flagged=game.seats_take_turns
         )
         self.single_action_space = self._choices.space
@@ -160,7 +166,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _reset_mask(self, options: Mapping[str, Any] | None) -> np.ndarray | None:
         if options is not None and not isinstance(options, Mapping):
-            raise ParameterError(f"options is {printed(options)}, allowed: None, or a dict with 'reset_mask'")
+            raise ParameterError(f"options is {brief(options)}, allowed: None, or a dict with 'reset_mask'")
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return None
@@ -233,7 +239,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
             UnsupportedGameError: if the learner's actions are not Discrete.
         """
         marked: np.ndarray = self.batch.gather(
-            lambda session: learners_masks(self.game, session.state, self.role, self.single_action_space)
+            lambda session: learner_masks(self.game, session.state, self.role, self.single_action_space)
         )
         return marked
 
@@ -243,33 +249,33 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         over: np.ndarray = terminated | truncated
         return over
 
-    def _shown(self) -> tuple[Any, dict[str, np.ndarray]]:
+    def _observations(self) -> tuple[Any, dict[str, np.ndarray]]:
         """Return what is shown of all games."""
 
         def seen(session: Session) -> tuple[Any, dict[str, np.ndarray]]:
             state = session.state
             mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
-            told = {name: np.asarray(value) for name, value in self.game.infos(state).items()}
-            own = seen_by_learner(self.game, state, self.role)
-            return shown(own, None if mask is None else mask[:, 0], self._key, told)
+            infos = {name: np.asarray(value) for name, value in self.game.infos(state).items()}
+            own = learner_observation(self.game, state, self.role)
+            return observation(own, None if mask is None else mask[:, 0], self._key, infos)
 
         found: tuple[Any, dict[str, np.ndarray]] = self.batch.gather(seen)
         return found
 
     def _observe(self, mask: np.ndarray | None = None) -> tuple[Any, dict[str, Any]]:
-        observation, infos = self._shown()
-        return observation, _told_of(infos, mask, self.num_envs)
+        observation, infos = self._observations()
+        return observation, _masked_infos(infos, mask, self.num_envs)
 
     def _final(self, over: np.ndarray) -> dict[str, Any]:
         """Return the last observations and infos of games that are over, as Gymnasium's vectors give them."""
-        observation, infos = self._shown()
+        observation, infos = self._observations()
         last = np.full(self.num_envs, None, object)
         for i in np.flatnonzero(over).tolist():
             last[i] = map_arrays(lambda array, i=i: array[i], observation)
         return {
             "final_obs": last,
             "_final_obs": over.copy(),
-            "final_info": _told_of(infos, over, self.num_envs),
+            "final_info": _masked_infos(infos, over, self.num_envs),
             "_final_info": over.copy(),
         }
 
@@ -340,17 +346,17 @@ def _same(one: Any, other: Any) -> bool:
         return False
 
 
-def _told_of(infos: Mapping[str, np.ndarray], mask: np.ndarray | None, num: int) -> dict[str, Any]:
+def _masked_infos(infos: Mapping[str, np.ndarray], mask: np.ndarray | None, num: int) -> dict[str, Any]:
     """Return infos (B, ...) of the games of a mask, zeros elsewhere, each beside the mask as Gymnasium's vectors do."""
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in infos.items():
         if mask is None:
-            told[name], told[f"_{name}"] = value, np.ones(num, bool)
+            found[name], found[f"_{name}"] = value, np.ones(num, bool)
         else:
-            told[name] = np.zeros_like(value)
-            told[name][mask] = value[mask]
-            told[f"_{name}"] = mask.copy()
-    return told
+            found[name] = np.zeros_like(value)
+            found[name][mask] = value[mask]
+            found[f"_{name}"] = mask.copy()
+    return found
 
 
 def _ignoring(actions: Any, over: np.ndarray, space: gymnasium.Space[Any]) -> Any:

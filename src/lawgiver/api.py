@@ -42,11 +42,11 @@ from lawgiver.envs.core.errors import (
     UnknownNameError,
     UnsupportedGameError,
     allowed,
+    brief,
     choice,
     distribution,
     integer,
     number,
-    shown,
 )
 from lawgiver.envs.core.fields import Field, Layout, bounds, box, columns, component_names, width, within
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
@@ -144,6 +144,7 @@ __all__ = [
     "allowed",
     "bounds",
     "box",
+    "brief",
     "check_game",
     "choice",
     "columns",
@@ -175,7 +176,6 @@ __all__ = [
     "rollout",
     "sample_index",
     "select",
-    "shown",
     "softmax",
     "start_of",
     "surplus",

@@ -18,7 +18,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from lawgiver.envs.core.errors import ParameterError, integer, seed_number, shown
+from lawgiver.envs.core.errors import ParameterError, brief, integer, seed_number
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.vector import GameVectorEnv
@@ -103,7 +103,7 @@ class GameVecEnv(VecEnv):  # type: ignore[misc]
         """
         if len(set(self._games(indices))) < self.num_envs:
             shared = f"all {self.num_envs} games, which share {attr_name}"
-            raise ParameterError(f"indices is {shown(indices)}, allowed: None, or {shared}")
+            raise ParameterError(f"indices is {brief(indices)}, allowed: None, or {shared}")
         self.env.set_attr(attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:

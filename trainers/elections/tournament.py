@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypedDict, Unpack
 import numpy as np
 from pydantic import Field
 
-from lawgiver.envs.core.errors import ParameterError, shown
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy, PolicyLike
@@ -263,7 +263,7 @@ def _labelled(mechanisms: Sequence[PolicyLike] | Mapping[str, PolicyLike]) -> di
     given = [_plainly(policy) for policy in mechanisms]
     for policy in given:
         if not isinstance(policy, (str, Mapping)):
-            raise ParameterError(f"mechanism {shown(policy)} has no name, allowed: a mapping {{NAME: mechanism}}")
+            raise ParameterError(f"mechanism {brief(policy)} has no name, allowed: a mapping {{NAME: mechanism}}")
     texts = [policy if isinstance(policy, str) else _flow(policy) for policy in given]
     identities = [str(Path(text).resolve()) if Path(text).is_dir() else text for text in texts]
     twice = [text for index, text in enumerate(texts) if identities[index] in identities[:index]]

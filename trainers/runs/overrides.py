@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from lawgiver.envs.core.errors import ParameterError, shown
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.core.game import Game
 from lawgiver.trainers.runs.config_errors import one_line
 from lawgiver.trainers.runs.yaml_text import parse_yaml
@@ -34,7 +34,7 @@ def read_overrides(overrides: Overrides) -> dict[str, Any]:
     pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parsed, overrides)
     for path, value in pairs:
         if not isinstance(path, str) or not all(path.split(".")):
-            raise ParameterError(f"override {shown(path)} is no key, allowed: its full path, such as 'trainer.name'")
+            raise ParameterError(f"override {brief(path)} is no key, allowed: its full path, such as 'trainer.name'")
         found.pop(path, None)
         found[path] = _plain(path, value)
     return found
@@ -67,7 +67,7 @@ def _plain(path: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise ParameterError(
-        f"{path} is {shown(value)}, allowed: None, a bool, number, string or path, a list or mapping of these"
+        f"{path} is {brief(value)}, allowed: None, a bool, number, string or path, a list or mapping of these"
     )
 
 
@@ -136,4 +136,4 @@ def game_settings(game: str | Mapping[str, Any] | Game[Any]) -> dict[str, Any]:
         return {"name": game.name, **read_overrides(parameters)}
     if isinstance(game, Mapping):
         return apply_overrides({}, game)
-    raise ParameterError(f"game is {shown(game)}, allowed: a name, {{'name': NAME, **parameters}}, or a Game")
+    raise ParameterError(f"game is {brief(game)}, allowed: a name, {{'name': NAME, **parameters}}, or a Game")

@@ -20,7 +20,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, take_games
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, seed_number, shown
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, brief, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy, PolicyLike
@@ -68,7 +68,7 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
     states = game.initial_states_by_condition(1, np.random.default_rng(seed_number("seed", seed)))
     name = next(iter(states)) if condition is None else condition
     if not isinstance(name, str) or name not in states:
-        raise ParameterError(f"unknown condition {shown(name)} of {game.name}: {allowed(str(name), states)}")
+        raise ParameterError(f"unknown condition {brief(name)} of {game.name}: {allowed(str(name), states)}")
     first = states[name]
     mask = game.legal_actions(_rounds_start(game, policy, first), "participant")
     legal = np.ones((game.roles["participant"], int(choices.n)), bool) if mask is None else np.asarray(mask)[0]

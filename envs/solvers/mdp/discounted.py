@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, detached, floats, namespace, total
-from lawgiver.envs.core.errors import ConvergenceError, ParameterError, number, shown, sums_to_one
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError, brief, number, sums_to_one
 from lawgiver.envs.solvers.mdp.entropic_occupancy import in_float64, occupancy_entropy
 from lawgiver.envs.solvers.mdp.model import (
     MEMORY,
@@ -59,7 +59,7 @@ class Discounted:
         self.memory = memory_budget(memory)
         if isinstance(discount, (int, float)) and discount >= 1:
             raise ParameterError(
-                f"discount is {shown(discount)}, allowed: a number in [0, 1), or a horizon without discount"
+                f"discount is {brief(discount)}, allowed: a number in [0, 1), or a horizon without discount"
             )
         self.discount = number("discount", discount, "[0, 1)")
         self.transitions = as_transitions(transitions, self.memory)
@@ -202,7 +202,7 @@ def start_probabilities(start: object, n_states: int) -> np.ndarray:
     """
     if isinstance(start, (int, np.integer)) and not isinstance(start, bool):
         if not 0 <= start < n_states:
-            raise ParameterError(f"start is {shown(start)}, allowed: a state in 0..{n_states - 1}")
+            raise ParameterError(f"start is {brief(start)}, allowed: a state in 0..{n_states - 1}")
         alone = np.zeros(n_states)
         alone[int(start)] = 1
         return alone
@@ -211,7 +211,7 @@ def start_probabilities(start: object, n_states: int) -> np.ndarray:
     except (TypeError, ValueError):
         chances = np.zeros(())
     if not chances.ndim:
-        raise ParameterError(f"start is {shown(start)}, allowed: the number of a state, or probabilities ({n_states},)")
+        raise ParameterError(f"start is {brief(start)}, allowed: the number of a state, or probabilities ({n_states},)")
     if chances.shape != (n_states,):
         raise ParameterError(f"start has the shape {chances.shape}, allowed: a state's number, or ({n_states},)")
     wrong = np.flatnonzero(~(np.isfinite(chances) & (chances >= 0)))
