@@ -144,8 +144,8 @@ def test_a_coin_is_a_tie_and_a_better_mechanism_wins(k):
     found = np.concatenate(list(shares(coin, mechanisms(coin, *names), 2_000, rng).values()))
     assert abs(found.mean() - 1 / k) < 4 * found.std() / np.sqrt(found.size)
     keen = Election(base=BASE, n_mechanisms=k, voters=selfish(base, 1.0))
-    share, low, high = vote_share(keen, mechanisms(keen, *names), 500, rng)["pooled"]
-    assert 1 / k < low < share < high
+    share = vote_share(keen, mechanisms(keen, *names), 500, rng)["pooled"]
+    assert share.low is not None and share.high is not None and 1 / k < share.low < share.mean < share.high
 
 
 def test_log_likelihood_is_of_the_choices_made(election):
