@@ -443,6 +443,7 @@ class Finished:
     def __init__(self, **told: Estimate):
         self.told = told
 
+    @property
     def summary(self) -> dict[str, object]:
         return {"limit": 0.5, "timing": {"wall_s": 2.0}, **self.told}
 
