@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from lawgiver.agents.networks import Networked, evaluated
-from lawgiver.agents.policies import DiscretePolicy, surely
+from lawgiver.agents.policies import DiscretePolicy, point_mass
 from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, zeros
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
 from lawgiver.envs.core.fields import columns
@@ -115,7 +115,7 @@ class GoalWalker(DiscretePolicy):
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, 1, 4), all on one move, and the memory."""
         move, state = self._move(obs, state)
-        return surely(move, len(MOVES), obs), state
+        return point_mass(move, len(MOVES), obs), state
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the moves (B, 1), and the memory; nothing is drawn."""

@@ -105,7 +105,7 @@ def load_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
         MissingExtraError: if a package is not installed that it needs.
         PluginError: if the class of its kind cannot be imported, or is none.
     """
-    made, settings = kept_class(folder)
+    made, settings = saved_class(folder)
     if role not in (None, made.role):
         raise PolicyFileError(
             f"{folder / DESCRIPTION} is of kind {made.kind!r} for the role {made.role!r}, not {role!r}"
@@ -125,7 +125,7 @@ def load_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
     return policy
 
 
-def kept_class(folder: Path) -> tuple[Any, dict[str, Any]]:
+def saved_class(folder: Path) -> tuple[Any, dict[str, Any]]:
     """Return the class of the policy saved in ``folder``, and its settings.
 
     Raises:

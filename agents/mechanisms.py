@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.policies import RulePolicy, uniform_player
+from lawgiver.agents.policies import RulePolicy, uniform_policy
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.fields import columns, width
@@ -109,7 +109,7 @@ class ExPostEqualiser(Weights):
 
 def random(game: Game[Any]) -> Policy:
     """Return a mechanism that draws its action uniformly. Every game has it."""
-    return uniform_player(game, "mechanism")
+    return uniform_policy(game, "mechanism")
 
 
 def strict_egalitarian(game: Game[Any]) -> Policy:

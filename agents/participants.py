@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 
-from lawgiver.agents.policies import DiscretePolicy, require_field, surely, uniform_player
+from lawgiver.agents.policies import DiscretePolicy, point_mass, require_field, uniform_policy
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, total
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import Game
@@ -45,7 +45,7 @@ class Always(DiscretePolicy):
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return certainty of the one action."""
-        return surely(self._choose(obs, mask), self.n_actions, obs), state
+        return point_mass(self._choose(obs, mask), self.n_actions, obs), state
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the one action."""
@@ -79,7 +79,7 @@ class ConditionalCooperators(DiscretePolicy):
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return certainty of the one action."""
-        return surely(self._choose(obs), self.n_actions, obs), state
+        return point_mass(self._choose(obs), self.n_actions, obs), state
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the one action."""
@@ -88,7 +88,7 @@ class ConditionalCooperators(DiscretePolicy):
 
 def random(game: Game[Any]) -> Policy:
     """Return participants who draw uniformly from their legal actions, or from their Box. Every game has them."""
-    return uniform_player(game, "participant")
+    return uniform_policy(game, "participant")
 
 
 def free_rider(game: Game[Any]) -> Policy:

@@ -125,7 +125,7 @@ FEW_ACTIONS = 64
 """Actions up to which going through them one by one is faster than along the short rows of a mask; int8 counts them."""
 
 
-def uniform_player(game: Game[Any], role: str) -> UniformBox | UniformLegal:
+def uniform_policy(game: Game[Any], role: str) -> UniformBox | UniformLegal:
     """Return who draws uniformly from the legal actions of a role, or from its Box."""
     space = game.action_space(role)
     if isinstance(space, gymnasium.spaces.Box):
@@ -139,7 +139,7 @@ def draw_discrete(log_probabilities: Array, rng: Rng) -> Array:
     return sample_index(log_probabilities, uniform(rng, log_probabilities.shape[:-1]))
 
 
-def surely(choice: Array, n_actions: int, like: Array) -> Array:
+def point_mass(choice: Array, n_actions: int, like: Array) -> Array:
     """Return log-probabilities (..., n_actions) that put everything on ``choice`` (...)."""
     xp = namespace(like)
     chosen = constant(np.arange(n_actions), like) == choice[..., None]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lawgiver.agents.learned import fill
-from lawgiver.agents.policies import DiscretePolicy, RulePolicy, surely
+from lawgiver.agents.policies import DiscretePolicy, RulePolicy, point_mass
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, number
 from lawgiver.envs.core.fields import box, width
@@ -51,7 +51,7 @@ class Honest(DiscretePolicy):
         """Return log-probabilities (B, n, A) that leave nothing to the other choices, and the memory."""
         xp = namespace(obs)
         choice = xp.zeros(obs.shape[:2], dtype=obs.dtype, device=obs.device) + self._honest
-        return surely(choice, self._size, obs), state
+        return point_mass(choice, self._size, obs), state
 
 
 class DirectMechanism(RulePolicy):

@@ -23,7 +23,7 @@ AT_ONCE = 2**16
 
 
 class TablePolicy(DiscretePolicy):
-    """Plays log-probabilities (T, S, A) by round and situation, interpolated between situations of continuous types."""
+    """Plays log-probabilities (T, S, A) by round and state, interpolated between states of continuous types."""
 
     def __init__(self, game: MechanismGame, log_policy: np.ndarray) -> None:
         """Keep the table."""
@@ -33,9 +33,9 @@ class TablePolicy(DiscretePolicy):
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, n, A) and the memory."""
         xp = namespace(obs)
-        rounds, situations, weights = self._subgame.locate(obs)
+        rounds, states, weights = self._subgame.locate(obs)
         table = constant(self.log_policy, obs)
-        logs = xp.sum(table[rounds[..., None], situations] * weights[..., None], axis=-2)
+        logs = xp.sum(table[rounds[..., None], states] * weights[..., None], axis=-2)
         return log_softmax(logs), state
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
@@ -95,7 +95,7 @@ def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperatur
 
 
 def tabulate(game: MechanismGame, policy: Policy, parameters: np.ndarray) -> np.ndarray:
-    """Return the log-probabilities (T, S, A) of what a policy does in every round and situation under w (D,)."""
+    """Return the log-probabilities (T, S, A) of what a policy does in every round and state under w (D,)."""
     require_policy(game, "participant", policy)
     subgame = game.subgame
     legal = np.broadcast_to(subgame.legal(), subgame.shape)

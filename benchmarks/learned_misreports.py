@@ -28,13 +28,13 @@ from lawgiver.envs.repeated_allocation.solutions import (
     Classes,
     Equilibrium,
     announced,
+    apply_rule,
     deviations,
+    equilibria_on_grid,
     equilibrium,
-    on_grid,
     payoff_table,
-    sampled,
-    settled,
-    worked_out,
+    round_results,
+    sample_types,
 )
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.plots import style
@@ -131,8 +131,8 @@ class Ground:
 
 def ground(game: RepeatedAllocation, rule: tuple[float, float]) -> Ground:
     """Return what is known of a rule."""
-    decide, types, others = announced(game, *rule), sampled(game, LARGE, TYPES), sampled(game, LARGE, REPLIES)
-    truth, welfare = settled(game, types, types, worked_out(decide, types))
+    decide, types, others = announced(game, *rule), sample_types(game, LARGE, TYPES), sample_types(game, LARGE, REPLIES)
+    truth, welfare = round_results(game, types, types, apply_rule(decide, types))
     lies, elsewhere = (
         found - found[..., game.honest, None]
         for found in (deviations(game, decide, types), deviations(game, decide, others))
@@ -153,7 +153,7 @@ def measure(game: RepeatedAllocation, people: Policy, known: Ground) -> Measured
 
     def paid(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         reports = game.reports_of(types, chosen)
-        return settled(game, types, reports, worked_out(decide, reports))
+        return round_results(game, types, reports, apply_rule(decide, reports))
 
     utilities, welfare = paid(choices)
     among = []
@@ -175,8 +175,8 @@ def measure(game: RepeatedAllocation, people: Policy, known: Ground) -> Measured
 
 def fair_welfare(game: RepeatedAllocation, types: np.ndarray) -> float:
     """Return the mean log utility of types (N, n, k) under proportional fairness and the truth."""
-    amounts = worked_out(announced(game, *GIVEN["proportional_fairness"]), types)
-    return float(settled(game, types, types, amounts)[1].mean())
+    amounts = apply_rule(announced(game, *GIVEN["proportional_fairness"]), types)
+    return float(round_results(game, types, types, amounts)[1].mean())
 
 
 def audited(game: RepeatedAllocation, rule: tuple[float, float]) -> float:
@@ -184,7 +184,7 @@ def audited(game: RepeatedAllocation, rule: tuple[float, float]) -> float:
     found = audit_game(
         game.one_shot,
         partial_allocation(game.one_shot, burning=rule[0], sharing=rule[1]),
-        sampled(game, AUDITED, TYPES),
+        sample_types(game, AUDITED, TYPES),
     )
     gains = list(found.regrets.values())[-1].gains
     return float(gains.mean() / found.payoffs.mean())
@@ -296,8 +296,8 @@ def main(folder: Path) -> None:
     config = load_config(CONFIG)
     game, level = config.game.make(), config.agents.participants.level
     assert isinstance(game, RepeatedAllocation)
-    types = sampled(game, SMALL, TYPES)
-    grid = on_grid(game, types, LEVELS, level)
+    types = sample_types(game, SMALL, TYPES)
+    grid = equilibria_on_grid(game, types, LEVELS, level)
     best = fair_welfare(game, types)
     print("Nash welfare ratio in equilibrium on the menu, by burning (columns) and sharing (rows)\n")
     header("", *(f"{burning:g}" for burning in LEVELS))

@@ -199,8 +199,8 @@ def test_torch_gives_the_same_tables(game):
         (subgame.transfers(w), subgame.transfers(one)),
         (subgame.welfare(policy), subgame.welfare(other)),
         (
-            np.exp(subgame.log_reply(w, z, 5.0, prior)),
-            subgame.log_reply(one, subgame.aggregates(other), 5.0, torch.as_tensor(prior)).exp(),
+            np.exp(subgame.log_response(w, z, 5.0, prior)),
+            subgame.log_response(one, subgame.aggregates(other), 5.0, torch.as_tensor(prior)).exp(),
         ),
     ]
     for ours, theirs in pairs:

@@ -34,10 +34,10 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
     equilibrium_welfare,
     exact_scores,
+    inverse_temperature_of_budget,
     prior_table,
     scores,
     solve,
-    temperature_of_budget,
 )
 
 SIZES = (3, 5, 10, 20)
@@ -100,7 +100,7 @@ def test_what_is_found_is_a_fixed_point(coupled, rng, level):
     for scale in (0.0, 0.1, 1.0):
         w = scale * some_parameters(coupled, rng)
         found = solve(subgame, w, level, prior)
-        again = subgame.aggregates(np.exp(subgame.log_reply(w, found.aggregates, level, prior)))
+        again = subgame.aggregates(np.exp(subgame.log_response(w, found.aggregates, level, prior)))
         np.testing.assert_allclose(again, found.aggregates, rtol=1e-7, atol=1e-7 if level > 1e3 else 1e-9)
         assert found.residual <= (1e-7 if level > 1e3 else 1e-9)
         np.testing.assert_allclose(subgame.aggregates(found.policy), found.aggregates, rtol=1e-7, atol=1e-7)
@@ -133,7 +133,7 @@ def test_the_equilibrium_of_full_participants_is_the_only_one(n, level, rng):
     found = solve(subgame, w, level, prior).aggregates
     starts = np.stack([subgame.aggregates(some_table(subgame, rng)), [0.0, 0.0], [2.0, 4.0]])
     for _ in range(200):
-        starts = subgame.aggregates(np.exp(subgame.log_reply(w, starts, level, prior)))
+        starts = subgame.aggregates(np.exp(subgame.log_response(w, starts, level, prior)))
     np.testing.assert_allclose(starts, np.broadcast_to(found, starts.shape), atol=2e-6)
 
 
@@ -144,7 +144,7 @@ def test_where_there_are_several_it_is_one_that_learning_leads_to(rng):
         found = solve(subgame, np.array(w), 100.0, prior).aggregates
         z = found + 1e-4
         for _ in range(300):
-            z = z + 0.5 * (subgame.aggregates(np.exp(subgame.log_reply(np.array(w), z, 100.0, prior))) - z)
+            z = z + 0.5 * (subgame.aggregates(np.exp(subgame.log_response(np.array(w), z, 100.0, prior))) - z)
         np.testing.assert_allclose(z, found, atol=1e-6)
 
 
@@ -152,7 +152,7 @@ def test_without_coupling_one_reply_is_the_equilibrium(rng):
     game = Lanes()
     w, prior = some_parameters(game, rng), uniform_prior(game.subgame)
     found = solve(game.subgame, w, 50.0, prior)
-    other = game.subgame.log_reply(w, np.array([9.0, -4.0]), 50.0, prior)
+    other = game.subgame.log_response(w, np.array([9.0, -4.0]), 50.0, prior)
     np.testing.assert_array_equal(found.log_policy, other)
     assert found.residual == 0.0
 
@@ -174,7 +174,7 @@ def test_what_does_not_settle_is_no_equilibrium(monkeypatch):
     assert "do not settle (1e-05 off)" in scores(game, np.zeros(2), 3.0).reason
     for ask in (
         lambda: equilibrium_welfare(game, np.zeros(2), 3.0),
-        lambda: temperature_of_budget(game, np.zeros(2), 1),
+        lambda: inverse_temperature_of_budget(game, np.zeros(2), 1),
     ):
         with pytest.raises(UnsupportedGameError, match="do not settle"):
             ask()
@@ -189,7 +189,7 @@ def test_whatever_holds_the_numbers_they_count_in_full(w):
     assert scores(game, w, 10.0) == scores(game, exact, 10.0)
     assert scores(game, w, 10.0)["welfare"] == pytest.approx(-1.81, abs=5e-3)
     assert equilibrium_welfare(game, w, 10.0) == equilibrium_welfare(game, exact, 10.0)
-    assert temperature_of_budget(game, w, 1.0) == temperature_of_budget(game, exact, 1.0)
+    assert inverse_temperature_of_budget(game, w, 1.0) == inverse_temperature_of_budget(game, exact, 1.0)
     prior = uniform_prior(game.subgame)
     assert solve(game.subgame, w, 10.0, prior).log_policy.dtype == np.float64
     np.testing.assert_array_equal(prior_table(game, None, w), prior)
@@ -209,7 +209,7 @@ def test_whatever_holds_the_numbers_they_count_in_full(w):
 )
 def test_bad_parameters_are_named(w, says):
     game = Lanes()
-    for ask in (scores, equilibrium_welfare, temperature_of_budget):
+    for ask in (scores, equilibrium_welfare, inverse_temperature_of_budget):
         with pytest.raises(ParameterError, match=says):
             ask(game, w, 10.0)
     if np.ndim(w) < 2:
@@ -395,7 +395,7 @@ def test_free_movers_play_at_random_at_inverse_temperature_zero(reading):
 def test_moves_of_any_length_have_no_anchor_in_tables(rng):
     game = Lanes(n_moves=None)
     anchor = TablePolicy(game, uniform_prior(game.subgame))
-    for ask in (scores, equilibrium_welfare, temperature_of_budget):
+    for ask in (scores, equilibrium_welfare, inverse_temperature_of_budget):
         with pytest.raises(UnsupportedGameError, match="set n_moves"):
             ask(game, np.zeros(2), 1.0, anchor)
 
@@ -439,7 +439,7 @@ def test_rational_participants_have_one_equilibrium(n_moves):
     game = Lanes(n=20, agent_objective="full", n_moves=n_moves)
     prior, ends = uniform_prior(game.subgame), np.array([[0.5, 0.3], [1.5, 2.3]])
     for _ in range(100):
-        ends = game.subgame.aggregates(np.exp(game.subgame.log_reply(np.zeros(2), ends, 1e6, prior)))
+        ends = game.subgame.aggregates(np.exp(game.subgame.log_response(np.zeros(2), ends, 1e6, prior)))
     assert abs(ends[0, 0] - ends[1, 0]) <= 0.35 * game.half / (n_moves - 1)
 
 
@@ -469,9 +469,9 @@ def test_a_budget_is_spent_alike_in_any_unit():
     for c in UNITS:
         game = Lanes(coordination_weight=c, movement_cost=0.1 * c, n_moves=31)
         for budget in (1e-4, 0.5 * most):
-            level = temperature_of_budget(game, c * w, budget)
-            assert level * c == pytest.approx(temperature_of_budget(Lanes(n_moves=31), w, budget), rel=1e-6)
-        assert temperature_of_budget(game, c * w, 1.01 * most) == math.inf
+            level = inverse_temperature_of_budget(game, c * w, budget)
+            assert level * c == pytest.approx(inverse_temperature_of_budget(Lanes(n_moves=31), w, budget), rel=1e-6)
+        assert inverse_temperature_of_budget(game, c * w, 1.01 * most) == math.inf
 
 
 @pytest.mark.parametrize("level", [1.0, 30.0, math.inf])
@@ -538,13 +538,13 @@ def test_inverse_temperature_and_budget_are_two_ways_to_say_the_same(game, rng):
         return float(game.subgame.divergence(solve(game.subgame, w, level, prior).log_policy, prior))
 
     for level in (0.02, 1.0, 50.0):
-        assert temperature_of_budget(game, w, divergence(level)) == pytest.approx(level, rel=1e-5)
+        assert inverse_temperature_of_budget(game, w, divergence(level)) == pytest.approx(level, rel=1e-5)
     most = divergence(1e5)
     for share in (0.01, 0.5, 0.9):
-        assert divergence(temperature_of_budget(game, w, share * most)) == pytest.approx(share * most, rel=1e-9)
-    assert temperature_of_budget(game, w, 0) == 0.0
-    assert temperature_of_budget(game, w, math.inf) == math.inf
-    assert temperature_of_budget(game, w, 3 * math.log(game.subgame.shape[2])) == math.inf
+        assert divergence(inverse_temperature_of_budget(game, w, share * most)) == pytest.approx(share * most, rel=1e-9)
+    assert inverse_temperature_of_budget(game, w, 0) == 0.0
+    assert inverse_temperature_of_budget(game, w, math.inf) == math.inf
+    assert inverse_temperature_of_budget(game, w, 3 * math.log(game.subgame.shape[2])) == math.inf
     spent = [divergence(level) for level in (0.1, 1.0, 10.0, 100.0)]
     assert spent == sorted(spent)
 
@@ -552,7 +552,7 @@ def test_inverse_temperature_and_budget_are_two_ways_to_say_the_same(game, rng):
 @pytest.mark.parametrize("budget", [-0.1, math.nan])
 def test_a_bad_budget_is_named(budget):
     with pytest.raises(ParameterError, match="kl_budget"):
-        temperature_of_budget(Lanes(), np.zeros(2), budget)
+        inverse_temperature_of_budget(Lanes(), np.zeros(2), budget)
 
 
 # -- anchors --------------------------------------------------------------------------------------------------------

@@ -76,14 +76,14 @@ def test_the_reply_maximises_what_bounded_rationality_says(game, rng, level):
         earned = (subgame.occupancy(policy) * rewards).sum()
         return float(earned - subgame.divergence(log_of(policy), prior) / level)
 
-    values, log_reply = subgame.action_values(parameters, z, level, prior)
-    best = objective(np.exp(log_reply))
-    opening_values = certainty_equivalent(values[0], log_reply[0], prior[0], level)
+    values, log_response = subgame.action_values(parameters, z, level, prior)
+    best = objective(np.exp(log_response))
+    opening_values = certainty_equivalent(values[0], log_response[0], prior[0], level)
     assert best == pytest.approx(float(subgame.initial_distribution() @ opening_values), rel=1e-9, abs=1e-9)
     for scale in (1e-3, 1e-2, 0.1, 1.0):
         for _ in range(5):
-            shaken = np.exp(log_reply + scale * rng.normal(size=log_reply.shape)) * subgame.legal()
-            mixed = (1 - scale) * np.exp(log_reply) + scale * some_policy(subgame, rng)
+            shaken = np.exp(log_response + scale * rng.normal(size=log_response.shape)) * subgame.legal()
+            mixed = (1 - scale) * np.exp(log_response) + scale * some_policy(subgame, rng)
             assert objective(shaken / shaken.sum(axis=-1, keepdims=True)) < best + 1e-12 * (1 + abs(best))
             assert objective(mixed) < best
 
@@ -91,18 +91,18 @@ def test_the_reply_maximises_what_bounded_rationality_says(game, rng, level):
 def test_inverse_temperature_zero_is_the_anchor(game, rng):
     subgame, parameters, prior = game.subgame, some_parameters(game, rng), some_prior(game.subgame, rng)
     z = subgame.aggregates(np.exp(prior))
-    reply = subgame.log_reply(parameters, z, 0.0, prior)
+    reply = subgame.log_response(parameters, z, 0.0, prior)
     np.testing.assert_allclose(np.exp(reply), np.exp(prior), rtol=1e-13, atol=0)
     assert float(subgame.divergence(reply, prior)) == pytest.approx(0, abs=1e-12)
 
 
 def test_the_reply_is_the_anchor_tilted_by_what_comes_of_it(game, rng):
     subgame, parameters, prior = game.subgame, some_parameters(game, rng), some_prior(game.subgame, rng)
-    values, log_reply = subgame.action_values(parameters, subgame.aggregates(np.exp(prior)), 7.0, prior)
+    values, log_response = subgame.action_values(parameters, subgame.aggregates(np.exp(prior)), 7.0, prior)
     with np.errstate(over="ignore"):
         worth = np.logaddexp.reduce(np.where(subgame.legal(), prior + 7.0 * values, -np.inf), axis=-1) / 7.0
     tilt = prior + 7.0 * (values - worth[..., None])
-    np.testing.assert_allclose(np.exp(log_reply), np.exp(tilt) * subgame.legal(), rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(np.exp(log_response), np.exp(tilt) * subgame.legal(), rtol=1e-9, atol=1e-300)
     if subgame.shape[0] > 1:
         rewards = subgame.rewards(parameters, subgame.aggregates(np.exp(prior)))
         np.testing.assert_allclose(values[0], rewards[0] + subgame.transitions() @ worth[1], atol=1e-9)
@@ -248,7 +248,7 @@ def test_who_asks_for_more_than_it_could_take_gets_all_that_it_can(rng):
     """Bounded participants sometimes ask for any quantity, which closes no report to those of smaller appetites."""
     game = make_game("divisible_good", rounds=1, n=3)
     subgame, w = game.subgame, np.array([0.3, 0.2])
-    policy = np.exp(subgame.log_reply(w, np.zeros(2), 3.0, uniform_prior(subgame)))
+    policy = np.exp(subgame.log_response(w, np.zeros(2), 3.0, uniform_prior(subgame)))
     values = subgame.rewards(w, np.zeros(2))[0]
     gain, legal = 0.0, subgame.legal()
     for s, likely in enumerate(subgame.initial_distribution()):
@@ -270,7 +270,7 @@ def test_rational_replies_leave_nothing_to_gain(small):
         subgame, n = small, 4
 
     w = np.array([-1.3])
-    reply = np.exp(small.log_reply(w, np.zeros(1), RATIONAL, uniform_prior(small)))
+    reply = np.exp(small.log_response(w, np.zeros(1), RATIONAL, uniform_prior(small)))
     report = incentives(Four(), w, reply)
     assert report["regret"] == pytest.approx(0, abs=1e-5) and report["misreport_regret"] == pytest.approx(0, abs=1e-5)
 
@@ -324,7 +324,7 @@ def test_numpy_and_torch_agree(game, rng):
     subgame, parameters, prior = game.subgame, some_parameters(game, rng), some_prior(game.subgame, rng)
     policy = some_policy(subgame, rng)
     z = subgame.aggregates(policy)
-    reply = subgame.log_reply(parameters, z, 5.0, prior)
+    reply = subgame.log_response(parameters, z, 5.0, prior)
     on = {name: torch.as_tensor(x) for name, x in {"w": parameters, "z": z, "pi": policy, "prior": prior}.items()}
     pairs = [
         (z, subgame.aggregates(on["pi"])),
@@ -333,7 +333,7 @@ def test_numpy_and_torch_agree(game, rng):
         (subgame.rewards(parameters, z), subgame.rewards(on["w"], on["z"])),
         (subgame.utilities(z), subgame.utilities(on["z"])),
         (subgame.transfers(parameters), subgame.transfers(on["w"])),
-        (np.exp(reply), subgame.log_reply(on["w"], on["z"], 5.0, on["prior"]).exp()),
+        (np.exp(reply), subgame.log_response(on["w"], on["z"], 5.0, on["prior"]).exp()),
         (subgame.divergence(reply, prior), subgame.divergence(torch.as_tensor(reply), on["prior"])),
     ]
     for ours, theirs in pairs:
@@ -346,7 +346,7 @@ def test_leading_axes_are_one_mechanism_each(game, rng, batch):
     subgame, prior = game.subgame, some_prior(game.subgame, rng)
     parameters, policy = some_parameters(game, rng, batch), some_policy(subgame, rng, batch)
     z = subgame.aggregates(policy)
-    reply = subgame.log_reply(parameters, z, 5.0, prior)
+    reply = subgame.log_response(parameters, z, 5.0, prior)
     told = {
         "aggregates": z,
         "welfare": subgame.welfare(policy),
@@ -358,7 +358,7 @@ def test_leading_axes_are_one_mechanism_each(game, rng, batch):
         "divergence": subgame.divergence(reply, prior),
     }
     for i in np.ndindex(batch):
-        alone = subgame.log_reply(parameters[i], z[i], 5.0, prior)
+        alone = subgame.log_response(parameters[i], z[i], 5.0, prior)
         one_by_one = {
             "aggregates": subgame.aggregates(policy[i]),
             "welfare": subgame.welfare(policy[i]),

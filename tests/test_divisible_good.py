@@ -19,9 +19,9 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
     equilibrium_welfare,
     exact_scores,
+    inverse_temperature_of_budget,
     scores,
     solve,
-    temperature_of_budget,
 )
 
 RNG = np.random.default_rng(0)
@@ -361,7 +361,7 @@ def test_inverse_temperature_and_budget_are_two_ways_to_say_the_same():
     game = game_of(agent_objective="full", rounds=2, appetite=4, ration=2)
     parameters, prior = np.array(game.members["pigou"]), uniform_prior(game.subgame)
     spent = float(game.subgame.divergence(solve(game.subgame, parameters, 2.0, prior).log_policy, prior))
-    assert temperature_of_budget(game, parameters, spent) == pytest.approx(2.0, rel=1e-6)
+    assert inverse_temperature_of_budget(game, parameters, spent) == pytest.approx(2.0, rel=1e-6)
 
 
 def test_best_in_box_approaches_the_optimum():
@@ -390,10 +390,10 @@ def test_tables_on_torch_and_their_gradient(objective):
     others = subgame.aggregates(random_policy(game))
 
     def welfare(parameters):
-        return subgame.welfare(np.exp(subgame.log_reply(parameters, others, 2.0, prior)))
+        return subgame.welfare(np.exp(subgame.log_response(parameters, others, 2.0, prior)))
 
     w = torch.tensor(at, requires_grad=True)
-    there = subgame.log_reply(w, torch.tensor(others), 2.0, torch.tensor(prior))
+    there = subgame.log_response(w, torch.tensor(others), 2.0, torch.tensor(prior))
     result = subgame.welfare(torch.exp(there))
     result.backward()
     assert float(result.detach()) == pytest.approx(float(welfare(at)), abs=1e-10)

@@ -13,7 +13,7 @@ import torch
 
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.public_investment.one_round import sends, solve
+from lawgiver.envs.public_investment.one_round import solve, weight_function
 from lawgiver.envs.public_investment.solutions import truncated_geometric
 from lawgiver.envs.solvers.equilibrium import logit
 from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size, joint_grid
@@ -148,11 +148,11 @@ def test_slopes_are_those_of_central_differences():
 
     def logs(flat):
         split = (flat[None, :4], flat[None, 4:])
-        return np.concatenate(logit.log_reply(priors, level, logit.expected(grid, tables, split)), axis=1)[0]
+        return np.concatenate(logit.log_response(priors, level, logit.expected(grid, tables, split)), axis=1)[0]
 
     flat = np.concatenate(strategies, axis=1)[0]
     replies = tuple(np.exp(part)[None] for part in np.split(logs(flat), [4]))
-    exact = logit.log_slopes(grid, tables, level, strategies, replies)[0]
+    exact = logit.log_response_jacobian(grid, tables, level, strategies, replies)[0]
     step = 1e-6 * np.eye(7)
     numeric = np.stack([(logs(flat + h) - logs(flat - h)) / 2e-6 for h in step], axis=1)
     np.testing.assert_allclose(exact, numeric, atol=1e-7)
@@ -193,7 +193,7 @@ def test_scores_are_expectations_over_the_whole_joint_grid():
     mechanism = make_policy(game, "mechanism", "liberal_egalitarian")
     scores = game.exact_scores(mechanism, inverse_temperature=0.7)
     played = solve(game, mechanism, (3, 2, 2), 0.7)
-    weights = sends(game, mechanism)
+    weights = weight_function(game, mechanism)
     expected = dict.fromkeys(("log_nash_welfare", "surplus", "rawlsian", "gini"), 0.0)
     for joint in itertools.product(range(4), range(3), range(3)):
         e, c = np.array([[3.0, 2, 2]]), np.array([joint], float)

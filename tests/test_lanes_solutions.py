@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.lanes.solutions import (
     Setting,
-    best_reply,
+    best_response,
     budget_constant,
     equilibrium_threshold,
     expected_payment,
@@ -198,7 +198,7 @@ def test_no_strategies_of_own_starts_beat_the_optimum(n):
 def test_best_replies_lead_to_the_equilibrium_from_anywhere(at, share):
     mean = share * at.length
     for _ in range(2000):
-        threshold = best_reply(at, mean)
+        threshold = best_response(at, mean)
         mean, last = mean_terminal(at, threshold), mean
         if abs(mean - last) < 1e-10 * at.length:
             break
@@ -208,7 +208,7 @@ def test_best_replies_lead_to_the_equilibrium_from_anywhere(at, share):
 @pytest.mark.parametrize("n", SIZES)
 def test_a_best_reply_is_the_best_of_a_fine_grid(n):
     at, mean = Setting(n), 0.93
-    threshold = best_reply(at, mean, (0.2, -0.3), "centred")
+    threshold = best_response(at, mean, (0.2, -0.3), "centred")
     g = payment(at, (0.2, -0.3), "centred")
     for start in (0.0, 0.4, 0.8, 0.97):
         ends = start + np.linspace(0, at.half, 10_001)
@@ -380,7 +380,7 @@ def test_nobody_can_do_better_than_the_induced_threshold(at, lean, bend, skew, r
         gain = -felt * (ends - mean) ** 2 - at.movement_cost * (ends - start) + g(ends)
         assert gain[-1] >= gain.max() - 1e-9 * np.abs(gain).max()
     if reading == "full":
-        assert best_reply(at, mean, weights, "centred") == pytest.approx(threshold, abs=1e-9 * at.length)
+        assert best_response(at, mean, weights, "centred") == pytest.approx(threshold, abs=1e-9 * at.length)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=5), st.floats(0.1, 10))
@@ -457,7 +457,7 @@ def test_bad_arguments_name_what_is_allowed():
     with pytest.raises(ParameterError, match=r"threshold is 2\.1, allowed: a number in \[0, 2\.0\]"):
         meeting_welfare(at, 2.1)
     with pytest.raises(ParameterError, match="mean"):
-        best_reply(at, -0.1)
+        best_response(at, -0.1)
     with pytest.raises(ParameterError, match="did you mean 'centred'"):
         payment(at, (1.0,), "centered")
     with pytest.raises(ParameterError, match="coefficient w_2"):

@@ -15,13 +15,13 @@ from lawgiver.envs.repeated_allocation.solutions import (
     Classes,
     PayoffTable,
     announced,
+    apply_rule,
     deviations,
+    equilibria_on_grid,
     equilibrium,
-    on_grid,
     payoff_table,
-    sampled,
-    settled,
-    worked_out,
+    round_results,
+    sample_types,
 )
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import load
@@ -39,7 +39,7 @@ def small(**more):
 
 def test_honesty_is_on_the_menu_to_the_bit():
     game = RepeatedAllocation()
-    types = sampled(game, 50, 0)
+    types = sample_types(game, 50, 0)
     assert game.menu[game.honest].tolist() == [1, 1]
     assert np.array_equal(game.reports_of(types, np.full((50, 3), game.honest)), types)
 
@@ -56,7 +56,7 @@ def test_what_a_misreport_says():
 
 def test_every_report_lies_in_its_bounds():
     game = RepeatedAllocation(stage={"n": 4, "m": 3, "present": 0.5}, value_exponents=(0.1, 1, 30))
-    types = sampled(game, 200, 1)
+    types = sample_types(game, 200, 1)
     for choice in range(len(game.menu)):
         reports = game.reports_of(types, np.full(types.shape[:2], choice))
         assert (reports[..., :3] >= 0.1).all() and (reports[..., :3] <= 1).all()
@@ -194,7 +194,7 @@ def test_participants_who_learned_another_menu_are_refused(learned):
 def test_an_audit_of_what_was_learned_in_it_is_of_the_one_shot_game(learned):
     found = lawgiver.audit(learned, profiles=3, effort=1, gradient=False)
     game = make_game(**found.settings["game"])
-    utilities, _ = settled(game, found.types, found.types, worked_out(announced(game, 0.5, 0.25), found.types))
+    utilities, _ = round_results(game, found.types, found.types, apply_rule(announced(game, 0.5, 0.25), found.types))
     assert found.payoffs == pytest.approx(utilities, abs=1e-6)
     assert found.regrets["demand"].gains.max() > 0
 
@@ -221,7 +221,7 @@ def test_the_closed_form_of_inflated_demand_under_partial_allocation():
 
 def test_known_solutions_hold_under_more_profiles():
     game = RepeatedAllocation()
-    types = sampled(game, 60, 7)
+    types = sample_types(game, 60, 7)
     for rule, lies in (((0.0, 1.0), slice(None)), ((1.0, 0.0), game.menu[:, 1] == 1)):
         found = deviations(game, announced(game, *rule), types)
         assert (found[..., lies] - found[..., game.honest, None]).max() <= 1e-8
@@ -231,10 +231,10 @@ def test_known_solutions_hold_under_more_profiles():
 
 def test_the_table_is_the_game_played_out():
     game = small()
-    types, decide = sampled(game, 5, 8), announced(game, 1.0, 0.25)
+    types, decide = sample_types(game, 5, 8), announced(game, 1.0, 0.25)
     table = payoff_table(game, decide, types)
     reports = game.reports_of(types, np.array([[1, 0, 1]] * 5))
-    utilities, objective = settled(game, types, reports, worked_out(decide, reports))
+    utilities, objective = round_results(game, types, reports, apply_rule(decide, reports))
     assert np.array_equal(table.utilities[:, 1, 0, 1], utilities)
     assert np.array_equal(table.objective[:, 1, 0, 1], objective)
     honest = np.broadcast_to(np.array([1.0, 0.0]), (5, 3, 2))
@@ -254,7 +254,7 @@ def test_expectations_weigh_every_joint_choice():
 
 def test_an_equilibrium_is_the_logit_reply_to_itself():
     game = small()
-    types = sampled(game, 40, 10)
+    types = sample_types(game, 40, 10)
     table, classes = payoff_table(game, announced(game, 1.0, 0.0), types), Classes.of(game, types)
     assert np.bincount(classes(types).ravel(), minlength=4).min() > 0
     for level in (0.0, 50.0, 1000.0):
@@ -271,8 +271,8 @@ def test_an_equilibrium_is_the_logit_reply_to_itself():
 
 def test_a_grid_holds_the_equilibrium_of_each_rule():
     game = small()
-    types = sampled(game, 20, 11)
-    grid = on_grid(game, types, (0.0, 0.5), 200.0)
+    types = sample_types(game, 20, 11)
+    grid = equilibria_on_grid(game, types, (0.0, 0.5), 200.0)
     for rule, found in grid.items():
         alone = equilibrium(payoff_table(game, announced(game, *rule), types), Classes.of(game, types), 200.0)
         assert found.strategy == pytest.approx(alone.strategy, abs=1e-4)

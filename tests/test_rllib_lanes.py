@@ -181,7 +181,7 @@ def test_the_gate_is_zero_in_equilibrium_and_a_probability_elsewhere(reading: st
     assert exact_reply_gap(game, there, W, 30.0, None) < 1e-6
     random = make_policy(game, "participant", "random")
     prior = prior_table(game, None, W)
-    reply = np.exp(game.subgame.log_reply(W, game.subgame.aggregates(np.exp(prior)), 30.0, prior))
+    reply = np.exp(game.subgame.log_response(W, game.subgame.aggregates(np.exp(prior)), 30.0, prior))
     apart = game.subgame.initial_distribution() @ np.abs(reply[0] - 1 / 21).sum(-1) / 2
     assert exact_reply_gap(game, random, W, 30.0, None) == pytest.approx(apart)
     assert apart > 0.1

@@ -108,7 +108,7 @@ def test_the_others_response_counts():
     z = solve(game.subgame, w, 100.0, prior).aggregates
 
     def held(parameters):
-        return float(game.subgame.welfare(np.exp(game.subgame.log_reply(parameters, z, 100.0, prior))))
+        return float(game.subgame.welfare(np.exp(game.subgame.log_response(parameters, z, 100.0, prior))))
 
     frozen = [(held(w + nudge) - held(w - nudge)) / 2e-5 for nudge in 1e-5 * np.eye(2)]
     assert np.abs(gradient - frozen).max() > 0.3 * np.abs(gradient).max()

@@ -75,9 +75,9 @@ def known_solutions(game: Bimatrix) -> tuple[KnownSolution, ...]:
     known = [
         KnownSolution(
             name=f"probability of row 0 in the logit equilibrium at inverse temperature {unit:.3g}, without a tax",
-            source="McKelvey and Palfrey 1995; residual is the distance from the logit reply to it",
+            source="McKelvey and Palfrey 1995; residual is the distance from the logit response to it",
             value=lambda: float(logit_strategies(game, unit)[0][0]),
-            residual=lambda: _reply_distance(game, unit),
+            residual=lambda: _response_distance(game, unit),
             tolerance=1e-9,
         )
     ]
@@ -94,11 +94,12 @@ def known_solutions(game: Bimatrix) -> tuple[KnownSolution, ...]:
     return tuple(known)
 
 
-def _reply_distance(game: Bimatrix, inverse_temperature: float) -> float:
-    """Return how far the logit equilibrium is from the replies to it, by the payoffs themselves."""
+def _response_distance(game: Bimatrix, inverse_temperature: float) -> float:
+    """Return how far the logit equilibrium is from the responses to it, by the payoffs themselves."""
     row, column = logit_strategies(game, inverse_temperature)
     worth = (game.table[..., 0] @ column, row @ game.table[..., 1])
-    replies = [np.exp(inverse_temperature * (x - x.max())) for x in worth]
+    responses = [np.exp(inverse_temperature * (x - x.max())) for x in worth]
     return max(
-        float(np.abs(reply / reply.sum() - played).max()) for reply, played in zip(replies, (row, column), strict=True)
+        float(np.abs(response / response.sum() - played).max())
+        for response, played in zip(responses, (row, column), strict=True)
     )

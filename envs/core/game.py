@@ -24,7 +24,7 @@ from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, brief, integer
 from lawgiver.envs.core.fields import Layout, bounds, box, component_names
-from lawgiver.envs.core.objectives import check_objective, fitting, gini, registered
+from lawgiver.envs.core.objectives import check_objective, computable, gini, registered
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 
@@ -329,7 +329,7 @@ class Game(ABC, Generic[StateT]):
 
         By default every objective of the entry-point group that fits, and the Gini coefficient.
         """
-        return fitting(self.initial_state(1, np.random.default_rng(0))) | {"gini": gini}
+        return computable(self.initial_state(1, np.random.default_rng(0))) | {"gini": gini}
 
     @cached_property
     def _measure(self) -> Callable[[StateT], Array]:

@@ -19,7 +19,7 @@ from lawgiver.envs.core.errors import (
 )
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
-from lawgiver.envs.core.policy_check import check_game, is_policy
+from lawgiver.envs.core.policy_check import check_game, has_policy_methods
 from lawgiver.envs.core.registry import GAMES, POLICIES, RUNS, VOTERS, entry, game_name, lookup, names, package_of
 
 
@@ -179,7 +179,7 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
         policy = params.pop("policy", None)
     if isinstance(policy, (str, os.PathLike)):
         return _named_policy(game, role, policy, params)
-    if not is_policy(policy) or params:
+    if not has_policy_methods(policy) or params:
         raise ParameterError(
             f"{role} is {brief(policy)}{f' with {params}' if params else ''}, allowed: a registered name ("
             f"{', '.join(names(POLICIES[role]))}), the folder of a run or of a policy, "

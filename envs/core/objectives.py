@@ -42,7 +42,7 @@ def registered(name: str) -> Callable[[Any], Array]:
     return partial(_read, name, lookup(OBJECTIVES, name))  # no closure: games are pickled
 
 
-def fitting(state: Any) -> dict[str, Callable[[Any], Array]]:
+def computable(state: Any) -> dict[str, Callable[[Any], Array]]:
     """Find the objectives of the entry-point group that can be computed in a state, by name."""
     found = {}
     for name in names(OBJECTIVES):

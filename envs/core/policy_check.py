@@ -24,7 +24,7 @@ def check_game(game: Any) -> None:
         raise ParameterError(f"game is {game!r}, allowed: a Game, such as {made}")
 
 
-def is_policy(policy: Any) -> TypeGuard[Policy]:
+def has_policy_methods(policy: Any) -> TypeGuard[Policy]:
     """Whether something has the methods of a policy, and is no class of policies."""
     return isinstance(policy, Policy) and not isinstance(policy, type)
 
@@ -46,7 +46,7 @@ def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool 
         UnsupportedGameError: if it is of another role, or of a game of other observations or actions.
     """
     require_policy(game, role, policy)
-    with fitting(game, role, policy):
+    with mismatch_errors(game, role, policy):
         _play_once(game, role, policy, distribution, playable)
 
 
@@ -54,13 +54,13 @@ def require_policy(game: Game[Any], role: str, policy: Any) -> None:
     """Raise ParameterError if ``game`` is no game, has no such role, or ``policy`` is no policy."""
     check_game(game)
     game.check_role(role)
-    if not is_policy(policy):
+    if not has_policy_methods(policy):
         made = f"lawgiver.make_policy(game, {role!r}, {policy if isinstance(policy, str) else 'NAME'!r})"
         raise ParameterError(f"{role} is {policy!r}, allowed: a Policy, such as {made}")
 
 
 @contextmanager
-def fitting(game: Game[Any], role: str, policy: Policy) -> Iterator[None]:
+def mismatch_errors(game: Game[Any], role: str, policy: Policy) -> Iterator[None]:
     """Turn what a policy raises that was made for another role or game into an UnsupportedGameError that says so."""
     try:
         yield
@@ -80,7 +80,7 @@ def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool, p
     for _ in range(game.max_steps):
         if game.phase(state) == role:
             break
-        state, *_ = game.step(state, _anyhow(game, game.phase(state)), game.draw(1, rng))
+        state, *_ = game.step(state, _lowest_actions(game, game.phase(state)), game.draw(1, rng))
     obs, mask = game.observe(state, role), game.legal_actions(state, role)
     memory = policy.initial_state(1, rng)
     if isinstance(policy, OutcomePolicy):
@@ -99,7 +99,7 @@ def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool, p
         )
 
 
-def _anyhow(game: Game[Any], role: str) -> np.ndarray:
+def _lowest_actions(game: Game[Any], role: str) -> np.ndarray:
     """Return the lowest action for every agent of a role, (1, n_role[, k])."""
     space = game.action_space(role)
     lowest: Any = space.low if isinstance(space, gymnasium.spaces.Box) else int(space.start)  # type: ignore[attr-defined]

@@ -40,18 +40,18 @@ def check_actions(game: Game[Any], role: str, actions: Any, who: Sequence[str]) 
 
 
 def checked(
-    space: gymnasium.Space[Any], ends: tuple[np.ndarray, np.ndarray] | None, actions: Any, who: Sequence[str]
+    space: gymnasium.Space[Any], bounds: tuple[np.ndarray, np.ndarray] | None, actions: Any, who: Sequence[str]
 ) -> np.ndarray:
     """Return one action for each name in ``who``; see :func:`check_actions`. ``ends`` are a Box's bounds in float64."""
     try:
         array = np.array(actions)
     except ValueError:  # their shapes differ
-        raise _complaint(space, actions, who) from None
+        raise _action_error(space, actions, who) from None
     if type(actions) in (list, tuple) and not BOOLS.isdisjoint(map(type, actions)):  # NumPy takes True beside 2 for 1
-        raise _complaint(space, actions, who)
+        raise _action_error(space, actions, who)
     fits = array.shape == (len(who), *(space.shape or ())) and array.dtype.kind in _kinds(space)
-    if fits and ends is not None:
-        low, high = ends
+    if fits and bounds is not None:
+        low, high = bounds
         if _between(array, low, high):
             return array
         if within(array, low, high).all():
@@ -59,7 +59,7 @@ def checked(
             return nearest
     elif fits and _inside(space, array):
         return array
-    raise _complaint(space, actions, who)
+    raise _action_error(space, actions, who)
 
 
 def check_given(game: Game[Any], state: Any, role: str, actions: Any, batch: int) -> None:
@@ -128,7 +128,7 @@ def _between(array: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
     return int(np.count_nonzero((array >= low) & (array <= high))) == array.size
 
 
-def _complaint(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> ActionError:
+def _action_error(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> ActionError:
     """Return the error that says what is wrong with the first wrong action."""
     try:
         given = len(actions)
@@ -139,13 +139,13 @@ def _complaint(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) ->
         sent = "one action" if given is None else f"{given} actions"
         return ActionError(f"{sent} instead of {len(who)}, one in {space} each for {names}")
     for action, name in zip(actions, who, strict=True):
-        fault = _fault(space, action)
+        fault = _invalid(space, action)
         if fault:
             return ActionError(f"action {action!r} of {name} {fault}, allowed: {space}")
     return ActionError(f"actions of {who[0]} and others have types that do not go together, allowed: {space}")
 
 
-def _fault(space: gymnasium.Space[Any], action: Any) -> str | None:
+def _invalid(space: gymnasium.Space[Any], action: Any) -> str | None:
     """Return what is wrong with one action, if anything."""
     try:
         array = np.asarray(action)

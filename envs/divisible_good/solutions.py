@@ -29,7 +29,7 @@ local, 1 - 1/n if full. The marginal external cost is charged by
 
     w_t = q c (1 - 1/n) m_t,        slope = q c / n,
 
-with which the planner's policy is a best reply to itself: the two Phi have the same v - k m x. It is an equilibrium in
+under which the planner's policy is a best response to itself: both Phi have the same v - k m x. It is an equilibrium in
 both readings; of full participants every equilibrium is as good, since all share m, and with it welfare. Local ones who
 are indifferent may break ties otherwise, which costs n k / 2 of the squared distance of their path from m.
 

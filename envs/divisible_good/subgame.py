@@ -1,4 +1,4 @@
-"""The consumers' subgame: situations are appetites 0 .. K, actions are quantities 0 .. ration, there are T rounds.
+"""The consumers' subgame: states are appetites 0 .. K, actions are quantities 0 .. ration, there are T rounds.
 
 Participants begin, choose and recover independently of one another. What round t costs one of them that gets x is then
 a matter of two moments of the others' quantities, m_t = E[x] and s_t = E[x^2]:
@@ -111,10 +111,10 @@ class DivisibleGoodSubgame(Subgame):
     def locate(self, obs: Array) -> tuple[Array, Array, Array]:
         """Return round and appetite, of weight one."""
         xp = namespace(obs)
-        situations = xp.astype(xp.round(obs[..., :1]), xp.int64)
-        first = xp.zeros_like(situations[..., 0])
+        states = xp.astype(xp.round(obs[..., :1]), xp.int64)
+        first = xp.zeros_like(states[..., 0])
         rounds = xp.astype(xp.round(obs[..., 1]), xp.int64) if self.shape[0] > 1 else first
-        return xp.clip(rounds, 0, self.shape[0] - 1), situations, xp.ones_like(obs[..., :1])
+        return xp.clip(rounds, 0, self.shape[0] - 1), states, xp.ones_like(obs[..., :1])
 
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
         """Return ``consumption_1`` .. ``consumption_T``, the mean quantity in each round."""

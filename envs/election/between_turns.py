@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lawgiver.envs.election.game import Election
 
 
-def until_a_mechanism_acts(election: Election, state: ElectionState, draws: Draws, index: int) -> ElectionState:
+def advance_to_mechanism(election: Election, state: ElectionState, draws: Draws, index: int) -> ElectionState:
     """Let people act, and games end and begin, until a mechanism is to act or everything is over.
 
     ``index`` counts the phases since the last turn, each of which has random numbers of its own.

@@ -26,9 +26,9 @@ from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.registry import game_name
-from lawgiver.envs.election.between_turns import play_phase, until_a_mechanism_acts, vote
+from lawgiver.envs.election.between_turns import advance_to_mechanism, play_phase, vote
 from lawgiver.envs.election.experience import Voter, by_mechanism, experience_layout
-from lawgiver.envs.election.seats import Seats
+from lawgiver.envs.election.per_seat_policy import PerSeatPolicy
 from lawgiver.envs.election.state import ElectionState, phases
 
 LARGEST_BALLOT = 100
@@ -193,7 +193,7 @@ class Election(Game[ElectionState]):
 
     def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
         """Return mechanisms of the base game, one a seat."""
-        return Seats(tuple(make(self.game.base_game_of(role)) for _ in range(self.n_mechanisms)))
+        return PerSeatPolicy(tuple(make(self.game.base_game_of(role)) for _ in range(self.n_mechanisms)))
 
     def observation_layout(self, role: str) -> Layout:
         """Return the fields that a mechanism of the base game sees."""
@@ -263,7 +263,7 @@ class Election(Game[ElectionState]):
             vote_probabilities=zeros(rng, (batch, n, k)) + 1 / k,
             votes=xp.astype(nothing, xp.int64) - 1,
         )
-        return until_a_mechanism_acts(self, state, self.draw(batch, rng), 0)
+        return advance_to_mechanism(self, state, self.draw(batch, rng), 0)
 
     def outcome(self, state: ElectionState, actions: Array) -> Array:
         """Return what each mechanism's action amounts to in the game that is on, (B, k, ...)."""
@@ -287,7 +287,7 @@ class Election(Game[ElectionState]):
         chosen = outcome[:, 0]
         for seat in range(1, self.n_mechanisms):
             chosen = where_games(ruling == seat, outcome[:, seat], chosen)
-        state = until_a_mechanism_acts(self, play_phase(self, state, chosen, draws, 0), draws, 1)
+        state = advance_to_mechanism(self, play_phase(self, state, chosen, draws, 0), draws, 1)
         done = state.turn == len(self.turns)
         if done:
             state = vote(self, state, draws["vote"])

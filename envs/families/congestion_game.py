@@ -20,7 +20,7 @@ from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.congestion_subgame import CongestionSubgame
 from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
 from lawgiver.envs.solvers.congestion.anonymous import CongestionGame, payoffs_of, transfers_of
-from lawgiver.envs.solvers.congestion.mixing import best_mixture, gain_from_leaving_the_best
+from lawgiver.envs.solvers.congestion.mixing import best_mixture, best_mixture_regret
 from lawgiver.envs.solvers.congestion.pure_congestion import pure_optimum
 
 
@@ -152,7 +152,7 @@ class CongestionMechanism(MechanismGame):
                 name="most welfare of n agents who play the same policy",
                 source="the equilibrium of agents who are each paid what their presence adds",
                 value=self.optimum,
-                residual=lambda: gain_from_leaving_the_best(self.congestion),
+                residual=lambda: best_mixture_regret(self.congestion),
             ),
         )
 

@@ -253,11 +253,11 @@ class Lanes(MechanismGame):
             ),
             KnownSolution(
                 name="threshold of rational participants who count their whole utility, without mechanism",
-                source="fixed point of the best reply: where everybody meets who starts behind it",
+                source="fixed point of the best response: where everybody meets who starts behind it",
                 value=lambda: solutions.equilibrium_threshold(at),
                 residual=lambda: abs(
                     solutions.equilibrium_threshold(at)
-                    - solutions.best_reply(at, solutions.mean_terminal(at, solutions.equilibrium_threshold(at)))
+                    - solutions.best_response(at, solutions.mean_terminal(at, solutions.equilibrium_threshold(at)))
                 ),
             ),
             KnownSolution(

@@ -17,8 +17,8 @@ With h = |H - a|, and +- the sign of H - a,
 
 a = 0: nobody moves; a = H: all gather at H; a = length: all move as far as they can.
 
-**Equilibrium and optimum.** The best reply to m is a = m - d / 2A. The map from m to E y contracts with slope a / H, so
-that the equilibrium is unique: E y - a = d / 2A. The payoffs have the exact potential
+**Equilibrium and optimum.** The best response to m is a = m - d / 2A. The map from m to E y has slope a / H < 1, so the
+equilibrium is unique: E y - a = d / 2A. The payoffs have the exact potential
 
     Phi = -b sum_{i<j} (y_i - y_j)^2 - d sum_i u_i,
 
@@ -314,10 +314,10 @@ def optimal_transfer(setting: Setting, degree: int, agent_objective: Reading, ba
     return weights[1:] if basis == "raw" else to_centred(weights, setting.length)[1:]
 
 
-def best_reply(setting: Setting, mean: float, coefficients: Coefficients = (), basis: Basis = "raw") -> float:
+def best_response(setting: Setting, mean: float, coefficients: Coefficients = (), basis: Basis = "raw") -> float:
     """Return the threshold at which a ``full`` participant meets, if the others end at ``mean`` on average.
 
-    Iterating ``mean_terminal(setting, best_reply(setting, mean))`` leads to the equilibrium from any mean on the lane.
+    Iterating ``mean_terminal(setting, best_response(setting, mean))`` converges to the equilibrium from any mean.
     The payment, none by default, has to be concave.
     """
     mean = number("mean", mean, f"[0, {setting.length!r}]")
@@ -331,7 +331,7 @@ def induced_threshold(setting: Setting, coefficients: Coefficients, basis: Basis
     For ``full`` it is the unique equilibrium, for ``local`` a dominant strategy. The indifferent move less.
 
     Raises:
-        ParameterError: if the payment is not concave on the lane: rational replies need not be thresholds then.
+        ParameterError: if the payment is not concave on the lane: rational responses need not be thresholds then.
         UnsupportedGameError: for ``blind`` participants, who cannot meet.
     """
     if _reading(agent_objective) == "blind":

@@ -1,4 +1,4 @@
-"""The movers' subgame: situations are starts on an even grid over [0, H], actions are moves on an even grid.
+"""The movers' subgame: states are starts on an even grid over [0, H], actions are moves on an even grid.
 
 Starts are continuous, and the grid must not pretend otherwise. Were its steps those of the moves, all could end at
 exactly one point, from which nobody would leave alone: each of several points would be an equilibrium of rational
@@ -32,7 +32,7 @@ MOVES = 101
 
 
 class LanesSubgame(Subgame):
-    """See the module's docstring. Blind movers have one situation, and average over starts."""
+    """See the module's docstring. Blind movers have one state, and average over starts."""
 
     game: Lanes
 
@@ -56,7 +56,7 @@ class LanesSubgame(Subgame):
         """Return the probability of each start."""
         return np.ones(1) if self.blind else self.weights
 
-    def stand_for(self) -> np.ndarray:
+    def cell_weights(self) -> np.ndarray:
         """Return the share of all moves between which each lies; those at the ends have neighbours on one side only."""
         shares = np.ones(self.moves.size)
         if self.game.n_moves is None:
@@ -64,7 +64,7 @@ class LanesSubgame(Subgame):
         return shares
 
     def _seen(self, table: Array) -> Array:
-        """Return a table (..., starts, moves) by situations, (..., 1, S, moves)."""
+        """Return a table (..., starts, moves) by states, (..., 1, S, moves)."""
         if self.blind:
             table = constant(self.weights, table) @ table
             return table[..., None, None, :]
@@ -128,9 +128,9 @@ class LanesSubgame(Subgame):
         intervals = self.starts.size - 1
         place = obs[..., 0] * (self.game.length / self.game.half * intervals)
         below = xp.clip(xp.floor(place), 0, intervals - 1)
-        situations = xp.astype(xp.stack([below, below + 1], axis=-1), xp.int64)
+        states = xp.astype(xp.stack([below, below + 1], axis=-1), xp.int64)
         nearness = place - below
-        return xp.zeros_like(situations[..., 0]), situations, xp.stack([1 - nearness, nearness], axis=-1)
+        return xp.zeros_like(states[..., 0]), states, xp.stack([1 - nearness, nearness], axis=-1)
 
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
         """Return ``threshold``, the mean terminal position of those who start at 0 (blind: the mean move)."""

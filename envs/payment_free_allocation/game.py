@@ -303,26 +303,26 @@ class PaymentFreeAllocation(ReportingGame):
         if self.objective == "welfare":
             return super().own_measure(state)
         _, demands = self.split(state.types)
-        return efficiency(allotted(state), demands, self.supplies)
+        return efficiency(allocated_amounts(state), demands, self.supplies)
 
     def envy(self, state: ReportingState) -> Array:
         """Return the most that each could make of another's amounts beyond what it makes of its own, (B, n), or 0."""
         values, demands = self.split(state.types)
-        xp, amounts = namespace(values), allotted(state)
+        xp, amounts = namespace(values), allocated_amounts(state)
         swapped = xp.minimum(amounts[:, None], demands[:, :, None])  # row i: what i could use of everybody's amounts
         gains = xp.sum(values[:, :, None] * swapped, axis=-1) - state.utilities[..., None]
         return xp.max(xp.maximum(gains, 0 * gains), axis=-1)
 
     def infos(self, state: ReportingState) -> Mapping[str, Array]:
         """Return utilities (B, n) and amounts (B, n, m) of the outcome; zeros before there is one."""
-        return {"utilities": state.utilities, "amounts": allotted(state)}
+        return {"utilities": state.utilities, "amounts": allocated_amounts(state)}
 
     def picture(self, state: ReportingState, index: int) -> dict[str, np.ndarray]:
         """Return types, reports, amounts and utilities of one game, and what is left of each resource."""
         shown = super().picture(state, index)
         for nothing in ("payments", "revenue"):
             del shown[nothing]
-        amounts = np.asarray(allotted(state)[index])
+        amounts = np.asarray(allocated_amounts(state)[index])
         several = self.m > 1
         for j, left in enumerate(self.supplies - amounts.sum(0)):
             shown[f"amount{f' {j + 1}' if several else ''}"] = amounts[:, j]
@@ -346,7 +346,7 @@ class PaymentFreeAllocation(ReportingGame):
         )
 
 
-def allotted(state: ReportingState) -> Array:
+def allocated_amounts(state: ReportingState) -> Array:
     """Return the amounts (B, n, m) of a state of this game."""
     return cast(AllocationState, state).amounts
 

@@ -47,7 +47,7 @@ class RoundEquilibrium:
         after: the state after the round at each joint contribution (S games).
         distributions: of each seat's contribution, (n, largest endowment of the game + 1).
         priors: what it would be at inverse temperature 0, like ``distributions``.
-        residual: largest difference between a distribution and the logit reply to it.
+        residual: largest difference between a distribution and the logit response to it.
     """
 
     endowments: tuple[int, ...]
@@ -73,7 +73,7 @@ def after_round(game: PublicInvestment, sent: Array, endowments: Array, contribu
     return state
 
 
-def sends(game: PublicInvestment, mechanism: Policy) -> Sends:
+def weight_function(game: PublicInvestment, mechanism: Policy) -> Sends:
     """Return a mechanism as a function of endowments and contributions."""
 
     def sent(endowments: Array, contributions: Array) -> Array:
@@ -97,7 +97,7 @@ def priors_of(
     return prior(game, state, anchor)
 
 
-def alike(endowments: tuple[int, ...], sent: Sends | None, priors: np.ndarray) -> tuple[int, ...]:
+def symmetry_classes(endowments: tuple[int, ...], sent: Sends | None, priors: np.ndarray) -> tuple[int, ...]:
     """Return a label for each seat, the same for seats that may be exchanged.
 
     Seats with equal endowments and equal priors are alike if exchanging any neighbouring two of them exchanges their
@@ -169,10 +169,10 @@ def solve(
     fault = inexact(game, mechanism, _met(game, endowments))
     if fault is not None:
         return fault
-    sent = sends(game, mechanism)
+    sent = weight_function(game, mechanism)
     rule = sent(np.array([endowments], float), np.zeros((1, len(endowments)))) if game.announces else None
     priors = priors_of(game, endowments, anchor, rule)
-    labels = alike(endowments, None if game.announces else sent, priors)
+    labels = symmetry_classes(endowments, None if game.announces else sent, priors)
     too_large = refusal(endowments, labels)
     if too_large is not None:
         return too_large

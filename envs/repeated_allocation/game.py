@@ -257,11 +257,11 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """Two rules under which none of the menu's lies, or none of those about values, gains anything."""
-        from lawgiver.envs.repeated_allocation.solutions import greatest_gain
+        from lawgiver.envs.repeated_allocation.solutions import largest_gain
 
         def solution(name: str, rule: tuple[float, float], lies: np.ndarray) -> KnownSolution:
             def gain() -> float:
-                return greatest_gain(self, rule, np.flatnonzero(lies), profiles=16)
+                return largest_gain(self, rule, np.flatnonzero(lies), profiles=16)
 
             return KnownSolution(
                 name=f"greatest gain of {name}, over 16 profiles",

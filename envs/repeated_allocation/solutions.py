@@ -29,7 +29,7 @@ Rule = Callable[[np.ndarray], np.ndarray]
 AT_ONCE = 20_000
 """Games whose amounts are worked out at a time."""
 SOLVED = 1e-6
-"""Largest probability with which participants in equilibrium act otherwise than the reply to it."""
+"""Largest probability with which participants in equilibrium act otherwise than the response to it."""
 STEPS = 20_000
 """Steps in which an equilibrium has to be found."""
 
@@ -76,12 +76,12 @@ def announced(game: RepeatedAllocation, burning: float, sharing: float) -> Rule:
     return rule
 
 
-def worked_out(rule: Rule, reports: np.ndarray) -> np.ndarray:
+def apply_rule(rule: Rule, reports: np.ndarray) -> np.ndarray:
     """Return the amounts (B, n m) that a rule makes of reports (B, n, k), a slice at a time."""
     return np.concatenate([rule(reports[at : at + AT_ONCE]) for at in range(0, len(reports), AT_ONCE)])
 
 
-def settled(
+def round_results(
     game: RepeatedAllocation, types: np.ndarray, reports: np.ndarray, amounts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return true utilities (B, n) and the mechanism's objective (B,) of rounds with types and reports (B, n, k)."""
@@ -89,12 +89,12 @@ def settled(
     return np.asarray(done.utilities), np.asarray(game.one_shot.measure(done))
 
 
-def sampled(game: RepeatedAllocation, profiles: int, seed: int) -> np.ndarray:
+def sample_types(game: RepeatedAllocation, profiles: int, seed: int) -> np.ndarray:
     """Return types (N, n, k) of so many profiles."""
     return np.asarray(game.one_shot.initial_state(profiles, np.random.default_rng(seed)).types)
 
 
-def joint_play(game: RepeatedAllocation, types: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def joint_choices(game: RepeatedAllocation, types: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return types and reports, (N A^n, n, k) each, of profiles (N, n, k) under every joint choice."""
     count, n, _ = types.shape
     joint = np.array(list(product(range(len(game.menu)), repeat=n)))
@@ -104,14 +104,14 @@ def joint_play(game: RepeatedAllocation, types: np.ndarray) -> tuple[np.ndarray,
 
 def payoff_table(game: RepeatedAllocation, rule: Rule, types: np.ndarray) -> PayoffTable:
     """Return the table of a rule for profiles of types (N, n, k); it takes N A^n games."""
-    every, reports = joint_play(game, types)
-    return _tabulated(game, types, every, reports, worked_out(rule, reports))
+    every, reports = joint_choices(game, types)
+    return _tabulated(game, types, every, reports, apply_rule(rule, reports))
 
 
 def _tabulated(
     game: RepeatedAllocation, types: np.ndarray, every: np.ndarray, reports: np.ndarray, amounts: np.ndarray
 ) -> PayoffTable:
-    utilities, objective = settled(game, every, reports, amounts)
+    utilities, objective = round_results(game, every, reports, amounts)
     shape = (len(types), *(len(game.menu),) * game.one_shot.n)
     return PayoffTable(types, utilities.reshape(*shape, game.one_shot.n), objective.reshape(shape))
 
@@ -125,13 +125,13 @@ def deviations(game: RepeatedAllocation, rule: Rule, types: np.ndarray) -> np.nd
         choices[:, seat, :, seat] = np.arange(size)
     every = np.repeat(types, n * size, axis=0)
     reports = game.reports_of(every, choices.reshape(-1, n))
-    utilities, _ = settled(game, every, reports, worked_out(rule, reports))
+    utilities, _ = round_results(game, every, reports, apply_rule(rule, reports))
     return np.stack([utilities.reshape(count, n, size, n)[:, seat, :, seat] for seat in range(n)], axis=1)
 
 
-def greatest_gain(game: RepeatedAllocation, rule: tuple[float, float], lies: np.ndarray, profiles: int) -> float:
+def largest_gain(game: RepeatedAllocation, rule: tuple[float, float], lies: np.ndarray, profiles: int) -> float:
     """Return the most that one of some choices gains anybody over honesty, others being honest, in so many profiles."""
-    found = deviations(game, announced(game, *rule), sampled(game, profiles, 0))
+    found = deviations(game, announced(game, *rule), sample_types(game, profiles, 0))
     return float((found[..., lies] - found[..., game.honest, None]).max())
 
 
@@ -170,7 +170,7 @@ class Equilibrium:
 
     Attributes:
         strategy: probability of each choice by class, (4, A).
-        residual: largest probability with which a class acts otherwise than its reply.
+        residual: largest probability with which a class acts otherwise than its response.
         regret: what a participant would gain on average by the best choice of its class.
         welfare: the mechanism's expected objective a round.
     """
@@ -182,7 +182,7 @@ class Equilibrium:
 
 
 def equilibrium(table: PayoffTable, classes: Classes, inverse_temperature: float) -> Equilibrium:
-    """Return the logit equilibrium that is reached from uniform play by ever smaller steps to the reply.
+    """Return the logit equilibrium that is reached from uniform play by ever smaller steps to the response.
 
     Args:
         table: of the rule.
@@ -198,16 +198,16 @@ def equilibrium(table: PayoffTable, classes: Classes, inverse_temperature: float
     for step in range(STEPS):
         expected = table.expected(strategy[member])
         worth = np.stack([expected[member == one].mean(axis=0) if masses[one] else 0 * strategy[0] for one in range(4)])
-        reply = np.asarray(softmax(inverse_temperature * worth))
-        residual = float(0.5 * np.abs(reply - strategy).sum(axis=1).max())
+        response = np.asarray(softmax(inverse_temperature * worth))
+        residual = float(0.5 * np.abs(response - strategy).sum(axis=1).max())
         if residual <= SOLVED:
             regret = float(masses @ (worth.max(axis=1) - (strategy * worth).sum(axis=1)))
             return Equilibrium(strategy, residual, regret, table.welfare(strategy[member]))
-        strategy = strategy + (reply - strategy) / (2 + step / 50)
+        strategy = strategy + (response - strategy) / (2 + step / 50)
     raise ConvergenceError(f"no logit equilibrium in {STEPS} steps: off by a probability of {residual:.2g}")
 
 
-def on_grid(
+def equilibria_on_grid(
     game: RepeatedAllocation, types: np.ndarray, levels: Sequence[float], inverse_temperature: float
 ) -> dict[tuple[float, float], Equilibrium]:
     """Return the equilibrium under every rule (burning, sharing) of a grid, on the same types (N, n, k).
@@ -219,11 +219,11 @@ def on_grid(
         ConvergenceError: if one is not found.
     """
     classes = Classes.of(game, types)
-    every, reports = joint_play(game, types)
-    shared = worked_out(announced(game, 0.0, 1.0), reports)
+    every, reports = joint_choices(game, types)
+    shared = apply_rule(announced(game, 0.0, 1.0), reports)
     found = {}
     for burning in levels:
-        fair = worked_out(announced(game, burning, 0.0), reports)
+        fair = apply_rule(announced(game, burning, 0.0), reports)
         for sharing in levels:
             amounts = (1 - sharing) * fair + sharing * shared
             table = _tabulated(game, types, every, reports, amounts)

@@ -110,7 +110,9 @@ class TaxedDilemma(TaxedGame):
                 name="cooperation in the logit equilibrium at tax 0.5, inverse temperature 1",
                 source="McKelvey and Palfrey 1995; expected payoffs in this module's docstring",
                 value=lambda: logit_cooperation(0.5, 1.0),
-                residual=lambda: abs(logit_cooperation(0.5, 1.0) - _logit_reply(logit_cooperation(0.5, 1.0), 0.5, 1.0)),
+                residual=lambda: abs(
+                    logit_cooperation(0.5, 1.0) - _logit_response(logit_cooperation(0.5, 1.0), 0.5, 1.0)
+                ),
                 tolerance=1e-9,
             ),
         )
@@ -127,7 +129,7 @@ def earnings(cooperated: Array) -> Array:
     )
 
 
-def _logit_reply(cooperation: float, tax: float, inverse_temperature: float) -> float:
+def _logit_response(cooperation: float, tax: float, inverse_temperature: float) -> float:
     against_cooperator = REWARD - (TEMPTATION - tax * (TEMPTATION - SUCKER) / 2)
     against_defector = SUCKER + tax * (TEMPTATION - SUCKER) / 2 - PUNISHMENT
     gain = cooperation * against_cooperator + (1 - cooperation) * against_defector
@@ -137,11 +139,11 @@ def _logit_reply(cooperation: float, tax: float, inverse_temperature: float) -> 
 def logit_cooperation(tax: float, inverse_temperature: float) -> float:
     """Return the probability of cooperation in the symmetric logit equilibrium of one round, by bisection.
 
-    Whatever the tax, cooperating gains one point less against a cooperator than against a defector. So the reply falls
-    in the other's cooperation, and the fixed point is unique.
+    Whatever the tax, cooperating gains one point less against a cooperator than against a defector. So the
+    response falls in the other's cooperation, and the fixed point is unique.
     """
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _logit_reply(middle, tax, inverse_temperature) > middle else (low, middle)
+        low, high = (middle, high) if _logit_response(middle, tax, inverse_temperature) > middle else (low, middle)
     return (low + high) / 2

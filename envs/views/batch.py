@@ -149,5 +149,5 @@ def _join(groups: list[Group], rng: Rng) -> Group:
 
 def _merge(into: Session, function: Callable[..., np.ndarray], sessions: tuple[Session, ...]) -> None:
     """Set everything that a session keeps about its games to what ``function`` makes of it in some sessions."""
-    kept = [session.kept() for session in sessions]
-    into.keep(map_arrays(function, *kept))
+    kept = [session.snapshot() for session in sessions]
+    into.restore(map_arrays(function, *kept))

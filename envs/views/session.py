@@ -23,7 +23,7 @@ from lawgiver.envs.core.arrays import Array, Rng, where_games
 from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game, Rewards
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
-from lawgiver.envs.core.policy_check import fitting
+from lawgiver.envs.core.policy_check import mismatch_errors
 from lawgiver.envs.core.validation import check_given, check_outcome
 from lawgiver.envs.views.streams import among
 
@@ -86,7 +86,7 @@ class Session:
         self._state = self.game.initial_state(batch, self.rng)
         self.memory = {}
         for role, policy in self.policies.items():
-            with fitting(self.game, role, policy):
+            with mismatch_errors(self.game, role, policy):
                 self.memory[role] = policy.initial_state(batch, self.rng)
         self.terminated = np.zeros(batch, bool)
         self.truncated = np.zeros(batch, bool)
@@ -116,11 +116,11 @@ class Session:
         if self.policies:
             self._play_given()
 
-    def kept(self) -> tuple[Any, ...]:
+    def snapshot(self) -> tuple[Any, ...]:
         """Return everything that is kept about the games, a tree of arrays (B, ...)."""
         return self._state, self.memory, self.rewards, self.terminated, self.truncated
 
-    def keep(self, kept: tuple[Any, ...]) -> None:
+    def restore(self, kept: tuple[Any, ...]) -> None:
         """Set what is kept about the games; they may be others, and more or fewer."""
         self._state, self.memory, self.rewards, self.terminated, self.truncated = kept
         self._forms = dict(self._forms)
@@ -181,7 +181,7 @@ class Session:
         rng = among(self.rng, alive)
         if role in self._forms:
             return choose(obs, mask, self.memory[role], rng)
-        with fitting(self.game, role, self.policies[role]):
+        with mismatch_errors(self.game, role, self.policies[role]):
             return choose(obs, mask, self.memory[role], rng)
 
     def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:

@@ -20,7 +20,7 @@ from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import OBJECTIVES, lookup
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.envs.public_investment.one_round import after_round, alike, priors_of, refusal
+from lawgiver.envs.public_investment.one_round import after_round, priors_of, refusal, symmetry_classes
 from lawgiver.envs.public_investment.solutions import allocating_game
 from lawgiver.envs.solvers.equilibrium import logit
 from lawgiver.envs.solvers.equilibrium.joint_grid import JointGrid, joint_grid
@@ -73,7 +73,7 @@ def rounds(game: PublicInvestment, anchor: Policy | None = None, *, weights: boo
     made = []
     for endowments in game.conditions:
         priors = priors_of(game, endowments, anchor)
-        labels = alike(endowments, None, priors)
+        labels = symmetry_classes(endowments, None, priors)
         too_large = refusal(endowments, labels)
         if too_large is not None:
             raise UnsupportedGameError(too_large.reason)
@@ -109,12 +109,12 @@ def equilibrium(at: Round, tables: list[torch.Tensor], inverse_temperature: floa
     level = np.array([[float(inverse_temperature)]])
     found = logit.solve_tables(at.grid, fixed, at.log_priors, level[:, 0])
     replies = tuple(found.strategies)
-    slopes = logit.log_slopes(at.grid, fixed, level, found.strategies, replies)
+    slopes = logit.log_response_jacobian(at.grid, fixed, level, found.strategies, replies)
     fixed_point = torch.as_tensor(np.concatenate(found.strategies, axis=1))
     jacobian = fixed_point[:, :, None] * torch.as_tensor(slopes)
     strategies = tuple(torch.as_tensor(p) for p in found.strategies)
     log_priors = tuple(torch.as_tensor(prior) for prior in at.log_priors)
-    answer = logit.log_reply(log_priors, torch.as_tensor(level), logit.expected(at.grid, tables, strategies))
+    answer = logit.log_response(log_priors, torch.as_tensor(level), logit.expected(at.grid, tables, strategies))
     gap = torch.cat(answer, dim=1).exp() - fixed_point
     eye = torch.eye(gap.shape[1], dtype=gap.dtype)
     moved = fixed_point + torch.linalg.solve(eye - jacobian, gap[:, :, None])[..., 0]

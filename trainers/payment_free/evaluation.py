@@ -10,7 +10,7 @@ import numpy as np
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.play_out import play_out
-from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allotted
+from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation, allocated_amounts
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.runs.config import validate
@@ -79,7 +79,7 @@ def of_truth(
     fair = make_policy(game, "mechanism", "proportional_fairness")
     ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
     logs, most = (mean_log_utility(played.utilities, game.weighting) for played in (ours, best))
-    return logs, most, efficiency(allotted(ours), game.split(types)[1], game.supplies)
+    return logs, most, efficiency(allocated_amounts(ours), game.split(types)[1], game.supplies)
 
 
 def _told(regret: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.envs.public_investment.one_round import after_round, sends
+from lawgiver.envs.public_investment.one_round import after_round, weight_function
 from lawgiver.trainers.plots.style import new_figure
 
 # isort: split
@@ -72,7 +72,7 @@ def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:
 def weights_of(game: PublicInvestment, mechanism: Policy) -> Weights:
     """Return a memoryless mechanism as the weights behind the payouts of a round, by the rules."""
     check_policy(game, "mechanism", mechanism, distribution=True)
-    sent = sends(game, mechanism)
+    sent = weight_function(game, mechanism)
     return lambda e, c: np.asarray(after_round(game, sent(e, c), e, c).weights)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.envs.public_investment.one_round import sends, solve
+from lawgiver.envs.public_investment.one_round import solve, weight_function
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def first_round(
     amounts = np.array([endowments], float)
     state = game.initial_state_from(amounts)
     if game.announces:
-        state, *_ = game.advance(state, sends(game, mechanism)(amounts, np.zeros_like(amounts)), {})
+        state, *_ = game.advance(state, weight_function(game, mechanism)(amounts, np.zeros_like(amounts)), {})
     mask = game.legal_actions(state, "participant")
     memory = participants.initial_state(1, np.random.default_rng(0))
     logs, _ = participants.distribution(game.observe(state, "participant"), mask, memory)

@@ -68,7 +68,7 @@ def exact_reply_gap(
     subgame = game.subgame
     prior = prior_table(game, anchor, parameters)
     policy = np.exp(tabulate(game, participants, parameters))
-    reply = np.exp(subgame.log_reply(parameters, subgame.aggregates(policy), inverse_temperature, prior))
+    reply = np.exp(subgame.log_response(parameters, subgame.aggregates(policy), inverse_temperature, prior))
     return float(subgame.distance(policy, reply))
 
 

@@ -12,7 +12,7 @@ from lawgiver.envs.core.arrays import evolve
 from lawgiver.envs.core.errors import ConvergenceError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation, RepeatedAllocationState
-from lawgiver.envs.repeated_allocation.solutions import Classes, announced, equilibrium, payoff_table, sampled
+from lawgiver.envs.repeated_allocation.solutions import Classes, announced, equilibrium, payoff_table, sample_types
 
 PROFILES = 40
 """Profiles of types on which every joint choice is played out."""
@@ -41,7 +41,7 @@ def misreports(
     size, n = len(game.menu), game.one_shot.n
     if PROFILES * size**n > LARGEST:
         return {}
-    types = sampled(game, PROFILES, STREAM)
+    types = sample_types(game, PROFILES, STREAM)
     table, classes = payoff_table(game, announced(game, *rule), types), Classes.of(game, types)
     truth = np.zeros((PROFILES, n, size))
     truth[..., game.honest] = 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lawgiver.agents.learned import DESCRIPTION, kept_class
+from lawgiver.agents.learned import DESCRIPTION, saved_class
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.families.reporting_game import ReportingGame
@@ -64,7 +64,7 @@ def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Gam
         return game
     if own.announces == game.announces or not (folder / DESCRIPTION).exists():
         return game
-    if not getattr(kept_class(folder)[0], "either_mode", False):
+    if not getattr(saved_class(folder)[0], "either_mode", False):
         return game
     return replace(game, mechanism_mode=own.mechanism_mode)
 

@@ -13,7 +13,7 @@ from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import temperature_of_budget
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import inverse_temperature_of_budget
 from lawgiver.trainers.settings.base import Anchor, Settings
 
 Start = tuple[float, ...]
@@ -64,7 +64,7 @@ class BoundedRationality(Settings):
                 f" {game.name}: give inverse_temperature"
             )
         parameters = np.array(start_of(game.action_layout("mechanism"), game.members, start))
-        return temperature_of_budget(game, parameters, self.kl_budget, anchor)
+        return inverse_temperature_of_budget(game, parameters, self.kl_budget, anchor)
 
 
 def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Sequence[float] | None) -> Start:

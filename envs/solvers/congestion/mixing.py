@@ -104,7 +104,7 @@ def _mixture(game: CongestionGame, strategies: np.ndarray) -> Mixture:
     return Mixture(strategies, -game.n * total_cost(_as_mass(game), strategies))
 
 
-def gain_from_leaving_the_best(game: CongestionGame) -> float:
+def best_mixture_regret(game: CongestionGame) -> float:
     """Return what an agent gains at most by leaving the best mixture, were it paid what its presence adds.
 
     Relative to what options pay; 0 where the mixture is the best.

@@ -26,7 +26,7 @@ from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID
 
 
 @dataclass(frozen=True, eq=False)
-class Crowd:
+class PureOptimum:
     """How many members of each group choose each option, (G, O), and the sum of payoffs without transfers then."""
 
     counts: np.ndarray
@@ -60,12 +60,12 @@ def _spreads(n: int, parts: int) -> np.ndarray:
     return np.diff(edges, axis=1) - 1
 
 
-def pure_optimum(game: CongestionGame) -> Crowd:
+def pure_optimum(game: CongestionGame) -> PureOptimum:
     """Return who goes where when the sum of all payoffs without transfers is largest."""
     profiles = count_profiles(game)
     welfare = _welfare(game, profiles)
     best = int(welfare.argmax())
-    return Crowd(profiles[best], float(welfare[best]))
+    return PureOptimum(profiles[best], float(welfare[best]))
 
 
 def _welfare(game: CongestionGame, profiles: np.ndarray) -> np.ndarray:

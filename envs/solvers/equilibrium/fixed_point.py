@@ -1,6 +1,6 @@
-"""Fixed points of a map of aggregates that takes them to what the replies to them make of them, on NumPy.
+"""Fixed points of a map of aggregates that takes them to what the responses to them make of them, on NumPy.
 
-    z = F(z),    F(z) = aggregates(reply(w, z))
+    z = F(z),    F(z) = aggregates(response(w, z))
 
 Where there are several, it is one that learning from the anchor leads to: F is iterated from the anchor's aggregates,
 damped where that does not settle, and Newton's method covers what is left of the way, if it ends in a point that
@@ -37,7 +37,7 @@ class Problem:
 
     @property
     def tolerance(self) -> float:
-        """Residual at which aggregates count as found: replies magnify rounding by the inverse temperature."""
+        """Residual at which aggregates count as found: responses magnify rounding by the inverse temperature."""
         return TOLERANCE + 1e-14 * self.inverse_temperature * self.subgame.unit
 
     def of(self, index: Any) -> Problem:
@@ -45,28 +45,28 @@ class Problem:
         prior = self.prior[index] if self.prior.ndim > 3 else self.prior
         return replace(self, parameters=self.parameters[index], prior=prior)
 
-    def reply(self, aggregates: np.ndarray) -> np.ndarray:
-        """Return the probabilities (..., T, S, A) of the reply to z (..., m)."""
+    def response(self, aggregates: np.ndarray) -> np.ndarray:
+        """Return the probabilities (..., T, S, A) of the response to z (..., m)."""
         return np.asarray(
-            np.exp(self.subgame.log_reply(self.parameters, aggregates, self.inverse_temperature, self.prior))
+            np.exp(self.subgame.log_response(self.parameters, aggregates, self.inverse_temperature, self.prior))
         )
 
     def respond(self, aggregates: np.ndarray) -> np.ndarray:
-        """Return F(z): the aggregates (..., m) of everybody's reply to z (..., m)."""
-        return np.asarray(self.subgame.aggregates(self.reply(aggregates)))
+        """Return F(z): the aggregates (..., m) of everybody's response to z (..., m)."""
+        return np.asarray(self.subgame.aggregates(self.response(aggregates)))
 
     def slope(self, aggregates: np.ndarray) -> np.ndarray:
         """Return dF/dz (m, m) at z (m,), row by component of F.
 
-        Rewards and aggregates are smooth and are differenced; replies, which are not at a high inverse temperature, are
-        differentiated: dV = E[dQ], d log pi = lambda (dQ - dV).
+        Rewards and aggregates are smooth: finite differences. Responses are steep at a high inverse temperature:
+        analytic, dV = E[dQ], d log pi = lambda (dQ - dV).
         """
         size = aggregates.size
         nudges = 1e-6 * (1 + np.abs(aggregates))
         around = np.concatenate([aggregates + np.diag(nudges), aggregates - np.diag(nudges)])
         rewards = self.subgame.rewards(np.broadcast_to(self.parameters, (2 * size, self.parameters.size)), around)
         moved = (rewards[:size] - rewards[size:]) / (2 * nudges[:, None, None, None])
-        policy = self.reply(aggregates)
+        policy = self.response(aggregates)
         turned = _tilts(self.subgame, policy, moved) * self.inverse_temperature
         far = 1e-6 / np.maximum(np.abs(turned).max(axis=(1, 2, 3)), 1e-300)
         apart = far[:, None, None, None] * turned
@@ -91,7 +91,7 @@ def _residuals(found: np.ndarray, aggregates: np.ndarray) -> np.ndarray:
     return np.asarray((np.abs(found - aggregates) / (1 + np.abs(aggregates))).max(axis=-1))
 
 
-def settle(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fixed_points(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return fixed points (..., m) and their residuals (...); see the module's docstring."""
     aggregates, residuals = iterate(problem, start, FIRST)
     for i in np.ndindex(residuals.shape):

@@ -2,13 +2,13 @@
 
 Of a given behaviour of all participants (their equilibrium, or what they have learned), exactly:
 
-- *individual rationality*: expected utility and transfers of each opening situation; the paper asks for at least 0.
+- *individual rationality*: expected utility and transfers of each opening state; the paper asks for at least 0.
 - *budget*: what the mechanism expects to hand out.
 - *regret*: what a participant of unbounded rationality would gain by leaving the behaviour, in what it reckons with.
-- *implementability*: the direct mechanism in which one reports one's opening situation, and is dealt an action as the
+- *implementability*: the direct mechanism in which one reports one's opening state, and is dealt an action as the
   behaviour deals it to that report; one that is not legal is played as the nearest legal one. ``misreport_regret`` is
   what the best report gains over the truth, the rest of the game being played as before. 0 where everybody knows all
-  situations, as those that go with a seat: there is nothing to report.
+  states, as those that go with a seat: there is nothing to report.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def incentives(game: MechanismGame, parameters: np.ndarray, policy: np.ndarray) 
     """Return the report of w (D,) when everybody plays a table of probabilities (T, S, A).
 
     Returns:
-        ``ir_violation``, by how much the worst-off opening situation falls short of 0 (0 if it does not);
+        ``ir_violation``, by how much the worst-off opening state falls short of 0 (0 if it does not);
         ``expected_budget``, what all participants together are paid in a game; ``regret`` and ``misreport_regret``,
-        expected over opening situations, >= 0.
+        expected over opening states, >= 0.
     """
     subgame = game.subgame
     aggregates = subgame.aggregates(policy)
@@ -47,12 +47,12 @@ def incentives(game: MechanismGame, parameters: np.ndarray, policy: np.ndarray) 
 
 
 def _future(subgame: Subgame, following: np.ndarray) -> np.ndarray:
-    """Return the expected worth (S, A) of what follows, given the worth (S,) of each situation in the next round."""
+    """Return the expected worth (S, A) of what follows, given the worth (S,) of each state in the next round."""
     return np.asarray(subgame.transitions() @ following)
 
 
 def _evaluated(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray | None) -> np.ndarray:
-    """Return the worth (T, S) of each situation under a policy (T, S, A), or under the best one for None."""
+    """Return the worth (T, S) of each state under a policy (T, S, A), or under the best one for None."""
     rounds, legal = subgame.shape[0], subgame.legal()
     worth = np.zeros((rounds, subgame.shape[1]))
     for t in reversed(range(rounds)):

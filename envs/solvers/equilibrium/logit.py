@@ -1,6 +1,6 @@
 """The logit (quantal response) equilibrium of a one-round game with finitely many actions, exactly.
 
-Every seat plays pi(a) proportional to pi_0(a) exp(inverse_temperature * E[payoff | a]), the reply of somebody who
+Every seat plays pi(a) proportional to pi_0(a) exp(inverse_temperature * E[payoff | a]), the response of somebody who
 pays for every nat by which it departs from its prior pi_0 (McKelvey and Palfrey 1995; with a prior, Ortega and Braun
 2013). Expectations run over all joint actions (:mod:`lawgiver.envs.solvers.equilibrium.joint_grid`).
 
@@ -33,7 +33,7 @@ from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 Strategies = tuple[Array, ...]
 """Action probabilities (B, n_actions) of each group."""
 
-# -- probabilities and replies --------------------------------------------------------------------------------------
+# -- probabilities and responses --------------------------------------------------------------------------------------
 
 
 def _of_multisets(rows: np.ndarray, seatings: np.ndarray, p: Array) -> Array:
@@ -99,8 +99,8 @@ def _parts(grid: JointGrid, strategies: Strategies, g: int) -> list[Array]:
     ]
 
 
-def log_reply(log_priors: Strategies, inverse_temperature: Array, values: list[Array]) -> Strategies:
-    """Return log-probabilities of the logit reply of every group to expected payoffs ``values``.
+def log_response(log_priors: Strategies, inverse_temperature: Array, values: list[Array]) -> Strategies:
+    """Return log-probabilities of the logit response of every group to expected payoffs ``values``.
 
     ``inverse_temperature`` is (B, 1) and finite.
     """
@@ -108,13 +108,13 @@ def log_reply(log_priors: Strategies, inverse_temperature: Array, values: list[A
     return tuple(log_softmax(prior + inverse_temperature * value) for prior, value in pairs)
 
 
-def log_slopes(
-    grid: JointGrid, tables: list[Array], inverse_temperature: Array, strategies: Strategies, replies: Strategies
+def log_response_jacobian(
+    grid: JointGrid, tables: list[Array], inverse_temperature: Array, strategies: Strategies, responses: Strategies
 ) -> Array:
-    """Return d log reply / d strategy, (B, N, N), all groups' N actions one after the other, for given replies."""
-    xp = namespace(replies[0])
+    """Return d log response / d strategy, (B, N, N), all groups' N actions one after the other, for given responses."""
+    xp = namespace(responses[0])
     rows = []
-    for g, (table, answer) in enumerate(zip(tables, replies, strict=True)):
+    for g, (table, answer) in enumerate(zip(tables, responses, strict=True)):
         parts = _parts(grid, strategies, g)
         blocks = []
         for h, (group, p) in enumerate(zip(grid.groups, strategies, strict=True)):
@@ -142,11 +142,11 @@ RATIONAL = 2.0**14
 
 @dataclass(frozen=True)
 class Equilibrium:
-    """A fixed point of the logit replies.
+    """A fixed point of the logit responses.
 
     Attributes:
         strategies: action probabilities of each group, (B, n_actions).
-        residual: largest difference between a strategy and the reply to it, (B,).
+        residual: largest difference between a strategy and the response to it, (B,).
     """
 
     strategies: Strategies
@@ -205,10 +205,10 @@ def _numpy(x: Array) -> np.ndarray:
 def _look(
     grid: JointGrid, tables: list[Array], priors: Strategies, inverse_temperature: Array, logs: Strategies
 ) -> tuple[Strategies, Array]:
-    """Return the log replies and the residual (B,) at log-probabilities that need not be normalised."""
+    """Return the log responses and the residual (B,) at log-probabilities that need not be normalised."""
     xp = namespace(inverse_temperature)
     strategies = tuple(softmax(log) for log in logs)
-    answer = log_reply(priors, inverse_temperature, expected(grid, tables, strategies))
+    answer = log_response(priors, inverse_temperature, expected(grid, tables, strategies))
     gaps = [xp.max(xp.abs(xp.exp(q) - p), axis=-1) for p, q in zip(strategies, answer, strict=True)]
     return answer, xp.max(xp.stack(gaps), axis=0)
 
@@ -240,7 +240,7 @@ def trace(grid: JointGrid, tables: list[np.ndarray], priors: Strategies, target:
     """Follow the equilibria of one game from the prior to the inverse temperature ``target``.
 
     Unknowns are the log-probabilities z and the inverse temperature; a step goes along the tangent of the curve
-    z = log reply(z), and Newton steps of least length come back to it. The step grows while that is easy.
+    z = log response(z), and Newton steps of least length come back to it. The step grows while that is easy.
 
     Returns:
         The strategies (1, n_actions) and their residual.
@@ -301,17 +301,17 @@ def _tangent(slope: np.ndarray, before: np.ndarray) -> np.ndarray:
 def _gap(
     grid: JointGrid, tables: list[np.ndarray], priors: Strategies, ends: np.ndarray, point: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return z - log reply(z) (N,) and its derivative (N, N + 1) by z and the inverse temperature."""
+    """Return z - log response(z) (N,) and its derivative (N, N + 1) by z and the inverse temperature."""
     inverse_temperature = np.full((1, 1), point[-1])
     strategies = tuple(softmax(part[None]) for part in np.split(point[:-1], ends[:-1]))
     values = expected(grid, tables, strategies)
-    answer = log_reply(priors, inverse_temperature, values)
-    replies = tuple(np.exp(log) for log in answer)
-    by_strategy = log_slopes(grid, tables, inverse_temperature, strategies, replies)[0]
+    answer = log_response(priors, inverse_temperature, values)
+    responses = tuple(np.exp(log) for log in answer)
+    by_strategy = log_response_jacobian(grid, tables, inverse_temperature, strategies, responses)[0]
     blocks = []
     for p, block in zip(strategies, np.split(by_strategy, ends[:-1], axis=1), strict=True):
         block = block * p
         blocks.append(block - block.sum(1, keepdims=True) * p)
-    by_level = [(value - (reply * value).sum())[0] for value, reply in zip(values, replies, strict=True)]
+    by_level = [(value - (response * value).sum())[0] for value, response in zip(values, responses, strict=True)]
     slope = np.column_stack([np.eye(int(ends[-1])) - np.concatenate(blocks, axis=1), -np.concatenate(by_level)])
     return point[:-1] - np.concatenate(answer, axis=1)[0], slope

@@ -2,7 +2,7 @@
 
 Participants are alike and draw independently, so that one of them meets the others only through *aggregates* z of
 their behaviour: the mean of where they end up, how many take each road. A participant in round t knows its
-*situation*, one of S, and takes one of A actions; a policy is a table (T, S, A) of log-probabilities. Everything
+*state*, one of S, and takes one of A actions; a policy is a table (T, S, A) of log-probabilities. Everything
 follows from four functions of a game: rewards in given aggregates, transitions, the aggregates of a policy, and its
 welfare. Of bounded rationality (the paper's equations 3 and 8, with the temperature that these lost):
 
@@ -42,11 +42,11 @@ class Subgame(ABC):
     coupled: bool = True
     """Whether rewards depend on the aggregates: if not, everybody has a dominant strategy."""
     public: bool = False
-    """Whether situations go with seats, so that nobody could pretend to be in another."""
+    """Whether states go with seats, so that nobody could pretend to be in another."""
 
     @abstractmethod
     def initial_distribution(self) -> np.ndarray:
-        """Return the probability of each situation in the first round, (S,)."""
+        """Return the probability of each state in the first round, (S,)."""
 
     @abstractmethod
     def rewards(self, parameters: Array, aggregates: Array) -> Array:
@@ -69,26 +69,26 @@ class Subgame(ABC):
         """Return the expected welfare of a whole game, (...), when all play a table of probabilities."""
 
     def transitions(self) -> np.ndarray:
-        """Return the probability of the next situation, (S, A, S); not asked where there is one round."""
+        """Return the probability of the next state, (S, A, S); not asked where there is one round."""
         raise NotImplementedError(f"{type(self).__name__} has {self.shape[0]} rounds and does not say how they follow")
 
     def legal(self) -> np.ndarray:
-        """Return which actions are legal in each situation, (S, A)."""
+        """Return which actions are legal in each state, (S, A)."""
         return np.ones(self.shape[1:], bool)
 
-    def stand_for(self) -> np.ndarray:
+    def cell_weights(self) -> np.ndarray:
         """Return how much of what participants can do each action stands for, up to a factor, (A,)."""
         return np.ones(self.shape[2])
 
     @abstractmethod
     def observations(self, parameters: np.ndarray) -> np.ndarray:
-        """Return what participants see in each round and situation under w (D,), (T, S, d)."""
+        """Return what participants see in each round and state under w (D,), (T, S, d)."""
 
     @abstractmethod
     def locate(self, obs: Array) -> tuple[Array, Array, Array]:
-        """Return where observations (B, n, d) stand in a table: rounds (B, n), situations and their weights.
+        """Return where observations (B, n, d) stand in a table: rounds (B, n), states and their weights.
 
-        The last two are (B, n, k): between the k situations of a continuous type, log-probabilities are interpolated.
+        The last two are (B, n, k): between the k states of a continuous type, log-probabilities are interpolated.
         """
 
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
@@ -107,7 +107,7 @@ class Subgame(ABC):
         return min(inverse_temperature, RATIONAL / self.unit)
 
     def occupancy(self, policy: Array) -> Array:
-        """Return how likely each situation and action are in each round, (..., T, S, A), for probabilities."""
+        """Return how likely each state and action are in each round, (..., T, S, A), for probabilities."""
         xp = namespace(policy)
         here = constant(self.initial_distribution(), policy) + xp.zeros_like(policy[..., 0, :, 0])
         rounds = []
@@ -122,7 +122,7 @@ class Subgame(ABC):
     def action_values(
         self, parameters: Array, aggregates: Array, inverse_temperature: float, log_prior: Array
     ) -> tuple[Array, Array]:
-        """Return Q (..., T, S, A) of the reply to the aggregates, and the log-probabilities of that reply.
+        """Return Q (..., T, S, A) of the response to the aggregates, and the log-probabilities of that response.
 
         Args:
             parameters: w, (..., D).
@@ -134,21 +134,21 @@ class Subgame(ABC):
         inverse_temperature = self.finite(inverse_temperature)
         rewards = self.rewards(parameters, aggregates)
         future = xp.zeros_like(rewards[..., 0, :, 0])
-        values, replies = [], []
+        values, responses = [], []
         for t in reversed(range(self.shape[0])):
             value = rewards[..., t, :, :]
             if t + 1 < self.shape[0]:
                 leads = constant(self.transitions().reshape(-1, self.shape[1]), rewards)
                 value = value + (future @ leads.T).reshape(*value.shape[:-2], *self.shape[1:])
-            reply = log_softmax(tilted(log_prior[..., t, :, :], value, inverse_temperature))
+            response = log_softmax(tilted(log_prior[..., t, :, :], value, inverse_temperature))
             if t:  # nothing is before the first round
-                future = certainty_equivalent(value, reply, log_prior[..., t, :, :], inverse_temperature)
+                future = certainty_equivalent(value, response, log_prior[..., t, :, :], inverse_temperature)
             values.append(value)
-            replies.append(reply)
-        return by_round(values[::-1]), by_round(replies[::-1])
+            responses.append(response)
+        return by_round(values[::-1]), by_round(responses[::-1])
 
-    def log_reply(self, parameters: Array, aggregates: Array, inverse_temperature: float, log_prior: Array) -> Array:
-        """Return the log-probabilities (..., T, S, A) of the reply to aggregates; see :meth:`action_values`."""
+    def log_response(self, parameters: Array, aggregates: Array, inverse_temperature: float, log_prior: Array) -> Array:
+        """Return the log-probabilities (..., T, S, A) of the response to aggregates; see :meth:`action_values`."""
         return self.action_values(parameters, aggregates, inverse_temperature, log_prior)[1]
 
     def divergence(self, log_policy: Array, log_prior: Array) -> Array:
@@ -161,7 +161,7 @@ class Subgame(ABC):
     def distance(self, policy: Array, other: Array) -> Array:
         """Return the probability with which who plays one table (..., T, S, A) acts otherwise than by another, (...).
 
-        The total variation between them, averaged over rounds and over the situations that come up under the first.
+        The total variation between them, averaged over rounds and over the states that come up under the first.
         """
         xp = namespace(policy)
         apart = xp.sum(xp.abs(policy - other), axis=-1) / 2
@@ -212,21 +212,21 @@ def tilted(log_prior: Array, values: Array, inverse_temperature: float) -> Array
     return log_prior + inverse_temperature * xp.where(legal, values - best, xp.zeros_like(values))
 
 
-def certainty_equivalent(values: Array, reply: Array, log_prior: Array, inverse_temperature: float) -> Array:
-    """Return E[Q] - KL(pi || pi_0) / lambda over the last axis, (...), for the log-probabilities of the reply to Q."""
+def certainty_equivalent(values: Array, response: Array, log_prior: Array, inverse_temperature: float) -> Array:
+    """Compute E[Q] - KL(pi || pi_0) / lambda over the last axis, (...), for the log-probabilities of the response."""
     xp = namespace(values)
-    policy = xp.exp(reply)
+    policy = xp.exp(response)
     mean = xp.sum(policy * values, axis=-1)
     if inverse_temperature == 0:
         return mean
-    apart = xp.where(policy > 0, reply - log_prior, xp.zeros_like(reply))
+    apart = xp.where(policy > 0, response - log_prior, xp.zeros_like(response))
     return mean - xp.sum(policy * apart, axis=-1) / inverse_temperature
 
 
 def uniform_prior(subgame: Subgame) -> np.ndarray:
     """Return log pi_0 (T, S, A) that is uniform over the legal actions, or over the interval that they stand for."""
     legal = subgame.legal()
-    shares = legal * subgame.stand_for()
+    shares = legal * subgame.cell_weights()
     shares = shares / shares.sum(axis=-1, keepdims=True)
     logs = np.where(legal, np.log(np.where(legal, shares, 1.0)), ILLEGAL)
     return np.broadcast_to(logs, subgame.shape).copy()

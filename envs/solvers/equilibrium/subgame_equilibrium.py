@@ -1,11 +1,11 @@
 """The participants' equilibrium in the subgame of a mechanism, exactly, and what it is worth.
 
-In a symmetric logit equilibrium everybody replies to the aggregates z that these replies make:
+In a symmetric logit equilibrium everybody responds to the aggregates z that these responses make:
 
-    z = F(z),    F(z) = aggregates(reply(w, z))
+    z = F(z),    F(z) = aggregates(response(w, z))
 
 (:mod:`lawgiver.envs.solvers.equilibrium.fixed_point`). Where there are several, it is one that learning from the anchor
-leads to. Where the subgame is not coupled, one reply is enough: it is a dominant strategy.
+leads to. Where the subgame is not coupled, one response is enough: it is a dominant strategy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, number
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.solvers.equilibrium.fixed_point import Problem, iterate, newton, settle
+from lawgiver.envs.solvers.equilibrium.fixed_point import Problem, fixed_points, iterate, newton
 from lawgiver.envs.solvers.equilibrium.one_round import SOLVED, inexact, mean_outcome
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.envs.solvers.equilibrium.subgame import RATIONAL, Subgame, checked_parameters, uniform_prior
@@ -43,12 +43,12 @@ NUDGE = 1e-6
 
 @dataclass(frozen=True)
 class Equilibrium:
-    """A fixed point of the replies.
+    """A fixed point of the responses.
 
     Attributes:
         log_policy: log-probabilities (..., T, S, A).
         aggregates: z, (..., m).
-        residual: largest difference between z and what the replies to it make of it, as a share of its size.
+        residual: largest difference between z and what the responses to it make of it, as a share of its size.
     """
 
     log_policy: Array
@@ -96,13 +96,13 @@ def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior
     xp = namespace(parameters)
     start = subgame.aggregates(xp.exp(prior)) + xp.zeros_like(parameters[..., :1])
     if not subgame.coupled:
-        reply = subgame.log_reply(parameters, start, inverse_temperature, prior)
-        return Equilibrium(reply, subgame.aggregates(xp.exp(reply)), 0.0)
+        response = subgame.log_response(parameters, start, inverse_temperature, prior)
+        return Equilibrium(response, subgame.aggregates(xp.exp(response)), 0.0)
     problem = Problem(subgame, np.asarray(parameters, float), inverse_temperature, np.asarray(prior, float))
-    found, residuals = settle(problem, np.asarray(start, float))
+    found, residuals = fixed_points(problem, np.asarray(start, float))
     aggregates = constant(found, parameters)
     return Equilibrium(
-        subgame.log_reply(parameters, aggregates, inverse_temperature, prior), aggregates, float(residuals.max())
+        subgame.log_response(parameters, aggregates, inverse_temperature, prior), aggregates, float(residuals.max())
     )
 
 
@@ -168,7 +168,7 @@ def unsolved(found: Equilibrium, parameters: np.ndarray) -> NoSolution | None:
     if found.residual <= SOLVED:
         return None
     return NoSolution(
-        f"no exact equilibrium: the replies under w = {parameters.tolist()} do not settle ({found.residual:.1g} off)"
+        f"no exact equilibrium: the responses under w = {parameters.tolist()} do not settle ({found.residual:.1g} off)"
     )
 
 
@@ -189,7 +189,7 @@ def equilibrium_welfare(
     return float(game.subgame.welfare(found.policy))
 
 
-def temperature_of_budget(
+def inverse_temperature_of_budget(
     game: MechanismGame, parameters: np.ndarray, kl_budget: float, anchor: Policy | None = None
 ) -> float:
     """Return the inverse temperature at which participants under w (D,) spend a budget of KL(pi || pi_0), in nats.
@@ -299,7 +299,7 @@ def _scored(
         problem = Problem(subgame, some, inverse_temperature, prior)
         start = subgame.aggregates(np.exp(prior)) + np.zeros((len(some), 1))
         near = iterate(problem, start, ROUGH, NEAR)[0] if subgame.coupled else start
-        scored.append((subgame.welfare(problem.reply(near)), near))
+        scored.append((subgame.welfare(problem.response(near)), near))
     welfare, aggregates = zip(*scored, strict=True)
     return np.concatenate(welfare), np.concatenate(aggregates)
 
@@ -345,5 +345,7 @@ class _Climb:
             )[0].T
             moved = np.concatenate([z + turned, z - turned])
             self.aggregates = z
-        welfare = subgame.welfare(np.concatenate([here.reply(z)[None], there.reply(moved)])) / self.game.welfare_scale
+        welfare = (
+            subgame.welfare(np.concatenate([here.response(z)[None], there.response(moved)])) / self.game.welfare_scale
+        )
         return -float(welfare[0]), -(welfare[1 : count + 1] - welfare[count + 1 :]) / (2 * self.nudges)

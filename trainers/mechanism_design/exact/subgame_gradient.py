@@ -43,14 +43,14 @@ def welfare_and_gradient(
     anchor = torch.as_tensor(prior, dtype=torch.float64)
     if not subgame.coupled:
         anywhere = subgame.aggregates(anchor.exp())  # what the others do is all the same
-        welfare = subgame.welfare(subgame.log_reply(w, anywhere, level, anchor).exp())
+        welfare = subgame.welfare(subgame.log_response(w, anywhere, level, anchor).exp())
         return float(welfare.detach()), _slopes(welfare, w)[0].numpy()
     found = solve(subgame, parameters, level, prior)
     fault = unsolved(found, parameters)
     if fault is not None:
         raise UnsupportedGameError(f"{game.name}: {fault}")
     z = torch.tensor(found.aggregates, dtype=torch.float64, requires_grad=True)
-    policy = subgame.log_reply(w, z, level, anchor).exp()
+    policy = subgame.log_response(w, z, level, anchor).exp()
     welfare = subgame.welfare(policy)
     welfare_w, welfare_z = _slopes(welfare, w, z)
     rows = [_slopes(one, w, z) for one in subgame.aggregates(policy).unbind(-1)]

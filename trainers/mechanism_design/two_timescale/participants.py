@@ -71,7 +71,7 @@ class Learners:
         # Where the others do not count, any aggregates will do.
         aggregates = self.subgame.aggregates(play(logits)) if self.subgame.coupled else self._at_the_prior
         aggregates = aggregates + np.zeros_like(tried[..., :1])
-        return np.asarray(self.subgame.log_reply(tried, aggregates, self.inverse_temperature, self.prior))
+        return np.asarray(self.subgame.log_response(tried, aggregates, self.inverse_temperature, self.prior))
 
     @cached_property
     def _at_the_prior(self) -> np.ndarray:

@@ -9,7 +9,7 @@ from lawgiver.envs.core.policy import Memory, Policy
 
 
 @dataclass(frozen=True)
-class Seats:
+class PerSeatPolicy:
     """Mechanism j of the election is ``policies[j]``, a mechanism of the base game with a memory of its own."""
 
     policies: tuple[Policy, ...]
