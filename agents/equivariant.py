@@ -34,7 +34,7 @@ def relative_values(values: torch.Tensor, demands: torch.Tensor) -> torch.Tensor
 def features(
     relative: torch.Tensor, demands: torch.Tensor, supply: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
-    """Return what is seen of each participant and resource, (B, n, m, 5), all of order 1 for any n and m.
+    """Compute the features of each participant and resource, (B, n, m, 5), all of order 1 for any n and m.
 
     The relative value; the demand in equal shares q = n d / b, as q / (1 + q); which share of all that the participant
     would like to have lies in this resource; the logarithms of how often the resource is asked for and of the weight.

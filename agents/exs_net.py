@@ -35,7 +35,7 @@ ASKED = -4.0
 
 
 def capped(offers: torch.Tensor, caps: torch.Tensor, softness: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what is taken of offers y when no more than caps d are wanted, and its slope in y, which is detached.
+    """Cap offers y softly at d; return the capped amounts and their slope in y, detached.
 
     What is taken is the smaller root x of (y - x)(d - x) = softness y d. For a softness of 0 this is min(y, d); else it
     is below by a share of sqrt(softness) at most, increasing and concave in y, smooth, and 0 where y or d is.

@@ -108,7 +108,7 @@ class GoalWalker(DiscretePolicy):
         """Return W (B, n) for gamma^d between goals (B, n, n), worths (B, n) and which goals are open, bool (B, n)."""
 
     def initial_state(self, batch: int, rng: Rng) -> Memory:
-        """Return which goals were open when last looked at, none, and W then, both (B, n)."""
+        """Return the initial memory: the open goals at the last evaluation (none), and W, both (B, n)."""
         nothing = zeros(rng, (batch, self.game.n))
         return nothing > 0, nothing
 
@@ -194,7 +194,7 @@ class LearnedFollower(Networked, GoalWalker):
         self.network: WorthNetwork = WorthNetwork(width, layers, heads)
 
     def arrival(self, near: Array, worth: Array, open_: Array) -> Array:
-        """Return what the network says; it is given the goals that are open, as many as in any game."""
+        """Evaluate the network on the open goals, padded to the largest number in any game."""
 
         def only_open(near: torch.Tensor, worth: torch.Tensor, open_: torch.Tensor) -> torch.Tensor:
             most = max(1, int(open_.sum(-1).max()))

@@ -32,7 +32,7 @@ class GraphNetwork(nn.Module):
         self.node = nn.Sequential(nn.Linear(3 + n_units, n_units), nn.Tanh(), nn.Linear(n_units, 1))
 
     def features(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
-        """Return what the nodes carry, (..., 3), for endowments and contributions (...)."""
+        """Compute node features (..., 3) for endowments and contributions (...)."""
         top = self.largest_endowment
         return torch.stack([endowments / top, contributions / top, contributions / endowments], dim=-1)
 

@@ -87,7 +87,7 @@ class LearningAutomata:
         )
 
     def next_game(self, memory: AutomataMemory) -> AutomataMemory:
-        """Return what the same people bring along to another game: types, aspiration, a part of what they learned."""
+        """Return the memory that the same people carry to another game: types, aspiration, part of the learned."""
         levels = self.carry * memory.levels + (1 - self.carry) * memory.initial
         return evolve(memory, levels=levels)
 
@@ -140,7 +140,7 @@ class LearningAutomata:
 
 
 def _kernel(fractions: Array) -> Array:
-    """Return how likely each level leads to each fraction (..., A), up to a factor, (..., L, A)."""
+    """Compute the unnormalised probability of each fraction (..., A) at each level, (..., L, A)."""
     distance = fractions[..., None, :] - constant(LEVELS, fractions)[:, None]
     return namespace(fractions).exp(-0.5 * (distance / WIDTH) ** 2)
 

@@ -97,7 +97,7 @@ class CategoricalNet(nn.Module):
         self.body = mlp(space, hidden, n_actions, zero_last=True)
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
-        """Return what is added to log pi_0 for observations (..., d)."""
+        """Compute the logits added to log pi_0 for observations (..., d)."""
         return cast(torch.Tensor, self.body(obs))
 
 

@@ -26,7 +26,7 @@ class Always(DiscretePolicy):
     blind = True
 
     def __init__(self, n_actions: int, highest: bool) -> None:
-        """Say which."""
+        """Keep the settings."""
         self.n_actions, self.highest = n_actions, highest
 
     def _choose(self, obs: Array, mask: Array | None) -> Array:

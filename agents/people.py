@@ -136,7 +136,7 @@ class SimulatedPeople:
         )
 
     def next_game(self, memory: PeopleMemory) -> PeopleMemory:
-        """Return what the same people bring along to another game: who they are, and a part of what they learned."""
+        """Return the memory that the same people carry to another game: traits, and part of what they learned."""
         return evolve(memory, evidence=self.traits.carry * memory.evidence)
 
     def distribution(self, obs: Array, mask: Array | None, state: PeopleMemory) -> tuple[Array, PeopleMemory]:
@@ -171,7 +171,7 @@ class SimulatedPeople:
         return draw_discrete(log_probabilities, rng), memory
 
     def believed_return(self, evidence: Array) -> Array:
-        """Return how many points somebody thinks one more point given brings back, (B, n).
+        """Compute the return that each person believes one more contributed point to have, in points, (B, n).
 
         The slope of a regression of payouts on contributions, shrunk towards 1 by ``doubt``.
         """
@@ -182,7 +182,7 @@ class SimulatedPeople:
         return (xy - x * y / weight + doubt) / (xx - x * x / weight + doubt)
 
     def _seen(self, given: Array, received: Array, endowments: Array) -> Array:
-        """Return what the last round adds to the evidence, (B, n, 5)."""
+        """Compute the last round's contribution to the evidence, (B, n, 5)."""
         xp, traits = namespace(given), self.traits
         ratio = endowments / endowments[..., :1]
         alike = xp.minimum(ratio, 1 / ratio) ** traits.similarity

@@ -126,7 +126,7 @@ FEW_ACTIONS = 64
 
 
 def uniform_policy(game: Game[Any], role: str) -> UniformBox | UniformLegal:
-    """Return who draws uniformly from the legal actions of a role, or from its Box."""
+    """Return the uniform policy over a role's legal actions, or over its Box."""
     space = game.action_space(role)
     if isinstance(space, gymnasium.spaces.Box):
         return UniformBox(space)

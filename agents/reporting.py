@@ -97,7 +97,7 @@ class AnnouncedRule(DirectMechanism):
         return self._every(obs), state
 
     def decision(self, reports: Array) -> Array:
-        """Return what the rule makes of the reports, (B, d)."""
+        """Compute the decision of the rule for the reports, (B, d)."""
         return self.game.decide(self._every(reports), reports)
 
     def _every(self, like: Array) -> Array:

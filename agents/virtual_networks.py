@@ -72,7 +72,7 @@ def _seen(values: Array, arrangement: Array) -> Array:
 def contribution_features(
     endowments: Array, contributions: Array, payouts: Array, arrangement: Array, *, sees_payouts: bool, top: float
 ) -> Array:
-    """Return what the contribution network sees of the last round.
+    """Compute the contribution network's features of the last round.
 
     Args:
         endowments: (..., n), points; never 0. Axes of size 1 broadcast, as those of ``arrangement`` do.
@@ -102,7 +102,7 @@ def vote_features(
     top: float,
     relative: bool = False,
 ) -> Array:
-    """Return what the vote network sees of an episode.
+    """Compute the vote network's features of an episode.
 
     Args:
         endowments: (..., n), points. Axes of size 1 broadcast, as those of ``arrangement`` do.

@@ -87,7 +87,7 @@ class Bimatrix(TaxedGame):
         return constant(self.table.reshape(-1, 2), choices)[cell]
 
     def ended(self, state: TaxedState, draws: Draws) -> tuple[Array, Array]:
-        """Return that games are terminated after ``rounds``, and none is truncated, (B,) each."""
+        """Flag games terminated after ``rounds`` and truncated games (none), bool (B,) each."""
         return state.round >= self.rounds, state.round < 0
 
     def behaviour(self, strategies: list[np.ndarray]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def logit_strategies(game: Bimatrix, inverse_temperature: float, tax: float = 0.
 
 
 def known_solutions(game: Bimatrix) -> tuple[KnownSolution, ...]:
-    """Return what is known of a round without a tax."""
+    """List the known solutions of a round without tax."""
     scale = 1 + float(np.abs(game.table).max())
     unit = 1 / scale  # an inverse temperature at which payoffs of any unit are told apart, but not sharply
     known = [
@@ -95,7 +95,7 @@ def known_solutions(game: Bimatrix) -> tuple[KnownSolution, ...]:
 
 
 def _response_distance(game: Bimatrix, inverse_temperature: float) -> float:
-    """Return how far the logit equilibrium is from the responses to it, by the payoffs themselves."""
+    """Compute the largest difference between the logit equilibrium and the logit responses to it."""
     row, column = logit_strategies(game, inverse_temperature)
     worth = (game.table[..., 0] @ column, row @ game.table[..., 1])
     responses = [np.exp(inverse_temperature * (x - x.max())) for x in worth]

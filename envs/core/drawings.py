@@ -76,7 +76,7 @@ def text_of(drawing: Drawing) -> str:
 
 
 def positions(roads: Roads) -> dict[str, tuple[float, float]]:
-    """Return where each node is drawn, in the unit square: by its distance (edges) from the first road's tail."""
+    """Place the nodes in the unit square by their distance (edges) from the first road's tail."""
     depth = {roads.roads[0].tail: 0}
     nodes = dict.fromkeys(node for road in roads.roads for node in (road.tail, road.head))
     changed = True

@@ -66,7 +66,7 @@ class MissingExtraError(LawgiverError, ImportError):
     """An optional dependency is not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        """Say what is missing and how all that the purpose needs is installed.
+        """Compose the message: the missing package, and the extra that installs it.
 
         Args:
             package: what is missing; several separated by commas.
@@ -121,7 +121,7 @@ def choice(name: str, value: object, options: Iterable[str]) -> str:
 
 
 def sums_to_one(sums: Any) -> Any:
-    """Tell whether sums of probabilities, a number or an array, are 1 up to what is taken for rounding."""
+    """Test whether sums of probabilities, a number or an array, are 1 up to rounding."""
     return abs(sums - 1) <= SUM_TOLERANCE * (1 + 1e-6)
 
 

@@ -38,7 +38,7 @@ Layout = tuple[Field, ...]
 
 
 def width(layout: Layout) -> int:
-    """Return how many numbers a layout holds."""
+    """Count the numbers of a layout."""
     return sum(field.size for field in layout)
 
 
@@ -99,7 +99,7 @@ def within(values: np.ndarray, low: ArrayLike, high: ArrayLike) -> np.ndarray:
 
 
 def columns(layout: Layout) -> dict[str, slice]:
-    """Return where each field of a layout stands on the last axis."""
+    """Map the name of each field to its slice of the last axis."""
     slices, start = {}, 0
     for field in layout:
         slices[field.name] = slice(start, start + field.size)

@@ -148,7 +148,7 @@ class Game(ABC, Generic[StateT]):
         """Return the role that acts now."""
 
     def acts(self, state: StateT, role: str) -> Array:
-        """Return which agents of the role whose phase it is act in it, bool (B, n_role); what others send is ignored.
+        """Flag the agents of the phase's role that act, bool (B, n_role); actions of the others are ignored.
 
         Asked of games that declare ``seats_take_turns``; elsewhere all act.
         """
@@ -202,7 +202,7 @@ class Game(ABC, Generic[StateT]):
 
     @abstractmethod
     def observe(self, state: StateT, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d), in the order of the layout."""
+        """Compute the observations of a role, (B, n_role, d), in the order of the layout."""
 
     def legal_actions(self, state: StateT, role: str) -> Array | None:
         """Return a mask (B, n_role, n_actions), True where legal, or None where everything is legal."""
@@ -265,7 +265,7 @@ class Game(ABC, Generic[StateT]):
         return {}
 
     def outcome(self, state: StateT, actions: Array) -> Array:
-        """Return what actions (B, n_role[, k]) of the acting role amount to.
+        """Convert actions (B, n_role[, k]) of the acting role to their outcome.
 
         An action inside its space but illegal is played as the nearest legal one. By default the outcome is the
         action itself; where the mechanism sends logits, it is the weights they stand for. A mechanism that is
@@ -274,7 +274,7 @@ class Game(ABC, Generic[StateT]):
         return actions
 
     def outcome_error(self, state: StateT, outcome: np.ndarray) -> str | None:
-        """Return what is wrong with an outcome that a given policy makes instead of an action, None if nothing.
+        """Describe the fault of an outcome made by a supplied policy; None if it is valid.
 
         Asked at its first play, of finite numbers in the shape that :meth:`outcome` returns. A game whose outcomes
         are bound by more (weights that sum to one, say) says so here.
@@ -299,7 +299,7 @@ class Game(ABC, Generic[StateT]):
         return self.advance(state, self.outcome(state, actions), draws)
 
     def deficit(self, state: StateT) -> Array:
-        """Return what the mechanism handed out beyond what it had in the round that has just been paid, (B,).
+        """Compute the mechanism's budget deficit in the round just paid, (B,).
 
         Asked right after a step that paid the participants. A game that declares ``budget_balanced`` says here by how
         much it is not, up to rounding.
@@ -307,7 +307,7 @@ class Game(ABC, Generic[StateT]):
         raise NotImplementedError(f"{self.name} does not say how its mechanism's budget comes out")
 
     def infos(self, state: StateT) -> Mapping[str, Array]:
-        """Return what infos tell beside observations and rewards, by name, (B, ...); the same to every agent."""
+        """Return the entries of infos by name, (B, ...); the same for every agent."""
         return {}
 
     # -- what the mechanism is for ------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ class Game(ABC, Generic[StateT]):
         raise NotImplementedError(f"{self.name} has no objectives of its own")
 
     def measures(self) -> dict[str, Callable[[StateT], Array]]:
-        """Return what a round is measured by, by name: functions of the state after it, (B,).
+        """Return the measures of a round by name: functions of the state after it, (B,).
 
         By default every objective of the entry-point group that fits, and the Gini coefficient.
         """
@@ -340,7 +340,7 @@ class Game(ABC, Generic[StateT]):
 
     @abstractmethod
     def picture(self, state: StateT, index: int) -> dict[str, np.ndarray]:
-        """Return what a person wants to see of one game: by name, one number, (1,), or one a participant, (n,)."""
+        """Return the numbers to display for one game, by name: one, (1,), or one per participant, (n,)."""
 
     def drawing(self, state: StateT, index: int) -> Drawing | None:
         """Return a drawing of one game's world (a board, a network) to stand beside the numbers, None for none."""
@@ -351,7 +351,7 @@ class Game(ABC, Generic[StateT]):
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
     ) -> dict[str, Any] | NoSolution:
-        """Return what a memoryless mechanism achieves when the participants play their logit equilibrium against it.
+        """Compute the scores of a memoryless mechanism in the participants' logit equilibrium.
 
         Args:
             mechanism: a policy for the mechanism that remembers nothing and draws nothing at random.
@@ -389,5 +389,5 @@ class Game(ABC, Generic[StateT]):
         return []
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """Return what is known exactly about the game with these parameters."""
+        """List the exactly known solutions of the game with these parameters."""
         return ()

@@ -81,7 +81,7 @@ def make_game(name: str, **params: Any) -> Game[Any]:
 
 
 def game_maker(game: str) -> Callable[..., Any]:
-    """Return what a game's full name stands for.
+    """Look up the class or factory of a game by its full name.
 
     Raises:
         UnknownNameError, MissingExtraError, PluginError: as :func:`lookup`; PluginError too if it cannot be called.
@@ -98,7 +98,7 @@ def _no_game(name: str, found: Any) -> PluginError:
 
 
 def parameter_hint(made: Any, params: Mapping[str, Any], key: str) -> str | None:
-    """Say where a parameter belongs that neither a game nor its view has, None if it is in none that is given there.
+    """Suggest where a parameter belongs that neither the game nor its view has; None if nowhere.
 
     That is a game within the game (``Game.nested``), or a policy that a view is given by name in ``params``.
     """
@@ -135,7 +135,7 @@ def with_preset(made: Any, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path is that of a folder, whatever is given for it."""
+    """Test whether a value is the path of an existing folder."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):  # what no path can be: too long a name, or one with a null character

@@ -83,7 +83,7 @@ def names(group: str) -> list[str]:
 
 
 def entry(group: str, name: str) -> EntryPoint:
-    """Return what is declared under a name, without importing it.
+    """Return the entry point declared under a name, without importing it.
 
     Raises:
         UnknownNameError: if nothing of that name is registered.

@@ -146,7 +146,7 @@ def _action_error(space: gymnasium.Space[Any], actions: Any, who: Sequence[str])
 
 
 def _invalid(space: gymnasium.Space[Any], action: Any) -> str | None:
-    """Return what is wrong with one action, if anything."""
+    """Describe the fault of one action; None if it is valid."""
     try:
         array = np.asarray(action)
     except ValueError:

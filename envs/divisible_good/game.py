@@ -202,7 +202,7 @@ class DivisibleGood(MechanismGame):
         return -(parameters[:, :1] * quantities + parameters[:, 1:] * quantities**2 / 2)
 
     def gain(self, appetites: Array, quantities: Array) -> Array:
-        """Return what participants make of quantities with given appetites, without prices and the cost of supply."""
+        """Compute the gains from quantities at given appetites, before prices and the cost of supply."""
         consumed = self.value * (appetites * quantities - quantities**2 / 2)
         return consumed - self.waiting_cost * (appetites - quantities)
 
@@ -212,7 +212,7 @@ class DivisibleGood(MechanismGame):
         return self.gain(types[..., 0], allocations[..., 0]) - self.supply_cost * supplied**2 / (2 * self.n**2)
 
     def attributed(self, types: Array, allocations: Array, utilities: Array) -> Array:
-        """Return what participants reckon with: the gain alone, if they are ``local``."""
+        """Return the utility that participants maximise: the gain alone, if they are ``local``."""
         return self.gain(types[..., 0], allocations[..., 0]) if self.agent_objective == "local" else utilities
 
     def draw(self, batch: int, rng: Rng) -> Draws:

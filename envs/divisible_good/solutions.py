@@ -95,7 +95,7 @@ def pigou(game: DivisibleGood) -> np.ndarray:
 
 
 def regret(game: DivisibleGood, parameters: np.ndarray, policy: np.ndarray) -> float:
-    """Return what a rational participant gains by leaving a policy (T, S, A) that all others keep under w (D,)."""
+    """Compute the gain from the best deviation from a policy (T, S, A) that all others keep, under w (D,)."""
     subgame = game.subgame
     rewards = subgame.rewards(parameters, subgame.aggregates(policy))
     best = subgame.occupancy(best_policy(subgame, rewards))
@@ -115,7 +115,7 @@ def best_policy(subgame: DivisibleGoodSubgame, rewards: np.ndarray) -> np.ndarra
 
 
 def maximise(subgame: DivisibleGoodSubgame, linear: np.ndarray, congestion: float) -> Plan:
-    """Return what maximises Phi for v (T, S, A) and a congestion k >= 0.
+    """Maximise Phi for v (T, S, A) and a congestion k >= 0.
 
     Raises:
         ConvergenceError: the duality gap does not close.
@@ -145,7 +145,7 @@ def maximise(subgame: DivisibleGoodSubgame, linear: np.ndarray, congestion: floa
 def _best_shares(
     joints: np.ndarray, linear: np.ndarray, quantities: np.ndarray, congestion: float, shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which corners are mixed at the best of their mixtures, and their shares: an active-set method.
+    """Find the best mixture of corners by an active-set method: the corners and their shares.
 
     Towards the best of all sums to one, negative shares included; a corner whose share meets zero on the way drops out.
     """

@@ -55,7 +55,7 @@ class DivisibleGoodSubgame(Subgame):
         return self._transitions
 
     def legal(self) -> np.ndarray:
-        """Return which quantities do not exceed the appetite."""
+        """Mask the quantities that do not exceed the appetite."""
         return np.asarray(np.arange(self.shape[2]) <= self._appetites)
 
     def transfers(self, parameters: Array) -> Array:
@@ -67,7 +67,7 @@ class DivisibleGoodSubgame(Subgame):
         return -(prices * quantities + parameters[..., -1, None, None, None] * quantities**2 / 2)
 
     def _shares(self, aggregates: Array) -> Array:
-        """Return what a participant bears of the cost of supply, (..., T, S, A)."""
+        """Compute a participant's share of the cost of supply, (..., T, S, A)."""
         n, rounds = self.game.n, self.shape[0]
         mean, square = aggregates[..., :rounds, None, None], aggregates[..., rounds:, None, None]
         own = constant(self.quantities, aggregates)

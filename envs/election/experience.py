@@ -38,7 +38,7 @@ class Voter(Protocol):
 
 
 def by_mechanism(lived: Sequence[Array], order: Array, rounds: int) -> Array:
-    """Return what has been lived through as voters see it, (B, n, k, T, f).
+    """Arrange experiences by mechanism as voters see them, (B, n, k, T, f).
 
     Args:
         lived: round by round, of one game after the other, k T times (B, n, f).

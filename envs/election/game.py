@@ -182,7 +182,7 @@ class Election(Game[ElectionState]):
         return "mechanism"
 
     def acts(self, state: ElectionState, role: str) -> Array:
-        """Return whose game is on, bool (B, k)."""
+        """Flag the mechanism whose game is running, bool (B, k)."""
         xp = namespace(state.order)
         seats = xp.arange(self.n_mechanisms, device=state.order.device)
         return self._ruling(state)[:, None] == seats
@@ -201,12 +201,12 @@ class Election(Game[ElectionState]):
         return self.game.observation_layout(role)
 
     def action_layout(self, role: str) -> Layout | int:
-        """Return what a mechanism of the base game can do."""
+        """Return the action layout of the base game's mechanism."""
         self.check_role(role)
         return self.game.action_layout(role)
 
     def observe(self, state: ElectionState, role: str) -> Array:
-        """Return what the mechanisms see, (B, k, d): their own game where it is on, else its opening."""
+        """Compute the mechanisms' observations (B, k, d): of their game while it runs, else of its initial state."""
         self.check_role(role)
         now, before = self.game.observe(state.base, role), self.game.observe(state.opening, role)
         return namespace(now).where(self.acts(state, role)[..., None], now, before)
@@ -266,7 +266,7 @@ class Election(Game[ElectionState]):
         return advance_to_mechanism(self, state, self.draw(batch, rng), 0)
 
     def outcome(self, state: ElectionState, actions: Array) -> Array:
-        """Return what each mechanism's action amounts to in the game that is on, (B, k, ...)."""
+        """Convert each mechanism's action to its outcome in the current game, (B, k, ...)."""
         each = [self.game.outcome(state.base, actions[:, seat : seat + 1]) for seat in range(self.n_mechanisms)]
         return namespace(actions).stack(each, axis=1)
 
@@ -296,7 +296,7 @@ class Election(Game[ElectionState]):
         return state, {"mechanism": paid}, ~never if done else never, never
 
     def experience(self, state: ElectionState) -> Array:
-        """Return what voters go by, (B, n, k, T, f), once all games are over."""
+        """Return the experience that voters judge by, (B, n, k, T, f), once all games are over."""
         return by_mechanism(state.lived, state.order, self.n_rounds)
 
     def vote_shares(self, state: ElectionState) -> Array:
@@ -308,7 +308,7 @@ class Election(Game[ElectionState]):
     # -- for people, and what is known ----------------------------------------------------------------------------
 
     def infos(self, state: ElectionState) -> Mapping[str, Array]:
-        """Return who rules when, what everyone has earned under whom, and the votes; see the class."""
+        """Return the order of mechanisms, payoffs by mechanism and votes; see the class."""
         return {
             "order": state.order,
             "earned": state.earned,
@@ -318,7 +318,7 @@ class Election(Game[ElectionState]):
         }
 
     def picture(self, state: ElectionState, index: int) -> dict[str, np.ndarray]:
-        """Return what each person has earned under each mechanism in points, and their votes."""
+        """Return each person's payoffs under each mechanism, in points, and their votes."""
         earned = {f"earned under {seat} (points)": np.asarray(row) for seat, row in enumerate(state.earned[index])}
         shares = self.vote_shares(state)[index]
         told = {f"votes for {seat}": np.asarray(shares[seat : seat + 1]) for seat in range(self.n_mechanisms)}
@@ -342,6 +342,6 @@ class Election(Game[ElectionState]):
         )
 
     def _tie(self) -> float:
-        """Return how far equal experiences are from equal votes."""
+        """Compute the largest deviation of votes on equal experiences from a tie."""
         lived = np.ones((1, self.n, self.n_mechanisms, self.n_rounds, width(experience_layout(self.game))))
         return float(np.abs(np.exp(self.voting.log_probabilities(lived)) - 1 / self.n_mechanisms).max())

@@ -51,7 +51,7 @@ class ElectionState:
 
 
 def phases(game: Game[Any]) -> tuple[str, ...]:
-    """Return who acts in each phase of a game that is as long as it can be."""
+    """List the acting role of each phase of the longest possible game."""
     rng = np.random.default_rng(0)
     state, found = game.initial_state(1, rng), []
     for _ in range(game.max_steps):

@@ -47,7 +47,7 @@ class CongestionMechanism(MechanismGame):
 
     @abstractmethod
     def behaviour(self, shares: np.ndarray) -> dict[str, float]:
-        """Return what is worth telling of the shares of all agents by group and option, (G, O), by name."""
+        """Summarise the shares of all agents by group and option, (G, O), by name."""
 
     @abstractmethod
     def mass_optimum(self) -> float:
@@ -82,7 +82,7 @@ class CongestionMechanism(MechanismGame):
         return int(self.congestion.legal.shape[1])
 
     def legal_actions(self, state: MechanismState, role: str) -> Array | None:
-        """Return which options each participant's group has, None where all have the same number."""
+        """Mask the options of each participant's group; None where all groups have the same number."""
         self.check_role(role)
         legal = self.congestion.legal
         if role == "mechanism" or legal.all():
@@ -105,7 +105,7 @@ class CongestionMechanism(MechanismGame):
         return announcements[..., None]
 
     def resource_transfers(self, parameters: Array) -> Array:
-        """Return what each user of each resource is paid under w (..., D), (..., R)."""
+        """Compute the transfer to each user of each resource under w (..., D), (..., R)."""
         return parameters @ constant(self.payments, parameters)
 
     def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
@@ -113,7 +113,7 @@ class CongestionMechanism(MechanismGame):
         return transfers_of(self.congestion, _options(allocations), self.resource_transfers(parameters))
 
     def utility(self, types: Array, allocations: Array) -> Array:
-        """Return what each participant gets without transfers, (B, n)."""
+        """Compute each participant's utility without transfers, (B, n)."""
         free = constant(np.zeros(self.congestion.uses.shape[-1]), allocations)
         return payoffs_of(self.congestion, _options(allocations), free)
 

@@ -40,19 +40,19 @@ class CongestionSubgame(Subgame):
         return np.asarray(self.game.congestion.counts) / self.game.n
 
     def legal(self) -> np.ndarray:
-        """Return which options each group has."""
+        """Mask the options of each group."""
         return self.game.congestion.legal
 
     def _strategies(self, aggregates: Array) -> Array:
         return namespace(aggregates).reshape(aggregates, (*aggregates.shape[:-1], *self.shape[1:]))
 
     def rewards(self, parameters: Array, aggregates: Array) -> Array:
-        """Return what options pay in expectation, transfers included."""
+        """Compute the expected payoffs of options, transfers included."""
         paid = self.game.resource_transfers(parameters)
         return expected_payoffs(self.game.congestion, self._strategies(aggregates), paid)[..., None, :, :]
 
     def utilities(self, aggregates: Array) -> Array:
-        """Return what options pay in expectation without transfers."""
+        """Compute the expected payoffs of options without transfers."""
         return expected_payoffs(self.game.congestion, self._strategies(aggregates))[..., None, :, :]
 
     def transfers(self, parameters: Array) -> Array:
@@ -82,5 +82,5 @@ class CongestionSubgame(Subgame):
         return nothing[..., 0], group, xp.ones_like(obs[..., :1])
 
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
-        """Return what the game tells of the shares of agents on its options."""
+        """Summarise the shares of agents on the options; see the game."""
         return self.game.behaviour(self.initial_distribution()[:, None] * policy[0])

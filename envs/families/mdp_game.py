@@ -143,7 +143,7 @@ class MDPGame(ReportingGame):
 
     @abstractmethod
     def rewards(self, types: Array) -> Array:
-        """Return what each participant of types (B, n, k) makes of each action in each state, (B, n, S, A).
+        """Compute each participant's rewards (B, n, S, A) for types (B, n, k).
 
         Linear in the types where the process is a tree.
         """
@@ -213,7 +213,7 @@ class MDPGame(ReportingGame):
         return xp.concat([logits, payments], axis=-1)
 
     def decide(self, parameters: Array, reports: Array) -> Array:
-        """Return what the affine maximiser of (log w, b), (B, D), makes of the reports."""
+        """Compute the decision of the affine maximiser (log w, b), (B, D), for the reports."""
         xp, mdp = namespace(parameters), self.mdp
         weights = xp.exp(parameters[:, : self.n])
         boosts = xp.reshape(parameters[:, self.n :], (-1, mdp.n_states, mdp.n_actions))
@@ -254,7 +254,7 @@ class MDPGame(ReportingGame):
         return evolve(state, utilities=utilities, payments=decision[:, -self.n :])
 
     def outcome_error(self, state: ReportingState, outcome: np.ndarray) -> str | None:
-        """Return what is wrong with a rule or a policy of a given mechanism.
+        """Describe the fault of a supplied mechanism's rule or policy; None if it is valid.
 
         Rules are held to their bounds, because participants see them.
         """

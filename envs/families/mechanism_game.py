@@ -126,11 +126,11 @@ class MechanismGame(Game[MechanismState]):
         """Return types (B, n, q) for numbers drawn uniformly from [0, 1), in the same shape."""
 
     def see_types(self, state: MechanismState) -> Array:
-        """Return what participants see of their types, (B, n, d), in the order of the layout."""
+        """Compute the participants' observations of their types, (B, n, d), in the order of the layout."""
         return state.types
 
     def announcements(self, actions: Array) -> Array:
-        """Return what actions (B, n[, k]) say, (B, n), in the game's own units."""
+        """Convert actions (B, n[, k]) to announcements (B, n) in the game's units."""
         return actions
 
     @abstractmethod
@@ -139,7 +139,7 @@ class MechanismGame(Game[MechanismState]):
 
     @abstractmethod
     def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
-        """Return what each participant is paid by the mechanism, negative where it pays, (B, n): the transfer rule."""
+        """Compute the transfers to participants (B, n), negative where they pay: the transfer rule."""
 
     def in_force(self, state: MechanismState) -> Array:
         """Return the parameters (B, d) that the two rules are given in the round that is played; by default all of w.
@@ -186,7 +186,7 @@ class MechanismGame(Game[MechanismState]):
         return None
 
     def payment_curve(self) -> PaymentCurve | None:
-        """Return what is paid as a curve, where it depends on a single quantity alone."""
+        """Return the payment as a curve, where it depends on a single quantity; else None."""
         return None
 
     def ceiling(self) -> float | None:
@@ -242,7 +242,7 @@ class MechanismGame(Game[MechanismState]):
         return self.parameter_layout() if role == "mechanism" else self.announcement_layout()
 
     def observe(self, state: MechanismState, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d)."""
+        """Compute the observations of a role, (B, n_role, d)."""
         if role == "mechanism":
             return total(state.utilities)[:, None, None]
         self.check_role(role)
@@ -303,7 +303,7 @@ class MechanismGame(Game[MechanismState]):
         return {self.objective: self.measure, "welfare": welfare, "payments": self.deficit}
 
     def deficit(self, state: MechanismState) -> Array:
-        """Return what the mechanism paid out in the last round, (B,)."""
+        """Compute the mechanism's net payments in the last round, (B,)."""
         return total(state.transfers)
 
     def picture(self, state: MechanismState, index: int) -> dict[str, np.ndarray]:

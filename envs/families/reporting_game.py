@@ -157,7 +157,7 @@ class ReportingGame(Game[ReportingState]):
         return None
 
     def envy(self, state: ReportingState) -> Array | None:
-        """Return what each would gain in the place of the other whom it envies most, once the game is over, (B, n).
+        """Compute each participant's largest gain in another's place, once the game is over, (B, n).
 
         It is 0 for whoever envies nobody, and None where nobody can take another's place.
         """
@@ -215,7 +215,7 @@ class ReportingGame(Game[ReportingState]):
         return self.rule_layout() if self.announces else self.decision_layout()
 
     def observe(self, state: ReportingState, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d)."""
+        """Compute the observations of a role, (B, n_role, d)."""
         xp = namespace(state.types)
         if role == "mechanism":
             fields = [
@@ -307,7 +307,7 @@ class ReportingGame(Game[ReportingState]):
         return done, rewards, done.round > 0, done.round < 0
 
     def deficit(self, state: ReportingState) -> Array:
-        """Return what the mechanism has paid out beyond what it took, (B,)."""
+        """Compute the mechanism's payments less its receipts, (B,)."""
         return -total(state.payments)
 
     def infos(self, state: ReportingState) -> Mapping[str, Array]:
@@ -332,7 +332,7 @@ class ReportingGame(Game[ReportingState]):
 
 
 def simplex_error(weights: np.ndarray) -> str | None:
-    """Return what is wrong with probabilities (..., n), None if nothing."""
+    """Describe the fault of probabilities (..., n); None if they are valid."""
     if (weights < 0).any():
         return f"has a probability of {weights.min():g}, allowed: at least 0"
     sums = weights.sum(-1)

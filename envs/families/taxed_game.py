@@ -88,11 +88,11 @@ class TaxedGame(Game[TaxedState]):
 
     @abstractmethod
     def ended(self, state: TaxedState, draws: Draws) -> tuple[Array, Array]:
-        """Return which games are terminated and which are truncated by a round that has been paid, (B,) each."""
+        """Flag the games terminated and truncated by the round just paid, bool (B,) each."""
 
     @abstractmethod
     def behaviour(self, strategies: list[np.ndarray]) -> dict[str, Any]:
-        """Return what is worth telling of the mixed actions of both, (A_0,) and (A_1,), by name."""
+        """Summarise the mixed actions of both, (A_0,) and (A_1,), by name."""
 
     # -- how it is played ---------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class TaxedGame(Game[TaxedState]):
         return (Field("tax", 1, 0, 1, "rate", "share of every payoff that is pooled"),)
 
     def legal_actions(self, state: TaxedState, role: str) -> Array | None:
-        """Return which actions there are, (B, 2, A), None where both have as many."""
+        """Mask the existing actions, (B, 2, A); None where both participants have equally many."""
         if role != "participant" or self.counts[0] == self.counts[1]:
             return None
         xp = namespace(state.payoffs)
@@ -145,7 +145,7 @@ class TaxedGame(Game[TaxedState]):
         return xp.broadcast_to(there, (state.payoffs.shape[0], *there.shape))
 
     def observe(self, state: TaxedState, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d)."""
+        """Compute the observations of a role, (B, n_role, d)."""
         if role == "mechanism":
             return state.choices[:, None, :]
         self.check_role(role)
@@ -186,7 +186,7 @@ class TaxedGame(Game[TaxedState]):
         return paid, rewards, *self.ended(paid, draws)
 
     def deficit(self, state: TaxedState) -> Array:
-        """Return what was paid beyond what was earned before the tax, (B,)."""
+        """Compute the payoffs after tax less those before, summed, (B,)."""
         return total(state.payoffs) - total(self.earnings(state.choices))
 
     def picture(self, state: TaxedState, index: int) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ NAMED = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
 def delimiter_of(text: str) -> str:
-    """Tell by which of comma, semicolon and tab the columns of a text stand apart; comma where by none.
+    """Detect the delimiter of a text: comma, semicolon or tab; comma where there is none.
 
     It is the one that every line has equally often, else the one that the first line has most of. What is quoted does
     not count.

@@ -183,7 +183,7 @@ class GoalCollection(Game[GoalCollectionState]):
         return len(MOVES) if role == "mechanism" else self.type_layout()
 
     def observe(self, state: GoalCollectionState, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d)."""
+        """Compute the observations of a role, (B, n_role, d)."""
         self.check_role(role)
         xp = namespace(state.types)
         clock = xp.stack([state.round, state.position], axis=-1)
@@ -195,7 +195,7 @@ class GoalCollection(Game[GoalCollectionState]):
         return xp.concat([clock, down, right, self.worth(state.reports), visited], axis=-1)[:, None, :]
 
     def worth(self, reports: Array) -> Array:
-        """Return what entering each reported goal adds to the affine welfare, undiscounted: w_i v_i, (B, n)."""
+        """Compute the undiscounted affine welfare of each reported goal, w_i v_i, (B, n)."""
         return reports[..., 1] * constant(self.weight_vector, reports)
 
     # -- rules --------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def best_walks(goals: np.ndarray, worth: np.ndarray, size: int, discount: float)
 
 
 def payments(walks: BestWalks, worth: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return what an affine maximiser charges, (asw_-i - (asw - w_i v_i x_i)) / w_i, (B, n)."""
+    """Compute the payments of an affine maximiser, (asw_-i - (asw - w_i v_i x_i)) / w_i, (B, n)."""
     others = walks.affine_welfare[:, :1] - worth * walks.collected
     charged: np.ndarray = (walks.affine_welfare[:, 1:] - others) / weights
     return charged
@@ -116,7 +116,7 @@ def _follow(value: np.ndarray, worth: np.ndarray, between: np.ndarray, first: np
 
 
 def value_iteration(goals: np.ndarray, worth: np.ndarray, size: int, discount: float) -> float:
-    """Return what the best walk of one profile is worth, (n,) each, from the world's own table of 2^n x size^2 states.
+    """Solve one profile by value iteration on all 2^n x size^2 states: the best walk's value, (n,).
 
     A second way to the same number, as slow as it is simple: sets of goals entered by cells, until nothing changes.
     """

@@ -163,7 +163,7 @@ class Gridworld(MDPGame):
         return float(np.mean(means)), float(np.std(means, ddof=1) / np.sqrt(len(means)))
 
     def limit(self) -> float | None:
-        """Return what could be reached if goals were public: an upper bound of revenue, and attained for welfare.
+        """Compute the optimum under public goals: an upper bound of revenue, attained for welfare.
 
         Values alone are then private, and Myerson's theorem says that nothing under which telling the truth is best
         and nobody loses by taking part earns more in expectation than the walk that is best for the (ironed) virtual

@@ -50,7 +50,7 @@ def samples(size: int) -> Iterator[np.ndarray]:
 
 
 def shuttle(m: int, edges: Edges, discount: float, goal: int) -> float:
-    """Return how often, discounted, a cell can be entered at best from cell 0, the first move undiscounted.
+    """Compute the largest discounted number of entries into a cell from cell 0, the first move undiscounted.
 
     One goes there the shortest way, and then to and fro; into the wall and so not away, where the goal has one.
     """

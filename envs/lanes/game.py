@@ -210,7 +210,7 @@ class Lanes(MechanismGame):
         return -self.coordination_weight * distances - self.movement_cost * allocations[..., 1]
 
     def attributed(self, types: Array, allocations: Array, utilities: Array) -> Array:
-        """Return what participants reckon with: the cost of movement alone, if they are ``local``."""
+        """Return the utility that participants maximise: the cost of movement alone, if they are ``local``."""
         return -self.movement_cost * allocations[..., 1] if self.agent_objective == "local" else utilities
 
     @property

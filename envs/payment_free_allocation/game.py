@@ -191,7 +191,7 @@ class PaymentFreeAllocation(ReportingGame):
     # -- rules --------------------------------------------------------------------------------------------------
 
     def rule_layout(self) -> Layout:
-        """Return how much is burnt, and how far resources are shared by demand alone."""
+        """Return the fields of a rule: the degree of burning, and the weight on sharing by demand alone."""
         return (
             Field("burning", 1, 0.0, 1.0, "exponent", "0 burns nothing, 1 as much as partial allocation"),
             Field("sharing", 1, 0.0, 1.0, "share", "weight of water filling, by demand alone, in the allocation"),
@@ -280,7 +280,7 @@ class PaymentFreeAllocation(ReportingGame):
         return evolve(state, amounts=amounts, utilities=utilities(amounts, *self.split(state.types)))
 
     def outcome_error(self, state: ReportingState, outcome: np.ndarray) -> str | None:
-        """Return what is wrong with a rule, or with the amounts, of a given mechanism."""
+        """Describe the fault of a supplied mechanism's rule or amounts; None if valid."""
         if self.announces:
             wrong = outcome[(outcome < 0) | (outcome > 1)]
             return f"has {wrong[0]:g} among burning and sharing, allowed: numbers in [0, 1]" if wrong.size else None

@@ -9,7 +9,7 @@ LEAST = 1e-6
 
 
 def utilities(amounts: Array, values: Array, demands: Array) -> Array:
-    """Return what amounts (B, n, m) are worth, (B, n): sum_j v_ij min(x_ij, d_ij), for true values and demands."""
+    """Compute the utilities (B, n) of amounts (B, n, m): sum_j v_ij min(x_ij, d_ij), true values and demands."""
     return total(values * namespace(amounts).minimum(amounts, demands))
 
 

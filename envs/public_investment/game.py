@@ -223,7 +223,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         )
 
     def observe(self, state: PublicInvestmentState, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d)."""
+        """Compute the observations of a role, (B, n_role, d)."""
         if role == "participant":
             return select(self._public(state), self._seen)
         self.check_role(role)
@@ -331,7 +331,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         return after, rewards, after.round >= self.n_rounds, nobody
 
     def deficit(self, state: PublicInvestmentState) -> Array:
-        """Return what was paid beyond what participants kept and the fund grew to in the last round, (B,)."""
+        """Compute payoffs less the points kept and the multiplied fund in the last round, (B,)."""
         fund = total(state.contributions)
         return total(state.payoffs) - (total(state.endowments) - fund + self.multiplier * fund)
 

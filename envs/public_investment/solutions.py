@@ -78,7 +78,7 @@ def canonical_equilibrium(
 
 
 def known_solutions(game: PublicInvestment) -> tuple[KnownSolution, ...]:
-    """Return what is known for the game's first condition, cheap to recompute."""
+    """List the known solutions of the game's first condition, cheap to recompute."""
     endowments = game.conditions[0]
     solutions = (_water_filling(game, endowments), _surplus(game, endowments))
     if grid_size(tuple(e + 1 for e in endowments), endowments) > LARGEST_CHECK:

@@ -180,7 +180,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         return len(self.menu) if role == "participant" else self.one_shot.action_layout(role)
 
     def observe(self, state: RepeatedAllocationState, role: str) -> Array:
-        """Return what the agents of a role see, (B, n_role, d)."""
+        """Compute the observations of a role, (B, n_role, d)."""
         seen = self.one_shot.observe(state.now, role)
         if role == "mechanism":
             return seen
@@ -188,7 +188,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         return xp.concat([seen, xp.broadcast_to(state.round[:, None, None], (*seen.shape[:2], 1))], axis=-1)
 
     def reports_of(self, types: Array, choices: Array) -> Array:
-        """Return what is reported, (..., k), for types (..., k) and choices (...) of the menu."""
+        """Compute the reports (..., k) for types (..., k) and choices (...) of the menu."""
         xp = namespace(types)
         bent = constant(self.menu, types)[xp.astype(choices, xp.int64)]
         one = self.one_shot
@@ -216,7 +216,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         return self.one_shot.outcome(state.now, actions)
 
     def outcome_error(self, state: RepeatedAllocationState, outcome: np.ndarray) -> str | None:
-        """Return what is wrong with an outcome of a given policy."""
+        """Describe the fault of a supplied policy's outcome; None if it is valid."""
         return self.one_shot.outcome_error(state.now, outcome)
 
     def advance(

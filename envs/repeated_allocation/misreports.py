@@ -41,7 +41,7 @@ def menu(exponents: Sequence[float], factors: Sequence[float]) -> np.ndarray:
 
 
 def misreported(types: Array, bent: Array, layout: Layout, least: float) -> Array:
-    """Return what is reported, (..., 2m), for types (..., 2m) and an exponent and a factor (..., 2) for each.
+    """Compute misreports (..., 2m) of types (..., 2m), with an exponent and a factor (..., 2) for each.
 
     Args:
         types: values, then demands.

@@ -49,7 +49,7 @@ class PayoffTable:
     objective: np.ndarray
 
     def expected(self, played: np.ndarray) -> np.ndarray:
-        """Return what each choice brings each participant, (N, n, A), while the others play ``played`` (N, n, A)."""
+        """Compute each participant's payoff of each choice, (N, n, A), while the others play ``played`` (N, n, A)."""
         seats = range(played.shape[1])
         return np.stack([_mixed(self.utilities[..., seat], played, (seat,)) for seat in seats], axis=1)
 
@@ -117,7 +117,7 @@ def _tabulated(
 
 
 def deviations(game: RepeatedAllocation, rule: Rule, types: np.ndarray) -> np.ndarray:
-    """Return what each choice brings a participant while all others are honest, (N, n, A), for types (N, n, k)."""
+    """Compute the payoff of each choice while all others are honest, (N, n, A), for types (N, n, k)."""
     count, n, _ = types.shape
     size = len(game.menu)
     choices = np.full((count, n, size, n), game.honest)

@@ -250,7 +250,7 @@ def _bounded(
 
 
 def _diagonal(apart: Any, slopes: np.ndarray) -> np.ndarray:
-    """Return how fast the cost of moving from one route to another rises, for rows +-1 where they are apart."""
+    """Compute the slope of the cost of moving flow between routes, for rows +-1 on edges of one route only."""
     steep = np.asarray(apart.multiply(apart) @ slopes)
     return np.asarray(np.maximum(steep, 1e-12 * steep.max() or 1.0))
 

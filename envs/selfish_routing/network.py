@@ -269,7 +269,7 @@ class Network:
         return NonatomicGame(self.shares, self.uses, self.legal, self.costs, np.zeros(self.legal.shape))
 
     def counts(self, n: int) -> tuple[int, ...]:
-        """Return how many of n agents each demand has, (G,): its share, rounded by the method of largest remainders.
+        """Apportion n agents to demands by largest remainders, (G,).
 
         Raises:
             ParameterError: if a demand is left without an agent.

@@ -110,7 +110,7 @@ def pigou_tolls(network: Network) -> np.ndarray:
 
 
 def _anarchy_apart_from_least_costs(game: NonatomicGame) -> float:
-    """Return how far the price of anarchy is from what the cheapest routes alone say, relative to the costs' size.
+    """Compute the deviation of the price of anarchy from its value by cheapest routes, relative to the costs.
 
     In equilibrium everybody pays the least cost of its pair; at the optimum the least marginal cost, which is what
     travelling costs plus the tolls x c'(x).

@@ -95,7 +95,7 @@ class Outcomes(NamedTuple):
 
 
 def holds_outcomes(table: Any) -> bool:
-    """Tell whether transitions are given as outcomes: by number, or in lists one level deeper than probabilities."""
+    """Test whether transitions are given as outcomes: by number, or in lists one level deeper than probabilities."""
     if isinstance(table, Mapping):
         return not set(table) & {"shape", "rows", "columns", "values"}  # those of a sparse table
     for _ in range(3):  # states, actions, outcomes
@@ -169,7 +169,7 @@ def _transitions(entries: tuple[np.ndarray, ...], s: int, a: int, memory: float)
 
 
 def _numbered(table: Any, name: str) -> list[Any]:
-    """Return what a list or a mapping by 0, 1, ... holds, in this order."""
+    """List the entries of a list or of a mapping by 0, 1, ..., in this order."""
     if isinstance(table, (list, tuple)) and table:
         return list(table)
     if not isinstance(table, Mapping) or not table:

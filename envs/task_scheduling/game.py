@@ -177,7 +177,7 @@ class TaskScheduling(MDPGame):
         return state.makespan
 
     def picture(self, state: ReportingState, index: int) -> dict[str, np.ndarray]:
-        """Return what other reporting games show, and the makespan."""
+        """Return the numbers that other reporting games display, and the makespan."""
         assert isinstance(state, SchedulingState)
         return {**super().picture(state, index), "makespan": np.asarray(state.makespan[index : index + 1])}
 

@@ -23,7 +23,7 @@ CHUNK = 2**22
 
 
 def makespans(costs: Array, clock: Clock = "whole_units") -> Array:
-    """Return how long the workers are still busy when the last task has been given out, for every assignment.
+    """Compute the makespan of every assignment, counted from when the last task is given out.
 
     Args:
         costs: time that each of n workers takes for each of m tasks, (..., n, m).

@@ -87,7 +87,7 @@ class TaxedDilemma(TaxedGame):
         return earnings(choices)
 
     def ended(self, state: TaxedState, draws: Draws) -> tuple[Array, Array]:
-        """Return which games are terminated at random, and which are cut off after ``max_rounds``, (B,) each."""
+        """Flag the games terminated at random and those truncated after ``max_rounds``, bool (B,) each."""
         stopped = floats(draws["going_on"], state.round) >= self.continuation
         return stopped, (state.round >= self.max_rounds) & ~stopped
 

@@ -161,7 +161,7 @@ def check_legal_actions(game: Game[Any], batch: int = 8, seed: int = 4) -> None:
 
 
 def _as_nearest(table: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return whether each choice is played (``table``) as the nearest legal one, both (B, n_role, n_actions)."""
+    """Compute whether each choice is played (``table``) as the nearest legal one, both (B, n_role, n_actions)."""
     choices, most = np.arange(mask.shape[-1]), 2 * mask.shape[-1]
     below = np.maximum.accumulate(np.where(mask, choices, -most), axis=-1)
     above = np.minimum.accumulate(np.where(mask, choices, most)[..., ::-1], axis=-1)[..., ::-1]

@@ -117,7 +117,7 @@ def _refused_in_gymnasium(game: Game[Any], role: str) -> None:
 
 
 def bad_actions(space: gymnasium.Space[Any]) -> list[Any]:
-    """Return what no view may take as an action of a space: out of bounds, NaN, wrong in type or shape."""
+    """List invalid actions of a space: out of bounds, NaN, wrong in type or shape."""
     if isinstance(space, gymnasium.spaces.Discrete):
         return [int(space.start) + int(space.n), int(space.start) - 1, 1.0, np.nan, None, "1", np.array([0]), [0, [1]]]
     assert isinstance(space, gymnasium.spaces.Box)

@@ -86,14 +86,14 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         self.agent_selection = self._queue[0]
 
     def observe(self, agent: str) -> Any:
-        """Return what an agent sees now."""
+        """Return an agent's current observation."""
         self._env.require_begun()
         if agent not in self._observations:
             raise ActionError(f"unknown agent {agent!r}: {allowed(str(agent), self.possible_agents)}")
         return copied(self._observations[agent])
 
     def last(self, observe: bool = True) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Return what ``agent_selection`` sees, its reward since it last acted, whether it is over, and its info."""
+        """Return observation, reward since the last action, end flags and info of ``agent_selection``."""
         self._require_agents()
         result: tuple[Any, float, bool, bool, dict[str, Any]] = super().last(observe)
         return result
@@ -132,7 +132,7 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
         return self._env.render()
 
     def state(self) -> np.ndarray:
-        """Return what all agents see, one after the other, flat."""
+        """Return the concatenated observations of all agents."""
         return self._env.state()
 
     def close(self) -> None:

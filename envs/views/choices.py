@@ -56,7 +56,7 @@ class Choices:
         self.space = gymnasium.spaces.Discrete(count**size)
 
     def sent(self, actions: Any, who: Sequence[str]) -> Any:
-        """Return what actions of this space are in the game's own, one for each name in ``who``.
+        """Convert actions of this space to the game's own, one for each name in ``who``.
 
         Raises:
             ActionError: if a point of the grid is none. Other actions are left for the check of the game's space.

@@ -68,7 +68,7 @@ def masks(
 
 
 def learner_masks(game: Game[Any], state: Any, role: str, actions: gymnasium.Space[Any]) -> np.ndarray:
-    """Return which actions of a role's agent 0 are legal, bool (B, n_actions).
+    """Mask the legal actions of a role's agent 0, bool (B, n_actions).
 
     Raises:
         UnsupportedGameError: if its ``actions`` are not Discrete.
@@ -111,7 +111,7 @@ def turn_flags(game: Game[Any], state: Any, role: str, batch: int) -> np.ndarray
 
 
 def learner_observation(game: Game[Any], state: Any, role: str) -> np.ndarray:
-    """Return what agent 0 of a role sees as the only learner, float32 (B, d).
+    """Compute the observation of a role's agent 0 as the only learner, float32 (B, d).
 
     It ends with ``acts_now`` where agents of one role take turns, for then it is asked out of its turn too.
     """

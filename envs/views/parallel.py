@@ -243,7 +243,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         return self._screen.frame(self._session.state, 0, over=not self.agents)
 
     def state(self) -> np.ndarray:
-        """Return what all agents see (given roles included), one after the other, flat, in ``state_space``."""
+        """Return the concatenated observations of all agents (supplied roles included), in ``state_space``."""
         views = (self.game.observe(self._session.state, role).ravel() for role in self.game.roles)
         return np.concatenate(list(views)).astype(np.float32)
 

@@ -177,7 +177,7 @@ class Session:
         mask: Array | None,
         alive: np.ndarray | None,
     ) -> Any:
-        """Return what a given policy chooses and remembers; its first play shows whether it was made for this game."""
+        """Return a supplied policy's choice and memory; its first play shows whether it was made for this game."""
         rng = among(self.rng, alive)
         if role in self._forms:
             return choose(obs, mask, self.memory[role], rng)
@@ -185,7 +185,7 @@ class Session:
             return choose(obs, mask, self.memory[role], rng)
 
     def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return what a given policy sees, in arrays of its own: it may write into them."""
+        """Return a supplied policy's observations, in arrays of its own: it may write into them."""
         mask = self.game.legal_actions(self._state, role)
         if getattr(self.policies[role], "blind", False):
             return np.zeros((self.batch, self.game.roles[role], 0)), mask

@@ -93,7 +93,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         return observation, reward, bool(session.terminated[0]), bool(session.truncated[0]), info
 
     def action_masks(self) -> np.ndarray:
-        """Return which actions of the learner are legal now, bool (n_actions,), as MaskablePPO of sb3-contrib asks.
+        """Mask the learner's legal actions, bool (n_actions,), under the name that MaskablePPO of sb3-contrib uses.
 
         Raises:
             UnsupportedGameError: if the learner's actions are not Discrete.

@@ -226,14 +226,14 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         return observation, rewards, terminated, truncated, {**final, **infos}
 
     def _flags(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return which games are terminated and which truncated, in arrays that belong to nobody else."""
+        """Flag the terminated and the truncated games, in new arrays."""
         flags: tuple[np.ndarray, np.ndarray] = self.batch.gather(
             lambda session: (session.terminated.copy(), session.truncated.copy())
         )
         return flags
 
     def action_masks(self) -> np.ndarray:
-        """Return which actions of each learner are legal now, bool (num_envs, n_actions).
+        """Mask the legal actions of each learner, bool (num_envs, n_actions).
 
         Raises:
             UnsupportedGameError: if the learner's actions are not Discrete.
@@ -250,7 +250,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         return over
 
     def _observations(self) -> tuple[Any, dict[str, np.ndarray]]:
-        """Return what is shown of all games."""
+        """Return the observations and infos of all games."""
 
         def seen(session: Session) -> tuple[Any, dict[str, np.ndarray]]:
             state = session.state
@@ -339,7 +339,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Tell whether two things are equal; those that hold arrays in a dict, say, cannot be asked, and are not."""
+    """Test two values for equality; values that cannot be compared, such as dicts of arrays, count as unequal."""
     try:
         return one is other or bool(np.array_equal(one, other))
     except (TypeError, ValueError):

@@ -181,7 +181,7 @@ def _check_gradient(game: Game[Any], steps: list[Step[Any]]) -> None:
 
 
 def _paid(game: Game[Any], steps: list[Step[Any]], convert: Any, action: Any) -> Any:
-    """Return what is paid to all seats, each weighted differently, in each game, (B,)."""
+    """Compute a sum of all seats' rewards in each game, each seat weighted differently, (B,)."""
     state, paid = convert(steps[0].state), 0.0
     for step in steps:
         taken = action if step is steps[0] else convert(step.actions)

@@ -143,11 +143,11 @@ class _Arc(NamedTuple):
     density: float
 
     def contact(self, slope: float) -> float:
-        """Return where a line of this slope, lowered from above, first touches the arc."""
+        """Find the contact point of the arc with a line of this slope lowered from above."""
         return min(max((self.top - slope) * self.density / 2, self.start), self.end)
 
     def height(self, slope: float) -> float:
-        """Return where that line meets q = 0."""
+        """Compute the intercept of that line at q = 0."""
         q = self.contact(slope)
         return q * (self.price(q) - slope)
 

@@ -123,7 +123,7 @@ def check_options(uses: np.ndarray, legal: np.ndarray, n_groups: int) -> None:
 
 
 def whole_counts(n: int, shares: Mapping[str, float]) -> tuple[int, ...]:
-    """Return how many of n agents are in each group, (G,), for the groups' shares > 0 by name.
+    """Convert the groups' shares > 0, by name, to whole numbers of n agents, (G,).
 
     Raises:
         ParameterError: naming the group, if its share is not a whole number of agents, at least one; or if the groups
@@ -145,7 +145,7 @@ def whole_counts(n: int, shares: Mapping[str, float]) -> tuple[int, ...]:
 
 
 def expected_payoffs(game: CongestionGame, strategies: Array, transfers: Array | None = None) -> Array:
-    """Return what a member of each group expects of each option, (..., G, O).
+    """Compute the expected payoff of each option to a member of each group, (..., G, O).
 
     Args:
         game: that is played.
@@ -195,13 +195,13 @@ def expected_of_loads(game: CongestionGame, strategies: Array, values: Array) ->
 
 
 def _is_steep(table: Array) -> bool:
-    """Return whether the entries of some resource, k >= 1, differ in size by a factor above ``STEEP``."""
+    """Test whether the entries of a resource, k >= 1, differ in size by a factor above ``STEEP``."""
     xp, sizes = namespace(table), abs(detached(table))[..., 1:]
     return bool(xp.any(xp.max(sizes, axis=-1) > STEEP * xp.min(sizes, axis=-1)))
 
 
 def check_size(game: CongestionGame, games: int, *, steep: bool) -> bool:
-    """Return whether expectations in a batch of games are computed member by member, after a check of their size.
+    """Check the size of a batch, and test whether expectations are computed member by member.
 
     Raises:
         UnsupportedGameError: if they take more than ``LARGEST_TABLES`` numbers at once, naming what fits.
@@ -323,7 +323,7 @@ def _spectrum(values: Array) -> Array:
 
 
 def payoffs_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
-    """Return what each agent is paid, (..., N), in the dtype of ``transfers``; O(N + G O R) a game.
+    """Compute each agent's payoff, (..., N), in the dtype of ``transfers``; O(N + G O R) per game.
 
     Args:
         game: that is played.
@@ -340,7 +340,7 @@ def payoffs_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
 
 
 def transfers_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
-    """Return what transfers alone pay each agent, (..., N); arguments as in :func:`payoffs_of`."""
+    """Compute each agent's transfers, (..., N); arguments as in :func:`payoffs_of`."""
     return _of_choices(_of_options(game, transfers), _index(game, choices))
 
 
@@ -350,7 +350,7 @@ def _index(game: CongestionGame, choices: Array) -> Array:
 
 
 def _loads(game: CongestionGame, index: Array) -> Array:
-    """Return how many agents use each resource, (..., R) integers."""
+    """Count the users of each resource, (..., R) integers."""
     xp, batch = namespace(index), index.shape[:-1]
     rows = game.uses.reshape(-1, game.uses.shape[-1])
     games = math.prod(batch)

@@ -105,7 +105,7 @@ def _mixture(game: CongestionGame, strategies: np.ndarray) -> Mixture:
 
 
 def best_mixture_regret(game: CongestionGame) -> float:
-    """Return what an agent gains at most by leaving the best mixture, were it paid what its presence adds.
+    """Compute an agent's largest gain from leaving the best mixture under marginal-contribution payments.
 
     Relative to what options pay; 0 where the mixture is the best.
 
@@ -116,7 +116,7 @@ def best_mixture_regret(game: CongestionGame) -> float:
 
 
 def best_transfers(game: CongestionGame) -> np.ndarray:
-    """Return what users of each resource should be paid, (R,), for the best mixture to be an equilibrium.
+    """Compute the transfers per resource, (R,), that make the best mixture an equilibrium.
 
     Raises:
         UnsupportedGameError: if there are several groups.
@@ -134,7 +134,7 @@ def _paid_by_presence(game: CongestionGame) -> CongestionGame:
 
 
 def regret(game: CongestionGame, strategies: np.ndarray, transfers: np.ndarray | None = None) -> float:
-    """Return what an agent of any group gains at most by leaving an option that its group uses; strategies (G, O)."""
+    """Compute the largest gain from leaving an option that one's group uses, for strategies (G, O)."""
     payoffs = expected_payoffs(game, strategies, transfers)
     best = np.where(game.legal, payoffs, -np.inf).max(1, keepdims=True)
     return float((best - payoffs)[strategies > 0].max())

@@ -61,7 +61,7 @@ def _spreads(n: int, parts: int) -> np.ndarray:
 
 
 def pure_optimum(game: CongestionGame) -> PureOptimum:
-    """Return who goes where when the sum of all payoffs without transfers is largest."""
+    """Find the pure profile with the largest sum of payoffs without transfers."""
     profiles = count_profiles(game)
     welfare = _welfare(game, profiles)
     best = int(welfare.argmax())

@@ -23,7 +23,7 @@ from lawgiver.envs.solvers.congestion.wardrop import Flow, NonatomicGame, loads_
 
 
 def share_table(demand: Array, n: int) -> Array:
-    """Return what each of k = 0 to n agents gets of a demand >= 0, (..., R) to (..., R, n + 1); 1 or less.
+    """Compute each agent's share, at most 1, of a demand >= 0 among k = 0 to n agents, (..., R) to (..., R, n + 1).
 
     Nobody is there to be paid at k = 0, where the entry is that of k = 1.
     """

@@ -116,5 +116,5 @@ def least_tolls(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
 
 
 def gap_under_tolls(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> float:
-    """Return how far tolls (R,) are from making flows (G, O) an equilibrium, relative to the sizes of options."""
+    """Compute the relative equilibrium gap of flows (G, O) under tolls (R,)."""
     return relative_gap(game, flows, tolls, UNUSED)

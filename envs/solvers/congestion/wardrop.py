@@ -183,7 +183,7 @@ def least_costs(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None
 
 
 def option_sizes(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | None = None) -> np.ndarray:
-    """Return what each option would cost at flows (G, O), if none of its parts were below 0, (G, O).
+    """Compute each option's cost at flows (G, O) with the absolute values of its parts, (G, O).
 
     The rounding errors of :func:`option_costs` are relative to it.
     """
@@ -316,7 +316,7 @@ def _bounded(system: np.ndarray, wanted: np.ndarray, lowest: np.ndarray) -> np.n
 
 
 def _slopes(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
-    """Return how fast the cost of each resource rises at flows (G, O), by differences, (R,); 0 where nobody is."""
+    """Compute the slopes of costs at flows (G, O) by finite differences, (R,); 0 without load."""
     loads, nudge = loads_of_flows(game, flows), 1e-6
     rise = game.costs.cost(loads * (1 + nudge)) - game.costs.cost(loads * (1 - nudge))
     return np.asarray(np.divide(rise, 2 * nudge * loads, out=np.zeros(len(loads)), where=loads > 0))

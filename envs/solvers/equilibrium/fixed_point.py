@@ -87,7 +87,7 @@ def _tilts(subgame: Subgame, policy: np.ndarray, rewards: np.ndarray) -> np.ndar
 
 
 def _residuals(found: np.ndarray, aggregates: np.ndarray) -> np.ndarray:
-    """Return how far F(z) is from z, (...)."""
+    """Compute the residual of F(z) - z, (...)."""
     return np.asarray((np.abs(found - aggregates) / (1 + np.abs(aggregates))).max(axis=-1))
 
 

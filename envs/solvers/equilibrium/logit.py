@@ -90,7 +90,7 @@ def expected(grid: JointGrid, tables: list[Array], strategies: Strategies) -> li
 
 
 def _parts(grid: JointGrid, strategies: Strategies, g: int) -> list[Array]:
-    """Return what a member of group g faces: the distribution of each group, its own less one member."""
+    """Compute the distributions that a member of group g faces: each group's, its own less one member."""
     return [
         _of_multisets(group.others, group.others_seatings, p)
         if h == g

@@ -89,7 +89,7 @@ def _rounds_start(game: Game[Any], mechanism: Policy, state: Any) -> Any:
 
 
 def _played(game: Game[Any], mechanism: Policy, state: Any, joint: np.ndarray) -> np.ndarray:
-    """Return what participants earn (S, n) until the round is over: until a role would act once more."""
+    """Compute the participants' payoffs (S, n) until the round is over: until a role would act again."""
     paid = np.zeros(joint.shape)
     acted: set[str] = set()
     while (role := game.phase(state)) not in acted:

@@ -50,8 +50,8 @@ def inexact(game: Game[Any], mechanism: Policy, state: Any) -> NoSolution | None
 
 
 def mean_outcome(game: Game[Any], mechanism: Policy, state: Any) -> Array:
-    """Return what a memoryless mechanism does in ``state`` (B games): its outcome where it gives one, else what its
-    mean action, clipped to the action space, amounts to.
+    """Compute a memoryless mechanism's outcome in ``state`` (B games): its own where it gives one, else that of its
+    mean action, clipped to the action space.
     """
     seen = game.observe(state, "mechanism")
     memory = mechanism.initial_state(seen.shape[0], fixed_rng(seen))

@@ -50,7 +50,7 @@ class Subgame(ABC):
 
     @abstractmethod
     def rewards(self, parameters: Array, aggregates: Array) -> Array:
-        """Return what participants reckon with, transfers included, (..., T, S, A), under w (..., D) and z (..., m)."""
+        """Compute the attributed rewards, transfers included, (..., T, S, A), under w (..., D) and z (..., m)."""
 
     @abstractmethod
     def utilities(self, aggregates: Array) -> Array:
@@ -73,26 +73,26 @@ class Subgame(ABC):
         raise NotImplementedError(f"{type(self).__name__} has {self.shape[0]} rounds and does not say how they follow")
 
     def legal(self) -> np.ndarray:
-        """Return which actions are legal in each state, (S, A)."""
+        """Mask the legal actions of each state, (S, A)."""
         return np.ones(self.shape[1:], bool)
 
     def cell_weights(self) -> np.ndarray:
-        """Return how much of what participants can do each action stands for, up to a factor, (A,)."""
+        """Return the weight of each action in a discretised action set, up to a factor, (A,)."""
         return np.ones(self.shape[2])
 
     @abstractmethod
     def observations(self, parameters: np.ndarray) -> np.ndarray:
-        """Return what participants see in each round and state under w (D,), (T, S, d)."""
+        """Compute the participants' observations in each round and state under w (D,), (T, S, d)."""
 
     @abstractmethod
     def locate(self, obs: Array) -> tuple[Array, Array, Array]:
-        """Return where observations (B, n, d) stand in a table: rounds (B, n), states and their weights.
+        """Locate observations (B, n, d) in a table: rounds (B, n), states and their weights.
 
         The last two are (B, n, k): between the k states of a continuous type, log-probabilities are interpolated.
         """
 
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
-        """Return what is worth telling of a table of probabilities (T, S, A), by name."""
+        """Summarise a table of probabilities (T, S, A) by name."""
         return {}
 
     # -- what follows -------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class Subgame(ABC):
         return min(inverse_temperature, RATIONAL / self.unit)
 
     def occupancy(self, policy: Array) -> Array:
-        """Return how likely each state and action are in each round, (..., T, S, A), for probabilities."""
+        """Compute the occupancy (..., T, S, A) of states and actions in each round."""
         xp = namespace(policy)
         here = constant(self.initial_distribution(), policy) + xp.zeros_like(policy[..., 0, :, 0])
         rounds = []

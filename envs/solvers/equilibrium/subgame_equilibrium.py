@@ -112,7 +112,7 @@ def solve(subgame: Subgame, parameters: Array, inverse_temperature: float, prior
 def exact_scores(
     game: MechanismGame, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
 ) -> dict[str, Any] | NoSolution:
-    """Return what a mechanism is worth in the participants' logit equilibrium under it.
+    """Compute the scores of a mechanism in the participants' logit equilibrium under it.
 
     Returns:
         ``welfare`` a round, ``kl`` of a participant from its anchor in nats over the game, what

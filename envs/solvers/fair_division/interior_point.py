@@ -276,7 +276,7 @@ def _most(x: Array) -> Array:
 
 
 def _length(share: float, falls: list[Array]) -> Array:
-    """Return how far to go, at most 1, if what falls to 0 at a whole step is to go no further than a share of it."""
+    """Compute the step length, at most 1, that covers at most a share of the way to the boundary."""
     xp = namespace(falls[0])
     nearest = xp.max(xp.stack([_most(fall) for fall in falls]), axis=0)
     return share / xp.maximum(nearest, constant(share, nearest))
@@ -316,7 +316,7 @@ def respond(
     caps: Array,
     supply: Array,
 ) -> Array:
-    """Return how shares (n, m, B) at a solution respond to what is given, to first order: zeros, with gradients.
+    """Compute the first-order response of shares (n, m, B) to the problem's data: zeros, with gradients.
 
     Args:
         problem: as solved.

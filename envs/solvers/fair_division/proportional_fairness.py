@@ -261,7 +261,7 @@ def duality_gap(
     charges: Array | None = None,
     ridge: float = 0.0,
 ) -> Array:
-    """Return how far amounts may be from the optimum, (B,): the largest <gradient, Y - X> over feasible Y, exactly.
+    """Compute the duality gap of amounts, (B,): the largest <gradient, Y - X> over feasible Y, exactly.
 
     The objective is concave, so that no feasible Y is better by more. The maximum is a fractional knapsack for each
     resource: in order of the gradient, each cell is filled to its demand until the supply is out. With the gradient

@@ -74,7 +74,7 @@ def problems(rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray
 
 
 def settle(mdp: MDP, rewards: Array, weights: Array, boosts: Array, excluded: np.ndarray | None = None) -> Settlement:
-    """Return what the affine maximiser with these weights and boosts makes of reported rewards (B, n, S, A).
+    """Compute the policy and payments of an affine maximiser for reported rewards (B, n, S, A).
 
     The arguments are as :func:`problems` takes them. What cannot be done at all is the process's matter, not that of
     rewards, which an absent participant takes along. On torch, affine welfare and payments can be differentiated.

@@ -144,7 +144,7 @@ class Discounted:
         return self.transitions.solve(policy, self.discount, right, self.memory, back=back)
 
     def _evaluate(self, action: Array, rewards: Array) -> Array:
-        """Return what each state is worth (..., S) under a deterministic policy (..., S)."""
+        """Compute the state values (..., S) of a deterministic policy (..., S)."""
         taken = _taken(rewards, action)
         if not isinstance(self.transitions, Successors):
             return self._solve(one_hot(action, rewards), taken)

@@ -34,7 +34,7 @@ on the values by the temperature, hence on the discount."""
 
 
 def in_float64(rewards: Array, solve: Callable[[Array], tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Return what ``solve`` makes of rewards in float64, in the dtype that they have."""
+    """Apply ``solve`` to rewards in float64, and return the results in the rewards' dtype."""
     xp = namespace(rewards)
     value, policy = solve(xp.astype(rewards, xp.float64, copy=False))
     return floats(value, rewards), floats(policy, rewards)
@@ -110,7 +110,7 @@ def _solved(f: Array, r: Array, nu: Array, temperature: float) -> tuple[Array, A
 
 
 def _loss(r: Array, nu: Array, temperature: float) -> Array:
-    """Return what is minimised, (N,)."""
+    """Compute the loss, (N,)."""
     xp = namespace(r)
     positive = nu > 0
     logs = xp.log(xp.where(positive, nu, xp.ones_like(nu)))

@@ -39,7 +39,7 @@ class Transitions(Protocol):
         """Return the expected value of the next state, (..., S) to (..., S, A)."""
 
     def push(self, flow: Array) -> Array:
-        """Return how much of a flow through states and actions arrives in each state, (..., S, A) to (..., S)."""
+        """Compute the inflow of each state from a flow through states and actions, (..., S, A) to (..., S)."""
 
     def solve(self, policy: Array, discount: float, right: Array, memory: float, *, back: bool = False) -> Array:
         """Solve (I - discount * P_policy) x = right, (..., S), or with the transpose of the matrix if ``back``.
@@ -86,7 +86,7 @@ class Dense:
         return namespace(values).reshape(flat, (*values.shape[:-1], self.n_states, self.n_actions))
 
     def push(self, flow: Array) -> Array:
-        """Return what arrives in each state, (..., S)."""
+        """Compute the inflow of each state, (..., S)."""
         flat = namespace(flow).reshape(flow, (*flow.shape[:-2], -1))
         return flat @ constant(self.table.reshape(-1, self.n_states), flow)
 
@@ -141,7 +141,7 @@ class Successors:
         return values[..., index(self.table, values)]
 
     def push(self, flow: Array) -> Array:
-        """Return what arrives in each state, (..., S)."""
+        """Compute the inflow of each state, (..., S)."""
         return scattered(flow, self.table, self.n_states)
 
     def solve(self, policy: Array, discount: float, right: Array, memory: float, *, back: bool = False) -> Array:
@@ -198,7 +198,7 @@ class Sparse:
         return flat.T.reshape((*values.shape[:-1], self.n_states, self.n_actions))
 
     def push(self, flow: Array) -> Array:
-        """Return what arrives in each state, (..., S)."""
+        """Compute the inflow of each state, (..., S)."""
         flat = self.table.T @ numpy_only(flow).reshape(-1, self.n_states * self.n_actions).T
         return flat.T.reshape((*flow.shape[:-2], self.n_states))
 

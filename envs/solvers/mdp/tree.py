@@ -144,7 +144,7 @@ class Tree:
     # -- layers -------------------------------------------------------------------------------------------------
 
     def _choices(self, rewards: Array, ahead: Array | None, t: int) -> Array:
-        """Return what each action after each history of t actions is worth, (..., A^t, A); ``ahead`` (..., A^{t+1})."""
+        """Compute action values after each history of t actions, (..., A^t, A); ``ahead`` (..., A^{t+1})."""
         now = self.layer(rewards, t)
         return now if ahead is None else now + namespace(now).reshape(ahead, now.shape)
 
