@@ -17,8 +17,6 @@ The last table needs cvxpylayers, which is no dependency of lawgiver. It goes in
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import median
-from time import process_time
 from typing import Any
 
 import numpy as np
@@ -30,7 +28,7 @@ from lawgiver.envs.solvers.mdp.affine import problems, settle
 from lawgiver.envs.solvers.mdp.linear_program import flow_constraints
 from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
-from lawgiver.trainers.cli.throughput import machine
+from lawgiver.trainers.cli.throughput import machine, processor_seconds
 
 N, ITEMS, PROBLEMS = 5, 3, 6
 BATCHES = (20, 256, 4096)
@@ -53,14 +51,8 @@ Revenue = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def rate(run: Callable[[], Any], batch: int) -> float:
-    """Return profiles per second."""
-    run()
-    took: list[float] = []
-    while sum(took) < SECONDS or len(took) < 3:
-        start = process_time()
-        run()
-        took.append(process_time() - start)
-    return batch / median(took)
+    """Measure profiles per second of processor time."""
+    return batch / processor_seconds(run, SECONDS)
 
 
 def revenue(top: Any, welfare: Any) -> Any:
@@ -122,9 +114,7 @@ def layer(flow: Any, start: np.ndarray) -> Revenue | None:
         posed = problems(rewards, torch.as_tensor(WEIGHTS), boosts)
         # Clarabel: with the solver by default, SCS, it takes as long and is less exact
         nu = solve(posed.reshape(-1, size), solver_args={"solve_method": "Clarabel"})[0].reshape(posed.shape)
-        fixed = nu.detach().clamp_min(
-            0.0
-        )  # at its maximum the regularised welfare is differentiated as if nu were fixed
+        fixed = nu.detach().clamp_min(0.0)  # by the envelope theorem the gradient of the maximum is that at a fixed nu
         top = (fixed * posed + TEMPERATURE * torch.special.entr(fixed)).sum((-2, -1))
         return revenue(top, (nu[:, 0] * rewards.sum(1)).sum((-2, -1)))
 

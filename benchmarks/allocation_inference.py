@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from statistics import median
-from time import process_time
 from typing import Any
 
 import numpy as np
@@ -25,24 +23,13 @@ from lawgiver.envs.payment_free_allocation import PaymentFreeAllocation
 from lawgiver.envs.payment_free_allocation.sharing import water_filling
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
-from lawgiver.trainers.cli.throughput import machine
+from lawgiver.trainers.cli.throughput import machine, processor_seconds
 
 GAMES = 4_096
 SIZES = ((5, 3), (10, 3))
 SECONDS = 2.0
 STRENGTH = 0.1
 """Standard deviation of what is added to every weight of a network."""
-
-
-def milliseconds(run: Callable[[], Any]) -> float:
-    """Return what one call takes."""
-    run()
-    took: list[float] = []
-    while sum(took) < SECONDS or len(took) < 3:
-        start = process_time()
-        run()
-        took.append(process_time() - start)
-    return 1_000 * median(took)
 
 
 def shake(network: nn.Module) -> None:
@@ -73,7 +60,7 @@ def main() -> None:
             for name, network in networks.items():
                 shake(network.network)
                 rules[f"{name}, {architecture}"] = partial(network.allocate, values, demands)
-        took = {name: milliseconds(run) for name, run in rules.items()}
+        took = {name: 1_000 * processor_seconds(run, SECONDS) for name, run in rules.items()}
         print(f"\n{n} participants, {m} resources, {GAMES:,} games\n\n| rule | ms | times proportional fairness |")
         print("|---|---:|---:|")
         for name, each in took.items():

@@ -12,6 +12,7 @@ again; one that was interrupted goes on.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,15 @@ from lawgiver.trainers.rllib.closed_form import first_round
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables import markdown
+from lawgiver.trainers.tables.markdown import header
 
+row = partial(markdown.row, number=".4f")
 LEVELS = (0.001, 0.1, 1.0, 5.0, 20.0, float("inf"))
 SLOPES = {"libertarian": 0.6, "strict_egalitarian": -0.6}
 ANCHORS = (("libertarian", "strict_egalitarian"), ("strict_egalitarian", "libertarian"))
 SEATS = {"head": 0, "tail": 1}
+COLUMNS = ("mechanism", "inverse temperature", "who", "KL", "closed form", "ratio", "mean contribution", "closed form")
 
 
 def closed_form(prior: np.ndarray, slope: float, level: float) -> np.ndarray:
@@ -49,20 +54,12 @@ def divergence(p: np.ndarray, prior: np.ndarray) -> float:
     return float((p[kept] * np.log(p[kept] / prior[kept])).sum())
 
 
-def trained(folder: Path, overrides: list[str]) -> Run:
-    launch.ensure(folder, "bounded_rationality", *overrides)
-    return Run.open(folder)
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
-def compare(run: Run, mechanism: str, level: float, anchor: str | dict[str, Any]) -> None:
+def compare(folder: Path, overrides: list[str], mechanism: str, level: float, anchor: str | dict[str, Any]) -> None:
     """Print one row for the head and one for a tail: divergence from the anchor and mean contribution."""
-    game = run.game()
+    launch.ensure(folder, "bounded_rationality", *overrides)
+    game = Run.open(folder).game()
     assert isinstance(game, PublicInvestment)
-    people: Policy = load(run.path, role="participant")
+    people: Policy = load(folder, role="participant")
     rule = make_policy(game, "mechanism", mechanism)
     endowments = game.conditions[0]
     played = first_round(game, rule, people, endowments)
@@ -73,27 +70,14 @@ def compare(run: Run, mechanism: str, level: float, anchor: str | dict[str, Any]
     for who, seat in SEATS.items():
         exact = closed_form(priors[seat], SLOPES[mechanism], level)
         kl, kl_exact = divergence(played[seat], priors[seat]), divergence(exact, priors[seat])
-        row(
-            mechanism,
-            f"{level:g}",
-            who,
-            kl,
-            kl_exact,
-            kl / kl_exact,
-            float(played[seat] @ choices),
-            float(exact @ choices),
-        )
-
-
-def header() -> None:
-    row("mechanism", "inverse temperature", "who", "KL", "closed form", "ratio", "mean contribution", "closed form")
-    print("|" + "---|" * 8)
+        means = (float(probabilities @ choices) for probabilities in (played[seat], exact))
+        row(mechanism, f"{level:g}", who, kl, kl_exact, kl / kl_exact, *means)
 
 
 def main(folder: Path) -> None:
     """Train what is missing and print the tables."""
     print("Uniform anchor:\n")
-    header()
+    header(*COLUMNS)
     for mechanism in SLOPES:
         for level in LEVELS:
             value = ".inf" if np.isinf(level) else f"{level:g}"
@@ -101,9 +85,9 @@ def main(folder: Path) -> None:
                 f"agents.participants.inverse_temperature={value}",
                 f"agents.mechanism.given.policy={mechanism}",
             ]
-            compare(trained(folder / f"{mechanism}-{level:g}", overrides), mechanism, level, "uniform")
+            compare(folder / f"{mechanism}-{level:g}", overrides, mechanism, level, "uniform")
     print("\nAnchored at the logit equilibrium (inverse temperature 1) of another mechanism:\n")
-    header()
+    header(*COLUMNS)
     for mechanism, first in ANCHORS:
         anchor = {"mechanism": first, "inverse_temperature": 1.0}
         overrides = [
@@ -111,7 +95,7 @@ def main(folder: Path) -> None:
             f"agents.participants.anchor={{mechanism: {first}, inverse_temperature: 1.0}}",
             f"agents.mechanism.given.policy={mechanism}",
         ]
-        compare(trained(folder / f"{mechanism}-used-to-{first}", overrides), mechanism, 1.0, anchor)
+        compare(folder / f"{mechanism}-used-to-{first}", overrides, mechanism, 1.0, anchor)
 
 
 if __name__ == "__main__":

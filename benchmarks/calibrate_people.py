@@ -31,19 +31,11 @@ from lawgiver.trainers.elections.calibration import (
     trends,
 )
 from lawgiver.trainers.runs.atomic_files import write_json
+from lawgiver.trainers.tables.markdown import header, row
 
 FILE = Path(__file__).parents[1] / "agents" / "data" / "people.json"
 GENERATIONS, REFINEMENTS = 55, 400
 N_GROUPS, SEED = 4000, 20_000  # of the simulations that are reported: fresh groups
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
-def header(*names: str) -> None:
-    row(*names)
-    print("|" + "---|" * len(names))
 
 
 def by_cell(title: str, participants: Policy, human: np.ndarray) -> None:

@@ -10,6 +10,7 @@ there is not trained again; one that was interrupted goes on. What is in the tab
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import torch_generator
+from lawgiver.trainers.tables import markdown
+from lawgiver.trainers.tables.markdown import header
 
+row = partial(markdown.row, number=".4f")
 N, M = 3, 2
 SEEDS = (0, 1, 2)
 SIZES = tuple(2**power for power in (6, 8, 10, 12))
@@ -50,15 +54,6 @@ SHIFTS: dict[str, dict[str, Any]] = {
 UNTRUTHFUL = (0.0, 0.3)
 STORED = 4_096
 """Profiles of trainings with untruthful participants, whose misreports take a search each."""
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
-def header(*names: str) -> None:
-    row(*names)
-    print("|" + "---|" * len(names))
 
 
 def spread(values: Any) -> str:

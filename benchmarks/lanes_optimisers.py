@@ -11,13 +11,17 @@ again; one that was interrupted goes on.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables import markdown
+from lawgiver.trainers.tables.markdown import header
 
+row = partial(markdown.row, number=".4g")
 MOVERS = (3, 5, 10, 20)
 SEEDS = (0, 1, 2, 3, 4)
 ARMS: dict[str, tuple[str, ...]] = {
@@ -36,15 +40,6 @@ UPDATES = (1, 10, 50, 200)
 """Steps of the movers in an evaluation, for one_point with 5 movers and mechanism steps of a quarter."""
 ARRIVED = 0.95
 """Share of the gap at which an optimiser has arrived."""
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
-def header(*names: str) -> None:
-    row(*names)
-    print("|" + "---|" * len(names))
 
 
 def trained(path: Path, n: int, optimiser: str, seed: int, *more: str) -> dict[str, Any]:

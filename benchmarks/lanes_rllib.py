@@ -10,6 +10,7 @@ of the machine that trained, while nothing else runs on it.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from lawgiver.trainers.plots import style
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables import markdown
+from lawgiver.trainers.tables.markdown import header
 
+row = partial(markdown.row, number=".4f")
 SEEDS = (0, 1, 2)
 FAST = {
     "fast path, two-point": ("trainer.log_every=10",),
@@ -33,10 +37,6 @@ FAST = {
 LINES = ("start", "best_in_box", "optimum")
 
 
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
 def table(name: str, summaries: dict[int, dict[str, Any]]) -> None:
     """Print what the runs of a path have learned, a row a seed."""
     for seed, summary in summaries.items():
@@ -45,13 +45,6 @@ def table(name: str, summaries: dict[int, dict[str, Any]]) -> None:
         found = welfare["start"], welfare["learned"], welfare["best_in_box"], summary["gap_closed"]
         seconds = f"{summary['timing']['wall_s']:.0f}"
         row(name, seed, *found, threshold["learned"], threshold["closed_form"], apart, seconds)
-
-
-def seconds(entries: list[dict[str, Any]]) -> np.ndarray:
-    """Return how long the training had taken at each line of metrics, (T,)."""
-    if "iteration_s" in entries[0]["timing"]:
-        return np.cumsum([entry["timing"]["iteration_s"] for entry in entries])
-    return np.array([entry["iteration"] / entry["timing"]["iterations_per_s"] for entry in entries])
 
 
 def middle(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +64,8 @@ def draw(runs: dict[str, list[Path]], to: Path) -> None:
         times, gaps = [], []
         for folder in folders:
             entries = Run.open(folder).lines()
-            time, label = seconds(entries), name if folder == folders[0] else None
+            time = np.array([entry["timing"]["wall_s"] for entry in entries])
+            label = name if folder == folders[0] else None
             scored = [
                 (at, entry["exact_score"]) for at, entry in zip(time, entries, strict=True) if "exact_score" in entry
             ]
@@ -116,8 +110,7 @@ def main(folder: Path) -> None:
         folders[name] = list(runs.values())
     threshold = "threshold, trained", "threshold, exact reply", "apart"
     columns = "path", "seed", "start", "learned", "best in box", "gap closed", *threshold, "s"
-    row(*columns)
-    print("|" + "---|" * len(columns))
+    header(*columns)
     for name, summaries in learned.items():
         table(name, summaries)
     draw(folders, folder / "lanes_rllib.png")

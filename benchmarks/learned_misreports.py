@@ -43,6 +43,7 @@ from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables.markdown import header, row
 
 SEEDS, SEEDS_OF_BOTH = (0, 1), (0, 1, 2)
 CONFIG = "repeated_allocation"
@@ -89,15 +90,6 @@ class Way:
 
     means: np.ndarray
     learned: tuple[float, float]
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
-def header(*names: str) -> None:
-    row(*names)
-    print("|" + "---|" * len(names))
 
 
 def probabilities(game: RepeatedAllocation, people: Policy, types: np.ndarray, rule: tuple[float, float]) -> np.ndarray:
@@ -294,7 +286,7 @@ def draw(
 def main(folder: Path) -> None:
     """Train what is missing, print the tables and draw the figure."""
     config = load_config(CONFIG)
-    game, level = config.game.make(), config.agents.participants.level
+    game, level = config.game.make(), config.agents.participants.inverse_temperature
     assert isinstance(game, RepeatedAllocation)
     types = sample_types(game, SMALL, TYPES)
     grid = equilibria_on_grid(game, types, LEVELS, level)

@@ -18,31 +18,15 @@ from lawgiver.trainers.plots import curves as run_curves
 from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables.markdown import header, row
 
 SEEDS = (0, 1, 2)
 
 
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
-def header(*names: str) -> None:
-    row(*names)
-    print("|" + "---|" * len(names))
-
-
 def learned(summaries: dict[int, dict[str, Any]]) -> None:
     """Print what each seed has learned, and the medians."""
-    header(
-        "seed",
-        "log Nash welfare",
-        "best canonical",
-        "margin",
-        "gap closed",
-        "reachable gap closed",
-        "online - exact",
-        "s",
-    )
+    measures = ("log Nash welfare", "best canonical", "margin", "gap closed", "reachable gap closed")
+    header("seed", *measures, "online - exact", "s")
     for seed, summary in summaries.items():
         welfare = summary["log_nash_welfare"]
         best = max(welfare[name] for name in CANONICAL)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables.markdown import header, row
 
 SEEDS = range(8)
 ITERATIONS = 4000
@@ -56,27 +58,16 @@ def trained(folder: Path, arm: str, start: str) -> list[Run]:
     return runs
 
 
-def row(*cells: object) -> None:
-    print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
-
-
 def tell(start: str, arm: str, runs: list[Run]) -> None:
     """Print one line: learned payments in equilibrium, then what participants do in the last iteration.
 
     The summary's own reply gap is that of participants who were given time to settle at the end.
     """
     summaries, last = [run.summary for run in runs], [run.lines()[-1] for run in runs]
-    learned, closed, played, gap = (
-        np.array(values)
-        for values in (
-            [s["welfare"]["learned"] for s in summaries],
-            [s["gap_closed"] for s in summaries],
-            [line["score"] for line in last],
-            [line["reply_gap"] for line in last],
-        )
-    )
-    medians = (float(np.median(values)) for values in (closed, played, gap))
-    row(start, arm, float(np.median(learned)), float(learned.min()), float(learned.max()), *medians)
+    learned = [summary["welfare"]["learned"] for summary in summaries]
+    closed = median(summary["gap_closed"] for summary in summaries)
+    played, gap = (median(line[metric] for line in last) for metric in ("score", "reply_gap"))
+    row(start, arm, median(learned), min(learned), max(learned), closed, played, gap)
 
 
 def curve(runs: list[Run]) -> design.Band:
@@ -90,8 +81,7 @@ def main(folder: Path) -> None:
     """Train what is missing, print the table and draw the figures."""
     kinds = {(start, arm): trained(folder, arm, start) for start in STARTS for arm in ARMS}
     summaries = {kind: [run.summary for run in runs] for kind, runs in kinds.items()}
-    row("from", "participants", "median", "worst", "best", "median gap closed", "median as played", "reply gap")
-    print("|" + "---|" * 8)
+    header("from", "participants", "median", "worst", "best", "median gap closed", "median as played", "reply gap")
     for kind, runs in kinds.items():
         tell(*kind, runs)
     welfare = next(iter(summaries.values()))[0]["welfare"]
