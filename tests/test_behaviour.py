@@ -418,7 +418,7 @@ def test_missing_file(tmp_path, name):
 
 
 def test_the_example_of_the_documentation(tmp_path):
-    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "behaviour_records.md").read_text()
     (example,) = re.findall(r"^```csv\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "a.csv").write_text(example)
     expected = Records(

@@ -62,7 +62,8 @@ class Run:
         """
         path = Path(path)
         file = path / "config.yaml"
-        require_plain(path)
+        if file.exists():  # else it is no run, and may be large
+            require_plain(path)
         try:
             settings = parse_yaml(read_text(file, LARGEST))
         except (OSError, UnicodeDecodeError) as error:
