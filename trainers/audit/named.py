@@ -112,13 +112,7 @@ def audit(
     policy = make_policy(made, "mechanism", described(subject))
     types = made.initial_state(asked.profiles, np.random.default_rng([AUDIT, asked.seed])).types
     found = audit_game(
-        made,
-        policy,
-        types,
-        effort=asked.effort,
-        seed=asked.seed,
-        chunk=asked.chunk,
-        gradient=asked.gradient,
+        made, policy, types, effort=asked.effort, seed=asked.seed, chunk=asked.chunk, gradient=asked.gradient
     )
     return replace(found, mechanism=label(subject), settings=asked.model_dump(mode="json"))
 

@@ -17,11 +17,7 @@ from lawgiver.envs.files.json_text import to_json
 from lawgiver.trainers.reproduce import PAPERS
 from lawgiver.trainers.runs.packaged_configs import config_names
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def keyed(arguments: Sequence[str]) -> dict[str, Any]:
@@ -54,17 +50,14 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def command(
     version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True),
+        bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Learn the rules of a game together with the people who live under them."""
 
 
 @app.command()
-def games(
-    name: Annotated[str | None, typer.Argument(help="A game, with or without its version.")] = None,
-) -> None:
+def games(name: Annotated[str | None, typer.Argument(help="A game, with or without its version.")] = None) -> None:
     """List the installed games by what the mechanism does, or show one game's page."""
     from lawgiver.trainers.cli.lists import listed
     from lawgiver.trainers.cli.pages import game_page

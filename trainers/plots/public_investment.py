@@ -90,11 +90,7 @@ def head_shares(condition: Sequence[int], weights: Weights) -> np.ndarray:
     head, *tails = condition
     combinations = np.array(list(itertools.product(*(range(tail + 1) for tail in tails))))
     joint = np.concatenate(
-        [
-            np.repeat(np.arange(head + 1), len(combinations))[:, None],
-            np.tile(combinations, (head + 1, 1)),
-        ],
-        axis=1,
+        [np.repeat(np.arange(head + 1), len(combinations))[:, None], np.tile(combinations, (head + 1, 1))], axis=1
     ).astype(float)
     shares = weights(np.broadcast_to(np.asarray(condition, float), joint.shape), joint)[:, 0]
     sums = joint[:, 1:].sum(axis=1).astype(int)

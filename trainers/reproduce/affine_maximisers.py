@@ -1,12 +1,11 @@
 """Curry, Thoma et al. 2024, Automated Design of Affine Maximizer Mechanisms in Dynamic Settings: tables 1 to 5.
 
-Every mechanism here is truthful whatever its weights and boosts are, so that there is one number to compare: what it
-achieves in expectation over types. VCG has nothing to be trained, and says whether the games are the paper's.
+Every affine maximiser is truthful, whatever its weights and boosts, so that mechanisms are compared by one number, the
+expected objective over types. VCG has no parameters to train: its numbers check that the games are the paper's.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
-from lawgiver.trainers.reproduce.runs import finished, missing
+from lawgiver.trainers.reproduce.runs import finished_in_time, saved
 from lawgiver.trainers.reproduce.table import Reproduction, Row
 from lawgiver.trainers.runs.headings import heading
 from lawgiver.trainers.runs.loading import load
@@ -26,6 +24,8 @@ from lawgiver.trainers.runs.summary import Summary
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from lawgiver.trainers.affine_maximiser import figures as affine_figures
 
 CONFIG = "affine_maximiser"
@@ -44,6 +44,8 @@ COMPARED = (1, 5, 3)
 """Table, n and m of the cell on which they are."""
 READ = {"reserves_symmetric": (1, 5, 3), "reserves_asymmetric": (2, 5, 3), "boosts": (5, 3, 4)}
 """Table, n and m of the cells whose boosts are drawn."""
+TIMES = "captions: grid search < 32 hours, first order < 4.1, zeroth order < 0.2"
+"""Computing times that the paper gives."""
 
 TITLE = "Automated Design of Affine Maximizer Mechanisms in Dynamic Settings (Curry, Thoma et al. 2024): tables 1 to 5"
 NOTES = (
@@ -62,12 +64,12 @@ NOTES = (
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one cell.
+    """The trainings of one cell of the paper's tables.
 
     Attributes:
-        table: that it stands in.
-        cell: of the paper.
-        runs: finished, one a seed.
+        table: the paper's table.
+        cell: the paper's cell.
+        runs: the finished runs, one a seed.
     """
 
     table: Table
@@ -76,22 +78,22 @@ class Result:
 
     @property
     def summaries(self) -> list[Summary]:
-        """Of every seed."""
+        """Summaries of all seeds."""
         return [run.summary for run in self.runs]
 
     @property
     def learned(self) -> Estimate:
-        """What was reached."""
+        """Objective of the learned mechanism."""
         return estimate(self.summaries, "objective")
 
     @property
     def vcg(self) -> Estimate:
-        """What VCG achieves."""
+        """Objective of VCG."""
         return estimate(self.summaries, "vcg")
 
     @property
     def row(self) -> Row:
-        """The cell beside the paper's."""
+        """Row that compares the cell with the paper's."""
         paper = f"{self.table.best(self.cell):.4f} ({self.cell.vcg:.4f})"
         return Row(self.cell.name, self.learned, self.summaries[0]["limit"], paper, self.vcg)
 
@@ -102,7 +104,7 @@ class Result:
 
 
 def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
-    """Train what is needed, or take what is there, and make the tables and figures."""
+    """Make the tables and figures; see :func:`lawgiver.trainers.reproduce.reproduce`."""
     cells = [(table, cell) for table in TABLES for cell in table.cells]
     wanted = [
         (_place(folder, table, cell) / f"s{seed}", CONFIG, (*table.of_cell(cell), f"seed={seed}"))
@@ -114,9 +116,7 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
         (folder / "searches" / name, config, (*table.of_cell(cell), *overrides))
         for name, (config, overrides) in SEARCHES.items()
     ]
-    started, trained = time.monotonic(), missing([each[0] for each in (*wanted, *compared)])
-    runs = finished([*wanted, *compared], jobs)
-    elapsed = time.monotonic() - started
+    runs, times = finished_in_time([*wanted, *compared], jobs, ", searches included", TIMES)
     results = [Result(*each, runs[i * n_seeds : (i + 1) * n_seeds]) for i, each in enumerate(cells)]
     found = dict(zip(SEARCHES, runs[len(wanted) :], strict=True))
     sections = {
@@ -125,8 +125,9 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     }
     sections[f"Searches, {_named(*COMPARED)}, one seed"] = tuple(_searched(found, table, cell))
     sections["In how many cells"] = tuple(verdicts(results))
-    sections["Time"] = tuple(_time(runs, trained, elapsed))
-    return Reproduction(TITLE, sections, (*NOTES, *_told(results)), tuple(_draw(folder, results, found)), "VCG")
+    sections["Time"] = times
+    figures = tuple(saved(folder, _figures(results, found)))
+    return Reproduction(TITLE, sections, (*NOTES, *_conclusions(results)), figures, "VCG")
 
 
 def _place(folder: Path, table: Table, cell: Cell) -> Path:
@@ -144,10 +145,14 @@ def _named(number: int, n: int, m: int) -> str:
 
 
 def estimate(summaries: Sequence[Mapping[str, Any]], key: str) -> Estimate:
-    """Estimate the mean over seeds of what each estimates from its own profiles.
+    """Estimate the mean over seeds of a value that each seed estimates on its own profiles.
 
-    Seeds differ by what they found and by their profiles, so that their spread holds both. Of few seeds it may be
-    small by chance, but hardly smaller than what the profiles alone leave open: the larger of the two counts.
+    The spread over seeds includes that over profiles. With few seeds it may be small by chance, so the standard
+    error is the larger of that spread and the seeds' own standard errors, divided by the root of their number.
+
+    Args:
+        summaries: one a seed.
+        key: key of the estimate in each summary.
     """
     values = np.array([summary[key].mean for summary in summaries])
     errors = np.array([summary[key].standard_error for summary in summaries])
@@ -158,7 +163,7 @@ def estimate(summaries: Sequence[Mapping[str, Any]], key: str) -> Estimate:
 
 
 def verdicts(results: Sequence[Result]) -> Iterator[Row]:
-    """Yield in how many cells what is claimed holds; the limit is the number of cells that it is claimed of."""
+    """Yield the number of cells in which each claim holds; the limit is the number of cells it is made for."""
     vcg = [abs(each.beyond(each.vcg, each.cell.vcg)) for each in results]
     best = [each.beyond(each.learned, each.table.best(each.cell)) for each in results]
     attained = [each.row.ratio or 0.0 for each in results if each.table.attained]
@@ -172,7 +177,7 @@ def verdicts(results: Sequence[Result]) -> Iterator[Row]:
         yield Row(quantity, float(sum(holds)), limit=float(len(holds)), paper="-")
 
 
-def _told(results: Sequence[Result]) -> Iterator[str]:
+def _conclusions(results: Sequence[Result]) -> Iterator[str]:
     for row in verdicts(results):
         yield f"{row.quantity}: {mean_of(row.ours):.0f} of {row.limit:.0f} cells."
     missed = [each for each in results if each.table.attained and (each.row.ratio or 0) < ATTAINED]
@@ -181,48 +186,31 @@ def _told(results: Sequence[Result]) -> Iterator[str]:
         yield f"Short of {ATTAINED:.0%} of the limit are {names}."
 
 
-def _time(runs: Sequence[Run], trained: int, elapsed: float) -> Iterator[Row]:
-    """Yield what all trainings took, and how long this call has waited for those that were not there yet."""
-    seconds = [run.summary["timing"]["wall_s"] for run in runs]
-    paper = "captions: grid search < 32 hours, first order < 4.1, zeroth order < 0.2"
-    yield Row(f"seconds that {len(runs)} trainings took, searches included, added up", float(sum(seconds)), paper=paper)
-    if trained:
-        yield Row(f"seconds from beginning to end, {trained} trainings of {len(runs)}", elapsed, paper="-")
-
-
 def _searched(found: dict[str, Run], table: Table, cell: Cell) -> Iterator[Row]:
-    """Yield the cell once more, search by search."""
+    """Yield the row of each search on the cell that they are compared on."""
     papers = {"regularised": cell.regularised, "zeroth_order": cell.zeroth_order, "grid_search": cell.grid}
     for name, run in found.items():
-        told = run.summary
         paper = f"{papers[name]:.4f}" if name in papers else "-"
-        quantity = f"{words(name)}, {told['timing']['search_s']:.1f} s"
-        yield Row(quantity, told["objective"], told["limit"], paper)
+        quantity = f"{words(name)}, {run.summary.timing['search_s']:.1f} s"
+        yield Row(quantity, run.summary["objective"], run.summary["limit"], paper)
 
 
-def _draw(folder: Path, results: Sequence[Result], found: dict[str, Run]) -> Iterator[Path]:
-    """Draw everything and yield the files; nothing without matplotlib."""
-    if not can_draw():
-        return
+def _figures(results: Sequence[Result], found: dict[str, Run]) -> Iterator[tuple[str, str, Figure]]:
+    """Yield every figure with its file name and heading."""
     from lawgiver.trainers.affine_maximiser import figures as affine_figures
-    from lawgiver.trainers.plots import style
 
     table, _ = _find(*COMPARED)
-    told = next(iter(found.values())).summary
+    summary = next(iter(found.values())).summary
     searches = {name: _search(run) for name, run in found.items()}
-    known = {"VCG": told["vcg"].mean, "Myerson's revenue": told["limit"]}
-    drawn: dict[str, Any] = {
-        "limits": affine_figures.boards([_board(table, results) for table in TABLES]),
-        "searches": affine_figures.searches(searches, known, table.measure, f"Searches: {_named(*COMPARED)}"),
-    }
-    headings = dict.fromkeys(drawn, LEARNED)
+    known = {"VCG": summary["vcg"].mean, "Myerson's revenue": summary["limit"]}
+    yield "limits.png", LEARNED, affine_figures.boards([_board(table, results) for table in TABLES])
+    title = f"Searches: {_named(*COMPARED)}"
+    yield "searches.png", LEARNED, affine_figures.searches(searches, known, table.measure, title)
     for name, which in READ.items():
         run = next(each.runs[0] for each in results if (each.table, each.cell) == _find(*which))
-        drawn[name] = affine_figures.meaning(run.game(), load(run.path, "mechanism"))
-        headings[name] = heading(run, run.summary)
-    for name, figure in drawn.items():
-        style.save(figure, folder / f"{name}.png", headings[name])
-        yield folder / f"{name}.png"
+        rule = affine_figures.meaning(run.game(), load(run.path, "mechanism"))
+        assert rule is not None
+        yield f"{name}.png", heading(run, run.summary), rule
 
 
 def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
@@ -231,8 +219,8 @@ def _board(table: Table, results: Sequence[Result]) -> affine_figures.Board:
     standings = []
     for each in results:
         if each.table is table:
-            told = (table.best(each.cell), each.vcg.mean, each.learned, each.row.limit)
-            standings.append(affine_figures.Standing(f"{each.cell.n}, {each.cell.m}", *told))
+            scores = (table.best(each.cell), each.vcg.mean, each.learned, each.row.limit)
+            standings.append(affine_figures.Standing(f"{each.cell.n}, {each.cell.m}", *scores))
     title = f"Table {table.number}: {table.title}"
     return affine_figures.Board(title, table.measure, table.limit, table.sizes, standings)
 

@@ -1,4 +1,4 @@
-"""How much welfare differs from game to game where everybody plays one policy: exactly, and as it was played."""
+"""Standard deviation of welfare between games in which all participants play one policy: exact and measured."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 def welfare_sd(game: Lanes, policy: np.ndarray) -> float:
-    """Return the standard deviation of a game's welfare when all move by a table of probabilities (1, S, A).
+    """Compute the standard deviation of a game's welfare when all participants follow one policy table.
 
     Welfare is -2 n A s^2 - d sum u, with s^2 the sample variance of the n terminal positions y and
 
         Var s^2 = (mu_4 - sigma^4 (n - 3) / (n - 1)) / n,          Cov(s^2, sum u) = Cov((y - E y)^2, u).
+
+    Args:
+        game: the game.
+        policy: probabilities of the moves in each state, (1, S, A).
     """
     at = game.subgame
     joint = at.weights[:, None] * policy[0]
@@ -35,12 +39,12 @@ def welfare_sd(game: Lanes, policy: np.ndarray) -> float:
 
 
 def pooled(means: np.ndarray, sds: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation of the games of several batches of the same size, told by those of each."""
+    """Pool the means and standard deviations (T,) of batches of the same size into those of all games."""
     return float(means.mean()), float(np.sqrt((sds**2).mean() + means.var()))
 
 
 def band(histories: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], n_bins: int = 60) -> Band:
-    """Return the games of several seeds over time, in bins that are evenly wide on a logarithmic axis.
+    """Bin the games of several seeds over time, evenly on a logarithmic axis.
 
     Args:
         histories: of each seed: games played up to each iteration, mean and standard deviation of welfare over the
@@ -48,7 +52,7 @@ def band(histories: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], n_bins:
         n_bins: at most; bins that no iteration falls into are left out.
 
     Returns:
-        means over seeds of what each seed's games in a bin have for mean and for variance.
+        for each bin, the mean over seeds of the means and of the variances of welfare.
     """
     from lawgiver.trainers.mechanism_design.figures import Band
 
@@ -56,8 +60,6 @@ def band(histories: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], n_bins:
     edges = np.geomspace(played[0], played[-1], n_bins + 1)
     place = np.clip(np.searchsorted(edges, played, side="right") - 1, 0, n_bins - 1)
     kept = np.unique(place)
-    told = np.array(
-        [[pooled(mean[place == k], sd[place == k]) for k in kept] for _, mean, sd in histories]
-    )  # (seeds, bins, 2)
+    by_bin = np.array([[pooled(mean[place == k], sd[place == k]) for k in kept] for _, mean, sd in histories])
     time = np.array([np.exp(np.log(played[place == k]).mean()) for k in kept])
-    return Band(time, told[..., 0].mean(axis=0), np.sqrt((told[..., 1] ** 2).mean(axis=0)))
+    return Band(time, by_bin[..., 0].mean(axis=0), np.sqrt((by_bin[..., 1] ** 2).mean(axis=0)))

@@ -1,17 +1,15 @@
 """Zeng, Bhatt et al. 2023 and 2025, payment-free allocation with ExS-Net and RPF-Net: the frontier, with its baselines.
 
-Both papers weigh Nash welfare against exploitability: what the best misreport brings. Every rule here, known before or
-learned, is judged by the same audit on the same fresh instances.
+Both papers trade Nash welfare against exploitability, the gain from the best misreport. Every rule here, known or
+learned, is audited in the same way on the same fresh instances.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.reproduce.payment_free_judged import EFFORT, INSTANCES, SEED, Task, judged_all
 from lawgiver.trainers.reproduce.payment_free_tables import (
     BASELINES,
@@ -24,16 +22,18 @@ from lawgiver.trainers.reproduce.payment_free_tables import (
     verdict_notes,
     verdicts,
 )
-from lawgiver.trainers.reproduce.runs import finished, missing
-from lawgiver.trainers.reproduce.table import Reproduction, Row
-from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.reproduce.runs import finished_in_time, saved
+from lawgiver.trainers.reproduce.table import Reproduction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BRIEF = ("trainer.evaluation={instances: 2, effort: 1, compared: 0}",)
 """Of every training: all rules are judged here, alike, and more thoroughly."""
 
 
 def _budget(exs_net: int, rpf_net: int) -> dict[str, tuple[str, ...]]:
-    """Return the overrides of trainings that take so many updates, network by network."""
+    """List the overrides of a training by network, given each network's number of updates."""
     updates = {"exs_net": exs_net, "rpf_net": rpf_net}
     return {
         name: (f"trainer.updates={n}", f"trainer.log_every={max(n // 5, 1)}", *BRIEF) for name, n in updates.items()
@@ -41,7 +41,7 @@ def _budget(exs_net: int, rpf_net: int) -> dict[str, tuple[str, ...]]:
 
 
 def _weights(*weights: float) -> dict[str, tuple[str, ...]]:
-    """Return what is asked by weights of the gain."""
+    """List the overrides of trainings by weight of the gain in the objective."""
     return {f"weight {weight:g}": (f"trainer.weight={weight}",) for weight in weights}
 
 
@@ -84,7 +84,7 @@ NOTES = (
 
 
 def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
-    """Train and judge what is needed, or take what is there, and make the tables and figures."""
+    """Make the tables and figures; see :func:`lawgiver.trainers.reproduce.reproduce`."""
     asked = [(size, network, name) for size in SIZES for network in NETWORKS for name in network.asked]
     wanted = [
         (folder / size.folder / network.config / _slug(name) / f"s{seed}", network.config, overrides)
@@ -92,9 +92,7 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
         for seed in range(n_seeds)
         for overrides in [(*_game(size), *size.training[network.config], *network.asked[name], f"seed={seed}")]
     ]
-    started, trained = time.monotonic(), missing([place for place, *_ in wanted])
-    runs = finished(wanted, jobs)
-    elapsed = time.monotonic() - started
+    runs, times = finished_in_time(wanted, jobs)
     of_runs = [(run.path / "judgement.json", run, *asked[i // n_seeds]) for i, run in enumerate(runs)]
     tasks = [
         *((file, _task(size, None, network.config)) for file, _, size, network, _ in of_runs),
@@ -120,10 +118,10 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
         comparisons[f"{board.size.name}: the learned rules among the known"] = tuple(standing_rows(board))
     sections = {
         "Of how many learned rules it holds": tuple(row for board in boards for row in verdicts(board)),
-        "Time": tuple(_time(runs, trained, elapsed)),
+        "Time": times,
     }
     notes = (*NOTES, _thoroughness(), *(note for board in boards for note in verdict_notes(board)))
-    return Reproduction(TITLE, sections, notes, tuple(_draw(folder, boards)), comparisons=comparisons)
+    return Reproduction(TITLE, sections, notes, tuple(saved(folder, _figures(boards))), comparisons=comparisons)
 
 
 def _game(size: Size) -> tuple[str, ...]:
@@ -138,25 +136,12 @@ def _task(size: Size, rule: Any, name: str) -> Task:
     return Task(size.n, size.m, rule, size.audited(name), INSTANCES, EFFORT, SEED)
 
 
-def _time(runs: Sequence[Run], trained: int, elapsed: float) -> Iterator[Row]:
-    """Yield what all trainings took, and how long this call has waited for those that were not there yet."""
-    seconds = sum(run.summary.timing["wall_s"] for run in runs)
-    yield Row(f"seconds that {len(runs)} trainings took, added up", float(seconds))
-    if trained:
-        yield Row(f"seconds from beginning to end, {trained} trainings of {len(runs)}", elapsed, paper="-")
-
-
-def _draw(folder: Path, boards: Sequence[Board]) -> Iterator[Path]:
-    """Draw the frontier of every size and yield the files; nothing without matplotlib."""
-    if not can_draw():
-        return
-    from lawgiver.trainers.plots import style
+def _figures(boards: Sequence[Board]) -> Iterator[tuple[str, str, Figure]]:
+    """Yield the frontier of every size, with file name and heading."""
     from lawgiver.trainers.reproduce.payment_free_chart import chart
 
     for board in boards:
-        path = folder / f"frontier_{board.size.folder}.png"
-        style.save(chart(board), path, HEADING)
-        yield path
+        yield f"frontier_{board.size.folder}.png", HEADING, chart(board)
 
 
 def _thoroughness() -> str:

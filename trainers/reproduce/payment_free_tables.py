@@ -199,11 +199,7 @@ def standing_rows(board: Board) -> Iterator[dict[str, Cell]]:
             "above the mixes": standing.mixes,
             "above partial allocation's family": standing.family,
         }
-        yield {
-            "rule": standing.learned.name,
-            **heights,
-            "may be dominated by": ", ".join(standing.dominated) or "none",
-        }
+        yield {"rule": standing.learned.name, **heights, "may be dominated by": ", ".join(standing.dominated) or "none"}
 
 
 def verdicts(board: Board) -> Iterator[Row]:

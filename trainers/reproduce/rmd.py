@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,18 +27,19 @@ from lawgiver.envs.lanes.solutions import (
     private_optimum_welfare,
 )
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table, solve
-from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.reproduce.noise import band, pooled, welfare_sd
-from lawgiver.trainers.reproduce.runs import finished
+from lawgiver.trainers.reproduce.runs import finished, saved
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.summary import Summary
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from lawgiver.trainers.mechanism_design import figures as design
 
 EVALUATIONS = 2000
-"""Mechanisms that are tried in a training, whoever chooses them."""
+"""Mechanisms that are tried in a training, with any optimiser."""
 LINES = 250
 """Lines of metrics of a training."""
 SETTLED = 1 / 3
@@ -61,7 +62,7 @@ ARMS = {
     "one-point (the paper's), from (0, -1)": ONE_POINT,
     "two-point, from no payment": TWO_POINT,
 }
-"""Who designs, in figure 1."""
+"""Overrides of the designers of figure 1."""
 DEGREES = {
     "constant (degree 0): no mechanism": STAYING,
     "degree 1": (*TWO_POINT, "game.degree=1"),
@@ -74,7 +75,7 @@ BASES = {
     "degree 2": TWO_POINT,
     "degree 2, raw powers": (*TWO_POINT, "game.basis=raw"),
 }
-"""What is paid for, in figure 2: the payment's degree, and its base."""
+"""Overrides of the payments of figure 2, by degree and by base."""
 
 FIGURE_2 = (
     "3 participants: payments on where a participant ends, by degree",
@@ -128,31 +129,31 @@ class Trained:
         return found
 
     def settled(self) -> list[tuple[float, float]]:
-        """Return mean and standard deviation of the welfare of the last games, of each seed."""
+        """Compute mean and standard deviation of welfare over the last games of each seed."""
         last = slice(-round(SETTLED * len(self.histories[0][0])), None)
         return [pooled(mean[last], sd[last]) for _, mean, sd in self.histories]
 
     def learned(self) -> list[float]:
-        """Return the welfare in equilibrium under what was learned, of each seed."""
+        """Read the equilibrium welfare under the learned payment, of each seed."""
         return [run.summary["welfare"]["learned"] for run in self.runs]
 
     @cached_property
     def summary(self) -> Summary:
-        """What the first seed's summary tells: what is known is the same for all of them."""
+        """Summary of the first seed; its reference values are those of every seed."""
         return self.runs[0].summary
 
     @property
     def designed(self) -> bool:
-        """Whether somebody learned a payment."""
+        """Whether a payment was learned."""
         return bool(self.runs[0].settings["agents"]["mechanism"]["optimiser"] != "fixed")
 
     @property
     def limit(self) -> str:
-        """What an exact solver finds to hold the trainings against: the best payment in the box, or none."""
+        """Name of the exact reference value: the best payment in the box, or no mechanism."""
         return "best_in_box" if self.designed else "no_mechanism"
 
     def noise(self) -> float:
-        """Return the exact standard deviation of a game's welfare in the equilibrium under :attr:`limit`."""
+        """Compute the exact standard deviation of a game's welfare in the equilibrium under :attr:`limit`."""
         parameters = np.array([column[self.limit] for column in self.summary["parameters"].values()])
         prior = prior_table(self.game, None, parameters)
         found = solve(self.game.subgame, parameters, self.summary["inverse_temperature"], prior)
@@ -160,7 +161,7 @@ class Trained:
 
 
 def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
-    """Draw both figures and tell what is in them; see :func:`lawgiver.trainers.reproduce.reproduce`."""
+    """Make the tables and figures; see :func:`lawgiver.trainers.reproduce.reproduce`."""
 
     def trained(n: int, overrides: Sequence[str]) -> Trained:
         return _trained(folder, n, overrides, n_seeds, jobs)
@@ -169,21 +170,17 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     three = [{name: trained(3, what) for name, what in kinds.items()} for kinds in (DEGREES, BASES)]
     kinds = {name: found for group in three for name, found in group.items()}
     sections = {f"Figure 1, {n} participants": tuple(_pattern(arms)) for n, arms in sorted(crowds.items())}
-    sections["Figure 2, 3 participants: welfare under what was learned"] = tuple(
-        _payment(*kind) for kind in kinds.items()
-    )
+    payments = tuple(_payment(*kind) for kind in kinds.items())
+    sections["Figure 2, 3 participants: welfare under what was learned"] = payments
     sections["Participants who count their whole utility: exact"] = tuple(_room())
-    return Reproduction(TITLE, sections, NOTES, tuple(_draw(folder, crowds, three)))
+    return Reproduction(TITLE, sections, NOTES, tuple(saved(folder, _figures(crowds, three))))
 
 
-def _draw(
-    folder: Path, crowds: Mapping[int, Mapping[str, Trained]], three: Sequence[Mapping[str, Trained]]
-) -> Iterator[Path]:
-    """Draw both figures and yield the files; nothing without matplotlib."""
-    if not can_draw():
-        return
+def _figures(
+    crowds: Mapping[int, Mapping[str, Trained]], three: Sequence[Mapping[str, Trained]]
+) -> Iterator[tuple[str, str, Figure]]:
+    """Yield both figures, with file names and headings."""
     from lawgiver.trainers.mechanism_design import figures as design
-    from lawgiver.trainers.plots import style
 
     first = [_panel(f"{n} participants", arms) for n, arms in crowds.items()]
     second = [_panel(title, group, noisy=False) for title, group in zip(FIGURE_2, three, strict=True)]
@@ -193,26 +190,23 @@ def _draw(
         "figure2_learned.png": _reached({name: found for group in three for name, found in group.items()}),
     }
     for name, figure in drawn.items():
-        style.save(figure, folder / name, HEADINGS[name])
-        yield folder / name
+        yield name, HEADINGS[name], figure
 
 
 def _trained(folder: Path, n: int, overrides: Sequence[str], n_seeds: int, jobs: int) -> Trained:
-    """Return the finished runs of n participants, trained or continued where they are not finished."""
+    """Train or continue the runs of n participants, one a seed."""
     iterations = EVALUATIONS // (2 if TWO_POINT[0] in overrides else 1)
-    shared = (
-        *overrides,
-        f"game.n={n}",
-        f"trainer.iterations={iterations}",
-        f"trainer.log_every={max(1, iterations // LINES)}",
-    )
+    length = (f"trainer.iterations={iterations}", f"trainer.log_every={max(1, iterations // LINES)}")
     name = "-".join(part.rpartition(".")[2].replace("=", "_") for part in (f"game.n={n}", *overrides))
-    wanted = [(folder / name / f"s{seed}", "lanes", (*shared, f"seed={seed}")) for seed in range(n_seeds)]
+    wanted = [
+        (folder / name / f"s{seed}", "lanes", (*overrides, f"game.n={n}", *length, f"seed={seed}"))
+        for seed in range(n_seeds)
+    ]
     return Trained(finished(wanted, jobs))
 
 
 def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> design.Panel:
-    """Return welfare over the games played, and what is known of it."""
+    """Make the panel of welfare over the games played, with its reference values."""
     from lawgiver.trainers.mechanism_design import figures as design
 
     bands = {name: band(found.histories) for name, found in kinds.items()}
@@ -221,15 +215,15 @@ def _panel(title: str, kinds: Mapping[str, Trained], noisy: bool = True) -> desi
 
 
 def _known(kinds: Iterable[Trained]) -> dict[str, float]:
-    """Return what is known of the welfare of one crowd; of several boxes, the best payment is that of the best."""
+    """List the reference values of welfare of one crowd; of several boxes, those of the box with the best payment."""
     best = max(kinds, key=lambda found: found.summary["welfare"]["best_in_box"])
     welfare = best.summary["welfare"]
     references = {name: welfare[name] for name in ("no_mechanism", "best_in_box", "optimum", "first_best")}
     return {"nobody_moves": -best.game.welfare_scale, **references}
 
 
-def _reached(kinds: Mapping[str, Trained]) -> Any:
-    """Return figure 2 once more: where each payment function ends, beside the best of its kind."""
+def _reached(kinds: Mapping[str, Trained]) -> Figure:
+    """Draw the final welfare of each payment function of figure 2, beside the best of its kind."""
     from lawgiver.trainers.mechanism_design import figures as design
 
     designed = {name: found for name, found in kinds.items() if found.designed}
@@ -240,7 +234,7 @@ def _reached(kinds: Mapping[str, Trained]) -> Any:
 
 
 def _pattern(arms: Mapping[str, Trained]) -> Iterator[Row]:
-    """Yield figure 1's pattern for one number of participants: welfare and noise, without mechanism and with it."""
+    """Yield the rows of figure 1 for one number of participants: welfare and noise, without and with a mechanism."""
     without = next(iter(arms.values()))
     at = without.game.setting
     for name, found in arms.items():
@@ -270,13 +264,13 @@ def _pattern(arms: Mapping[str, Trained]) -> Iterator[Row]:
 
 
 def _payment(name: str, found: Trained) -> Row:
-    """Return what a kind of payment reaches in equilibrium (none: in the games), beside the best of that kind."""
+    """Make the row of a kind of payment: its equilibrium welfare (of none: as played), and the best of that kind."""
     values = found.learned() if found.designed else [mean for mean, _ in found.settled()]
     return over_seeds(name, values, found.summary["welfare"][found.limit])
 
 
 def _room() -> Iterator[Row]:
-    """Yield what rational participants who count their whole utility lose without mechanism, beside the optimum."""
+    """Yield the welfare of rational participants who count their whole utility, beside the optimum."""
     for n, cost in ((3, 0.1), (5, 0.1), (10, 0.1), (20, 0.1), (3, 0.5)):
         at = Setting(n, movement_cost=cost)
         name = f"welfare without mechanism, {n} participants, movement cost {cost:g}"

@@ -80,16 +80,17 @@ def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: i
         Interrupted: if the user stops it; ``path`` is the first run that is not finished.
     """
     if jobs > 1:
-        waiting = [each for each in wanted if not _finished(each[0])]
+        waiting = [each for each in wanted if not is_finished(each[0])]
         use = Resources(address=os.environ.get("RAY_ADDRESS"), concurrent_seeds=jobs)
         try:
             in_ray(ensure, [(folder.absolute(), source, *more) for folder, source, more in waiting], use, num_cpus=1)
         except KeyboardInterrupt as stop:
-            raise Interrupted(next((each[0] for each in waiting if not _finished(each[0])), wanted[0][0])) from stop
+            raise Interrupted(next((each[0] for each in waiting if not is_finished(each[0])), wanted[0][0])) from stop
     return [ensure(folder, source, *overrides) for folder, source, overrides in wanted]
 
 
-def _finished(folder: Path) -> bool:
+def is_finished(folder: Path) -> bool:
+    """Check whether a folder holds a finished run; False where it holds none."""
     return (folder / "config.yaml").exists() and Run.open(folder).finished
 
 
