@@ -27,8 +27,8 @@ class AllocationRule(DirectMechanism):
         """Keep the game.
 
         Args:
-            game: that is played.
-            name: of the mechanism, for complaints.
+            game: the game.
+            name: name of the mechanism, for error messages.
 
         Raises:
             UnsupportedGameError: if the game shares no resources, or the mechanism has to announce its rule.
@@ -62,7 +62,7 @@ class FamilyRule(AnnouncedRule):
     """A rule of the family that the game's mechanism can announce.
 
     Args:
-        game: that is played.
+        game: the game.
         burning: exponent of what partial allocation lets everybody keep, 0 to 1.
         sharing: weight of water filling, 0 to 1.
     """

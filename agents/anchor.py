@@ -14,7 +14,7 @@ def make_anchor(game: Game[Any], anchor: str | dict[str, Any]) -> Policy | None:
     """Return the anchor that a config describes.
 
     Args:
-        game: that is played.
+        game: the game.
         anchor: ``"uniform"``, or ``{"mechanism": NAME, "inverse_temperature": NUMBER}`` for the logit equilibrium
             that the participants would play under a first mechanism.
 

@@ -138,7 +138,7 @@ def shares_of(scores: torch.Tensor, synthetic: torch.Tensor, demands: torch.Tens
     """Return shares (B, n + 1, m) of each resource, the synthetic participant's first: softmax of the scores.
 
     Args:
-        scores: of the participants, (B, n, m).
+        scores: scores of the participants, (B, n, m).
         synthetic: score of the synthetic participant, (B, m, 1).
         demands: (B, n, m); the share is 0 where it is.
     """

@@ -58,9 +58,9 @@ def share_out(
     Args:
         shares: positive or 0, with a sum of 1 over the participants, (B, n, m).
         caps: (B, n, m).
-        supply: of each resource, (m,).
+        supply: supply of each resource, (m,).
         rounds: how many times what is left is offered, at least 1. With hard caps n + 1 are enough.
-        softness: of the caps.
+        softness: temperature of the soft caps.
     """
     least = SLOWEST if softness else TINY
     level = torch.zeros_like(shares[:, :1])
@@ -82,8 +82,8 @@ class ExSNet(nn.Module):
     """Amounts (B, n, m) for reported values and demands (B, n, m); caps are soft in training and hard in evaluation.
 
     Args:
-        supply: of each resource, (m,).
-        weights: of the participants, (n,).
+        supply: supply of each resource, (m,).
+        weights: weights of the participants, (n,).
         architecture: ``equivariant`` or ``plain``.
         hidden: widths of the layers.
         rounds: how many times what is left is offered.
@@ -123,7 +123,7 @@ class LearnedExSNet(NetworkRule):
     """ExS-Net as a mechanism of payment_free_allocation (``allocate`` mode).
 
     Args:
-        game: that is played.
+        game: the game.
         architecture: ``equivariant``, for any number of participants and resources, in any order; or ``plain``.
         hidden: widths of the layers.
         rounds: how many times what participants left is offered again, 1 for never.

@@ -93,8 +93,8 @@ def load_policy(folder: Path, game: Game[Any], role: str | None = None) -> Any:
     """Load the policy saved in ``folder``, to play ``game``.
 
     Args:
-        folder: that :func:`save_policy` wrote.
-        game: that is played.
+        folder: folder written by :func:`save_policy`.
+        game: the game.
         role: ``mechanism``, ``participant`` or ``voters``; None for whichever it is.
 
     Raises:

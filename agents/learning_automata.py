@@ -160,7 +160,7 @@ def learning_automata(game: Game[Any], *, rate: float = 0.5, habituation: float 
     They need public_investment with ``participant_observation="paper"``.
 
     Args:
-        game: that is played.
+        game: the game.
         rate: mean speed of learning, in [0, 0.5]; a person's is drawn uniformly from 0 to twice as much (0.5 on
             average in Macy and Flache 2002).
         habituation: how fast the aspiration follows what is had, in [0, 1] (0.2 there).

@@ -69,7 +69,7 @@ def logit_equilibrium(game: Game[Any], *, inverse_temperature: float, mechanism:
     so (McKelvey and Palfrey 1995). They play the equilibrium under ``mechanism`` whatever is announced to them.
 
     Args:
-        game: that is played.
+        game: the game.
         inverse_temperature: per point of payoff, >= 0; infinity for rational participants.
         mechanism: a policy in any form that :func:`make_policy` takes; it must not remember or draw at random.
 

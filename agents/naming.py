@@ -15,8 +15,8 @@ def rule_of(game: Game[Any], mechanism: Policy) -> dict[str, Any] | None:
     """Name the rule that a mechanism announces at the start of a game, as plain data.
 
     Args:
-        game: that is played.
-        mechanism: of it; the mean of its distribution is told.
+        game: the game.
+        mechanism: mechanism of the game; the mean of its distribution is reported.
 
     Returns:
         ``formula``, one line, and ``parameters`` by name; where the rule depends on the endowments ``by_condition``

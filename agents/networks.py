@@ -118,8 +118,8 @@ class GaussianNet(nn.Module):
     """Where a Gaussian over a Box action sits in exploration space, and how wide it is.
 
     Args:
-        space: of the observations.
-        layout: of the action; its log-scaled components are explored by their logarithm.
+        space: space of the observations.
+        layout: layout of the action; its log-scaled components are explored by their logarithm.
         start: the action at which the mean begins, (k,).
         hidden: layers through which the mean depends on the observation; None for a mean that does not.
         std: standard deviation at the start, in exploration space.

@@ -92,7 +92,7 @@ class PeopleMemory:
 
     Attributes:
         attitude: how much more than others one is inclined to give, (B, n).
-        response: to what giving is believed to bring, (B, n).
+        response: response to what giving is believed to bring, (B, n).
         conformity: pull towards what others gave, (B, n).
         evidence: weighted sums of 1, x, y, x^2 and x y over (contribution, payout) pairs seen, each in multiples of
             one's own endowment, (B, n, 5).

@@ -113,7 +113,7 @@ class AffineMaximiser(AnnouncedRule):
     refuse to announce it then (ActionError), and play it in ``allocate`` mode, where it decides from the reports.
 
     Args:
-        game: that is played.
+        game: the game.
         log_weights: log w, (n,); None for zeros, weights of 1.
         boosts: b, (S, A); None for zeros.
 

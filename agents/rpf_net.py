@@ -35,11 +35,11 @@ class RPFNet(nn.Module):
     """Amounts (B, n, m) for reported values and demands (B, n, m); float64. Training solves a smoother programme.
 
     Args:
-        supply: of each resource, (m,).
-        weights: of the participants, (n,).
+        supply: supply of each resource, (m,).
+        weights: weights of the participants, (n,).
         architecture: ``equivariant`` or ``plain``.
         hidden: widths of the layers.
-        ridge: of the programme.
+        ridge: weight of the programme's quadratic term.
     """
 
     supply: torch.Tensor
@@ -88,7 +88,7 @@ class LearnedRPFNet(NetworkRule):
     """RPF-Net as a mechanism of payment_free_allocation (``allocate`` mode).
 
     Args:
-        game: that is played.
+        game: the game.
         architecture: ``equivariant``, for any number of participants and resources, in any order; or ``plain``.
         hidden: widths of the layers.
         ridge: at least 0; what keeps amounts, not only utilities, unique, and bounds how fast they change with charges.

@@ -108,7 +108,7 @@ class VirtualVoters(Networked):
         """Build the network with zero weights, which are not trained through the voters: all episodes are alike.
 
         Args:
-            game: that is played.
+            game: the game.
             relative: whether amounts are in endowments of the voter, instead of in largest endowments.
 
         Raises:

@@ -76,8 +76,8 @@ def contribution_features(
 
     Args:
         endowments: (..., n), points; never 0. Axes of size 1 broadcast, as those of ``arrangement`` do.
-        contributions: of the last round, (..., n), points; 0 before the first round.
-        payouts: of the last round, (..., n), points; 0 before the first round.
+        contributions: contributions of the last round, (..., n), points; 0 before the first round.
+        payouts: payouts of the last round, (..., n), points; 0 before the first round.
         arrangement: (..., f, n, n) as :func:`arrangement` returns it (f = n).
         sees_payouts: whether payouts are among the features.
         top: what amounts are divided by, the largest endowment.

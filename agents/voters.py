@@ -137,8 +137,8 @@ def experience(game: Game[Any], *, sensitivity: float = SENSITIVITY["middle"], f
     """Return voters who judge by what they earned (see :class:`ExperienceVoter`). Every game has them.
 
     Args:
-        game: that is played under each mechanism.
-        sensitivity: to own payoff as a multiple of own endowment, >= 0; see :data:`SENSITIVITY`.
+        game: the base game.
+        sensitivity: sensitivity to own payoff as a multiple of own endowment, >= 0; see :data:`SENSITIVITY`.
         fairness: weight of the own share of the group's reward, >= 0.
 
     Raises:
@@ -164,8 +164,8 @@ def inequity_averse(
     """Return voters who judge by remembered utility (see :class:`InequityAverseVoter`). Every game has them.
 
     Args:
-        game: that is played under each mechanism.
-        sensitivity: to remembered utility, in mean payoffs of a round, >= 0.
+        game: the base game.
+        sensitivity: sensitivity to remembered utility, in mean payoffs of a round, >= 0.
         decay: weight of a round beside the next one, in (0, 1]; 1 for a memory that does not fade.
         envy: dislike of each point that the others have more, on average, >= 0.
         guilt: dislike of each point that they have less, on average, in [0, 1): below 1, as in the source, or people

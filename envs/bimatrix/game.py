@@ -32,9 +32,9 @@ class Bimatrix(TaxedGame):
         payoffs: Of participant 0 and 1 by row and column, (m, n, 2); {row: (m, n), column: (m, n)}; or the path of
             Gambit's ``.nfg``, or of a ``.csv`` with the columns row, column, payoff_row and payoff_column. Up to 100
             rows and columns. By default the battle of the sexes.
-        rounds: of a game, >= 1; all know it.
+        rounds: rounds of a game, >= 1, common knowledge.
         mechanism_mode: ``announce`` or ``allocate``.
-        objective: what the mechanism is paid each round, as in the public investment game.
+        objective: the mechanism's reward of a round, as in the public investment game.
 
     Raises:
         ParameterError: if a parameter is outside its range, or naming the line of a file at fault.

@@ -12,7 +12,7 @@ class Grid:
     """A board.
 
     Args:
-        cells: what stands in each cell, row by row; empty for nothing.
+        cells: text of each cell, row by row; empty for none.
         caption: explains the marks, one line.
     """
 

@@ -1,4 +1,4 @@
-"""What goes wrong, said once: every error of the library is a ValueError that names what, where and what is allowed."""
+"""Exceptions and argument checks: every error is a ValueError that names the value, the place and what is allowed."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class MissingExtraError(LawgiverError, ImportError):
         """Compose the message: the missing package, and the extra that installs it.
 
         Args:
-            package: what is missing; several separated by commas.
-            extra: that brings it, or several separated by commas: all that the purpose needs.
-            purpose: what it is needed for.
+            package: the missing package; several separated by commas.
+            extra: the extra that installs it, or several separated by commas.
+            purpose: the feature that needs it.
         """
         super().__init__(
             f"{purpose} needs {package}: pip install 'lawgiver[{extra}]', with -c constraints.txt of its source for"
@@ -92,7 +92,7 @@ LONGEST = 200
 LARGEST = 10**18
 """Integer that a parameter may be, where nothing narrower is said: 64 bits hold it."""
 SUM_TOLERANCE = 1e-6
-"""By how much probabilities may miss a sum of 1, as those in float32 do; what is within it is scaled to sum to 1."""
+"""Largest deviation of a sum of probabilities from 1, as float32 has it; sums within it are scaled to 1."""
 
 
 def brief(value: object) -> str:
@@ -107,8 +107,8 @@ def choice(name: str, value: object, options: Iterable[str]) -> str:
     """Return a parameter that is one of several names, as it was given.
 
     Args:
-        name: of the parameter.
-        value: whatever was given for it; an array, say, equals no name, and cannot be asked whether it does.
+        name: name of the parameter.
+        value: the value given, of any type; an array equals no name.
         options: the names that it may be.
 
     Raises:
@@ -129,7 +129,7 @@ def distribution(name: str, given: Any, size: int, each: str) -> tuple[float, ..
     """Return probabilities, or shares of a whole, scaled to sum to 1.
 
     Args:
-        name: of the parameter.
+        name: name of the parameter.
         given: a list, tuple or array of numbers that are at least 0; their sum may miss 1 by 1e-6.
         size: how many there have to be.
         each: what each of them belongs to, in words.
@@ -151,7 +151,7 @@ def number(name: str, value: object, interval: str) -> float:
     """Return a parameter as a float.
 
     Args:
-        name: of the parameter.
+        name: name of the parameter.
         value: a Python or NumPy number; no bool, no string.
         interval: where it has to lie, as a person writes it: ``[0, 1]``, ``(0, inf)`` for a finite number above 0,
             ``[0, inf]`` where infinity will do.

@@ -53,7 +53,7 @@ StateT = TypeVar("StateT", bound=State)
 
 @dataclass(frozen=True)
 class KnownSolution:
-    """Something about the game that is known exactly.
+    """An exactly known quantity of the game.
 
     ``residual`` recomputes it and returns how far it is from satisfying the equation that defines it. ``value`` returns
     the number only where that is at most ``tolerance``.
@@ -69,7 +69,7 @@ class KnownSolution:
     tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
-        """Let ``value`` ask for the residual first."""
+        """Make ``value`` check the residual first."""
         object.__setattr__(self, "value", partial(_certified, self, self.value))
 
 
@@ -164,7 +164,7 @@ class Game(ABC, Generic[StateT]):
         return self.base_game
 
     def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
-        """Return the policy for all seats of a role that is given as ``make(base_game_of(role))``."""
+        """Build the policy for all seats of a role with ``make(base_game_of(role))``."""
         return make(self.base_game_of(role))
 
     def check_role(self, role: str) -> None:
@@ -190,7 +190,7 @@ class Game(ABC, Generic[StateT]):
             return (role,)
         return tuple(f"{role}_{seat}" for seat in range(count))
 
-    # -- what is seen and what may be done ----------------------------------------------------------------------
+    # -- observations and actions -------------------------------------------------------------------------------
 
     @abstractmethod
     def observation_layout(self, role: str) -> Layout:
@@ -210,7 +210,7 @@ class Game(ABC, Generic[StateT]):
 
     @cached_property
     def _spaces(self) -> dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any], tuple[np.ndarray, np.ndarray]]]:
-        """What agents of each role see and do, and the ends of what they do, where it is a Box."""
+        """Observation and action space of each role, and the bounds of the action where it is a Box."""
         spaces: dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any], tuple[np.ndarray, np.ndarray]]] = {}
         for role in self.roles:
             layout = self.action_layout(role)
@@ -257,7 +257,7 @@ class Game(ABC, Generic[StateT]):
         """Return the state of ``batch`` new games on the backend and device of ``rng``."""
 
     def initial_states_by_condition(self, batch: int, rng: Rng) -> Mapping[str, StateT]:
-        """Return ``batch`` new games of each condition by its name; of ``all`` where conditions are not told apart."""
+        """Return ``batch`` new games of each condition by its name; of ``all`` where there is one."""
         return {"all": self.initial_state(batch, rng)}
 
     def draw(self, batch: int, rng: Rng) -> Draws:
@@ -290,7 +290,7 @@ class Game(ABC, Generic[StateT]):
 
         Args:
             state: the state of B games.
-            actions: of the role that acts now, (B, n_role) for Discrete, (B, n_role, k) for Box.
+            actions: actions of the role that acts now, (B, n_role) for Discrete, (B, n_role, k) for Box.
             draws: what :meth:`draw` returned.
 
         Returns:
@@ -310,7 +310,7 @@ class Game(ABC, Generic[StateT]):
         """Return the entries of infos by name, (B, ...); the same for every agent."""
         return {}
 
-    # -- what the mechanism is for ------------------------------------------------------------------------------
+    # -- objectives --------------------------------------------------------------------------------------------
 
     def check_objective(self) -> None:
         """Raise UnknownNameError unless ``objective`` is one of the game's own or of the entry-point group."""
@@ -346,7 +346,7 @@ class Game(ABC, Generic[StateT]):
         """Return a drawing of one game's world (a board, a network) to stand beside the numbers, None for none."""
         return None
 
-    # -- what is known exactly ----------------------------------------------------------------------------------
+    # -- exact solutions ---------------------------------------------------------------------------------------
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
@@ -355,7 +355,7 @@ class Game(ABC, Generic[StateT]):
 
         Args:
             mechanism: a policy for the mechanism that remembers nothing and draws nothing at random.
-            inverse_temperature: of the participants, per point of payoff; ``inf`` for rational ones.
+            inverse_temperature: the participants' inverse temperature per point of payoff; ``inf``: rational.
             anchor: the participants' prior policy; None for uniform over the legal actions.
 
         Returns:
@@ -368,13 +368,13 @@ class Game(ABC, Generic[StateT]):
 
     @property
     def rule_names(self) -> tuple[str, ...]:
-        """What the numbers are called that the mechanism announces, in the order of its action."""
+        """Names of the announced numbers, in the order of the mechanism's action."""
         layout = self.action_layout("mechanism")
         return () if isinstance(layout, int) else component_names(layout)
 
     @property
     def rule_formula(self) -> str | None:
-        """One line that says what these numbers do; None where the mechanism announces no rule."""
+        """Formula of the announced rule on one line; None where the mechanism announces none."""
         return None
 
     def ceiling(self) -> float | None:

@@ -45,17 +45,17 @@ def make_game(name: str, **params: Any) -> Game[Any]:
     """Make a registered game.
 
     Args:
-        name: of the game (:func:`lawgiver.list_games`), with or without its version, the newest by default.
-        params: of the game, each as on its page. Of a game that has published settings, ``preset`` names the one that
-            the others then differ from.
+        name: name of the game (:func:`lawgiver.list_games`), with or without its version, the newest by default.
+        params: parameters of the game, each as on its page; ``preset`` names published settings that the others
+            override.
 
     Returns:
-        the game: its rules as pure functions of arrays, and what is known of it.
+        the game: its rules as pure functions of arrays, and its known solutions.
 
     Raises:
         UnknownNameError: if there is no such game.
         ParameterError: if a parameter or preset is unknown, or a parameter outside its range.
-        PluginError: if what is registered under the name is no game.
+        PluginError: if the object registered under the name is not a game.
 
     Example:
         >>> import lawgiver
@@ -152,7 +152,7 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
         role: ``mechanism`` or ``participant``.
         policy: a registered name, the folder of a run or of a saved policy, a run, ``{"policy": NAME, **parameters}``,
             or a policy, which is returned.
-        params: of a policy that is given by name.
+        params: parameters of a policy that is given by name.
 
     Returns:
         the policy, for batches of games.
@@ -211,7 +211,7 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
             ``{"policy": NAME, **parameters}``, or a voter, which is returned.
 
     Returns:
-        the voters: what they have lived through in, log probabilities of their votes out.
+        the voters: a function from experience to log-probabilities of votes.
 
     Raises:
         UnknownNameError: if there is no such voter.
@@ -242,7 +242,7 @@ def make_voter(game: Game[Any], voter: Any) -> Any:
 
 
 def load_policy(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] | None = None) -> Any:
-    """Load what a run has learned: the policies by role; or, with ``role``, the policy of that role.
+    """Load the policies that a run has learned: the policies by role; or, with ``role``, the policy of that role.
 
     Args:
         run: a run, or the folder of one; or, with ``role``, that of a single policy in it or copied from it.

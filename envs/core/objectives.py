@@ -1,4 +1,4 @@
-"""Objectives, what a mechanism is rewarded for round by round: functions of a state, each (B,).
+"""Objectives, a mechanism's reward round by round: functions of a state, each (B,).
 
 They read ``state.payoffs`` (B, n), the round's payoffs, and ``state.endowments`` (B, n), what each participant
 has when nobody does anything. Both are in the game's own units.
@@ -46,7 +46,7 @@ def computable(state: Any) -> dict[str, Callable[[Any], Array]]:
     """Find the objectives of the entry-point group that can be computed in a state, by name."""
     found = {}
     for name in names(OBJECTIVES):
-        with suppress(LawgiverError):  # somebody's may be about other games, or broken
+        with suppress(LawgiverError):  # an installed objective may be for other games, or fail
             measure = registered(name)
             measure(state)
             found[name] = measure
@@ -86,7 +86,7 @@ def welfare(state: HasUtilities) -> Array:
 
 
 def surplus(state: HasPayoffs) -> Array:
-    """Return the sum of payoffs less the sum of endowments: what the group has created."""
+    """Return the sum of payoffs less the sum of endowments: the value that the group has created."""
     return total(state.payoffs - state.endowments)
 
 

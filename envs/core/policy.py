@@ -1,4 +1,4 @@
-"""The contract of whoever plays: participants and mechanisms, rules of thumb and networks alike."""
+"""The policy contract, the same for participants and mechanisms, rules of thumb and networks."""
 
 from __future__ import annotations
 

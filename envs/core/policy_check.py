@@ -1,4 +1,4 @@
-"""Whether a policy can play a role of a game: asked once, before anything is computed with it."""
+"""Check that a policy can play a role of a game, once, before anything is computed with it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def check_game(game: Any) -> None:
-    """Raise ParameterError if ``game`` is none: its name, say."""
+    """Raise ParameterError unless ``game`` is a game (and not its name, say)."""
     if isinstance(game, type) or not hasattr(game, "check_role"):  # a Game itself checks policies, so none is imported
         made = f"lawgiver.make_game({game if isinstance(game, str) else 'NAME'!r})"
         raise ParameterError(f"game is {game!r}, allowed: a Game, such as {made}")
 
 
 def has_policy_methods(policy: Any) -> TypeGuard[Policy]:
-    """Whether something has the methods of a policy, and is no class of policies."""
+    """Test whether an object has a policy's methods and is not a class."""
     return isinstance(policy, Policy) and not isinstance(policy, type)
 
 
@@ -33,16 +33,16 @@ def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool 
     """Check that a policy plays a role of a game, by letting it play one phase of one game apart.
 
     Args:
-        game: that it is to play.
+        game: the game.
         role: ``mechanism`` or ``participant``.
-        policy: that is checked; nothing is drawn from any generator of the caller.
-        distribution: whether its distribution is needed as well as what it does.
+        policy: the policy to check; it draws from a generator of its own.
+        distribution: whether its distribution is needed besides its actions.
         playable: whether its outcome has to be one that the views play; a learned rule may lie outside of what can be
             announced, and is evaluated and audited all the same.
 
     Raises:
         ParameterError: if ``game`` is no game, has no such role, or ``policy`` is no policy: a name, say.
-        ActionError: if it does what the game does not allow.
+        ActionError: if its actions or outcome are not allowed.
         UnsupportedGameError: if it is of another role, or of a game of other observations or actions.
     """
     require_policy(game, role, policy)
@@ -61,7 +61,7 @@ def require_policy(game: Game[Any], role: str, policy: Any) -> None:
 
 @contextmanager
 def mismatch_errors(game: Game[Any], role: str, policy: Policy) -> Iterator[None]:
-    """Turn what a policy raises that was made for another role or game into an UnsupportedGameError that says so."""
+    """Convert errors raised by a policy for another role or game to one UnsupportedGameError."""
     try:
         yield
     except LawgiverError:
@@ -74,7 +74,7 @@ def mismatch_errors(game: Game[Any], role: str, policy: Policy) -> Iterator[None
 
 
 def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool, playable: bool) -> None:
-    """Let a policy play the first phase of its role in one game, the phases before it being played anyhow."""
+    """Play a policy's first phase in one game, the phases before with the lowest actions."""
     rng = np.random.default_rng(0)
     state = game.initial_state(1, rng)
     for _ in range(game.max_steps):
@@ -87,7 +87,7 @@ def _play_once(game: Game[Any], role: str, policy: Policy, distribution: bool, p
         check_outcome(game, state, role, policy.outcome(obs, mask, memory, rng)[0], 1, playable=playable)
     else:
         check_given(game, state, role, policy.act(obs, mask, memory, rng)[0], 1)
-    if not distribution or isinstance(policy, OutcomePolicy):  # its outcome is asked, not its distribution
+    if not distribution or isinstance(policy, OutcomePolicy):  # it is queried for its outcome, not its distribution
         return
     space = game.action_space(role)
     per_seat = (int(space.n),) if isinstance(space, gymnasium.spaces.Discrete) else (2, *(space.shape or ()))

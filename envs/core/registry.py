@@ -1,4 +1,4 @@
-"""Names and what they stand for: the entry-point groups through which everything, the built-ins too, is found.
+"""Registered names: the entry-point groups through which everything, the built-ins too, is found.
 
 Names are read without importing what they point to. A package that declares one of the groups in its metadata shows
 up in the command line, in configs and in the registries of Gymnasium and PettingZoo.
@@ -32,7 +32,7 @@ RUNS = "lawgiver.runs"
 for; it keeps envs free of upward imports."""
 
 OWN = "lawgiver"
-"""The package whose names stand, whoever else declares them."""
+"""The package whose names take precedence over those of others."""
 GAME_NAME = re.compile(r"[A-Za-z0-9_]+-v[0-9]{1,9}")
 _LOGGER = logging.getLogger(OWN)
 
@@ -100,10 +100,10 @@ def _kind(group: str) -> str:
 
 
 def lookup(group: str, name: str, *, complete: bool = True) -> Any:
-    """Import and return what a name stands for.
+    """Import and return the object registered under a name.
 
     Args:
-        group: of entry points.
+        group: group of entry points.
         name: in it.
         complete: whether all packages of the extras that the entry declares have to be installed.
 
@@ -144,7 +144,7 @@ def require_extras(purpose: str, *needed: str) -> None:
 
 @contextmanager
 def extras(purpose: str, *needed: str) -> Iterator[None]:
-    """Turn the failure to import an optional package into a MissingExtraError that says what it is needed for.
+    """Turn the failure to import an optional package into a MissingExtraError that names the purpose.
 
     ``needed`` are all extras that the purpose needs; the one that brings the package, by default.
     """

@@ -26,17 +26,17 @@ class Step(Generic[StateT]):
     """One phase of B games.
 
     Attributes:
-        index: of the phase, from 0.
+        index: index of the phase, from 0.
         state: before the phase.
-        role: that acts.
-        actions: what it sends, (B, n_role[, k]); None of an :class:`OutcomePolicy`, which sends none.
-        outcome: what the actions amount to, see :meth:`Game.outcome`.
+        role: the acting role.
+        actions: its actions, (B, n_role[, k]); None for an :class:`OutcomePolicy`.
+        outcome: outcome of the actions, see :meth:`Game.outcome`.
         draws: random numbers of the phase.
         after: the state after the phase.
         rewards: by role, (B, n_role) each.
         terminated: games that their rules have ended, (B,).
         truncated: games that were cut off, (B,).
-        alive: games that had not ended before the phase, (B,); the others go on being stepped, and say nothing.
+        alive: games not over before the phase, (B,); the others are stepped too, without effect.
     """
 
     index: int
@@ -57,9 +57,9 @@ def rollout(game: Game[StateT], policies: Mapping[str, Policy], state: StateT, r
 
     Args:
         game: the rules.
-        policies: who plays, by role; checked by the caller, where that is needed.
+        policies: policy of each role, checked by the caller where needed.
         state: in which play begins, the policies' memories being those of new games.
-        rng: of policies and rules, on the backend and device of the state.
+        rng: generator of policies and rules, on the backend and device of the state.
 
     Raises:
         ParameterError: if a role that is to act has no policy.
@@ -89,7 +89,7 @@ def rollout(game: Game[StateT], policies: Mapping[str, Policy], state: StateT, r
 def choose(
     game: Game[StateT], policy: Policy, state: StateT, obs: Array, mask: Array | None, memory: Memory, rng: Rng
 ) -> tuple[Array | None, Array, Memory]:
-    """Ask a policy what it does in a state: its actions (None if it makes outcomes), their outcome, its memory."""
+    """Query a policy in a state: its actions (None if it makes outcomes), their outcome, its memory."""
     if isinstance(policy, OutcomePolicy):
         outcome, memory = policy.outcome(obs, mask, memory, rng)
         return None, outcome, memory

@@ -1,4 +1,4 @@
-"""Checking actions before any rule sees them: those that come from outside, and those of given policies."""
+"""Check actions before the rules apply: those from outside, and those of supplied policies."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def check_actions(game: Game[Any], role: str, actions: Any, who: Sequence[str]) 
     only in float32, in which the space is declared, becomes the nearest one within them.
 
     Args:
-        game: that is played.
-        role: of all who act; its space is Discrete or a Box.
+        game: the game.
+        role: the acting role; its space is Discrete or a Box.
         actions: a sequence or an array of actions.
         who: agents or games, in the same order.
 
     Raises:
-        ActionError: naming the space and the first who is to blame, if there are too many or too few actions, or one
+        ActionError: naming the space and the first agent at fault, if there are too many or too few actions, or one
             has the wrong shape, is not a number (not an integer, for Discrete), is NaN or lies outside the space.
     """
     space = game.action_space(role)
@@ -129,7 +129,7 @@ def _between(array: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
 
 
 def _action_error(space: gymnasium.Space[Any], actions: Any, who: Sequence[str]) -> ActionError:
-    """Return the error that says what is wrong with the first wrong action."""
+    """Build the error for the first invalid action."""
     try:
         given = len(actions)
     except TypeError:

@@ -50,16 +50,16 @@ class DivisibleGood(MechanismGame):
         rounds: T, >= 1.
         appetite: K, the largest appetite, in units of the good, >= 1.
         ration: the most that can be asked for in a round, 1 to K units.
-        value: of the last unit that is wanted, by which marginal utility falls from one unit to the next, > 0.
-        waiting_cost: of a unit that is wanted and not had, a round, >= 0.
+        value: slope of marginal utility in units: its fall from one unit to the next, > 0.
+        waiting_cost: cost per round of a unit wanted and not consumed, >= 0.
         supply_cost: what a unit more for everybody adds to the marginal cost of supply, >= 0.
         recovery: probability that an appetite grows by one unit after a round, in [0, 1].
         opening: probabilities of the opening appetites 0 .. K, not all of them 0; None for even ones.
         prices: one price for each ``round``, or a ``flat`` one for all.
-        agent_objective: what participants reckon with: ``local``, what they consume, wait for and pay, so that
+        agent_objective: what participants maximise: ``local``, what they consume, wait for and pay, so that
             everybody has a dominant strategy; ``full``, their share of the cost of supply as well.
         box: largest absolute value of a price and of the slope, > 0.
-        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
+        objective: the mechanism's reward of a round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range.
@@ -237,7 +237,7 @@ class DivisibleGood(MechanismGame):
         """What it would be worth to satisfy everybody's opening appetite."""
         return self.n * self.value * float(self.initial_distribution @ np.arange(self.appetite + 1) ** 2) / 2
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- exact solutions --------------------------------------------------------------------------------------
 
     @cached_property
     def subgame(self) -> DivisibleGoodSubgame:

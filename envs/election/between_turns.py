@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def advance_to_mechanism(election: Election, state: ElectionState, draws: Draws, index: int) -> ElectionState:
-    """Let people act, and games end and begin, until a mechanism is to act or everything is over.
+    """Play participants' phases, and start new games, until a mechanism acts or all is over.
 
     ``index`` counts the phases since the last turn, each of which has random numbers of its own.
     """
@@ -31,7 +31,7 @@ def advance_to_mechanism(election: Election, state: ElectionState, draws: Draws,
 
 
 def _choose(election: Election, state: ElectionState, draws: Draws, index: int) -> ElectionState:
-    """Let people see what has come of their last choice, and choose."""
+    """Update people's memory with the last round, and draw their choices."""
     if election.schedule[: state.turn % len(election.schedule)].count("participant"):
         state = _remember_round(election, state)
     seen = election.game.observe(state.base, "participant")
@@ -70,7 +70,7 @@ def play_phase(election: Election, state: ElectionState, outcome: Array, draws: 
 
 
 def _remember_round(election: Election, state: ElectionState) -> ElectionState:
-    """Write down what people see and have earned since they last chose."""
+    """Append observations and payoffs since the last choice to the people's experience."""
     seen = election.game.observe(state.base, "participant")
     xp = namespace(seen)
     payoffs = floats(select(state.payoffs, election.own_first), seen)
@@ -81,14 +81,14 @@ def _remember_round(election: Election, state: ElectionState) -> ElectionState:
 
 
 def _next_game(election: Election, state: ElectionState) -> ElectionState:
-    """Let the same people begin the base game anew."""
+    """Start the base game again with the same people."""
     remembered = getattr(election.people, "next_game", None)
     memory = state.unwritten if remembered is None else remembered(state.memory)
     return evolve(state, base=state.opening, over=state.order[:, 0] < 0, memory=memory)
 
 
 def vote(election: Election, state: ElectionState, level: Array) -> ElectionState:
-    """Let everyone vote on what they have lived through."""
+    """Draw everyone's vote by their experience."""
     logs = election.voting.log_probabilities(election.experience(state))
     require_probabilities(
         f"voters of {election.name}", logs, (state.payoffs.shape[0], election.n, election.n_mechanisms)

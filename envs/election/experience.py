@@ -1,4 +1,4 @@
-"""What a voter has lived through: everything a participant saw and earned in every round of every game."""
+"""A voter's experience: a participant's observations and payoffs in every round of every game."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from lawgiver.envs.election.per_seat_policy import PerSeatPolicy
 from lawgiver.envs.election.state import ElectionState, phases
 
 LARGEST_BALLOT = 100
-"""Mechanisms that may stand for election: each is played by everybody before the vote."""
+"""Largest number of mechanisms in an election: all people play each of them before the vote."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,25 @@ class Election(Game[ElectionState]):
     """Mechanisms compete for the votes of the people they rule.
 
     The players are k mechanisms. The same people play the base game once under each, one game after the other, all
-    from the same opening, in an order that is drawn. Each mechanism
-    sees and does in its own game what a mechanism of the base game sees and does; while another rules it sees the
-    opening, and what it sends is ignored. At the end everyone votes for one mechanism, and mechanism j is paid its
-    share of the votes less 1/k.
+    from the same initial state, in a random order. In its own game a mechanism observes and acts as in the base game;
+    while another rules it observes the initial state, and its actions are ignored. At the end everyone votes for one
+    mechanism, and mechanism j is rewarded with its share of the votes less 1/k.
 
-    The people are policies of the base game, asked for their ``distribution``. What they remember from one game to
-    the next they say in ``next_game``; those who do not begin every game with the memory they had before the first.
-    They look back when they choose, so that what a game's last round brought is felt in the vote only.
-    A base game may end early in some elections of a batch; their clock goes on, and nothing counts any more.
+    The people are policies of the base game, queried for their ``distribution``. ``next_game`` returns the memory they
+    carry to the next game; without it every game begins with the memory from before the first. Memory is updated when
+    people choose, so a game's last round affects the vote only. A base game may end early in some elections of a
+    batch: its remaining phases pass without effect.
 
-    Infos tell ``order`` (k,; who rules first, second and so on), ``earned`` (k, n: each person's payoffs under each
+    Infos hold ``order`` (k,; who rules first, second and so on), ``earned`` (k, n: each person's payoffs under each
     mechanism so far, in the order of their seats), ``group_earned`` (k,), ``votes`` (n,; the mechanism, -1 until
     they vote) and ``vote_share`` (k,; zeros until they vote).
 
     Args:
         base: a game with one mechanism and Discrete participants: its name, or ``{"name": NAME, **parameters}``.
         n_mechanisms: k, at least 2.
-        participants: who plays the base game: a registered name, a run's folder, ``{"policy": NAME, **parameters}``
+        participants: policy of the people: a registered name, a run's folder, ``{"policy": NAME, **parameters}``
             or a policy of the base game.
-        voters: how they vote: a registered name, ``{"policy": NAME, **parameters}`` or a
+        voters: the people's voting rule: a registered name, ``{"policy": NAME, **parameters}`` or a
             :class:`~lawgiver.envs.election.experience.Voter`.
 
     Raises:
@@ -119,12 +118,12 @@ class Election(Game[ElectionState]):
 
     @cached_property
     def people(self) -> Policy:
-        """Who plays the base game."""
+        """The participants' policy in the base game."""
         return make_policy(self.game, "participant", self.participants)
 
     @cached_property
     def voting(self) -> Voter:
-        """How they vote."""
+        """The voters."""
         made: Voter = make_voter(self.game, self.voters)
         return made
 
@@ -162,7 +161,7 @@ class Election(Game[ElectionState]):
 
     @cached_property
     def own_first(self) -> np.ndarray:
-        """Whose payoffs each person sees in which order, (n, n)."""
+        """Order in which each person sees all payoffs, own first, (n, n)."""
         return np.array([[seat, *(other for other in range(self.n) if other != seat)] for seat in range(self.n)])
 
     # -- the contract -------------------------------------------------------------------------------------------
@@ -212,7 +211,7 @@ class Election(Game[ElectionState]):
         return namespace(now).where(self.acts(state, role)[..., None], now, before)
 
     def draw(self, batch: int, rng: Rng) -> Draws:
-        """Draw what people choose by, what the base game needs for its phases, and what they vote by."""
+        """Draw the uniform numbers of choices, of the base game's phases and of votes."""
         draws: Draws = {"vote": uniform(rng, (batch, self.n))}
         for index in range(self._longest):
             draws[f"choice {index}"] = uniform(rng, (batch, self.n))
@@ -241,7 +240,7 @@ class Election(Game[ElectionState]):
         Args:
             order: the seats that rule first, second and so on, a permutation of 0 to k - 1 in each row, (B, k).
             base: the base game before its first phase, which every mechanism's game begins with.
-            rng: for who the people are and what they do before the first turn.
+            rng: generator of the people and of their actions before the first turn.
         """
         batch, k, n = order.shape[0], self.n_mechanisms, self.n
         memory = self.people.initial_state(batch, rng)
@@ -281,7 +280,7 @@ class Election(Game[ElectionState]):
     def advance(
         self, state: ElectionState, outcome: Array, draws: Draws
     ) -> tuple[ElectionState, Rewards, Array, Array]:
-        """Apply what the ruling mechanism does, and go on to the next turn of a mechanism, or to the votes."""
+        """Apply the ruling mechanism's outcome, and play on to the next turn of a mechanism, or to the votes."""
         xp = namespace(state.payoffs)
         ruling = self._ruling(state)
         chosen = outcome[:, 0]
@@ -305,7 +304,7 @@ class Election(Game[ElectionState]):
         seats = xp.arange(self.n_mechanisms, device=state.votes.device)
         return total(floats(xp.permute_dims(state.votes[..., None] == seats, (0, 2, 1)), state.payoffs)) / self.n
 
-    # -- for people, and what is known ----------------------------------------------------------------------------
+    # -- display and exact solutions ----------------------------------------------------------------------------
 
     def infos(self, state: ElectionState) -> Mapping[str, Array]:
         """Return the order of mechanisms, payoffs by mechanism and votes; see the class."""
@@ -330,7 +329,7 @@ class Election(Game[ElectionState]):
         }
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """With voters who cannot tell them apart, every mechanism is paid nothing in expectation."""
+        """Zero expected reward of every mechanism under voters who are indifferent between them."""
         return (
             KnownSolution(
                 name="an election that means nothing is a tie",

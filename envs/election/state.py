@@ -18,19 +18,19 @@ class ElectionState:
     """State of B elections among k mechanisms by n people.
 
     Attributes:
-        turn: phases of base games that are behind, of k games one after the other.
-        base: state of the base game that is on.
-        opening: its state before the first phase, the same for all k games.
+        turn: number of phases played, over the k base games in sequence.
+        base: state of the current base game.
+        opening: its initial state, the same for all k games.
         order: the mechanism that rules first, second and so on, (B, k).
-        over: whether the base game that is on has ended, bool (B,).
-        counts: whether it had not when people last chose, bool (B,).
-        memory: what the people remember.
-        unwritten: what they remember before any game.
-        lived: what has been experienced in each round so far, (B, n, f) each.
-        payoffs: of the round that is on, (B, n).
-        earned: by each person under each mechanism so far, (B, k, n).
-        log_likelihood: of everything that people have chosen so far, (B,).
-        vote_probabilities: of each person for each mechanism, (B, n, k), once they vote; until then 1/k.
+        over: whether the current base game has ended, bool (B,).
+        counts: whether it was running when people last chose, bool (B,).
+        memory: the people's memory.
+        unwritten: their memory before the first game.
+        lived: experience of each round so far, (B, n, f) each.
+        payoffs: payoffs of the current round, (B, n).
+        earned: each person's payoffs under each mechanism so far, (B, k, n).
+        log_likelihood: log-likelihood of all choices of people so far, (B,).
+        vote_probabilities: each person's probability of voting for each mechanism, (B, n, k); 1/k until they vote.
         votes: the mechanism that each person votes for, (B, n); -1 until they vote.
     """
 

@@ -1,4 +1,4 @@
-"""Games in which agents crowd resources, and a mechanism announces what it pays or charges for using them.
+"""Congestion games whose mechanism announces payments or charges for the use of resources.
 
 Each participant belongs to a group by its seat and chooses one of its group's options, once. It is paid what a
 :class:`~lawgiver.envs.solvers.congestion.anonymous.CongestionGame` says, less or more what the mechanism announced for
@@ -28,7 +28,7 @@ from lawgiver.envs.solvers.congestion.pure_congestion import pure_optimum
 class CongestionMechanism(MechanismGame):
     """See the module's docstring. A type is the number of the participant's group."""
 
-    # -- what a game is made of ---------------------------------------------------------------------------------
+    # -- functions of a game ------------------------------------------------------------------------------------
 
     @cached_property
     @abstractmethod
@@ -117,7 +117,7 @@ class CongestionMechanism(MechanismGame):
         free = constant(np.zeros(self.congestion.uses.shape[-1]), allocations)
         return payoffs_of(self.congestion, _options(allocations), free)
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- exact solutions --------------------------------------------------------------------------------------
 
     @cached_property
     def subgame(self) -> CongestionSubgame:
@@ -138,8 +138,8 @@ class CongestionMechanism(MechanismGame):
         return best_mixture(self.congestion).welfare if len(self.congestion.counts) == 1 else self.first_best()
 
     def first_best(self) -> float:
-        """Return the welfare of a planner who moves everybody: by listing who goes where, if that is possible, else
-        of a mass of 1 in the place of the agents, which no number of agents exceeds.
+        """Compute the welfare of a planner who assigns all agents: by enumerating profiles if possible, else that
+        of a mass of 1, an upper bound for any number of agents.
         """
         return self._first_best
 

@@ -1,4 +1,4 @@
-"""Games in which participants report what they make of a Markov decision process, and the mechanism runs it.
+"""Games in which participants report their rewards in a Markov decision process that the mechanism controls.
 
 The participants take no action in the process: what each wants to happen is its private type. In ``announce`` mode the
 mechanism announces the weights and boosts of a dynamic affine maximiser (:mod:`lawgiver.envs.solvers.mdp.affine`),
@@ -46,11 +46,11 @@ Ends = float | str | Sequence[float]
 
 @dataclass(frozen=True)
 class MDPGame(ReportingGame):
-    """A Markov decision process run by the mechanism, by what the participants report.
+    """A Markov decision process that the mechanism controls, given the participants' reports.
 
     Args:
         n: number of participants.
-        objective: what the mechanism is paid for.
+        objective: the mechanism's reward.
         mechanism_mode: ``announce`` (log w and b of an affine maximiser, before the reports) or ``allocate`` (a policy
             and payments, after them).
         types: ``uniform``, or ``piecewise``: the density is constant on each of several pieces of equal width.
@@ -71,7 +71,7 @@ class MDPGame(ReportingGame):
     objectives: ClassVar[tuple[str, ...]] = ("revenue", "welfare")
 
     def check_types(self, least: int = 1) -> None:
-        """Check the number of participants, at least ``least``, what they are drawn from, the objective and mode."""
+        """Check the number of participants, at least ``least``, their distributions, the objective and mode."""
         object.__setattr__(self, "n", integer("n", self.n, least, LARGEST_N))
         self.check_choices()
         choice("types", self.types, TYPES)
@@ -119,7 +119,7 @@ class MDPGame(ReportingGame):
 
     @cached_property
     def distributions(self) -> tuple[Distribution, ...]:
-        """What each participant's private numbers are drawn from."""
+        """Distribution of each participant's private numbers."""
         lows, highs = (_each(end, self.n) for end in (self.low, self.high))
         masses = (1.0,) if self.masses is None else tuple(self.masses)
         return tuple(Distribution(low, high, masses) for low, high in zip(lows, highs, strict=True))
@@ -134,7 +134,7 @@ class MDPGame(ReportingGame):
         xp = namespace(draws)
         return xp.stack([each.quantile(draws[:, i]) for i, each in enumerate(self.distributions)], axis=1)
 
-    # -- what a game is made of ---------------------------------------------------------------------------------
+    # -- functions of a game ------------------------------------------------------------------------------------
 
     @property
     @abstractmethod

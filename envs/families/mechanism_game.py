@@ -3,11 +3,11 @@
 Each participant has a type theta_i. The mechanism first announces its parameters w, which bind it for the whole game.
 In each of T rounds participants then announce something (a report, a demand, a move); the *allocation rule* turns
 announcements into allocations x_i, the *transfer rule* pays or charges, and types evolve, theta' ~ F(. | theta_i, x_i).
-A game is made of these functions; how it is played, observed, paid and solved is written here and in
-:mod:`lawgiver.envs.solvers.equilibrium.subgame`, once for all.
+A game supplies these functions; play, observations, rewards and solution are here and in
+:mod:`lawgiver.envs.solvers.equilibrium.subgame`, for all games.
 
-Participants are paid what they attribute to themselves of their utility, plus the transfer. The mechanism is paid
-an objective, by default welfare, the sum of utilities: transfers move money and count for nothing.
+Participants are rewarded with their attributed utility plus the transfer, the mechanism with an objective, by default
+welfare, the sum of utilities without transfers.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class MechanismState:
     Attributes:
         turn: 0 before the mechanism has announced its parameters, then the round that is being played, from 1.
         round: completed rounds, (B,).
-        parameters: w, what the mechanism has announced, (B, D).
+        parameters: the announced w, (B, D).
         types: theta, (B, n, q).
-        utilities: of the last round, without transfers, (B, n).
+        utilities: utilities of the last round, without transfers, (B, n).
         transfers: what participants got from the mechanism in the last round, negative where they paid, (B, n).
         payoffs: what participants were paid in the last round, (B, n).
     """
@@ -63,10 +63,10 @@ class PaymentCurve:
 
     Attributes:
         label: the quantity and its unit.
-        places: of it, from the least to the greatest, (K,).
-        payment: what is paid at each place, (K,), under parameters w (D,).
-        behaviour: which of the measures of :meth:`Subgame.behaviour` is such a quantity, None if none is.
-        best: that measure at the optimum of rational participants, None if it is not known.
+        places: values of the quantity, ascending, (K,).
+        payment: payment at each place, (K,), under parameters w (D,).
+        behaviour: key of :meth:`Subgame.behaviour` that is such a quantity, None if none is.
+        best: the quantity at the optimum of rational participants, None if it is not known.
     """
 
     label: str
@@ -82,7 +82,7 @@ class MechanismGame(Game[MechanismState]):
 
     Args:
         n: number of participants.
-        objective: what the mechanism is paid each round: ``welfare``, or an objective of the entry-point group.
+        objective: the mechanism's reward of a round: ``welfare``, or an objective of the entry-point group.
     """
 
     n: int
@@ -97,7 +97,7 @@ class MechanismGame(Game[MechanismState]):
         "mechanism": "the round's `objective`, once a round; `welfare` is the sum of utilities without transfers",
     }
 
-    # -- what a game is made of ---------------------------------------------------------------------------------
+    # -- functions of a game ------------------------------------------------------------------------------------
 
     @property
     def horizon(self) -> int:
@@ -111,7 +111,7 @@ class MechanismGame(Game[MechanismState]):
 
     @abstractmethod
     def type_layout(self) -> Layout:
-        """Return the fields of what a participant sees of its own type."""
+        """Return the fields of a participant's observation of its own type."""
 
     @abstractmethod
     def parameter_layout(self) -> Layout:
@@ -153,7 +153,7 @@ class MechanismGame(Game[MechanismState]):
         """Return each participant's utility (B, n) without transfers."""
 
     def attributed(self, types: Array, allocations: Array, utilities: Array) -> Array:
-        """Return the part of their utilities (B, n) that participants reckon with; by default all of it."""
+        """Return the part of their utilities (B, n) that participants maximise; by default all of it."""
         return utilities
 
     def next_types(self, types: Array, allocations: Array, draws: Draws) -> Array:
@@ -182,7 +182,7 @@ class MechanismGame(Game[MechanismState]):
         return None
 
     def first_best(self) -> float | None:
-        """Return the expected welfare of a planner who knows every type and moves everybody, if known."""
+        """Return the expected welfare of a planner who knows all types and chooses all announcements, if known."""
         return None
 
     def payment_curve(self) -> PaymentCurve | None:
@@ -253,7 +253,7 @@ class MechanismGame(Game[MechanismState]):
         return xp.concat([self.see_types(state), shared], axis=-1)
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
-        """Draw the numbers that opening types are made of."""
+        """Draw the uniform numbers of the initial types."""
         return {"types": uniform(rng, (batch, self.n, self.type_size))}
 
     def initial_state(self, batch: int, rng: Rng) -> MechanismState:
@@ -299,7 +299,7 @@ class MechanismGame(Game[MechanismState]):
         return welfare(state)
 
     def measures(self) -> dict[str, Callable[[MechanismState], Array]]:
-        """Return the objective, welfare, and what the mechanism has paid out."""
+        """Return the objective, welfare, and the mechanism's net payments."""
         return {self.objective: self.measure, "welfare": welfare, "payments": self.deficit}
 
     def deficit(self, state: MechanismState) -> Array:

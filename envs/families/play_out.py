@@ -1,4 +1,4 @@
-"""Whole reporting games with given types and reports: what audits, tests and comparisons of mechanisms ask for."""
+"""Play whole reporting games with given types and reports, for audits, tests and comparisons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FixedReports:
         return None
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
-        """Not asked of a policy that gives its outcome."""
+        """Unused: the policy gives its outcome."""
         raise NotImplementedError
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
@@ -50,11 +50,11 @@ def final_state(
     """Return the last state of whole games with given types and reports, (B, n, k) each, on their backend.
 
     Args:
-        game: that is played.
-        mechanism: given for its mechanism, and checked once by the caller.
-        types: of the participants.
-        reports: what they say; they are not checked.
-        rng: of a mechanism that draws at random; None for one of seed 0.
+        game: the game.
+        mechanism: mechanism of the game, checked by the caller.
+        types: types of the participants.
+        reports: their reports, not checked.
+        rng: generator for a mechanism that draws at random; None for one of seed 0.
     """
     policies = {"mechanism": mechanism, "participant": FixedReports(reports)}
     *_, last = rollout(game, policies, game.initial_state_from(types), fixed_rng(types) if rng is None else rng)

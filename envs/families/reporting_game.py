@@ -1,4 +1,4 @@
-"""Reporting games: participants with private types say what they are, and the mechanism decides by what was said.
+"""Reporting games: participants report private types, and the mechanism decides by the reports.
 
 A report has the same fields as a type (a direct mechanism), so that telling the truth is well defined; whatever lies in
 the fields' bounds may be reported. A *decision* is an outcome and payments. The mechanism comes to it in one of two
@@ -38,9 +38,9 @@ class ReportingState:
         turn: 0 at first, 1 once the mechanism has announced (or the participants have reported), 2 when it is over.
         round: completed rounds, (B,): 0, and 1 when it is over.
         types: private, (B, n, k).
-        parameters: what the mechanism has announced, (B, D); D is 0 in ``allocate`` mode.
+        parameters: the announced parameters, (B, D); D is 0 in ``allocate`` mode.
         reports: (B, n, k), zeros before.
-        utilities: of the outcome under the true types, without payments, (B, n).
+        utilities: utilities of the outcome under the true types, without payments, (B, n).
         payments: what each participant pays to the mechanism, negative where it is paid, (B, n).
         payoffs: utilities less payments, (B, n).
     """
@@ -66,7 +66,7 @@ class ReportingGame(Game[ReportingState]):
 
     Args:
         n: number of participants.
-        objective: what the mechanism is paid for, one of the game's ``objectives`` or of the entry-point group.
+        objective: the mechanism's reward, one of the game's ``objectives`` or of the entry-point group.
         mechanism_mode: ``announce`` or ``allocate``.
     """
 
@@ -90,11 +90,11 @@ class ReportingGame(Game[ReportingState]):
     }
 
     def check_choices(self) -> None:
-        """Raise ParameterError if the mode or the objective is none."""
+        """Raise ParameterError if the mode or the objective is unknown."""
         choice("mechanism_mode", self.mechanism_mode, MODES)
         self.check_objective()
 
-    # -- what a game is made of ---------------------------------------------------------------------------------
+    # -- functions of a game ------------------------------------------------------------------------------------
 
     @abstractmethod
     def type_layout(self) -> Layout:
@@ -102,7 +102,7 @@ class ReportingGame(Game[ReportingState]):
 
     @property
     def draw_size(self) -> int:
-        """Number of random numbers that a type is made of; by default one for each of its own."""
+        """Number of uniform numbers per type; by default one for each of its components."""
         return width(self.type_layout()) if self.profiles is None else 1
 
     @abstractmethod
@@ -111,7 +111,7 @@ class ReportingGame(Game[ReportingState]):
 
     @abstractmethod
     def rule_layout(self) -> Layout:
-        """Return the fields of what the mechanism announces in ``announce`` mode."""
+        """Return the fields of the announced rule in ``announce`` mode."""
 
     @abstractmethod
     def decision_layout(self) -> Layout:
@@ -132,7 +132,7 @@ class ReportingGame(Game[ReportingState]):
     def decide_for(self, parameters: Array, reports: Array, seats: Array) -> Array:
         """Return a decision (B, d) that is right in what concerns one participant of each game, ``seats`` (B,).
 
-        It is what audits ask for, most often of all, since one participant misreports while the others do not matter.
+        Audits call it most often: one participant misreports, and the others do not matter.
         By default it is the whole decision.
         """
         return self.decide(parameters, reports)
@@ -159,7 +159,7 @@ class ReportingGame(Game[ReportingState]):
     def envy(self, state: ReportingState) -> Array | None:
         """Compute each participant's largest gain in another's place, once the game is over, (B, n).
 
-        It is 0 for whoever envies nobody, and None where nobody can take another's place.
+        It is 0 without envy, and None where places cannot be exchanged.
         """
         return None
 
@@ -258,7 +258,7 @@ class ReportingGame(Game[ReportingState]):
         return constant(self.profiles, draws)[chosen]
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
-        """Draw the numbers that types are made of; a profile of a file takes one for all of its participants."""
+        """Draw the uniform numbers of the types; a profile of a file takes one for all of its participants."""
         return {"types": uniform(rng, (batch, self.n if self.profiles is None else 1, self.draw_size))}
 
     def initial_state(self, batch: int, rng: Rng) -> ReportingState:

@@ -21,7 +21,7 @@ from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.policy import Policy
 
 SEEN = np.array([[0, 1, 2], [1, 0, 2]])
-"""What each participant sees of (choice of 0, choice of 1, tax): own choice first."""
+"""Columns of (choice of 0, choice of 1, tax) that each participant observes: own choice first."""
 MODES = ("announce", "allocate")
 
 
@@ -32,9 +32,9 @@ class TaxedState:
     Attributes:
         turn: 0 for the first phase of a round, 1 for the second.
         round: completed rounds, (B,).
-        choices: of this round once made, until then of the last, (B, 2).
+        choices: choices of this round once made, until then of the last, (B, 2).
         tax: rate announced for this round, (B, 1).
-        payoffs: of the last completed round, after tax, (B, 2).
+        payoffs: payoffs of the last completed round, after tax, (B, 2).
         endowments: what participants hold before the round, nothing, (B, 2).
     """
 
@@ -52,7 +52,7 @@ class TaxedGame(Game[TaxedState]):
     A game of this family is a dataclass with these two fields:
 
         mechanism_mode: ``announce``, the tax comes before the choices, or ``allocate``, it comes after them.
-        objective: what the mechanism is paid each round, as in the public investment game.
+        objective: the mechanism's reward of a round, as in the public investment game.
     """
 
     mechanism_mode: Literal["announce", "allocate"]
@@ -66,11 +66,11 @@ class TaxedGame(Game[TaxedState]):
     }
 
     def check_choices(self) -> None:
-        """Raise ParameterError or UnknownNameError if the mode or the objective is none."""
+        """Raise ParameterError or UnknownNameError if the mode or the objective is unknown."""
         choice("mechanism_mode", self.mechanism_mode, MODES)
         self.check_objective()
 
-    # -- what a game is made of ---------------------------------------------------------------------------------
+    # -- functions of a game ------------------------------------------------------------------------------------
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""One round of a taxed game against a memoryless mechanism: its logit equilibrium, and what it is worth."""
+"""One round of a taxed game against a memoryless mechanism: its logit equilibrium and scores."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ class NumberTable:
 
     Attributes:
         file: its path.
-        names: of the columns.
-        rows: of cells as they are written, one a column.
+        names: names of the columns.
+        rows: texts of the cells, one row of the file each.
         lines: the line of the file that each row begins in, from 1.
         comma: whether numbers may have a decimal comma.
     """

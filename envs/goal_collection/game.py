@@ -75,11 +75,11 @@ class GoalCollection(Game[GoalCollectionState]):
 
     Args:
         n: number of participants, >= 1.
-        size: of the torus, >= 2.
+        size: side of the torus in cells, >= 2.
         discount: gamma, in (0, 1).
         horizon: number of moves, >= 1; what comes later is worth less than gamma^horizon.
-        weights: of the participants in the affine welfare, n numbers > 0; None for 1 each.
-        objective: what the mechanism is paid for a move: ``affine_welfare`` of what it is told, or a registered
+        weights: weights of the participants in the affine welfare, n numbers > 0; None for 1 each.
+        objective: the mechanism's reward for a move: ``affine_welfare`` of what it is told, or a registered
             objective of what participants get.
 
     Raises:
@@ -201,7 +201,7 @@ class GoalCollection(Game[GoalCollectionState]):
     # -- rules --------------------------------------------------------------------------------------------------
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
-        """Draw the numbers that types are made of."""
+        """Draw the uniform numbers of the types."""
         return {"types": uniform(rng, (batch, self.n, 2))}
 
     def types_of(self, draws: Array) -> Array:
@@ -282,7 +282,7 @@ class GoalCollection(Game[GoalCollectionState]):
         marks = [(int(state.position[index]), "M"), *((goal, str(seat)) for seat, goal in enumerate(goals))]
         return board(self.size, self.size, marks, "M: the mechanism, 0..: goals")
 
-    # -- what is known exactly ----------------------------------------------------------------------------------
+    # -- exact solutions ---------------------------------------------------------------------------------------
 
     def best_walks(self, reports: np.ndarray) -> solutions.BestWalks:
         """Return the best walks without end for reports (B, n, 2), goals other than 0; n <= 22."""

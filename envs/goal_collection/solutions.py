@@ -31,7 +31,7 @@ class BestWalks:
     """Best walks for B profiles of n participants.
 
     Attributes:
-        affine_welfare: of all, then without each participant in turn, (B, n + 1).
+        affine_welfare: affine welfare of all, then without each participant in turn, (B, n + 1).
         collected: gamma^(t-1) where the best walk for all first enters the goal with move t, 0 where never, (B, n).
     """
 
@@ -45,7 +45,7 @@ def best_walks(goals: np.ndarray, worth: np.ndarray, size: int, discount: float)
     Args:
         goals: cells other than 0, (B, n), n <= 22.
         worth: what entering each is worth, w_i v_i >= 0, (B, n).
-        size: of the torus.
+        size: size of the torus.
         discount: gamma, in (0, 1).
 
     Raises:

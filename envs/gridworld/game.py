@@ -51,7 +51,7 @@ class Gridworld(MDPGame):
         low: least value, at least 0; one for all, one a participant, or a rule by its number.
         high: greatest value, likewise.
         masses: relative probabilities of the pieces, where types are ``piecewise``.
-        discount: of a move, in [0, 1).
+        discount: discount of a move, in [0, 1).
         edges: ``torus`` or ``walls``.
 
     Raises:
@@ -141,7 +141,7 @@ class Gridworld(MDPGame):
         marks = [(0, "M"), *((goal, str(seat)) for seat, goal in enumerate(goals))]
         return board(self.m, self.m, marks, "M: start of the walk, 0..: goals")
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- exact solutions --------------------------------------------------------------------------------------
 
     @cached_property
     def public_goals(self) -> tuple[float, float]:

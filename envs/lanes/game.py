@@ -44,20 +44,20 @@ class Lanes(MechanismGame):
 
     Args:
         n: number of participants, >= 2.
-        length: of a lane, > 0; starts and moves are at most half of it.
+        length: length of a lane, > 0; starts and moves are at most half of it.
         coordination_weight: b, of the squared distances to the others, > 0.
         movement_cost: d, of a unit of length moved, >= 0.
         degree: P, of the payment polynomial, >= 1; w_0 is ``constant``.
         basis: powers of ``centred`` z = 2 s / length - 1, or ``raw`` ones z = s.
         payment_on: what is paid for, s: the terminal position ``xT``, the start ``x0`` or the move ``u``.
-        agent_objective: what participants reckon with beside the payment: ``local``, the cost of movement; ``full``,
+        agent_objective: what participants maximise besides the payment: ``local``, the cost of movement; ``full``,
             their whole utility; ``blind``, the whole, without seeing where they start.
         box: largest absolute value of a coefficient, > 0.
         constant: w_0, paid to everybody whatever they do; it changes nothing but who is better off at home.
         n_moves: how many moves there are, evenly from 0 to H, >= 2; None for all in between. That nobody can end just
             where it wants to costs rational participants about n A H^2 / 6 (n_moves - 1)^2 of welfare, with
             A = coordination_weight (n - 1): 0.7 % of the optimum for 20 participants and 101 moves.
-        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
+        objective: the mechanism's reward of a round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range.
@@ -224,7 +224,7 @@ class Lanes(MechanismGame):
         """The loss when nobody moves: b n (n - 1) H^2 / 6."""
         return self.coordination_weight * self.n * (self.n - 1) * self.half**2 / 6
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- exact solutions --------------------------------------------------------------------------------------
 
     @cached_property
     def subgame(self) -> LanesSubgame:

@@ -78,7 +78,7 @@ class Setting:
 
     Args:
         n: number of participants, >= 2.
-        length: of a lane, > 0.
+        length: length of a lane, > 0.
         coordination_weight: b, payoff lost by a squared unit of length between two participants, > 0.
         movement_cost: d, payoff lost by a unit of length moved, >= 0.
 

@@ -47,7 +47,7 @@ class AllocationState(ReportingState):
     """State of B games of n participants and m resources; beside what every game of reports has:
 
     Attributes:
-        amounts: of each resource to each participant, (B, n, m), zeros before.
+        amounts: amounts of each resource to each participant, (B, n, m), zeros before.
     """
 
     amounts: Array
@@ -68,7 +68,7 @@ class PaymentFreeAllocation(ReportingGame):
             uniform.
         demand_low: least demand, >= 0, of those that are there.
         demand_high: the greatest, above it. Reports may name any demand from 0 to this.
-        demand_beta: of demands, as ``value_beta``.
+        demand_beta: Beta parameters of demands, as ``value_beta``.
         present: probability, > 0, that a participant wants a resource at all; one that would want nothing wants one,
             each as likely.
         types_file: an .npz file with arrays ``values`` and ``demands``, (N, n, m) each, or a CSV table (see

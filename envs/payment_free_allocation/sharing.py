@@ -14,8 +14,8 @@ def equal_split(demands: Array, supply: Array, weights: Array) -> Array:
 
     Args:
         demands: (B, n, m), at least 0.
-        supply: of each resource, (m,), above 0.
-        weights: of the participants, (n,), above 0.
+        supply: supply of each resource, (m,), above 0.
+        weights: weights of the participants, (n,), above 0.
 
     Returns:
         Amounts (B, n, m).
@@ -33,8 +33,8 @@ def water_filling(demands: Array, supply: Array, weights: Array) -> Array:
 
     Args:
         demands: (B, n, m), at least 0.
-        supply: of each resource, (m,), above 0.
-        weights: of the participants, (n,), above 0.
+        supply: supply of each resource, (m,), above 0.
+        weights: weights of the participants, (n,), above 0.
 
     Returns:
         Amounts (B, n, m).

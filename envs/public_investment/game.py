@@ -48,8 +48,8 @@ class PublicInvestment(Game[PublicInvestmentState]):
     a rule out of ``rule_family``, every round or once a game; the participants observe them; the rule is applied.
 
     Args:
-        endowments: of each participant, integers in 1..1000; or a list of such conditions, one of which is drawn
-            uniformly for each game.
+        endowments: each participant's endowment, an integer in 1..1000; or a list of such conditions, one of which
+            is drawn uniformly for each game.
         n_rounds: rounds a game, >= 1.
         multiplier: growth of the fund, > 0.
         mechanism_mode: ``allocate`` or ``announce``.
@@ -58,7 +58,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         participant_observation: ``paper``: own endowment, then contributions, payouts and endowments of all in the
             last round (own first, then the others in order of their seats), the number of completed rounds and, in
             announce mode, the rule. ``rule``: own endowment and the rule.
-        objective: what the mechanism is paid each round: a registered objective, such as ``log_nash_welfare``.
+        objective: the mechanism's reward of a round: a registered objective, such as ``log_nash_welfare``.
 
     Raises:
         ParameterError: if a parameter is outside its range.

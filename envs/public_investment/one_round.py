@@ -42,10 +42,10 @@ class RoundEquilibrium:
     """How participants play one round against a mechanism.
 
     Attributes:
-        endowments: of each seat, in points.
-        probabilities: of each joint contribution, (S,).
+        endowments: endowments of each seat, in points.
+        probabilities: probability of each joint contribution, (S,).
         after: the state after the round at each joint contribution (S games).
-        distributions: of each seat's contribution, (n, largest endowment of the game + 1).
+        distributions: distribution of each seat's contribution, (n, largest endowment of the game + 1).
         priors: what it would be at inverse temperature 0, like ``distributions``.
         residual: largest difference between a distribution and the logit response to it.
     """
@@ -62,7 +62,7 @@ def after_round(game: PublicInvestment, sent: Array, endowments: Array, contribu
     """Return the state after one round, by the rules.
 
     Args:
-        game: whose rules apply.
+        game: the game.
         sent: the mechanism's outcome: weights (S, n), or in announce mode the parameters of the rule (S, k).
         endowments: (S, n).
         contributions: (S, n).
@@ -150,10 +150,10 @@ def solve(
     """Return the logit equilibrium of one round against a memoryless mechanism.
 
     Args:
-        game: whose rules apply.
-        mechanism: its mean action (or its outcome) is what is played.
-        endowments: of each seat.
-        inverse_temperature: of the participants, per point, >= 0; infinity for the rational limit.
+        game: the game.
+        mechanism: the mechanism; its outcome, or its mean action, is played.
+        endowments: endowments of each seat.
+        inverse_temperature: inverse temperature of the participants, per point, >= 0; infinity for the rational limit.
         anchor: the participants' prior policy; None for uniform.
 
     Returns:

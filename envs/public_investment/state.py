@@ -16,7 +16,7 @@ class PublicInvestmentState:
         turn: 0 for the first phase of a round, 1 for the second.
         round: completed rounds, (B,).
         endowments: (B, n).
-        contributions: of this round once made, until then of the last, (B, n).
+        contributions: contributions of this round once made, until then of the last, (B, n).
         payouts: what the mechanism returned in the last completed round, (B, n).
         payoffs: payout plus what was kept, in the last completed round, (B, n).
         rule: announced parameters, (B, k); k = 0 in allocate mode.

@@ -69,8 +69,8 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         stage: parameters of the one-shot game, n, m and ``mechanism_mode`` among them; its ``objective`` is what the
             mechanism is paid each round, by true utilities.
         rounds: number of rounds, >= 1; types are drawn afresh in each.
-        value_exponents: of the menu, different numbers above 0 with 1 among them: above 1 values are sharpened.
-        demand_factors: of the menu, likewise: above 1 more is asked for than is of use.
+        value_exponents: the menu's exponents, different numbers > 0, 1 among them; above 1 they sharpen values.
+        demand_factors: the menu's factors, likewise; above 1 they exaggerate demands.
         announce_every: ``round`` or ``game``, of a mechanism that announces.
 
     Raises:
@@ -166,7 +166,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         """Return the one-shot game for mechanisms, whose sight and actions are the same, and this for participants."""
         return self.one_shot if role == "mechanism" else self
 
-    # -- what is seen and what may be done ----------------------------------------------------------------------
+    # -- observations and actions -------------------------------------------------------------------------------
 
     def observation_layout(self, role: str) -> Layout:
         """Participants see their type, the rule if one is announced, and the round; the mechanism sees the reports."""
@@ -197,7 +197,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
     # -- the dynamics -------------------------------------------------------------------------------------------
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
-        """Draw the numbers that types are made of."""
+        """Draw the uniform numbers of the types."""
         return self.one_shot.draw_initial(batch, rng)
 
     def initial_state(self, batch: int, rng: Rng) -> RepeatedAllocationState:
@@ -206,7 +206,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         return RepeatedAllocationState(round=now.round, now=now)
 
     def draw(self, batch: int, rng: Rng) -> Draws:
-        """Draw the numbers that the next round's types are made of."""
+        """Draw the uniform numbers of the next round's types."""
         return self.one_shot.draw_initial(batch, rng)
 
     def outcome(self, state: RepeatedAllocationState, actions: Array) -> Array:

@@ -45,9 +45,9 @@ def misreported(types: Array, bent: Array, layout: Layout, least: float) -> Arra
 
     Args:
         types: values, then demands.
-        bent: of the menu.
-        layout: of types, with the greatest value and demand that may be reported.
-        least: value that the menu lets anybody report.
+        bent: exponent and factor, from the menu.
+        layout: fields of types, whose bounds are the largest values and demands that may be reported.
+        least: smallest value that may be reported.
     """
     xp, (value, demand) = namespace(types), layout
     values, demands = types[..., : value.size], types[..., value.size :]

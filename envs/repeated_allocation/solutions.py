@@ -140,7 +140,7 @@ class Classes:
     """Four classes of types: halves by how unequal values are, and by how much is wanted.
 
     Attributes:
-        game: whose types they are.
+        game: the game.
         medians: at which the halves part, (2,).
     """
 
@@ -185,8 +185,8 @@ def equilibrium(table: PayoffTable, classes: Classes, inverse_temperature: float
     """Return the logit equilibrium that is reached from uniform play by ever smaller steps to the response.
 
     Args:
-        table: of the rule.
-        classes: of types.
+        table: payoff table of the rule.
+        classes: classes of types.
         inverse_temperature: per unit of utility, finite.
 
     Raises:

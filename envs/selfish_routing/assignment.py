@@ -61,10 +61,10 @@ class Assignment:
 
     Attributes:
         loads: what each edge carries, (R,).
-        costs: of each edge, (R,).
-        total_cost: of everybody.
+        costs: costs of each edge, (R,).
+        total_cost: cost summed over all agents.
         gap: what everybody spends above the shortest ways, as a share of what they spend: 0 in equilibrium.
-        pairs: of each route, (K,).
+        pairs: origin-destination pair of each route, (K,).
         steps: numbers of the routes' edges in the order of travel, one route after the other.
         ends: where each route begins and ends among the steps, (K + 1,).
         flows: on each route, (K,).
@@ -89,8 +89,8 @@ def assign(traffic: Traffic, costs: PowerCosts | None = None, accuracy: float = 
     """Return the equilibrium of traffic; under ``costs`` in place of its own, such as the marginal ones, if given.
 
     Args:
-        traffic: that is assigned.
-        costs: of the edges, those of the traffic by default.
+        traffic: the traffic to assign.
+        costs: costs of the edges, those of the traffic by default.
         accuracy: relative gap at which to stop.
 
     Raises:

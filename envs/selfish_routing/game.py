@@ -49,7 +49,7 @@ class SelfishRouting(CongestionMechanism):
             power}``; and ``demands``, each ``[origin, destination, amount]``. Agents are shared out in proportion.
         tolled: names (``tail-head``) of the edges that may be tolled; None for all of them.
         box: largest toll, > 0.
-        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
+        objective: the mechanism's reward of a round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range, or the network has a pair without a route.
@@ -162,7 +162,7 @@ class SelfishRouting(CongestionMechanism):
             "tolls in force",
         )
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- exact solutions --------------------------------------------------------------------------------------
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:

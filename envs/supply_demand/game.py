@@ -42,7 +42,7 @@ class SupplyDemand(CongestionMechanism):
         homes: share of all agents that lives in each zone, >= 0, sum 1; each a whole number of agents.
         travel: cost of the way from each home zone (row) to each zone, >= 0, in the unit of an agent's full work.
         box: largest absolute value of a bonus, > 0.
-        objective: what the mechanism is paid each round: ``welfare``, the sum of utilities, or a registered objective.
+        objective: the mechanism's reward of a round: ``welfare``, the sum of utilities, or a registered objective.
 
     Raises:
         ParameterError: if a parameter is outside its range, or shapes do not fit.
@@ -145,7 +145,7 @@ class SupplyDemand(CongestionMechanism):
         """Return the share of all agents in each zone."""
         return {f"zone {zone}": float(x) for zone, x in enumerate(shares.sum(0))}
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- exact solutions --------------------------------------------------------------------------------------
 
     def mass_optimum(self) -> float:
         """Return minus the most demand, less the cost of travelling, that a mass of 1 can match."""

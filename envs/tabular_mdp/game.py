@@ -91,8 +91,8 @@ class TabularMDPGame(MDPGame):
         mechanism_mode: ``announce`` (log w and b of an affine maximiser, before the reports) or ``allocate`` (a policy
             and payments, after them).
         memory: budget in MiB for the tables and for the equations that are solved at a time.
-        layout: of probabilities, ``states_first`` (S, A, S) or ``actions_first`` (A, S, S), as in the MDP toolbox, also
-            a list of A scipy sparse matrices; null where the shape tells, which it does not if S = A.
+        layout: axes of the transitions: ``states_first`` (S, A, S) or ``actions_first`` (A, S, S) as in the
+            MDP toolbox, also a list of A scipy sparse matrices; null to infer it from the shape, impossible if S = A.
         types_file: an .npz file with the array ``values``, (N, n, K), or a CSV table (see
             :mod:`lawgiver.envs.files.profiles`), from which whole profiles are drawn instead, within the
             bounds of reports; null to draw by distribution.

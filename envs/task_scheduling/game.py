@@ -181,7 +181,7 @@ class TaskScheduling(MDPGame):
         assert isinstance(state, SchedulingState)
         return {**super().picture(state, index), "makespan": np.asarray(state.makespan[index : index + 1])}
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- exact solutions --------------------------------------------------------------------------------------
 
     @cached_property
     def full_information(self) -> tuple[float, float]:

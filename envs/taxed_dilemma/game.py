@@ -41,7 +41,7 @@ class TaxedDilemma(TaxedGame):
         continuation: probability of another round, in [0, 1].
         max_rounds: rounds after which a game is cut off, >= 1.
         mechanism_mode: ``announce`` or ``allocate``.
-        objective: what the mechanism is paid each round, as in the public investment game.
+        objective: the mechanism's reward of a round, as in the public investment game.
 
     Raises:
         ParameterError: if a parameter is outside its range.

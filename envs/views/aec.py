@@ -142,7 +142,7 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
 def _in_cycles(game: Game[Any], outside: tuple[str, ...], max_cycles: int | None) -> bool:
     """Whether the roles that are played from outside act in their order until the end or the cut.
 
-    Two cycles of one game are played. A cut that may come in mid-cycle is told by numbers alone: a game may have
+    Two cycles of one game are played. A cut that may come in mid-cycle is found by numbers alone: a game may have
     billions of rounds.
     """
     if game.seats_take_turns or len(outside) == 1:

@@ -25,7 +25,7 @@ class Batch:
     """B games in play.
 
     Args:
-        session: who plays what; it is not begun, and stays so.
+        session: the game and its policies; it is not begun, and stays so.
         num: the number of games B.
 
     Attributes:

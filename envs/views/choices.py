@@ -21,8 +21,8 @@ class Choices:
     """The actions of a role as a view shows them.
 
     Args:
-        game: that is played.
-        role: whose actions.
+        game: the game.
+        role: role of the actions.
         discretise: number of evenly spaced levels, from the lower to the upper bound, to which each component of a Box
             action is restricted; the space becomes Discrete, with the last component changing fastest. None leaves
             the Box. Discrete roles stay as they are.

@@ -26,7 +26,7 @@ def frame(title: list[str], table: dict[str, np.ndarray], drawing: Drawing | Non
     Args:
         title: the lines above.
         table: one number a participant, (n,), by name.
-        drawing: of the game's world, or None.
+        drawing: drawing of the game's world, or None.
     """
     panels = len(table) + (drawing is not None)
     columns = min(panels, 4)

@@ -45,7 +45,7 @@ def learner_session(
 
 
 def forget_entropy(env: Any, seed: Any) -> None:
-    """Have an env that nobody ever seeded draw new entropy at this reset.
+    """Make an env that was never seeded draw new entropy at this reset.
 
     Its copies, deep or pickled, then play games of their own from their next reset on. After ``reset(seed=...)``, or
     with an ``np_random`` that was set from outside, later resets go on with that generator, in copies too.

@@ -40,8 +40,8 @@ def observation_space(
     """Return the space of what one agent is shown.
 
     Args:
-        game: that is played.
-        role: of the agent.
+        game: the game.
+        role: role of the agent.
         actions: the space of its actions.
         key: of the observation beside which the mask stands, where actions are Discrete; see :func:`mask_key`.
         flagged: whether the observation ends with ``acts_now``.

@@ -35,7 +35,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
 
     ``info["action_mask"]`` (int8, 1 for legal) marks the legal actions of a Discrete role of which the rules forbid
     some; with ``mask_in_observation`` the observations of Discrete roles are ``{"observation": ..., "action_mask":
-    ...}`` instead. Infos hold what the game tells besides (:meth:`Game.infos`). An illegal action inside the space
+    ...}`` instead. Infos are those of :meth:`Game.infos`. An illegal action inside the space
     is played as the nearest legal one. Rewards are what an agent earned since the step before, in the game's own
     units. A game that ends by its rules is terminated, one that is cut off truncated; then ``agents`` is empty and
     ``step({})`` returns five empty dicts until ``reset``: no autoreset.
@@ -214,7 +214,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         return observations, infos
 
     def _legal(self, role: str) -> Iterable[np.ndarray | None]:
-        """Return the masks of a role's agents, kept for as long as the rules hand out the same array."""
+        """Return the masks of a role's agents, cached while the rules return the same array."""
         state = self._session.state
         given = self.game.legal_actions(state, role)
         kept = self._kept_masks.get(role)

@@ -1,4 +1,4 @@
-"""Views of games by name: how they are made, and how Gymnasium and PettingZoo come to know them."""
+"""Views of games by name, and their registration with Gymnasium and PettingZoo."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Playing: a batch of games in which some roles are given policies and the rest is played from outside.
+"""A batch of games in play, in which policies play some roles and the rest are played from outside.
 
-Every view is a session with a coat. :meth:`Session.step` plays the phase of the role that waits, then all phases of
-the given roles, until a role from outside is to act again or the game is over.
+Every view is a thin wrapper around :class:`Session`. :meth:`Session.step` plays the phase of the role from outside,
+then all phases of roles with policies, until a role from outside acts again or the game is over.
 
 Ends and beginnings. A game that its rules end is *terminated*, one that is cut off is *truncated*, never both. Where
-the games of a batch end apart, those that are over stay as they ended, and the others go on;
-:class:`~lawgiver.envs.views.batch.Batch` starts games anew. What given policies earn before the first turn of a role
-from outside is paid to nobody.
+the games of a batch end at different times, finished games keep their last state and the others continue;
+:class:`~lawgiver.envs.views.batch.Batch` restarts games. Rewards from before the first turn of a role from outside
+are dropped.
 
 Randomness. Everything random is drawn from ``rng``, always with the batch as leading axis: game i of a batch depends
 on the i-th row of what is drawn, and on nothing else.
@@ -33,8 +33,8 @@ class Session:
 
     Args:
         game: the rules.
-        policies: who plays the roles that are not played from outside, by role.
-        partners: who plays the other seats of the role that is played from outside, where only seat 0 is.
+        policies: policies of the roles that are not played from outside, by role.
+        partners: policies of the other seats of the role of which only seat 0 is played from outside.
 
     Attributes:
         outside: the roles played from outside, in the game's order.
@@ -117,16 +117,16 @@ class Session:
             self._play_given()
 
     def snapshot(self) -> tuple[Any, ...]:
-        """Return everything that is kept about the games, a tree of arrays (B, ...)."""
+        """Return the state of all games in play, a tree of arrays (B, ...)."""
         return self._state, self.memory, self.rewards, self.terminated, self.truncated
 
     def restore(self, kept: tuple[Any, ...]) -> None:
-        """Set what is kept about the games; they may be others, and more or fewer."""
+        """Restore a snapshot; it may be of other games, and of more or fewer."""
         self._state, self.memory, self.rewards, self.terminated, self.truncated = kept
         self._forms = dict(self._forms)
 
     def _play_given(self) -> None:
-        """Play the phases of the given roles until somebody from outside acts or every game is over."""
+        """Play the phases of roles with policies until a role from outside acts or every game is over."""
         while self.acting not in self.outside:
             ended = self.terminated | self.truncated
             if ended.all():
@@ -193,7 +193,7 @@ class Session:
         return obs if obs.base is None else obs.copy(), None if mask is None else mask.copy()
 
     def _check(self, check: Callable[..., None], role: str, made: Any) -> None:
-        """Look at what a given policy makes, if that is its first play or of another form than the last."""
+        """Check a supplied policy's result on its first play, and when its form changes."""
         form = getattr(made, "shape", None), getattr(made, "dtype", None)
         if self._forms.get(role) != form:
             check(self.game, self._state, role, made, self.batch)

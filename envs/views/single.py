@@ -32,7 +32,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
     is asked while others act too, and ``acts_now``, the last number it sees, is then 0. ``info["action_mask"]``
     (int8, 1 for legal) marks the legal actions of a Discrete role of which the rules forbid some; with
     ``mask_in_observation`` the observation of a Discrete role is ``{"observation": ..., "action_mask": ...}``
-    instead. Infos hold what the game tells besides (:meth:`Game.infos`). An illegal action inside the space is
+    instead. Infos are those of :meth:`Game.infos`. An illegal action inside the space is
     played as the nearest legal one. The reward is what the learner earned since the step before, in the game's own
     units. A game that ends by its rules is terminated; one that is cut off is truncated. No autoreset.
 

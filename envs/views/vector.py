@@ -50,7 +50,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
     what the learner earned since the step before, in the game's own units. ``infos["action_mask"]``, int8 (num_envs,
     n_actions), marks the legal actions of a Discrete role of which the rules forbid some; with
     ``mask_in_observation`` the observations of a Discrete role are ``{"observation": ..., "action_mask": ...}``
-    instead. Infos hold what the game tells besides. As in Gymnasium's own vectors, ``infos["_KEY"]``, bool
+    instead. Infos are those of :meth:`Game.infos`. As in Gymnasium's own vectors, ``infos["_KEY"]``, bool
     (num_envs,), says for which games ``infos["KEY"]`` holds. An illegal action inside the space is played as the
     nearest legal one.
 
@@ -64,7 +64,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
     Args:
         game: the rules.
-        role: who learns: ``mechanism``, or ``participant`` (participant 0, the others play ``participants``).
+        role: role that learns: ``mechanism``, or ``participant`` (participant 0, the others play ``participants``).
         num_envs: number of games.
         mechanism: plays the mechanism where a participant learns, the other mechanisms where there are several
             (default ``random``).

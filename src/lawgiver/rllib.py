@@ -24,9 +24,9 @@ def env_creator(game: str, **params: Any) -> Callable[[Mapping[str, Any]], Any]:
 
     Args:
         game: a registered game, with or without ``lawgiver/`` before its name.
-        params: of the game and of the view; those in RLlib's ``env_config`` come on top. With ``role`` the environment
-            is a Gymnasium Env in which that role learns; without it a MultiAgentEnv of all agents, in which only those
-            appear that are to act.
+        params: parameters of the game and of the view; RLlib's ``env_config`` overrides them. With ``role`` the
+            environment is a Gymnasium Env in which that role learns; without it a MultiAgentEnv of all agents, in
+            which only those that act appear.
 
     Returns:
         A function of RLlib's ``env_config``.

@@ -31,7 +31,7 @@ def myerson_revenue(distributions: Sequence[Distribution], m: int) -> float:
     bidders' degree, so that Gauss-Legendre quadrature is exact there, up to rounding.
 
     Args:
-        distributions: of the bidders' values, independent, in any order.
+        distributions: distributions of the bidders' values, independent, in any order.
         m: number of items, at least 1.
 
     Raises:
@@ -60,7 +60,7 @@ def _highest(m: int, breaks: Sequence[np.ndarray], survivals: Sequence[Survival]
 
     Args:
         m: how many, at least 1.
-        breaks: of each number, the levels between which its survival function is linear.
+        breaks: break points of each number, the levels between which its survival function is linear.
         survivals: the probability (k,) that each number is above a level (k,).
     """
     m = min(integer("m", m, 1), len(survivals))

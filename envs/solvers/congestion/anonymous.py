@@ -148,7 +148,7 @@ def expected_payoffs(game: CongestionGame, strategies: Array, transfers: Array |
     """Compute the expected payoff of each option to a member of each group, (..., G, O).
 
     Args:
-        game: that is played.
+        game: the game.
         strategies: probabilities of the options, (..., G, O), 0 where an option is not legal. Nothing is normalised,
             so derivatives by single entries make sense.
         transfers: paid to each user of a resource, (..., R); a toll is below 0. None for nothing.
@@ -180,9 +180,9 @@ def expected_of_loads(game: CongestionGame, strategies: Array, values: Array) ->
     """Return the expectation of any function of each resource's load, (..., R).
 
     Args:
-        game: that is played.
+        game: the game.
         strategies: as in :func:`expected_payoffs`.
-        values: of the function when k agents use a resource, (..., R, N + 1).
+        values: values of the function when k agents use a resource, (..., R, N + 1).
 
     Raises:
         UnsupportedGameError: as :func:`expected_payoffs`.
@@ -265,9 +265,9 @@ def _others(game: CongestionGame, usage: Array, size: int, *, without_self: bool
     """Return the Fourier transform of the distribution of the loads that others cause, for each group.
 
     Args:
-        game: that is played.
+        game: the game.
         usage: probability of use, (..., G, R).
-        size: of the transform; as large as the number of possible loads.
+        size: size of the transform; as large as the number of possible loads.
         without_self: one member of the own group less; else everybody, and a single row in place of one a group.
 
     Returns:
@@ -326,7 +326,7 @@ def payoffs_of(game: CongestionGame, choices: Array, transfers: Array) -> Array:
     """Compute each agent's payoff, (..., N), in the dtype of ``transfers``; O(N + G O R) per game.
 
     Args:
-        game: that is played.
+        game: the game.
         choices: option of each agent, (..., N) integers; legal ones.
         transfers: paid to each user of a resource, (..., R); zeros for nothing.
     """

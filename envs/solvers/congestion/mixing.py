@@ -81,7 +81,7 @@ def equilibrium_mixture(game: CongestionGame, transfers: np.ndarray | None = Non
     """Return the symmetric equilibrium of rational agents; payoffs must nowhere rise in the load.
 
     Args:
-        game: of one group.
+        game: game of one group.
         transfers: paid to each user of a resource, (R,). None for nothing.
 
     Raises:

@@ -99,10 +99,10 @@ class NonatomicGame:
     """A nonatomic congestion game with G groups, up to O options a group and R resources.
 
     Attributes:
-        shares: of each group in the whole mass, > 0, sum 1, (G,).
+        shares: shares of each group in the whole mass, > 0, sum 1, (G,).
         uses: 1 where an option uses a resource, else 0, (G, O, R).
         legal: whether a group has that option, (G, O).
-        costs: of the resources.
+        costs: costs of the resources.
         fixed: cost of an option whoever else chooses it, (G, O).
 
     Raises:
@@ -130,8 +130,8 @@ class Flow:
 
     Attributes:
         flows: on each option, (G, O); they sum to each group's share.
-        loads: of each resource, (R,).
-        total_cost: of everybody, without tolls.
+        loads: loads of each resource, (R,).
+        total_cost: cost summed over all agents, without tolls.
         gap: by how much a used option costs more than its group's cheapest, at most, in units of cost.
     """
 
@@ -210,7 +210,7 @@ def wardrop_equilibrium(game: NonatomicGame, tolls: np.ndarray | None = None) ->
     """Return a Wardrop equilibrium; where there are several, all have the same cost of each resource.
 
     Args:
-        game: that is played.
+        game: the game.
         tolls: paid by each user of a resource, (R,). None for nothing.
 
     Raises:

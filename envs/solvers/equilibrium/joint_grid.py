@@ -28,7 +28,7 @@ class Group:
 
     Attributes:
         seats: their indices, ascending.
-        n_actions: that each of them has.
+        n_actions: number of actions of each seat.
         actions: sorted actions of all m members, (K, m); ``seatings`` of each, (K,).
         others: sorted actions of all members but one, (L, m - 1); ``others_seatings`` of each, (L,).
         cells: where the payoff of a member stands in the flattened payoffs (S * n), by its own action and by what

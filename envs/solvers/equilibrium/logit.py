@@ -77,7 +77,7 @@ def utilities(grid: JointGrid, payoffs: Array) -> list[Array]:
 
     Args:
         grid: the joint actions.
-        payoffs: of every seat at every joint action, (B, S, n).
+        payoffs: payoffs of every seat at every joint action, (B, S, n).
     """
     flat = payoffs.reshape(payoffs.shape[0], -1)
     return [flat[:, _index(group.cells, flat)] for group in grid.groups]
@@ -160,8 +160,8 @@ def logit_equilibrium(
 
     Args:
         grid: the joint actions.
-        payoffs: of every seat at every joint action, (B, S, n).
-        log_priors: of each group, (n_actions,) or (B, n_actions), minus infinity where an action is ruled out.
+        payoffs: payoffs of every seat at every joint action, (B, S, n).
+        log_priors: log prior of each group, (n_actions,) or (B, n_actions), minus infinity where an action is ruled out.
         inverse_temperature: (B,), >= 0 per unit of payoff. 0 returns the priors; infinity the
             rational limit, which is the end of the branch that starts at the priors.
     """

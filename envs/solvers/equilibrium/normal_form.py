@@ -34,7 +34,7 @@ class NormalForm:
     """The round that participants play.
 
     Attributes:
-        payoffs: of each participant at each joint action, in the game's own units, (n, A_0, ..., A_{n-1}).
+        payoffs: payoffs of each participant at each joint action, in the game's own units, (n, A_0, ..., A_{n-1}).
         actions: the legal actions of each participant, in the order of its axis, (A_i,) each.
         condition: in which opening of the game.
     """
@@ -48,10 +48,10 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
     """Return the first round of a game under a fixed memoryless mechanism as a normal form.
 
     Args:
-        game: whose participants have Discrete actions and act all at once.
+        game: a game with Discrete participants who act simultaneously.
         mechanism: remembers nothing and draws nothing at random; its mean action is played.
         condition: a key of :meth:`Game.initial_states_by_condition`; None for the first.
-        seed: of the private types that the opening draws, where there are any.
+        seed: seed of the private types, where there are any.
 
     Raises:
         UnknownNameError, ParameterError: if the mechanism or the condition does not exist, or the seed is none.

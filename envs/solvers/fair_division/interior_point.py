@@ -125,9 +125,9 @@ class System:
         """Return the step (shares (n, m, B), prices (m, B), rates (n, B), utilities (n, B)) of a right hand side.
 
         Args:
-            push: of shares, (n, m, B): V dlambda - D dp - dy / loose = -push.
-            pull: of prices, (m, B): left / p dp - D . dy = pull.
-            lift: of rates, (n, B): utilities / lambda dlambda + V . dy = lift.
+            push: right hand side of shares, (n, m, B): V dlambda - D dp - dy / loose = -push.
+            pull: that of prices, (m, B): left / p dp - D . dy = pull.
+            lift: that of rates, (n, B): utilities / lambda dlambda + V . dy = lift.
         """
         xp, problem = self.xp, self.problem
         lift = lift - xp.sum(self.worth * push, axis=1)
@@ -203,8 +203,8 @@ def improve(problem: Problem, point: Point, barrier: float, least: float = 0.0) 
     """Return the point after a step, and which problems were solved before it, (B,).
 
     Args:
-        problem: to be solved.
-        point: to step from.
+        problem: the problems to solve.
+        point: the current point.
         barrier: mu that is asked for.
         least: share of the present mu, in [0, 1), below which a single step does not aim; above 0 without the second
             order.
@@ -319,7 +319,7 @@ def respond(
     """Compute the first-order response of shares (n, m, B) to the problem's data: zeros, with gradients.
 
     Args:
-        problem: as solved.
+        problem: the solved problems.
         point: its solution.
         values: those of the problem, with gradients, (n, m, B); and likewise
         charges: (n, m, B), and

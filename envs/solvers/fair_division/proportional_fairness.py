@@ -41,7 +41,7 @@ class Allocation:
     """B allocations of m resources among n participants.
 
     Attributes:
-        amounts: of each resource to each participant, (B, n, m), in [0, demand], column sums at most the supply.
+        amounts: each participant's amount of each resource, (B, n, m), in [0, demand], column sums at most the supply.
         gap: the duality gap, by which sum_i w_i log u_i is at most below its greatest, (B,).
     """
 
@@ -53,10 +53,10 @@ def proportional_fairness(values: Array, demands: Array, supply: Array, weights:
     """Return the proportionally fair allocations, with the certificate.
 
     Args:
-        values: of a unit of each resource to each participant, (B, n, m), finite, at least 0.
+        values: values of a unit of each resource to each participant, (B, n, m), finite, at least 0.
         demands: how much of each resource a participant can use, (B, n, m), finite, at least 0.
-        supply: of each resource, (m,) or (B, m), finite, above 0.
-        weights: of the participants, (n,) or (B, n), finite, above 0; 1 each unless given.
+        supply: supply of each resource, (m,) or (B, m), finite, above 0.
+        weights: weights of the participants, (n,) or (B, n), finite, above 0; 1 each unless given.
 
     Returns:
         The allocations. The arrays are NumPy's or torch's, as ``values`` is; on torch amounts carry gradients.

@@ -156,7 +156,7 @@ def in_slices(function: Callable[[slice], Array], count: int, numbers: int, memo
 
     Args:
         function: gives an array (N, ...) for a slice of N rows.
-        count: of rows.
+        count: count of rows.
         numbers: float64 numbers that each takes.
         memory: budget in MiB.
     """
