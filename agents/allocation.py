@@ -1,4 +1,4 @@
-"""Mechanisms that share divisible resources by what is reported, without payments.
+"""Mechanisms that share divisible resources by reports, without payments.
 
 Rules of the family that can be announced are proportional fairness, partial allocation, water filling, and all between
 them. Others decide by the reports, in ``allocate`` mode.

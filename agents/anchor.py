@@ -1,4 +1,4 @@
-"""Anchors of bounded rationality as a config describes them; see :mod:`lawgiver.envs.solvers.equilibrium.prior`."""
+"""Anchors of bounded rationality, made from a config; see :mod:`lawgiver.envs.solvers.equilibrium.prior`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What learned allocations share: features of reports, networks that score who should get how much of what.
+"""Shared parts of learned allocations: features of reports, and networks that score participants and resources.
 
 Everything is read from reports alone, and values only relative to each other: whoever multiplies all its values by a
 number is seen as the same participant. A value that is reported for a resource without a demand is not read.

@@ -1,4 +1,4 @@
-"""ExS-Net: a network shares resources out among the participants and a synthetic one, whose share is burnt.
+"""ExS-Net: a network allocates resources to the participants and a synthetic one, whose share is burnt.
 
 Every resource is offered in proportion to shares w_i exp(s_ij), scores s by a network; whoever is offered more than it
 asks for leaves the rest, and what was left is offered again in the same proportions to those who want more. In the end

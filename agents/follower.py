@@ -1,4 +1,4 @@
-"""Who walks in goal_collection: towards the goal that is worth most by what it takes to get there.
+"""Mechanisms of goal_collection: walk to the open goal of largest discounted value.
 
 Nothing but goals pays, so a walk is a sequence of goals, each reached by a shortest way. A walker thinks of what
 arriving at each open goal is worth, what comes afterwards included, W_j; from where it stands it makes for the goal

@@ -1,4 +1,4 @@
-"""A graph network over the participants as a mechanism that shares a fund by what each contributed."""
+"""A graph network over the participants as a mechanism that shares a fund by contributions."""
 
 from __future__ import annotations
 

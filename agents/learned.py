@@ -1,4 +1,4 @@
-"""Learned policies, and the folder that one is saved in: policy.json and weights.safetensors.
+"""Learned policies, saved in a folder: policy.json and weights.safetensors.
 
 The class of a policy is found by its ``kind`` in the entry-point group ``lawgiver.policies``, called with the game and
 the settings of policy.json, and given back its arrays. Neither file can hold anything that is executed.

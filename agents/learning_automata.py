@@ -1,4 +1,4 @@
-"""A second population, built differently, to judge on what was trained against the first; nothing is fitted to it.
+"""A held-out population of a different kind, for evaluation only; nothing is fitted to it.
 
 Every person is a Bush-Mosteller automaton (Bush and Mosteller 1955; with a moving aspiration as in Macy and Flache
 2002, PNAS 99:7229) over five fractions of the endowment. What it gets out of a round is the payoff with the inequity

@@ -1,4 +1,4 @@
-"""Mechanisms by name: how a fund is shared, or which rule is announced.
+"""Mechanisms by name: rules that share a fund, or announce parameters.
 
 Where a mechanism shares a fund after the contributions (allocate mode), a rule gives weights; where it announces the
 parameters of a rule out of a family, only members of that family can be announced, others are refused by name.

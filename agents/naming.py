@@ -1,4 +1,4 @@
-"""What a mechanism's rule is called: its parameters by name, and the formula in which they stand."""
+"""Names of a mechanism's rule: its parameters by name, and their formula."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies of networks that play any game: participants over Discrete actions, mechanisms over a Box."""
+"""Network policies for any game: participants over Discrete actions, mechanisms over a Box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that play: plain torch modules, shared by every trainer and by the policies that a run leaves behind.
+"""Networks of policies: plain torch modules, shared by trainers and saved policies.
 
 Observations come in the game's own units; a network scales them to [-1, 1] by the bounds of the observation space.
 Actions are never scaled. Components of an action whose field says ``scale="log"`` are explored by their logarithm.

@@ -1,4 +1,4 @@
-"""Participants by name: who contributes how much."""
+"""Participants by name."""
 
 from __future__ import annotations
 

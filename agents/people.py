@@ -1,6 +1,6 @@
-"""Simulated people of the public investment game, calibrated to what humans contributed (Koster et al. 2022).
+"""Simulated people of the public investment game, calibrated to human contributions (Koster et al. 2022).
 
-They know endowments, contributions and payouts, and never which mechanism is at work. What they make of them is in
+They observe endowments, contributions and payouts, but not the mechanism. Their behaviour is set by
 :class:`Traits`; the values by default were fitted by ``benchmarks/calibrate_people.py`` to agents/data.
 """
 

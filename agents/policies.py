@@ -1,4 +1,4 @@
-"""What the built-in policies share: memory, and actions drawn from a distribution."""
+"""Base classes of the built-in policies: memory, and actions drawn from a distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who plays reporting games: participants who tell the truth, and mechanisms that decide by what is reported.
+"""Policies of reporting games: truthful participants, and mechanisms that decide by reports.
 
 Where the mechanism announces its rule, it sends log w and b of an affine maximiser and the game does the rest; where it
 decides after the reports, the same rule is worked out from what it sees. The rules are those of

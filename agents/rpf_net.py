@@ -1,4 +1,4 @@
-"""RPF-Net: proportional fairness with a charge on amounts, which a network makes of the reports so that lies pay less.
+"""RPF-Net: proportional fairness with charges on amounts that a network computes from reports to reduce regret.
 
     X = argmax  sum_i w_i log(v_i . x_i) - <Z, X> - ridge / 2 |X|^2    over  0 <= x_ij <= d_ij,  sum_i x_ij <= b_j
 

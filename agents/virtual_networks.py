@@ -1,4 +1,4 @@
-"""The networks of the virtual participants (Balaguer et al. 2022, section 3.4), and what they are shown.
+"""The networks of the virtual participants (Balaguer et al. 2022, section 3.4), and their features.
 
 A contribution network (linear, LSTM, linear) and a vote network (one linear layer) are applied to each participant
 by itself, with the same weights. Everything a network sees is arranged for that focal participant: itself first, then

@@ -1,4 +1,4 @@
-"""Voters by name: what people who have played a game under each of several mechanisms vote for.
+"""Voters by name: votes of people who have played a game under each of several mechanisms.
 
 They read ``experience`` (B, n, k, T, f), the fields of :func:`lawgiver.envs.election.experience.experience_layout`.
 """

@@ -23,7 +23,7 @@ from lawgiver.envs.families.taxed_game import TaxedGame, TaxedState
 
 @dataclass(frozen=True)
 class Bimatrix(TaxedGame):
-    """A game of two participants with payoffs of one's own, and a mechanism that taxes and hands back in equal parts.
+    """A two-player game with any payoffs, and a mechanism that taxes them and redistributes equally.
 
     Participant 0 chooses a row, participant 1 a column; where one has fewer actions than the other, the rest are not
     legal. The mechanism sets a tax rate in [0, 1], before (``announce``) or after (``allocate``) they have chosen.

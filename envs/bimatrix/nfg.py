@@ -1,4 +1,4 @@
-"""Gambit's strategic games: files ``.nfg`` of two players, with payoffs cell by cell or by outcome.
+"""Reader of Gambit's ``.nfg`` files of two-player strategic games, with payoffs cell by cell or by outcome.
 
     NFG 1 R "title" { "Row" "Column" } { 2 3 } "comment"
     1 1  0 2  ...                                  payoffs of all players, the first player's strategy counting fastest
@@ -52,7 +52,7 @@ def read_nfg(file: str | Path, largest: int) -> np.ndarray:
 
 
 class _Reader:
-    """Takes one token after the other."""
+    """A recursive-descent parser over tokens."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file, self.at, self.tokens = file, 0, list[_Token]()

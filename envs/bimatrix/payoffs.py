@@ -1,4 +1,4 @@
-"""Payoffs of two participants, in the forms in which a user may have them."""
+"""Payoffs of two participants, in the formats that users have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a game of two: its logit equilibrium, and all Nash equilibria by enumeration of supports."""
+"""Known solutions of two-player games: the logit equilibrium, and all Nash equilibria by support enumeration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def taxed(game: Bimatrix, tax: float) -> np.ndarray:
 
 
 def regret(payoffs: np.ndarray, row: np.ndarray, column: np.ndarray) -> float:
-    """Return the most that either gains by another action than its mixed one, for payoffs (m, n, 2)."""
+    """Compute the largest gain of either player from a pure deviation, for payoffs (m, n, 2)."""
     of_row, of_column = payoffs[..., 0] @ column, row @ payoffs[..., 1]
     return float(max(of_row.max() - row @ of_row, of_column.max() - of_column @ column))
 

@@ -1,6 +1,6 @@
-"""The few array helpers that let one set of rules run on NumPy and on PyTorch.
+"""Array helpers that let one set of rules run on NumPy and on PyTorch.
 
-Nothing here imports torch: a torch tensor or generator brings its own module along.
+Nothing here imports torch: the module is taken from the torch tensor or generator.
 """
 
 from __future__ import annotations

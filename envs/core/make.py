@@ -1,4 +1,4 @@
-"""Games, policies and voters made from what people give for them: a name with parameters, a folder, or the thing."""
+"""Make games, policies and voters from a name with parameters, a folder, or an object."""
 
 from __future__ import annotations
 

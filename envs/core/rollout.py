@@ -1,4 +1,4 @@
-"""Playing games in Python: given policies for every role, many games at once, phase by phase.
+"""Play batches of games in Python, phase by phase, with a policy for every role.
 
 The rules draw and the policies draw from one generator, in this order: the memories of all policies at the start, then
 in each phase what its policy draws and what :meth:`Game.draw` draws.

@@ -1,4 +1,4 @@
-"""A divisible good over several rounds: demand that falls as it is met, and prices that keep it from coming at once.
+"""A divisible good over several rounds: demand falls as it is met, and prices spread it over rounds.
 
 Participant i has an appetite theta_i of 0 .. K units and in each of T rounds asks for x_i units of a good, no more than
 a ration or its appetite. The unit that finds an appetite of s units is worth ``value`` (s - 1/2): demand is linear, and
@@ -40,7 +40,7 @@ PRICES = ("round", "flat")
 
 @dataclass(frozen=True)
 class DivisibleGood(MechanismGame):
-    """Consumers of a good whose supply gets dearer the more they ask for in one round.
+    """Consumers of a good whose marginal cost of supply rises with the round's demand.
 
     The mechanism announces its prices once; in each round every participant sees its appetite, the round and the
     prices, and asks for a quantity.
@@ -150,7 +150,7 @@ class DivisibleGood(MechanismGame):
 
     @property
     def rule_formula(self) -> str | None:
-        """What quantities cost."""
+        """Formula of the cost of quantities."""
         price = "price_t" if self.prices == "round" else "price"
         return f"k units in round t cost {price} k + slope k^2 / 2"
 
@@ -160,7 +160,7 @@ class DivisibleGood(MechanismGame):
 
     @cached_property
     def initial_distribution(self) -> np.ndarray:
-        """The probabilities of the opening appetites, (K + 1,)."""
+        """The distribution of initial appetites, (K + 1,)."""
         even = np.full(self.appetite + 1, 1 / (self.appetite + 1))
         return even if self.opening is None else np.array(self.opening)
 
@@ -170,7 +170,7 @@ class DivisibleGood(MechanismGame):
         return total(floats(passed, draws))
 
     def legal_actions(self, state: MechanismState, role: str) -> Array | None:
-        """Nobody can ask for more than its appetite, (B, n, ration + 1)."""
+        """Mask quantities above the appetite, (B, n, ration + 1)."""
         self.check_role(role)
         if role == "mechanism":
             return None
@@ -186,7 +186,7 @@ class DivisibleGood(MechanismGame):
     # -- rules --------------------------------------------------------------------------------------------------
 
     def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:
-        """Return the quantities that are asked for, (B, n, 1)."""
+        """Return the requested quantities, (B, n, 1)."""
         return announcements[..., None]
 
     def in_force(self, state: MechanismState) -> Array:
@@ -216,25 +216,25 @@ class DivisibleGood(MechanismGame):
         return self.gain(types[..., 0], allocations[..., 0]) if self.agent_objective == "local" else utilities
 
     def draw(self, batch: int, rng: Rng) -> Draws:
-        """Draw what decides whether appetites grow."""
+        """Draw the uniform numbers of the appetites' recovery."""
         return {"recovery": uniform(rng, (batch, self.n))}
 
     def next_types(self, types: Array, allocations: Array, draws: Draws) -> Array:
-        """Return the appetites (B, n, 1) that are left, some of them grown by one unit."""
+        """Return the remaining appetites (B, n, 1), some of them grown by one unit."""
         left = types - allocations
         grows = (draws["recovery"][..., None] < self.recovery) & (left < self.appetite)
         return left + floats(grows, left)
 
     @property
     def welfare_bounds(self) -> tuple[float, float]:
-        """All that hungry wait while supply costs the most; all that hungry eat for nothing: outer bounds."""
+        """Outer bounds: full appetites wait at the largest cost of supply; full appetites are met for free."""
         eaten = self.value * (self.appetite * self.ration - self.ration**2 / 2)
         lost = self.waiting_cost * self.appetite + self.supply_cost * self.ration**2 / 2
         return -self.n * lost, self.n * eaten
 
     @property
     def welfare_scale(self) -> float:
-        """What it would be worth to satisfy everybody's opening appetite."""
+        """The value of satisfying everybody's initial appetite."""
         return self.n * self.value * float(self.initial_distribution @ np.arange(self.appetite + 1) ** 2) / 2
 
     # -- exact solutions --------------------------------------------------------------------------------------
@@ -246,11 +246,11 @@ class DivisibleGood(MechanismGame):
 
     @cached_property
     def plan(self) -> solutions.Plan:
-        """What everybody does at the planner's optimum."""
+        """The planner's optimum."""
         return solutions.planner(self)
 
     def optimum(self) -> float:
-        """Return the welfare of the best that all can do alike, each on its own appetite alone."""
+        """Return the largest welfare of a common policy that depends on the own appetite alone."""
         return float(self.subgame.welfare(self.plan.policy))
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:

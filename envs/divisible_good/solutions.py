@@ -1,4 +1,4 @@
-r"""What rational consumers do, and what a planner would have them do, exactly.
+r"""The exact equilibrium of rational consumers and the planner's optimum.
 
 Let everybody play the same policy and mu_t(s, a) be how likely a participant is to have appetite s and get a in round
 t. What is worth mu to one participant, and what society makes of it, both have the form

@@ -34,7 +34,7 @@ class DivisibleGoodSubgame(Subgame):
     game: DivisibleGood
 
     def __init__(self, game: DivisibleGood) -> None:
-        """Lay the tables."""
+        """Build the tables."""
         self.game = game
         self.coupled = game.agent_objective == "full"
         self.shape = (game.rounds, game.appetite + 1, game.ration + 1)

@@ -1,4 +1,4 @@
-"""What people do in an election between two turns of a mechanism: choose, look back, begin anew, and vote."""
+"""The people's part of an election between two turns of a mechanism: choices, memory, new games and votes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the election: mechanisms rule the same people one after the other, and the people vote."""
+"""The election game: the same people play under several mechanisms in turn, and vote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of an election, and the order of phases in the game that it is about."""
+"""The state of an election, and the order of phases in its base game."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class CongestionMechanism(MechanismGame):
         return CongestionSubgame(self)
 
     def optimum(self) -> float:
-        """Return the most welfare of participants who all play the same policy and draw independently.
+        """Return the largest welfare of participants who all play the same policy independently.
 
         Exact for one group, where all choose with the same probabilities if they play the same policy. Policies that
         differ by seat may exceed it, up to :meth:`first_best`, which is the answer for several groups: nobody exceeds

@@ -1,6 +1,6 @@
-"""The subgame of agents who choose among options that share resources: what each option pays them in expectation.
+"""The subgame of agents who choose among options that share resources: expected payoffs of options.
 
-Situations are the groups, actions their options, and the aggregates z are the strategies themselves: how many others an
+States are the groups, actions their options, and the aggregates z are the strategies themselves: how many others an
 agent meets depends on how each group mixes. Expectations are exact, see
 :mod:`lawgiver.envs.solvers.congestion.anonymous`.
 """

@@ -176,7 +176,7 @@ class MDPGame(ReportingGame):
 
     @property
     def rule_formula(self) -> str | None:
-        """What weights and boosts do."""
+        """Formula of weights and boosts."""
         return (
             "runs the process for the greatest sum of weight times reported reward, plus boosts; each pays what the"
             " others lose by it, divided by its weight"

@@ -1,4 +1,4 @@
-"""Two participants who choose among finitely many actions, and a mechanism that taxes what they earn.
+"""Two participants with finitely many actions, and a mechanism that taxes their payoffs.
 
 With rate t a round pays x_i' = (1 - t) x_i + t mean(x): 0 leaves the game as it is, 1 gives both the same, so that they
 want what is best together. What choices earn, and when a game is over, is each game's own.
@@ -108,7 +108,7 @@ class TaxedGame(Game[TaxedState]):
 
     @property
     def rule_formula(self) -> str | None:
-        """What a tax does, if it is announced."""
+        """Formula of an announced tax."""
         text = "the share `tax` of every payoff is pooled and handed back in equal parts"
         return text if self.announces else None
 

@@ -1,7 +1,7 @@
-"""Tables as text: columns set apart by commas, semicolons or tabs, told by looking at the text.
+"""Tables as text: columns delimited by commas, semicolons or tabs, detected from the text.
 
 Spreadsheets of much of the world write semicolons, with a comma in place of the decimal point, and some put a line
-``sep=;`` before the header. Every reader of CSV in this library asks here what it has before it.
+``sep=;`` before the header. Every reader of CSV in this library uses it.
 """
 
 from __future__ import annotations

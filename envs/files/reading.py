@@ -1,6 +1,6 @@
-"""Read what a user names: regular files of bounded size, JSON that cannot exhaust the stack, text with any newlines.
+"""Read user files safely: regular files of bounded size, JSON of bounded depth, text with any newlines.
 
-Whoever reads a path goes through here. A device is endless and a FIFO waits for ever, so neither is opened for
+All reading of paths goes through here. A device is endless and a FIFO waits for ever, so neither is opened for
 reading; sizes are known before memory is taken. What is refused is an ``OSError`` whose ``strerror`` says why, so that
 a reader needs one ``except OSError`` for everything that can be wrong with a path.
 """

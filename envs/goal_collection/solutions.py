@@ -1,4 +1,4 @@
-"""The best walk in goal_collection, exactly: a dynamic programme over the goals that have been entered.
+"""The exact best walk in goal_collection: a dynamic programme over the set of entered goals.
 
 Nothing but goals is worth anything, so a best walk leads by shortest ways from goal to goal, and only their order is to
 be found. With S the set of goals entered, j the last of them and d the distances on the torus, what is still to come is

@@ -1,4 +1,4 @@
-"""A walk on a grid, and participants who each want it to come by one cell, again and again.
+"""A walk on a grid whose participants each want it to enter one cell repeatedly.
 
 The mechanism walks over m x m cells, one cell up, down, left or right at a time, from cell 0, for ever. Participant i
 has a goal, any of the other cells with equal probability, and a value v_i; whenever the walk enters the goal it is
@@ -39,7 +39,7 @@ SMALL = 20
 
 @dataclass(frozen=True)
 class Gridworld(MDPGame):
-    """A walk on a torus of cells, each of which participants may want it to enter again and again.
+    """A walk on a torus whose participants value every entry into their goal cell.
 
     Args:
         n: number of participants, at least 1.

@@ -1,4 +1,4 @@
-"""The cells of a grid, and what going to them is worth at best."""
+"""The cells of a grid, their successors, and the best values of single goals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multi-lane coordination: selfish movers who end far apart, and a payment that brings them together.
+"""Multi-lane coordination: selfish movers end far apart, and a payment coordinates them.
 
 Mguni and Tomczak, section 5. With H = length / 2, participant i starts at x_i, uniform on [0, H], moves ahead by u_i in
 [0, H] and ends at y_i = x_i + u_i. It sees only its own start. Its utility is
@@ -37,7 +37,7 @@ POLYNOMIALS = ("centred", "raw")
 
 @dataclass(frozen=True)
 class Lanes(MechanismGame):
-    """Movers on lanes of their own, who should end abreast.
+    """Movers on separate lanes, who should end at the same position.
 
     The mechanism announces the coefficients w_1 .. w_P of a payment; each participant then sees its start (unless it is
     ``blind``) and the coefficients, and moves once. Participants differ only in where they start.

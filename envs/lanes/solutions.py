@@ -1,4 +1,4 @@
-r"""What is known exactly about rational movers on lanes: equilibrium, optimum, first best, and the payments between.
+r"""Exact solutions for rational movers on lanes: equilibrium, optimum, first best, and optimal payments.
 
 Participant i = 1 .. n starts at x_i, uniform on [0, H] with H = length / 2, moves ahead by u_i in [0, H] at the cost d
 (``movement_cost``) a unit, and ends at y_i = x_i + u_i. With b the ``coordination_weight``, its payoff is

@@ -37,7 +37,7 @@ class LanesSubgame(Subgame):
     game: Lanes
 
     def __init__(self, game: Lanes) -> None:
-        """Lay the grids."""
+        """Build the grids."""
         self.game = game
         self.blind = game.agent_objective == "blind"
         self.coupled = game.agent_objective != "local"

@@ -1,4 +1,4 @@
-"""Payment-free allocation: divisible resources, shared by what participants say they want, while nobody pays.
+"""Payment-free allocation: divisible resources, shared by reported values and demands, without payments.
 
 Participant i gets x_ij of resource j, of which there is b_j, and makes sum_j v_ij min(x_ij, d_ij) of it: more than its
 demand d_ij is of no use to it. It alone knows v and d, and may report others. Without payments no mechanism has both
@@ -199,7 +199,7 @@ class PaymentFreeAllocation(ReportingGame):
 
     @property
     def rule_formula(self) -> str | None:
-        """What the two numbers mix, if they are announced."""
+        """Formula of the two announced numbers."""
         text = "(1 - sharing) PA^burning + sharing water filling, PA^c the c-th power of partial allocation's burning"
         return text if self.announces else None
 

@@ -1,4 +1,4 @@
-"""What an allocation is worth: to each participant, to all of them, and how much of what is wanted is handed out."""
+"""Measures of an allocation: utilities, mean log utility and efficiency."""
 
 from __future__ import annotations
 

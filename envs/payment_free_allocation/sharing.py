@@ -1,4 +1,4 @@
-"""Two ways to share by demands alone, whatever things are worth to anybody. Nobody gains by a misreport under either.
+"""Equal split and water filling: two truthful rules that share by demands alone, regardless of values.
 
 Arrays are batches of B allocations of m resources among n participants, on NumPy or on torch, with gradients where
 there are any.

@@ -1,4 +1,4 @@
-"""Where the types of participants come from: drawn number by number, or taken from a file."""
+"""Sampling of types: from Beta distributions, or from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Families of redistribution rules: few parameters, announced before anybody contributes.
+"""Families of redistribution rules, whose few parameters are announced before contributions.
 
 A family turns its parameters (B, k), the endowments and the contributions (B, n) into weights (B, n) on the simplex.
 """

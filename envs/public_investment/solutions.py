@@ -1,4 +1,4 @@
-"""What is known exactly about the public investment game: ceilings and closed forms."""
+"""Exact solutions of the public investment game: ceilings and closed forms."""
 
 from __future__ import annotations
 

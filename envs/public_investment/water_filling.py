@@ -1,4 +1,4 @@
-"""Water-filling: the most equal way to hand out an amount on top of what everyone has."""
+"""Water filling: the most equal distribution of an amount on top of floors."""
 
 from __future__ import annotations
 

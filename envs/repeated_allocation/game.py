@@ -1,4 +1,4 @@
-"""Payment-free allocation round after round: participants learn which misreports pay, a mechanism what they do to it.
+"""Repeated payment-free allocation: participants learn which misreports pay, mechanisms learn to withstand them.
 
 Every round is a game of :mod:`lawgiver.envs.payment_free_allocation` with types drawn afresh. In place of any report a
 participant chooses one of a finite menu of misreports, honesty among them, so that whatever learns Discrete actions can

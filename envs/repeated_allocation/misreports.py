@@ -1,4 +1,4 @@
-"""The menu of misreports: what a participant says that chooses one of finitely many ways to bend its type.
+"""The menu of misreports: finitely many transformations of a type.
 
 A choice is an exponent a of values and a factor of demands. Values v_j become v_max (v_j / max v)^a, v_max the greatest
 that may be reported and none below the least: a > 1 sharpens the differences between resources, a < 1 flattens them.

@@ -1,4 +1,4 @@
-"""What lies from the menu are worth: every joint choice played out on the same sample of types, and its equilibria.
+"""Payoffs of misreports from the menu under every joint choice, on one sample of types, and equilibria.
 
 Rounds do not hang together, so that one round says all. Of N profiles of types each is played under each of the A^n
 joint choices: a table from which what anybody expects of anything follows without further games, and so with the same

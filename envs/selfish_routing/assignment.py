@@ -1,4 +1,4 @@
-"""Traffic assignment: the equilibrium of a road network of any size, with routes generated as they are needed.
+"""Traffic assignment: the equilibrium of a road network of any size, by column generation of routes.
 
 Routes enter one by one: at the present costs of edges, the shortest way of each pair that is shorter than all of its
 routes so far (column generation; Dijkstra). Between two searches the potential of Beckmann is lowered over the routes

@@ -1,4 +1,4 @@
-"""The entries of a road network as a configuration holds them, checked: edges with their costs, and demands."""
+"""Checked entries of a road network in a configuration: edges with their costs, and demands."""
 
 from __future__ import annotations
 

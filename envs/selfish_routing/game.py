@@ -2,7 +2,7 @@
 
 Each of n agents travels from its origin to its destination on one of the routes between them. An edge that k agents use
 costs each of them c_e(k / n); an agent's utility is minus the sum over its route, and it pays the announced tolls on
-top. Nobody reckons with what it costs the others, so that all together may spend a third more than they need to, even
+top. Nobody counts the cost it causes to others, so that all together may spend a third more than they need to, even
 if costs are affine (Roughgarden and Tardos 2002, Journal of the ACM 49). Tolls repair that.
 
 Utilities are each agent's own, hence welfare is minus the *sum* of all costs. Divided by n it compares with the figures
@@ -34,7 +34,7 @@ LARGEST_DRAWN = 60
 
 @dataclass(frozen=True)
 class SelfishRouting(CongestionMechanism):
-    """Travellers who crowd the roads that look shortest.
+    """Travellers who choose the cheapest routes.
 
     The mechanism announces tolls; each participant then sees its origin and destination (where there are several) and
     the tolls, and chooses a route by its number in ``game.roads.route_names``. Where pairs differ in their number of
@@ -123,7 +123,7 @@ class SelfishRouting(CongestionMechanism):
 
     @property
     def rule_formula(self) -> str | None:
-        """Who pays a toll."""
+        """Formula of the tolls."""
         return "whoever takes an edge pays its toll"
 
     def parameter_layout(self) -> Layout:

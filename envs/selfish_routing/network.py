@@ -1,4 +1,4 @@
-"""Road networks: edges whose cost grows with their share of the traffic, and who travels from where to where.
+"""Road networks: edges whose cost grows with their load, and demands between nodes.
 
 A network is plain data, so a configuration can hold it::
 

@@ -1,4 +1,4 @@
-"""What is known exactly about traffic: a mass of 1 in the place of the agents, to which many agents come close."""
+"""Exact solutions of selfish routing for a mass of 1, the limit of many agents."""
 
 from __future__ import annotations
 

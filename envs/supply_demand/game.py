@@ -31,7 +31,7 @@ from lawgiver.envs.supply_demand import solutions
 
 @dataclass(frozen=True)
 class SupplyDemand(CongestionMechanism):
-    """Agents who crowd the zones that are near, and leave demand unserved elsewhere.
+    """Agents who crowd near zones and leave demand elsewhere unserved.
 
     The mechanism announces a bonus for each zone, a charge if below 0; each participant then sees its home zone (where
     there are several) and the bonuses, and chooses a zone, counted from 0.
@@ -124,7 +124,7 @@ class SupplyDemand(CongestionMechanism):
 
     @property
     def rule_formula(self) -> str | None:
-        """Who gets a bonus."""
+        """Formula of the bonuses."""
         return "whoever goes to a zone is paid its bonus, and charged where it is below 0"
 
     def parameter_layout(self) -> Layout:

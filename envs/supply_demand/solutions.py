@@ -1,4 +1,4 @@
-"""What is known exactly about zones with demand: by convex programmes for a mass of 1 in the place of the agents.
+"""Exact solutions of supply and demand for a mass of 1, by convex programmes.
 
 The equilibrium minimises the potential -sum_k of the integral of min(1, d_k / x) up to the load, plus travel; the
 optimum is a transport problem. Both are given for n agents, of whom many come close.

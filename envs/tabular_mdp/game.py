@@ -1,4 +1,4 @@
-"""Any Markov decision process that fits into tables, run by the mechanism for participants whose rewards are private.
+"""A tabular Markov decision process that the mechanism controls, for participants with private rewards.
 
 Give where actions lead, what there is to be had on the way, and how the future counts::
 

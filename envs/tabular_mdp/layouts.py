@@ -1,4 +1,4 @@
-"""Processes in the forms in which other libraries keep them.
+"""Processes in the formats of other libraries.
 
 Gymnasium's toy-text environments have a table ``env.unwrapped.P``: ``P[state][action]`` lists what may happen, each
 ``(probability, next state, reward, terminated)``. Libraries in the tradition of the MATLAB MDP toolbox keep transitions

@@ -1,4 +1,4 @@
-"""Tables of numbers as parameters of a game: plain data that can be compared, hashed, saved and sent."""
+"""Tables of numbers as parameters of a game: plain data that can be compared, hashed and saved."""
 
 from __future__ import annotations
 

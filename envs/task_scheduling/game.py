@@ -1,4 +1,4 @@
-"""Tasks that arrive one by one, and workers who alone know how long each takes them.
+"""Tasks that arrive one by one, and workers with private processing times.
 
 At each of the times 0, ..., m - 1 a task arrives, and the mechanism gives it to one of n workers. It takes worker i the
 time c_{i,t}, which is also what it costs the worker: its private type is (c_{i,0}, ..., c_{i,m-1}). The process is a
@@ -48,7 +48,7 @@ class SchedulingState(ReportingState):
 
 @dataclass(frozen=True)
 class TaskScheduling(MDPGame):
-    """Tasks that arrive one by one, and workers who alone know how long each takes them.
+    """Tasks that arrive one by one, and workers with private processing times.
 
     Args:
         n: number of workers, at least 2.

@@ -1,4 +1,4 @@
-"""How long workers take for tasks that arrive one a unit of time, and how short it could be if nobody had secrets."""
+"""Makespans of tasks that arrive one per unit of time, and the optimum under full information."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A repeated prisoner's dilemma in which a mechanism taxes what is earned and hands the tax back in equal parts.
+"""A repeated prisoner's dilemma in which a mechanism taxes payoffs and redistributes the tax equally.
 
 With rate t a round pays x_i' = (1 - t) x_i + t mean(x). Against a cooperator defecting pays 5 - 2.5 t and cooperating
 3; against a defector they pay 1 and 2.5 t. So cooperation is dominant from t = 0.8 on, and defection up to t = 0.4.

@@ -1,4 +1,4 @@
-"""Random play for checks, and random numbers that can be recorded and handed out again game by game."""
+"""Random play for checks, and random numbers that can be recorded and replayed game by game."""
 
 from __future__ import annotations
 

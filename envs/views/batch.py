@@ -1,4 +1,4 @@
-"""Games in play of which any may be started anew at any time, while the others go on.
+"""A batch of games in play, any of which may be restarted while the others continue.
 
 The games of a session move in lockstep: all stand at the same turn of a round, or of a game whose turns count its
 rounds. Games that are started anew stand elsewhere. A batch keeps one session for each turn at which some of its games

@@ -1,4 +1,4 @@
-"""How a view offers a role's actions: as the game declares them, on a grid, or cut to their bounds."""
+"""A role's action space in a view: as the game declares it, on a grid, or clipped to its bounds."""
 
 from __future__ import annotations
 

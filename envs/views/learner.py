@@ -1,4 +1,4 @@
-"""Games with one learner, whose other seats are given policies: what both Gymnasium views begin with."""
+"""Games with one learner and policies in all other seats, the base of both Gymnasium views."""
 
 from __future__ import annotations
 

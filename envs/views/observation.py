@@ -1,4 +1,4 @@
-"""What an agent is shown: its observation, and the mask of its legal actions, in the info or beside the observation."""
+"""Observations and infos of agents, with the mask of legal actions in the info or beside the observation."""
 
 from __future__ import annotations
 

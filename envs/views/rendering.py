@@ -1,4 +1,4 @@
-"""Showing one game to a person, from the columns of its ``picture`` and the drawing that some games add."""
+"""Rendering of one game, from the columns of its ``picture`` and the drawing that some games add."""
 
 from __future__ import annotations
 

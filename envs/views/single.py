@@ -1,4 +1,4 @@
-"""The Gymnasium Env of any game: one agent learns, the others are given."""
+"""The Gymnasium Env of any game: one agent learns, policies play the others."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""All that the author of a game, policy, objective, voter or trainer imports.
+"""Everything that the author of a game, policy, objective, voter or trainer imports.
 
     from lawgiver.api import Field, Game, ParameterError
 
-Importing it needs neither torch nor ray; what is about trainers and networks is imported when it is asked for.
+Importing it needs neither torch nor ray; names of trainers and networks are imported on first use.
 """
 
 from __future__ import annotations

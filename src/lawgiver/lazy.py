@@ -1,4 +1,4 @@
-"""Names of a module that are imported when they are first asked for, so that importing the module stays quick."""
+"""Lazy imports: names of a module that are imported on first use, so that importing it stays quick."""
 
 from __future__ import annotations
 

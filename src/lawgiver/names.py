@@ -1,4 +1,4 @@
-"""What is installed, by name; nothing that a name points to is imported."""
+"""List what is installed, by name, without importing it."""
 
 from __future__ import annotations
 

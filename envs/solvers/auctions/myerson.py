@@ -1,4 +1,4 @@
-"""The greatest expected revenue from bidders who want one item each and know their values (Myerson 1981).
+"""The optimal expected revenue from bidders with unit demand and private values (Myerson 1981).
 
 The items go to those whose ironed virtual values are highest and above 0, and the revenue is the expected sum of these:
 no truthful mechanism under which nobody loses by taking part, and so by the revelation principle no equilibrium of any

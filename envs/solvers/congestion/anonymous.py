@@ -1,4 +1,4 @@
-"""Anonymous congestion games: what each option pays in expectation when everybody mixes, exactly.
+"""Anonymous congestion games: exact expected payoffs of options when all agents mix.
 
 Each of N agents belongs to a group and chooses one of its group's options. An option uses some of the resources, and a
 resource that k agents use pays each of them what its table holds for k (Rosenthal 1973, International Journal of Game

@@ -1,4 +1,4 @@
-"""One group of N agents who mix alike: the equilibrium and the optimum of their strategy, exactly.
+"""One group of N agents with a common mixed strategy: its exact equilibrium and optimum.
 
 If each of N agents uses a resource with probability q, a user of it expects E[payoff(1 + K)], K ~ Binomial(N - 1, q).
 That is a function of q alone, so that the symmetric equilibrium is the Wardrop equilibrium of a mass of 1 with these

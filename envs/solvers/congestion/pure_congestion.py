@@ -1,4 +1,4 @@
-"""The optimum of small anonymous congestion games, by listing who goes where.
+"""The optimum of small anonymous congestion games, by enumeration of profiles.
 
 Only how many members of a group choose each option matters. NumPy.
 

@@ -1,4 +1,4 @@
-"""Resources whose demand is shared by those who come: each of k agents at demand D gets min(1, D / k).
+"""Resources with shared demand: each of k agents at a resource of demand D gets min(1, D / k).
 
 Together they get min(k, D), what is matched of the demand. Both as the table of an atomic congestion game and as the
 cost of a nonatomic one, in which demand is a mass beside the agents' mass of 1.

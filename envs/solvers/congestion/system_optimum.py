@@ -1,4 +1,4 @@
-"""The least total cost of a nonatomic congestion game, and the tolls under which selfish agents arrive at it.
+"""The least total cost of a nonatomic congestion game, and the tolls that implement it.
 
 With differentiable costs the optimum is the Wardrop equilibrium under the marginal costs c + x c', so that tolls x c'
 implement it (Pigou 1920, The Economics of Welfare). They are not the only ones: the tolls that make given flows an

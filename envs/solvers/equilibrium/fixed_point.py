@@ -1,9 +1,9 @@
-"""Fixed points of a map of aggregates that takes them to what the responses to them make of them, on NumPy.
+"""Fixed points of the map from aggregates to the aggregates of the responses to them, on NumPy.
 
     z = F(z),    F(z) = aggregates(response(w, z))
 
-Where there are several, it is one that learning from the anchor leads to: F is iterated from the anchor's aggregates,
-damped where that does not settle, and Newton's method covers what is left of the way, if it ends in a point that
+Where there are several, the one that learning from the anchor converges to: F is iterated from the anchor's aggregates,
+damped where that does not converge, and Newton's method covers what is left of the way, if it ends in a point that
 iteration would not leave. Where all that fails, the branch of solutions that starts at the anchor is followed from one
 inverse temperature to the next.
 """

@@ -1,10 +1,10 @@
-"""The incentive report of a mechanism w: who would rather stay away, what it costs, and who gains by pretending.
+"""The incentive report of a mechanism w: individual rationality, budget, regret and implementability.
 
-Of a given behaviour of all participants (their equilibrium, or what they have learned), exactly:
+Exact figures for a given behaviour of all participants (their equilibrium, or learned policies):
 
 - *individual rationality*: expected utility and transfers of each opening state; the paper asks for at least 0.
-- *budget*: what the mechanism expects to hand out.
-- *regret*: what a participant of unbounded rationality would gain by leaving the behaviour, in what it reckons with.
+- *budget*: the expected sum of transfers.
+- *regret*: the gain of a rational participant from the best deviation, in attributed utility.
 - *implementability*: the direct mechanism in which one reports one's opening state, and is dealt an action as the
   behaviour deals it to that report; one that is not legal is played as the nearest legal one. ``misreport_regret`` is
   what the best report gains over the truth, the rest of the game being played as before. 0 where everybody knows all

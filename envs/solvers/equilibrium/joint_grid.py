@@ -1,4 +1,4 @@
-"""All joint actions of a one-round game, seats that are alike grouped.
+"""All joint actions of a one-round game, with symmetric seats grouped.
 
 Seats are alike if they have the same actions and the game does not tell them apart; in a symmetric equilibrium they
 share one strategy. Only the sorted actions of such a group are listed, each with the number of seatings that it

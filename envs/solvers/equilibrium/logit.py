@@ -1,4 +1,4 @@
-"""The logit (quantal response) equilibrium of a one-round game with finitely many actions, exactly.
+"""The exact logit (quantal response) equilibrium of a one-round game with finitely many actions.
 
 Every seat plays pi(a) proportional to pi_0(a) exp(inverse_temperature * E[payoff | a]), the response of somebody who
 pays for every nat by which it departs from its prior pi_0 (McKelvey and Palfrey 1995; with a prior, Ortega and Braun
@@ -161,7 +161,7 @@ def logit_equilibrium(
     Args:
         grid: the joint actions.
         payoffs: payoffs of every seat at every joint action, (B, S, n).
-        log_priors: log prior of each group, (n_actions,) or (B, n_actions), minus infinity where an action is ruled out.
+        log_priors: log prior of each group, (n_actions,) or (B, n_actions), minus infinity for excluded actions.
         inverse_temperature: (B,), >= 0 per unit of payoff. 0 returns the priors; infinity the
             rational limit, which is the end of the branch that starts at the priors.
     """

@@ -1,4 +1,4 @@
-"""One round of a game as a normal form: what every participant earns at every joint action, by the rules themselves.
+"""One round of a game as a normal form: every participant's payoff at every joint action, by the rules.
 
 Under a mechanism that is fixed and remembers nothing, participants play a simultaneous game. Its payoff tensor is what
 game-theory libraries take: ``nashpy.Game(*form.payoffs)`` for two participants, ``pygambit.Game.from_arrays`` or

@@ -1,7 +1,7 @@
-"""What the exact solvers of one-round games share: a mechanism's mean action, priors and expected scores.
+"""Shared parts of exact solvers of one-round games: a mechanism's mean action, priors and expected scores.
 
-Where a mechanism remembers nothing and draws nothing at random, every round of a game is the same, and one round tells
-everything. The solvers play every joint action of it by the rules, find the logit equilibrium of the payoffs
+Where a mechanism remembers nothing and draws nothing at random, all rounds of a game are the same, and one is
+enough. The solvers play every joint action of it by the rules, find the logit equilibrium of the payoffs
 (:mod:`lawgiver.envs.solvers.equilibrium.logit`), and weigh what each joint action leads to by its probability.
 """
 

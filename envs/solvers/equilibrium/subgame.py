@@ -1,4 +1,4 @@
-"""The agents' subgame G(w) in tables: what participants face while the mechanism stands still.
+"""The agents' subgame G(w) in tables: the participants' game under a fixed mechanism.
 
 Participants are alike and draw independently, so that one of them meets the others only through *aggregates* z of
 their behaviour: the mean of where they end up, how many take each road. A participant in round t knows its

@@ -1,11 +1,11 @@
-"""The participants' equilibrium in the subgame of a mechanism, exactly, and what it is worth.
+"""The participants' exact equilibrium in the subgame of a mechanism, and its scores.
 
 In a symmetric logit equilibrium everybody responds to the aggregates z that these responses make:
 
     z = F(z),    F(z) = aggregates(response(w, z))
 
-(:mod:`lawgiver.envs.solvers.equilibrium.fixed_point`). Where there are several, it is one that learning from the anchor
-leads to. Where the subgame is not coupled, one response is enough: it is a dominant strategy.
+(:mod:`lawgiver.envs.solvers.equilibrium.fixed_point`). Where there are several, it is the one that learning from the
+anchor converges to. Where the subgame is not coupled, one response is enough: it is a dominant strategy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Partial allocation (Cole, Gkatzelis, Goel 2013): proportional fairness, of which each keeps what it leaves others.
+"""Partial allocation (Cole, Gkatzelis, Goel 2013): a truthful fraction of proportional fairness.
 
 Participant i keeps the share f_i of what proportional fairness gives it, and the rest is burnt:
 

@@ -1,10 +1,10 @@
-"""Dynamic affine maximisers: which policy runs a Markov decision process, and who pays what for it.
+"""Dynamic affine maximisers: the policy of a Markov decision process, and the payments for it.
 
 With weights w_i > 0 and boosts b(s, a), the policy maximises the affine welfare of the reported rewards r_i,
 
     asw(pi) = E_pi[sum_t sum_i w_i r_i(s_t, a_t) + b(s_t, a_t)],
 
-and participant i pays p_i = (asw_{-i} - (asw - w_i v_i)) / w_i, where v_i is what it says the policy is worth to it and
+and participant i pays p_i = (asw_{-i} - (asw - w_i v_i)) / w_i, where v_i is its reported value of the policy and
 asw_{-i} the greatest affine welfare without it (Curry, Thoma et al. 2024, definition 3.1). Its payoff is
 (asw - asw_{-i}) / w_i when it is truthful. As the first term is maximised by telling the truth and the second does not
 depend on what i says, nobody gains by a misreport, whatever w and b are. Nobody loses by taking part where what is

@@ -1,4 +1,4 @@
-"""Processes without end, in which a reward counts less the later it comes.
+"""Infinite-horizon processes with discounted rewards.
 
 The best policy is found by policy iteration: evaluate a policy exactly, choose what is best given these values, until
 nothing is better by more than rounding. What it earns is then exact, not the limit of a contraction. With the policy's

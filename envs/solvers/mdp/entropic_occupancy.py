@@ -1,6 +1,6 @@
-"""Occupancies that are worth most together with their own entropy.
+"""Optimal occupancies under entropy regularisation of the occupancy.
 
-With F nu = mu the flow constraints of a process (what leaves a state less what arrives is what starts there), the
+With F nu = mu the flow constraints of a process (outflow less inflow of a state equals its initial probability), the
 program (Curry, Thoma et al. 2024, equation 13)
 
     max_nu  sum r nu - temperature * sum nu log nu    subject to  F nu = mu

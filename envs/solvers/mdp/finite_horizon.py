@@ -1,4 +1,4 @@
-"""Processes that end after a known number of steps, with rewards that do not change over time.
+"""Finite-horizon processes with stationary rewards.
 
 Backward induction from the end (Bellman 1957): with V_T = 0,
 

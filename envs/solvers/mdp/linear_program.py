@@ -1,4 +1,4 @@
-"""The oracle: the best occupancy of a process by linear programming, independent of the solvers.
+"""The optimal occupancy of a process by linear programming, a check independent of the solvers.
 
     max_nu  sum r nu    subject to    sum_a nu(s, a) - discount * sum P(s | s', a') nu(s', a') = mu(s),  nu >= 0
 

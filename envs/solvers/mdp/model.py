@@ -1,4 +1,4 @@
-"""What a Markov decision process of known transitions offers, and what the solvers share.
+"""The interface of a Markov decision process with known transitions, and helpers of its solvers.
 
 A process has S states and A actions, the same in every state. Rewards are arrays (..., S, A) with any leading axes: a
 batch of problems that differ in nothing else. An action that a state does not offer has the reward -1e9

@@ -1,4 +1,4 @@
-"""Where actions lead: tables of transitions in three forms, with the same few operations.
+"""Transition tables in three forms, with the same operations.
 
 Dense probabilities (S, A, S) suit small processes; integer successors (S, A) those in which every action has one
 result, of any size; a scipy sparse matrix (S * A, S) those in which it has a few, on NumPy only.

@@ -1,4 +1,4 @@
-"""Processes in which nothing is forgotten: the state is the history of all actions.
+"""Tree processes: the state is the history of all actions.
 
 The histories of a tree of depth T with A actions are numbered layer by layer. (a_0, ..., a_{t-1}) has the number
 (A^t - 1) / (A - 1) plus what its actions are as digits in base A, so that the children of a layer are the next layer in
