@@ -21,7 +21,7 @@ from lawgiver.envs.payment_free_allocation.sharing import equal_split as split_e
 
 
 class AllocationRule(DirectMechanism):
-    """A mechanism whose decision is amounts, made of reported values and demands (``allocate`` mode)."""
+    """A mechanism that computes amounts from reported values and demands (``allocate`` mode)."""
 
     def __init__(self, game: Game[Any], name: str) -> None:
         """Keep the game.
@@ -51,7 +51,7 @@ class AllocationRule(DirectMechanism):
 
 
 class EqualSplit(AllocationRule):
-    """Everybody's share by weight of each resource, no more than it demands; what that leaves goes to nobody."""
+    """Shares of each resource by weight, capped at demands; the rest is unallocated."""
 
     def allocate(self, values: Array, demands: Array) -> Array:
         """Return amounts (B, n, m)."""

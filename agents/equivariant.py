@@ -80,7 +80,7 @@ class EquivariantScorer(nn.Module):
     """Scores of cells, and some numbers for each resource; for any number of participants and of resources."""
 
     def __init__(self, hidden: Sequence[int], pooled: int) -> None:
-        """Build layers of these widths; what comes out starts at zero."""
+        """Build layers of these widths; the output starts at zero."""
         super().__init__()
         widths = [FEATURES, *hidden]
         self.layers = nn.ModuleList(ExchangeableLayer(*pair) for pair in pairwise(widths))
@@ -100,7 +100,7 @@ class PlainScorer(nn.Module):
     """The same from everything side by side: for one number of participants and of resources, in their order."""
 
     def __init__(self, n: int, m: int, hidden: Sequence[int], pooled: int) -> None:
-        """Build layers of these widths; what comes out starts at zero."""
+        """Build layers of these widths; the output starts at zero."""
         super().__init__()
         self.shape = (n, m)
         self.sizes = [n * m, m * pooled]
@@ -159,7 +159,7 @@ def checked(architecture: Any, hidden: Any) -> tuple[str, list[int]]:
 
 
 class NetworkRule(Networked, AllocationRule):
-    """A mechanism whose amounts a network makes of reported values and demands.
+    """A mechanism whose network computes amounts from reported values and demands.
 
     Attributes:
         network: values and demands (B, n, m) each, to amounts (B, n, m).

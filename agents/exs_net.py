@@ -29,9 +29,9 @@ from lawgiver.envs.core.game import Game
 SOFTNESS = 1e-4
 """Of the caps in training; see :func:`capped`."""
 SLOWEST = 1e-3
-"""Share of those who still want more below which a round of soft caps offers no more: there is next to nobody."""
+"""Smallest share of unsatisfied participants for which a round of soft caps offers more."""
 ASKED = -4.0
-"""Logit of what the synthetic participant asks for at the start, as a share of the supply: 2 %."""
+"""Initial logit of the synthetic participant's demand as a share of the supply: 2 %."""
 
 
 def capped(offers: torch.Tensor, caps: torch.Tensor, softness: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -103,7 +103,7 @@ class ExSNet(nn.Module):
         self.scorer = make_scorer(len(weights), len(supply), architecture, hidden, pooled=2)
 
     def shares(self, values: torch.Tensor, demands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the shares (B, n + 1, m), the synthetic participant first, and what that one asks for, (B, 1, m).
+        """Return the shares (B, n + 1, m), the synthetic participant first, and its demand, (B, 1, m).
 
         Shares of a resource sum to 1; they are 0 where nothing is demanded.
         """

@@ -32,7 +32,7 @@ TINY = 1e-6
 
 
 class WorthNetwork(nn.Module):
-    """What arriving at each goal is worth when some goals are open, by attention among the open ones.
+    """A network of the value of arriving at each open goal, by attention among the open ones.
 
     Of goal j with open others k the network says where W_j lies between what is sure, u_j plus the most that one more
     goal adds, max_k gamma^d(j, k) u_k, and what is out of reach, u_j plus the sum of them. Both are the same where
@@ -155,7 +155,7 @@ class GoalWalker(DiscretePolicy):
 
 
 class NearestGoal(GoalWalker):
-    """Makes for the nearest open goal."""
+    """Walk to the nearest open goal."""
 
     who: ClassVar[str] = "nearest_goal"
 
@@ -165,7 +165,7 @@ class NearestGoal(GoalWalker):
 
 
 class LargestWorth(GoalWalker):
-    """Makes for the open goal that is worth most, discounted by the moves to get there."""
+    """Walk to the open goal of largest discounted value."""
 
     who: ClassVar[str] = "largest_worth"
 
@@ -175,7 +175,7 @@ class LargestWorth(GoalWalker):
 
 
 class LearnedFollower(Networked, GoalWalker):
-    """Makes for the open goal where a network expects most, what comes afterwards included."""
+    """Walk to the open goal of largest discounted continuation value, by a network."""
 
     who: ClassVar[str] = "learned_follower"
     kind: ClassVar[str] = "goal_follower"

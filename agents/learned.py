@@ -47,7 +47,7 @@ class LearnedPolicy(Protocol):
     settings: dict[str, Any]
 
     def state(self) -> Mapping[str, np.ndarray]:
-        """Return the arrays that have been learned, by name."""
+        """Return the learned arrays by name."""
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over arrays of :meth:`state`.

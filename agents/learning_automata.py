@@ -31,7 +31,7 @@ TYPES = ((0.3, 0.0, 0.0), (0.3, 0.5, 0.25), (0.3, 1.0, 0.6), (0.1, 4.0, 0.6))
 
 @dataclass(frozen=True)
 class AutomataMemory:
-    """Who the automata are and what they have learned.
+    """The automata's types and learned propensities.
 
     Attributes:
         envy: dislike of having less than others, (B, n).
@@ -51,10 +51,10 @@ class AutomataMemory:
 
 
 class LearningAutomata:
-    """Automata that repeat what satisfied them."""
+    """Automata that repeat satisfying actions."""
 
     def __init__(self, game: Game[Any], rate: float, habituation: float, carry: float) -> None:
-        """Read where the last round stands in the observation."""
+        """Read the last round's columns of the observation."""
         space = game.action_space("participant")
         if not isinstance(space, gymnasium.spaces.Discrete):
             raise UnsupportedGameError(f"participant 'learning_automata' needs Discrete actions, not {space}")
@@ -73,7 +73,7 @@ class LearningAutomata:
         return {"policy": "learning_automata", **chosen, **fixed}
 
     def initial_state(self, batch: int, rng: Rng) -> AutomataMemory:
-        """Return ``batch`` groups drawn from the population: types, speeds, and what each is inclined to."""
+        """Draw ``batch`` groups from the population: types, speeds and propensities."""
         kind, speed = uniform(rng, (batch, self._n)), uniform(rng, (batch, self._n))
         levels = softmax(4 * uniform(rng, (batch, self._n, len(LEVELS))))
         frequency, envy, guilt = zip(*TYPES, strict=True)

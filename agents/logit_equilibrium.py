@@ -20,7 +20,7 @@ from lawgiver.envs.public_investment.one_round import solve
 
 
 class LogitEquilibrium(DiscretePolicy):
-    """Plays a table of log-probabilities, looked up by what a participant sees of the endowments."""
+    """Participants who play a table of log-probabilities, indexed by the observed endowments."""
 
     def __init__(self, game: PublicInvestment, mechanism: Policy, inverse_temperature: float) -> None:
         """Solve every condition of the game.

@@ -48,7 +48,7 @@ class Weights(RulePolicy):
     """
 
     def __init__(self, game: PublicInvestment) -> None:
-        """Read where endowments and contributions stand in the mechanism's observation."""
+        """Read the columns of endowments and contributions in the mechanism's observation."""
         self._columns = columns(game.observation_layout("mechanism"))
         self.multiplier = game.multiplier
 

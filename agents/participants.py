@@ -56,7 +56,7 @@ class ConditionalCooperators(DiscretePolicy):
     """People who give about as much as the others gave, and more where giving has paid."""
 
     def __init__(self, game: Game[Any], first: float, conformity: float, reaction: float) -> None:
-        """Read where the last round stands in the observation."""
+        """Read the last round's columns of the observation."""
         self.n_actions = _choices(game, "conditional_cooperators")
         self._columns = require_field(
             game, "participant", "payouts", "participant 'conditional_cooperators'",

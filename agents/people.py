@@ -83,12 +83,12 @@ INTERVALS: Mapping[str, str] = {
     "lapse": "(0, 1]",
     "carry": "[0, 1]",
 }
-"""Where each trait has to lie."""
+"""The range of each trait."""
 
 
 @dataclass(frozen=True)
 class PeopleMemory:
-    """Who the people are and what they remember.
+    """The people's traits and memory.
 
     Attributes:
         attitude: how much more than others one is inclined to give, (B, n).
@@ -105,10 +105,10 @@ class PeopleMemory:
 
 
 class SimulatedPeople:
-    """People who give what they are inclined to, learn what giving brings, and look at what others give."""
+    """People with individual propensities to give, who learn the return of giving and follow others."""
 
     def __init__(self, game: Game[Any], traits: Traits) -> None:
-        """Read where the last round stands in the observation."""
+        """Read the last round's columns of the observation."""
         space = game.action_space("participant")
         if not isinstance(space, gymnasium.spaces.Discrete):
             raise UnsupportedGameError(f"participant 'simulated_people' needs Discrete actions, not {space}")
@@ -125,7 +125,7 @@ class SimulatedPeople:
         return {"policy": "simulated_people", **asdict(self.traits)}
 
     def initial_state(self, batch: int, rng: Rng) -> PeopleMemory:
-        """Return ``batch`` groups of people drawn from the population, who have seen nothing yet."""
+        """Return ``batch`` groups of people drawn from the population, without experience."""
         attitude, response, conformity = (uniform(rng, (batch, self._n)) for _ in range(3))
         xp, traits = namespace(attitude), self.traits
         return PeopleMemory(

@@ -32,7 +32,7 @@ class Truthful(RulePolicy):
     """Participants who report the type that they see."""
 
     def __init__(self, game: ReportingGame) -> None:
-        """Read how many numbers a type has; they come first in the observation."""
+        """Read the size of a type, which comes first in the observation."""
         self._size = width(game.type_layout())
 
     def action(self, obs: Array) -> Array:
@@ -167,7 +167,7 @@ class AffineMaximiser(AnnouncedRule):
 
 
 class PayAsBid(DirectMechanism):
-    """Runs the process for the greatest reported welfare, and charges everybody what it said this is worth to it.
+    """Maximises reported welfare, and charges each participant its reported value of the policy.
 
     Whoever understates what it wants pays less: a first-price auction, and a negative control of audits.
     """
@@ -242,7 +242,7 @@ def process_of(game: Game[Any], mechanism: str) -> MDPGame:
 
 
 def _filled(name: str, given: Any, shape: tuple[int, ...], ends: tuple[float, float]) -> np.ndarray | None:
-    """Return numbers in a shape: one for all, as many as it holds, or in this very shape."""
+    """Broadcast numbers to a shape: one for all, a flat list, or the shape itself."""
     if given is None:
         return None
     count = int(np.prod(shape))

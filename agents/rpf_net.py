@@ -28,7 +28,7 @@ from lawgiver.envs.solvers.fair_division.proportional_fairness import BARRIER, s
 SMOOTH = 1e-3
 """Barrier in training: how far the programme's kinks are rounded off."""
 SCALE = 0.3
-"""Of the charges at the start, when they are the same for all: too little to change more than what is hardly scarce."""
+"""Initial scale of the charges, the same for all: too small to matter except for barely scarce resources."""
 
 
 class RPFNet(nn.Module):

@@ -19,7 +19,7 @@ from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import announced, solve, unsolved
 
 AT_ONCE = 2**16
-"""Participants whose distributions are laid out at a time: a million of them would need gigabytes."""
+"""Number of participants per slice: the distributions of a million need gigabytes."""
 
 
 class TablePolicy(DiscretePolicy):
@@ -95,7 +95,7 @@ def equilibrium_table(game: MechanismGame, mechanism: Policy, inverse_temperatur
 
 
 def tabulate(game: MechanismGame, policy: Policy, parameters: np.ndarray) -> np.ndarray:
-    """Return the log-probabilities (T, S, A) of what a policy does in every round and state under w (D,)."""
+    """Tabulate a policy's log-probabilities (T, S, A) in every round and state under w (D,)."""
     require_policy(game, "participant", policy)
     subgame = game.subgame
     legal = np.broadcast_to(subgame.legal(), subgame.shape)

@@ -41,7 +41,7 @@ def allocating(game: Game[Any], who: str) -> PublicInvestment:
 
 
 class VirtualParticipants(Networked, DiscretePolicy):
-    """Participants who contribute as a contribution network says; their memory is its LSTM's.
+    """Participants who contribute by a contribution network; their memory is its LSTM's.
 
     They begin every game anew: what they saw in an earlier one is forgotten.
     """
@@ -99,7 +99,7 @@ class VirtualParticipants(Networked, DiscretePolicy):
 
 
 class VirtualVoters(Networked):
-    """Voters by the vote network: log-linear in what they saw of endowments, contributions and payouts."""
+    """Voters by the vote network: log-linear in features of endowments, contributions and payouts."""
 
     kind: ClassVar[str] = "virtual_voters"
     role: ClassVar[str] = "voters"

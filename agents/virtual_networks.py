@@ -38,7 +38,7 @@ def arrangement(endowments: Array) -> Array:
 
 
 def own_arrangement(endowments: Array) -> Array:
-    """Return :func:`arrangement` for the participant who stands first, (..., n, n), [slot, participant]."""
+    """Return :func:`arrangement` for the first participant, (..., n, n), [slot, participant]."""
     return _arrangement(endowments, np.eye(1, endowments.shape[-1]))[..., 0, :, :]
 
 

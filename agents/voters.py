@@ -17,7 +17,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.election.experience import Voter, experience_layout
 
 SENSITIVITY = {"low": 2.0, "middle": 6.0, "high": 18.0}
-"""Sensitivities to own payoff between which the truth should lie, as no data fix it.
+"""Plausible range of the sensitivity to own payoff, which no data determine.
 
 Somebody who earned 1.4 times the endowment under one of two mechanisms and a tenth more under the other votes for the
 other with probability 0.57, 0.70 and 0.93: hardly better than a coin, like most people who notice, and nearly always.
@@ -191,5 +191,5 @@ def random(game: Game[Any]) -> Voter:
 
 
 def _or_one(x: Array) -> Array:
-    """Return x where it is positive, else 1: a divisor of what is 0 anyway."""
+    """Return x where it is positive, else 1, as a safe divisor."""
     return namespace(x).where(x > 0, x, namespace(x).ones_like(x))

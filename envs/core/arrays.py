@@ -54,7 +54,7 @@ def integers(rng: Rng, values: np.ndarray) -> Array:
 
 
 def fixed_rng(like: Array) -> Rng:
-    """Return a generator of seed 0 on the backend and device of ``like``, for what should not depend on chance."""
+    """Return a generator of seed 0 on the backend and device of ``like``, for deterministic computations."""
     if type(like) is np.ndarray:
         return np.random.default_rng(0)
     return sys.modules["torch"].Generator(like.device).manual_seed(0)
@@ -94,7 +94,7 @@ def largest(x: Array) -> Array:
 
 
 def _is_tall(x: Array) -> bool:
-    """Whether to go column by column: either backend's reductions are slow along the short axis of a tall array.
+    """Test whether to reduce by columns: both backends are slow along the short axis of a tall array.
 
     Up to 7 columns NumPy adds in the same order, so that a game's numbers do not depend on how many others there are.
     """
@@ -180,7 +180,7 @@ def take_games(tree: S, index: Any) -> S:
 
 
 def where_games(mask: Array, yes: S, no: S) -> S:
-    """Return the games of ``yes`` where ``mask`` (B,) is true, else of ``no``; what is no array is of ``yes``."""
+    """Return the games of ``yes`` where ``mask`` (B,) is true, else of ``no``; other leaves are those of ``yes``."""
 
     def choose(a: Array, b: Array) -> Array:
         xp = namespace(a)

@@ -22,7 +22,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Road:
-    """A directed edge of a network: ``weight`` in [0, 1] sets its width, ``label`` stands beside it."""
+    """A directed edge of a network: ``weight`` in [0, 1] sets its width, ``label`` is drawn beside it."""
 
     tail: str
     head: str

@@ -40,7 +40,7 @@ class UnsupportedGameError(LawgiverError):
 
 
 class ConvergenceError(LawgiverError):
-    """An iteration did not come to an end within its limit."""
+    """An iteration did not converge within its limit."""
 
 
 class PluginError(LawgiverError, ImportError):
@@ -90,7 +90,7 @@ def allowed(name: str, choices: Iterable[str]) -> str:
 LONGEST = 200
 """Characters of a value that a message repeats."""
 LARGEST = 10**18
-"""Integer that a parameter may be, where nothing narrower is said: 64 bits hold it."""
+"""Largest integer parameter unless a narrower range is given: 64 bits."""
 SUM_TOLERANCE = 1e-6
 """Largest deviation of a sum of probabilities from 1, as float32 has it; sums within it are scaled to 1."""
 
@@ -104,7 +104,7 @@ def brief(value: object) -> str:
 
 
 def choice(name: str, value: object, options: Iterable[str]) -> str:
-    """Return a parameter that is one of several names, as it was given.
+    """Check that a parameter is one of several names, and return it.
 
     Args:
         name: name of the parameter.
@@ -183,7 +183,7 @@ def integer(name: str, value: object, low: int, high: float = math.inf) -> int:
 
 
 def seed_number(name: str, value: object) -> int:
-    """Return a seed as an int; of any size, since those that libraries draw have 128 bits.
+    """Return a seed as an int of any size: libraries draw seeds of 128 bits.
 
     Raises:
         ParameterError: if it is no integer, Python's or NumPy's, or negative.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from lawgiver.envs.core.errors import ParameterError
 
 LARGEST_WIDTH = 10_000_000
-"""Numbers that a space may have: a hundred bytes each, by the time that views have made their copies."""
+"""Largest size of a space: views' copies take about a hundred bytes per number."""
 LARGEST_BOUND = 1e38
 """What the bounds of a space stay below, to be held in float32."""
 

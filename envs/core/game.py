@@ -34,7 +34,7 @@ Draws = dict[str, Array]
 LARGEST_SEATS = 1_000_000
 """Agents of a role."""
 LARGEST_CHOICE = 100_000
-"""Actions of a Discrete space: policies have a probability for each."""
+"""Largest number of Discrete actions: policies store a probability for each."""
 
 Rewards = dict[str, Array]
 """Rewards by role, each (B, n_role)."""
@@ -85,7 +85,7 @@ def _certified(solution: KnownSolution, value: Callable[[], float]) -> float:
 
 @dataclass(frozen=True)
 class Game(ABC, Generic[StateT]):
-    """A game's rules and what it declares about itself.
+    """A game's rules and declarations.
 
     Raises:
         ParameterError: on construction, if a parameter is outside its range.
@@ -99,13 +99,13 @@ class Game(ABC, Generic[StateT]):
     """How the rewards of the players (:attr:`players`) relate: ``constant``, their sum over a whole game is the same
     whatever happens; ``identical``, all earn the same at every step; ``general``, neither is claimed."""
     players: ClassVar[str] = "participant"
-    """The role whose rewards ``sum_type`` speaks of."""
+    """The role whose rewards ``sum_type`` describes."""
     seats_take_turns: ClassVar[bool] = False
     """Whether some agents of the acting role may have to wait; see :meth:`acts`."""
     ordinal_actions: ClassVar[bool] = True
-    """Whether Discrete actions of participants are in order, so that their mean means something; a menu's are not."""
+    """Whether participants' Discrete actions are ordinal, so that their mean is meaningful; a menu's are not."""
     budget_balanced: ClassVar[bool]
-    """Whether the mechanism hands out exactly what it has; see :meth:`deficit`."""
+    """Whether the mechanism's budget balances exactly; see :meth:`deficit`."""
     horizon_known: ClassVar[bool]
     """Whether the players know which round is the last: then every game is terminated after ``max_steps`` steps."""
 
@@ -120,7 +120,7 @@ class Game(ABC, Generic[StateT]):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Parameters under which spaces differ from those by default, by a name for the game's page."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Published settings by name, each with its parameters: what ``make_game(name, preset=...)`` begins from."""
+    """Published settings by name, each with its parameters, for ``make_game(name, preset=...)``."""
     nested: ClassVar[Mapping[str, str]] = {}
     """Parameters that hold parameters of another game, each with that game's name."""
     versions: ClassVar[Mapping[str, str]] = {"v0": "first version"}
@@ -343,7 +343,7 @@ class Game(ABC, Generic[StateT]):
         """Return the numbers to display for one game, by name: one, (1,), or one per participant, (n,)."""
 
     def drawing(self, state: StateT, index: int) -> Drawing | None:
-        """Return a drawing of one game's world (a board, a network) to stand beside the numbers, None for none."""
+        """Return a drawing of one game's world (a board, a network), or None."""
         return None
 
     # -- exact solutions ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from lawgiver.envs.core.registry import GAMES, POLICIES, RUNS, VOTERS, entry, ga
 
 
 def call_with(function: Any, what: str, /, *args: Any, **params: Any) -> Any:
-    """Call ``function``, turning a parameter that it does not have, or that it misses, into an error that names it."""
+    """Call ``function``; an unknown or missing parameter raises an error that names it."""
     accepted = inspect.signature(function).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         options = list(accepted)[len(args) :]

@@ -30,7 +30,7 @@ def has_policy_methods(policy: Any) -> TypeGuard[Policy]:
 
 
 def check_policy(game: Game[Any], role: str, policy: Any, *, distribution: bool = False, playable: bool = True) -> None:
-    """Check that a policy plays a role of a game, by letting it play one phase of one game apart.
+    """Check that a policy can play a role, by playing one phase of a separate game.
 
     Args:
         game: the game.

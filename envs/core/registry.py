@@ -45,9 +45,9 @@ PACKAGES = {
     "data": ("pyarrow",),
     "plot": ("matplotlib", "PIL"),
 }
-"""The packages that an extra brings, by the names under which they are imported."""
+"""The packages of each extra, by import name."""
 EXTRAS = {package: extra for extra, packages in reversed(PACKAGES.items()) for package in packages}
-"""The extra that brings an optional package: the first that does."""
+"""The first extra that installs each optional package."""
 
 
 @lru_cache
@@ -127,7 +127,7 @@ def lookup(group: str, name: str, *, complete: bool = True) -> Any:
 
 
 def installed(*needed: str) -> bool:
-    """Whether all packages of some extras are installed."""
+    """Test whether all packages of some extras are installed."""
     return all(find_spec(package) is not None for extra in needed for package in PACKAGES[extra])
 
 

@@ -42,7 +42,7 @@ def check_actions(game: Game[Any], role: str, actions: Any, who: Sequence[str]) 
 def checked(
     space: gymnasium.Space[Any], bounds: tuple[np.ndarray, np.ndarray] | None, actions: Any, who: Sequence[str]
 ) -> np.ndarray:
-    """Return one action for each name in ``who``; see :func:`check_actions`. ``ends`` are a Box's bounds in float64."""
+    """Return one action for each name in ``who``; see :func:`check_actions`. ``bounds`` are a Box's, in float64."""
     try:
         array = np.array(actions)
     except ValueError:  # their shapes differ
@@ -63,7 +63,7 @@ def checked(
 
 
 def check_given(game: Game[Any], state: Any, role: str, actions: Any, batch: int) -> None:
-    """Check the actions that a given policy has chosen for all agents of a role.
+    """Check a supplied policy's actions for all agents of a role.
 
     Raises:
         ActionError: naming the role, if they are no array (B, n_role[, k]) of numbers in the action space.
@@ -82,7 +82,7 @@ def check_given(game: Game[Any], state: Any, role: str, actions: Any, batch: int
 
 
 def check_outcome(game: Game[Any], state: Any, role: str, outcome: Any, batch: int, *, playable: bool = True) -> None:
-    """Check the outcome that a given policy has made instead of an action.
+    """Check the outcome that a supplied policy made instead of an action.
 
     Raises:
         ActionError: naming the role, if it is no finite array of the shape that an action's outcome has, or is not
@@ -111,7 +111,7 @@ def _kinds(space: gymnasium.Space[Any]) -> str:
 
 
 def _inside(space: gymnasium.Space[Any], array: np.ndarray) -> bool:
-    """Whether all of one or more actions are within the bounds; NaN is not."""
+    """Test whether all actions are within the bounds; NaN is not."""
     if isinstance(space, gymnasium.spaces.Discrete):
         low = int(space.start)
         values = array.ravel().tolist() if 0 < array.size <= FEW else (array.min(), array.max())
@@ -121,7 +121,7 @@ def _inside(space: gymnasium.Space[Any], array: np.ndarray) -> bool:
 
 
 def _between(array: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
-    """Whether all of one or more Box actions are within float64 bounds; NaN is not."""
+    """Test whether all Box actions are within float64 bounds; NaN is not."""
     if array.shape == (1, *low.shape) and low.size <= FEW:
         bounds = zip(low.tolist(), array[0].tolist(), high.tolist(), strict=True)
         return all(least <= value <= most for least, value, most in bounds)

@@ -31,7 +31,7 @@ from lawgiver.envs.divisible_good.subgame import DivisibleGoodSubgame
 from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
 
 LARGEST_APPETITE = 100
-"""Units that a participant may want."""
+"""Largest appetite in units."""
 LARGEST_TABLE = 500_000
 """Rounds times pairs of appetite and quantity up to which the exact solvers end."""
 OBJECTIVES = ("local", "full")
@@ -117,7 +117,7 @@ class DivisibleGood(MechanismGame):
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:
-        """The mechanism that charges nothing, and the one that charges what consumption costs others."""
+        """No prices, and Pigouvian prices (the marginal external cost of consumption)."""
         charge = tuple(float(w) for w in solutions.pigou(self)) if self.prices == "round" else ()
         fits = charge and max(charge) <= self.box
         return {**super().members, **({"pigou": charge} if fits else {})}
@@ -177,7 +177,7 @@ class DivisibleGood(MechanismGame):
         return constant(np.arange(self.ration + 1), state.types) <= state.types
 
     def outcome(self, state: MechanismState, actions: Array) -> Array:
-        """Return w (B, D), or quantities (B, n): what is asked for, as far as the appetite goes."""
+        """Return w (B, D), or requested quantities (B, n), capped at the appetite."""
         asked = super().outcome(state, actions)
         if self.phase(state) == "mechanism":
             return asked
@@ -197,7 +197,7 @@ class DivisibleGood(MechanismGame):
         return namespace(state.parameters).stack([state.parameters[:, now], state.parameters[:, -1]], axis=-1)
 
     def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
-        """Return minus what the quantities cost under price and slope (B, 2), (B, n)."""
+        """Return minus the cost of quantities under price and slope (B, 2), (B, n)."""
         quantities = allocations[..., 0]
         return -(parameters[:, :1] * quantities + parameters[:, 1:] * quantities**2 / 2)
 

@@ -59,7 +59,7 @@ class DivisibleGoodSubgame(Subgame):
         return np.asarray(np.arange(self.shape[2]) <= self._appetites)
 
     def transfers(self, parameters: Array) -> Array:
-        """Return minus what quantities cost, by round."""
+        """Return minus the cost of quantities, by round."""
         quantities = constant(self.quantities, parameters)
         prices = parameters[..., :-1, None, None]
         if self.game.prices == "flat":

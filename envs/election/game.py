@@ -187,7 +187,7 @@ class Election(Game[ElectionState]):
         return self._ruling(state)[:, None] == seats
 
     def _ruling(self, state: ElectionState) -> Array:
-        """Return the mechanism whose game is on, (B,)."""
+        """Return the mechanism whose game is running, (B,)."""
         return state.order[:, min(state.turn // len(self.schedule), self.n_mechanisms - 1)]
 
     def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
@@ -299,7 +299,7 @@ class Election(Game[ElectionState]):
         return by_mechanism(state.lived, state.order, self.n_rounds)
 
     def vote_shares(self, state: ElectionState) -> Array:
-        """Return the share of the votes that each mechanism got, (B, k); zeros until they vote."""
+        """Return each mechanism's share of the votes, (B, k); zeros before the vote."""
         xp = namespace(state.payoffs)
         seats = xp.arange(self.n_mechanisms, device=state.votes.device)
         return total(floats(xp.permute_dims(state.votes[..., None] == seats, (0, 2, 1)), state.payoffs)) / self.n

@@ -97,7 +97,7 @@ class CongestionMechanism(MechanismGame):
         return np.asarray(self.congestion.legal.sum(1)[self.congestion.groups])
 
     def announcements(self, actions: Array) -> Array:
-        """Return options (B, n), for one that a group does not have its last one."""
+        """Return options (B, n), capped at the group's last one."""
         return namespace(actions).minimum(actions, constant(self._n_options - 1, actions))
 
     def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:

@@ -33,9 +33,9 @@ LOGIT_BOUND = 10.0
 LARGEST_BOUND = 1e38
 """What boosts and payments stay below, which the spaces of observations and actions hold in float32."""
 LARGEST_N = 1_000
-"""Participants: each profile of reports poses as many problems."""
+"""Largest number of participants: a profile of reports poses n + 1 problems."""
 LARGEST_TREE = 200_000
-"""Pairs of history and action up to which a game on a tree is made: for each there is a boost."""
+"""Largest number of (history, action) pairs of a tree: each has a boost."""
 TYPES = ("uniform", "piecewise")
 BY_NUMBER = re.compile(r"(\d+(?:\.\d+)?)?(/?)i")
 """Ends of distributions by the participant's number: ``i``, ``3i``, ``1/i``."""
@@ -86,7 +86,7 @@ class MDPGame(ReportingGame):
         _ = self.distributions  # their own check
 
     def check_tree(self, depth: int, n_actions: int) -> None:
-        """Raise ParameterError if n and m make too large a tree of ``depth`` rounds with so many actions each."""
+        """Raise ParameterError if the tree of ``depth`` rounds with ``n_actions`` actions each is too large."""
         magnitude = depth * math.log10(n_actions)
         pairs = sum(n_actions ** (t + 1) for t in range(depth)) if magnitude < 15 else None
         if pairs is None or pairs > LARGEST_TREE:
@@ -110,7 +110,7 @@ class MDPGame(ReportingGame):
                      4 * (self.n + 1) * size, MEMORY, cure)  # fmt: skip
 
     def check_bound(self) -> None:
-        """Raise ParameterError if boosts and payments have no bounds that float32 holds."""
+        """Raise ParameterError if the bounds of boosts and payments overflow float32."""
         if not self.boost_bound < LARGEST_BOUND:
             raise ParameterError(
                 f"boosts and payments go up to {self.boost_bound:g}, allowed: up to {LARGEST_BOUND:g}; take smaller"
@@ -225,7 +225,7 @@ class MDPGame(ReportingGame):
         return self.in_slices(decided, reports.shape[0])
 
     def in_slices(self, function: Callable[[slice], Array], batch: int) -> Array:
-        """Return ``function`` of all profiles of a batch, of as many at a time as are held in memory with ease.
+        """Apply ``function`` to all profiles of a batch, in slices of bounded memory.
 
         Args:
             function: gives an array (N, ...) for a slice of N profiles, by their rewards and the n + 1 problems they

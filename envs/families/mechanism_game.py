@@ -53,7 +53,7 @@ class MechanismState:
 
     @property
     def endowments(self) -> Array:
-        """What participants have before a round, nothing, (B, n)."""
+        """Endowments before a round: zeros, (B, n)."""
         return namespace(self.payoffs).zeros_like(self.payoffs)
 
 
@@ -142,7 +142,7 @@ class MechanismGame(Game[MechanismState]):
         """Compute the transfers to participants (B, n), negative where they pay: the transfer rule."""
 
     def in_force(self, state: MechanismState) -> Array:
-        """Return the parameters (B, d) that the two rules are given in the round that is played; by default all of w.
+        """Return the parameters (B, d) that apply in the current round; by default all of w.
 
         A mechanism that is announced once can still do one thing in one round and another in the next.
         """
@@ -175,10 +175,10 @@ class MechanismGame(Game[MechanismState]):
     @cached_property
     @abstractmethod
     def subgame(self) -> Subgame:
-        """What participants face once the mechanism stands still."""
+        """The participants' subgame under a fixed mechanism."""
 
     def optimum(self) -> float | None:
-        """Return the expected welfare of a whole game that no mechanism exceeds where all play alike, if known."""
+        """Return the largest expected welfare of a whole game under a common policy, if known."""
         return None
 
     def first_best(self) -> float | None:

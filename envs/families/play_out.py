@@ -13,7 +13,7 @@ from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
 
 @dataclass(frozen=True)
 class FixedReports:
-    """Participants who report the same in every batch of games.
+    """Participants with fixed reports.
 
     Attributes:
         reports: (B, n, k); they are applied as they are, without a check.

@@ -56,7 +56,7 @@ class ReportingState:
 
     @property
     def endowments(self) -> Array:
-        """What participants have who stay away, nothing, (B, n)."""
+        """Payoffs of participants who opt out: zeros, (B, n)."""
         return namespace(self.payoffs).zeros_like(self.payoffs)
 
 
@@ -123,14 +123,14 @@ class ReportingGame(Game[ReportingState]):
 
     @abstractmethod
     def action_of(self, decision: Array) -> Array:
-        """Return the action (B, d) of ``allocate`` mode that comes nearest to a decision (B, d)."""
+        """Return the action (B, d) of ``allocate`` mode nearest to a decision (B, d)."""
 
     @abstractmethod
     def decide(self, parameters: Array, reports: Array) -> Array:
         """Return the decision (B, d) of the rule with parameters (B, D), given reports (B, n, k)."""
 
     def decide_for(self, parameters: Array, reports: Array, seats: Array) -> Array:
-        """Return a decision (B, d) that is right in what concerns one participant of each game, ``seats`` (B,).
+        """Compute a decision (B, d) that is exact for one participant of each game, ``seats`` (B,).
 
         Audits call it most often: one participant misreports, and the others do not matter.
         By default it is the whole decision.

@@ -166,7 +166,7 @@ class TaxedGame(Game[TaxedState]):
         return namespace(sent).minimum(sent, constant(np.array(self.counts) - 1, sent))
 
     def outcome_error(self, state: TaxedState, outcome: np.ndarray) -> str | None:
-        """Choices are actions that there are, a tax rate lies in [0, 1]."""
+        """Describe the fault of choices outside the actions or of a tax rate outside [0, 1]."""
         if self.phase(state) == "participant":
             there = (outcome >= 0) & (outcome < np.array(self.counts)) & (outcome == np.floor(outcome))
             known = "0 and 1" if self.counts == (2, 2) else f"one of {self.counts} rows and columns"

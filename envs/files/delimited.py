@@ -19,7 +19,7 @@ from lawgiver.envs.files.reading import read_text
 DELIMITERS = "\t;,"
 """In the order in which they are believed: a name or number may hold a comma, hardly ever a tab."""
 LOOKED_AT = 20
-"""Lines from which the delimiter is told."""
+"""Number of lines from which the delimiter is detected."""
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 NAMED = re.compile(r"sep=(.)", re.IGNORECASE)
 
@@ -48,7 +48,7 @@ def without_declaration(text: str) -> str:
 
 @dataclass(frozen=True)
 class NumberTable:
-    """A table with columns of numbers; what its other columns hold is not looked at.
+    """A table with columns of numbers; its other columns are ignored.
 
     Attributes:
         file: its path.
@@ -65,7 +65,7 @@ class NumberTable:
     comma: bool
 
     def numbers(self, *columns: str) -> np.ndarray:
-        """Return columns that there are, as floats (rows, columns).
+        """Return existing columns as floats (rows, columns).
 
         Raises:
             ParameterError: naming the line and column of the first cell that is no number.

@@ -18,7 +18,7 @@ SPELLED = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 
 def plain(value: Any) -> Any:
-    """Reduce a value to what JSON knows: arrays and tuples become lists, scalars of NumPy and torch numbers.
+    """Convert a value to JSON types: arrays and tuples become lists, scalars of NumPy and torch numbers.
 
     What has a method ``to_data`` says by it what it is written as.
     """
@@ -44,7 +44,7 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 
 def from_json(text: str) -> Any:
-    """Read what :func:`to_json` has written.
+    """Parse the text of :func:`to_json`.
 
     Raises:
         ValueError: if it is no JSON, or nested too deeply.

@@ -79,7 +79,7 @@ def _of_archive(file: str, what: str, layout: Layout) -> dict[str, np.ndarray]:
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Read an array, once its header has said that it is no larger than what is there, and holds numbers."""
+    """Read an array of numbers, after checking its declared size against the file."""
     size = archive.getinfo(name).file_size
     with archive.open(name) as stream:
         reader = HEADERS.get(np.lib.format.read_magic(stream))

@@ -17,9 +17,9 @@ from typing import Any
 from lawgiver.envs.files.json_text import from_json
 
 LARGEST_FILE = 2**30
-"""Bytes that a file may have, where its reader does not say less."""
+"""Largest size of a file in bytes, unless its reader sets a smaller one."""
 LARGEST_JSON = 2**26
-"""Bytes that a JSON file may have."""
+"""Largest size of a JSON file in bytes."""
 KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFCHR: "a device",
@@ -71,7 +71,7 @@ def read_bytes(path: str | Path, limit: int = LARGEST_FILE) -> bytes:
 
 
 def read_text(path: str | Path, limit: int = LARGEST_FILE) -> str:
-    r"""Read a text file, UTF-8 or what its byte order mark says, with ``\n`` for ``\r\n`` and a bare ``\r``.
+    r"""Read a text file, UTF-8 or by its byte order mark, with ``\n`` for ``\r\n`` and a bare ``\r``.
 
     Raises:
         OSError: as :func:`open_regular`.

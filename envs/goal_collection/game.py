@@ -25,11 +25,11 @@ from lawgiver.envs.goal_collection import solutions
 from lawgiver.envs.goal_collection.torus import MOVES, displacement, moved
 
 LARGEST_N = 10_000
-"""Participants, each of whom sees all others' goals."""
+"""Largest number of participants."""
 KNOWN = 200
 """Profiles over which the known solution is averaged."""
 FEW, SMALL = 6, 40
-"""The most goals, and the widest torus, for which it is told: a table of all states checks it."""
+"""Largest number of goals and side of the torus of the known solution, which a table of all states checks."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class GoalCollectionState:
 
     @property
     def endowments(self) -> Array:
-        """What participants have before a move, nothing, (B, n)."""
+        """Endowments before a move: zeros, (B, n)."""
         return namespace(self.payoffs).zeros_like(self.payoffs)
 
 
 @dataclass(frozen=True)
 class GoalCollection(Game[GoalCollectionState]):
-    """A mechanism that collects goals on a torus for participants who report where they are and what they are worth.
+    """A mechanism that collects goals on a torus for participants who report the goals' cells and values.
 
     First participants report goal and value, then the mechanism moves ``horizon`` times. A move that is the first to
     enter a participant's true goal pays the participant gamma^(t-1) times its true value, t = 1 for the first move;
@@ -159,7 +159,7 @@ class GoalCollection(Game[GoalCollectionState]):
         )
 
     def observation_layout(self, role: str) -> Layout:
-        """Participants see their types, the time and the cell; the mechanism sees reports, from where it stands."""
+        """Participants see their types, the time and the cell; the mechanism sees reports, relative to its cell."""
         self.check_role(role)
         clock = (
             Field("round", 1, 0, self.horizon, "moves", "completed moves"),
@@ -263,7 +263,7 @@ class GoalCollection(Game[GoalCollectionState]):
         return total(xp.where(entered, state.collected, xp.zeros_like(state.collected)) * self.worth(state.reports))
 
     def picture(self, state: GoalCollectionState, index: int) -> dict[str, np.ndarray]:
-        """Return the position, and what everybody wants, says and has got."""
+        """Return the position, types, reports and collected values."""
         shown = {
             "completed moves": state.round[index : index + 1],
             "row": state.position[index : index + 1] // self.size,
@@ -289,7 +289,7 @@ class GoalCollection(Game[GoalCollectionState]):
         return solutions.best_walks(reports[..., 0], self.worth(reports), self.size, self.discount)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """What the best walk is worth, for up to 6 participants on up to 40 x 40 cells."""
+        """The value of the best walk, for up to 6 participants on up to 40 x 40 cells."""
         if self.n > FEW or self.size > SMALL:
             return ()
         types = self.types_of(np.random.default_rng(0).random((KNOWN, self.n, 2)))

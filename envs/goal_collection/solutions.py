@@ -69,7 +69,7 @@ def payments(walks: BestWalks, worth: np.ndarray, weights: np.ndarray) -> np.nda
 
 @cache
 def _layers(n: int) -> tuple[np.ndarray, ...]:
-    """Return the sets of goals, as binary numbers, by how many there are in them."""
+    """List the sets of goals, as bit masks, by their size."""
     sets = np.arange(1 << n)
     sizes = sum((sets >> k) & 1 for k in range(n))
     return tuple(sets[sizes == count] for count in range(n + 1))

@@ -34,7 +34,7 @@ from lawgiver.envs.solvers.mdp.discounted import Discounted
 from lawgiver.envs.solvers.mdp.model import MEMORY, check_memory
 
 SMALL = 20
-"""Rows of the largest grid whose known solution is told: the solver checks every goal."""
+"""Rows of the largest grid with a known solution: the solver checks every goal."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Gridworld(MDPGame):
         return Discounted(self.successors, self.discount, 0)
 
     def type_layout(self) -> Layout:
-        """Return the goal and what it is worth."""
+        """Return the fields of the goal and its value."""
         last = self.m**2 - 1
         return (
             Field(

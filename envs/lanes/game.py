@@ -29,7 +29,7 @@ from lawgiver.envs.lanes import solutions
 from lawgiver.envs.lanes.subgame import LanesSubgame
 
 LARGEST_DEGREE = 50
-"""Degree of the polynomial of payments; beyond, powers of what is paid on say nothing in float64."""
+"""Largest degree of the payment polynomial: higher powers are ill-conditioned in float64."""
 BASES = ("xT", "x0", "u")
 OBJECTIVES = ("local", "full", "blind")
 POLYNOMIALS = ("centred", "raw")
@@ -221,7 +221,7 @@ class Lanes(MechanismGame):
 
     @property
     def welfare_scale(self) -> float:
-        """The loss when nobody moves: b n (n - 1) H^2 / 6."""
+        """The loss without movement: b n (n - 1) H^2 / 6."""
         return self.coordination_weight * self.n * (self.n - 1) * self.half**2 / 6
 
     # -- exact solutions --------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class Lanes(MechanismGame):
         return LanesSubgame(self)
 
     def optimum(self) -> float:
-        """Return the welfare of the best way to move on one's own start alone; of staying, for blind participants."""
+        """Return the largest welfare of moves by own start alone; of staying, for blind participants."""
         if self.agent_objective == "blind":
             return -self.welfare_scale
         return solutions.private_optimum_welfare(self.setting)
@@ -242,7 +242,7 @@ class Lanes(MechanismGame):
         return solutions.first_best_welfare(self.setting)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """The thresholds without mechanism, at the optimum and under the optimal payment, and what they are worth."""
+        """The thresholds without mechanism, at the optimum and under the optimal payment, and their welfare."""
         at = self.setting
         known = (
             KnownSolution(
@@ -283,7 +283,7 @@ class Lanes(MechanismGame):
 
     @property
     def _payable(self) -> bool:
-        """Whether some payment of the degree brings rational participants to the optimum."""
+        """Whether some payment of the degree implements the optimum."""
         enough = {"full": 1, "local": 2}.get(self.agent_objective, math.inf)
         return self.payment_on == "xT" and self.degree >= enough
 

@@ -105,7 +105,7 @@ class Setting:
 
     @property
     def strength(self) -> float:
-        """A = b (n - 1), what a squared unit of length from all others costs a participant."""
+        """A = b (n - 1), a participant's cost of a squared unit of distance from all others."""
         return self.coordination_weight * (self.n - 1)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lawgiver.envs.lanes.game import Lanes
 
 INTERVALS = range(128, 256)
-"""Numbers of intervals between starts from which the best for given moves is taken."""
+"""Candidate numbers of intervals between starts."""
 GOLDEN = (5**0.5 - 1) / 2
 MOVES = 101
 """Moves on the grid, where the game allows any."""
@@ -57,7 +57,7 @@ class LanesSubgame(Subgame):
         return np.ones(1) if self.blind else self.weights
 
     def cell_weights(self) -> np.ndarray:
-        """Return the share of all moves between which each lies; those at the ends have neighbours on one side only."""
+        """Return trapezoidal weights of the grid of moves: half at both ends."""
         shares = np.ones(self.moves.size)
         if self.game.n_moves is None:
             shares[[0, -1]] = 0.5

@@ -35,16 +35,16 @@ LOGIT_BOUND = 10.0
 LARGEST_N = 100
 """Participants, or resources."""
 LARGEST_PROBLEM = 1_000
-"""Pairs of participant and resource, for each of which the solvers have an amount."""
+"""Largest number of (participant, resource) pairs."""
 LARGEST_SHAPE = 50
 """Largest parameter of a Beta distribution."""
 EXCESS = 1e-6
-"""By how much, as a share of the supply, amounts that a given mechanism hands out may go beyond what they may be."""
+"""Tolerance of a supplied mechanism's amounts, as a share of the supply."""
 
 
 @dataclass(frozen=True)
 class AllocationState(ReportingState):
-    """State of B games of n participants and m resources; beside what every game of reports has:
+    """State of B games of n participants and m resources, with, besides the fields of every reporting game:
 
     Attributes:
         amounts: amounts of each resource to each participant, (B, n, m), zeros before.
@@ -145,7 +145,7 @@ class PaymentFreeAllocation(ReportingGame):
 
     @cached_property
     def supplies(self) -> np.ndarray:
-        """How much there is of each resource, (m,)."""
+        """Supply of each resource, (m,)."""
         return np.broadcast_to(np.asarray(self.n / 2 if self.supply is None else self.supply, float), (self.m,)).copy()
 
     @cached_property
@@ -168,7 +168,7 @@ class PaymentFreeAllocation(ReportingGame):
 
     @property
     def draw_size(self) -> int:
-        """As many as the Beta distributions take, and one for whether each demand is there; one in all for a file."""
+        """The uniform numbers of the Beta distributions, and one per demand for its presence; one in all for a file."""
         return 1 if self.types_file else self.m * (_size(self.value_beta) + _size(self.demand_beta) + 1)
 
     def types_of(self, draws: Array) -> Array:
@@ -205,7 +205,7 @@ class PaymentFreeAllocation(ReportingGame):
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:
-        """The three rules between which the family lies."""
+        """The three extreme rules of the family."""
         if not self.announces:
             return {}
         return {"proportional_fairness": (0.0, 0.0), "partial_allocation": (1.0, 0.0), "water_filling": (0.0, 1.0)}
@@ -237,14 +237,14 @@ class PaymentFreeAllocation(ReportingGame):
         return self.joined((1 - sharing) * fair + sharing * even)
 
     def decision_layout(self) -> Layout:
-        """Return the logits of who gets which share of each resource, what is burnt being the last."""
+        """Return the logits of each participant's share of each resource, the burnt share last."""
         return (
             Field("share_logits", (self.n + 1) * self.m, -LOGIT_BOUND, LOGIT_BOUND, "log-odds",
                   "of each participant's share of each resource, participant by participant, then of what is burnt"),
         )  # fmt: skip
 
     def decision(self, actions: Array) -> Array:
-        """Return amounts (B, n m) by the shares that logits (B, (n + 1) m) stand for, before caps."""
+        """Convert logits (B, (n + 1) m) of shares to amounts (B, n m), before caps."""
         xp = namespace(actions)
         logits = xp.reshape(actions, (actions.shape[0], self.n + 1, self.m))
         shares = xp.matrix_transpose(softmax(xp.matrix_transpose(logits)))[:, :-1]
@@ -274,7 +274,7 @@ class PaymentFreeAllocation(ReportingGame):
         )
 
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
-        """Return the state in which everybody has its amounts, no more than it reported to demand; nobody pays."""
+        """Return the state after amounts are allocated, capped at reported demands, without payments."""
         _, asked = self.split(state.reports)
         amounts = namespace(asked).minimum(self.amounts_of(decision), asked)
         return evolve(state, amounts=amounts, utilities=utilities(amounts, *self.split(state.types)))
@@ -306,7 +306,7 @@ class PaymentFreeAllocation(ReportingGame):
         return efficiency(allocated_amounts(state), demands, self.supplies)
 
     def envy(self, state: ReportingState) -> Array:
-        """Return the most that each could make of another's amounts beyond what it makes of its own, (B, n), or 0."""
+        """Compute each participant's largest gain from another's amounts, (B, n), at least 0."""
         values, demands = self.split(state.types)
         xp, amounts = namespace(values), allocated_amounts(state)
         swapped = xp.minimum(amounts[:, None], demands[:, :, None])  # row i: what i could use of everybody's amounts
@@ -318,7 +318,7 @@ class PaymentFreeAllocation(ReportingGame):
         return {"utilities": state.utilities, "amounts": allocated_amounts(state)}
 
     def picture(self, state: ReportingState, index: int) -> dict[str, np.ndarray]:
-        """Return types, reports, amounts and utilities of one game, and what is left of each resource."""
+        """Return types, reports, amounts and utilities of one game, and the unallocated resources."""
         shown = super().picture(state, index)
         for nothing in ("payments", "revenue"):
             del shown[nothing]

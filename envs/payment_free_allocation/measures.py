@@ -24,7 +24,7 @@ def mean_log_utility(utilities: Array, weights: Array) -> Array:
 
 
 def efficiency(amounts: Array, demands: Array, supply: Array) -> Array:
-    """Return the share of what could be put to use that is, (B,): the mean over resources that anybody wants.
+    """Compute the used share of usable supply, (B,): the mean over demanded resources.
 
     Of each resource it is sum_i min(x_ij, d_ij) / min(b_j, sum_i d_ij), for true demands (B, n, m) and a supply (m,).
     """

@@ -133,7 +133,7 @@ class SupplyDemand(CongestionMechanism):
 
     @property
     def welfare_bounds(self) -> tuple[float, float]:
-        """Everybody on the longest way for nothing; all demand matched for which there are agents, at no cost."""
+        """Bounds: the longest travel of all without matches; all matches that n agents allow at no cost."""
         return -self.n * max(max(row) for row in self.travel), min(float(self.n), sum(self.demand))
 
     @property

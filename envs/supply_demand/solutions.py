@@ -12,12 +12,12 @@ from lawgiver.envs.solvers.congestion.wardrop import NonatomicGame, cost_size, r
 
 
 def selfish_welfare(mass: NonatomicGame, n: int) -> float:
-    """Return n times the demand that a mass of 1 matches in equilibrium without bonuses, less what it travels."""
+    """Compute n times the demand matched by a mass of 1 in equilibrium without bonuses, less travel costs."""
     return -n * wardrop_equilibrium(mass).total_cost
 
 
 def best_welfare(mass: NonatomicGame, n: int) -> float:
-    """Return n times the most demand that a mass of 1 can match, less what it travels.
+    """Compute n times the most demand that a mass of 1 can match, less travel costs.
 
     With whole demands it is the optimum of n agents, too.
     """
@@ -25,7 +25,7 @@ def best_welfare(mass: NonatomicGame, n: int) -> float:
 
 
 def known_solutions(mass: NonatomicGame, n: int) -> tuple[KnownSolution, ...]:
-    """Return the welfare in equilibrium and at best."""
+    """List the welfare in equilibrium and at the optimum."""
     return (
         KnownSolution(
             "welfare of n agents in equilibrium, were they a mass",

@@ -46,7 +46,7 @@ from lawgiver.envs.tabular_mdp.layouts import from_outcomes, holds_outcomes, sta
 from lawgiver.envs.tabular_mdp.tables import SparseTable, Table, as_array, as_table, as_transitions_table
 
 DISCOUNT = 0.9
-"""What a reward is worth one step later, if neither that nor a horizon is given."""
+"""Default discount factor, if neither it nor a horizon is given."""
 WORKSHOP = (
     ((1.0, 0.0, 0.0), (0.2, 0.8, 0.0), (0.2, 0.0, 0.8)),
     ((0.1, 0.9, 0.0), (0.2, 0.8, 0.0), (0.2, 0.0, 0.8)),
@@ -153,7 +153,7 @@ class TabularMDPGame(MDPGame):
         self.check_types_file()
 
     def _given(self, memory: float) -> tuple[Any, Any, Any]:
-        """Return transitions by state, features (.., S, A) and the start, whatever form they are given in."""
+        """Return transitions by state, features (.., S, A) and the start, converted from any accepted form."""
         transitions, features, start = self.transitions, self.features, cast(Any, self.start)
         layout, added = self.layout, 0
         if layout is None and transitions is WORKSHOP:

@@ -108,7 +108,7 @@ class TaskScheduling(MDPGame):
 
     @cached_property
     def mdp(self) -> Tree:
-        """The histories of who was given the tasks."""
+        """The histories of assignments."""
         return Tree(self.m, self.n)
 
     @cached_property
@@ -125,18 +125,18 @@ class TaskScheduling(MDPGame):
         return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
 
     def rewards(self, types: Array) -> Array:
-        """Return minus the cost of the arriving task where it is given to oneself, (B, n, S, A)."""
+        """Compute minus the cost of the arriving task for the worker it is assigned to, (B, n, S, A)."""
         mine = constant(np.eye(self.n)[:, None, :], types)
         return -select(types, self._arriving)[..., None] * mine
 
     @cached_property
     def excluded(self) -> np.ndarray:
-        """Nothing can be given to who is absent, (n, S, A)."""
+        """Exclude assignments to the absent worker, (n, S, A)."""
         return np.repeat(np.eye(self.n, dtype=bool)[:, None, :], self.mdp.n_states, axis=1)
 
     @property
     def boost_bound(self) -> float:
-        """The greatest cost, as many times as there are tasks, or workers if these are more."""
+        """The largest cost times the larger number of tasks and workers."""
         return max(self.n, self.m) * self.type_range[1]
 
     # -- what it is about ---------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class TaskScheduling(MDPGame):
         return SchedulingState(**vars(state), makespan=namespace(types).zeros_like(state.round))
 
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
-        """Return the state in which the tasks are given out."""
+        """Return the state after the tasks are assigned."""
 
         def expected(some: slice) -> Array:
             chances = self.mdp.path_probabilities(self.policy(decision[some]))
@@ -194,13 +194,13 @@ class TaskScheduling(MDPGame):
 
     @cached_property
     def least_cost(self) -> float:
-        """The expected total cost where every task is done by whom it costs least; VCG attains it."""
+        """The expected total cost of assigning each task to its cheapest worker; VCG attains it."""
         if self.profiles is not None:
             return float(self.profiles.min(1).sum(-1).mean())
         return self.m * solutions.least_cost(self.distributions)
 
     def limit(self) -> float | None:
-        """Return the full-information makespan (a loose bound: nobody has to tell the truth), or the best welfare."""
+        """Return the full-information makespan (a loose bound: it ignores incentives), or the best welfare."""
         return {"makespan": lambda: self.full_information[0], "welfare": lambda: -self.least_cost}.get(
             self.objective, lambda: None
         )()

@@ -17,7 +17,7 @@ CLOCKS: tuple[Clock, ...] = ("whole_units", "clamped", "none")
 PROFILES = 2**16
 """Sample size of the full-information bound. Its standard error is below 0.004 in all settings of the paper."""
 EFFORT = 2**28
-"""Numbers that may be computed for it: where there are many assignments, the sample is smaller, of 256 at least."""
+"""Budget of numbers to compute: with many assignments the sample is smaller, but at least 256."""
 CHUNK = 2**22
 """Numbers held at once meanwhile."""
 
@@ -70,7 +70,7 @@ def full_information_makespan(distributions: Sequence[Distribution], m: int, clo
 
 
 def least_cost(distributions: Sequence[Distribution]) -> float:
-    """Return the expected cost of a task that is done by whoever finds it least costly.
+    """Compute the expected cost of a task at its cheapest worker.
 
     That is the least possible cost and the integral, from there on, of the probability that all costs are higher: a
     piecewise polynomial, for which Gauss-Legendre quadrature is exact.

@@ -70,7 +70,7 @@ class TaxedDilemma(TaxedGame):
 
     @property
     def choice_field(self) -> Field:
-        """The field of who cooperated."""
+        """The field of cooperation."""
         return Field("cooperated", 2, 0, 1, "flag", "who cooperated last (own first for a participant)")
 
     @property
@@ -79,7 +79,7 @@ class TaxedDilemma(TaxedGame):
         return 2 * self.max_rounds
 
     def draw(self, batch: int, rng: Rng) -> Draws:
-        """Draw whether each game goes on."""
+        """Draw whether each game continues."""
         return {"going_on": uniform(rng, (batch,))}
 
     def earnings(self, choices: Array) -> Array:

@@ -21,7 +21,7 @@ SLACK = 1
 
 
 class GameCheckError(LawgiverError, AssertionError):
-    """A game does not keep the contract, or is not what it declares itself to be."""
+    """A game violates the contract or its own declarations."""
 
 
 def require(condition: Any, game: Game[Any], complaint: str) -> None:
@@ -92,14 +92,14 @@ class Tape:
 
 
 class Playback:
-    """A random generator that hands one game what a tape drew for it in a batch."""
+    """A random generator that replays one game's rows of a tape."""
 
     def __init__(self, game: Game[Any], tape: Tape, index: int) -> None:
         """Begin at the start of the tape; the game is named where it draws otherwise."""
         self.game, self.tape, self.index, self.position = game, tape, index, 0
 
     def random(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the game's row of what the batch drew at this point, (1, ...)."""
+        """Return the game's row of the batch's numbers at this point, (1, ...)."""
         left = self.position < len(self.tape.drawn)
         require(left, self.game, "a game alone draws more random numbers than the same game in a batch")
         row = self.tape.drawn[self.position][self.index : self.index + 1]

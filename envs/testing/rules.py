@@ -49,7 +49,7 @@ def check_declarations(game: Game[Any]) -> None:
 
 
 def check_steps(game: Game[Any], batch: int = 64, seed: int = 0) -> None:
-    """Every step returns what the contract says, in shape, type and range, and leaves what it is given alone."""
+    """Every step returns values of the shape, type and range of the contract, and does not change its arguments."""
     for step in random_steps(game, batch, np.random.default_rng(seed)):
         at = f"at step {step.index}"
         _check_seen(game, step, batch, at)
@@ -114,7 +114,7 @@ def check_horizon(game: Game[Any], batch: int = 64, seed: int = 1) -> None:
 
 
 def check_determinism(game: Game[Any], batch: int = 16, seed: int = 2) -> None:
-    """The same seed gives the same games, and nobody's global random state is touched."""
+    """The same seed gives the same games, and global random states are untouched."""
     outside = pickle.dumps((random.getstate(), np.random.get_state()))
     first, second = (
         [pickle.dumps(dataclasses.astuple(step)) for step in random_steps(game, batch, np.random.default_rng(seed))]
@@ -128,7 +128,7 @@ def check_determinism(game: Game[Any], batch: int = 16, seed: int = 2) -> None:
 
 
 def check_independence(game: Game[Any], batch: int = 16, seed: int = 3) -> None:
-    """A game of a batch goes as it would alone."""
+    """A game of a batch evolves as it would alone."""
     for step in random_steps(game, batch, np.random.default_rng(seed)):
         for index in np.flatnonzero(step.alive)[:4]:
             only = slice(index, index + 1)
@@ -199,7 +199,7 @@ def check_payments(game: Game[Any], batch: int = 64, seed: int = 5) -> None:
 
 
 def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
-    """Everybody is paid what the state says, when a round is over, and nothing at other steps.
+    """Rewards are the state's payoffs when a round is over, and 0 at other steps.
 
     Asked of games whose states have ``payoffs`` and count rounds in ``round``: participants are paid the payoffs, which
     ties them to the budget, and a single mechanism is paid the ``objective``. A game whose states have ``endowments``
@@ -226,7 +226,7 @@ def check_rewards(game: Game[Any], batch: int = 64, seed: int = 8) -> None:
 
 
 def check_announcements(game: Game[Any], batch: int = 16, seed: int = 9) -> None:
-    """Participants see what the mechanism has announced before they act, where it changes what they are paid for it.
+    """Participants observe the announcement before they act, where it changes their payoffs.
 
     Every game is played once more with another action of the mechanism and everything else alike, until it acts
     again.

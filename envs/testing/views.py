@@ -71,7 +71,7 @@ def play_episode(env: GameParallelEnv, seed: int) -> list[bytes]:
 
 
 def check_bad_actions(game: Game[Any]) -> None:
-    """No view takes an action outside its space, NaN, of a wrong type, too few, or of nobody; the error says whose."""
+    """Views reject actions outside the space, NaN, of a wrong type or number, or of unknown agents, by name."""
     for role in game.roles:
         _refused_in_pettingzoo(game, role)
         _refused_in_gymnasium(game, role)
@@ -128,7 +128,7 @@ def bad_actions(space: gymnasium.Space[Any]) -> list[Any]:
 
 
 def _refused(game: Game[Any], what: str, names: tuple[Any, ...], step: Callable[[Any], Any], sent: Any) -> None:
-    """Require that the step raises a ValueError which says whose action it is, or what is allowed: ``names``."""
+    """Require that the step raises a ValueError that contains one of ``names``."""
     try:
         step(sent)
     except ValueError as error:
@@ -140,13 +140,13 @@ def _refused(game: Game[Any], what: str, names: tuple[Any, ...], step: Callable[
 
 
 def check_vector(game: Game[Any], num_envs: int = 16) -> None:
-    """A vector of games is the same as so many single games, for either role, wherever masks are shown."""
+    """A vector of games equals as many single games, for either role, with and without masks in observations."""
     for role, masked in itertools.product(game.roles, (False, True)):
         compare_vector_with_single(game, role, num_envs, {**given(game, role), "mask_in_observation": masked})
 
 
 def given(game: Game[Any], role: str) -> dict[str, Any]:
-    """Return random policies for whoever is not the learner, as keywords of a view."""
+    """Return random policies for all but the learner, as keywords of a view."""
     keywords = {"mechanism": "mechanism", "participant": "participants"}
     others = (other for other, count in game.roles.items() if other != role or count > 1)
     return {keywords[other]: UniformPlayer(game, other) for other in others}
@@ -199,7 +199,7 @@ class CountingPlayer(UniformPlayer):
 
 
 def check_memory(game: Game[Any], num_envs: int = 64, seed: int = 13) -> None:
-    """Policies that are given to a view keep their memory from step to step, game by game, and begin anew with it."""
+    """Policies in a view keep their memory from step to step, game by game, and restart with the game."""
     order = [step.role for step in random_steps(game, num_envs, np.random.default_rng(seed))]
     for learner in game.roles:
         counting: dict[str, Any] = {
@@ -220,7 +220,7 @@ def check_memory(game: Game[Any], num_envs: int = 64, seed: int = 13) -> None:
 def _check_vector_memory(
     game: Game[Any], learner: str, counting: dict[str, Any], order: list[str], turns: list[int], num: int
 ) -> None:
-    """Play games that end apart, and those that take their places, and compare counts with the order of phases."""
+    """Play games that end at different times, and their successors; compare counts with the order of phases."""
     env = GameVectorEnv(game, role=learner, num_envs=num, **counting)
     env.reset(seed=14)
     env.action_space.seed(15)

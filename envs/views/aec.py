@@ -28,7 +28,7 @@ class GameAECEnv(AECEnv[str, Any, Any]):  # type: ignore[misc]
     """
 
     spec: pettingzoo.EnvSpec | None = None
-    """What ``pettingzoo.make`` was given; None where the class was called."""
+    """The spec of ``pettingzoo.make``; None if the class was called directly."""
 
     def __init__(self, env: GameParallelEnv) -> None:
         """Wrap the parallel view of a game, made with ``flag_turns=False``."""

@@ -96,7 +96,7 @@ class Batch:
             self._first.require_begun()
 
     def place_of(self, game: int) -> tuple[Session, int]:
-        """Return the session in which a game is, and its number there."""
+        """Return the session of a game, and its row there."""
         self.require_begun()
         return next((s, int(np.searchsorted(index, game))) for index, s in self.groups if game in index)
 
@@ -111,7 +111,7 @@ class Batch:
 
 
 def put_games(session: Session, index: np.ndarray, fresh: Session) -> None:
-    """Put the games of ``fresh`` in the places ``index`` (k,) of a session that stands at the same turn."""
+    """Write the games of ``fresh`` to rows ``index`` (k,) of a session at the same turn."""
 
     def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
         merged = old.astype(np.result_type(old, new))
@@ -130,7 +130,7 @@ def take(session: Session, stay: np.ndarray, rng: Rng, index: np.ndarray) -> Ses
 
 
 def joined(groups: list[Group], rng: Rng) -> list[Group]:
-    """Return groups in which sessions that stand at the same turn have become one."""
+    """Merge sessions at the same turn."""
     by_turn: dict[int, list[Group]] = {}
     for group in groups:
         by_turn.setdefault(group[1].state.turn, []).append(group)
@@ -148,6 +148,6 @@ def _join(groups: list[Group], rng: Rng) -> Group:
 
 
 def _merge(into: Session, function: Callable[..., np.ndarray], sessions: tuple[Session, ...]) -> None:
-    """Set everything that a session keeps about its games to what ``function`` makes of it in some sessions."""
+    """Set a session's games to ``function`` of the games of several sessions."""
     kept = [session.snapshot() for session in sessions]
     into.restore(map_arrays(function, *kept))

@@ -14,7 +14,7 @@ from lawgiver.envs.core.validation import checked
 from lawgiver.envs.views.observation import copy_space
 
 LARGEST_GRID = 10_000
-"""Points that a grid of actions may have."""
+"""Largest number of points of an action grid."""
 
 
 class Choices:

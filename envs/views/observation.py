@@ -18,7 +18,7 @@ ACTS_NOW = Field("acts_now", 1, 0.0, 1.0, "flag", "1 if it is this agent's turn,
 
 
 def mask_key(option: bool | str) -> str | None:
-    """Return the key of the observation beside which the mask stands, None where the mask is in the info.
+    """Return the key of the observation in a dict with the mask, None where the mask is in the info.
 
     Args:
         option: ``mask_in_observation`` of a view: False, True for ``observation``, or another key, such as
@@ -37,7 +37,7 @@ def mask_key(option: bool | str) -> str | None:
 def observation_space(
     game: Game[Any], role: str, actions: gymnasium.Space[Any], *, key: str | None, flagged: bool = False
 ) -> gymnasium.Space[Any]:
-    """Return the space of what one agent is shown.
+    """Return the observation space of one agent.
 
     Args:
         game: the game.
@@ -55,7 +55,7 @@ def observation_space(
 def masks(
     game: Game[Any], state: Any, role: str, actions: gymnasium.Space[Any], *, everywhere: bool
 ) -> np.ndarray | None:
-    """Return the masks of a role, int8 (B, n_role, n_actions), None where there are none to be shown.
+    """Return the masks of a role, int8 (B, n_role, n_actions), None where there are none.
 
     With ``everywhere`` there is one for every role whose ``actions`` are Discrete, all ones where nothing is forbidden.
     """
@@ -97,7 +97,7 @@ def observation(
 
 
 def copied(tree: Any) -> Any:
-    """Copy an observation, an info or whatever else is made of dicts and arrays."""
+    """Copy a tree of dicts and arrays, such as an observation or an info."""
     if isinstance(tree, dict):
         return {key: copied(value) for key, value in tree.items()}
     return tree.copy() if isinstance(tree, np.ndarray) else tree

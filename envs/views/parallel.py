@@ -59,7 +59,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     """
 
     spec: pettingzoo.EnvSpec | None = None
-    """What ``pettingzoo.make`` was given; None where the class was called."""
+    """The spec of ``pettingzoo.make``; None if the class was called directly."""
     metadata = {**METADATA, "name": "lawgiver", "is_parallelizable": True}  # noqa: RUF012
 
     def __init__(

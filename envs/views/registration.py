@@ -55,7 +55,7 @@ def make_view(view: Callable[..., V], game: str, params: Mapping[str, Any], **fi
 
 
 def _of_runs(game: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the game's parameters in the runs whose policies a view is given; none where these are of several games.
+    """Return the game's parameters in the runs of a view's policies; none if these differ in game.
 
     Raises:
         RunError: if a folder is no run's.

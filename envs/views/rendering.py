@@ -15,7 +15,7 @@ RENDER_MODES = ("human", "ansi", "rgb_array")
 """``human`` prints each game state to the terminal as it comes, ``ansi`` and ``rgb_array`` return text and image."""
 
 METADATA: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 2}
-"""What every view says about rendering, for recorders and windows."""
+"""Rendering metadata of all views."""
 
 
 def check_render_mode(mode: str | None) -> str | None:

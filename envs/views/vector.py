@@ -33,7 +33,7 @@ from lawgiver.envs.views.streams import Streams
 
 
 def check_autoreset(mode: Any) -> AutoresetMode:
-    """Return the autoreset mode that is given, or named by its value.
+    """Return an autoreset mode, given as such or by its value.
 
     Raises:
         ParameterError: if there is none of that name.
@@ -281,7 +281,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
 
     @property
     def session(self) -> Session:
-        """The games in play; where they stand at different turns, those that stand where game 0 does."""
+        """The session of game 0, which holds all games at the same turn."""
         return self.batch.session
 
     def _print(self) -> None:
@@ -360,7 +360,7 @@ def _masked_infos(infos: Mapping[str, np.ndarray], mask: np.ndarray | None, num:
 
 
 def _ignoring(actions: Any, over: np.ndarray, space: gymnasium.Space[Any]) -> Any:
-    """Return actions in which those of games that are over (B,), whatever they are, have become some of the space."""
+    """Replace the actions of games that are over (B,) by valid ones."""
     filler: Any = space.low if isinstance(space, gymnasium.spaces.Box) else space.start  # type: ignore[attr-defined]
     if isinstance(actions, np.ndarray):
         if actions.shape != (len(over), *(space.shape or ())):

@@ -7,7 +7,7 @@ from lawgiver.trainers.runs.packaged_configs import config_names
 
 
 def list_games() -> list[str]:
-    """List the installed games, with their versions: what :func:`lawgiver.make_game` takes.
+    """List the installed games, with their versions, for :func:`lawgiver.make_game`.
 
     Example:
         >>> import lawgiver
@@ -18,7 +18,7 @@ def list_games() -> list[str]:
 
 
 def list_mechanisms() -> list[str]:
-    """List the installed mechanisms: what ``mechanism=`` and :func:`lawgiver.tournament` take.
+    """List the installed mechanisms, for ``mechanism=`` and :func:`lawgiver.tournament`.
 
     Example:
         >>> import lawgiver
@@ -29,7 +29,7 @@ def list_mechanisms() -> list[str]:
 
 
 def list_participants() -> list[str]:
-    """List the installed participants: what ``participants=`` takes.
+    """List the installed participants, for ``participants=``.
 
     Example:
         >>> import lawgiver
@@ -40,7 +40,7 @@ def list_participants() -> list[str]:
 
 
 def list_voters() -> list[str]:
-    """List the installed voters of elections: what :func:`lawgiver.make_voter` takes.
+    """List the installed voters of elections, for :func:`lawgiver.make_voter`.
 
     Example:
         >>> import lawgiver
@@ -51,7 +51,7 @@ def list_voters() -> list[str]:
 
 
 def list_objectives() -> list[str]:
-    """List the installed objectives of mechanisms: what a game's ``objective`` takes.
+    """List the installed objectives of mechanisms, for a game's ``objective``.
 
     Example:
         >>> import lawgiver
@@ -62,7 +62,7 @@ def list_objectives() -> list[str]:
 
 
 def list_policies() -> list[str]:
-    """List the installed kinds of learned policies: what can be saved and loaded.
+    """List the installed kinds of learned policies.
 
     Example:
         >>> import lawgiver
@@ -73,7 +73,7 @@ def list_policies() -> list[str]:
 
 
 def list_configs() -> list[str]:
-    """List the packaged configs: what :func:`lawgiver.train` takes.
+    """List the packaged configs, for :func:`lawgiver.train`.
 
     Example:
         >>> import lawgiver
@@ -84,7 +84,7 @@ def list_configs() -> list[str]:
 
 
 def list_trainers() -> list[str]:
-    """List the installed trainers: what a config's ``trainer.name`` takes.
+    """List the installed trainers, for a config's ``trainer.name``.
 
     Example:
         >>> import lawgiver

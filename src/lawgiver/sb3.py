@@ -107,7 +107,7 @@ class GameVecEnv(VecEnv):  # type: ignore[misc]
         self.env.set_attr(attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
-        """Call a method and return what it gives for some games."""
+        """Call a method for some games and return its results."""
         return self._of(self.env.call(method_name, *method_args, **method_kwargs), indices)
 
     def env_is_wrapped(

@@ -111,7 +111,7 @@ def check_torch_play(game: Game[Any], batch: int = 4, seed: int = 12) -> None:
 
 
 def _require_made_alike(game: Game[Any], maker: str, model: Any, made: Any) -> None:
-    """Require that what was made on PyTorch is what NumPy's model says, but for the numbers."""
+    """Require that a PyTorch tree has the structure, shapes and types of NumPy's."""
     import torch
 
     models, tensors = _named_arrays(model), _named_arrays(made)
@@ -151,7 +151,7 @@ def _named_arrays(tree: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def check_gradients(game: Game[Any], batch: int = 16, seed: int = 11) -> None:
-    """Gradients of what is paid, with respect to every Box action, equal central differences."""
+    """Gradients of rewards with respect to every Box action equal central differences."""
     history = list(random_steps(game, batch, np.random.default_rng(seed)))
     for step, later in zip(history, [*history[1:], None], strict=True):
         if not isinstance(game.action_layout(step.role), int):
@@ -159,7 +159,7 @@ def check_gradients(game: Game[Any], batch: int = 16, seed: int = 11) -> None:
 
 
 def _check_gradient(game: Game[Any], steps: list[Step[Any]]) -> None:
-    """Compare for the action of the first step, the later actions being what they were."""
+    """Compare for the action of the first step, with the later actions unchanged."""
     import torch
 
     first, space = steps[0], game.action_space(steps[0].role)
