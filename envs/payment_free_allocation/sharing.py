@@ -25,7 +25,7 @@ def equal_split(demands: Array, supply: Array, weights: Array) -> Array:
 
 
 def water_filling(demands: Array, supply: Array, weights: Array) -> Array:
-    """Return min(demand, weight t) of each resource, with the level t at which all of it goes, if all demand allows.
+    """Return min(demand, weight t) for each resource, with the level t that exhausts it if demand suffices.
 
     The uniform rule (Sprumont 1991), resource by resource. With w t for everybody, capped, a total of D(t) is handed
     out; D is concave and piecewise linear, the least of its lines, so that the level is the highest of those at which

@@ -19,7 +19,7 @@ def beta(draws: Array, shape: tuple[int, int]) -> Array:
 
 
 def thinned(demands: Array, draws: Array, present: float) -> Array:
-    """Return demands (B, n, m) of which each is there with a probability, for uniform draws of the same shape.
+    """Zero demands (B, n, m) at random, each kept with a probability, for uniform draws of the same shape.
 
     Who would be left without any keeps the one whose draw is the least, which is each of them as often.
     """
@@ -29,7 +29,7 @@ def thinned(demands: Array, draws: Array, present: float) -> Array:
 
 
 def check_wanted(file: str, values: np.ndarray, demands: np.ndarray) -> None:
-    """Raise ParameterError if somebody wants nothing, in profiles (N, n, m) of a file."""
+    """Raise ParameterError if a participant in profiles (N, n, m) of a file demands nothing of value."""
     idle = np.argwhere(~(values * demands > 0).any(-1))
     if len(idle):
         profile, participant = idle[0].tolist()

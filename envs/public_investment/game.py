@@ -269,7 +269,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         }
 
     def initial_state_from(self, endowments: Array) -> PublicInvestmentState:
-        """Return the games before their first round in which participants have these endowments (B, n)."""
+        """Return games before their first round with given endowments (B, n)."""
         xp = namespace(endowments)
         nothing = xp.zeros_like(endowments)
         return PublicInvestmentState(
@@ -293,7 +293,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         return sent if self.announces else softmax(sent)
 
     def outcome_error(self, state: PublicInvestmentState, outcome: np.ndarray) -> str | None:
-        """Contributions lie between nothing and the endowments, weights on the simplex, a rule in its family's Box."""
+        """Describe the fault of contributions above endowments, weights off the simplex, or a rule outside its Box."""
         if self.phase(state) == "participant":
             fine = (outcome >= 0) & (outcome <= state.endowments)
             return None if fine.all() else "holds contributions below 0 or above the endowment"

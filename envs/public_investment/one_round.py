@@ -197,7 +197,7 @@ def solve_weights(
     priors: np.ndarray,
     inverse_temperature: float,
 ) -> RoundEquilibrium | NoSolution:
-    """Return the equilibrium against a mechanism that is given as a function; see :func:`solve`."""
+    """Compute the equilibrium under a mechanism given as a function; see :func:`solve`."""
     grid = joint_grid(tuple(e + 1 for e in endowments), labels)
     contributions = grid.actions.astype(float)
     given = np.broadcast_to(np.array(endowments, float), contributions.shape)

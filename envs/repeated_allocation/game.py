@@ -57,7 +57,7 @@ class RepeatedAllocationState:
 
     @property
     def endowments(self) -> Array:
-        """What participants have when nothing is shared, nothing, (B, n)."""
+        """Payoffs without any allocation: zeros, (B, n)."""
         return namespace(self.now.payoffs).zeros_like(self.now.payoffs)
 
 
@@ -163,7 +163,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         return self.one_shot.phase(state.now)
 
     def base_game_of(self, role: str) -> Game[Any]:
-        """Return the one-shot game for mechanisms, whose sight and actions are the same, and this for participants."""
+        """Return the one-shot game for mechanisms (same observations and actions), and this game for participants."""
         return self.one_shot if role == "mechanism" else self
 
     # -- observations and actions -------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         return (*seen, Field("round", 1, 0.0, float(self.rounds), "rounds", "completed rounds"))
 
     def action_layout(self, role: str) -> Layout | int:
-        """Participants choose from the menu; the mechanism does what it does in the one-shot game."""
+        """Participants choose from the menu; the mechanism acts as in the one-shot game."""
         return len(self.menu) if role == "participant" else self.one_shot.action_layout(role)
 
     def observe(self, state: RepeatedAllocationState, role: str) -> Array:
@@ -256,7 +256,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
         }
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """Two rules under which none of the menu's lies, or none of those about values, gains anything."""
+        """Zero gain of the menu's misreports under one rule, and of misreported values under another."""
         from lawgiver.envs.repeated_allocation.solutions import largest_gain
 
         def solution(name: str, rule: tuple[float, float], lies: np.ndarray) -> KnownSolution:

@@ -27,7 +27,7 @@ Rule = Callable[[np.ndarray], np.ndarray]
 """From reports (B, n, k) to amounts (B, n m)."""
 
 AT_ONCE = 20_000
-"""Games whose amounts are worked out at a time."""
+"""Number of games per slice of the rule."""
 SOLVED = 1e-6
 """Largest probability with which participants in equilibrium act otherwise than the response to it."""
 STEPS = 20_000
@@ -54,7 +54,7 @@ class PayoffTable:
         return np.stack([_mixed(self.utilities[..., seat], played, (seat,)) for seat in seats], axis=1)
 
     def welfare(self, played: np.ndarray) -> float:
-        """Return the mechanism's expected objective of a round while everybody plays ``played`` (N, n, A)."""
+        """Compute the mechanism's expected objective of a round under strategies ``played`` (N, n, A)."""
         return float(_mixed(self.objective, played, ()).mean())
 
 
@@ -77,7 +77,7 @@ def announced(game: RepeatedAllocation, burning: float, sharing: float) -> Rule:
 
 
 def apply_rule(rule: Rule, reports: np.ndarray) -> np.ndarray:
-    """Return the amounts (B, n m) that a rule makes of reports (B, n, k), a slice at a time."""
+    """Apply a rule to reports (B, n, k) in slices; return amounts (B, n m)."""
     return np.concatenate([rule(reports[at : at + AT_ONCE]) for at in range(0, len(reports), AT_ONCE)])
 
 
@@ -90,7 +90,7 @@ def round_results(
 
 
 def sample_types(game: RepeatedAllocation, profiles: int, seed: int) -> np.ndarray:
-    """Return types (N, n, k) of so many profiles."""
+    """Sample types (N, n, k) of N profiles."""
     return np.asarray(game.one_shot.initial_state(profiles, np.random.default_rng(seed)).types)
 
 
@@ -130,7 +130,7 @@ def deviations(game: RepeatedAllocation, rule: Rule, types: np.ndarray) -> np.nd
 
 
 def largest_gain(game: RepeatedAllocation, rule: tuple[float, float], lies: np.ndarray, profiles: int) -> float:
-    """Return the most that one of some choices gains anybody over honesty, others being honest, in so many profiles."""
+    """Compute the largest gain of some choices over honesty, others being honest, on sampled profiles."""
     found = deviations(game, announced(game, *rule), sample_types(game, profiles, 0))
     return float((found[..., lies] - found[..., game.honest, None]).max())
 

@@ -86,7 +86,7 @@ class Assignment:
 
 
 def assign(traffic: Traffic, costs: PowerCosts | None = None, accuracy: float = ACCURACY) -> Assignment:
-    """Return the equilibrium of traffic; under ``costs`` in place of its own, such as the marginal ones, if given.
+    """Compute the equilibrium of traffic, under ``costs`` in place of its own (such as marginal costs) if given.
 
     Args:
         traffic: the traffic to assign.
@@ -143,7 +143,7 @@ def assign(traffic: Traffic, costs: PowerCosts | None = None, accuracy: float = 
 def _improve(
     paid: PowerCosts, traffic: Traffic, table: Any, pairs: np.ndarray, flows: np.ndarray, gap: float
 ) -> np.ndarray:
-    """Return flows (K,) of a lower potential; ``gap`` says how precisely Newton's equations are worth solving."""
+    """Return flows (K,) of a lower potential; ``gap`` sets the precision of Newton's equations."""
     for _ in range(STEPS):
         _sweep(paid, traffic, table, pairs, flows)
         moved = _step(paid, traffic, table, pairs, flows, min(0.1, gap))
@@ -311,7 +311,7 @@ def _solve(apart: Any, slopes: np.ndarray, diagonal: np.ndarray, wanted: np.ndar
 
 
 def shortest_ways(traffic: Traffic, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the least cost of each pair, (G,), and the edges of a way of that cost; inf and none where there is none.
+    """Return the least cost of each pair, (G,), and the edges of a shortest path; inf and none if unreachable.
 
     Edges are in the order of travel, pair after pair; the last array, (G + 1,), says where each pair's begin and end.
 

@@ -43,7 +43,7 @@ from lawgiver.envs.solvers.congestion.anonymous import CongestionGame
 from lawgiver.envs.solvers.congestion.wardrop import NonatomicGame, PowerCosts
 
 LARGEST_CHOICE = 200
-"""Routes that one origin and destination may have, if all are to be options."""
+"""Largest number of routes per demand for which all are options."""
 
 LARGEST_LISTED = 1000
 """Edges up to which all routes are looked for."""
@@ -123,7 +123,7 @@ class Network:
 
     @cached_property
     def listed(self) -> tuple[tuple[tuple[int, ...], ...], ...] | None:
-        """All routes of each demand; None where there are too many edges, or a demand with too many routes."""
+        """All routes of each demand; None if there are too many edges or routes."""
         if len(self.edges) > LARGEST_LISTED:
             return None
         every = []
@@ -255,7 +255,7 @@ class Network:
         return self._powers(self.total)
 
     def _powers(self, unit: float) -> PowerCosts:
-        """Return costs as functions of what an edge carries, in units of ``unit``."""
+        """Return costs as functions of the load of an edge, in units of ``unit``."""
         terms = [cost_terms(cost) for _, _, cost in self.edges]
         coefficients = np.zeros((len(terms), max(map(len, terms))))
         powers = np.zeros(coefficients.shape)
@@ -287,7 +287,7 @@ class Network:
         return tuple(counts.tolist())
 
     def atomic(self, n: int) -> CongestionGame:
-        """Return the game of n agents, each 1 / n of the traffic, who are paid minus the cost of their routes.
+        """Return the game of n agents, each 1 / n of the traffic, whose payoffs are minus the cost of their routes.
 
         Raises:
             ParameterError: as :meth:`counts`.
@@ -319,7 +319,7 @@ def _of_files(tntp: str | Path, trips: str | Path | None = None) -> Network:
 
 
 def as_network(value: str | Mapping[str, Any] | Network) -> Network:
-    """Return a network that is given by its name, as plain data ``{"edges": ..., "demands": ...}``, or as itself.
+    """Return a network given by its name, as plain data ``{"edges": ..., "demands": ...}``, or as itself.
 
     Raises:
         ParameterError: if it is none of these, or something in it is wrong.

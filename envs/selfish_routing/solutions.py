@@ -37,7 +37,7 @@ def least_cost(network: Network) -> float:
 
 
 def known_solutions(network: Network) -> tuple[KnownSolution, ...]:
-    """Return cost of equilibrium and optimum, what lies between them, and that tolls implement the optimum."""
+    """List cost of equilibrium and optimum, the price of anarchy, and the residual under optimal tolls."""
     if network.listed is None:
         return _of_large(network)
     game = network.nonatomic()

@@ -18,7 +18,7 @@ import numpy as np
 from lawgiver.envs.core.errors import ParameterError
 
 LARGEST_FILE = 200_000_000
-"""Bytes that a file may have."""
+"""Largest size of a file in bytes."""
 
 
 def read_tntp(

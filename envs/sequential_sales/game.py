@@ -40,7 +40,7 @@ def uniform_revenue(n: int, m: int) -> float:
 
 @dataclass(frozen=True)
 class SequentialSales(MDPGame):
-    """A seller of m items, one a round, and n bidders who want one each.
+    """A seller of m items, one a round, and n bidders with unit demand.
 
     Args:
         n: number of bidders, >= 1.

@@ -76,7 +76,7 @@ class Distribution:
         return _segments(self.pieces)
 
     def quantile(self, u: Array) -> Array:
-        """Return the value (...) below which a share ``u`` (...), in [0, 1], of the distribution lies."""
+        """Compute the quantile (...) at ``u`` (...) in [0, 1]."""
         pieces = self.pieces
         k = _stretch(u, pieces.below)
         starts, below, densities = (constant(x, u)[k] for x in (pieces.starts, pieces.below, pieces.densities))
@@ -90,7 +90,7 @@ class Distribution:
         return total(xp.minimum(xp.maximum(reached, xp.zeros_like(reached)), masses + xp.zeros_like(reached)))
 
     def virtual_value(self, v: Array) -> Array:
-        """Return the ironed virtual value (...) of ``v`` (...); what is outside the support counts as its nearest end.
+        """Return the ironed virtual value (...) of ``v`` (...); values outside the support are clipped to it.
 
         Uniform on [low, high]: 2 v - high.
         """
@@ -161,7 +161,7 @@ class _Arc(NamedTuple):
 
 
 def _tangent(left: _Arc, right: _Arc) -> float:
-    """Return the slope of the line that lies on two arcs; of the lines in a concave kink, the least."""
+    """Return the slope of the common tangent of two arcs; the least slope at a concave kink."""
     scale = abs(left.top) + abs(right.top) + 1 / left.density + 1 / right.density
     meet = left.end == right.start and abs(left.price(left.end) - right.price(right.start)) <= 1e-12 * scale
     if meet and left.slope(left.end) >= right.slope(right.start) - 1e-12 * scale:
@@ -204,7 +204,7 @@ def _segments(pieces: Pieces) -> Segments:
 
 
 def _stretch(x: Array, starts: np.ndarray) -> Array:
-    """Return the number (...) of the stretch that ``x`` (...) lies in, of stretches that start at ``starts`` (k,)."""
+    """Return the index (...) of the interval that contains ``x`` (...), of intervals that start at ``starts`` (k,)."""
     xp = namespace(x)
     return xp.sum(xp.astype(x[..., None] >= constant(starts[1:], x), xp.int64), axis=-1)
 

@@ -40,7 +40,7 @@ from lawgiver.envs.core.arrays import Array, constant, detached, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 
 LARGEST_N = 10_000
-"""Agents up to which the exact solvers, whose sums run over how many use a resource, end within seconds."""
+"""Largest number of agents for which the exact solvers, which sum over loads, take seconds."""
 
 STEEP = 1e5
 """Ratio of a table's largest entry to its smallest above which expectations are computed without its transform."""
@@ -77,7 +77,7 @@ class CongestionGame:
     constants: Array
 
     def __post_init__(self) -> None:
-        """Check that the arrays fit together."""
+        """Check the shapes and values of the arrays."""
         if not self.counts or min(self.counts) < 1:
             raise ParameterError(f"counts is {self.counts}, allowed: at least one group, each of >= 1 members")
         check_options(self.uses, self.legal, len(self.counts))
@@ -99,7 +99,7 @@ class CongestionGame:
 
     @cached_property
     def steep(self) -> bool:
-        """Whether entries of a NumPy table differ too much in size for its transform."""
+        """Whether a NumPy table's entries differ too much in magnitude for its transform."""
         return _is_steep(self.table)
 
     @cached_property
@@ -219,7 +219,7 @@ def check_size(game: CongestionGame, games: int, *, steep: bool) -> bool:
 
 
 def _met(values: Array, usage: Array, members: Sequence[int]) -> Array:
-    """Return values (..., R, M) by what ``members`` of each group leave to chance of them, (..., R, M - members)."""
+    """Take expectations of values (..., R, M) over the use by ``members`` agents, (..., R, M - members)."""
     values = values + 0 * usage[..., 0, :, None]
     for g, count in enumerate(members):
         use = usage[..., g, :, None]
@@ -230,7 +230,7 @@ def _met(values: Array, usage: Array, members: Sequence[int]) -> Array:
 
 
 def _met_by_each(values: Array, usage: Array, counts: Sequence[int]) -> Array:
-    """Return the expectation of values (..., R, N) for a member of each group, who meets all others, (..., G, R).
+    """Compute the expectation of values (..., R, N) for a member of each group over all others, (..., G, R).
 
     All but one of each group are met by everybody; of these, each half of the groups meets the other as a whole.
     """
@@ -360,7 +360,7 @@ def _loads(game: CongestionGame, index: Array) -> Array:
 
 
 def _of_options(game: CongestionGame, paid: Array) -> Array:
-    """Return the sums over the resources that each option uses, (..., G O), of what they pay (..., R)."""
+    """Sum payments per resource (..., R) over the resources of each option, (..., G O)."""
     rows = constant(game.uses.reshape(-1, game.uses.shape[-1]), like=paid)
     return namespace(paid).squeeze(rows @ paid[..., None], axis=-1)
 

@@ -39,7 +39,7 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class MixingCosts:
-    """What a use of each resource of the game ``apart`` costs in expectation, by how likely each agent uses it.
+    """Expected cost of each resource of the game ``apart`` as a function of the probability of use.
 
     The options of ``apart`` are its resources one by one.
     """
@@ -128,7 +128,7 @@ def best_transfers(game: CongestionGame) -> np.ndarray:
 
 
 def _paid_by_presence(game: CongestionGame) -> CongestionGame:
-    """Return the game in which each user of a resource is paid what its presence adds to everybody's payoffs there."""
+    """Return the game in which each user of a resource is paid its marginal contribution to total payoffs there."""
     summed = np.arange(game.n + 1) * np.asarray(game.table)
     return replace(game, table=np.diff(summed, axis=-1, prepend=0.0))
 

@@ -34,10 +34,10 @@ from lawgiver.envs.solvers.congestion.wardrop import (
 )
 
 UNUSED = 1e-8
-"""Share of a group up to which an option need not have the least cost."""
+"""Share of a group below which an option counts as unused."""
 
 DEAREST = 1e6
-"""Cost of an unused option, relative to :func:`cost_size`, above which a programme's tolls do not tell it apart."""
+"""Largest cost of an unused option, relative to :func:`cost_size`, that a programme's tolls resolve."""
 
 
 def system_optimum(game: NonatomicGame) -> Flow:

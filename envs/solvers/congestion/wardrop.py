@@ -43,7 +43,7 @@ ACTIVE = 8
 """Guesses at the options that a step of Newton's method empties, at most."""
 
 LARGEST_SYSTEM = 2000
-"""Options whose costs Newton's method equalises at once, at most."""
+"""Largest number of options in one Newton step."""
 
 
 STEEP = 16.0
@@ -78,7 +78,7 @@ class PowerCosts:
         return np.asarray(loads * PowerCosts(self.coefficients / (self.powers + 1), self.powers).cost(loads))
 
     def marginal(self) -> PowerCosts:
-        """Return the cost c + x c' that a user causes to everybody together."""
+        """Return the marginal social costs c + x c'."""
         return PowerCosts(self.coefficients * (self.powers + 1), self.powers)
 
 
@@ -116,7 +116,7 @@ class NonatomicGame:
     fixed: np.ndarray
 
     def __post_init__(self) -> None:
-        """Check that the arrays fit together."""
+        """Check the shapes and values of the arrays."""
         if not (self.shares > 0).all() or abs(self.shares.sum() - 1) > 1e-9:
             raise ParameterError(f"shares is {self.shares.tolist()}, allowed: numbers above 0 with sum 1")
         check_options(self.uses, self.legal, len(self.shares))
@@ -153,7 +153,7 @@ def option_costs(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray | Non
 
 
 def total_cost(game: NonatomicGame, flows: np.ndarray) -> float:
-    """Return the cost of everybody together at flows (G, O), without tolls."""
+    """Compute the total cost of flows (G, O), without tolls."""
     return float((flows * option_costs(game, flows)).sum())
 
 
@@ -302,7 +302,7 @@ def _newton(game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray) -> np.nda
 
 
 def _bounded(system: np.ndarray, wanted: np.ndarray, lowest: np.ndarray) -> np.ndarray:
-    """Return the solution of equations, none below ``lowest`` (<= 0), by guessing which are held there."""
+    """Solve equations subject to a lower bound ``lowest`` (<= 0) by an active-set method."""
     held = np.zeros(len(wanted), bool)
     for _ in range(ACTIVE):
         found = np.where(held, lowest, 0.0)

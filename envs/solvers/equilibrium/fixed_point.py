@@ -21,7 +21,7 @@ from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 TOLERANCE = 1e-11
 """Residual at which aggregates count as found, as a share of their size (at least one), at low inverse temperatures."""
 FIRST, MORE = 8, (0, 32, 128)
-"""Iterations that all make; and those of who is not there, after each of which Newton's method is tried."""
+"""Iterations of all problems; and further ones of the unconverged, each followed by Newton's method."""
 STEPS = 200
 """Steps in which a branch is followed, at most."""
 
@@ -52,7 +52,7 @@ class Problem:
         )
 
     def respond(self, aggregates: np.ndarray) -> np.ndarray:
-        """Return F(z): the aggregates (..., m) of everybody's response to z (..., m)."""
+        """Compute F(z): the aggregates (..., m) of the responses to z (..., m)."""
         return np.asarray(self.subgame.aggregates(self.response(aggregates)))
 
     def slope(self, aggregates: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ def _settle_one(problem: Problem, start: np.ndarray, near: np.ndarray) -> tuple[
 
 
 def _attracts(problem: Problem, aggregates: np.ndarray) -> bool:
-    """Whether damped iteration returns to a fixed point."""
+    """Test whether damped iteration returns to a fixed point."""
     return bool((np.linalg.eigvals(problem.slope(aggregates)).real < 1).all())
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def incentives(game: MechanismGame, parameters: np.ndarray, policy: np.ndarray) -> dict[str, float]:
-    """Return the report of w (D,) when everybody plays a table of probabilities (T, S, A).
+    """Compute the incentive report of w (D,) under a table of probabilities (T, S, A).
 
     Returns:
         ``ir_violation``, by how much the worst-off opening state falls short of 0 (0 if it does not);
@@ -47,12 +47,12 @@ def incentives(game: MechanismGame, parameters: np.ndarray, policy: np.ndarray) 
 
 
 def _future(subgame: Subgame, following: np.ndarray) -> np.ndarray:
-    """Return the expected worth (S, A) of what follows, given the worth (S,) of each state in the next round."""
+    """Compute expected continuation values (S, A) from the state values (S,) of the next round."""
     return np.asarray(subgame.transitions() @ following)
 
 
 def _evaluated(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray | None) -> np.ndarray:
-    """Return the worth (T, S) of each state under a policy (T, S, A), or under the best one for None."""
+    """Compute the state values (T, S) of a policy (T, S, A), or of the best one for None."""
     rounds, legal = subgame.shape[0], subgame.legal()
     worth = np.zeros((rounds, subgame.shape[1]))
     for t in reversed(range(rounds)):

@@ -19,7 +19,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 LARGEST_GRID = 200_000
-"""Joint actions, alike seats grouped, up to which a game is enumerated."""
+"""Largest number of joint actions, with symmetric seats grouped, that is enumerated."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Group:
 
 @dataclass(frozen=True)
 class JointGrid:
-    """All joint actions of n seats, (S, n), and the groups of seats that are alike."""
+    """All joint actions of n seats, (S, n), and the groups of symmetric seats."""
 
     actions: np.ndarray
     groups: tuple[Group, ...]
@@ -68,7 +68,7 @@ def grid_size(n_actions: tuple[int, ...], alike: tuple[int, ...]) -> int:
 
 @lru_cache(maxsize=64)
 def joint_grid(n_actions: tuple[int, ...], alike: tuple[int, ...]) -> JointGrid:
-    """Return the joint actions of seats with ``n_actions`` each; seats with the same label in ``alike`` are alike."""
+    """List joint actions of seats with ``n_actions`` each; seats with the same label in ``alike`` are symmetric."""
     members = [tuple(i for i, other in enumerate(alike) if other == label) for label in dict.fromkeys(alike)]
     multisets = [_multisets(n_actions[seats[0]], len(seats)) for seats in members]
     sizes = [len(rows) for rows in multisets]

@@ -73,7 +73,7 @@ def joint_probabilities(grid: JointGrid, strategies: Strategies) -> Array:
 
 
 def utilities(grid: JointGrid, payoffs: Array) -> list[Array]:
-    """Return each group's payoffs (B, n_actions, M), by own action and by what everybody else does.
+    """Return each group's payoffs (B, n_actions, M), by own action and by the others' actions.
 
     Args:
         grid: the joint actions.

@@ -82,7 +82,7 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
 
 
 def _rounds_start(game: Game[Any], mechanism: Policy, state: Any) -> Any:
-    """Return the state in which participants choose, once the mechanism has announced what it announces."""
+    """Return the state in which participants choose, after the mechanism's announcement."""
     while game.phase(state) != "participant":
         state, _ = _advanced(game, state, _decided(game, mechanism, state))
     return state

@@ -33,7 +33,7 @@ def temperatures(inverse_temperature: float) -> np.ndarray:
 
 
 def inexact(game: Game[Any], mechanism: Policy, state: Any) -> NoSolution | None:
-    """Return why a mechanism is no function of what it sees in ``state`` (B games), so that no round stands for all.
+    """Explain why a mechanism is not a deterministic function of its observation in ``state``; None if it is.
 
     None where it is one: it remembers nothing, and neither its action nor its outcome is drawn at random.
     """

@@ -17,7 +17,7 @@ from lawgiver.envs.core.arrays import Array, constant, fixed_rng, namespace
 from lawgiver.envs.core.policy import Policy
 
 FLOOR = 1e-4
-"""Least probability of a legal action under a given prior: the KL to a prior without full support is infinite."""
+"""Floor of a prior's probabilities of legal actions: the KL to a prior without full support is infinite."""
 ILLEGAL = -1e9
 """Stands for the logarithm of zero: finite, so that products with zero stay zero; no payoff can make up for it."""
 

@@ -40,9 +40,9 @@ class Subgame(ABC):
     game: MechanismGame
     shape: tuple[int, int, int]
     coupled: bool = True
-    """Whether rewards depend on the aggregates: if not, everybody has a dominant strategy."""
+    """Whether rewards depend on the aggregates: if not, there is a dominant strategy."""
     public: bool = False
-    """Whether states go with seats, so that nobody could pretend to be in another."""
+    """Whether states are determined by seats, and so cannot be misreported."""
 
     @abstractmethod
     def initial_distribution(self) -> np.ndarray:
@@ -69,7 +69,7 @@ class Subgame(ABC):
         """Return the expected welfare of a whole game, (...), when all play a table of probabilities."""
 
     def transitions(self) -> np.ndarray:
-        """Return the probability of the next state, (S, A, S); not asked where there is one round."""
+        """Return the probability of the next state, (S, A, S); not called for a single round."""
         raise NotImplementedError(f"{type(self).__name__} has {self.shape[0]} rounds and does not say how they follow")
 
     def legal(self) -> np.ndarray:
@@ -159,7 +159,7 @@ class Subgame(ABC):
         return xp.sum(self.occupancy(policy) * apart, axis=(-3, -2, -1))
 
     def distance(self, policy: Array, other: Array) -> Array:
-        """Return the probability with which who plays one table (..., T, S, A) acts otherwise than by another, (...).
+        """Compute the probability that two tables (..., T, S, A) act differently, (...).
 
         The total variation between them, averaged over rounds and over the states that come up under the first.
         """
@@ -198,7 +198,7 @@ def checked_parameters(game: MechanismGame, parameters: Any, *, batched: bool = 
 
 
 def by_round(tables: list[Array]) -> Array:
-    """Return tables (..., S, A), one a round, as one (..., T, S, A); without a copy where there is one round."""
+    """Stack tables (..., S, A) of rounds to (..., T, S, A); without a copy for one round."""
     return tables[0][..., None, :, :] if len(tables) == 1 else namespace(tables[0]).stack(tables, axis=-3)
 
 
@@ -224,7 +224,7 @@ def certainty_equivalent(values: Array, response: Array, log_prior: Array, inver
 
 
 def uniform_prior(subgame: Subgame) -> np.ndarray:
-    """Return log pi_0 (T, S, A) that is uniform over the legal actions, or over the interval that they stand for."""
+    """Return log pi_0 (T, S, A), uniform over the legal actions, or over the interval that they discretise."""
     legal = subgame.legal()
     shares = legal * subgame.cell_weights()
     shares = shares / shares.sum(axis=-1, keepdims=True)

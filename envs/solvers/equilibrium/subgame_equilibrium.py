@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 GRID = 128
 """Mechanisms of the coarse search, about."""
 CACHED = 2**16
-"""Numbers in the tables that are worked on together: more would not fit into a processor's cache."""
+"""Numbers in the tables of one slice: more would not fit into a processor's cache."""
 ROUGH, NEAR = 60, 1e-3
 """Iterations in which the coarse search gets near an equilibrium, and the residual with which it is content."""
 STARTS = 4
@@ -164,7 +164,7 @@ def scores(
 
 
 def unsolved(found: Equilibrium, parameters: np.ndarray) -> NoSolution | None:
-    """Return why what was found under w (D,) is no equilibrium, None if it is one."""
+    """Explain why the result under w (D,) is not an equilibrium; None if it is one."""
     if found.residual <= SOLVED:
         return None
     return NoSolution(

@@ -29,7 +29,7 @@ HASTY, CAREFUL = 30, 0.3
 """Steps after which a problem that is still not solved goes in a circle, about one in 100,000: a corrector can send it
 back to where it was. From then on mu falls to no less than this share of itself in a step, and that way arrives."""
 NEAREST = 0.995
-"""Share of the way to the nearest bound that a step goes at most."""
+"""Largest share of the way to the nearest bound in a step."""
 SPREAD = 0.1
 """Size of the multipliers at the start, in units of the mean weight."""
 
@@ -94,7 +94,7 @@ class Point:
 
 
 class System:
-    """The linear system of a Newton step, eliminated down to prices and factored, for right hand sides to come."""
+    """The linear system of a Newton step, reduced to prices and factored."""
 
     def __init__(self, problem: Problem, point: Point, utilities: Array) -> None:
         """Factor the system at a point where participants' utilities are V_i . y_i (n, B)."""
@@ -183,7 +183,7 @@ def start(problem: Problem) -> Point:
 
 
 def utility(problem: Problem, shares: Array) -> Array:
-    """Return V_i . y_i (n, B), 1 for who is absent."""
+    """Compute V_i . y_i (n, B), 1 for the absent."""
     return namespace(shares).sum(problem.values * shares, axis=1) + problem.absent
 
 
@@ -264,7 +264,7 @@ def improve(problem: Problem, point: Point, barrier: float, least: float = 0.0) 
 
 
 def _sum(x: Array) -> Array:
-    """Return the sum over all axes but the last, one by one: so it comes out the same in a batch of any size."""
+    """Sum over all axes but the last, one by one, so that rounding does not depend on the batch size."""
     while x.ndim > 1:
         x = namespace(x).sum(x, axis=0)
     return x

@@ -34,7 +34,7 @@ def partial_allocation(
     burning: Array | float = 1.0,
     seats: Array | None = None,
 ) -> Array:
-    """Return f_i^burning of the proportionally fair amounts, (B, n, m), nothing of what is not valued or not demanded.
+    """Compute f_i^burning of the proportionally fair amounts, (B, n, m), 0 where value or demand is 0.
 
     Args:
         values: (B, n, m), finite, at least 0.
@@ -55,7 +55,7 @@ def partial_allocation(
 
 
 def kept_shares(values: Array, demands: Array, supply: Array, weights: Array | None = None) -> Array:
-    """Return the shares f (B, n), in (1/e, 1], that partial allocation leaves; who is absent has 1.
+    """Compute the shares f (B, n), in (1/e, 1], of partial allocation; 1 for the absent.
 
     Arguments and errors are those of :func:`partial_allocation`.
     """
@@ -65,7 +65,7 @@ def kept_shares(values: Array, demands: Array, supply: Array, weights: Array | N
 def fair_amounts_and_kept_shares(
     values: Array, demands: Array, supply: Array, weights: Array | None, seats: Array | None
 ) -> tuple[Array, Array]:
-    """Return the proportionally fair amounts (B, n, m) and the shares f (B, n), 1 of who is not among the ``seats``.
+    """Return the proportionally fair amounts (B, n, m) and the shares f (B, n), 1 outside ``seats``.
 
     These are n + 1 problems an instance: of all, and of all but each; with ``seats`` they are 2.
     """

@@ -33,7 +33,7 @@ where an amount is only just 0 or only just all that is demanded."""
 GAP = 1e-8
 """Largest duality gap that is accepted, beyond the barrier's own, in units of the sum of weights."""
 CHUNK = 16_384
-"""Numbers in an array that the solver works on: a problem's arrays should fit into a core's cache together."""
+"""Numbers in an array of one slice: the arrays of a slice should fit into a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _certified(
 
 
 def _batch_last(array: Array) -> Array:
-    """Return a copy (..., B) of an array (B, ...) whose memory is in that order, so that sums are of long rows."""
+    """Copy an array (B, ...) to (..., B), contiguous, so that sums run over long rows."""
     xp, moved = namespace(array), namespace(array).moveaxis(array, 0, -1)
     return xp.reshape(xp.reshape(moved, (-1,)), moved.shape)
 

@@ -26,7 +26,7 @@ from lawgiver.envs.solvers.mdp.transitions import index
 
 @dataclass(frozen=True)
 class Settlement:
-    """What an affine maximiser makes of B profiles of reports.
+    """The decision of an affine maximiser for B profiles of reports.
 
     Attributes:
         policy: probabilities (zeros and ones), (B, *mdp.policy_shape).
@@ -103,6 +103,6 @@ def settle(mdp: MDP, rewards: Array, weights: Array, boosts: Array, excluded: np
 
 
 def _check_shape(name: str, given: Array, told: str, *allowed: tuple[int, ...]) -> None:
-    """Raise ParameterError if an argument has none of these shapes, which are told as ``told``."""
+    """Raise ParameterError if an argument has none of these shapes, described by ``told``."""
     if tuple(given.shape) not in [tuple(shape) for shape in allowed]:
         raise ParameterError(f"{name} has the shape {tuple(given.shape)}, allowed: {told}")

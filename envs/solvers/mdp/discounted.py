@@ -37,7 +37,7 @@ from lawgiver.envs.solvers.mdp.model import (
 from lawgiver.envs.solvers.mdp.transitions import Successors, as_transitions, index
 
 LIMIT = 1000
-"""Steps of policy iteration before it is given up."""
+"""Largest number of steps of policy iteration."""
 
 
 class Discounted:

@@ -22,9 +22,9 @@ from lawgiver.envs.core.errors import ConvergenceError
 from lawgiver.envs.solvers.mdp.model import smooth
 
 LIMIT = 500
-"""Newton steps before they are given up."""
+"""Largest number of Newton steps."""
 TINY = 1e-250
-"""A state that is reached less often is not reached: the square of what is smaller is no number."""
+"""Smallest occupancy of a reached state: smaller ones underflow when squared."""
 NEGLIGIBLE = 1e-20
 """What has a smaller share of all that happens does not show in any sum; it is followed but counts for nothing."""
 

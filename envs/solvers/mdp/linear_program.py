@@ -48,7 +48,7 @@ def linear_program(mdp: MDP, rewards: np.ndarray) -> tuple[float, np.ndarray]:
 
 @singledispatch
 def flow_constraints(mdp: MDP) -> tuple[Any, np.ndarray]:
-    """Return the flow constraints of a process: a scipy sparse matrix (M, M * A), and what starts in each state (M,).
+    """Return the flow constraints of a process: a scipy sparse matrix (M, M * A), and the initial distribution (M,).
 
     M is S, or T * S where the horizon is finite.
     """

@@ -20,7 +20,7 @@ Regulariser = Literal["policy", "occupancy"]
 """Whose entropy rewards a spread-out choice: the policy's in each state, or that of all (state, action) frequencies."""
 REGULARISERS = ("policy", "occupancy")
 MEMORY = 1024.0
-"""Default budget in MiB of what a solver holds at a time."""
+"""Default memory budget of a solver in MiB."""
 MOST_MEMORY = 2.0**30
 """Largest budget in MiB, more than any machine has."""
 
@@ -144,7 +144,7 @@ def memory_budget(memory: float) -> float:
 
 
 def check_memory(what: str, numbers: int, memory: float, cure: str) -> None:
-    """Raise ParameterError if so many float64 numbers take more than ``memory`` MiB; ``cure`` says what to do."""
+    """Raise ParameterError if ``numbers`` float64 take more than ``memory`` MiB; ``cure`` is the advice."""
     if numbers > memory * 2**17:  # Python compares integers of any size with floats exactly
         needed = numbers / 2**17 if numbers < 10**15 else numbers // 2**17
         size = f"{needed:,.0f}" if needed >= 10 else f"{needed:.2g}"
