@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, WEIGHTS
 
 from lawgiver.trainers.rllib.learner import UPDATES, TrainingError, TwoTimescaleLearner
 from lawgiver.trainers.rllib.snapshots import freeze, seat
+from lawgiver.trainers.runs.loop import Report
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import Resources
@@ -30,6 +33,42 @@ POLL_S = 0.1
 """Seconds between two looks at whether a runner that has died is back."""
 KEPT = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER, WEIGHTS_SEQ_NO, UPDATES)
 """What a checkpoint keeps of a learner's state: all the rest follows from the config."""
+
+
+@dataclass
+class Iterations(ABC):
+    """The iterations of an Algorithm, a :class:`~lawgiver.trainers.runs.loop.Learner`.
+
+    Attributes:
+        algorithm: of RLlib; its learners raise TrainingError where a loss is not finite.
+        progress: everything else that changes, with methods ``state`` and ``restore``.
+        latest: line of metrics of the last iteration.
+    """
+
+    algorithm: Algorithm
+    progress: Any
+    latest: Report = field(default=Report({}), init=False)
+
+    @abstractmethod
+    def update(self, number: int) -> dict[str, float]:
+        """Train for one iteration and set ``latest``."""
+
+    @abstractmethod
+    def mapping(self) -> Callable[..., str]:
+        """Map each agent of an episode to the module that plays it, as of now."""
+
+    def report(self, metrics: Mapping[str, float]) -> Report:
+        """Report the last iteration."""
+        return self.latest
+
+    def state(self) -> dict[str, Any]:
+        """Collect the state of learners and progress."""
+        return {"learner": learner_state(self.algorithm), "progress": self.progress.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.progress.restore(state["progress"])
+        restore(self.algorithm, state["learner"], self.mapping())
 
 
 @contextmanager
@@ -46,8 +85,8 @@ def training(run: TrainingRun, resources: Resources, config: Callable[[], PPOCon
     try:
         yield algorithm
     except TrainingError as error:
-        told = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
-        raise TrainingError(f"{told}; {run.last_good_checkpoint()}") from error
+        cause = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
+        raise TrainingError(f"{cause}; {run.last_good_checkpoint()}") from error
     finally:
         algorithm.stop()
 

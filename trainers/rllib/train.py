@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.network_policies import NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution
@@ -20,6 +19,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import mean_parameter
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import algorithm_config, role_mapping
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
+from lawgiver.trainers.rllib.mapping import RoleMapping
 from lawgiver.trainers.rllib.play import Table
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.settings import RLlibConfig
@@ -33,9 +33,10 @@ log = logging.getLogger("lawgiver")
 
 @dataclass
 class Progress:
-    """What the loop remembers from one iteration to the next, beside the Algorithm.
+    """Everything beside the Algorithm that changes from one iteration to the next.
 
     Attributes:
+        average_over: number of updates whose weights are averaged in the end.
         iteration: completed iterations.
         env_steps: phases played so far, over all games.
         scores: online score a round of the last iterations.
@@ -44,7 +45,7 @@ class Progress:
         gap: participants' distance from the logit reply to current play, None where there is no gate.
         snapshots: ids of the frozen copies of the mechanism.
         suspicious: whether the last exact score looked wrong beside the online one.
-        alarms: what looked wrong twice running, or at the end, in words.
+        alarms: one sentence for each score that looked wrong twice running, or at the end.
     """
 
     average_over: int
@@ -59,12 +60,12 @@ class Progress:
     alarms: list[str] = field(default_factory=list)
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps: all but what follows from the config."""
+        """Collect everything but what follows from the config."""
         kept = {name: value for name, value in vars(self).items() if name != "average_over"}
         return kept | {"scores": list(self.scores), "means": list(self.means)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""
         for name in self.state():
             setattr(self, name, state[name])
         self.scores, self.means = deque(self.scores), deque(self.means)
@@ -88,181 +89,159 @@ def train(config: RLlibConfig, run: TrainingRun) -> dict[str, Any]:
     setup, settings = prepare(config), config.trainer
     with session.training(run, config.resources, lambda: algorithm_config(setup.config)) as algorithm:
         progress = Progress(config.agents.mechanism.average_over)
-        learner = Training(setup, algorithm, progress)
+        learner = Training(algorithm, progress, setup)
         loop.train(run, learner, updates=settings.iterations, checkpoint_every=settings.checkpoint_every)
-        return _conclude(setup, run, algorithm, progress)
+        return learner.conclude(run)
 
 
 @dataclass
-class Training:
-    """The iterations of an Algorithm.
+class Training(session.Iterations):
+    """The iterations of an Algorithm on two timescales.
 
     Attributes:
         setup: of the training.
-        algorithm: of RLlib.
-        progress: so far.
-        told: of the last iteration.
     """
 
-    setup: Setup
-    algorithm: Algorithm
     progress: Progress
-    told: loop.Report = field(default_factory=lambda: loop.Report({}))
+    setup: Setup
 
     def update(self, number: int) -> dict[str, float]:
         """Train for one iteration, and add a snapshot of the mechanism where one is due."""
         setup, progress = self.setup, self.progress
         started, before = time.perf_counter(), progress.env_steps
-        metrics = _iteration(setup, self.algorithm, progress)
+        metrics = self._iteration()
         seconds = time.perf_counter() - started
         rates = {"iteration_s": seconds, "env_steps_per_s": (progress.env_steps - before) / seconds}
-        self.told = loop.Report(metrics, f"{results.objective(setup.game)} {progress.scores[-1]:.3f}", rates)
+        self.latest = loop.Report(metrics, f"{results.objective(setup.game)} {progress.scores[-1]:.3f}", rates)
         every = setup.agents.mechanism.snapshot_every
         if every and number % every == 0 and number < setup.config.trainer.iterations:
             progress.snapshots += (add_snapshot(self.algorithm, "mechanism"),)
-        return {}  # the learners themselves stop where a loss is not finite
+        return {}
 
-    def report(self, told: Mapping[str, float]) -> loop.Report:
-        """Report what RLlib tells of the last iteration, and the exact scores."""
-        return self.told
+    def mapping(self) -> RoleMapping:
+        """Map agents to the modules of their roles, or to snapshots of these."""
+        return role_mapping(self.setup.config, self.progress.snapshots)
 
-    def state(self) -> dict[str, Any]:
-        """Return the state of learners and progress."""
-        return {"learner": session.learner_state(self.algorithm), "progress": self.progress.state()}
+    def _iteration(self) -> dict[str, Any]:
+        """Train for one iteration; return its metrics."""
+        config, table, algorithm, progress = self.setup.config, self.setup.table, self.algorithm, self.progress
+        gate = config.agents.mechanism.gate if not table.given else None
+        held = gate is not None and progress.gap is not None and progress.gap > gate
+        session.hold(algorithm, ["mechanism"] if held else [])
+        sampled, learned = session.iterate(algorithm)
+        progress.iteration += 1
+        progress.env_steps += int(sampled["num_env_steps_sampled"])
+        metrics: dict[str, Any] = {
+            "env_steps": progress.env_steps,
+            "weights_seq_no": float(sampled["weights_seq_no"]),  # of the weights that were sampled with
+            **_of_play(table, sampled, config.resources.runner == "stock"),
+        }
+        for role in table.game.roles:
+            metrics[role] |= results.learner_metrics(learned.get(role, {}))
+        updates = {role: int(metrics[role].get("updates", 0)) for role in table.learned}
+        trained = updates.get("mechanism", 0) > progress.updates.get("mechanism", 0)
+        progress.updates = updates
+        progress.remember(metrics["score"], self.weights("mechanism") if trained else None)
+        if "mechanism" in table.learned:
+            actor = algorithm.get_module("mechanism").actor
+            metrics["mechanism"] |= {"held": int(held), "std": actor.log_std.exp().tolist()}
+            if config.agents.mechanism.hidden is None:  # the mean does not depend on the observation
+                metrics["mechanism"]["mean"] = actor.mean_action(torch.empty(0)).tolist()
+        if gate is not None:
+            progress.gap = metrics["reply_gap"] = self._gap()
+        if progress.iteration % config.trainer.score_every == 0:
+            metrics |= self._exact()
+        return metrics
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self.progress.restore(state["progress"])
-        mapping = role_mapping(self.setup.config, self.progress.snapshots)
-        session.restore(self.algorithm, state["learner"], mapping)
+    def weights(self, role: str) -> Weights:
+        """Copy the weights with which a role's module acts."""
+        return results.actor_weights(self.algorithm.get_module(role))
 
+    def _gap(self) -> float:
+        setup, game = self.setup, self.setup.game
+        if isinstance(game, MechanismGame):
+            parameters = mean_parameters(game, setup.mechanism(self.weights("mechanism")))
+            people = setup.participants(self.weights("participant"))
+            return exact_reply_gap(game, people, parameters, setup.inverse_temperature, setup.anchor)
+        modules = {role: self.algorithm.get_module(role) for role in game.roles}
+        rng = np.random.default_rng([setup.config.seed, self.progress.iteration])
+        return reply_gap(setup.table, modules, setup.inverse_temperature, rng)
 
-def _iteration(setup: Setup, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
-    """Train for one iteration; return its metrics."""
-    config, table = setup.config, setup.table
-    gate = config.agents.mechanism.gate if not table.given else None
-    held = gate is not None and progress.gap is not None and progress.gap > gate
-    session.hold(algorithm, ["mechanism"] if held else [])
-    sampled, learned = session.iterate(algorithm)
-    progress.iteration += 1
-    progress.env_steps += int(sampled["num_env_steps_sampled"])
-    stock = config.resources.runner == "stock"
-    metrics: dict[str, Any] = {
-        "env_steps": progress.env_steps,
-        "weights_seq_no": float(sampled["weights_seq_no"]),  # of the weights that were sampled with
-        **_of_play(table, sampled, stock),
-    }
-    for role in table.game.roles:
-        metrics[role] |= results.learner_metrics(learned.get(role, {}))
-    updates = {role: int(metrics[role].get("updates", 0)) for role in table.learned}
-    trained = updates.get("mechanism", 0) > progress.updates.get("mechanism", 0)
-    progress.updates = updates
-    progress.remember(metrics["score"], _weights(algorithm, "mechanism") if trained else None)
-    if "mechanism" in table.learned:
-        actor = algorithm.get_module("mechanism").actor
-        metrics["mechanism"] |= {"held": int(held), "std": actor.log_std.exp().tolist()}
-        if config.agents.mechanism.hidden is None:  # it sends the same whatever it sees
-            metrics["mechanism"]["mean"] = actor.mean_action(torch.empty(0)).tolist()
-    if gate is not None:
-        progress.gap = _gap(setup, algorithm, progress.iteration)
-        metrics["reply_gap"] = progress.gap
-    if progress.iteration % config.trainer.score_every == 0:
-        metrics |= _exact(setup, algorithm, progress)
-    return metrics
+    def _exact(self) -> dict[str, Any]:
+        """Score the mechanism's current mean exactly, and raise the alarm if the online score is above that.
+
+        Where one of the two is given there is nothing to compare, as a score is that of a rule and of those who adapt.
+        """
+        setup, progress = self.setup, self.progress
+        if setup.table.given:
+            return {}
+        config, policy = setup.config, setup.mechanism(self.weights("mechanism"))
+        exact = results.exact_score(setup, policy)
+        if isinstance(exact, NoSolution):
+            return {}
+        if progress.iteration > config.agents.mechanism.warmup:
+            online = float(np.mean(list(progress.scores)[-config.trainer.score_every :]))
+            found = results.alarms(setup.game, config.agents.participants, online, exact, progress.iteration)
+            if progress.suspicious:  # participants who are still learning their response look the same, but once
+                _raise(progress, found)
+            progress.suspicious = bool(found)
+        if setup.best is None:
+            return {"exact_score": exact}
+        people = setup.participants(self.weights("participant"))
+        return {"exact_score": exact} | results.distances(setup, policy, people)
+
+    def conclude(self, run: TrainingRun) -> dict[str, Any]:
+        """Save the policies; return the summary."""
+        setup, progress, table = self.setup, self.progress, self.setup.table
+        learned: dict[str, NetworkPolicy] = {}
+        if "mechanism" in table.learned:
+            learned["mechanism"] = setup.mechanism(results.averaged(progress.means or [self.weights("mechanism")]))
+        if "participant" in table.learned:
+            learned["participant"] = setup.participants(self.weights("participant"))
+        for role, policy in learned.items():
+            run.save_policy(role, policy)
+        counts: dict[str, Any] = {
+            "inverse_temperature": setup.inverse_temperature,
+            "iterations": progress.iteration,
+            "env_steps": progress.env_steps,
+            "updates": progress.updates,
+        }
+        online = float(np.mean(progress.scores))
+        if table.given:
+            return {**results.beside(setup, learned), **counts, "online_score": online, "given": sorted(table.given)}
+        exact = results.exact_score(setup, learned["mechanism"])
+        known = None if isinstance(exact, NoSolution) else exact
+        if known is not None:
+            _raise(progress, results.alarms(setup.game, setup.agents.participants, online, known, progress.iteration))
+        return {
+            **results.scores(setup, learned),
+            **counts,
+            "online_score": online,
+            "exact_score": known,
+            "online_minus_exact": None if known is None else online - known,
+            "alarms": progress.alarms,
+        }
 
 
 def _of_play(table: Table, sampled: dict[str, Any], stock: bool) -> dict[str, Any]:
-    """Return the online score a round, and what the participants earned and did."""
+    """Compute the online score a round, and what the participants earned and did."""
     rounds = float(sampled["num_agent_steps_sampled"]["participant_0"]) / float(sampled["num_episodes"])
     if stock:
         rounds -= 1  # RLlib's own runner counts what is seen at the end of a game as a step
     returns = {agent: float(value) / rounds for agent, value in sampled["agent_episode_returns_mean"].items()}
     seats = table.game.agents_of("participant")
-    did = sampled.get("agent_actions_mean", {})
+    actions = sampled.get("agent_actions_mean", {})
     return {
         "score": returns["mechanism"],
         "participant": {
             "payoff": {seat: returns[seat] for seat in seats},
-            "action": {seat: float(did[seat]) for seat in seats if seat in did},
+            "action": {seat: float(actions[seat]) for seat in seats if seat in actions},
         },
         "mechanism": {},
     }
-
-
-def _gap(setup: Setup, algorithm: Algorithm, iteration: int) -> float:
-    game = setup.game
-    if isinstance(game, MechanismGame):
-        parameters = mean_parameters(game, setup.mechanism(_weights(algorithm, "mechanism")))
-        people = setup.participants(_weights(algorithm, "participant"))
-        return exact_reply_gap(game, people, parameters, setup.inverse_temperature, setup.anchor)
-    modules = {role: algorithm.get_module(role) for role in game.roles}
-    rng = np.random.default_rng([setup.config.seed, iteration])
-    return reply_gap(setup.table, modules, setup.inverse_temperature, rng)
-
-
-def _weights(algorithm: Algorithm, role: str) -> Weights:
-    return results.actor_weights(algorithm.get_module(role))
-
-
-def _exact(setup: Setup, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
-    """Return the exact score of the mechanism's current mean, and raise the alarm if the online score is above it.
-
-    Where one of the two is given there is nothing to compare, as a score is that of a rule and of those who adapt.
-    """
-    if setup.table.given:
-        return {}
-    config, policy = setup.config, setup.mechanism(_weights(algorithm, "mechanism"))
-    exact = results.exact_score(setup, policy)
-    if isinstance(exact, NoSolution):
-        return {}
-    if progress.iteration > config.agents.mechanism.warmup:
-        online = float(np.mean(list(progress.scores)[-config.trainer.score_every :]))
-        found = results.alarms(setup.game, config.agents.participants, online, exact, progress.iteration)
-        if progress.suspicious:  # participants who are still on their way to their reply look the same, but once
-            _raise(progress, found)
-        progress.suspicious = bool(found)
-    if setup.best is None:
-        return {"exact_score": exact}
-    return {"exact_score": exact} | results.distances(
-        setup, policy, setup.participants(_weights(algorithm, "participant"))
-    )
 
 
 def _raise(progress: Progress, alarms: list[str]) -> None:
     progress.alarms += alarms
     for alarm in alarms:
         log.warning(alarm)
-
-
-def _conclude(setup: Setup, run: TrainingRun, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
-    """Save the policies and return the summary."""
-    table = setup.table
-    learned: dict[str, NetworkPolicy] = {}
-    if "mechanism" in table.learned:
-        means = progress.means or [_weights(algorithm, "mechanism")]
-        learned["mechanism"] = setup.mechanism(results.averaged(means))
-    if "participant" in table.learned:
-        learned["participant"] = setup.participants(_weights(algorithm, "participant"))
-    for role, policy in learned.items():
-        run.save_policy(role, policy)
-    counts: dict[str, Any] = {
-        "inverse_temperature": setup.inverse_temperature,
-        "iterations": progress.iteration,
-        "env_steps": progress.env_steps,
-        "updates": progress.updates,
-    }
-    online = float(np.mean(progress.scores))
-    if table.given:
-        told = results.beside(setup, learned)
-        return {**told, **counts, "online_score": online, "given": sorted(table.given)}
-    exact = results.exact_score(setup, learned["mechanism"])
-    if not isinstance(exact, NoSolution):
-        _raise(progress, results.alarms(setup.game, setup.agents.participants, online, exact, progress.iteration))
-    return {
-        **results.scores(setup, learned),
-        **counts,
-        "online_score": online,
-        "exact_score": None if isinstance(exact, NoSolution) else exact,
-        "online_minus_exact": None if isinstance(exact, NoSolution) else online - exact,
-        "alarms": progress.alarms,
-    }

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
@@ -26,12 +25,11 @@ from lawgiver.trainers.rllib.modules import GraphMechanismModule
 from lawgiver.trainers.rllib.play import Table, make_table
 from lawgiver.trainers.rllib.results import Weights, actor_weights, averaged, learner_metrics
 from lawgiver.trainers.rllib.runner import AGAINST
-from lawgiver.trainers.rllib.self_play.league import League, Member
+from lawgiver.trainers.rllib.self_play.league import League, LeagueMapping, Member
 from lawgiver.trainers.rllib.settings import GraphMechanism, SelfPlayConfig
 from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
-from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import FINAL_ELECTIONS, SCORED_ELECTIONS
 
 LEARNER = "mechanism"
@@ -39,7 +37,7 @@ LEARNER = "mechanism"
 
 @dataclass
 class Progress:
-    """What the loop remembers from one iteration to the next, beside the Algorithm.
+    """Everything beside the Algorithm that changes from one iteration to the next.
 
     Attributes:
         league: the frozen copies.
@@ -54,12 +52,12 @@ class Progress:
     latest: deque[Weights] = field(default_factory=deque)
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps: all but what follows from the config."""
+        """Collect everything but what follows from the config."""
         members = {name: vars(member) for name, member in self.league.members.items()}
         return vars(self) | {"league": members, "latest": list(self.latest)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""
         self.league.members = {name: Member(**member) for name, member in state["league"].items()}
         self.iteration, self.elections, self.latest = state["iteration"], state["elections"], deque(state["latest"])
 
@@ -72,67 +70,117 @@ def train(config: SelfPlayConfig, run: TrainingRun) -> dict[str, Any]:
     """
     election = _checked(config)
     with session.training(run, config.resources, lambda: algorithm_config(config)) as algorithm:
-        progress, settings = Progress(_league(config)), config.trainer
-        learner = Training(config, election, algorithm, progress)
+        learner, settings = Training(algorithm, Progress(_league(config)), config, election), config.trainer
         loop.train(run, learner, updates=settings.iterations, checkpoint_every=settings.checkpoint_every)
-        return _conclude(config, run, election, algorithm, progress)
+        return learner.conclude(run)
 
 
 @dataclass
-class Training:
-    """The iterations of an Algorithm and its league.
+class Training(session.Iterations):
+    """The iterations of an Algorithm in self-play.
 
     Attributes:
-        config: the whole.
-        election: that is played.
-        algorithm: of RLlib.
-        progress: so far.
-        told: of the last iteration.
+        config: of the experiment.
+        election: between a mechanism and its frozen copies.
     """
 
+    progress: Progress
     config: SelfPlayConfig
     election: Election
-    algorithm: Algorithm
-    progress: Progress
-    told: loop.Report = field(default_factory=lambda: loop.Report({}))
 
     def update(self, number: int) -> dict[str, float]:
         """Train for one iteration, and admit a copy to the league where one is due."""
-        config, election, algorithm, progress = self.config, self.election, self.algorithm, self.progress
-        settings, league = config.trainer, progress.league
+        progress, settings, league = self.progress, self.config.trainer, self.progress.league
         if not league.members:
-            _add_copy(election, algorithm, progress)
+            self._add_copy()
         started, before = time.perf_counter(), progress.elections
-        metrics = _iteration(config, election, algorithm, progress)
+        metrics = self._iteration()
         seconds = time.perf_counter() - started
         rates = {"iteration_s": seconds, "elections_per_s": (progress.elections - before) / seconds}
         if number % settings.score_every == 0:
-            found = _score(config, election, algorithm, progress)
+            rng = np.random.default_rng([SCORED_ELECTIONS, self.config.seed, progress.iteration])
+            found = vote_share(self.election, [self.learned(), self.first()], settings.score_elections, rng)
             metrics |= {"score": found[POOLED].mean, "vote_share": found}
         if number % settings.league.every == 0 and number < settings.iterations:
-            _add_copy(election, algorithm, progress)
+            self._add_copy()
         else:
-            seat(algorithm, league.mapping(election.n_mechanisms))
-        self.told = loop.Report(metrics, f"{league.members[league.first].vote_share:.1%} against the first", rates)
-        return {}  # the learners themselves stop where a loss is not finite
+            seat(self.algorithm, self.mapping())
+        self.latest = loop.Report(metrics, f"{league.members[league.first].vote_share:.1%} against the first", rates)
+        return {}
 
-    def report(self, told: Mapping[str, float]) -> loop.Report:
-        """Report what RLlib and the league tell of the last iteration."""
-        return self.told
+    def mapping(self) -> LeagueMapping:
+        """Map seats to the learner and the copies of the league."""
+        return self.progress.league.mapping(self.election.n_mechanisms)
 
-    def state(self) -> dict[str, Any]:
-        """Return the state of learners and progress."""
-        return {"learner": session.learner_state(self.algorithm), "progress": self.progress.state()}
+    def _add_copy(self) -> None:
+        name = self.progress.league.admit(self.progress.iteration)
+        freeze(self.algorithm, LEARNER, name, self.mapping())
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self.progress.restore(state["progress"])
-        mapping = self.progress.league.mapping(self.election.n_mechanisms)
-        session.restore(self.algorithm, state["learner"], mapping)
+    def _iteration(self) -> dict[str, Any]:
+        """Train for one iteration; return its metrics."""
+        progress, module = self.progress, self.algorithm.get_module
+        sampled, learned = session.iterate(self.algorithm)
+        progress.iteration += 1
+        progress.elections += int(sampled["num_episodes"])
+        league, even = progress.league, 1 / self.election.n_mechanisms
+        met, won, returned = ({name: float(x) for name, x in sampled[key].items()} for key in AGAINST)
+        league.observe(met, won, {name: returned[name] + even * met[name] for name in met})
+        progress.latest.append(actor_weights(module(LEARNER)))
+        while len(progress.latest) > self.config.agents.mechanism.average_over:
+            progress.latest.popleft()
+        first = league.members[league.first]
+        return {
+            "elections": progress.elections,
+            "weights_seq_no": float(sampled["weights_seq_no"]),  # of the weights that were sampled with
+            "league": {
+                "copies": len(league.members),
+                "win_rate": league.win_rate,
+                "win_rate_against_first": first.win_rate,
+                "vote_share_against_first": first.vote_share,
+                "vote_share": sum(returned.values()) / sum(met.values()) + even,
+            },
+            LEARNER: {
+                **learner_metrics(learned[LEARNER]),
+                "kl": float(learned[LEARNER]["mean_kl_loss"]),
+                "std": float(module(LEARNER).actor.log_std.exp()),
+            },
+        }
+
+    def _policy(self, weights: Weights) -> LearnedGraphMechanism:
+        """Make the mechanism that shares by a network of these weights, without exploration."""
+        policy = LearnedGraphMechanism(self.election.game, n_units=self.config.agents.mechanism.n_units)
+        own = {name.removeprefix("network."): x for name, x in weights.items() if name.startswith("network.")}
+        policy.network.load_state_dict(own)
+        return policy
+
+    def learned(self) -> LearnedGraphMechanism:
+        """Make the mechanism of the mean weights of the last iterations."""
+        return self._policy(averaged(self.progress.latest))
+
+    def first(self) -> LearnedGraphMechanism:
+        """Make the mechanism of the first frozen copy."""
+        return self._policy(actor_weights(self.algorithm.get_module(self.progress.league.first)))
+
+    def conclude(self, run: TrainingRun) -> dict[str, Any]:
+        """Save the mechanism and the first copy; return the summary."""
+        progress, learned, first = self.progress, self.learned(), self.first()
+        run.save_policy(LEARNER, learned)
+        run.save_policy(FIRST, first)
+        rivals = dict(mechanisms(self.election.game, first, FIRST))
+        seed = [FINAL_ELECTIONS, self.config.seed]
+        return {
+            **against(self.election, learned, rivals, self.config.trainer.final_elections, seed),
+            "snapshots": {
+                name: {"iteration": member.made, "win_rate": member.win_rate, "vote_share": member.vote_share}
+                for name, member in progress.league.members.items()
+            },
+            "iterations": progress.iteration,
+            "elections": progress.elections,
+        }
 
 
 def _checked(config: SelfPlayConfig) -> Election:
-    """Return the election, if a graph network can take part in it.
+    """Make the election, and check that a graph network can take part in it.
 
     Raises:
         UnsupportedGameError: if the game is no election, or the graph network cannot rule its base game.
@@ -184,86 +232,3 @@ def graph_module(table: Table, base: Game[Any], learning: GraphMechanism) -> RLM
 def _league(config: SelfPlayConfig) -> League:
     settings = config.trainer.league
     return League(LEARNER, settings.largest, settings.power, settings.memory)
-
-
-def _add_copy(election: Election, algorithm: Algorithm, progress: Progress) -> None:
-    name = progress.league.admit(progress.iteration)
-    freeze(algorithm, LEARNER, name, progress.league.mapping(election.n_mechanisms))
-
-
-def _iteration(config: SelfPlayConfig, election: Election, algorithm: Algorithm, progress: Progress) -> dict[str, Any]:
-    """Train for one iteration; return its metrics."""
-    sampled, learned = session.iterate(algorithm)
-    progress.iteration += 1
-    progress.elections += int(sampled["num_episodes"])
-    league, even = progress.league, 1 / election.n_mechanisms
-    met, won, returned = (_by_module(sampled[key]) for key in AGAINST)
-    league.observe(met, won, {name: returned[name] + even * met[name] for name in met})
-    progress.latest.append(actor_weights(algorithm.get_module(LEARNER)))
-    while len(progress.latest) > config.agents.mechanism.average_over:
-        progress.latest.popleft()
-    first = league.members[league.first]
-    return {
-        "elections": progress.elections,
-        "weights_seq_no": float(sampled["weights_seq_no"]),  # of the weights that were sampled with
-        "league": {
-            "copies": len(league.members),
-            "win_rate": league.win_rate,
-            "win_rate_against_first": first.win_rate,
-            "vote_share_against_first": first.vote_share,
-            "vote_share": sum(returned.values()) / sum(met.values()) + even,
-        },
-        LEARNER: {
-            **learner_metrics(learned[LEARNER]),
-            "kl": float(learned[LEARNER]["mean_kl_loss"]),
-            "std": float(algorithm.get_module(LEARNER).actor.log_std.exp()),
-        },
-    }
-
-
-def _by_module(logged: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in logged.items()}
-
-
-def _policy(config: SelfPlayConfig, election: Election, weights: Weights) -> LearnedGraphMechanism:
-    """Return the mechanism that shares by a network of these weights, without exploration."""
-    policy = LearnedGraphMechanism(election.game, n_units=config.agents.mechanism.n_units)
-    own = {name.removeprefix("network."): tensor for name, tensor in weights.items() if name.startswith("network.")}
-    policy.network.load_state_dict(own)
-    return policy
-
-
-def _learned(config: SelfPlayConfig, election: Election, progress: Progress) -> LearnedGraphMechanism:
-    return _policy(config, election, averaged(progress.latest))
-
-
-def _first(config: SelfPlayConfig, election: Election, algorithm: Algorithm, league: League) -> LearnedGraphMechanism:
-    return _policy(config, election, actor_weights(algorithm.get_module(league.first)))
-
-
-def _score(config: SelfPlayConfig, election: Election, algorithm: Algorithm, progress: Progress) -> dict[str, Estimate]:
-    """Return the mean mechanism's vote share against the first copy, by condition."""
-    rivals = [_learned(config, election, progress), _first(config, election, algorithm, progress.league)]
-    rng = np.random.default_rng([SCORED_ELECTIONS, config.seed, progress.iteration])
-    return vote_share(election, rivals, config.trainer.score_elections, rng)
-
-
-def _conclude(
-    config: SelfPlayConfig, run: TrainingRun, election: Election, algorithm: Algorithm, progress: Progress
-) -> dict[str, Any]:
-    """Save the mechanism and the first copy, and return the summary."""
-    learned = _learned(config, election, progress)
-    first = _first(config, election, algorithm, progress.league)
-    run.save_policy(LEARNER, learned)
-    run.save_policy(FIRST, first)
-    rivals = dict(mechanisms(election.game, first, FIRST))
-    seed = [FINAL_ELECTIONS, config.seed]
-    return {
-        **against(election, learned, rivals, config.trainer.final_elections, seed),
-        "snapshots": {
-            name: {"iteration": member.made, "win_rate": member.win_rate, "vote_share": member.vote_share}
-            for name, member in progress.league.members.items()
-        },
-        "iterations": progress.iteration,
-        "elections": progress.elections,
-    }
