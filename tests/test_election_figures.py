@@ -65,34 +65,6 @@ def test_a_learned_mechanism_has_a_beach():
     assert found[0, 0] == pytest.approx(0.25)
 
 
-def test_what_was_played_gives_the_same_beach_where_somebody_was():
-    game = make_game("public_investment")
-    exact = election_figures.beach(make_policy(game, "mechanism", "liberal_egalitarian"), game, 4)
-    endowments = np.array([10, 4, 4, 4])
-    contributions = np.random.default_rng(0).integers(0, endowments + 1, size=(300, 4))
-    contributions[0] = 0
-    ratios = contributions / endowments
-    shares = np.divide(
-        ratios, ratios.sum(-1, keepdims=True), where=contributions.any(-1, keepdims=True), out=ratios * 0
-    )
-    found = election_figures.played_beach(4, contributions, shares * 1.6 * contributions.sum(-1, keepdims=True))
-    there = ~np.isnan(found)
-    assert found[0, 0] == 0.25
-    assert 50 < there.sum() < found.size
-    np.testing.assert_allclose(found[there], exact[there], atol=1e-12)
-
-
-def test_cells_of_what_was_played_are_means():
-    contributions = np.array([[3, 1, 0, 0], [3, 0, 1, 0], [10, 2, 2, 2]])
-    payouts = np.array([[4.0, 2, 2, 0], [0.0, 4, 0, 4], [16.0, 0, 0, 0]])
-    found = election_figures.played_beach(2, contributions, payouts)
-    assert found[3, 1] == pytest.approx((0.5 + 0) / 2)
-    assert found[10, 6] == 1
-    assert np.isnan(found).sum() == found.size - 2
-    with pytest.raises(LawgiverError, match="within the endowments"):
-        election_figures.played_beach(2, np.array([[3, 3, 3, 3]]), np.ones((1, 4)))
-
-
 # -- what is shown --------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +124,10 @@ def test_votes_stand_at_their_places():
 
 def test_matrices_are_written_with_their_numbers():
     shares = np.array([[0.5, 0.25], [0.75, 0.5]])
-    texts = [text.get_text() for text in election_figures.payoff_matrix(shares, ["theta_0", "theta_1"]).axes[0].texts]
+    texts = [
+        text.get_text()
+        for text in election_figures.payoff_matrix(shares, ["theta_0", "theta_1"], 0 * shares).axes[0].texts
+    ]
     assert texts == ["50.0", "25.0", "75.0", "50.0"]
     losses = np.array([[2.0, np.nan], [3.0, 4.0]])
     texts = [text.get_text() for text in election_figures.cross_entropies({"votes": losses}).axes[0].texts]
@@ -168,12 +143,8 @@ def test_every_figure_is_drawn_whole_and_without_a_warning(tmp_path):
     }
     rewards = (endowments[:, None] - contributions + payouts).sum(axis=1)
     strict = make_policy(game, "mechanism", "strict_egalitarian")
-    mine = endowments[:, 1] == 4
     grids = {
         "strict_egalitarian": {tail: election_figures.beach(strict, game, tail) for tail in (2, 4)},
-        "played": {
-            4: election_figures.played_beach(4, contributions[mine].reshape(-1, 4), payouts[mine].reshape(-1, 4))
-        },
     }
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -184,7 +155,7 @@ def test_every_figure_is_drawn_whole_and_without_a_warning(tmp_path):
             ),
             "rewards": election_figures.reward_and_inequality({"hcmd_zero": rewards, "libertarian": rewards[:1] * 2}),
             "losses": election_figures.cross_entropies({"contributions": np.ones((1, 1)), "votes": np.eye(1)}),
-            "payoffs": election_figures.payoff_matrix(np.full((1, 1), 0.5), ["hcmd_zero"]),
+            "payoffs": election_figures.payoff_matrix(np.full((1, 1), 0.5), ["hcmd_zero"], np.zeros((1, 1))),
             "beach": election_figures.beach_plots(grids),
         }
         for name, figure in drawn.items():

@@ -34,17 +34,17 @@ def votes(means, each, rng, conditions=1):
 
 def test_dominance_has_a_direction_and_is_in_every_column():
     shares = np.array([[0.5, 0.3, 0.45], [0.7, 0.5, 0.4], [0.55, 0.6, 0.5]])
-    assert [Standings.exact(shares).dominance(i) for i in range(3)] == ["none"] * 3, "the second wins more against 1"
+    assert [Standings(shares[None]).dominance(i) for i in range(3)] == ["none"] * 3, "the second wins more against 1"
     ranked = np.array([[0.5, 0.3, 0.2], [0.7, 0.5, 0.4], [0.8, 0.6, 0.5]])
-    assert [Standings.exact(ranked).dominance(i) for i in range(3)] == ["none", "none", "strict"]
+    assert [Standings(ranked[None]).dominance(i) for i in range(3)] == ["none", "none", "strict"]
 
 
 def test_strict_weak_and_equal_are_told_apart():
     weak = symmetric([[0, 0.5, 0.7], [0, 0, 0.6], [0, 0, 0]])
-    assert [Standings.exact(weak).dominance(i) for i in range(3)] == ["weak", "none", "none"]
+    assert [Standings(weak[None]).dominance(i) for i in range(3)] == ["weak", "none", "none"]
     equal = symmetric([[0, 0.5, 0.7], [0, 0, 0.7], [0, 0, 0]])
-    assert [Standings.exact(equal).dominance(i) for i in range(3)] == ["open", "open", "none"], "neither over the other"
-    assert Standings.exact(equal).ties == ((0, 1),)
+    assert [Standings(equal[None]).dominance(i) for i in range(3)] == ["open", "open", "none"], "neither over the other"
+    assert Standings(equal[None]).ties == ((0, 1),)
 
 
 def test_who_loses_is_not_called_dominant():

@@ -15,7 +15,6 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.public_investment.families import normalised
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.evaluation.elections import group_scores
 from lawgiver.trainers.plots.public_investment import beach_panel, head_shares, weights_of
@@ -38,7 +37,7 @@ Bands = Mapping[int, Mapping[str, Sequence[Estimate]]]
 
 
 def contribution_bands(endowments: np.ndarray, contributions: np.ndarray) -> dict[int, dict[str, list[Estimate]]]:
-    """Estimate what fraction of their endowments heads and tails contribute, by tail endowment and round.
+    """Estimate the fractions of their endowments that heads and tails contribute, by tail endowment and round.
 
     The mean is over groups, a group's tails averaged first; the interval is Student's, groups being independent.
 
@@ -61,14 +60,13 @@ def _band(values: np.ndarray) -> list[Estimate]:
     return [Estimate.of_seeds(of_round) for of_round in values.T.tolist()]
 
 
-def contributions_over_rounds(bands: Mapping[str, Bands], title: str = "Contributions under each mechanism") -> Figure:
-    """Return contributions over rounds, a row for head and tails, a column a tail endowment, a line a mechanism.
+def contributions_over_rounds(bands: Mapping[str, Bands]) -> Figure:
+    """Draw contributions over rounds, a row for head and tails, a column a tail endowment, a line a mechanism.
 
     Bands are cut off at 0 and 1; of a single group they have no width.
 
     Args:
         bands: by mechanism, as :func:`contribution_bands` returns them; a condition may be missing in some.
-        title: of the figure.
     """
     tails = sorted({tail for each in bands.values() for tail in each})
     colour = named_colours(bands)
@@ -93,21 +91,15 @@ def contributions_over_rounds(bands: Mapping[str, Bands], title: str = "Contribu
     axes[0, 0].set_ylabel("head: contribution\n(fraction of endowment)")
     axes[1, 0].set_ylabel("tails: contribution\n(fraction of endowment)")
     axes[0, 0].fill_between([], [], [], color="#999999", alpha=0.4, linewidth=0, label="95 %, over groups")
-    figure.suptitle(title, fontsize=11)
-    _legend_below(figure, axes.flat)
+    figure.suptitle("Contributions under each mechanism", fontsize=11)
+    entries = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    columns = min(len(entries), 6)
+    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 
-def _legend_below(figure: Figure, axes: Any) -> None:
-    """Put one legend for all panels under the figure."""
-    entries = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(
-        list(entries.values()), list(entries), loc="outside lower center", ncols=min(len(entries), 6), frameon=False
-    )
-
-
 def votes(shares: Mapping[str, Mapping[str, Estimate]], mechanism: str, rival: str) -> Figure:
-    """Return the share of votes against a rival by condition, populations side by side, with their intervals.
+    """Draw the share of votes against a rival by condition, populations side by side, with their intervals.
 
     Args:
         shares: by population, then by condition (the endowments), in the order in which they are to be drawn, and
@@ -145,7 +137,7 @@ def votes(shares: Mapping[str, Mapping[str, Estimate]], mechanism: str, rival: s
 
 
 def reward_and_inequality(rewards: Mapping[str, np.ndarray]) -> Figure:
-    """Return total log reward against the Gini coefficient, a small dot a group, a large one each mechanism's mean.
+    """Draw total log reward against the Gini coefficient, a small dot a group, a large one each mechanism's mean.
 
     Args:
         rewards: by mechanism, what each participant earned in the whole game, in points, (G, n).
@@ -173,7 +165,7 @@ def reward_and_inequality(rewards: Mapping[str, np.ndarray]) -> Figure:
 
 
 def relative_to_diagonal(losses: np.ndarray) -> np.ndarray:
-    """Return losses of models (rows) on data sets (columns) divided by that of each data set's own model, (s, s)."""
+    """Divide losses of models (rows) on data sets (columns) by that of each data set's own model, (s, s)."""
     losses = np.asarray(losses, float)
     if losses.ndim != 2 or losses.shape[0] != losses.shape[1] or not (np.diagonal(losses) > 0).all():
         raise ParameterError(f"losses have shape {losses.shape}, allowed: (s, s) with a diagonal above 0")
@@ -181,7 +173,7 @@ def relative_to_diagonal(losses: np.ndarray) -> np.ndarray:
 
 
 def cross_entropies(losses: Mapping[str, np.ndarray]) -> Figure:
-    """Return how well the model of each iteration predicts the data of each, relative to the data's own model.
+    """Draw the cross-entropy of each iteration's model on each iteration's data, relative to the data's own model.
 
     Args:
         losses: cross-entropies of the models of iterations 1.. (rows) on their data sets (columns), (s, s), by what is
@@ -195,7 +187,7 @@ def cross_entropies(losses: Mapping[str, np.ndarray]) -> Figure:
         spread = max(float(np.abs(known - 1).max(initial=0.0)), 1e-3)
         names = [str(i + 1) for i in range(len(ratios))]
         scale = TwoSlopeNorm(1.0, 1 - spread, 1 + spread)
-        _heat_map(figure, axis, ratios, names, names, "PuOr_r", scale, "{:.2f}", "ratio (1 = the data's own model)")
+        _heat_map(figure, axis, ratios, names, scale, "{:.2f}", "ratio (1 = the data's own model)")
         axis.set_title(
             f"{words(what)}: cross-entropy of each model\non each data set, relative to the diagonal", fontsize=10
         )
@@ -204,12 +196,13 @@ def cross_entropies(losses: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def payoff_matrix(
-    shares: np.ndarray, names: Sequence[str], errors: np.ndarray | None = None, title: str = "Votes in the meta-game"
-) -> Figure:
-    """Return the vote shares (s, s) of mechanisms (rows) against mechanisms (columns), in percent.
+def payoff_matrix(shares: np.ndarray, names: Sequence[str], errors: np.ndarray) -> Figure:
+    """Draw the matrix of vote shares of a meta-game, in percent, each above its standard error.
 
-    With ``errors`` (s, s), their standard errors, each number stands above its own.
+    Args:
+        shares: of the votes of mechanisms (rows) against mechanisms (columns), in [0, 1], (s, s).
+        names: of the mechanisms, (s,).
+        errors: standard errors of the shares, (s, s).
     """
     percent = 100 * np.asarray(shares, float)
     size = 2.4 + 0.62 * len(percent)
@@ -218,14 +211,9 @@ def payoff_matrix(
     spread = max(float(np.nanmax(np.abs(percent - 50))), 1.0)
     named = [words(name) for name in names]
     scale = TwoSlopeNorm(50.0, 50 - spread, 50 + spread)
-    beneath = (
-        None if errors is None else [[f"\n±{100 * error:.1f}" if error else "" for error in row] for row in errors]
-    )
-    _heat_map(
-        figure, axis, percent, named, named, "PuOr_r", scale, "{:.1f}", "votes for the row's mechanism (%)", beneath
-    )
-    what = "(%)" if errors is None else "(%), ± standard error"
-    axis.set_title(f"{title}:\nrow against column {what}", fontsize=10)
+    beneath = [[f"\n±{100 * error:.1f}" if error else "" for error in row] for row in errors]
+    _heat_map(figure, axis, percent, named, scale, "{:.1f}", "votes for the row's mechanism (%)", beneath)
+    axis.set_title("Votes in the meta-game:\nrow against column (%), ± standard error", fontsize=10)
     axis.set_xlabel("against mechanism")
     axis.set_ylabel("mechanism")
     return figure
@@ -235,24 +223,22 @@ def _heat_map(
     figure: Figure,
     axis: Any,
     matrix: np.ndarray,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    colours: str,
+    names: Sequence[str],
     scale: Normalize,
     number: str,
     label: str,
     beneath: Sequence[Sequence[str]] | None = None,
 ) -> None:
-    """Draw a matrix with its numbers, and what belongs to each, written on it; what is NaN stays blank with a dash."""
-    drawn = axis.imshow(matrix, cmap=colours, norm=scale, aspect="auto")
+    """Draw a square matrix as a heat map with its numbers, each above its text of ``beneath``; a dash for NaN."""
+    drawn = axis.imshow(matrix, cmap="PuOr_r", norm=scale, aspect="auto")
     for (i, j), value in np.ndenumerate(matrix):
         red, green, blue, _ = drawn.to_rgba(value)
         ink = "black" if np.isnan(value) or 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
         text = "–" if np.isnan(value) else number.format(value) + (beneath[i][j] if beneath else "")
         axis.text(j, i, text, ha="center", va="center", color=ink, size=9)
-    long = max(map(len, columns)) > 3
-    axis.set_xticks(range(len(columns)), columns, rotation=40 if long else 0, ha="right" if long else "center")
-    axis.set_yticks(range(len(rows)), rows)
+    long = max(map(len, names)) > 3
+    axis.set_xticks(range(len(names)), names, rotation=40 if long else 0, ha="right" if long else "center")
+    axis.set_yticks(range(len(names)), names)
     figure.colorbar(drawn, ax=axis, label=label)
 
 
@@ -260,7 +246,7 @@ def _heat_map(
 
 
 def beach(mechanism: Policy, game: PublicInvestment, tail: int) -> np.ndarray:
-    """Return the weight that a memoryless mechanism gives the head, (head's endowment + 1, 3 * ``tail`` + 1).
+    """Compute the weight that a memoryless mechanism gives the head, (head's endowment + 1, 3 * ``tail`` + 1).
 
     Rows are the head's contribution, columns the sum of the three tails'; a cell is the mean over all ways in which
     the tails can give that sum, each counted once.
@@ -268,53 +254,25 @@ def beach(mechanism: Policy, game: PublicInvestment, tail: int) -> np.ndarray:
     return head_shares((HEAD_POINTS, tail, tail, tail), weights_of(game, mechanism))
 
 
-def played_beach(tail: int, contributions: np.ndarray, payouts: np.ndarray) -> np.ndarray:
-    """Return the weight given to the head in rounds that were played, in the shape of :func:`beach`.
-
-    Args:
-        tail: endowment of the tails.
-        contributions: whole points, (S, 4).
-        payouts: (S, 4).
-
-    Returns:
-        Cell means; NaN where nobody was, 1/4 where nobody contributed.
-    """
-    given = np.rint(np.asarray(contributions)).astype(int)
-    heads, sums = given[:, 0], given[:, 1:].sum(axis=1)
-    shape = (HEAD_POINTS + 1, 3 * tail + 1)
-    if not len(given) or heads.max() >= shape[0] or sums.max() >= shape[1] or given.min() < 0:
-        raise ParameterError(f"contributions of {len(given)} rounds, allowed: at least one, within the endowments")
-    cells = np.ravel_multi_index((heads, sums), shape)
-    shares = np.asarray(normalised(np.asarray(payouts, float)))[:, 0]
-    count = np.bincount(cells, minlength=shape[0] * shape[1])
-    with np.errstate(invalid="ignore"):
-        return (np.bincount(cells, shares, minlength=count.size) / count).reshape(shape)
-
-
 def beach_plots(grids: Mapping[str, Mapping[int, np.ndarray]]) -> Figure:
-    """Return beach plots, a row a mechanism, a column a tail endowment: bright = to the head, dark = to the tails.
+    """Draw beach plots, a row a mechanism, a column a tail endowment: bright = to the head, dark = to the tails.
 
     Args:
-        grids: by mechanism, then by the tails' endowment, what :func:`beach` or :func:`played_beach` returns.
+        grids: by mechanism, then by the tails' endowment, what :func:`beach` returns.
     """
-    tails = sorted({tail for each in grids.values() for tail in each})
+    tails = sorted(next(iter(grids.values())))
     figure = new_figure(max(1.9 + 2.0 * len(tails), 5.4), 0.9 + 1.7 * len(grids))
     axes = figure.subplots(len(grids), len(tails), sharex="col", sharey=True, squeeze=False)
-    filled = None
     for row, (name, by_tail) in zip(axes, grids.items(), strict=True):
         for axis, tail in zip(row, tails, strict=True):
             axis.set_xlim(0, 3 * tail)
             axis.set_xticks([0, tail, 2 * tail, 3 * tail])
             axis.tick_params(labelsize=8)
-            if tail in by_tail:
-                filled = beach_panel(axis, by_tail[tail])
-            else:
-                axis.text(0.5, 0.5, "not known", transform=axis.transAxes, ha="center", va="center", color="#777777")
+            filled = beach_panel(axis, by_tail[tail])
         row[0].set_ylabel(f"{words(name)}\nhead gives", fontsize=9)
     for axis, tail in zip(axes[0], tails, strict=True):
         axis.set_title(f"tail endowment {tail}", fontsize=10)
     figure.supxlabel("sum of the three tails' contributions (points)", fontsize=10)
     figure.suptitle("Share of the fund to the head, by contributions (points)", fontsize=11)
-    if filled is not None:
-        figure.colorbar(filled, ax=axes, label="share of the fund to the head", aspect=12 * len(grids), pad=0.02)
+    figure.colorbar(filled, ax=axes, label="share of the fund to the head", aspect=12 * len(grids), pad=0.02)
     return figure

@@ -2,7 +2,7 @@
 
 A meta-game is a symmetric constant-sum game of two players, given by the matrix of vote shares (s, s): ``shares[i, j]``
 is the share of votes that mechanism i wins against mechanism j, so that ``shares + shares.T == 1``. Everything here
-takes the matrix as it is given; what an estimated one leaves open is the subject of ``trainers.standings``.
+takes the matrix as it is given; the uncertainty of an estimated one is that of ``trainers.elections.standings``.
 Balaguer et al. 2022, sections 3.4 and 4.3.
 """
 
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,7 @@ SYMMETRY = 1e-9
 
 
 def checked_shares(shares: np.ndarray) -> np.ndarray:
-    """Return a matrix of vote shares (s, s) as floats.
+    """Check a matrix of vote shares (s, s); return it as floats.
 
     Raises:
         ParameterError: if it is not square, holds anything outside [0, 1], or two shares do not add up to 1.
@@ -45,7 +43,7 @@ def checked_shares(shares: np.ndarray) -> np.ndarray:
 
 
 def binomial_errors(shares: np.ndarray, elections: int | np.ndarray) -> np.ndarray:
-    """Return standard errors (s, s) of vote shares that were each counted in a number of elections.
+    """Compute the standard errors (s, s) of vote shares that were each counted in a number of elections.
 
     Whatever the number of voters an election counts once, as if all voted alike: the safe side, since those who lived
     through the same games do not vote independently. Two votes are added to either side (Agresti and Coull 1998), so
@@ -61,13 +59,13 @@ def binomial_errors(shares: np.ndarray, elections: int | np.ndarray) -> np.ndarr
 
 
 def wins(shares: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return who beats whom by more than chance, bool (s, s): beyond the 95 % interval of a tie, 1.96 errors."""
+    """Find the significant wins, bool (s, s): shares more than 1.96 standard errors above one half."""
     shares = checked_shares(shares)
     return np.asarray(shares - 0.5 > np.maximum(NORMAL * np.asarray(errors, float), SYMMETRY))
 
 
 def condorcet_winner(beats: np.ndarray) -> int | None:
-    """Return the mechanism that beats every other one, None if none does.
+    """Find the mechanism that beats every other one, None if none does.
 
     Args:
         beats: who beats whom, bool (s, s), for instance :func:`wins`.
@@ -77,7 +75,7 @@ def condorcet_winner(beats: np.ndarray) -> int | None:
 
 
 def condorcet_cycle(beats: np.ndarray) -> tuple[int, ...] | None:
-    """Return a shortest cycle of wins, each mechanism beating the next and the last the first; None if there is none.
+    """Find a shortest cycle of wins, each mechanism beating the next and the last the first; None if there is none.
 
     Among the shortest the one that starts with the earliest mechanism, which is its own earliest. ``beats`` as in
     :func:`condorcet_winner`.
@@ -87,7 +85,7 @@ def condorcet_cycle(beats: np.ndarray) -> tuple[int, ...] | None:
 
 
 def _cycle_through(beats: np.ndarray, start: int) -> tuple[int, ...] | None:
-    """Return a shortest cycle through ``start`` by breadth-first search."""
+    """Find a shortest cycle through ``start`` by breadth-first search."""
     paths: deque[tuple[int, ...]] = deque([(start,)])
     reached = {start}
     while paths:
@@ -102,7 +100,7 @@ def _cycle_through(beats: np.ndarray, start: int) -> tuple[int, ...] | None:
 
 
 def nash(shares: np.ndarray) -> np.ndarray:
-    """Return an equilibrium of the meta-game: a mixture (s,) that no mechanism beats; one of them if there are several.
+    """Compute an equilibrium of the meta-game, a mixture (s,) that no mechanism beats; any if there are several.
 
     Raises:
         MissingExtraError: without nashpy.
@@ -113,7 +111,7 @@ def nash(shares: np.ndarray) -> np.ndarray:
 
 
 def nash_of_many(shares: np.ndarray) -> np.ndarray:
-    """Return an equilibrium of each of many meta-games, (D, s), from their vote shares (D, s, s).
+    """Compute an equilibrium of each of D meta-games, (D, s), from their vote shares (D, s, s).
 
     In an equilibrium with support S the mixture x makes everything in S a tie: margins[S, S] x = 0 and sum x = 1.
     Supports are tried from the smallest on, all games at once; without ties between mechanisms the equilibrium is
@@ -138,7 +136,7 @@ def nash_of_many(shares: np.ndarray) -> np.ndarray:
 
 
 def _tied(margins: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """Return the mixtures (D, s) on a support that make all of it a tie; -1 where there is no such mixture."""
+    """Solve for the mixtures (D, s) on a support under which all of it ties; -1 where there is none."""
     games, size, _ = margins.shape
     bordered = np.ones((games, len(support) + 1, len(support) + 1))
     bordered[:, :-1, :-1] = margins[:, support[:, None], support]
@@ -154,10 +152,10 @@ def _tied(margins: np.ndarray, support: np.ndarray) -> np.ndarray:
 
 
 def fictitious_play(shares: np.ndarray, iterations: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how often each mechanism was played in so many rounds of fictitious play, (s,), summing to one.
+    """Compute the frequency of each mechanism in ``iterations`` rounds of fictitious play, (s,), summing to one.
 
-    Both players reply to what the other has played so far (Brown 1951); which of equally good replies is chosen, the
-    first included, is drawn. The frequencies of such play tend to an equilibrium (Robinson 1951), slowly.
+    Both players best-respond to the frequencies of the other so far (Brown 1951); ties, and the first mechanism, are
+    drawn at random. The frequencies of such play tend to an equilibrium (Robinson 1951), slowly.
 
     Raises:
         MissingExtraError: without nashpy.
@@ -165,7 +163,7 @@ def fictitious_play(shares: np.ndarray, iterations: int, rng: np.random.Generato
     if iterations < 1:
         raise ParameterError(f"iterations is {iterations!r}, allowed: an integer of at least 1")
     game = _game(shares)
-    # nashpy draws from NumPy's global generator: it is lent our seed, and left as it was.
+    # nashpy draws from NumPy's global generator, which is seeded for it and restored afterwards.
     before = np.random.get_state()
     np.random.seed(rng.integers(2**32, dtype=np.uint32))
     try:
@@ -183,47 +181,5 @@ def _game(shares: np.ndarray) -> Any:
 
 
 def exploitability(shares: np.ndarray, mixture: np.ndarray) -> float:
-    """Return what the best reply to a mixture (s,) wins of the votes beyond one half, >= 0; 0 at an equilibrium."""
+    """Compute the exploitability of a mixture (s,): its best response's vote share less one half, >= 0."""
     return float((checked_shares(shares) @ np.asarray(mixture, float)).max() - 0.5)
-
-
-@dataclass(frozen=True)
-class DoubleOracle:
-    """What a double oracle has found.
-
-    Attributes:
-        opened: the strategies that were looked at, in the order in which they were opened, (k,).
-        shares: vote shares among these, (k, k).
-        mixture: weight of each strategy in the equilibrium, by strategy, zeros included.
-    """
-
-    opened: tuple[int, ...]
-    shares: np.ndarray
-    mixture: Mapping[int, float]
-
-
-def double_oracle(
-    payoff: Callable[[int, int], float], best_response: Callable[[Mapping[int, float]], int | None], start: int
-) -> DoubleOracle:
-    """Return an equilibrium of a symmetric constant-sum game of which not all strategies need to be looked at.
-
-    The game among the strategies opened so far is solved; a best response to its equilibrium in the whole game is
-    opened next, until it is among them or there is none better (McMahan, Gordon and Blum 2003).
-
-    Args:
-        payoff: the share of votes of strategy i against j; asked once for each pair of opened strategies.
-        best_response: to a mixture, given as weights by strategy: a strategy, or None if none does better than a tie.
-        start: the strategy opened first.
-
-    Raises:
-        MissingExtraError: without nashpy.
-    """
-    opened, shares = [start], np.full((1, 1), 0.5)
-    while True:
-        mixture = dict(zip(opened, nash(shares).tolist(), strict=True))
-        response = best_response(mixture)
-        if response is None or response in opened:
-            return DoubleOracle(tuple(opened), shares, mixture)
-        row = np.array([payoff(response, other) for other in opened])
-        shares = np.block([[shares, 1 - row[:, None]], [row[None, :], np.full((1, 1), 0.5)]])
-        opened.append(response)

@@ -1,12 +1,10 @@
-"""What a round robin says of its mechanisms, and how surely.
+"""Equilibrium, dominance and ties of the mechanisms of a round robin, with their uncertainty by the bootstrap.
 
-A matrix of vote shares that was estimated from elections has another equilibrium, and other winners, with every sample
-of them. So everything is worked out again for matrices that other groups might have made (the bootstrap): groups are
-drawn anew, whole, since the votes of one group are not independent, and the same ones for all pairs, since all pairs
-played before the same people. Conditions keep their numbers of groups, which the design has fixed. A statement is made
-only where ``LEVEL`` of these matrices bear it out; otherwise mechanisms are not told apart.
-
-A matrix that is known exactly is a single one of itself.
+The equilibrium and the winners of an estimated matrix of vote shares vary with the sample of elections. Everything is
+therefore computed for matrices of resampled groups: whole groups are drawn with replacement, as the votes of one group
+are not independent, and the same ones for all pairs, as all pairs are judged by the same people. Every condition keeps
+its number of groups, which the design fixes. A statement is made only where it holds in ``LEVEL`` of the matrices;
+otherwise two mechanisms count as tied. A matrix that is known exactly is its own only sample.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.trainers.elections.meta_game import SYMMETRY, checked_shares, nash_of_many
+from lawgiver.trainers.elections.meta_game import SYMMETRY, nash_of_many
 from lawgiver.trainers.statistics.estimate import LEVEL, t_quantile
 
 DRAWS = 1_000
@@ -64,12 +62,12 @@ def resampled(groups: np.ndarray, rng: np.random.Generator, draws: int = DRAWS) 
 
 
 def unanimous(groups: np.ndarray) -> np.ndarray:
-    """Return whether all groups (P, C, E) of a condition have voted the same, whichever the condition, bool (P,)."""
+    """Find the pairs (P,) whose groups (P, C, E) all voted the same within each condition."""
     return np.asarray((np.ptp(groups, axis=2) == 0).all(axis=1))
 
 
 def _means(groups: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """Return means (D, P) over groups (P, C, E) drawn anew within each condition, their deviations widened."""
+    """Draw bootstrap means (D, P) of groups (P, C, E), resampled within each condition, with widened deviations."""
     pairs, conditions, each = groups.shape
     total = np.zeros((draws, pairs))
     block = max(1, 2_000_000 // each)
@@ -87,18 +85,13 @@ def _means(groups: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarr
 
 @dataclass(frozen=True, eq=False)
 class Standings:
-    """What matrices of vote shares (D, s, s) agree on about their mechanisms.
+    """Statements about mechanisms that hold in most of D matrices of vote shares.
 
     Attributes:
-        drawn: as :func:`resampled` returns them.
+        drawn: the matrices, (D, s, s), as :func:`resampled` returns them.
     """
 
     drawn: np.ndarray
-
-    @classmethod
-    def exact(cls, shares: np.ndarray) -> Standings:
-        """Return the standings of shares (s, s) that are known exactly."""
-        return cls(checked_shares(shares)[None])
 
     @cached_property
     def beats(self) -> np.ndarray:
@@ -117,7 +110,7 @@ class Standings:
         return tuple((int(i), int(j)) for i, j in np.argwhere(np.triu(~known, 1)))
 
     def dominance(self, index: int) -> Dominance:
-        """Return whether a mechanism is a dominant strategy: whether it does as well as any other against any.
+        """Classify a mechanism's dominance: whether it does as well as any other against every mechanism.
 
         ``strict`` if against every mechanism it wins more votes than any other one does; ``weak`` if never fewer, and
         more than each other one against some; ``none`` if against some mechanism another one wins more than it does.
@@ -132,16 +125,16 @@ class Standings:
 
 
 def ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return between which numbers the middle ``LEVEL`` of values (D, ...) lies, two arrays (...)."""
+    """Compute the ends (...) of the central interval that holds ``LEVEL`` of values (D, ...)."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
 
 
 def _below(values: np.ndarray) -> np.ndarray:
-    """Return upper ends (...) below which all of values (D, ...) lie together as surely as one below its own interval.
+    """Compute simultaneous upper ends (...) of values (D, ...).
 
-    Whoever looks for the lowest of many values finds one that is low by chance; so the ends are as many standard
-    deviations above the means as cover the largest deviation of a draw.
+    The lowest of many values may be low by chance. All ends are therefore the same number of standard deviations above
+    the means, such that they cover the largest deviation of a draw.
     """
     centre, spread = values.mean(axis=0), values.std(axis=0)
     away = (values - centre) / np.where(spread > SYMMETRY, spread, 1.0)
