@@ -18,6 +18,7 @@ from lawgiver.envs.task_scheduling.game import TaskScheduling
 from lawgiver.trainers.affine_maximiser import figures as affine_figures
 from lawgiver.trainers.affine_maximiser.reserve_prices import entry_prices, myerson_reserve, reserves, reserves_by_round
 from lawgiver.trainers.plots import style
+from lawgiver.trainers.statistics.estimate import Estimate
 
 # -- reserve prices -------------------------------------------------------------------------------------------------
 
@@ -128,7 +129,8 @@ def test_a_goal_may_be_out_of_reach():
 
 
 def board(title: str, limit: float | None) -> affine_figures.Board:
-    standings = [affine_figures.Standing(f"{n}, 2", 0.5, 0.4, 0.6, 0.01, limit) for n in (2, 3)]
+    learned = Estimate.normal(0.6, 0.01, 3)
+    standings = [affine_figures.Standing(f"{n}, 2", 0.5, 0.4, learned, limit) for n in (2, 3)]
     return affine_figures.Board(title, "revenue", "a bound", "bidders, items", standings)
 
 
@@ -145,7 +147,7 @@ def test_every_cell_stands_beside_what_is_known():
         np.testing.assert_allclose(axis.containers[-1].lines[0].get_ydata(), [0.6, 0.6])
         assert axis.get_ylim()[0] == 0
     shown = [text.get_text() for text in axes[5].get_legend().get_texts()]
-    assert shown == ["VCG", "paper's best", "known limit", "ours, ± 2 standard errors"]
+    assert shown == ["VCG", "paper's best", "known limit", "ours, 95 % interval"]
 
 
 def test_searches_are_told_with_their_results():

@@ -19,7 +19,7 @@ from lawgiver.envs.solvers.mdp import Tree, linear_program
 from lawgiver.envs.solvers.mdp.affine import problems, settle
 from lawgiver.trainers.affine_maximiser import objective
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, ZerothOrder
-from lawgiver.trainers.affine_maximiser.objective import OnMenu, OnStates, Parameters, Problem, evaluate
+from lawgiver.trainers.affine_maximiser.objective import OnMenu, OnStates, Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Temperature, budget
 from lawgiver.trainers.affine_maximiser.train import compared
 from lawgiver.trainers.runs import launch
@@ -102,7 +102,7 @@ def test_the_exact_objective_is_that_of_the_rules(problem):
         torch.testing.assert_close(outcome.payments, found.payments, atol=1e-9, rtol=0)
     mechanism = AffineMaximiser(game, log_weights=at.log_weights.numpy(), boosts=at.boosts.numpy())
     played = game.measure(play_out(game, mechanism, types, types))
-    torch.testing.assert_close(evaluate(game, at.log_weights, at.boosts, types, chunk=7), played, atol=1e-9, rtol=0)
+    torch.testing.assert_close(Problem(game, chunk=7).evaluate(at, types), played, atol=1e-9, rtol=0)
 
 
 def test_revenue_is_that_of_linear_programs():

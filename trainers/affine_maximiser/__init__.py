@@ -1,6 +1,6 @@
 """The trainer ``affine_maximiser``: the weights and boosts of a dynamic affine maximiser that serve an objective best.
 
-Whatever they are, nobody gains by a misreport, so that the participants need not be learned: they tell the truth.
+Affine maximisers are truthful for all weights and boosts, so that participants need not be learned.
 """
 
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig

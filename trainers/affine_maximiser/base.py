@@ -1,4 +1,4 @@
-"""The one interface of everything that looks for w and b."""
+"""The interface of the searches for weights w and boosts b."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ class Search(ABC):
     """A search for w and b, update by update.
 
     Args:
-        problem: what is searched.
+        problem: the game and the solver of its lower level.
         settings: of the trainer.
-        budget: updates and profiles.
-        learn_weights: whether w is searched too.
-        rng: of everything that is drawn.
+        budget: numbers of updates and of profiles.
+        learn_weights: search w beside b rather than keep it at 1.
+        rng: generator of everything that is drawn.
     """
 
     def __init__(
         self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
-        """Nothing is searched yet."""
+        """Keep the arguments."""
         self.problem, self.settings, self.budget, self.rng = problem, settings, budget, rng
         self.learn_weights = learn_weights
 
     @property
     @abstractmethod
     def parameters(self) -> Parameters:
-        """The best that is known so far, in the game's units, without gradient."""
+        """The best parameters so far, in the game's units, without gradient."""
 
     @abstractmethod
     def update(self, number: int) -> dict[str, float]:
-        """Search one step further and return what there is to tell of it; ``number`` counts from 1."""
+        """Carry out update ``number``, counted from 1; return its metrics."""
 
     def finish(self) -> Parameters:
-        """Do what is to be done after the last update, and return the result."""
+        """Choose the final parameters after the last update."""
         return self.parameters
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Return all that the search goes on from, but ``rng``."""
+        """Collect all that the next update depends on, but ``rng``."""
 
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""

@@ -1,4 +1,4 @@
-"""What an affine maximiser achieves, exactly: beside VCG on the same profiles, and beside the known limit."""
+"""The expected objective of an affine maximiser, beside VCG on the same profiles and beside the known bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of dynamic affine maximisers: how near they come to what is known, how they were found, what they mean.
+"""Figures of dynamic affine maximisers: objective beside bounds and baselines, searches over time, implied prices.
 
 Every function draws one figure, in the manner of :mod:`lawgiver.trainers.plots.style`, whose ``save`` writes it.
 """
@@ -39,7 +39,7 @@ from matplotlib.patches import Rectangle
 
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Draw how an affine maximiser came to its weights and boosts, and what these amount to."""
+    """Draw the learning curves of an affine maximiser, and the prices or maps that its boosts imply."""
     game: Any = run.game()
     objective = words(game.objective)
     panels = [
@@ -57,14 +57,14 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
 
 @dataclass(frozen=True)
 class Standing:
-    """One size of a game: what is known of it, and what was reached.
+    """Expected objectives of one size of a game.
 
     Attributes:
-        name: of the size.
-        paper: the paper's best.
+        name: of the size, as its tick is labelled.
+        paper: the best of the paper.
         vcg: of dynamic VCG.
-        learned: of the mechanism that was found.
-        limit: what is known, None if nothing is.
+        learned: of the mechanism that was found here.
+        limit: known bound, None if there is none.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Board:
 
 
 def boards(panels: Sequence[Board]) -> Figure:
-    """Return VCG, the paper's best, ours and the limit by size of the game, three panels a row."""
+    """Draw VCG, the paper's best, ours and the limit by size of the game, three panels a row."""
     rows = -(-(len(panels) + 1) // 3)
     figure = new_figure(13.0, 0.6 + 3.4 * rows)
     axes = figure.subplots(rows, 3, squeeze=False).ravel()
@@ -120,19 +120,19 @@ def boards(panels: Sequence[Board]) -> Figure:
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
-    told = {"ours": "ours, 95 % interval", "limit": "known limit"}
-    axes[len(panels)].legend(handles, [told.get(each, each) for each in labels], frameon=False, loc="center")
+    longer = {"ours": "ours, 95 % interval", "limit": "known limit"}
+    axes[len(panels)].legend(handles, [longer.get(each, each) for each in labels], frameon=False, loc="center")
     return figure
 
 
 @dataclass(frozen=True)
 class Search:
-    """How one search went.
+    """The objective of one search over time.
 
     Attributes:
         seconds: since it began, (T,).
-        objective: exact, on the same profiles every time, (T,).
-        final: exact, on fresh profiles.
+        objective: of the exact mechanism, on the same profiles every time, (T,).
+        final: of the exact mechanism at the end, on fresh profiles.
     """
 
     seconds: np.ndarray
@@ -141,7 +141,7 @@ class Search:
 
 
 def searches(found: Mapping[str, Search], references: Mapping[str, float | None], measure: str, title: str) -> Figure:
-    """Return the objective over time, search by search, with what is known as horizontal lines."""
+    """Draw the objective over time, search by search, with references as horizontal lines."""
     figure = new_figure(8.4, 4.2)
     axis = figure.subplots()
     known = named_colours([name for name, value in references.items() if value is not None])
@@ -161,7 +161,7 @@ def searches(found: Mapping[str, Search], references: Mapping[str, float | None]
 
 
 def meaning(game: Game[Any], mechanism: AffineMaximiser) -> Figure | None:
-    """Return what the boosts of a mechanism amount to, of the games of which that can be drawn."""
+    """Draw the reserve prices or the map that boosts imply; None for games that have neither."""
     if isinstance(game, SequentialSales):
         return reserve_prices(game, mechanism.log_weights, mechanism.boosts)
     if isinstance(game, Gridworld):
@@ -170,15 +170,15 @@ def meaning(game: Game[Any], mechanism: AffineMaximiser) -> Figure | None:
 
 
 def torus(game: Gridworld, boosts: np.ndarray) -> Figure:
-    """Return the boosts of a gridworld as two maps of its cells: for entering, and as prices of coming by.
+    """Draw the boosts of a gridworld as two maps of its cells: added for entering, and implied prices of an entry.
 
     Args:
-        game: that is played.
+        game: whose mechanism it is.
         boosts: b, (S, A).
     """
     entered = np.zeros(game.m**2)
     np.add.at(entered, game.successors, boosts / game.mdp.n_actions)
-    entered -= entered.mean()  # what every move is worth alike changes nothing
+    entered -= entered.mean()  # a constant added to every move changes nothing
     figure = new_figure(10.4, 5.2)
     left, right = figure.subplots(1, 2)
     widest = max(float(np.abs(entered).max()), 1e-3)
@@ -203,13 +203,13 @@ def _map(
     colours: str,
     number: str,
     scale: Normalize,
-    said: Mapping[str, np.ndarray] | None = None,
+    instead: Mapping[str, np.ndarray] | None = None,
 ) -> Any:
-    """Draw a map of cells with their numbers on it, or what is ``said`` of some; the start is framed."""
+    """Draw a map of cells with their numbers, or the words that masks (m, m) put ``instead``; the start is framed."""
     drawn = axis.imshow(cells, cmap=colours, norm=scale)
     axis.set_facecolor("#eeeeee")
     for (row, column), value in np.ndenumerate(cells):
-        word = next((word for word, where in (said or {}).items() if where[row, column]), None)
+        word = next((word for word, where in (instead or {}).items() if where[row, column]), None)
         red, green, blue, _ = drawn.to_rgba(value)
         ink = "black" if np.isnan(value) or 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
         axis.text(column, row - 0.3, word or number.format(value), ha="center", va="center", color=ink, fontsize=9)
@@ -222,7 +222,7 @@ def _map(
 
 
 def _arrows(axis: Any, game: Gridworld, boosts: np.ndarray) -> None:
-    """Draw where the walk goes from each cell if nobody wants anything."""
+    """Draw the moves of the walk from each cell when all values are 0."""
     _, policy = game.mdp.optimal(np.asarray(boosts, float))
     for cell, action in enumerate(np.argmax(policy, axis=-1)):
         row, column = divmod(cell, game.m)
@@ -236,10 +236,10 @@ def _arrows(axis: Any, game: Gridworld, boosts: np.ndarray) -> None:
 
 
 def reserve_prices(game: SequentialSales, log_weights: np.ndarray, boosts: np.ndarray) -> Figure:
-    """Return the reserve prices that boosts amount to, bidder by bidder, beside Myerson's.
+    """Draw the reserve prices that boosts imply, bidder by bidder, beside Myerson's.
 
     Args:
-        game: that is played.
+        game: whose mechanism it is.
         log_weights: log w, (n,).
         boosts: b, (S, A).
     """
@@ -251,8 +251,8 @@ def reserve_prices(game: SequentialSales, log_weights: np.ndarray, boosts: np.nd
     left.set_title("By who else is served: all that matters for what is sold", fontsize=10, loc="left")
     _dots(right, game, by_round, [int(each.round or 0) + 1 for each in by_round], "sold in round {}")
     right.set_title("By round, a dot a history: of many orders only the best counts", fontsize=10, loc="left")
-    told, highest = [each.price for each in by_set], game.type_range[1]
-    left.set_ylim(min(-0.1 * highest, *told) - 0.05 * highest, max(1.1 * highest, *told) + 0.05 * highest)
+    prices, highest = [each.price for each in by_set], game.type_range[1]
+    left.set_ylim(min(-0.1 * highest, *prices) - 0.05 * highest, max(1.1 * highest, *prices) + 0.05 * highest)
     left.set_ylabel("effective reserve price (units of value)")
     figure.suptitle(f"Sequential sales, {game.n} bidders, {game.m} items", fontsize=11)
     return figure

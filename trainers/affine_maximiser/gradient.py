@@ -13,15 +13,15 @@ from lawgiver.trainers.settings.annealing import stage
 
 
 class Ascent(Search):
-    """Steps along an estimate of the gradient. Log w and b / unit are what is moved, objective / unit what is raised.
+    """Gradient ascent of objective / unit in log w and b / unit, with the unit of the game's types.
 
-    So neither step sizes nor temperatures depend on the currency that types are in.
+    So neither step sizes nor temperatures depend on the currency of types.
     """
 
     def __init__(
         self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
-        """Begin at weights of 1, and boosts of 0 or at random."""
+        """Start at weights of 1, and boosts of 0 or drawn at random."""
         super().__init__(problem, settings, budget, learn_weights=learn_weights, rng=rng)
         start = problem.vcg
         self.log_weights, self.boosts = start.log_weights, start.boosts
@@ -31,26 +31,26 @@ class Ascent(Search):
         self.optimiser = self.make_optimiser()
 
     def make_optimiser(self) -> torch.optim.Optimizer:
-        """Return plain gradient steps, as the paper takes them."""
+        """Make the optimiser: plain gradient steps, as in the paper."""
         return torch.optim.SGD(self.moved, lr=self.settings.learning_rate)
 
     @property
     def parameters(self) -> Parameters:
-        """Where the ascent has come to."""
+        """The current parameters."""
         return Parameters(self.log_weights.detach().clone(), self.boosts.detach() * self.problem.unit)
 
     def update(self, number: int) -> dict[str, float]:
-        """Draw fresh profiles, and take one step within the box of what may be announced."""
+        """Draw fresh profiles, and take one step projected onto the box of allowed parameters."""
         types = self.problem.sample(self.budget.batch, self.rng)
         self.optimiser.zero_grad()
-        told = self.differentiate(types, number)
+        metrics = self.differentiate(types, number)
         squares = [float((tensor.grad**2).sum()) for tensor in self.moved if tensor.grad is not None]
         self.optimiser.step()
         with torch.no_grad():
             inside = self.problem.bounded(Parameters(self.log_weights, self.boosts * self.problem.unit))
             self.log_weights.copy_(inside.log_weights)
             self.boosts.copy_(inside.boosts / self.problem.unit)
-        return {**told, "gradient_norm": sum(squares) ** 0.5}
+        return {**metrics, "gradient_norm": sum(squares) ** 0.5}
 
     def differentiate(self, types: torch.Tensor, number: int) -> dict[str, float]:
         """Leave minus the gradient of the mean smoothed objective in ``.grad``, a chunk of profiles at a time."""
@@ -73,7 +73,7 @@ class Ascent(Search):
         return value
 
     def state(self) -> dict[str, Any]:
-        """Return parameters and the optimiser's memory."""
+        """Collect the parameters and the optimiser's state."""
         return {
             "log_weights": self.log_weights.detach(),
             "boosts": self.boosts.detach(),
@@ -92,7 +92,7 @@ class Annealed(Ascent):
     """Adam on the problem smoothed by the policy's entropy, while temperature and step size fall."""
 
     def make_optimiser(self) -> torch.optim.Optimizer:
-        """Return Adam."""
+        """Make the optimiser: Adam."""
         return torch.optim.Adam(self.moved, lr=self.settings.learning_rate)
 
     def update(self, number: int) -> dict[str, float]:
@@ -104,7 +104,7 @@ class Annealed(Ascent):
 
 
 class ZerothOrder(Ascent):
-    """Gradients of affine welfare as they are; of what depends on the policy alone, from random perturbations.
+    """Exact gradients of affine welfare, and zeroth-order ones of what depends on the policy alone.
 
     With u ~ N(0, 1) and radius rho, (F(x + rho u) - F(x)) u / rho is in expectation the gradient of F smoothed by
     N(0, rho^2), F being social welfare or the makespan of the exact policy (Sow, Ji and Liang 2022).

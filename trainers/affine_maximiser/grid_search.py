@@ -1,4 +1,4 @@
-"""A search that learns nothing from what it tried: low-discrepancy points in a box, and the best of them."""
+"""Search over low-discrepancy points in a box."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from lawgiver.trainers.affine_maximiser.objective import Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Budget
 
 RETEST = 5
-"""How many times as many profiles the finalists are tried on: the best of many on one sample owes much to luck."""
+"""Factor of the profiles on which finalists are tried again: the best of many on one sample is biased upwards."""
 
 
 class GridSearch(Search):
     """One Sobol point an update, all on the same profiles: b in the game's box, w in (0, 1), scaled to sum to 1.
 
-    As in the paper VCG is none of them, so that the best may be worse.
+    As in the paper VCG is not among them, so that the best may be worse than it.
     """
 
     def __init__(
         self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
-        """Draw the profiles; nothing has been tried yet."""
+        """Draw the profiles."""
         super().__init__(problem, settings, budget, learn_weights=learn_weights, rng=rng)
         self.types = problem.sample(budget.batch, rng)
         size = problem.vcg.boosts.numel() + (problem.game.n if learn_weights else 0)
@@ -62,7 +62,7 @@ class GridSearch(Search):
         return self.parameters
 
     def state(self) -> dict[str, Any]:
-        """Return the best points and how many have been drawn."""
+        """Collect the best points and the number of points drawn."""
         return {"points": self.points, "values": self.values, "drawn": self.engine.num_generated}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class GridSearch(Search):
         return self.problem.game.sense * self.problem.evaluate(self._at(point), types).mean()
 
     def _at(self, point: torch.Tensor) -> Parameters:
-        """Return what a point of the unit cube stands for."""
+        """Map a point of the unit cube to parameters in the box."""
         start = self.problem.vcg
         boosts = self.problem.game.boost_bound * (2 * point[: start.boosts.numel()] - 1)
         weights = point[start.boosts.numel() :]

@@ -1,4 +1,4 @@
-"""Trees as menus: what an affine maximiser does when nothing is left to chance.
+"""Affine maximisers on deterministic trees, as choices from a menu of outcomes.
 
 On a deterministic tree a policy is a path, and as rewards are linear in types, a path is worth theta_i . Phi_i(path) to
 participant i: Phi sums, along the path, the rewards of unit types. Paths with equal Phi, and open without the same
@@ -26,11 +26,11 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class Menu:
-    """What can happen on a tree, up to what makes a difference.
+    """The outcomes on a tree, paths of equal features merged.
 
     Attributes:
         features: Phi of every entry, (n, K, C).
-        closed: which entries are not open without each participant, bool (n, C).
+        closed: entries that need a participant and are not open without it, bool (n, C).
         paths: the flat numbers s * A + a along each path, int (L, T).
         members: the paths of each entry, int (C, M), the first one again where there are fewer.
         spare: which of ``members`` are such repetitions, bool (C, M).
@@ -43,7 +43,7 @@ class Menu:
     spare: torch.Tensor
 
     def entry_boosts(self, boosts: torch.Tensor, temperature: float | None) -> torch.Tensor:
-        """Return the boosts of entries (..., C), smoothed at a temperature, for boosts (..., S, A)."""
+        """Compute the boosts of entries (..., C), smoothed at a temperature, for boosts (..., S, A)."""
         along = boosts.flatten(-2)[..., self.paths].sum(-1)[..., self.members]
         along = along.masked_fill(self.spare, ILLEGAL)
         if temperature is None:
@@ -51,14 +51,14 @@ class Menu:
         return temperature * torch.logsumexp(along / temperature, -1)
 
     def scores(self, types: torch.Tensor, weights: torch.Tensor, entry_boosts: torch.Tensor) -> torch.Tensor:
-        """Return the affine welfare of entries (P, C, B) of P problems.
+        """Compute the affine welfare of entries (P, C, B) of P problems.
 
         Entries stand before profiles, because reductions along a long last axis are slow.
 
         Args:
-            types: (B, n, K).
-            weights: of each problem, (P, n), 0 for who is absent.
-            entry_boosts: (P, C), minus a great number where closed.
+            types: private numbers of the participants, (B, n, K).
+            weights: w of each problem, (P, n), 0 for absent participants.
+            entry_boosts: boosts of the entries in each problem, (P, C), about minus infinity where closed.
         """
         weighted = (weights[:, :, None, None] * self.features).flatten(1, 2).transpose(1, 2)
         plain = weighted.flatten(0, 1) @ types.flatten(1).T
@@ -66,7 +66,7 @@ class Menu:
 
 
 def menu_of(game: MDPGame, device: str) -> Menu:
-    """Return the menu of a game on a tree; entries are single paths where the objective depends on the path itself."""
+    """Build the menu of a game on a tree; entries are single paths where the objective depends on the path itself."""
     tree = game.mdp
     assert isinstance(tree, Tree)
     size = width(game.type_layout())
@@ -87,7 +87,7 @@ def menu_of(game: MDPGame, device: str) -> Menu:
 
 
 def _grouped(entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the paths of each entry, (C, M), padded with the first of them, and what is padding."""
+    """List the paths of each entry, (C, M), padded with the first of them, and the mask of the padding."""
     sizes = np.bincount(entry)
     order = np.argsort(entry, kind="stable")
     place = np.arange(sizes.max())

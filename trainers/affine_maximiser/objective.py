@@ -1,4 +1,4 @@
-"""What a dynamic affine maximiser achieves: exactly, and smoothed so that gradients know where policies change.
+"""The objective of a dynamic affine maximiser, exact and smoothed so that its gradient sees changes of policy.
 
 Revenue is a social welfare and differences of affine ones,
 
@@ -45,11 +45,11 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What comes of B profiles, regularised where it is smoothed.
+    """Utilities, payments and objective of B profiles, regularised where smoothed.
 
     Attributes:
-        utilities: what the policy is worth to each participant, (B, n).
-        payments: of each, (B, n); None where the objective does not depend on them.
+        utilities: value of the policy to each participant, before payments, (B, n).
+        payments: of each participant, (B, n); None where the objective does not depend on them.
         measure: the objective in the game's units, (B,).
     """
 
@@ -59,22 +59,22 @@ class Outcome:
 
 
 class Lower(Protocol):
-    """Solves the lower level: which policy maximises affine welfare, and what is then paid."""
+    """A solver of the lower level: the policy that maximises affine welfare, and the payments."""
 
     @property
     def numbers(self) -> int:
-        """How many numbers a profile takes in the largest array, for one set of parameters."""
+        """Size of the largest array for one profile and one set of parameters."""
 
     def outcome(self, types: torch.Tensor, parameters: Parameters, temperature: float | None) -> Outcome:
-        """Return the outcome for types (B, n, k), exactly for a temperature of None."""
+        """Compute the outcome for types (B, n, k), exact for a temperature of None."""
 
     def response(self, types: torch.Tensor, parameters: Parameters) -> torch.Tensor:
-        """Return, for G parameters, the part of the objective that depends on the exact policy alone, (G, B)."""
+        """Compute, for G parameters, the part of the objective that depends on the exact policy alone, (G, B)."""
 
 
 @dataclass(frozen=True)
 class OnMenu:
-    """Of a game on a tree, through its menu."""
+    """The lower level of a game on a tree, solved on its menu."""
 
     game: MDPGame
     menu: Menu
@@ -117,7 +117,7 @@ class OnMenu:
 
 @dataclass(frozen=True)
 class OnStates:
-    """Of any Markov decision process, through its own solvers."""
+    """The lower level of any Markov decision process, by its own solvers."""
 
     game: MDPGame
     regulariser: Regulariser
@@ -161,7 +161,7 @@ class OnStates:
 
 
 def depends_on_payments(game: MDPGame) -> bool:
-    """Whether the objective does, so that the problems without each participant have to be solved."""
+    """Check whether the objective depends on payments, which need the problems without each participant."""
     return game.objective == "revenue"
 
 
@@ -173,7 +173,7 @@ def _outcome(
     welfare: torch.Tensor,
     along: torch.Tensor | None,
 ) -> Outcome:
-    """Settle payments, given affine welfare (B, P), and take the objective, which paths give already where not None."""
+    """Compute payments from affine welfare (B, P), and the objective, unless it is that of paths, ``along`` (B,)."""
     if along is not None:
         return Outcome(utilities, None, along)
     payments = None
@@ -190,7 +190,7 @@ class Problem:
     Args:
         game: a Markov decision process with reports.
         device: of torch.
-        chunk: profiles that are solved at once, fewer where they take more than ``NUMBERS``.
+        chunk: profiles that are solved at once, fewer where their arrays exceed ``NUMBERS``.
         regulariser: of the smoothed problem.
     """
 
@@ -226,14 +226,14 @@ class Problem:
         )
 
     def sample(self, profiles: int, rng: torch.Generator) -> torch.Tensor:
-        """Return types (profiles, n, k)."""
+        """Draw types (profiles, n, k)."""
         shape = (profiles, self.game.n, self.game.draw_size)
         draws = torch.rand(shape, generator=rng, dtype=torch.float64, device=rng.device)
         types: torch.Tensor = self.game.types_of(draws)
         return types
 
     def bounded(self, parameters: Parameters) -> Parameters:
-        """Return parameters moved into the box that the game allows a mechanism to announce."""
+        """Clip parameters to the box of those that the game allows."""
         bound = self.game.boost_bound
         return Parameters(
             parameters.log_weights.clamp(-WEIGHT_BOUND, WEIGHT_BOUND), parameters.boosts.clamp(-bound, bound)
@@ -246,26 +246,10 @@ class Problem:
 
     @torch.no_grad()
     def evaluate(self, parameters: Parameters, types: torch.Tensor) -> torch.Tensor:
-        """Return the objective (B,) of the exact affine maximiser, in the game's units, for types (B, n, k)."""
+        """Compute the objective (B,) of the exact affine maximiser, in the game's units, for types (B, n, k)."""
         exact = self.exact
         return torch.cat([exact.outcome(part, parameters, None).measure for part in self.parts(exact, types)])
 
     def smoothed(self, parameters: Parameters, types: torch.Tensor, temperature: float) -> torch.Tensor:
-        """Return the objective (B,) smoothed at a temperature in the units of rewards, of all types at once."""
+        """Compute the objective (B,) smoothed at a temperature in the units of rewards, of all types at once."""
         return self.smooth.outcome(types, parameters, temperature).measure
-
-
-def evaluate(
-    game: MDPGame, log_weights: torch.Tensor, boosts: torch.Tensor, types: torch.Tensor, chunk: int = 4096
-) -> torch.Tensor:
-    """Return the objective (B,) of a dynamic affine maximiser, exactly, for types (B, n, k).
-
-    Args:
-        game: a Markov decision process with reports.
-        log_weights: log w, (n,).
-        boosts: b, (S, A).
-        types: on the device that is to be used.
-        chunk: profiles that are solved at once, fewer where they take more than ``NUMBERS``.
-    """
-    problem = Problem(game, str(types.device), chunk)
-    return problem.evaluate(Parameters(log_weights, boosts), types)

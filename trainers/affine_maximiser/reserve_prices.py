@@ -1,8 +1,8 @@
-"""What the boosts of a dynamic affine maximiser amount to: reserve prices, and prices of coming by.
+"""Reserve prices and entry prices implied by the boosts of a dynamic affine maximiser.
 
-Boosts by themselves say little: what is added to an action here and taken off all that follow it there changes nothing,
-and of many ways to the same outcome only the one with the greatest boosts counts. What they make a participant pay to
-change the outcome, all others being silent, is free of both.
+Boosts are not identified: adding a number to an action and subtracting it from all actions that follow changes nothing,
+and of several paths to the same outcome only the one with the greatest boosts counts. The price that a participant pays
+to change the outcome, while all others report nothing, depends on neither.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RESOLUTION = 4096
 
 @dataclass(frozen=True)
 class Reserve:
-    """What a bidder's value has to exceed so that it is sold an item rather than nobody.
+    """The value above which a bidder is sold an item that would otherwise be sold to nobody.
 
     Attributes:
         bidder: from 0.
@@ -38,13 +38,13 @@ class Reserve:
 
 
 def reserves(game: SequentialSales, log_weights: np.ndarray, boosts: np.ndarray) -> tuple[Reserve, ...]:
-    """Return reserve prices (B(T) - B(T and i)) / w_i, with B(T) the greatest boosts along a path that serves T alone.
+    """Compute reserve prices (B(T) - B(T and i)) / w_i, with B(T) the greatest boosts along a path that serves T alone.
 
     Such a price holds for bidder i and the others T that are served with it or without it: all that boosts do to what
     is sold to whom goes through B.
 
     Args:
-        game: that is played.
+        game: whose mechanism it is.
         log_weights: log w, (n,).
         boosts: b, (S, A).
     """
@@ -62,12 +62,12 @@ def reserves(game: SequentialSales, log_weights: np.ndarray, boosts: np.ndarray)
 
 
 def reserves_by_round(game: SequentialSales, log_weights: np.ndarray, boosts: np.ndarray) -> Iterator[Reserve]:
-    """Yield the same history by history: of a sale now, compared with serving nobody anew now; nobody is later.
+    """Yield the reserve prices history by history: of a sale in this round rather than none, and no later sales.
 
-    Most histories are never reached, as there are many orders of the same sales, and their boosts are as they began.
+    Most histories are never reached, as the same sales come in many orders, and keep their initial boosts.
 
     Args:
-        game: that is played.
+        game: whose mechanism it is.
         log_weights: log w, (n,).
         boosts: b, (S, A).
     """
@@ -86,23 +86,23 @@ def reserves_by_round(game: SequentialSales, log_weights: np.ndarray, boosts: np
 
 
 def _paths(game: SequentialSales, boosts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the boosts along every path (L,), and whom it serves, a bit a bidder (L,): Python's ints, of any size."""
+    """Sum the boosts along each path (L,), and encode its buyers, one bit a bidder (L,), as Python ints."""
     paths = game.mdp.paths
     bits = np.array([*(1 << i for i in range(game.n)), 0], dtype=object)[paths % (game.n + 1)]
     return np.asarray(boosts, float).ravel()[paths].sum(axis=1), np.bitwise_or.reduce(bits, axis=1)
 
 
 def myerson_reserve(distribution: Distribution) -> float:
-    """Return the least value whose ironed virtual value is not negative: the best price for one bidder alone."""
+    """Compute Myerson's reserve, the least value whose ironed virtual value is not negative."""
     values = np.linspace(distribution.low, distribution.high, RESOLUTION + 1)
     return float(values[np.argmax(np.asarray(distribution.virtual_value(values)) >= -1e-12)])
 
 
 def entry_prices(game: Gridworld, boosts: np.ndarray) -> np.ndarray:
-    """Return what an entry has to be worth to a participant of weight 1 alone so that the walk comes by at all.
+    """Compute the least value of entering a cell at which the walk comes by for a lone participant of weight 1.
 
     Args:
-        game: that is played.
+        game: whose mechanism it is.
         boosts: b, (S, A).
 
     Returns:

@@ -1,4 +1,4 @@
-"""What stands under ``agents`` and ``trainer`` in a config for the trainer ``affine_maximiser``."""
+"""Settings of the trainer ``affine_maximiser``: the keys ``agents`` and ``trainer`` of a config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lawgiver.trainers.settings.annealing import AnnealOver
 from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 
 Method = Literal["annealed", "regularised", "zeroth_order", "grid_search"]
-"""How w and b are found; each is a module of this package, but for the first two, which share one."""
+"""Searches for w and b; the first three are those of ``gradient``."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -38,7 +38,7 @@ class Temperature(Settings):
     end: Positive = 0.005
 
     def at(self, done: float) -> float:
-        """Return the temperature when a share ``done`` of the updates, 0 to 1, is behind."""
+        """Compute the temperature after a share ``done`` of the updates, in [0, 1]."""
         return float(self.start ** (1 - done) * self.end**done)
 
 
@@ -86,7 +86,7 @@ class AffineTrainer(TrainerSettings):
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is done where the settings leave it open."""
+    """Numbers of updates, of profiles an update, and of profiles of the final evaluation."""
 
     updates: int
     batch: int
@@ -100,7 +100,7 @@ ELSEWHERE = Budget(updates=400, batch=64, profiles=40_000)
 
 
 def budget(settings: AffineTrainer, *, on_tree: bool) -> Budget:
-    """Return what the settings ask for, or the default for such a process."""
+    """Complete the settings by the defaults for such a process."""
     usual = ON_TREE if on_tree else ELSEWHERE
     asked = (settings.updates, settings.batch, settings.evaluation.profiles)
     kept = (usual.updates, usual.batch, usual.profiles)
@@ -108,22 +108,22 @@ def budget(settings: AffineTrainer, *, on_tree: bool) -> Budget:
 
 
 class AffineConfig(Config[AffineAgents, AffineTrainer]):
-    """An experiment whose budget is spelled out, so that a run keeps what it was trained with, whatever is usual later.
+    """A config whose budget is made explicit, so that a run keeps it if defaults change.
 
-    So None stands in no checked config, but of a game that this trainer refuses.
+    A checked config has no None, except for a game that this trainer refuses.
     """
 
     @model_validator(mode="after")
     def spelled_out(self) -> Self:
-        """Put the game's usual numbers where the settings leave them open."""
+        """Replace None by the defaults for the game."""
         try:
             game = self.game.make()
-        except LawgiverError:  # which is told, with what is wrong with the game, once all else is known to be right
+        except LawgiverError:  # making the game raises it again, once everything else is checked
             return self
         if not isinstance(game, MDPGame):
             return self
         planned = budget(self.trainer, on_tree=isinstance(game.mdp, Tree))
         evaluation = self.trainer.evaluation.model_copy(update={"profiles": planned.profiles})
         over = self.trainer.anneal_over or planned.updates
-        told = {"updates": planned.updates, "anneal_over": over, "batch": planned.batch, "evaluation": evaluation}
-        return self.model_copy(update={"trainer": self.trainer.model_copy(update=told)})
+        explicit = {"updates": planned.updates, "anneal_over": over, "batch": planned.batch, "evaluation": evaluation}
+        return self.model_copy(update={"trainer": self.trainer.model_copy(update=explicit)})

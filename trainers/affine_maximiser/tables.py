@@ -1,4 +1,4 @@
-"""What the numbers of an affine maximiser mean; it has no tables but these."""
+"""Meanings of the numbers in an affine maximiser's summary."""
 
 MEANINGS = {
     "objective": "of the learned mechanism, on fresh profiles",
@@ -6,4 +6,4 @@ MEANINGS = {
     "limit": "known bound of the objective",
     "ratio_to_limit": "objective by that bound",
 }
-"""What single numbers of a summary mean."""
+"""One line by key of the summary."""

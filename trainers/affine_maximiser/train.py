@@ -1,7 +1,7 @@
 """The trainer ``affine_maximiser``: the weights and boosts of a dynamic affine maximiser that serve an objective best.
 
-Whatever they are, nobody gains by a misreport, so that the participants need not be learned: they tell the truth. The
-search may smooth the problem; what is reported is the exact mechanism's objective on fresh profiles.
+Affine maximisers are truthful for all weights and boosts, so that participants need not be learned. A search may smooth
+the problem; the reported objective is that of the exact mechanism on fresh profiles.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ METHODS: dict[str, type[Search]] = {
 
 
 def train(config: AffineConfig, run: TrainingRun) -> dict[str, Any]:
-    """Search in the run's folder; return what the best mechanism achieves beside VCG and the known limit.
+    """Search for the best mechanism in the run's folder; return its objective beside VCG's and the known bound.
 
     Raises:
         UnsupportedGameError: if the game is no Markov decision process with reports.
@@ -68,11 +68,9 @@ def train(config: AffineConfig, run: TrainingRun) -> dict[str, Any]:
     found = search.finish()
     seconds = run.wall_s  # those before an interruption included
     weights, boosts = (part.cpu().numpy() for part in (found.log_weights, found.boosts))
-    policy = AffineMaximiser(game, log_weights=weights, boosts=boosts)
-    run.save_policy("mechanism", policy)
-    types = problem.sample(planned.profiles, fresh)
+    run.save_policy("mechanism", AffineMaximiser(game, log_weights=weights, boosts=boosts))
     return {
-        **compared(problem, found, types),
+        **compared(problem, found, problem.sample(planned.profiles, fresh)),
         "method": settings.method,
         "updates": planned.updates,
         "timing": {"search_s": seconds},
@@ -95,14 +93,14 @@ class Training:
         """Search one step further."""
         return self.search.update(number)
 
-    def report(self, told: Mapping[str, float]) -> loop.Report:
+    def report(self, metrics: Mapping[str, float]) -> loop.Report:
         """Report the exact objective on the probe."""
         problem = self.search.problem
         reached = float(problem.evaluate(self.search.parameters, self.probe).mean())
-        return loop.Report({"objective": reached, **told}, f"{problem.game.objective} {reached:.4f}")
+        return loop.Report({"objective": reached, **metrics}, f"{problem.game.objective} {reached:.4f}")
 
     def state(self) -> dict[str, Any]:
-        """Return the state of the search and of its generator."""
+        """Collect the state of the search and of its generator."""
         return {"search": self.search.state(), "rng": self.search.rng.get_state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
