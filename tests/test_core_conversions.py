@@ -12,7 +12,7 @@ from pettingzoo.utils.conversions import aec_to_parallel, parallel_to_aec
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, lookup, names
-from lawgiver.envs.testing.views import given
+from lawgiver.envs.testing.views import random_policies
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv
 
@@ -36,7 +36,11 @@ def played(env, seed):
 @pytest.mark.parametrize(("name", "params"), VARIANTS)
 def test_is_parallelizable_says_where_the_conversion_holds(name, params):
     game = make_game(name, **params)
-    for policies in ({}, given(game, "participant") if "participant" in game.roles else {}, given(game, "mechanism")):
+    for policies in (
+        {},
+        random_policies(game, "participant") if "participant" in game.roles else {},
+        random_policies(game, "mechanism"),
+    ):
         fitting = {key: player for key, player in policies.items() if game.roles[player.role] == len(policies)}
         for cycles in (None, 1, 2, 3):
             env = GameAECEnv(GameParallelEnv(game, flag_turns=False, max_cycles=cycles, **fitting))

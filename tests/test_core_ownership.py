@@ -12,7 +12,7 @@ import supersuit
 
 import lawgiver
 from lawgiver.envs.testing.play import UniformPlayer
-from lawgiver.envs.testing.views import given
+from lawgiver.envs.testing.views import random_policies
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.single import GameEnv
@@ -133,13 +133,13 @@ def test_careless_callers_play_the_same_games(game):
     for make, play in ((aec, aec_episode), (lambda: GameParallelEnv(game), parallel_episode)):
         assert play(make(), 3, False) == play(make(), 3, True)
     for role in game.roles:
-        kind = {key: Careless(game, player.role) for key, player in given(game, role).items()}
+        kind = {key: Careless(game, player.role) for key, player in random_policies(game, role).items()}
         for make in (
             lambda policies, role=role: GameEnv(game, role=role, **policies),
             lambda policies, role=role: GameVectorEnv(game, role=role, num_envs=3, **policies),
         ):
-            careful = gymnasium_episode(make(given(game, role)), 4, False)
-            assert careful == gymnasium_episode(make(given(game, role)), 4, True)
+            careful = gymnasium_episode(make(random_policies(game, role)), 4, False)
+            assert careful == gymnasium_episode(make(random_policies(game, role)), 4, True)
             if game.base_game is game:
                 assert careful == gymnasium_episode(make(kind), 4, False)
 

@@ -11,7 +11,7 @@ from gymnasium.wrappers import TimeLimit
 
 from lawgiver.envs.core.errors import ActionError, MissingExtraError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.testing.views import given
+from lawgiver.envs.testing.views import random_policies
 from lawgiver.envs.views.single import GameEnv
 from lawgiver.envs.views.vector import GameVectorEnv
 
@@ -40,12 +40,18 @@ def alike(one, other, where="it"):
 
 def pair(game, role, mode, limit=None, **view):
     def single():
-        env = GameEnv(game, role=role, **view, **given(game, role))
+        env = GameEnv(game, role=role, **view, **random_policies(game, role))
         return TimeLimit(env, limit) if limit else env
 
     sync = SyncVectorEnv([single] * NUM, autoreset_mode=mode)
     many = GameVectorEnv(
-        game, role=role, num_envs=NUM, autoreset_mode=mode, max_episode_steps=limit, **view, **given(game, role)
+        game,
+        role=role,
+        num_envs=NUM,
+        autoreset_mode=mode,
+        max_episode_steps=limit,
+        **view,
+        **random_policies(game, role),
     )
     return sync, many
 

@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 import lawgiver
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.testing.views import given
+from lawgiver.envs.testing.views import random_policies
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.single import GameEnv
@@ -29,8 +29,8 @@ def begun(**options):
 def test_nothing_works_before_reset(game):
     parallel, aec = GameParallelEnv(game), GameAECEnv(GameParallelEnv(game, flag_turns=False))
     role = next(iter(game.roles))
-    many = GameVectorEnv(game, role=role, num_envs=2, **given(game, role))
-    one = GameEnv(game, role=role, **given(game, role))
+    many = GameVectorEnv(game, role=role, num_envs=2, **random_policies(game, role))
+    one = GameEnv(game, role=role, **random_policies(game, role))
     for use in (
         lambda: parallel.step({}),
         parallel.state,
@@ -96,7 +96,7 @@ def test_truth_is_no_number(truth):
 
 def test_mask_in_observation_of_gymnasium_views(game):
     for role in game.roles:
-        policies = given(game, role)
+        policies = random_policies(game, role)
         plain, one = (GameEnv(game, role=role, mask_in_observation=m, **policies) for m in (False, True))
         many = GameVectorEnv(game, role=role, num_envs=3, mask_in_observation=True, **policies)
         (expected, marked), (seen, info), (batch, infos) = (env.reset(seed=0) for env in (plain, one, many))
@@ -114,8 +114,8 @@ def test_mask_in_observation_of_gymnasium_views(game):
 
 def test_views_sample_their_actions_apart(game):
     role = next(iter(game.roles))
-    one, two = (GameEnv(game, role=role, **given(game, role)) for _ in range(2))
-    many = GameVectorEnv(game, role=role, num_envs=2, **given(game, role))
+    one, two = (GameEnv(game, role=role, **random_policies(game, role)) for _ in range(2))
+    many = GameVectorEnv(game, role=role, num_envs=2, **random_policies(game, role))
     spaces = [one.action_space, two.action_space, many.single_action_space, game.action_space(role)]
     assert all(space == spaces[0] for space in spaces) and len({id(space) for space in spaces}) == 4
 

@@ -15,7 +15,7 @@ from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.envs.testing.play import random_steps
 from lawgiver.envs.testing.rules import RULE_CHECKS
-from lawgiver.envs.testing.views import VIEW_CHECKS, compare_vector_with_single, given
+from lawgiver.envs.testing.views import VIEW_CHECKS, compare_vector_with_single, random_policies
 from lawgiver.envs.views.aec import GameAECEnv
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.envs.views.single import GameEnv
@@ -176,8 +176,8 @@ def test_an_episode_ends_by_its_declared_horizon(game):
 
 def test_steps_before_a_reset_and_without_actions_are_refused(game):
     for role in game.roles:
-        env = GameEnv(game, role=role, **given(game, role))
-        many = GameVectorEnv(game, role=role, num_envs=3, **given(game, role))
+        env = GameEnv(game, role=role, **random_policies(game, role))
+        many = GameVectorEnv(game, role=role, num_envs=3, **random_policies(game, role))
         with pytest.raises(ActionError, match="reset"):
             env.step(env.action_space.sample())
         many.reset(seed=0)
@@ -214,7 +214,7 @@ def test_vector_with_named_policies_equals_single_games(mechanism):
 
 def test_vector_seeds(game):
     role = next(iter(game.roles))
-    env, other = (GameVectorEnv(game, role=role, num_envs=5, **given(game, role)) for _ in range(2))
+    env, other = (GameVectorEnv(game, role=role, num_envs=5, **random_policies(game, role)) for _ in range(2))
     env.reset(seed=4), other.reset(seed=4)
     env.action_space.seed(0)
     for step in range(30):  # beyond the end of the games

@@ -163,7 +163,7 @@ class Game(ABC, Generic[StateT]):
         """Return the game that policies of a role are made for, where that depends on the role."""
         return self.base_game
 
-    def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
+    def policy_for_role(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
         """Build the policy for all seats of a role with ``make(base_game_of(role))``."""
         return make(self.base_game_of(role))
 

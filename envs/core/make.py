@@ -170,7 +170,7 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
     check_game(game)
     if not isinstance(role, str) or role not in POLICIES:
         raise ParameterError(f"unknown role {brief(role)}: {allowed(str(role), POLICIES)}")
-    return game.given(role, lambda played: _make_policy(played, role, policy, params))
+    return game.policy_for_role(role, lambda played: _make_policy(played, role, policy, params))
 
 
 def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]) -> Policy:

@@ -74,16 +74,16 @@ def _remember_round(election: Election, state: ElectionState) -> ElectionState:
     seen = election.game.observe(state.base, "participant")
     xp = namespace(seen)
     payoffs = floats(select(state.payoffs, election.own_first), seen)
-    lived = xp.concat([seen, payoffs, xp.ones_like(seen[..., :1])], axis=-1)
+    experience = xp.concat([seen, payoffs, xp.ones_like(seen[..., :1])], axis=-1)
     if not election.game.horizon_known:
-        lived = xp.where(state.counts[:, None, None], lived, xp.zeros_like(lived))
-    return evolve(state, lived=(*state.lived, lived), payoffs=xp.zeros_like(state.payoffs))
+        experience = xp.where(state.counts[:, None, None], experience, xp.zeros_like(experience))
+    return evolve(state, experience=(*state.experience, experience), payoffs=xp.zeros_like(state.payoffs))
 
 
 def _next_game(election: Election, state: ElectionState) -> ElectionState:
     """Start the base game again with the same people."""
     remembered = getattr(election.people, "next_game", None)
-    memory = state.unwritten if remembered is None else remembered(state.memory)
+    memory = state.initial_memory if remembered is None else remembered(state.memory)
     return evolve(state, base=state.opening, over=state.order[:, 0] < 0, memory=memory)
 
 

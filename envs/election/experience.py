@@ -37,16 +37,16 @@ class Voter(Protocol):
         """
 
 
-def by_mechanism(lived: Sequence[Array], order: Array, rounds: int) -> Array:
+def by_mechanism(experience: Sequence[Array], order: Array, rounds: int) -> Array:
     """Arrange experiences by mechanism as voters see them, (B, n, k, T, f).
 
     Args:
-        lived: round by round, of one game after the other, k T times (B, n, f).
+        experience: round by round, of one game after the other, k T times (B, n, f).
         order: the mechanism that ruled first, second and so on, (B, k).
         rounds: T.
     """
-    xp, k = namespace(lived[0]), order.shape[1]
-    games = [xp.stack(tuple(lived[at * rounds : (at + 1) * rounds]), axis=2) for at in range(k)]
+    xp, k = namespace(experience[0]), order.shape[1]
+    games = [xp.stack(tuple(experience[at * rounds : (at + 1) * rounds]), axis=2) for at in range(k)]
     by_seat = []
     for seat in range(k):
         own = games[0]

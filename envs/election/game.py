@@ -190,7 +190,7 @@ class Election(Game[ElectionState]):
         """Return the mechanism whose game is running, (B,)."""
         return state.order[:, min(state.turn // len(self.schedule), self.n_mechanisms - 1)]
 
-    def given(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
+    def policy_for_role(self, role: str, make: Callable[[Game[Any]], Policy]) -> Policy:
         """Return mechanisms of the base game, one a seat."""
         return PerSeatPolicy(tuple(make(self.game.base_game_of(role)) for _ in range(self.n_mechanisms)))
 
@@ -254,8 +254,8 @@ class Election(Game[ElectionState]):
             over=order[:, 0] < 0,
             counts=order[:, 0] >= 0,
             memory=memory,
-            unwritten=memory,
-            lived=(),
+            initial_memory=memory,
+            experience=(),
             payoffs=nothing,
             earned=zeros(rng, (batch, k, n)),
             log_likelihood=nothing[:, 0],
@@ -296,7 +296,7 @@ class Election(Game[ElectionState]):
 
     def experience(self, state: ElectionState) -> Array:
         """Return the experience that voters judge by, (B, n, k, T, f), once all games are over."""
-        return by_mechanism(state.lived, state.order, self.n_rounds)
+        return by_mechanism(state.experience, state.order, self.n_rounds)
 
     def vote_shares(self, state: ElectionState) -> Array:
         """Return each mechanism's share of the votes, (B, k); zeros before the vote."""
@@ -342,5 +342,5 @@ class Election(Game[ElectionState]):
 
     def _tie(self) -> float:
         """Compute the largest deviation of votes on equal experiences from a tie."""
-        lived = np.ones((1, self.n, self.n_mechanisms, self.n_rounds, width(experience_layout(self.game))))
-        return float(np.abs(np.exp(self.voting.log_probabilities(lived)) - 1 / self.n_mechanisms).max())
+        experience = np.ones((1, self.n, self.n_mechanisms, self.n_rounds, width(experience_layout(self.game))))
+        return float(np.abs(np.exp(self.voting.log_probabilities(experience)) - 1 / self.n_mechanisms).max())

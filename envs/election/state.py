@@ -25,8 +25,8 @@ class ElectionState:
         over: whether the current base game has ended, bool (B,).
         counts: whether it was running when people last chose, bool (B,).
         memory: the people's memory.
-        unwritten: their memory before the first game.
-        lived: experience of each round so far, (B, n, f) each.
+        initial_memory: their memory before the first game.
+        experience: experience of each round so far, (B, n, f) each.
         payoffs: payoffs of the current round, (B, n).
         earned: each person's payoffs under each mechanism so far, (B, k, n).
         log_likelihood: log-likelihood of all choices of people so far, (B,).
@@ -41,8 +41,8 @@ class ElectionState:
     over: Array
     counts: Array
     memory: Memory
-    unwritten: Memory
-    lived: tuple[Array, ...]
+    initial_memory: Memory
+    experience: tuple[Array, ...]
     payoffs: Array
     earned: Array
     log_likelihood: Array

@@ -40,7 +40,7 @@ def check_pettingzoo(game: Game[Any]) -> None:
 def check_gymnasium(game: Game[Any]) -> None:
     """Gymnasium's checker passes for either role, with and without masks in the observation."""
     for role, masked in itertools.product(game.roles, (False, True)):
-        env = GameEnv(game, role=role, mask_in_observation=masked, **given(game, role))
+        env = GameEnv(game, role=role, mask_in_observation=masked, **random_policies(game, role))
         _run(game, f"check_env for {role}", lambda env=env: check_env(env, skip_render_check=True))  # type: ignore[misc]
 
 
@@ -103,8 +103,8 @@ def _refused_in_pettingzoo(game: Game[Any], role: str) -> None:
 
 
 def _refused_in_gymnasium(game: Game[Any], role: str) -> None:
-    env = GameEnv(game, role=role, **given(game, role))
-    many = GameVectorEnv(game, role=role, num_envs=3, **given(game, role))
+    env = GameEnv(game, role=role, **random_policies(game, role))
+    many = GameVectorEnv(game, role=role, num_envs=3, **random_policies(game, role))
     env.reset(seed=0), many.reset(seed=0)
     fine, space, who = env.action_space.sample(), env.action_space, game.agents_of(role)[0]
     before = pickle.dumps((env.session, many.session))
@@ -142,10 +142,10 @@ def _refused(game: Game[Any], what: str, names: tuple[Any, ...], step: Callable[
 def check_vector(game: Game[Any], num_envs: int = 16) -> None:
     """A vector of games equals as many single games, for either role, with and without masks in observations."""
     for role, masked in itertools.product(game.roles, (False, True)):
-        compare_vector_with_single(game, role, num_envs, {**given(game, role), "mask_in_observation": masked})
+        compare_vector_with_single(game, role, num_envs, {**random_policies(game, role), "mask_in_observation": masked})
 
 
-def given(game: Game[Any], role: str) -> dict[str, Any]:
+def random_policies(game: Game[Any], role: str) -> dict[str, Any]:
     """Return random policies for all but the learner, as keywords of a view."""
     keywords = {"mechanism": "mechanism", "participant": "participants"}
     others = (other for other, count in game.roles.items() if other != role or count > 1)
@@ -203,7 +203,7 @@ def check_memory(game: Game[Any], num_envs: int = 64, seed: int = 13) -> None:
     order = [step.role for step in random_steps(game, num_envs, np.random.default_rng(seed))]
     for learner in game.roles:
         counting: dict[str, Any] = {
-            keyword: CountingPlayer(game, player.role) for keyword, player in given(game, learner).items()
+            keyword: CountingPlayer(game, player.role) for keyword, player in random_policies(game, learner).items()
         }
         turns = [index for index, role in enumerate(order) if role == learner]
         _check_vector_memory(game, learner, counting, order, turns, num_envs)
