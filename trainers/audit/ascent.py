@@ -19,7 +19,7 @@ FLAT = 1e-9
 
 
 def ascend(trials: Trials, starts: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
-    """Return the best reports on the way up from each start (s, P, n, k); None where the rule has no slope at all.
+    """Climb from each start and keep the best reports (s, P, n, k); None where the rule has no slope anywhere.
 
     A step goes along the sign of a running mean of gradients, number by number: rules differ in their units, and what
     a payoff is measured in should not matter. What is best is as torch has it; offer it to the trials.
@@ -46,7 +46,7 @@ def ascend(trials: Trials, starts: np.ndarray, low: np.ndarray, high: np.ndarray
 
 
 def payoffs_and_slopes(trials: Trials, reports: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the payoffs (s, P, n) of reports (s, P, n, k) and their gradients (s, P, n, k); 0 where there is none."""
+    """Compute the payoffs (s, P, n) of reports (s, P, n, k) and their gradients (s, P, n, k); 0 where there is none."""
     flat = reports.reshape(-1, reports.shape[-1])
     payoffs, slopes = np.zeros(len(flat)), np.zeros_like(flat)
     for start in range(0, len(flat), trials.chunk):

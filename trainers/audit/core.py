@@ -37,7 +37,7 @@ def audit(
     floor: float = ReportingGame.relative_floor,
     own: Own | None = None,
 ) -> Audit:
-    """Return what misreports are found to bring under a rule, and what the truth does.
+    """Audit a rule: search for misreports that pay, and measure the outcome of truthful reports.
 
     Every participant of every profile is searched for its own best report while the others tell the truth, so that
     gains are ex post. They are lower bounds: what was not found may still be there.
@@ -100,7 +100,7 @@ def audit_game(
     chunk: int = CHUNK,
     gradient: bool = True,
 ) -> Audit:
-    """Return the audit of a mechanism of a reporting game, with the game's own floor of relative gains and its envy.
+    """Audit a mechanism of a reporting game, with the game's own floor of relative gains and its envy.
 
     See :func:`audit` for the arguments and errors; misreports are those that the game's layout of types allows.
     """
@@ -123,7 +123,7 @@ def audit_game(
 
 
 def response_of(game: ReportingGame, mechanism: Policy) -> Response:
-    """Return what a mechanism makes of types and reports in a reporting game, on NumPy or torch.
+    """Convert a mechanism of a reporting game to a function of types and reports, on NumPy or torch.
 
     A rule that is announced binds: it is asked for once, also where the mechanism draws it at random (from seed 0).
     """
@@ -138,7 +138,7 @@ def response_of(game: ReportingGame, mechanism: Policy) -> Response:
 
 
 def own_of_game(game: ReportingGame, mechanism: Policy) -> Own | None:
-    """Return what one participant gets, where the others may be spared: under rules of the game's family, else None."""
+    """Make the payoff of one participant alone, for rules of the game's family, where that is cheaper; else None."""
     if not game.announces and not isinstance(mechanism, AnnouncedRule):
         return None
     rule = mechanism.parameters if isinstance(mechanism, AnnouncedRule) else _announced(game, mechanism)
@@ -154,12 +154,12 @@ def own_of_game(game: ReportingGame, mechanism: Policy) -> Own | None:
 
 
 def _bound(game: ReportingGame, mechanism: Policy) -> Policy:
-    """Return the mechanism; where it announces, the one that always announces what this one announces once."""
+    """Bind a mechanism that announces to its first announcement; leave any other as it is."""
     return Announcement(_announced(game, mechanism).tolist()) if game.announces else mechanism
 
 
 def _announced(game: ReportingGame, mechanism: Policy) -> np.ndarray:
-    """Return what a mechanism announces once, (D,)."""
+    """Ask a mechanism for one announcement, (D,)."""
     rng = np.random.default_rng(0)
     first = next(rollout(game, {"mechanism": mechanism}, game.initial_state(1, rng), rng))
     announced: np.ndarray = np.array(first.outcome)[0]

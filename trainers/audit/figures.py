@@ -24,7 +24,7 @@ NAMED = ENTRIES
 
 
 def gains(found: Audit) -> Figure:
-    """Return the distribution of gains by group of fields, beside the gains of all against truthful payoffs.
+    """Draw the distribution of gains by group of fields, beside all gains against truthful payoffs.
 
     Gains are in the unit of payoffs, on scales that are linear up to where gains are told as none.
     """

@@ -118,7 +118,7 @@ def audit(
 
 
 def _played(subject: Any, game: str | Mapping[str, Any] | Game[Any] | None) -> dict[str, Any]:
-    """Return the game's config: the run's own with what differs from it, unless another game is asked for."""
+    """Determine the game's config: the run's own with the changes to it, unless another game is given."""
     known: dict[str, Any] = {}
     if isinstance(subject, str) and subject not in names(POLICIES["mechanism"]):
         folder = Path(subject)

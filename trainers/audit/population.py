@@ -39,12 +39,12 @@ class Population:
 
     @classmethod
     def of_truth(cls, types: np.ndarray, free: int) -> Population:
-        """Return the truth of all cases, (P, n, k), as many as ``free`` numbers need; better ones are to join."""
+        """Start from the truth of all cases, (P, n, k), with a size that depends on the number of ``free`` numbers."""
         size = min(max(EACH * free, FEWEST), MOST)
         return cls(np.repeat(types[None], size, axis=0), np.zeros((size, *types.shape[:2])))
 
     def joined(self, reports: np.ndarray, gains: np.ndarray, span: np.ndarray) -> Population:
-        """Return as many members, chosen from these and more reports (c, P, n, k) with their gains (c, P, n).
+        """Select the same number of members from these and more reports (c, P, n, k) with their gains (c, P, n).
 
         The best comes first, then always the best of those that lie apart from all chosen before; where there are too
         few of them, the best of the rest. ``span`` are the ranges of the numbers, (k,).
@@ -68,7 +68,7 @@ class Population:
         return Population(np.take_along_axis(every, chosen[..., None], 0), np.take_along_axis(known, chosen, 0))
 
     def bred(self, low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return one new report for each member, (N, P, n, k), between the bounds (k,).
+        """Breed one new report for each member, (N, P, n, k), between the bounds (k,).
 
         Some of its numbers go towards one of the best members, and by the difference of two others.
         """
@@ -86,7 +86,7 @@ class Population:
         return found
 
     def selected(self, bred: np.ndarray, gains: np.ndarray) -> Population:
-        """Return the better of each member and its offspring (N, P, n, k) with gains (N, P, n)."""
+        """Keep the better of each member and its offspring (N, P, n, k) with gains (N, P, n)."""
         better = gains > self.gains
         reports = np.where(better[..., None], bred, self.reports)
         return Population(reports, np.where(better, gains, self.gains))

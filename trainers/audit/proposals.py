@@ -57,7 +57,7 @@ def _ordered(numbers: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _spread(count: int, most: int = RIVALS) -> list[int]:
-    """Return 0 to count - 1, but no more than ``most`` of them, both ends included."""
+    """Choose up to ``most`` of the numbers 0 to count - 1, evenly spread, both ends included."""
     return sorted({round(x) for x in np.linspace(0, count - 1, min(count, most)).tolist()})
 
 
@@ -151,6 +151,6 @@ def _with(types: np.ndarray, place: int | slice, value: np.ndarray, low: np.ndar
 
 
 def anywhere(shape: tuple[int, ...], low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return reports drawn uniformly between the bounds, (P, n, k)."""
+    """Draw reports uniformly between the bounds, (P, n, k)."""
     reports: np.ndarray = low + rng.random(shape) * (high - low)
     return reports

@@ -104,11 +104,11 @@ class Audit:
         return max(float(regret.gains.max()) for regret in self.regrets.values())
 
     def relative(self, regret: Regret) -> np.ndarray:
-        """Return gains as shares of truthful payoffs, (P, n): of max(|payoff|, floor * scale), for payoffs can be 0."""
+        """Compute gains as shares of truthful payoffs, (P, n): relative to max(|payoff|, floor * scale)."""
         return self._shares(regret.gains)
 
     def relative_added(self, regret: Regret) -> np.ndarray:
-        """Return what the second half of the search has added to these shares, (P, n)."""
+        """Compute the part of these shares that the second half of the search has added, (P, n)."""
         return self._shares(regret.added)
 
     def _shares(self, gains: np.ndarray) -> np.ndarray:
@@ -116,7 +116,7 @@ class Audit:
         return shares
 
     def data(self) -> dict[str, Any]:
-        """Return everything that is told, as plain data but for estimates; all of these are over profiles.
+        """Collect all results as plain data and estimates, which are over profiles.
 
         ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each an estimate of the ``mean``
         over profiles and participants of what the best misreport found gains, the ``max``, and the mean over profiles
@@ -198,7 +198,7 @@ class Audit:
         }
 
     def worst(self, regret: Regret) -> dict[str, Any]:
-        """Return the profile and participant whose misreport gains most: types and report by field, payoff and gain."""
+        """Describe the profile and participant with the largest gain: types and report by field, payoff and gain."""
         profile, seat = np.unravel_index(regret.gains.argmax(), regret.gains.shape)
         named = columns(self.layout)
         return {
@@ -211,12 +211,12 @@ class Audit:
 
 
 def scale_of(utilities: np.ndarray, payments: np.ndarray) -> float:
-    """Return the mean over profiles and participants of max(|utility|, |payment|) of the truth, 1 where that is 0."""
+    """Compute the mean over profiles and participants of max(|utility|, |payment|) of the truth; 1 where that is 0."""
     return float(np.maximum(np.abs(utilities), np.abs(payments)).mean()) or 1.0
 
 
 def _told(gains: np.ndarray) -> dict[str, Any]:
-    """Return the mean of gains (P, n), their maximum, and the mean over profiles of the greatest of each."""
+    """Compute the mean of gains (P, n), their maximum, and the mean over profiles of each profile's maximum."""
     return {"mean": _mean(gains), "max": float(gains.max()), "mean_of_most": float(gains.max(1).mean())}
 
 

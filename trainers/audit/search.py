@@ -82,7 +82,7 @@ class Search:
         self._around(trials, rng)
 
     def _together(self, searched: Mapping[str, Trials]) -> np.ndarray:
-        """Return the best of every field in one report."""
+        """Combine the best numbers of every field in one report."""
         return np.concatenate([searched[name].reports[..., at] for name, at in self.fields.items()], axis=-1)
 
     def _ascend(self, trials: Trials, starts: np.ndarray) -> None:
@@ -107,7 +107,7 @@ class Search:
 
 
 def groups(layout: Layout) -> dict[str, np.ndarray]:
-    """Return which numbers of a report each group may vary, bool (k,): every field alone, and all of several."""
+    """Mark the numbers of a report that each group may vary, bool (k,): every field alone, and all of several."""
     size = sum(field.size for field in layout)
     alone = {name: np.isin(np.arange(size), np.arange(size)[at]) for name, at in columns(layout).items()}
     return alone if len(layout) == 1 else {**alone, JOINT: np.ones(size, bool)}

@@ -72,7 +72,7 @@ class Trials:
         self.population = Population.of_truth(types, int(varied.sum()))
 
     def confined(self, reports: np.ndarray) -> np.ndarray:
-        """Return reports (P, n, k) with the truth wherever they may not differ from it."""
+        """Replace the numbers of reports (P, n, k) that may not vary by the truth."""
         found: np.ndarray = np.where(self.varied, reports, self.types)
         return found
 
@@ -118,7 +118,7 @@ class Trials:
         return found
 
     def payoffs(self, cases: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """Return the payoffs (c,) of cases (c,), numbered profile by profile, that report ``own`` (c, k)."""
+        """Compute the payoffs (c,) of cases (c,), numbered profile by profile, that report ``own`` (c, k)."""
         types, reports, seats = self.games(cases)
         reports[np.arange(len(cases)), seats] = own
         found: np.ndarray = self.own(types, reports, seats)
@@ -127,13 +127,13 @@ class Trials:
         return found
 
     def games(self, cases: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return types and truthful reports (c, n, k) of cases (c,), and their participants (c,)."""
+        """Look up types and truthful reports (c, n, k) of cases (c,), and their participants (c,)."""
         profiles, seats = np.divmod(cases, self.types.shape[1])
         return self.types[profiles], self.types[profiles], seats
 
 
 def own_of(response: Response) -> Own:
-    """Return a rule as one participant of each game sees it, who is picked from all."""
+    """Convert a rule to the payoff of one participant of each game, selected from all payoffs."""
 
     def own(types: Array, reports: Array, seats: Array) -> Array:
         utilities, payments = response(types, reports)
@@ -143,7 +143,7 @@ def own_of(response: Response) -> Own:
 
 
 def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return utilities and payments, both (P, n), where everybody reports the truth.
+    """Compute utilities and payments, both (P, n), under truthful reports.
 
     Raises:
         UnsupportedGameError: if the same game played twice ends differently: gains cannot be told from luck.
@@ -171,7 +171,7 @@ def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray
 
 
 def bounds(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the greatest report, both (k,) in float64.
+    """Read the lower and upper bounds of a report, both (k,) in float64.
 
     Raises:
         ParameterError: if a bound is not finite.

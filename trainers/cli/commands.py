@@ -32,7 +32,7 @@ class Saveable(Protocol):
     """What can be written into a folder."""
 
     def save(self, folder: Path) -> list[Path]:
-        """Return the files that were written."""
+        """Write files and list them."""
 
 
 def written(found: Saveable, out: Path | None) -> None:

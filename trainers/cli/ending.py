@@ -51,7 +51,7 @@ def commands(member: Run, whole: Run) -> Iterator[str]:
 
 
 def tool(name: str) -> str:
-    """Return how a command of this environment is called from the present folder."""
+    """Find how to call a command of this environment from the current folder."""
     beside = Path(sys.executable).parent / name
     if not beside.exists():
         return name if name != "lawgiver" else f"{shlex.quote(sys.executable)} -m lawgiver"

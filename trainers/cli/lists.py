@@ -95,7 +95,7 @@ def _folded(text: str, width: int, indent: str) -> list[str]:
 
 
 def _game(name: str) -> str:
-    """Return what the mechanism of a game does, or why the game cannot be had: it must not hide the others."""
+    """Describe the task of a game's mechanism, or the error that prevents loading the game."""
     try:
         made = lookup(GAMES, name)
         return getattr(made, "summary", "") or _first_line(made)
@@ -104,7 +104,7 @@ def _game(name: str) -> str:
 
 
 def _described(group: str, name: str) -> str:
-    """Return what a docstring begins with: a trainer's module's, since it may need what is missing, or a function's."""
+    """Read the summary line of a docstring: a trainer's module's, as its packages may be missing, else the object's."""
     try:
         what = _module_line(entry(group, name)) if group == TRAINERS else _first_line(lookup(group, name))
     except LawgiverError as error:
@@ -121,7 +121,7 @@ def _role(kind: str) -> str:
 
 
 def _taken(game: Game[Any]) -> str:
-    """Say which objectives the mechanism of a game can be paid, or why it takes none."""
+    """List the objectives that the mechanism of a game can be paid, or the reason why it takes none."""
     own = f"all, and {', '.join(game.objectives)}" if game.objectives else "all"
     if "objective" in {field.name for field in dataclasses.fields(game)}:
         return own
@@ -138,7 +138,7 @@ def _first_line(thing: Any) -> str:
 
 
 def _module_line(declared: EntryPoint) -> str:
-    """Return the first line of a module's docstring, which is read and not imported."""
+    """Read the first line of a module's docstring without importing the module."""
     source = _source(declared.module)
     try:
         text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) if source else None
@@ -149,7 +149,7 @@ def _module_line(declared: EntryPoint) -> str:
 
 
 def _source(module: str) -> Path | None:
-    """Return a module's file without importing the packages around it, which may need what is missing."""
+    """Find a module's file without importing the packages around it, whose dependencies may be missing."""
     root, *inner = module.split(".")
     found = find_spec(root)
     if found is None or not inner:
@@ -160,7 +160,7 @@ def _source(module: str) -> Path | None:
 
 
 def _games() -> dict[str, list[Game[Any]]]:
-    """Return every game that can be made, with the arguments by default and those of its variants."""
+    """Make every game that can be made, with default arguments and with those of its variants."""
     made: dict[str, list[Game[Any]]] = {}
     for name in names(GAMES):
         try:
@@ -172,7 +172,7 @@ def _games() -> dict[str, list[Game[Any]]]:
 
 
 def _played(role: str, name: str, games: dict[str, list[Game[Any]]]) -> str:
-    """Return the games that a policy plays; what it must be given is not needed to tell."""
+    """List the games that a policy plays, without values for its required parameters."""
     try:
         required = [
             parameter.name
@@ -196,7 +196,7 @@ def _plays(game: Game[Any], role: str, name: str, required: list[str]) -> bool:
 
 
 def _config(name: str) -> tuple[str, str]:
-    """Return what the comment at the head of a packaged config begins with, and its trainer and game."""
+    """Read the first sentence of the comment at the head of a packaged config, and its trainer and game."""
     from lawgiver.trainers.runs.config import read_mapping
 
     text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")

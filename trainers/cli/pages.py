@@ -17,7 +17,7 @@ from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup
 
 
 def game_page(name: str) -> str:
-    """Return a game's page: how to make it, what is seen, done, paid and told, its parameters, what is known exactly.
+    """Write a game's page: creation, observations, actions, rewards, infos, parameters and known solutions.
 
     Raises:
         UnknownNameError: if there is no such game.
@@ -76,7 +76,7 @@ def _who(game: Game[Any], role: str) -> str:
 
 
 def _reward(game: Game[Any], role: str) -> str:
-    """Return what a role is paid: what the game says, and what its objective is where it names one."""
+    """Describe the reward of a role, with the definition of its objective if it has one."""
     meaning = game.reward_meaning.get(role)
     lines = f"{meaning[0].upper()}{meaning[1:]}; 0 in other phases." if meaning else "In the game's own units."
     chosen = {field.name for field in dataclasses.fields(game)}
@@ -92,7 +92,7 @@ def _reward(game: Game[Any], role: str) -> str:
 
 
 def _variants(game: Game[Any], full: str) -> list[str]:
-    """Return the spaces that other parameters bring, each shown once."""
+    """List the spaces that other parameters bring, each once."""
     shown = {(role, layout) for role in game.roles for layout in _spaces(game, role).values()}
     parts = []
     for name, params in game.variants.items():
@@ -115,7 +115,7 @@ def _spaces(game: Game[Any], role: str) -> dict[str, Layout | int]:
 
 
 def _masks(game: Game[Any]) -> list[str]:
-    """Return what infos hold, and how actions are played that the rules or the space do not allow."""
+    """Describe the infos, and how illegal actions are played."""
     opening = game.initial_state(1, np.random.default_rng(0))
     masked = [_who(game, role) for role in game.roles if game.legal_actions(opening, role) is not None]
     refused = (
@@ -142,7 +142,7 @@ def _masks(game: Game[Any]) -> list[str]:
 
 
 def _ends(game: Game[Any]) -> list[str]:
-    """Return how termination and truncation differ in this game, and what each view does afterwards."""
+    """Describe termination and truncation, and what each view does afterwards."""
     steps = f"{game.max_steps} steps (a step is one phase: the agents of one role act; with default arguments)"
     if game.horizon_known:
         ending = f"*Terminated* by its rules after exactly {steps}, which the players know; never *truncated* by them."
@@ -180,7 +180,7 @@ def _declarations(game: Game[Any]) -> str:
 
 
 def _docstring(factory: Any) -> tuple[str, dict[str, str]]:
-    """Return a docstring's prose, and what its section ``Args`` says about each argument."""
+    """Split a docstring into its prose and the entries of its section ``Args``."""
     text = inspect.cleandoc(factory.__doc__ or factory.__name__)
     prose, _, rest = text.partition("\nArgs:\n")
     section = re.split(r"\n\S", rest, maxsplit=1)[0]

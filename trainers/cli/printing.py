@@ -20,7 +20,7 @@ def show(table: Table) -> None:
 
 
 def _least(console: Console, table: Table) -> int:
-    """Return the width below which words or numbers of a table are cut off, in characters."""
+    """Measure the width, in characters, below which words or numbers of a table are cut off."""
     options = console.options.update(max_width=10_000)
     width = console.measure(table, options=options).minimum  # in which what is not to be wrapped counts as if it were
     for column in (column for column in table.columns if column.no_wrap):
@@ -41,7 +41,7 @@ def say(line: str) -> None:
 
 
 def new_table(first: str, title: str | None = None) -> Table:
-    """Return an empty table with the heading of its first column."""
+    """Make an empty table with the heading of its first column."""
     column = Column(first, no_wrap=True)
     return Table(
         column,
@@ -72,7 +72,7 @@ def show_cells(cells: Mapping[str, Mapping[str, str]], title: str, caption: str 
 
 
 def laid_out(cells: Mapping[str, Mapping[str, str]], title: str = "") -> Table:
-    """Return a table of cells by row and column."""
+    """Make a table of cells by row and column."""
     table = new_table("", title or None)
     for column in next(iter(cells.values())):
         widest = max(len(line[column]) for line in cells.values())

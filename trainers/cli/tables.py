@@ -68,7 +68,7 @@ def _with_error(value: Estimate, digits: int = 4) -> str:
 
 
 def _verdict(found: Mapping[str, Any]) -> str:
-    """Return whether any misreport that was tried pays, and the one that pays most."""
+    """Describe the most profitable misreport, or that none was found."""
     worst = max((group["worst"] for group in found["groups"].values()), key=lambda example: float(example["gain"]))
     if worst["gain"] <= found["profitable_above"]:
         none = f"{found['profitable_above']:.2g} (1e-6 of the scale of payoffs)"
@@ -153,14 +153,14 @@ def _elsewhere(numbers: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _ahead(by: Mapping[str, Any]) -> bool:
-    """Say whether the learned mechanism is above those that are neither learned, best nor bounds."""
+    """Check whether the learned mechanism is ahead of all others that are neither best found nor bounds."""
     known = {name: mean_of(value) for name, value in by.items() if value is not None}
     rivals = [value for name, value in known.items() if name not in ("learned", *ROWS)]
     return "learned" in known and all(known["learned"] > rival for rival in rivals)
 
 
 def _unknown(key: str, value: Any, numbers: Mapping[str, Any]) -> bool:
-    """Say whether a number is missing for a reason that is told in a line of its own."""
+    """Check whether a number is missing for a reason that has a line of its own."""
     return value is None and bool(numbers.get("reasons")) and key != "inverse_temperature"
 
 

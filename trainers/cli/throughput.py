@@ -52,7 +52,7 @@ QUICK = Sizes(repeats=1, steps=200, vector_games=256, vector_steps=4, torch_game
 
 
 def rate(work: Callable[[], int], repeats: int) -> float:
-    """Return the median over ``repeats`` of how much ``work`` does a second; its first run is the warm-up."""
+    """Measure the median rate of ``work``, which returns a count, over ``repeats``; its first run is the warm-up."""
     work()
     measured = []
     for _ in range(repeats):
@@ -77,7 +77,7 @@ def processor_seconds(run: Callable[[], Any], least: float) -> float:
 
 
 def parallel_steps(game: Game[Any], sizes: Sizes = FULL) -> float:
-    """Return the steps a second of one PettingZoo parallel env."""
+    """Measure the steps per second of one PettingZoo parallel env."""
     env = GameParallelEnv(game)
     for seat, agent in enumerate(env.possible_agents):
         env.action_space(agent).seed(seat)
@@ -108,7 +108,7 @@ class Fixed:
             self.actions = np.ones(seats, int)
 
     def initial_state(self, batch: int, rng: Rng) -> Memory:
-        """Return None."""
+        """Hold no memory."""
         return None
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
@@ -116,12 +116,12 @@ class Fixed:
         raise NotImplementedError
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
-        """Return the actions (B, n_role)."""
+        """Play the fixed actions (B, n_role)."""
         return self.actions, state
 
 
 def vector_rounds(game: Game[Any], participants: PolicyLike | None, sizes: Sizes = FULL) -> float:
-    """Return the rounds a second of the vector view with the mechanism learning."""
+    """Measure the rounds per second of the vector view with a learning mechanism."""
     env = GameVectorEnv(game, role="mechanism", num_envs=sizes.vector_games, participants=participants)
     env.action_space.seed(0)
     ready = env.action_space.sample()
@@ -142,7 +142,7 @@ def vector_rounds(game: Game[Any], participants: PolicyLike | None, sizes: Sizes
 
 
 def torch_rounds(game: Game[Any], sizes: Sizes = FULL) -> float:
-    """Return the rounds a second of the rules on torch (float32, CPU, no gradients)."""
+    """Measure the rounds per second of the rules on torch (float32, CPU, no gradients)."""
     import torch
 
     rng: Rng = torch.Generator().manual_seed(0)
@@ -163,7 +163,7 @@ def torch_rounds(game: Game[Any], sizes: Sizes = FULL) -> float:
 
 
 def _ready(game: Game[Any], role: str, games: int) -> Any:
-    """Return actions of a role drawn uniformly from its space, (games, n_role[, k]), on torch."""
+    """Draw actions of a role uniformly from its space, (games, n_role[, k]), on torch."""
     import torch
 
     space, shape = game.action_space(role), (games, game.roles[role])
@@ -194,7 +194,7 @@ def measure_game(name: str, part: str, sizes: Sizes = FULL) -> dict[str, float]:
 
 
 def chosen_parts(parts: Sequence[str], quick: bool = False) -> list[str]:
-    """Return the parts to measure: those that are named, else all that are installed (without RLlib if ``quick``).
+    """Choose the parts to measure: the named ones, else all that are installed (without RLlib if ``quick``).
 
     Raises:
         UnknownNameError: if there is no such part.
@@ -215,7 +215,7 @@ NEEDED = {"torch": ("torch",), "rllib": ("rllib",)}
 
 
 def pieces(parts: Sequence[str], sizes: Sizes = FULL) -> dict[str, Callable[[], dict[str, float]]]:
-    """Return what there is to measure of some parts by name, a function each that returns rates by key."""
+    """List the measurements of some parts by name, a function each that returns rates by key."""
     found: dict[str, Callable[[], dict[str, float]]] = {}
     for part in parts:
         if part == "rllib":
@@ -236,7 +236,7 @@ def _rllib(what: str, sizes: Sizes) -> dict[str, float]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the rates depend on."""
+    """Describe the machine and the versions that rates depend on."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),

@@ -74,7 +74,7 @@ class Ascent:
         return Report(told, f"score {told['score']:.3f}")
 
     def state(self) -> dict[str, Any]:
-        """Return the parameters and the memory of Adam."""
+        """Collect the parameters and the state of Adam."""
         return {"parameters": [each.detach() for each in self.parameters], "optimiser": self.optimiser.state_dict()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -113,14 +113,14 @@ class FreeTable(torch.nn.Module):
         self.logits = torch.nn.Parameter(torch.log(shares + 1e-3))
 
     def forward(self, endowments: torch.Tensor, contributions: torch.Tensor) -> torch.Tensor:
-        """Return the weights (S, n) at every joint contribution of the condition, in the order of its grid."""
+        """Compute the weights (S, n) at every joint contribution of the condition, in the order of its grid."""
         return self.logits.gather(1, self.first).softmax(-1)  # type: ignore[arg-type]
 
 
 def reachable(
     game: Game[Any], inverse_temperature: float, anchor: Policy | None = None, *, updates: int = 1000
 ) -> dict[str, Any] | NoSolution:
-    """Return the scores of the best memoryless mechanism that exact gradients find for each condition apart.
+    """Score the best memoryless mechanism that exact gradients find, optimised for each condition separately.
 
     It is a value that was found, no bound: the ascent sets out from several rules for a tenth of the updates each, and
     goes on from the best of them.
@@ -153,7 +153,7 @@ def reachable(
 
 
 def _designed(at: Round, inverse_temperature: float, updates: int) -> np.ndarray:
-    """Return the weights (S, n) that gradient ascent ends with, from the most promising of several starts."""
+    """Optimise the weights (S, n) by gradient ascent, from the most promising of several starts."""
 
     def climb(table: FreeTable, steps: int) -> float:
         ascent = Ascent(
@@ -179,7 +179,7 @@ def _designed(at: Round, inverse_temperature: float, updates: int) -> np.ndarray
 
 
 def _best(at: Round, designed: np.ndarray, inverse_temperature: float) -> RoundEquilibrium | NoSolution:
-    """Return the best of the designed and the canonical weights, by the game's objective, in its equilibrium."""
+    """Select the best of the optimised and the canonical weights, by the game's objective in equilibrium."""
     given, contributions = at.given.numpy(), at.contributions.numpy()
     members = FAMILIES["power"].members.values()
     tables = [designed, *(FAMILIES["power"].weights(np.array(member), given, contributions) for member in members)]

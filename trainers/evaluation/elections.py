@@ -30,7 +30,7 @@ POOLED = "pooled"
 
 
 def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rng, order: Array | None = None) -> Any:
-    """Return the final state of elections among mechanisms of the base game, whose outcomes are applied as they are.
+    """Hold elections among mechanisms of the base game, whose outcomes are applied as they are; return the final state.
 
     On torch, gradients go through everything that a mechanism does and that people feel of it.
 
@@ -79,7 +79,7 @@ def _check(game: Game[Any], state: Any, seat: int, outcome: Array, batch: int) -
 
 
 def _every_order(batch: int, k: int, rng: Rng) -> Array:
-    """Return all orders of the seats in turn, (batch, k), on the backend of ``rng``."""
+    """List all orders of the seats in turn, (batch, k), on the backend of ``rng``."""
     orders = np.array(list(itertools.permutations(range(k))))
     return integers(rng, orders[np.arange(batch) % len(orders)])
 
@@ -101,7 +101,7 @@ def held_by_condition(
 def shares(
     election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return the share of the votes that the first mechanism got in each election, by condition.
+    """Measure the first mechanism's share of the votes in each election, by condition.
 
     Each election is one group's; its votes are cast, not expected. ``games`` as in :func:`held_by_condition`.
     """
@@ -110,7 +110,7 @@ def shares(
 
 
 def held_evenly(election: Election, mechanisms: Sequence[Policy], games: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the same as :func:`shares`, (C, E), of ``games`` elections at least, split evenly over C conditions."""
+    """Measure the same as :func:`shares`, (C, E), in at least ``games`` elections, split evenly over C conditions."""
     conditions = len(election.game.initial_states_by_condition(1, np.random.default_rng(0)))
     return np.stack(list(shares(election, mechanisms, -(-games // conditions), rng).values()))
 
@@ -164,6 +164,6 @@ class _Earned:
 
 
 def group_scores(rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Gini coefficient and the sum of log(reward + 0.001) of each group, rewards (G, n) to (G,) each."""
+    """Compute the Gini coefficient and the sum of log(reward + 0.001) of each group, rewards (G, n) to (G,) each."""
     earned = _Earned(np.asarray(rewards, float), np.zeros_like(rewards))
     return np.asarray(gini(earned)), np.asarray(log_nash_welfare(earned))

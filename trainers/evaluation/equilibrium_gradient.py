@@ -60,7 +60,7 @@ class Round:
 
 
 def rounds(game: PublicInvestment, anchor: Policy | None = None, *, weights: bool = False) -> list[Round]:
-    """Return the conditions of a game, for mechanisms that treat equals equally.
+    """List the conditions of a game, for mechanisms that treat equals equally.
 
     Args:
         game: whose rules apply.
@@ -89,7 +89,7 @@ def rounds(game: PublicInvestment, anchor: Policy | None = None, *, weights: boo
 
 
 def value(at: Round, sends: Sends, inverse_temperature: float) -> torch.Tensor:
-    """Return the expected objective of one round at the equilibrium under a mechanism, differentiable in it.
+    """Compute the expected objective of one round at the equilibrium under a mechanism, differentiable in it.
 
     Args:
         at: the condition.
@@ -104,7 +104,7 @@ def value(at: Round, sends: Sends, inverse_temperature: float) -> torch.Tensor:
 
 
 def equilibrium(at: Round, tables: list[torch.Tensor], inverse_temperature: float) -> tuple[torch.Tensor, ...]:
-    """Return the equilibrium strategies (1, n_actions) of each group, differentiable in the payoff ``tables``."""
+    """Compute the equilibrium strategies (1, n_actions) of each group, differentiable in the payoff ``tables``."""
     fixed = [table.detach().numpy() for table in tables]
     level = np.array([[float(inverse_temperature)]])
     found = logit.solve_tables(at.grid, fixed, at.log_priors, level[:, 0])

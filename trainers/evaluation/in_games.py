@@ -100,7 +100,7 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
 
 
 def _election(run: Run, game: Game[Any]) -> Election | None:
-    """Return the election that a run is about, or before whose people and voters its mechanism was learned, if any."""
+    """Find the election of a run: its game, or the one that its mechanism was trained for; else None."""
     agents = run.settings["agents"]
     if isinstance(game, Election) or not {"participants", "voters"} <= agents.keys():
         return game if isinstance(game, Election) else None
@@ -108,7 +108,7 @@ def _election(run: Run, game: Game[Any]) -> Election | None:
 
 
 def _settings(run: Run, role: str) -> Mapping[str, Any]:
-    """Return what the config says of a role, by the names that the trainers here use for it."""
+    """Read the config's settings of a role, by the keys that the built-in trainers use."""
     agents = run.settings["agents"]
     found = agents.get("participants" if role == "participant" else role)
     return found if isinstance(found, Mapping) else {}
@@ -124,6 +124,6 @@ def _who_plays(run: Run, learned: Mapping[str, Any], given: Mapping[str, Policy 
 
 
 def _given(run: Run, game: Game[Any], role: str) -> Policy | None:
-    """Return the policy that the config gives a role, None if it gives none."""
+    """Make the policy that the config gives a role, None if it gives none."""
     given = _settings(run, role).get("given")
     return make_policy(game, role, **given) if isinstance(given, Mapping) and "policy" in given else None

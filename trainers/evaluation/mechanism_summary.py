@@ -32,7 +32,7 @@ def design_summary(
     participants: Policy | None = None,
     best: Best | None = None,
 ) -> dict[str, Any]:
-    """Return the tables of a training as summary.json holds them.
+    """Compute the tables of a training as summary.json holds them.
 
     Args:
         game: that was played.
@@ -79,7 +79,7 @@ def design_summary(
 
 
 def gap_closed(welfare: Mapping[str, float | None]) -> float | None:
-    """Return (learned - start) / (best in box - start), None where the start is as good as the best."""
+    """Compute (learned - start) / (best in box - start), None where the start is as good as the best."""
     start, learned, best = (welfare[name] for name in ("start", "learned", "best_in_box"))
     if start is None or learned is None or best is None or best - start <= 1e-9 * abs(best):
         return None
@@ -94,7 +94,7 @@ def _scores(game: MechanismGame, w: np.ndarray, inverse_temperature: float, anch
 
 
 def _trained(game: MechanismGame, w: np.ndarray, participants: Policy) -> dict[str, float]:
-    """Return what trained participants do under w, and what it is worth, exactly."""
+    """Compute the exact behaviour and incentives of trained participants under w."""
     policy = np.exp(tabulate(game, participants, w))
     return {
         "welfare": float(game.subgame.welfare(policy)) / game.horizon,

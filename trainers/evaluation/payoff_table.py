@@ -71,7 +71,7 @@ class PayoffTable:
         )
 
     def dominance(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Return what dominance says of each player's strategies, by name.
+        """Classify each player's strategies by dominance, by name.
 
         ``strictly dominant`` or ``weakly dominant``: better than each other strategy whatever the other player does, or
         never worse than any and somewhere better than each. ``strictly dominated`` or ``weakly dominated``: likewise
@@ -84,7 +84,7 @@ class PayoffTable:
         )
 
     def equilibria(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-        """Return Nash equilibria, each a mixture of the row player (m,) and one of the column player (k,).
+        """Compute Nash equilibria, each a mixture of the row player (m,) and one of the column player (k,).
 
         All of them, if the game is not degenerate, up to ``ENUMERATED`` strategies of both players; else one. What is
         none to within the tolerance is left out.
@@ -109,16 +109,16 @@ class PayoffTable:
         return tuple(found)
 
     def _solves(self, row: np.ndarray, column: np.ndarray) -> bool:
-        """Return whether neither player gains by another strategy."""
+        """Check that neither player gains by a deviation."""
         return max(self.regret(row, column)) <= 1e-6 * self._scale(0, 1)
 
     def regret(self, row: np.ndarray, column: np.ndarray) -> tuple[float, float]:
-        """Return what each player would gain by the best reply to the other's mixture, >= 0."""
+        """Compute each player's gain from a best response to the other's mixture, >= 0."""
         mine, yours = self.row_payoffs @ column, row @ self.column_payoffs
         return max(float(mine.max() - row @ mine), 0.0), max(float(yours.max() - yours @ column), 0.0)
 
     def fictitious_play(self, rounds: int = ROUNDS) -> tuple[np.ndarray, np.ndarray]:
-        """Return how often each strategy was played in so many rounds of fictitious play (Brown 1951), summing to one.
+        """Run fictitious play (Brown 1951); return the frequencies of the strategies, (m,) and (k,), which sum to one.
 
         Each player replies to what the other has played so far, to the first of equally good replies. In symmetric
         zero-sum and many other games the frequencies tend to an equilibrium, not in all (Shapley 1964).
@@ -136,7 +136,7 @@ class PayoffTable:
         return played[0] / rounds, played[1] / rounds
 
     def solved(self) -> dict[str, Any]:
-        """Return ``symmetric``, ``dominance`` by player, ``equilibria`` with their payoffs, and fictitious play."""
+        """Collect ``symmetric``, ``dominance`` by player, ``equilibria`` with their payoffs, and fictitious play."""
         dominance, play = self.dominance(), self.fictitious_play()
         return {
             "symmetric": self.symmetric,
@@ -168,7 +168,7 @@ Kind = Literal["strictly dominant", "weakly dominant", "strictly dominated", "we
 
 
 def _dominance(names: Sequence[str], payoffs: np.ndarray, tie: float) -> dict[str, str]:
-    """Return what dominance says of the strategies with payoffs (m, k)."""
+    """Classify strategies with payoffs (m, k) by dominance."""
     found: dict[str, str] = {}
     for at, name in enumerate(names):
         ahead = payoffs[at] - np.delete(payoffs, at, axis=0)
@@ -189,7 +189,7 @@ def _dominance(names: Sequence[str], payoffs: np.ndarray, tie: float) -> dict[st
 
 
 def _by_program(row_payoffs: np.ndarray, column_payoffs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return an equilibrium by mixed-integer programming (Sandholm, Gilpin and Conitzer 2005, the first formulation).
+    """Compute an equilibrium by mixed-integer programming (Sandholm, Gilpin and Conitzer 2005, formulation 1).
 
     Variables are both mixtures, both players' payoffs, and for each strategy whether it may go unplayed: one that is
     played is worth its player's payoff, one that is not is worth no more.
@@ -261,7 +261,7 @@ def read_payoffs(path: str | Path) -> PayoffTable:
 
 
 def _numbers(cell: str, delimiter: str, where: str) -> list[float]:
-    """Return the one or two numbers of a cell; a decimal comma is one where columns stand apart otherwise."""
+    """Parse the one or two numbers of a cell; a comma is a decimal point where columns have another delimiter."""
     text = cell.strip().strip("()[]").strip()
     if delimiter != ",":
         text = re.sub(r"(?<=\d),(?=\d)", ".", text)

@@ -50,7 +50,7 @@ class ScoreTable:
     scores: Mapping[str, Scores]
 
     def value(self, mechanism: str, measure: str, condition: int | None = None) -> float | None:
-        """Return a measure of a mechanism, averaged over conditions or in one of them; None where it is not known."""
+        """Look up a measure of a mechanism, averaged over conditions or in one of them; None where it is not known."""
         found = self.scores.get(mechanism)
         if found is None or isinstance(found, NoSolution):
             return None
@@ -59,12 +59,12 @@ class ScoreTable:
         return None if found.get(measure) is None else float(found[measure])
 
     def best_canonical(self, condition: int | None = None) -> float | None:
-        """Return the objective of the best canonical mechanism."""
+        """Compute the objective of the best canonical mechanism."""
         known = [self.value(name, self.objective, condition) for name in CANONICAL]
         return max((value for value in known if value is not None), default=None)
 
     def gap_closed(self, to: str, condition: int | None = None) -> float | None:
-        """Return (learned - best canonical) / (``to`` - best canonical); None where the denominator is below 0.05.
+        """Compute (learned - best canonical) / (``to`` - best canonical); None where the denominator is below 0.05.
 
         ``to`` is ``ceiling`` or ``reachable``.
         """
@@ -75,11 +75,11 @@ class ScoreTable:
         return (learned - best) / (goal - best)
 
     def reasons(self) -> dict[str, str]:
-        """Return why a mechanism has no scores, for those that have none."""
+        """List the mechanisms without scores, with the reason for each."""
         return {name: found.reason for name, found in self.scores.items() if isinstance(found, NoSolution)}
 
     def to_summary(self) -> dict[str, Any]:
-        """Return the table as summary.json holds it.
+        """Write the table as summary.json holds it.
 
         Keys: each of log_nash_welfare, surplus, gini and the objective, a mapping from mechanism to value (None where
         not known); ``gap_closed``, ``reachable_gap_closed``; ``by_condition``, a list of the same with ``endowments``;
@@ -113,7 +113,7 @@ def final_table(
     played: Mapping[str, Any],
     best: Best | None = None,
 ) -> dict[str, Any]:
-    """Return what a learned mechanism is worth, as summary.json holds it, whatever the game.
+    """Score a learned mechanism of any game, as summary.json holds the scores.
 
     Args:
         game: that was played.
@@ -155,7 +155,7 @@ def score_table(
     anchor: Policy | None = None,
     updates: int = UPDATES,
 ) -> ScoreTable:
-    """Return the exact scores of a learned mechanism and of everything that it is compared with.
+    """Score a learned mechanism and its references exactly.
 
     Args:
         game: whose objective counts.
@@ -182,7 +182,7 @@ def mechanisms(game: Game[Any], own: Policy, label: str = "learned") -> Iterator
 
 
 def ceiling_scores(game: Game[Any]) -> Scores:
-    """Return the measures at the ceiling of the game's objective, or why there are none."""
+    """Compute the measures at the ceiling of the game's objective, or the reason why there are none."""
     by_condition = game.ceiling_scores()
     if game.ceiling() is None or not by_condition:
         return NoSolution(f"no ceiling is known for {game.name} and its objective")
@@ -203,7 +203,7 @@ def robustness(
     inverse_temperatures: Sequence[float] = TEMPERATURES,
     anchor: Policy | None = None,
 ) -> dict[float, dict[str, float | None]]:
-    """Return the game's objective by inverse temperature and mechanism: a learned rule on other populations.
+    """Score a learned rule on other populations: the game's objective by inverse temperature and mechanism.
 
     Args:
         game: whose objective counts.
@@ -224,7 +224,7 @@ def robustness(
 def on_all_conditions(
     game: Game[Any], learned: Policy, *, inverse_temperature: float, anchor: Callable[[Game[Any]], Policy | None]
 ) -> list[dict[str, Any]]:
-    """Return the table of each of the paper's five conditions for a rule that was learned on others.
+    """Score a rule on each of the paper's five conditions, after training on others.
 
     Args:
         game: that was trained on; nothing is returned unless it is a public investment game of four participants
@@ -245,7 +245,7 @@ def on_all_conditions(
 
 
 def low_anchor(game: Game[Any]) -> Policy:
-    """Return participants who are used to the strict egalitarian rule (its equilibrium at inverse temperature 1).
+    """Make participants anchored at the equilibrium under the strict egalitarian rule, at inverse temperature 1.
 
     The population on which a steep rule fares worst: it punishes those who come half-way.
 
@@ -258,13 +258,13 @@ def low_anchor(game: Game[Any]) -> Policy:
 
 
 def beside_equilibrium(played: Mapping[str, Any], exact: Scores) -> dict[str, Mapping[str, Any]]:
-    """Return columns ``played`` and ``equilibrium`` by measure, None where the exact value is not known."""
+    """Arrange measures in columns ``played`` and ``equilibrium``, None where the exact value is not known."""
     known = {} if isinstance(exact, NoSolution) else exact
     return {"played": played, "equilibrium": {measure: known.get(measure) for measure in played}}
 
 
 def other_populations(game: Game[Any], learned: Policy) -> dict[str, dict[str, float | None]]:
-    """Return the objective by population and mechanism: other inverse temperatures, and a low anchor."""
+    """Score the objective by population and mechanism: other inverse temperatures, and a low anchor."""
     rows = {f"{level:g}": row for level, row in robustness(game, learned).items()}
     with suppress(UnsupportedGameError):  # the low anchor is an exact equilibrium, which not every game has
         rows["1, anchored low"] = robustness(game, learned, inverse_temperatures=(1.0,), anchor=low_anchor(game))[1.0]

@@ -17,7 +17,7 @@ def curves(
     history: Sequence[Mapping[str, Any]],
     references: Mapping[str, float | None],
 ) -> Figure:
-    """Return learning curves, one panel below the other over iterations. Panels without data are left out.
+    """Draw learning curves over iterations, one panel below the other. Panels without data are left out.
 
     Args:
         panels: title, label of the vertical axis, and the metrics drawn in it.
@@ -50,13 +50,13 @@ def curves(
 
 
 def _label(metric: str) -> str:
-    """Return a metric's name as words, and whether it is what is known of it."""
+    """Write a metric's name as words, with a mark if it is a closed form."""
     what, _, name = metric.rpartition("/")
     return f"{words(name)}, closed form" if what == "closed_form" else words(name)
 
 
 def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective: str) -> Figure:
-    """Return the scatter of what each mechanism achieves against how unequal it is.
+    """Draw the scatter of each mechanism's objective against its inequality.
 
     Args:
         scores: by measure (``objective`` and ``gini``), by mechanism's name; None where it is not known.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def can_draw() -> bool:
-    """Say whether matplotlib is installed; if not, log one line: no figures were drawn, and how to get them."""
+    """Check whether matplotlib is installed; if not, log one line with the command that installs it."""
     try:
         import lawgiver.trainers.plots.style  # noqa: F401  # it says what to install where matplotlib is missing
     except MissingExtraError as missing:

@@ -9,7 +9,7 @@ from lawgiver.trainers.runs.run import Run
 
 
 def flat(run: Run) -> list[dict[str, Any]]:
-    """Return the metrics that are numbers, nested keys joined by slashes."""
+    """Flatten the numeric metrics of each line, nested keys joined by slashes."""
 
     def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         flat: dict[str, Any] = {}
@@ -24,7 +24,7 @@ def flat(run: Run) -> list[dict[str, Any]]:
 
 
 def column(table: Any, measure: str) -> dict[str, float | None]:
-    """Return a measure by mechanism; nothing where another's trainer means something else by that name."""
+    """Read a measure by mechanism; empty where another trainer uses the name for something else."""
     found = table.get(measure) if isinstance(table, Mapping) else None
     return {k: v for k, v in found.items() if v is None or is_number(v)} if isinstance(found, Mapping) else {}
 

@@ -27,7 +27,7 @@ Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def contributions(
     endowments: Sequence[int], learned: np.ndarray, exact: np.ndarray, *, learned_label: str = "trained participants"
 ) -> Figure:
-    """Return the distribution of contributions of each kind of participant beside the equilibrium's.
+    """Draw the distribution of contributions by endowment, beside that of the equilibrium.
 
     Args:
         endowments: of each participant, (n,).
@@ -53,7 +53,7 @@ def contributions(
 
 
 def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:
-    """Return the head's share over its contribution and the sum of the tails', a panel for each condition.
+    """Draw the head's share over its contribution and the sum of the tails' contributions, a panel for each condition.
 
     The head is participant 0. A cell is the mean share over all ways in which the tails can give that sum (Koster et
     al. 2022, the released plotting code): bright = to the head, dark = to the tails.
@@ -70,7 +70,7 @@ def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:
 
 
 def weights_of(game: PublicInvestment, mechanism: Policy) -> Weights:
-    """Return a memoryless mechanism as the weights behind the payouts of a round, by the rules."""
+    """Convert a memoryless mechanism to the weights behind the payouts of a round."""
     check_policy(game, "mechanism", mechanism, distribution=True)
     sent = weight_function(game, mechanism)
     return lambda e, c: np.asarray(after_round(game, sent(e, c), e, c).weights)
@@ -86,7 +86,7 @@ def beach_panel(axis: Any, shares: np.ndarray) -> Any:
 
 
 def head_shares(condition: Sequence[int], weights: Weights) -> np.ndarray:
-    """Return participant 0's mean share, (e_0 + 1, sum of the others' endowments + 1)."""
+    """Compute participant 0's mean share, (e_0 + 1, sum of the others' endowments + 1)."""
     head, *tails = condition
     combinations = np.array(list(itertools.product(*(range(tail + 1) for tail in tails))))
     joint = np.concatenate(

@@ -60,7 +60,7 @@ def free_colours(taken: Iterable[str]) -> Iterator[str]:
 
 
 def named_colours(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each name, no two the same: the one that it has in every figure, else the next free one."""
+    """Assign a colour to each name, no two the same: its colour in every figure, else the next free one."""
     found: dict[str, str] = {}
     for name in names:
         if COLOURS.get(name, "") not in {"", *found.values()}:
@@ -77,7 +77,7 @@ def legend_beside(axis: Any, **how: Any) -> None:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches."""
+    """Make an empty figure of a size in inches."""
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure

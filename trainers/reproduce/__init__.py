@@ -21,7 +21,7 @@ PAPERS = {
 
 
 def find(name: str, *more: str) -> Callable[[Path, int, int], Reproduction]:
-    """Return the function that reproduces a paper.
+    """Find the function that reproduces a paper.
 
     Args:
         name: one of ``PAPERS``.

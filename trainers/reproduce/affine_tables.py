@@ -60,11 +60,11 @@ class Table:
     cells: tuple[Cell, ...]
 
     def best(self, cell: Cell) -> float:
-        """Return the best of a cell's three optimised figures."""
+        """Select the best of a cell's three optimised figures."""
         return self.sense * max(self.sense * found for found in (cell.grid, cell.zeroth_order, cell.regularised))
 
     def of_cell(self, cell: Cell) -> tuple[str, ...]:
-        """Return the overrides that make a cell's game."""
+        """List the overrides that make a cell's game."""
         return (*self.game, f"game.n={cell.n}", f"game.m={cell.m}")
 
 

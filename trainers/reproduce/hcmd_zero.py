@@ -167,7 +167,7 @@ def _convergence(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
 
 
 def _verdicts(summaries: Sequence[Mapping[str, Any]], iteration: str) -> str:
-    """Return what was said of an iteration, and how often: ``converged 2, not told apart 1``."""
+    """Count the verdicts on an iteration over seeds: ``converged 2, not told apart 1``."""
     said = Counter(summary["convergence"][iteration]["verdict"] for summary in summaries)
     return ", ".join(f"{verdict} {count}" for verdict, count in said.items())
 

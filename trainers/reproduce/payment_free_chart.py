@@ -11,7 +11,7 @@ from lawgiver.trainers.reproduce.payment_free_tables import CURVES, FILL, PA, PF
 
 
 def chart(board: Board) -> Figure:
-    """Return the figure of a size: welfare against what misreports bring, of all numbers and of values alone."""
+    """Draw the frontier of a size, welfare against exploitability: all numbers misreported, and values alone."""
     panels = [
         _panel(board, "joint", "Values and demands misreported"),
         _panel(board, "value", "Values alone misreported"),

@@ -107,7 +107,7 @@ def judge(task: Task, folder: Path) -> Judgement:
 
 
 def judged_all(wanted: Sequence[tuple[Path, Task]], jobs: int) -> list[Judgement]:
-    """Return what is kept in files, judged where it is not or where another task was, so many at once.
+    """Read judgements from files, up to ``jobs`` of the missing or outdated ones computed in parallel.
 
     Args:
         wanted: file and task of each; what a run has learned is judged beside the run, in its folder.
@@ -140,7 +140,7 @@ def _keep(file: Path, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept(file: Path, task: Task) -> Judgement | None:
-    """Return what a file keeps, None if there is none or it is of another task."""
+    """Read a judgement from a file, None if there is none or it is of another task."""
     try:
         data = read_json(file)
         if data["task"] != plain(asdict(task)):
@@ -156,7 +156,7 @@ def _kept(file: Path, task: Task) -> Judgement | None:
 
 
 def point(name: str, judgements: Sequence[Judgement], group: str) -> Point:
-    """Return where a rule lies by one group of misreports; several judgements are of as many seeds."""
+    """Locate a rule by one group of misreports, given one judgement a seed."""
     ratios, gains = (
         np.stack(parts) for parts in ([j.ratios for j in judgements], [j.gains[group] for j in judgements])
     )

@@ -61,7 +61,7 @@ Terms: TypeAlias = Sequence[tuple[Point, float, float]]
 
 
 def estimate(value: float, terms: Terms) -> Estimate:
-    """Return ``value`` with the interval of a sum of welfares and exploitabilities that it is, to first order."""
+    """Estimate a sum of welfares and exploitabilities: ``value`` with its interval, to first order."""
     instances = np.zeros(max(point.ratios.shape[1] for point, _, _ in terms))
     of_seeds, widened = 0.0, 0.0
     for point, of_ratio, of_gain in terms:
@@ -79,12 +79,12 @@ def estimate(value: float, terms: Terms) -> Estimate:
 
 
 def clear(found: Estimate) -> bool:
-    """Say whether a number is above 0 by more than half of its interval."""
+    """Check whether a number is above 0 by more than half of its interval."""
     return found.ends[0] > 0
 
 
 def above(point: Point, curve: Sequence[Point]) -> Estimate | None:
-    """Return how far a point lies above a curve at its own exploitability, in units of the welfare ratio.
+    """Compute how far a point lies above a curve at its own exploitability, in units of the welfare ratio.
 
     Args:
         point: that is compared.
@@ -110,12 +110,12 @@ def above(point: Point, curve: Sequence[Point]) -> Estimate | None:
 
 
 def dominated_by(point: Point, others: Sequence[Point]) -> list[str]:
-    """Return the names of those that may be as good in both: the point is clearly better than they are in neither."""
+    """List the points that may be as good in both measures: the point is clearly better than they are in neither."""
     return [other.name for other in others if not any(map(clear, better(point, other)))]
 
 
 def better(point: Point, other: Point) -> tuple[Estimate, Estimate]:
-    """Return by how much a point is less exploitable than another, and by how much its welfare is greater."""
+    """Compute by how much a point is less exploitable than another, and by how much its welfare is greater."""
     (x, y), (other_x, other_y) = point.at, other.at
     less = estimate(other_x - x, [(other, 0.0, 1.0), (point, 0.0, -1.0)])
     return less, estimate(y - other_y, [(point, 1.0, 0.0), (other, -1.0, 0.0)])

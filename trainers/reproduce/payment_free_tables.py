@@ -63,7 +63,7 @@ class Size:
         return f"n{self.n}-m{self.m}"
 
     def audited(self, rule: str) -> int:
-        """Return on how many instances misreports are searched under a baseline or a network."""
+        """Choose the number of instances on which misreports are searched under a baseline or a network."""
         if rule in (PA, *BURNING):
             return self.partial
         return self.fair if rule in (PF, *MIXES, "rpf_net") else self.networks
@@ -123,11 +123,11 @@ class Board:
     learned: tuple[Learned, ...]
 
     def baseline(self, name: str, group: str = "joint") -> Point:
-        """Return where a baseline lies."""
+        """Locate a baseline."""
         return point(name, [self.known[name]], group)
 
     def by_network(self) -> dict[str, list[Standing]]:
-        """Return where every learned rule stands among what is known, by the title of its network."""
+        """Compare every learned rule with the baselines, by the title of its network."""
         baselines = [self.baseline(name) for name in self.known]
         found: dict[str, list[Standing]] = {}
         for each in self.learned:
@@ -162,7 +162,7 @@ class Standing:
 
 
 def _clear(height: Estimate | None) -> bool:
-    """Return whether a height is above 0 by more than its interval, or there is nothing as honest to be above."""
+    """Check whether a height is above 0 by more than its interval; True where no baseline is as honest."""
     return height is None or clear(height)
 
 
@@ -223,7 +223,7 @@ def verdict_notes(board: Board) -> Iterator[str]:
 
 
 def _verdict(of: Sequence[Standing]) -> str:
-    """Return in words whether there is a point as the claim wants it, and which is the clearest, or comes nearest."""
+    """Describe the clearest point that supports the claim, or else the nearest one."""
 
     def margin(standing: Standing) -> float:
         assert standing.segment is not None  # water filling, where nobody gains, is one of its ends

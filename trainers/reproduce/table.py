@@ -74,7 +74,7 @@ class Reproduction:
     comparisons: Mapping[str, Sequence[Mapping[str, Cell]]] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
-        """Return everything as plain data: each row with ``quantity``, ``paper``, ``ours`` and so on."""
+        """Write everything as plain data: each row with ``quantity``, ``paper``, ``ours`` and so on."""
         rows = {
             heading: [{**vars(row), "ratio": row.ratio} for row in section]
             for heading, section in self.sections.items()
@@ -84,7 +84,7 @@ class Reproduction:
         return data
 
     def markdown(self) -> str:
-        """Return the tables and notes as Markdown."""
+        """Write the tables and notes as Markdown."""
         lines = [f"# {self.title}", ""]
         for heading, compared in self.comparisons.items():
             lines += [f"## {heading}", "", *_compared(compared), ""]
@@ -139,5 +139,5 @@ def _cell(value: float | None) -> str:
 
 
 def _rounded(value: float) -> float:
-    """Return 0 for what is 0 but for rounding."""
+    """Round to 0 what differs from it by rounding errors only."""
     return 0.0 if abs(value) < ROUNDING else value

@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a kill leaves either the old content or the new one."""
+"""Atomic writes: a crash, a full disk or a kill leaves either the old content or the new one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from lawgiver.envs.files.reading import open_regular, read_json
 
 MANIFEST = "manifest.json"
 LARGEST_WEIGHTS = 2**40
-"""Bytes that a file of weights may have."""
+"""Maximum size of a file of weights, in bytes."""
 
 
 class RunError(LawgiverError):
-    """A run's folder cannot be written, or what it holds cannot be used."""
+    """Error of a run's folder: it cannot be written, or its content cannot be used."""
 
 
 _REFUSALS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)]
@@ -43,7 +43,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _refusal(error: Exception) -> str | None:
-    """Return the system's refusal that an error quotes: safetensors reports a full disk in words only."""
+    """Find the operating system's reason quoted in an error: safetensors reports a full disk in words only."""
     return next((refusal for refusal in _REFUSALS if refusal in str(error)), None)
 
 
@@ -64,7 +64,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file at once: it holds the old text or the new one, whatever happens.
+    """Write a text file atomically.
 
     Raises:
         RunError: if it cannot be written.
@@ -76,7 +76,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def made_folder(path: str | Path) -> Path:
-    """Make a folder, and those around it, where it is not there yet.
+    """Make a folder and its parents, if missing.
 
     Raises:
         RunError: if it cannot be made.
@@ -88,12 +88,12 @@ def made_folder(path: str | Path) -> Path:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON, at once; see :func:`write_text` and :func:`lawgiver.envs.files.json_text.to_json`."""
+    """Write a mapping as JSON atomically; see :func:`write_text` and :func:`lawgiver.envs.files.json_text.to_json`."""
     write_text(path, to_json(data, indent=2) + "\n")
 
 
 def write_folder(path: Path, write: Callable[[Path], None], **facts: Any) -> None:
-    """Let ``write`` fill a folder and put it at ``path`` at once, with a manifest of its files' digests and ``facts``.
+    """Write a folder atomically by calling ``write``, with a manifest of its files' digests and ``facts``.
 
     Raises:
         RunError: if it cannot be written; ``path`` is then as it was.
@@ -120,11 +120,11 @@ def write_folder(path: Path, write: Callable[[Path], None], **facts: Any) -> Non
 
 
 def read_manifest(path: Path, **facts: type) -> dict[str, Any]:
-    """Return the facts that were written with a folder, after checking that every file is there and whole.
+    """Read the facts stored in a folder's manifest, after checking that every file is present and unchanged.
 
     Args:
         path: the folder.
-        **facts: those that must be among them, and the type of each.
+        **facts: names of required facts, with their types.
 
     Raises:
         RunError: naming the file that is missing or damaged.
@@ -152,7 +152,7 @@ def read_manifest(path: Path, **facts: type) -> dict[str, Any]:
 
 
 def require_plain(folder: Path) -> None:
-    """Refuse a folder in which there is a symbolic link or a device: a reader or writer would be led elsewhere.
+    """Refuse a folder that holds a symbolic link or a device, which would lead reads or writes elsewhere.
 
     Raises:
         RunError: naming it.
@@ -176,7 +176,7 @@ def _digest(file: Path) -> str:
 
 
 def _flush(path: Path) -> None:
-    """Make the operating system put a file or a folder on the disk."""
+    """Flush a file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

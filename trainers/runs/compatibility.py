@@ -1,4 +1,4 @@
-"""Whether what was learned in one game can play another, and what to say where it cannot."""
+"""Compatibility of learned policies with other games, and the errors where a policy cannot play one."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, P
     """Check that the policies of a run can play a game.
 
     Args:
-        run: that they were learned in.
-        own: the base game that they were learned on.
-        game: the base game that they are to play.
-        kept: the folders of the policies in question, by role.
+        run: folder of the run.
+        own: base game of the run.
+        game: base game to be played.
+        kept: folders of the policies, by role.
 
     Raises:
-        UnsupportedGameError: if it is another game, or one of other numbers, sizes or modes.
+        UnsupportedGameError: if the games differ in name, numbers of agents, sizes or modes.
     """
     for role, folder in kept.items():
         fault = _fault(own.base_game_of(role), game.base_game_of(role), role, folder)
@@ -32,10 +32,10 @@ def require_fit(run: Path, own: Game[Any], game: Game[Any], kept: Mapping[str, P
 
 
 def require_own_objective(game: Game[Any], trainer: str) -> None:
-    """Check that the mechanism is paid an objective of the game's own, for a trainer that has a formula for each.
+    """Check that the objective is one of the game's own, for a trainer that has formulas for these alone.
 
     Raises:
-        UnsupportedGameError: if it is one of the entry-point group.
+        UnsupportedGameError: if the objective comes from the entry-point group.
     """
     objective = getattr(game, "objective", None)
     if objective not in game.objectives:
@@ -46,7 +46,7 @@ def require_own_objective(game: Game[Any], trainer: str) -> None:
 
 
 def _fault(own: Game[Any], game: Game[Any], role: str, folder: Path) -> str | None:
-    """Return how the game that a role's policy was made for differs from the one to play, None if in nothing."""
+    """Describe how the game that a role's policy was trained on differs from the one to play; None if it does not."""
     if game.name != own.name:
         return f", another game: it cannot play {game.name}"
     if dict(game.roles) != dict(own.roles):
@@ -59,7 +59,7 @@ def _fault(own: Game[Any], game: Game[Any], role: str, folder: Path) -> str | No
 
 
 def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Game[Any]:
-    """Return the game in the mode of a run's own if what is kept in the folder is a rule that plays in either."""
+    """Set the game to the run's own mechanism mode if the saved mechanism is a rule that plays in either mode."""
     if kind != "mechanism" or not isinstance(own, ReportingGame) or not isinstance(game, ReportingGame):
         return game
     if own.announces == game.announces or not (folder / DESCRIPTION).exists():
@@ -70,19 +70,19 @@ def _as_trained(own: Game[Any], game: Game[Any], folder: Path, kind: str) -> Gam
 
 
 def _fields(game: Game[Any], role: str) -> list[tuple[str, int]]:
-    """Return what an agent of a role sees and sends, by the names and sizes of the fields."""
+    """List the observation and action fields of a role, by name and size."""
     sent = game.action_layout(role)
     seen = [(field.name, field.size) for field in game.observation_layout(role)]
     return seen + ([("choices", sent)] if isinstance(sent, int) else [(field.name, field.size) for field in sent])
 
 
 def _mismatch(trained: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> str | None:
-    """Return what is wrong with the fields that a policy is to see and send, None if nothing."""
+    """Describe how the fields that a policy was trained on differ from the wanted ones; None for no difference."""
     if trained == wanted:
         return None
     if [name for name, _ in trained] == [name for name, _ in wanted]:
         sizes = zip(trained, wanted, strict=True)
-        told = ", ".join(f"{had} {name}, not {has}" for (name, had), (_, has) in sizes if had != has)
-        return f"sees and does {told}: it cannot play a game of another size"
+        differing = ", ".join(f"{had} {name}, not {has}" for (name, had), (_, has) in sizes if had != has)
+        return f"sees and does {differing}: it cannot play a game of another size"
     had, has = (", ".join(f"{size} {name}" for name, size in fields) for fields in (trained, wanted))
     return f"sees and does {had}, not {has}: it cannot play a game with other modes (mechanism_mode, rule_family, ...)"

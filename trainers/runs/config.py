@@ -24,13 +24,13 @@ from lawgiver.trainers.settings.base import AnyConfig, Config, TrainerSettings
 _LOGGER = logging.getLogger("lawgiver")
 
 SHARED = {"participants": ("inverse_temperature", "kl_budget", "anchor"), "mechanism": ("start",)}
-"""Settings of ``agents`` that mean the same to every trainer that has them."""
+"""Settings of ``agents`` with the same meaning for every trainer that has them."""
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
 class _Kept(BaseModel):
-    """Settings of some trainer, whichever keys they have."""
+    """Settings of any trainer, with any keys."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,12 +40,12 @@ class _KeptTrainer(TrainerSettings):
 
 
 def config_name(source: str | Path) -> str:
-    """Return the name of a config that is given by name or as a path."""
+    """Derive the name of a config from its name or path."""
     return Path(source).name.removesuffix(".yaml").removesuffix(".yml")
 
 
 def read_mapping(source: str | Path) -> dict[str, Any]:
-    """Return a config as plain data: a packaged one by its name, or a YAML file by its path.
+    """Read a config as plain data: a packaged one by its name, or a YAML file by its path.
 
     Raises:
         UnknownNameError: if there is no such config.
@@ -69,7 +69,7 @@ def read_mapping(source: str | Path) -> dict[str, Any]:
 
 
 def validate(data: Mapping[str, Any]) -> AnyConfig:
-    """Return the config that plain data stands for, checked as a whole, the game's parameters included.
+    """Validate a config given as plain data, the game's parameters included.
 
     Raises:
         LawgiverError: naming the first wrong key or value, what is allowed, and the nearest match.
@@ -95,7 +95,7 @@ def validate(data: Mapping[str, Any]) -> AnyConfig:
 
 
 def checked(model: type[SettingsT], data: Mapping[str, Any]) -> SettingsT:
-    """Return the settings that plain data stands for.
+    """Validate settings given as plain data.
 
     Raises:
         ParameterError: naming the first wrong key or value, what is allowed, and the nearest match.
@@ -107,7 +107,7 @@ def checked(model: type[SettingsT], data: Mapping[str, Any]) -> SettingsT:
 
 
 def stored_config_error(settings: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the settings that a run keeps, None if nothing; its trainer need not be installed."""
+    """Describe the first error in the stored settings of a run, None if there is none; the trainer may be missing."""
     model = Config[_Kept, _KeptTrainer]
     try:
         model.model_validate(settings)
@@ -118,13 +118,13 @@ def stored_config_error(settings: Mapping[str, Any]) -> str | None:
 
 
 def _name(data: Mapping[str, Any], section: str) -> Any:
-    """Return the name that stands in a section of a config, None if there is none."""
+    """Read the name in a section of a config, None if there is none."""
     found = data.get(section)
     return found.get("name") if isinstance(found, dict) else None
 
 
 def _named(changes: Mapping[str, Any], section: str, data: Mapping[str, Any]) -> Any:
-    """Return the name that a section of a config will have after changes by full path."""
+    """Read the name in a section of a config after changes by full path."""
     name = _name(data, section)
     for path, value in changes.items():
         if path == section:
@@ -135,12 +135,12 @@ def _named(changes: Mapping[str, Any], section: str, data: Mapping[str, Any]) ->
 
 
 def load_config(source: str | Path, overrides: Overrides = ()) -> AnyConfig:
-    """Return a checked config.
+    """Load and validate a config.
 
-    What a config says under ``agents`` and ``trainer`` is meant for its own trainer. Where the overrides name another
-    one, only they count there, and what means the same to both: how rational participants are, and where the mechanism
-    begins (``SHARED``). Likewise, where they name another game, it keeps the parameters that it has too. A warning of
-    the logger ``lawgiver`` names the keys that are left out.
+    The sections ``agents`` and ``trainer`` are written for the config's own trainer. If the overrides name another one,
+    these sections come from the overrides, except for the settings that both trainers share (``SHARED``). If they name
+    another game, the parameters that this game has are kept. A warning of the logger ``lawgiver`` names the keys that
+    are dropped.
 
     Args:
         source: the name of a packaged config, or the path of a YAML file.
@@ -149,7 +149,7 @@ def load_config(source: str | Path, overrides: Overrides = ()) -> AnyConfig:
     Raises:
         LawgiverError: one line that names the wrong key or value, what is allowed, and the nearest match.
     """
-    data = said = read_mapping(source)
+    data = original = read_mapping(source)
     changes = read_overrides(overrides)
     trainer, game = (_named(changes, section, data) for section in ("trainer", "game"))
     if trainer != _name(data, "trainer"):
@@ -157,14 +157,14 @@ def load_config(source: str | Path, overrides: Overrides = ()) -> AnyConfig:
     if game != _name(data, "game"):
         data = {**data, "game": _known(data.get("game"), game)}
     config = validate(apply_overrides(data, changes))
-    dropped = sorted(leaves(said).keys() - leaves(data).keys() - {"trainer.name"})
+    dropped = sorted(leaves(original).keys() - leaves(data).keys() - {"trainer.name"})
     if dropped:
         _LOGGER.warning("of config %s, not used: %s", config_name(source), ", ".join(dropped))
     return config
 
 
 def _known(parameters: Any, name: Any) -> Any:
-    """Return the parameters of a game that another game has as well."""
+    """Keep the parameters of one game that another game has as well."""
     if not isinstance(parameters, dict) or not isinstance(name, str) or game_name(name) not in names(GAMES):
         return parameters
     accepted = inspect.signature(lookup(GAMES, game_name(name))).parameters
@@ -172,20 +172,20 @@ def _known(parameters: Any, name: Any) -> Any:
 
 
 def _shared(agents: Any, name: Any) -> dict[str, Any]:
-    """Return what a config says of ``agents`` that means the same to another trainer, as far as that one has it."""
+    """Keep the settings of ``agents`` that have the same meaning for another trainer, if that trainer has them."""
     if not isinstance(agents, dict) or not isinstance(name, str):
         return {}
     known = _fields(find_trainer(name).config, "agents")
     kept: dict[str, Any] = {}
     for role, keys in SHARED.items():
-        said, has = agents.get(role), _fields(known, role)
-        if isinstance(said, dict) and has is not None:
-            kept[role] = {key: said[key] for key in keys if key in said and key in has.model_fields}
-    return {role: said for role, said in kept.items() if said}
+        given, model = agents.get(role), _fields(known, role)
+        if isinstance(given, dict) and model is not None:
+            kept[role] = {key: given[key] for key in keys if key in given and key in model.model_fields}
+    return {role: settings for role, settings in kept.items() if settings}
 
 
 def _fields(model: type[BaseModel] | None, key: str) -> type[BaseModel] | None:
-    """Return the settings model under a key of another, None where there is none."""
+    """Look up the settings model under a key of another, None where there is none."""
     field = None if model is None else model.model_fields.get(key)
     inner = None if field is None else field.annotation
     return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None

@@ -1,4 +1,4 @@
-"""One line out of a pydantic ValidationError: which key, its value, what is allowed, the nearest match."""
+"""Error messages of configs: a pydantic ValidationError as one line with key, value, allowed values, nearest match."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from lawgiver.envs.core.make import parameters_of
 from lawgiver.envs.core.registry import GAMES, game_name, names
 
 NEAR = 0.8
-"""How alike a misspelt key and one that stands elsewhere have to be, in difflib's ratio, for it to be proposed."""
+"""Minimum similarity, in difflib's ratio, at which a key from another section is proposed for a misspelt one."""
 
 
 def one_line(error: Exception) -> str:
-    """Return what an error says as one line."""
+    """Format an error message as one line."""
     return " ".join(str(error).split())
 
 
 def config_error(model: type[BaseModel], data: Any, error: ValidationError) -> str:
-    """Return one thing that is wrong with ``data``, as one line.
+    """Format one of the validation errors of ``data`` as one line.
 
-    Unknown keys come before anything else; then the deepest error, because of the members of a union the one that
-    was meant gets furthest.
+    Unknown keys come first; then the deepest error, since the intended member of a union validates furthest.
     """
     details = error.errors(include_url=False)
     first = min(details, key=lambda detail: (detail["type"] != "extra_forbidden", -len(detail["loc"])))
     loc = first["loc"]
     path = _path(data, loc)
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return _untold(path, first["ctx"])
+        return _discriminator_error(path, first["ctx"])
     if first["type"] == "extra_forbidden":
         return unknown_key(model, data, path, _keys(_at(model, loc[:-1])))
     if first["type"] == "missing":
@@ -47,13 +46,13 @@ def config_error(model: type[BaseModel], data: Any, error: ValidationError) -> s
 
 
 def unknown_key(model: type[BaseModel], data: Any, path: str, siblings: Iterable[str] | None = None) -> str:
-    """Compose the line about a key that is not known, with the nearest match wherever it stands in the config.
+    """Compose the message about an unknown key, with the nearest match anywhere in the config.
 
     Args:
-        model: of the whole config.
+        model: model of the whole config.
         data: the config.
-        path: of the key, in full.
-        siblings: what is allowed in its place, the top level by default.
+        path: full path of the key.
+        siblings: allowed keys of its section, the top level by default.
     """
     options = sorted(model.model_fields if siblings is None else siblings)
     hint = _elsewhere(path, options, [*key_paths(model), *_game_keys(data)])
@@ -63,7 +62,7 @@ def unknown_key(model: type[BaseModel], data: Any, path: str, siblings: Iterable
 
 
 def stray_parameter(model: type[BaseModel], data: Mapping[str, Any]) -> str | None:
-    """Compose the line about a parameter that a game does not have and another part of the config has, None if none."""
+    """Compose the message about a game parameter that belongs to another section of the config, None if none does."""
     game, own = data.get("game"), _game_keys(data)
     known = {*own, "game.name", "game.preset"}
     for key in game if isinstance(game, Mapping) and own else ():
@@ -95,7 +94,7 @@ def key_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 
 def _elsewhere(path: str, siblings: list[str], paths: list[str]) -> str | None:
-    """Return where a key of that name, or else of the most similar one, stands; None if a sibling is as near."""
+    """Find the paths of the key with that name, or else the most similar one; None if a sibling is as similar."""
     key = path.rpartition(".")[2]
 
     def nearness(name: str) -> float:
@@ -122,8 +121,8 @@ def _game_keys(data: Any) -> list[str]:
     return [f"game.{parameter}" for parameter in parameters_of(name)]
 
 
-def _untold(path: str, context: Mapping[str, Any]) -> str:
-    """Return what is wrong with the key by which the members of a union are told apart."""
+def _discriminator_error(path: str, context: Mapping[str, Any]) -> str:
+    """Format the error of a missing or unknown discriminator of a union."""
     key = f"{path}.{context['discriminator']}".replace("'", "")
     if "tag" not in context:
         return f"{key} is missing"
@@ -132,7 +131,7 @@ def _untold(path: str, context: Mapping[str, Any]) -> str:
 
 
 def _path(data: Any, loc: tuple[int | str, ...]) -> str:
-    """Return a location as it stands in the data, without what pydantic adds for members of a union."""
+    """Format a location as a path in the data, without the parts that pydantic adds for members of a union."""
     shown = []
     for part in loc:
         known = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
@@ -143,7 +142,7 @@ def _path(data: Any, loc: tuple[int | str, ...]) -> str:
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the members of a union, or the annotation itself; Annotated is looked through."""
+    """List the members of a union, or the annotation itself; Annotated is unwrapped."""
     if typing.get_origin(hint) is typing.Annotated:
         return _alternatives(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -156,7 +155,7 @@ def _models(hints: tuple[Any, ...]) -> list[type[BaseModel]]:
 
 
 def _at(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[Any, ...]:
-    """Return the annotations that a location of an error may refer to."""
+    """List the annotations that the location of an error may refer to."""
     hints: tuple[Any, ...] = (model,)
     for part in loc:
         inner = [known.model_fields[str(part)].annotation for known in _models(hints) if part in known.model_fields]
@@ -166,12 +165,12 @@ def _at(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[Any, ...]:
         if inner:
             hints = tuple(found for hint in inner for found in _alternatives(hint))
         else:  # the part names a member of a union
-            hints = _told_apart(hints, part) or hints
+            hints = _with_tag(hints, part) or hints
     return hints
 
 
-def _told_apart(hints: tuple[Any, ...], tag: int | str) -> tuple[Any, ...]:
-    """Return the models of a union that have a key whose only value is ``tag``."""
+def _with_tag(hints: tuple[Any, ...], tag: int | str) -> tuple[Any, ...]:
+    """List the models of a union that have a key whose only value is ``tag``."""
     return tuple(
         model
         for model in _models(hints)
@@ -184,7 +183,7 @@ def _keys(hints: tuple[Any, ...]) -> list[str]:
 
 
 def _choices(hints: tuple[Any, ...]) -> list[str]:
-    """Return the values that Literal annotations list, if nothing else is allowed."""
+    """List the values of Literal annotations, if nothing else is allowed."""
     if not all(typing.get_origin(hint) is Literal for hint in hints):
         return []
     return [str(value) for hint in hints for value in typing.get_args(hint)]

@@ -1,4 +1,4 @@
-"""What stands above the numbers of a run: the rule that was learned, and the people that they are about."""
+"""Headings of a run's tables and figures: learned rule, participants, and game."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def learned_rule(run: Run) -> dict[str, Any] | None:
 
 
 def equilibrium_people(settings: Mapping[str, Any], inverse_temperature: Any = None) -> str | None:
-    """Describe the participants of exact scores: how rational they are, and what they are used to.
+    """Describe the participants of exact scores by inverse temperature and anchor.
 
     Args:
         settings: the run's config as plain data.
-        inverse_temperature: the one that was reckoned with, where the config gives a budget instead.
+        inverse_temperature: solved inverse temperature, where the config gives a budget instead.
 
     Returns:
-        One line; None where the config says nothing of their rationality.
+        One line; None where the config gives no inverse temperature or budget.
     """
     participants = settings.get("agents", {}).get("participants")
     if not isinstance(participants, Mapping) or not {"inverse_temperature", "kl_budget"} & participants.keys():
@@ -68,5 +68,5 @@ def heading(run: Run, summary: Mapping[str, Any]) -> str:
         return f"{first}\ngiven mechanism: {mechanism['given'].get('policy')}"
     if not isinstance(rule, Mapping):
         return first
-    told = rule_text(rule, formula=False)
-    return f"{first}\nlearned rule: {told}" if len(told) <= 110 else f"{first}\nlearned rule: {told[:107]}..."
+    text = rule_text(rule, formula=False)
+    return f"{first}\nlearned rule: {text if len(text) <= 110 else f'{text[:107]}...'}"

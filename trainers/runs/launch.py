@@ -1,4 +1,4 @@
-"""From a config to finished runs: one, or one for each of several seeds, new or continued."""
+"""Training runs from configs: one or several seeds, new or resumed, in this process or in Ray tasks."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from lawgiver.trainers.settings.base import AnyConfig, Resources
 from lawgiver.trainers.statistics.seeds import over_seeds
 
 RESUMABLE = ("trainer.iterations", "trainer.updates", "trainer.anneal_over")
-"""What may be changed when a run is continued: how long it goes on, and how long what falls goes on falling."""
+"""Keys that may change when a run is resumed: length of the training and of its annealing."""
 
 RESUMABLE_PARTS = ("trainer.evaluation.", "resources.")
-"""Likewise, all below them: how it is judged, and where it is trained."""
+"""Prefixes of further keys that may change: evaluation and resources."""
 
 FIXED = ("resources.runner", "resources.num_envs_per_env_runner")
-"""What may not: a checkpoint goes on with the runner, and the games at once, that it was made with."""
+"""Exceptions: a checkpoint depends on the runner and its number of parallel games."""
 
 TRUSTED = (None, "auto", "local")
-"""Addresses of Ray clusters that a run's folder may name: those of this machine, which nobody else has set up."""
+"""Addresses of Ray clusters that are accepted from a run's folder: those on this machine."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user has stopped a training; ``path`` is the run that can be continued."""
+    """Interruption of a training by the user; ``path`` is the run, which can be resumed."""
 
     def __init__(self, path: Path) -> None:
-        """See the class."""
+        """Store the run's folder."""
         super().__init__(str(path))
         self.path = path
 
 
 def train(source: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
-    """Train what a config describes; return the run's folder and its summary.
+    """Train a config; return the run's folder and its summary.
 
     Raises:
         LawgiverError: if the config is wrong, or the run's folder cannot be written.
@@ -55,7 +55,7 @@ def train(source: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str
 
 
 def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
-    """Return the summary of the run in a folder: trained if there is none, continued if it was interrupted.
+    """Read the summary of the run in a folder, which is trained or continued first if it is not finished.
 
     Raises:
         LawgiverError: as :func:`train` and :func:`resume` do.
@@ -68,12 +68,12 @@ def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
 
 
 def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int = 1) -> list[dict[str, Any]]:
-    """Return the summaries of several runs, each as :func:`ensure` does, so many trainings at once.
+    """Read the summaries of several runs as :func:`ensure` does, with up to ``jobs`` trainings in parallel.
 
     Args:
         wanted: folder, config and overrides of each.
-        jobs: trainings at once, >= 1. More than one are Ray tasks of one core each: on the cluster that
-            ``RAY_ADDRESS`` names or Ray is connected to, which has to see the same folders; else on this machine.
+        jobs: maximum number of parallel trainings, >= 1. More than one run as Ray tasks of one core each: on the
+            cluster that ``RAY_ADDRESS`` names or Ray is connected to, which must share the folders; else locally.
 
     Raises:
         LawgiverError: as :func:`ensure` does; MissingExtraError if Ray is needed and not installed.
@@ -99,7 +99,7 @@ def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str,
 
     Raises:
         LawgiverError: if the folder is not a run or damaged, an override is not among those allowed, or the folder
-            names a Ray cluster elsewhere and no override vouches for it.
+            names a remote Ray cluster that no override confirms.
         Interrupted: if the user stops it.
     """
     changes = read_overrides(overrides)
@@ -137,10 +137,10 @@ def _carry_out(run: TrainingRun, config: AnyConfig) -> tuple[Path, dict[str, Any
 
 
 def _draw(run: Run, summary: dict[str, Any]) -> None:
-    """Draw the figures of a finished run, if matplotlib is installed; nothing else depends on them.
+    """Draw the figures of a finished run, if matplotlib is installed.
 
     Raises:
-        RunError: if that fails, saying that the run is complete without them.
+        RunError: if drawing fails; the message says that the run itself is complete.
     """
     if not drawing.can_draw():
         return
@@ -158,12 +158,12 @@ def _train_one(run: TrainingRun, config: AnyConfig) -> dict[str, Any]:
 
 
 def named(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
-    """Add to a summary the name of the rule that was learned, and of the people whom exact scores are about."""
+    """Add the name of the learned rule, and of the participants of exact scores, to a summary."""
     from lawgiver.trainers.runs.headings import equilibrium_people, learned_rule  # policies may bring torch along
 
     rule, people = learned_rule(run), equilibrium_people(run.settings, summary.get("inverse_temperature"))
-    told: dict[str, Any] = {"rule": rule} if rule is not None else {}
-    return summary | told | ({"populations": {"exact": people}} if people is not None else {})
+    named_rule: dict[str, Any] = {"rule": rule} if rule is not None else {}
+    return summary | named_rule | ({"populations": {"exact": people}} if people is not None else {})
 
 
 def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _train_seeds(group: Run, config: AnyConfig) -> dict[str, Any]:
 
 
 def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
-    """Train one of several seeds, unless it is finished; continue it if it was interrupted."""
+    """Train or resume one of several seeds, unless it is finished."""
     path = config.run_dir
     assert path is not None
     if not (path / "config.yaml").exists():
@@ -202,13 +202,13 @@ def _prolonged(run: Run, config: AnyConfig) -> bool:
 def in_ray(
     function: Callable[..., dict[str, Any]], calls: Sequence[tuple[Any, ...]], use: Resources, **reserved: float
 ) -> list[dict[str, Any]]:
-    """Return what a training function returns for each tuple of arguments, called in Ray tasks.
+    """Call a function in Ray tasks, once for each tuple of arguments, and collect the results.
 
     Args:
-        function: a function of a module.
-        calls: its arguments, plain data each.
-        use: where, and how many at a time (``concurrent_seeds``).
-        reserved: what Ray sets aside for each task, such as ``num_cpus``.
+        function: a module-level function.
+        calls: arguments of each call, plain data.
+        use: address of the cluster, and maximum number of parallel tasks (``concurrent_seeds``).
+        reserved: Ray's resources for each task, such as ``num_cpus``.
     """
     if not calls:
         return []
@@ -234,7 +234,7 @@ def in_ray(
 
 
 def _in_folder(folder: str, function: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """Call a function in another process, in which ``runs/`` is where the user started it."""
+    """Call a function in another process, in the working directory of the user's command."""
     os.chdir(folder)
     return function(*arguments)
 

@@ -1,4 +1,4 @@
-"""Policies out of folders, a run's or their own, for the game that they were trained on or another that they play."""
+"""Loading of saved policies, from a run or a folder of their own, for their own game or a compatible one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def load(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] |
 
 
 def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
-    """Load the policy that is kept in a folder, which plays the game of the run around it, if there is one."""
+    """Load the policy in a folder, for the game of the run around it if there is one."""
     roles = (*POLICIES, VOTERS)
     require_plain(folder)
     if role not in roles:

@@ -1,16 +1,16 @@
 """The training loop of every trainer: update, check, log, save a checkpoint, and continue after an interruption.
 
 A trainer supplies a :class:`Learner`. :func:`train` calls its ``update`` with 1, 2, ..., so that a training is
-``update`` applied over and over to what ``state`` returns: a run that is killed at any moment and resumed ends with the
-numbers of one that was not, provided that all an update draws comes from the state or from the update's number.
+``update`` applied repeatedly to the state: a run that is killed at any moment and resumed ends with the numbers of an
+uninterrupted one, provided that all random draws of an update depend on the state or the update's number alone.
 
     class Climber:
         def update(self, number: int) -> dict[str, float]:
             self.x += 0.1 * (1 - self.x)
             return {"distance": 1 - self.x}  # a number that is not finite stops the training
 
-        def report(self, told: Mapping[str, float]) -> Report:
-            return Report({"x": self.x, **told}, note=f"x {self.x:.3f}")
+        def report(self, numbers: Mapping[str, float]) -> Report:
+            return Report({"x": self.x, **numbers}, note=f"x {self.x:.3f}")
 
         def state(self) -> dict[str, Any]:
             return {"x": self.x}
@@ -48,19 +48,19 @@ class Report:
 
 
 class Learner(Protocol):
-    """All that changes in a training, and how."""
+    """State of a training and its update."""
 
     def update(self, number: int) -> Mapping[str, float]:
-        """Carry out update ``number``, counted from 1; return the numbers that have to be finite."""
+        """Carry out update ``number``, counted from 1; return the numbers that must be finite."""
 
-    def report(self, told: Mapping[str, float]) -> Report:
-        """Describe the training after an update that returned ``told``; called where a line of metrics is due."""
+    def report(self, numbers: Mapping[str, float]) -> Report:
+        """Describe the training after an update that returned ``numbers``; called when a line of metrics is due."""
 
     def state(self) -> Mapping[str, Any]:
-        """Return all that the next update depends on, as :func:`~lawgiver.trainers.runs.state.save_state` takes it."""
+        """Collect everything the next update depends on; see :func:`~lawgiver.trainers.runs.state.save_state`."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what :meth:`state` returned; a state of another training may raise whatever it does."""
+        """Restore what :meth:`state` returned; the state of another training may raise any exception."""
 
 
 def train(
@@ -72,17 +72,17 @@ def train(
     checkpoint_every: int,
     early: Collection[int] = (),
 ) -> None:
-    """Carry out the updates that a run still lacks, in its folder.
+    """Carry out the remaining updates of a run.
 
     A resumed run continues from its newest checkpoint, and the lines of metrics after it are written again.
 
     Args:
         run: its folder receives metrics and checkpoints.
-        learner: as at the start of a new training.
-        updates: of the whole training, those before an interruption included.
+        learner: learner in the state of a new training.
+        updates: number of updates of the whole training, those before an interruption included.
         log_every: updates between two lines of metrics; the last update always has one.
         checkpoint_every: updates between two checkpoints; the last update always has one.
-        early: further updates that have a line of metrics.
+        early: numbers of further updates with a line of metrics.
 
     Raises:
         RunError: if a number that has to be finite is not, naming the last good checkpoint; if the newest checkpoint is
@@ -92,11 +92,11 @@ def train(
     logged, since = done, time.monotonic()
     with run.progress(updates, run.name, done) as show:
         for update in range(done + 1, updates + 1):
-            told = learner.update(update)
-            run.require_finite(update, told)
+            numbers = learner.update(update)
+            run.require_finite(update, numbers)
             last = update == updates
             if last or update % log_every == 0 or update in early:
-                report = learner.report(told)
+                report = learner.report(numbers)
                 now = time.monotonic()
                 timing = {"wall_s": run.wall_s, "updates_per_s": (update - logged) / (now - since)}
                 logged, since = update, now
@@ -107,7 +107,7 @@ def train(
 
 
 def _resume(run: TrainingRun, learner: Learner) -> int:
-    """Restore the newest checkpoint of a resumed run; return the number of updates it has behind it."""
+    """Restore the newest checkpoint of a resumed run; return its number of completed updates."""
     found = run.go_on()
     if found is None:
         return 0

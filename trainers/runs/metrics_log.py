@@ -1,4 +1,4 @@
-"""The metrics of a run: one line of JSON an iteration, and the same numbers as TensorBoard's events."""
+"""Log of a run's metrics: one line of JSON an iteration, and the same numbers as TensorBoard events."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from lawgiver.trainers.statistics.estimate import Estimate
 class MetricsLog:
     """Appends to ``metrics.jsonl`` in a folder, and to TensorBoard's events where it is installed.
 
-    A line is written at once, but a kill or a full disk may cut the last one short: it then does not count.
+    A kill or a full disk may truncate the last line, which is then ignored.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is opened before the first line."""
+        """Open no file before the first line."""
         self.folder = folder
         self.file = folder / "metrics.jsonl"
         self._events: Any = None
@@ -67,14 +67,14 @@ class MetricsLog:
             return SummaryWriter(str(self.folder), purge_step=iteration)  # hides what was rewound
 
     def _cut_torn_line(self) -> None:
-        """Drop what follows the last newline: a kill or a full disk has cut it short."""
+        """Drop a truncated last line."""
         if not self.file.is_file():
             return
         with writing(self.file), self.file.open("r+b") as stream:
             stream.truncate(stream.read().rfind(b"\n") + 1)
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return the lines.
+        """Read all whole lines.
 
         Raises:
             RunError: if the file cannot be read, or any line but the last is damaged.
@@ -96,10 +96,10 @@ class MetricsLog:
         return entries
 
     def rewind(self, iteration: int, last: int) -> None:
-        """Forget all lines after ``iteration``; the last one that stays must be of iteration ``last``, 0 for none.
+        """Drop all lines after ``iteration``; the last one that stays must be of iteration ``last``, 0 for none.
 
         Raises:
-            RunError: if it is not: lines that a checkpoint was written after are missing.
+            RunError: if it is not, since lines from before the checkpoint are missing.
         """
         kept = [entry for entry in self.entries() if entry["iteration"] <= iteration]
         found = kept[-1]["iteration"] if kept else 0
@@ -112,7 +112,7 @@ class MetricsLog:
         self._last = found
 
     def flush(self) -> None:
-        """Put the lines on the disk, and make TensorBoard's events visible."""
+        """Flush the lines and TensorBoard's events to the disk."""
         if self.file.is_file():
             with writing(self.file), self.file.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -136,7 +136,7 @@ def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield numbers and text by names that say where they stand."""
+    """Yield numbers and text by their paths."""
     if isinstance(value, (Mapping, list)):
         inner = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, item in inner:
@@ -146,7 +146,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _column(values: list[Any]) -> np.ndarray:
-    """Make an array of a column: of whole numbers, of numbers where some are missing, or of what else there is."""
+    """Make an array of a column: of integers, of floats with NaN for missing ones, or of objects."""
     if all(type(value) is int for value in values):
         return np.array(values)
     if all(value is None or isinstance(value, (int, float)) for value in values):

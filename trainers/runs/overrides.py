@@ -1,4 +1,4 @@
-"""Overrides of a config: values by the full paths of their keys, from Python or from the command line."""
+"""Overrides of a config: values by the full paths of their keys, from Python or the command line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lawgiver.trainers.runs.config_errors import one_line
 from lawgiver.trainers.runs.yaml_text import parse_yaml
 
 Overrides = Mapping[str, Any] | Sequence[str]
-"""What differs from a config, by the full paths of keys; see :func:`read_overrides`."""
+"""Changes to a config, by the full paths of keys; see :func:`read_overrides`."""
 
 
 def read_overrides(overrides: Overrides) -> dict[str, Any]:
-    """Reduce overrides to plain data by full path, in the order in which they count.
+    """Reduce overrides to plain data by full path, in the order in which they apply.
 
     Args:
         overrides: ``{"game.n": 5}``, in which a string is a string (``"no"``, ``"1e3"``), or ``["game.n=5"]`` as on the
@@ -72,7 +72,7 @@ def _plain(path: str, value: Any) -> Any:
 
 
 def apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
-    """Return a copy of ``data`` in which each override, see :func:`read_overrides`, is set.
+    """Apply overrides, see :func:`read_overrides`, to a copy of ``data``.
 
     Raises:
         ParameterError: if an override is none, or its path leads through a value without keys.
@@ -84,7 +84,7 @@ def apply_overrides(data: Mapping[str, Any], overrides: Overrides) -> dict[str, 
 
 
 def require_given_once(overrides: Overrides) -> None:
-    """Check that no override undoes an earlier one, as people may give them; programs build on what comes later.
+    """Check that no override undoes an earlier one, as in a user's typing error.
 
     Raises:
         ParameterError: if one sets what an earlier one has set, or a part of it.
@@ -97,7 +97,7 @@ def require_given_once(overrides: Overrides) -> None:
 
 
 def described(mechanism: Any) -> Any:
-    """Return a policy as it was given, as data where it is the text ``{policy: NAME, ...}`` of the command line.
+    """Parse a policy given as the text ``{policy: NAME, ...}`` of the command line; leave any other as it is.
 
     Raises:
         ParameterError: if what begins with a brace is not YAML.
@@ -111,7 +111,7 @@ def described(mechanism: Any) -> Any:
 
 
 def label(policy: Any) -> Any:
-    """Return what a policy was given as, where that is plain data, and its class's name where it is an object."""
+    """Label a policy by its name or parameters, or by its class if it is an object."""
     return policy if isinstance(policy, (str, Mapping)) else type(policy).__name__
 
 
@@ -124,7 +124,7 @@ def _with(data: Any, keys: list[str], value: Any, override: str) -> Any:
 
 
 def game_settings(game: str | Mapping[str, Any] | Game[Any]) -> dict[str, Any]:
-    """Return a game that is given by name, as ``{"name": NAME, **parameters}``, or itself, as the latter.
+    """Write a game given by name, as ``{"name": NAME, **parameters}``, or as an object in the second form.
 
     Raises:
         ParameterError: if it is none of these, or a game with a parameter that is no plain data.

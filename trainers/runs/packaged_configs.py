@@ -1,4 +1,4 @@
-"""The configs that come with the package. Nothing is imported here, so that asking for help stays quick."""
+"""Packaged configs. This module imports nothing heavy, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ CONFIGS = resources.files("lawgiver") / "configs"
 
 
 def config_names() -> list[str]:
-    """Return the names of the packaged configs."""
+    """List the names of the packaged configs."""
     return sorted(f.name.removesuffix(".yaml") for f in CONFIGS.iterdir() if f.name.endswith(".yaml"))

@@ -1,4 +1,4 @@
-"""The policies that a run has learned, for the game that they were trained on or another that they can play."""
+"""The learned policies of a run, for the game that they were trained on or a compatible one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def learned(opened: Run, role: str | None, game: Game[Any] | None) -> Any:
 
 
 def to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path | None = None) -> Game[Any]:
-    """Find the base game that a run's policies are to play, its own for None, if it is one that they can play.
+    """Determine the base game for a run's policies, its own for None, and check that they can play it.
 
     ``folder`` is that of a single policy, None for those that the run has kept by role.
     """

@@ -1,4 +1,4 @@
-"""Where a run's numbers come from: the commit of the source and the versions of what was installed."""
+"""Provenance of a run: commit of the source and versions of packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import lawgiver
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what the numbers depend on, as far as it is installed."""
+    """List the installed versions of the packages that the numbers depend on."""
     found = {"python": platform.python_version()}
     for package in ("lawgiver", "numpy", "torch", "ray"):
         try:
@@ -22,7 +22,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the commit of lawgiver's source, ``-dirty`` if it has been changed since; None if it is not in git."""
+    """Read the commit of lawgiver's source, with ``-dirty`` after changes; None outside git."""
     source = Path(lawgiver.__file__).resolve()
     git = ["git", "-C", str(source.parent)]
     try:

@@ -1,4 +1,4 @@
-"""Ray, where a training asks for more than one process: started here, the same way for every trainer."""
+"""Start of Ray, for trainings in more than one process."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from lawgiver.trainers.settings.base import Resources
 
 REPRODUCIBLE = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-"""Environment without which two processes do not compute the same numbers, or fight over the cores.
+"""Environment variables for identical numbers in all processes, and one thread a process.
 
-It must be set before torch loads, and the first before Python starts. What is set already is left as it is.
+It must be set before torch loads, and PYTHONHASHSEED before Python starts. Existing values are kept.
 """
 
 
 def start_ray(resources: Resources) -> None:
-    """Connect to the cluster that the config names, or start a local one, unless that has been done.
+    """Connect to the cluster that the config names, or start a local one, unless Ray is running already.
 
     Raises:
         MissingExtraError: if Ray is not installed.
@@ -54,5 +54,5 @@ def _probe(address: str) -> None:
 
 
 def _processes(resources: Resources) -> int:
-    """Return how many worker processes a training has, so that a small machine runs them one beside the other."""
+    """Count the worker processes of a training, so that a small machine runs them side by side."""
     return (resources.num_env_runners + resources.num_learners + 1) * resources.concurrent_seeds

@@ -87,13 +87,13 @@ class Run:
         return cls(path, settings, str(stamp["config"]))
 
     def __repr__(self) -> str:
-        """Say which config and seed the run is of, whether it is finished, and where it is."""
+        """Format config, seed, state and folder of the run."""
         seeds = self.settings.get("seeds")
         which = f"seed {self.settings['seed']}" if seeds is None else f"seeds {', '.join(map(str, seeds))}"
         return f"<Run of {self.name}, {which}, {'finished' if self.finished else 'not finished'}: {self.path}>"
 
     def __fspath__(self) -> str:
-        """Return the folder: a run can stand wherever a path can."""
+        """Give the folder, so that a run can be passed as a path."""
         return str(self.path)
 
     @property
@@ -118,7 +118,7 @@ class Run:
         return [self] if seeds is None else [Run.open(self.path / f"s{seed}") for seed in seeds]
 
     def game(self) -> Game[Any]:
-        """Return the game that was trained on."""
+        """Make the game that the run was trained on."""
         return make_game(**self.settings["game"])
 
     def load(self, role: str | None = None, game: Game[Any] | None = None) -> Any:
@@ -187,7 +187,7 @@ class Run:
         return sorted(path for path in self.checkpoints.glob("[0-9]*") if path.is_dir())
 
     def latest_checkpoint(self) -> tuple[int, Path] | None:
-        """Return the iteration and the folder of the newest checkpoint, None where there is none yet.
+        """Find the newest checkpoint, as iteration and folder; None where there is none yet.
 
         Raises:
             RunError: if a file of it is missing or damaged; remove its folder to continue from the one before.
@@ -226,5 +226,5 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 
 def _series(version: str) -> str:
-    """Return the part of a version within which runs can be read: 0.1 of 0.1.3."""
+    """Shorten a version to the series whose runs are compatible: 0.1 of 0.1.3."""
     return ".".join(version.split(".")[:2])

@@ -1,6 +1,6 @@
-"""The state of a training, as its checkpoint keeps it: JSON for its structure, safetensors for its arrays.
+"""State of a training in a checkpoint: JSON for the structure, safetensors for the arrays.
 
-Neither can hold anything that is executed when it is read. ``state.json`` holds numbers, strings and null as they are,
+Neither format can hold code. ``state.json`` holds numbers, strings and null as they are,
 lists as lists, and everything else as an object of one key that says what it is: ``{"dict": [[key, value], ...]}``,
 ``{"tuple": [...]}``, and by its name in ``state.safetensors`` ``{"array": name}`` for an array of NumPy, ``{"scalar":
 name}`` for one of its scalars and ``{"tensor": name}`` for a tensor of torch.
@@ -42,7 +42,7 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
 
 @contextmanager
 def restoring(folder: Path) -> Iterator[dict[str, Any]]:
-    """Read the state in a checkpoint's folder; whatever cannot go on from it in the body says so in one line.
+    """Read the state in a checkpoint's folder; errors of the ``with`` body become a RunError of one line.
 
     Raises:
         RunError: if there is none, it is damaged, or it is not that of this training.
@@ -57,8 +57,8 @@ def restoring(folder: Path) -> Iterator[dict[str, Any]]:
     except LawgiverError:
         raise
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
-        told = one_line(error)
-        raise RunError(f"{folder} does not hold a state of this training: {type(error).__name__}: {told}") from error
+        kind = type(error).__name__
+        raise RunError(f"{folder} does not hold a state of this training: {kind}: {one_line(error)}") from error
 
 
 def _load(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""summary.json: what a finished run comes to, and where its numbers come from."""
+"""summary.json: results and provenance of a finished run."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.statistics.estimate import with_estimates
 
 FORMAT = 2
-"""Of the summaries that are written and read here; :data:`READ_BY` tells who reads the others."""
+"""Number of the format that this version writes and reads; see :data:`READ_BY` for others."""
 READ_BY = {1: "0.1"}
-"""By format of a summary, the version that reads it. Those of 0.1 do not say their format."""
+"""Version that reads each older format. Summaries of 0.1 have no format number."""
 FACTS: dict[str, type] = {"config": str, "versions": dict, "timing": dict}
-"""What every summary has, by type, beside ``format``, ``commit``, and ``seed`` or ``seeds``."""
+"""Required keys of a summary with their types, beside ``format``, ``commit``, and ``seed`` or ``seeds``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Summary(Mapping[str, Any]):
-    """What a finished run comes to: a mapping of everything that summary.json holds.
+    """Results and provenance of a finished run: the content of summary.json as a mapping.
 
     Numbers that were measured are :class:`~lawgiver.trainers.statistics.estimate.Estimate` objects. The keys beside
     those of the attributes are the trainer's: ``summary["gap_closed"]``. A run over several seeds has its numbers,
@@ -81,7 +81,7 @@ class Summary(Mapping[str, Any]):
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What looked wrong in training, in words; of several seeds with the seed before each."""
+        """Warnings about the training; with several seeds, each begins with its seed."""
         found = self.data.get("alarms") or ()
         if isinstance(found, Mapping):
             return tuple(f"seed {seed}: {alarm}" for seed, alarms in found.items() for alarm in alarms)

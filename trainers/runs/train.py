@@ -1,4 +1,4 @@
-"""Trainings as one asks for them: a config's name and what differs from it."""
+"""Training from Python: ``lawgiver.train`` and ``lawgiver.resume``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def train(
     run_dir: str | Path | None = None,
     seed: int | None = None,
 ) -> Run:
-    """Train what a config describes.
+    """Train a config.
 
     The numbers are those of ``lawgiver train`` to the last digit where the environment is as that sets it, before torch
     is imported: ``OMP_NUM_THREADS=1`` and ``PYTHONHASHSEED=0``.
 
     Args:
         config: the name of a packaged config (:func:`lawgiver.list_configs`), or the path of a YAML file.
-        overrides: what differs from it: values by the full paths of their keys, such as ``"trainer.iterations"`` or
+        overrides: changes to the config: values by the full paths of their keys, such as ``"trainer.iterations"`` or
             ``"agents.participants.inverse_temperature"``. ``{"a.b": 1}`` is ``a.b=1`` on the command line.
         run_dir: the run's folder, which must not hold a run; None for a new one under ``runs/``.
         seed: >= 0; None for the config's own. Several are trained by the override ``"seeds"``.

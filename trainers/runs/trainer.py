@@ -50,20 +50,19 @@ EVERY_METRIC = Deferred("lawgiver.trainers.plots.run_figures:figures_of")
 
 @dataclass(frozen=True)
 class Trainer:
-    """A method of learning, and everything that is particular to its runs.
+    """A training method and everything specific to its runs.
 
     Attributes:
         config: model of the whole config, a ``Config[Agents, Trainer]``.
-        train: trains what a config describes in the run's folder; returns the summary, without ``timing.wall_s``.
-        evaluate: scores what a run has learned anew, given how many games (or elections) where its config does not
-            say, and the entropy of everything that is drawn. By default the policies play their game, or stand for
+        train: trains a config in the run's folder; returns the summary, without ``timing.wall_s``.
+        evaluate: evaluates the learned policies of a run, given a number of games (or elections), used where its config
+            has none, and the entropy of all random draws. By default the policies play their game, or stand for
             election, beside the canonical mechanisms, and are scored in the participants' exact equilibrium.
         figures: yields the figures of a finished run, each with its file name, given the summary. By default curves of
-            every metric that was logged, welfare against equality, and the shares of a public fund.
-        tables: yields the tables that have a form of their own, of a summary (of several seeds, of their aggregate) or
-            of what ``evaluate`` told. By default those of the default ``evaluate``. What no table tells is printed as
-            plain tables of numbers.
-        meanings: one line for each single number of a summary that needs one, by key.
+            every logged metric, welfare against equality, and the shares of a public fund.
+        tables: yields formatted tables of a summary (of several seeds, of their aggregate) or of an evaluation. By
+            default those of the default ``evaluate``. All other numbers are printed as plain tables.
+        meanings: explanation of single numbers of a summary, one line each, by key.
     """
 
     config: type[AnyConfig]
@@ -100,7 +99,7 @@ def trainer_of(run: Run) -> Trainer:
 
 
 def _trainer(name: str, found: Any) -> Trainer:
-    """Wrap a plain function."""
+    """Wrap a plain function in a trainer with every default."""
     if isinstance(found, Trainer):
         return found
     model = typing.get_type_hints(found).get("config") if callable(found) else None

@@ -1,4 +1,4 @@
-"""A run while it is trained: its folder is locked, and what is written into it is whole or not there."""
+"""A run during training: its folder is locked, and every write to it is atomic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from lawgiver.trainers.settings.base import AnyConfig
 from lawgiver.trainers.statistics.estimate import with_estimates
 
 LINES = 20
-"""Lines of progress that a training logs where there is no terminal for a bar."""
+"""Lines of progress that a training logs where there is no terminal for a progress bar."""
+KEPT = 2
+"""Checkpoints that a run keeps."""
 _LOGGER = logging.getLogger("lawgiver")
 
 
@@ -73,7 +75,7 @@ class TrainingRun(Run):
         return run
 
     def discard(self) -> None:
-        """Remove what :meth:`create` has made, unless something has been trained since: nobody wants to continue it."""
+        """Remove everything that :meth:`create` has made, unless some training has been written since."""
         trained = ("metrics.jsonl", "summary.json", "checkpoints/*", "policies/*", "s*/config.yaml")
         if any(any(self.path.glob(pattern)) for pattern in trained):
             return
@@ -100,7 +102,7 @@ class TrainingRun(Run):
         return run
 
     def _acquire(self) -> None:
-        """Hold the folder against other processes; the system lets go of it when this process ends, however it does."""
+        """Lock the folder against other processes; the system releases the lock when this process ends."""
         with writing(self.path):
             self._lock = (self.path / ".lock").open("w")
         try:
@@ -113,8 +115,8 @@ class TrainingRun(Run):
         stamp = {STAMP: {"version": version("lawgiver"), "config": self.name}}
         text = write_yaml(stamp | self.settings)
         if len(text) > LARGEST:
-            told = f"config {self.name!r} takes {len(text):,} characters in a run's folder"
-            raise RunError(f"{told}, allowed: {LARGEST:,}; tables that are larger belong into a file of numbers")
+            size = f"config {self.name!r} takes {len(text):,} characters in a run's folder"
+            raise RunError(f"{size}, allowed: {LARGEST:,}; tables that are larger belong into a file of numbers")
         return text
 
     def _write_config(self) -> None:
@@ -146,12 +148,16 @@ class TrainingRun(Run):
                 )
 
     def last_good_checkpoint(self) -> str:
-        """Say where the newest checkpoint is, for the message of a training that stops; raises RunError if damaged."""
+        """Describe where the newest checkpoint is, for error messages; raises RunError if it is damaged."""
         last = self.latest_checkpoint()
         return f"the last good checkpoint is {last[1]}" if last else "there is no checkpoint yet"
 
-    def save_checkpoint(self, iteration: int, write: Callable[[Path], None], keep: int = 2) -> Path:
-        """Let ``write`` fill a folder with a checkpoint, put it in place at once, and drop all but the newest ``keep``.
+    def save_checkpoint(
+        self,
+        iteration: int,
+        write: Callable[[Path], None],
+    ) -> Path:
+        """Save a checkpoint by calling ``write`` on a folder, atomically, and drop all but the newest ``KEPT``.
 
         Raises:
             RunError: if it cannot be written; the older checkpoints are then intact.
@@ -159,12 +165,12 @@ class TrainingRun(Run):
         path = self.checkpoints / f"{iteration:08d}"
         self._log.flush()
         write_folder(path, write, iteration=iteration, logged=self._log.last, wall_s=self.wall_s)
-        for old in self._checkpoint_folders()[:-keep]:
+        for old in self._checkpoint_folders()[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
         return path
 
     def save_policy(self, role: str, policy: LearnedPolicy) -> Path:
-        """Keep a learned policy of a role, or the voters, in the run's folder, written at once.
+        """Save a learned policy of a role, or the voters, in the run's folder, atomically.
 
         Raises:
             RunError: if it cannot be written.
@@ -174,7 +180,7 @@ class TrainingRun(Run):
         return path
 
     def go_on(self) -> tuple[int, Path] | None:
-        """Return the newest checkpoint of a run that is resumed, which it is taken back to; None to begin anew.
+        """Rewind a resumed run to its newest checkpoint; None for a new run or where there is no checkpoint.
 
         Returns:
             the iteration, and the checkpoint's folder.
@@ -186,7 +192,7 @@ class TrainingRun(Run):
         return found
 
     def rewind(self, iteration: int) -> None:
-        """Forget the metrics of all iterations after ``iteration``: the training goes on from its checkpoint.
+        """Drop the metrics of all iterations after ``iteration``, from whose checkpoint the training continues.
 
         Args:
             iteration: of a checkpoint, or 0 to start over.
@@ -235,7 +241,7 @@ class TrainingRun(Run):
             yield update
 
     def finish(self, summary: Mapping[str, Any]) -> dict[str, Any]:
-        """Write summary.json, with its format and where the numbers come from, and return what it holds.
+        """Write summary.json, with its format and provenance, and return its content.
 
         Everything that depends on the clock belongs under ``summary["timing"]``; ``timing.wall_s`` is added.
         """
@@ -248,7 +254,7 @@ class TrainingRun(Run):
         return known
 
     def close(self) -> None:
-        """Flush TensorBoard's events and let go of the folder."""
+        """Close the log and release the lock."""
         self._log.close()
         if self._lock is not None:
             self._lock.close()
@@ -256,7 +262,7 @@ class TrainingRun(Run):
 
 
 def new_folder(name: str, suffix: str) -> Path:
-    """Return a folder under ``runs/<name>/`` that does not exist yet, named by the time and ``suffix``."""
+    """Choose a new folder under ``runs/<name>/``, named by the time and ``suffix``."""
     stem = time.strftime("%Y%m%d-%H%M%S")
     path, count = Path("runs", name, f"{stem}-{suffix}"), 1
     while path.exists():

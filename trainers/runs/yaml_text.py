@@ -1,4 +1,4 @@
-"""YAML as configs and overrides are written in: bounded in size and depth, 1e-3 a number, and every key once."""
+"""YAML of configs and overrides: bounded in size and depth, with 1e-3 as a number and without duplicate keys."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import yaml
 from yaml.composer import Composer
 
 LARGEST = 2**20
-"""Characters of YAML that are parsed; tables that are larger belong into a file of numbers."""
+"""Maximum length of a YAML text, in characters; larger tables belong in a file of numbers."""
 DEEPEST = 50
-"""Levels of nesting."""
+"""Maximum levels of nesting."""
 MOST_VALUES = 200_000
-"""Values that YAML may stand for, each alias counted as often as it is repeated."""
+"""Maximum number of values, each alias counted as often as it is repeated."""
 
 
 class _Bounded(Composer):
@@ -65,8 +65,10 @@ class _Bounded(Composer):
 
 
 def _too_many() -> yaml.YAMLError:
-    told = f"it stands for more than {MOST_VALUES:,} values, aliases included"
-    return yaml.YAMLError(f"{told}; tables that are larger belong into a file of numbers")
+    return yaml.YAMLError(
+        f"it stands for more than {MOST_VALUES:,} values, aliases included; tables that are larger belong into a file"
+        " of numbers"
+    )
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

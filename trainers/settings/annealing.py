@@ -1,4 +1,4 @@
-"""Step sizes and temperatures that fall while a training lasts, the same way in every trainer."""
+"""Annealing schedules of step sizes and temperatures, shared by all trainers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from lawgiver.trainers.settings.base import Natural
 
 
 class Annealed(Protocol):
-    """Settings of a training in which something falls."""
+    """Settings of a training with an annealing schedule."""
 
     @property
     def updates(self) -> int | None:
-        """How many there are."""
+        """Number of updates."""
 
     @property
     def anneal_over(self) -> int | None:
-        """During how many of them it falls; None for all."""
+        """Number of updates over which the schedule runs; None for all."""
 
 
 def _as_long_as_it_trains(over: int | None, known: ValidationInfo) -> int | None:
@@ -26,14 +26,14 @@ def _as_long_as_it_trains(over: int | None, known: ValidationInfo) -> int | None
 
 
 AnnealOver = Annotated[Natural | None, AfterValidator(_as_long_as_it_trains), Field(validate_default=True)]
-"""The setting ``anneal_over``, to stand below ``updates``, whose number it takes if none is given.
+"""The setting ``anneal_over``, declared after ``updates``, whose value is its default.
 
-A run's config.yaml keeps the number, so that a training which is prolonged stays at the end of what has fallen.
+A run's config.yaml stores the number, so that a training which is prolonged stays at the end of the schedule.
 """
 
 
 def stage(update: int, settings: Annealed) -> tuple[int, int]:
-    """Say where in its schedule an update is: its number from 1, at most that of the last, and that of the last."""
+    """Locate an update in its annealing schedule: its number from 1, at most the last one's, and the last one's."""
     over = settings.anneal_over or settings.updates
     assert over is not None, "the number of updates has not been spelled out"
     return min(update, over), over

@@ -1,6 +1,6 @@
-"""What every config has: a game, agents, a trainer, resources and seeds.
+"""Models of every config: game, agents, trainer, resources and seeds.
 
-What stands under ``agents`` and ``trainer`` belongs to the trainer that ``trainer.name`` names: its ``config``
+The sections ``agents`` and ``trainer`` belong to the trainer that ``trainer.name`` names: its ``config``
 (:class:`lawgiver.trainers.runs.trainer.Trainer`) is a ``Config[MyAgents, MyTrainer]`` of its own models.
 """
 
@@ -33,7 +33,7 @@ class Settings(BaseModel):
 
 
 class EquilibriumAnchor(Settings):
-    """The logit equilibrium under a first mechanism, as what participants are used to."""
+    """Anchor of participants at the logit equilibrium under a given mechanism."""
 
     mechanism: str | dict[str, Any]
     """A mechanism's name, a run's folder, or ``{policy: NAME, ...}`` with the policy's parameters."""
@@ -41,7 +41,7 @@ class EquilibriumAnchor(Settings):
 
 
 Anchor = Literal["uniform"] | EquilibriumAnchor
-"""What participants do by themselves: uniform over the legal actions, or an equilibrium of the past."""
+"""Prior policy of participants: uniform over the legal actions, or an equilibrium."""
 
 
 class Anchored(Protocol):
@@ -49,11 +49,11 @@ class Anchored(Protocol):
 
     @property
     def anchor(self) -> Anchor:
-        """What they do by themselves."""
+        """Their prior policy."""
 
 
 def anchor_of(participants: Anchored) -> str | dict[str, Any]:
-    """Return the anchor as plain data, as :func:`lawgiver.agents.anchor.make_anchor` takes it."""
+    """Write the anchor as plain data, as :func:`lawgiver.agents.anchor.make_anchor` takes it."""
     return participants.anchor if isinstance(participants.anchor, str) else participants.anchor.model_dump()
 
 
@@ -65,7 +65,7 @@ class TrainerSettings(Settings):
 
 
 class GameConfig(BaseModel):
-    """A game's name and its parameters, kept as they are given: the game itself checks them."""
+    """A game's name and its parameters, which the game itself validates."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -77,7 +77,7 @@ class GameConfig(BaseModel):
         return dict(self.model_extra or {})
 
     def make(self) -> Game[Any]:
-        """Return the game; raises UnknownNameError or ParameterError as :func:`make_game` does."""
+        """Make the game; raises UnknownNameError or ParameterError as :func:`make_game` does."""
         return make_game(self.name, **self.parameters)
 
 
@@ -85,8 +85,8 @@ class Resources(Settings):
     """Where a training runs. The default is one local process.
 
     The same resources give the same numbers. Another ``runner``, device or number of sampling or learning processes
-    draws other random numbers and cuts minibatches differently: what is learned differs as it does between seeds.
-    ``address`` and ``concurrent_seeds`` change nothing but the time it takes.
+    changes random numbers and minibatches: results then differ as they do between seeds. ``address`` and
+    ``concurrent_seeds`` change the computing time alone.
     """
 
     runner: Literal["batched", "stock"] = "batched"
@@ -106,7 +106,7 @@ class Resources(Settings):
     """How many of ``seeds`` train at once; more than one makes each a Ray task."""
 
     def torch_device(self) -> str:
-        """Return ``cpu`` or ``cuda``.
+        """Choose the device, ``cpu`` or ``cuda``.
 
         Raises:
             ParameterError: if ``cuda`` is asked for and there is none.
@@ -124,7 +124,7 @@ TrainerT = TypeVar("TrainerT", bound=TrainerSettings)
 
 
 class Config(Settings, Generic[AgentsT, TrainerT]):
-    """An experiment: a game, who plays it, who trains them, and on what."""
+    """An experiment: game, agents, trainer, resources and seeds."""
 
     game: GameConfig
     agents: AgentsT
@@ -139,7 +139,7 @@ class Config(Settings, Generic[AgentsT, TrainerT]):
     @model_validator(mode="before")
     @classmethod
     def _agents_by_default(cls, data: Any) -> Any:
-        """Leave it to the settings of ``agents`` to say which of them are needed."""
+        """Default ``agents`` to an empty section, whose model then names missing keys."""
         return {"agents": {}, **data} if isinstance(data, dict) else data
 
 

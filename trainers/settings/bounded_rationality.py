@@ -1,4 +1,4 @@
-"""What configs say of participants and of a mechanism, whoever trains them: how bounded they are, where it begins."""
+"""Settings shared by trainers: bounded rationality of participants, and the start of the mechanism."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Start = tuple[float, ...]
 
 
 class BoundedRationality(Settings):
-    """Participants who are paid, and pay for leaving what they do by themselves: by its price, or by a budget."""
+    """Bounded rationality of participants: a price of, or a budget for, divergence from a prior policy (the anchor)."""
 
     inverse_temperature: Annotated[float, Field(ge=0)] | None = None
     """Per unit of payoff: reward less KL(pi || pi_0) / inverse_temperature. 0 stays at pi_0; .inf is rational."""
     kl_budget: Annotated[float, Field(ge=0)] | None = None
-    """In place of it: the KL(pi || pi_0), in nats over a game, that they spend under the mechanism's start."""
+    """In place of it: the KL(pi || pi_0), in nats over a game, of their equilibrium under the mechanism's start."""
     anchor: Anchor = "uniform"
-    """pi_0: uniform over the legal actions, or an equilibrium of the past."""
+    """pi_0: uniform over the legal actions, or an equilibrium under another mechanism."""
 
     @model_validator(mode="before")
     @classmethod
     def _default(cls, given: Any) -> Any:
-        """Take an inverse temperature of 1 where nothing is said."""
+        """Default to an inverse temperature of 1."""
         unsaid = isinstance(given, Mapping) and not {"inverse_temperature", "kl_budget"} & given.keys()
         return {**given, "inverse_temperature": 1.0} if unsaid else given
 
@@ -45,12 +45,12 @@ class BoundedRationality(Settings):
     def inverse_temperature_in(
         self, game: Game[Any], anchor: Policy | None, start: str | Sequence[float] | None
     ) -> float:
-        """Return the inverse temperature, in [0, inf]; given a budget, the one at which it is spent in a game.
+        """Compute the inverse temperature, in [0, inf]; given a budget, the one at which the budget is spent in a game.
 
         Args:
-            game: that is played.
+            game: the game.
             anchor: pi_0 in that game, None for uniform.
-            start: of the mechanism, as :func:`start_of` takes it.
+            start: start of the mechanism, as :func:`start_of` takes it.
 
         Raises:
             UnsupportedGameError: if there is a budget, but no equilibrium to solve it in.
@@ -68,7 +68,7 @@ class BoundedRationality(Settings):
 
 
 def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Sequence[float] | None) -> Start:
-    """Return the action at which the mean of a Box action begins, (k,): mid-Box for None; nothing for Discrete ones.
+    """Choose the initial mean of a Box action, (k,): mid-Box for None; empty for a Discrete action.
 
     Raises:
         ParameterError: if the family of rules has no member of that name, or the numbers do not fit.

@@ -14,7 +14,7 @@ OF_ONE = ("format", "seed", "config", "commit", "versions", "alarms")
 
 
 def over_seeds(summaries: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what a summary says of several seeds' results.
+    """Summarise the results of several seeds.
 
     Args:
         summaries: by seed.
@@ -63,7 +63,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
-    """Return the shape of a number, (), or of nested lists of numbers; None for anything else."""
+    """Determine the shape of a number, (), or of nested lists of numbers; None for anything else."""
     if _is_number(value):
         return ()
     if not isinstance(value, list) or not value:
@@ -73,6 +73,6 @@ def _shape(value: Any) -> tuple[int, ...] | None:
 
 
 def _are_tables(column: Sequence[Any]) -> bool:
-    """Return whether ``column`` holds equally long lists of mappings, such as results by condition."""
+    """Check whether ``column`` holds equally long lists of mappings, such as results by condition."""
     lists = all(isinstance(item, list) and all(isinstance(row, Mapping) for row in item) for item in column)
     return lists and len({len(item) for item in column}) == 1

@@ -43,7 +43,7 @@ def cell(value: Any) -> str:
 
 
 def has_error(value: Any) -> bool:
-    """Say whether :func:`cell` writes a ± for a value."""
+    """Check whether :func:`cell` writes a ± for a value."""
     return "±" in cell(value)
 
 
@@ -59,7 +59,7 @@ def _estimate(value: Estimate) -> str:
 
 
 def is_value(value: Any) -> bool:
-    """Say whether ``value`` is a number, an estimate of one, or unknown."""
+    """Check whether ``value`` is a number, an estimate of one, or None."""
     return value is None or (isinstance(value, (int, float, Estimate)) and not isinstance(value, bool))
 
 

@@ -59,11 +59,11 @@ def mechanism_words(name: str) -> str:
 
 
 def meanings(numbers: Mapping[str, Any]) -> dict[str, str]:
-    """Return the meaning of single numbers; that of ``gap_closed`` depends on what else is told."""
+    """Collect the meanings of single numbers; that of ``gap_closed`` depends on the other keys."""
     return MEANINGS | (CANONICAL_GAPS if "reachable_gap_closed" in numbers else BOX_GAP)
 
 
 def defined(names: list[str]) -> str | None:
-    """Return one line that defines measures, those that are in need of it."""
+    """Write one line with the definitions of measures; None if none of them has one."""
     told = [f"{words(name)}: {MEASURES[name]}" for name in names if name in MEASURES]
     return "; ".join(told) or None
