@@ -100,6 +100,5 @@ def _response_distance(game: Bimatrix, inverse_temperature: float) -> float:
     worth = (game.table[..., 0] @ column, row @ game.table[..., 1])
     responses = [np.exp(inverse_temperature * (x - x.max())) for x in worth]
     return max(
-        float(np.abs(response / response.sum() - played).max())
-        for response, played in zip(responses, (row, column), strict=True)
+        float(np.abs(best / best.sum() - played).max()) for best, played in zip(responses, (row, column), strict=True)
     )

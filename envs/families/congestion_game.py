@@ -138,9 +138,7 @@ class CongestionMechanism(MechanismGame):
         return best_mixture(self.congestion).welfare if len(self.congestion.counts) == 1 else self.first_best()
 
     def first_best(self) -> float:
-        """Compute the welfare of a planner who assigns all agents: by enumerating profiles if possible, else that
-        of a mass of 1, an upper bound for any number of agents.
-        """
+        """Compute the planner's welfare: by enumeration of profiles, else that of a mass of 1, an upper bound."""
         return self._first_best
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:

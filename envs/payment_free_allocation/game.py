@@ -55,7 +55,7 @@ class AllocationState(ReportingState):
 
 @dataclass(frozen=True)
 class PaymentFreeAllocation(ReportingGame):
-    """Shares m divisible resources among n participants who report values and demands.
+    """A mechanism that shares m divisible resources among n participants who report values and demands.
 
     Args:
         n: number of participants, >= 1.

@@ -110,9 +110,7 @@ class TaxedDilemma(TaxedGame):
                 name="cooperation in the logit equilibrium at tax 0.5, inverse temperature 1",
                 source="McKelvey and Palfrey 1995; expected payoffs in this module's docstring",
                 value=lambda: logit_cooperation(0.5, 1.0),
-                residual=lambda: abs(
-                    logit_cooperation(0.5, 1.0) - _logit_response(logit_cooperation(0.5, 1.0), 0.5, 1.0)
-                ),
+                residual=lambda: abs(logit_cooperation(0.5, 1.0) - _response(logit_cooperation(0.5, 1.0), 0.5, 1.0)),
                 tolerance=1e-9,
             ),
         )
@@ -129,7 +127,7 @@ def earnings(cooperated: Array) -> Array:
     )
 
 
-def _logit_response(cooperation: float, tax: float, inverse_temperature: float) -> float:
+def _response(cooperation: float, tax: float, inverse_temperature: float) -> float:
     against_cooperator = REWARD - (TEMPTATION - tax * (TEMPTATION - SUCKER) / 2)
     against_defector = SUCKER + tax * (TEMPTATION - SUCKER) / 2 - PUNISHMENT
     gain = cooperation * against_cooperator + (1 - cooperation) * against_defector
@@ -145,5 +143,5 @@ def logit_cooperation(tax: float, inverse_temperature: float) -> float:
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _logit_response(middle, tax, inverse_temperature) > middle else (low, middle)
+        low, high = (middle, high) if _response(middle, tax, inverse_temperature) > middle else (low, middle)
     return (low + high) / 2

@@ -110,7 +110,7 @@ def turn_flags(game: Game[Any], state: Any, role: str, batch: int) -> np.ndarray
     return np.full((batch, game.roles[role], 1), float(game.phase(state) == role))
 
 
-def learner_observation(game: Game[Any], state: Any, role: str) -> np.ndarray:
+def learner_obs(game: Game[Any], state: Any, role: str) -> np.ndarray:
     """Compute the observation of a role's agent 0 as the only learner, float32 (B, d).
 
     It ends with ``acts_now`` where agents of one role take turns, for then it is asked out of its turn too.

@@ -13,14 +13,7 @@ from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.choices import Choices
 from lawgiver.envs.views.learner import check_role, forget_entropy, learner_session
-from lawgiver.envs.views.observation import (
-    learner_masks,
-    learner_observation,
-    mask_key,
-    masks,
-    observation,
-    observation_space,
-)
+from lawgiver.envs.views.observation import learner_masks, learner_obs, mask_key, masks, observation, observation_space
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 
@@ -103,7 +96,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
 
     def _observe(self) -> tuple[Any, dict[str, Any]]:
         state = self.session.state
-        seen = learner_observation(self.game, state, self.role)[0]
+        seen = learner_obs(self.game, state, self.role)[0]
         mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
         infos = {name: np.array(value[0]) for name, value in self.game.infos(state).items()}
         return observation(seen, None if mask is None else mask[0, 0], self._key, infos)

@@ -18,14 +18,7 @@ from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.batch import Batch
 from lawgiver.envs.views.choices import Choices
 from lawgiver.envs.views.learner import check_role, forget_entropy, learner_session
-from lawgiver.envs.views.observation import (
-    learner_masks,
-    learner_observation,
-    mask_key,
-    masks,
-    observation,
-    observation_space,
-)
+from lawgiver.envs.views.observation import learner_masks, learner_obs, mask_key, masks, observation, observation_space
 from lawgiver.envs.views.registration import make_view
 from lawgiver.envs.views.rendering import METADATA, Screen
 from lawgiver.envs.views.session import Session
@@ -256,7 +249,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
             state = session.state
             mask = masks(self.game, state, self.role, self._choices.space, everywhere=self._key is not None)
             infos = {name: np.asarray(value) for name, value in self.game.infos(state).items()}
-            own = learner_observation(self.game, state, self.role)
+            own = learner_obs(self.game, state, self.role)
             return observation(own, None if mask is None else mask[:, 0], self._key, infos)
 
         found: tuple[Any, dict[str, np.ndarray]] = self.batch.gather(seen)

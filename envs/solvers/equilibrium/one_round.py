@@ -50,9 +50,7 @@ def inexact(game: Game[Any], mechanism: Policy, state: Any) -> NoSolution | None
 
 
 def mean_outcome(game: Game[Any], mechanism: Policy, state: Any) -> Array:
-    """Compute a memoryless mechanism's outcome in ``state`` (B games): its own where it gives one, else that of its
-    mean action, clipped to the action space.
-    """
+    """Compute a memoryless mechanism's outcome in ``state`` (B games), or that of its clipped mean action."""
     seen = game.observe(state, "mechanism")
     memory = mechanism.initial_state(seen.shape[0], fixed_rng(seen))
     if isinstance(mechanism, OutcomePolicy):

@@ -345,7 +345,6 @@ class _Climb:
             )[0].T
             moved = np.concatenate([z + turned, z - turned])
             self.aggregates = z
-        welfare = (
-            subgame.welfare(np.concatenate([here.response(z)[None], there.response(moved)])) / self.game.welfare_scale
-        )
+        policies = np.concatenate([here.response(z)[None], there.response(moved)])
+        welfare = subgame.welfare(policies) / self.game.welfare_scale
         return -float(welfare[0]), -(welfare[1 : count + 1] - welfare[count + 1 :]) / (2 * self.nudges)
