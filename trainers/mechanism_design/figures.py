@@ -1,4 +1,4 @@
-"""Figures of announced mechanisms: how a training went, what several ended with, and what is paid for what."""
+"""Figures of announced mechanisms: learning curves, results of several seeds, and payment functions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ EDGE = "one standard deviation on either side"
 
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Draw how a mechanism that announces its parameters, and those who live under it, came to what they are."""
+    """Draw the learning curves of a mechanism that announces its parameters, and its payment function."""
     game: Any = run.game()
     history, welfare = flat(run), column(summary, game.objective)
     last = history[-1] if history else {}
@@ -94,10 +94,10 @@ def _payments(game: MechanismGame, paid: PaymentCurve, summary: Mapping[str, Any
 
 
 def losses(panels: Sequence[Panel], time: str, welfare: str) -> Figure:
-    """Return panels of welfare over time, mean solid and one standard deviation on either side dashed.
+    """Draw panels of welfare over time, mean solid and one standard deviation on either side dashed.
 
-    Welfare is a loss here, and what is compared differs by orders of magnitude: both axes are logarithmic, and what
-    reaches half the smallest loss among the references, or 0, is cut off.
+    Welfare is a loss here, and losses differ by orders of magnitude: both axes are logarithmic, and cut off at half the
+    smallest loss among the references.
 
     Args:
         panels: from top to bottom; the times of bands are > 0, references < 0.
@@ -145,26 +145,25 @@ def _loss_scale(axis: Any, which: Literal["x", "y"], worst: float, least: float)
 def dots(
     found: Mapping[str, Sequence[float]], best: Mapping[str, float], references: Mapping[str, float], welfare: str
 ) -> Figure:
-    """Return what each of several seeds reached, one dot each, a line for each kind of training.
+    """Draw the welfare that each seed reached, one dot each, a line for each kind of training.
 
     Args:
-        found: losses by kind, < 0.
-        best: the best that each kind could have reached, by kind, where that is known.
+        found: losses of the seeds by kind, < 0.
+        best: the reachable optimum by kind, where known, < 0.
         references: vertical lines by name, < 0.
         welfare: label of the horizontal axis, logarithmic as in :func:`losses`.
     """
     figure = new_figure(9.0, 1.3 + 0.42 * len(found))
     axis = figure.subplots()
-    one, median, ideal, told = "#0072B2", "#D55E00", "#CC79A7", True
+    one, median, ideal = "#0072B2", "#D55E00", "#CC79A7"
+    first_known = next((name for name in found if name in best), None)
     for height, (name, values) in enumerate(found.items()):
         label = {"one": "a seed", "median": "median of the seeds"} if not height else {}
         axis.plot(values, [height] * len(values), "o", color=one, alpha=0.6, label=label.get("one"))
         axis.plot(np.median(values), height, "|", color=median, ms=18, mew=2, label=label.get("median"))
         if name in best:
-            axis.plot(
-                best[name], height, "D", color=ideal, ms=6, label="best that there is" if told else None, zorder=1
-            )
-            told = False
+            label_best = "best that there is" if name == first_known else None
+            axis.plot(best[name], height, "D", color=ideal, ms=6, label=label_best, zorder=1)
     known, free = named_colours(references), free_colours({one, median, ideal, *COLOURS.values()})
     for dashes, (name, value) in zip(itertools.cycle(DASHES), references.items()):
         colour = known[name] if known[name] not in (one, median, ideal) else next(free)
@@ -182,10 +181,10 @@ def dots(
 def payments(
     places: np.ndarray, curves: Mapping[str, np.ndarray], thresholds: Mapping[str, float], unit: str
 ) -> Figure:
-    """Return payment functions, each shifted so that its highest payment is 0: constants move nobody.
+    """Draw payment functions, each shifted to a maximum of 0: a constant changes no incentive.
 
     Args:
-        places: what is paid for, (K,).
+        places: arguments of the payment function, (K,).
         curves: payments (K,) by mechanism.
         thresholds: vertical lines by name.
         unit: label of the horizontal axis.

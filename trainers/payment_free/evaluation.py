@@ -1,8 +1,8 @@
-"""What a rule of sharing is worth: its welfare beside the greatest there is, and what misreports bring under it."""
+"""Nash welfare of an allocation rule relative to the maximum, and the gains of misreports under it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,6 @@ from lawgiver.trainers.statistics.streams import PAYMENT_FREE
 
 MEASURED = 1_000
 """Instances on which welfare and efficiency are measured, at least: they are cheap beside an audit."""
-TOLD = ("mean", "max")
-"""What is told of gains."""
 
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
@@ -36,15 +34,15 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
 def judge(
     game: PaymentFreeAllocation, mechanism: Policy, instances: int, effort: int, seed: int | Sequence[int]
 ) -> dict[str, Any]:
-    """Return the measures of any mechanism of the game, on fresh instances of participants who tell the truth.
+    """Measure welfare, efficiency and exploitability of a mechanism on fresh truthful instances.
 
     Args:
-        game: that is played.
-        mechanism: of it.
-        instances: that are audited, at least 2; welfare and efficiency are measured on at least 1,000, these first.
-        effort: of the audit.
-        seed: of the instances and of the search. No training draws from this stream; but where a game takes its types
-            from a file, the same profiles of it may come again.
+        game: in allocate mode.
+        mechanism: allocation rule of the game.
+        instances: number that is audited, >= 2; welfare and efficiency are measured on these and, up to 1,000, more.
+        effort: of the audit, >= 1.
+        seed: of the instances and of the search, a stream from which no training draws; a game that takes its types
+            from a file may repeat profiles of the training.
 
     Returns:
         ``nash_welfare_ratio_to_pf``: the geometric mean (weighted, where weights differ) of utilities as a share of
@@ -59,14 +57,17 @@ def judge(
     found = audit_game(game, mechanism, types[:instances], effort=effort, seed=seeds[-1]).data()
     return {
         **welfare(game, mechanism, types),
-        "exploitability": {group: _told(regret) for group, regret in found["groups"].items()},
+        "exploitability": {
+            group: {kind: {key: regret[kind][key] for key in ("mean", "max")} for kind in ("absolute", "relative")}
+            for group, regret in found["groups"].items()
+        },
         "profiles": instances,
         "misreports_tried": found["misreports_tried"],
     }
 
 
 def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -> dict[str, Any]:
-    """Estimate what a mechanism does with truthful reports, for types (P, n, 2m); see :func:`judge`."""
+    """Estimate welfare and efficiency of truthful reports, for types (P, n, 2m); see :func:`judge`."""
     logs, most, used = of_truth(game, mechanism, types)
     ratios = np.exp((logs - most) / game.weighting.mean())
     return {"nash_welfare_ratio_to_pf": Estimate.of_samples(ratios), "efficiency": float(used.mean())}
@@ -75,12 +76,8 @@ def welfare(game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray) -
 def of_truth(
     game: PaymentFreeAllocation, mechanism: Policy, types: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean log utility, that under proportional fairness, and efficiency, (P,) each, of truthful reports."""
+    """Compute mean log utility, that under proportional fairness, and efficiency, (P,) each, of truthful reports."""
     fair = make_policy(game, "mechanism", "proportional_fairness")
     ours, best = (play_out(game, policy, types, types) for policy in (mechanism, fair))
     logs, most = (mean_log_utility(played.utilities, game.weighting) for played in (ours, best))
     return logs, most, efficiency(allocated_amounts(ours), game.split(types)[1], game.supplies)
-
-
-def _told(regret: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {kind: {key: regret[kind][key] for key in TOLD} for kind in ("absolute", "relative")}

@@ -1,4 +1,4 @@
-"""Figures of a training: how a network has come to where it stands between water filling and proportional fairness."""
+"""Figures of a training: learning curves, and the result between water filling and proportional fairness."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOUND = "by the search in training"
 
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Draw how a network that shares without payments has learned, and where it stands between the baselines."""
+    """Draw the learning curves of a network that shares without payments, and its result beside the baselines."""
     history, baselines = flat(run), summary.get("baselines")
     figure = learning(history, baselines or {})
     if figure.axes:
@@ -31,7 +31,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
 
 
 def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Return learning curves, with both baselines drawn in; gains are those that the search in training finds.
+    """Draw learning curves with both baselines; gains are those that the search in training finds.
 
     Args:
         history: one mapping for each line of metrics.
@@ -50,15 +50,15 @@ def learning(history: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mappi
     figure = curves(panels, history, {})
     for axis, metric in zip(figure.axes, (WELFARE, GAIN), strict=False):
         free = free_colours(line.get_color() for line in axis.get_lines())
-        for (name, told), dashes, colour in zip(baselines.items(), ("--", ":"), free, strict=False):
-            label = words(name) + ("\n(by a longer search)" if metric == GAIN and told[GAIN] else "")
-            axis.axhline(mean_of(told[metric]), color=colour, linestyle=dashes, linewidth=1, label=label)
+        for (name, measured), dashes, colour in zip(baselines.items(), ("--", ":"), free, strict=False):
+            label = words(name) + ("\n(by a longer search)" if metric == GAIN and measured[GAIN] else "")
+            axis.axhline(mean_of(measured[metric]), color=colour, linestyle=dashes, linewidth=1, label=label)
         legend_beside(axis)
     return figure
 
 
 def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return Nash welfare over relative gains: the way of the training, the audited result, and the baselines.
+    """Draw Nash welfare over relative gains: the path of the training, the audited result, and the baselines.
 
     Args:
         summary: of the run, with ``baselines``.
@@ -68,7 +68,7 @@ def standing(summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -
     axis = figure.subplots()
     way = [(row[GAIN], row[WELFARE]) for row in history if WELFARE in row]
     axis.plot(*zip(*way, strict=True), color=CYCLE[5], linewidth=1, marker=".", label=f"training, {FOUND}")
-    ends = [(told[GAIN], told[WELFARE].mean) for told in summary["baselines"].values()]
+    ends = [(measured[GAIN], measured[WELFARE].mean) for measured in summary["baselines"].values()]
     axis.plot(*zip(*ends, strict=True), color="#000000", linestyle="--", linewidth=1, label="between the baselines")
     for end, name, shape, colour in zip(ends, summary["baselines"], "sD", (CYCLE[0], CYCLE[2]), strict=True):
         axis.plot(*end, shape, color=colour, label=words(name))

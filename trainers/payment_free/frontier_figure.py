@@ -1,4 +1,4 @@
-"""The figures of sharing without payments: what honesty costs in welfare, rule by rule.
+"""Figures of sharing without payments: welfare against exploitability, rule by rule.
 
 Every function draws one figure, in the manner of :mod:`lawgiver.trainers.plots.style`, whose ``save`` writes it.
 """
@@ -25,7 +25,7 @@ DASHES = ("--", ":", "-.")
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a rule lies.
+    """A rule in the plane of exploitability and welfare.
 
     Attributes:
         label: that stands beside it; empty for none.
@@ -63,7 +63,7 @@ class Panel:
 
 
 def frontier(panels: Sequence[Panel], title: str) -> Figure:
-    """Return welfare against exploitability, a column for each measure of it; up and left is better.
+    """Draw welfare against exploitability, a column for each measure of it; up and left is better.
 
     The upper row shows everything, the lower one what lies around the learned rules and the first of the curves.
     """
@@ -88,7 +88,7 @@ def frontier(panels: Sequence[Panel], title: str) -> Figure:
 
 
 def _draw(axis: Any, panel: Panel, labelled: Container[str]) -> None:
-    """Draw all of a panel; the marks of those that are ``labelled`` say what they are."""
+    """Draw all of a panel; only marks of families in ``labelled`` carry their labels."""
     families = dict(zip(panel.curves, itertools.chain(GREYS, free_colours([*GREYS, *CYCLE])), strict=False))
     networks = dict(zip(panel.learned, free_colours(families.values()), strict=False))
     for dashes, (name, marks) in zip(itertools.cycle(DASHES), panel.curves.items()):
@@ -144,10 +144,10 @@ def _tell(axis: Any, marks: Sequence[Mark], colour: str, offset: tuple[int, int]
 
 
 def gaps(found: Mapping[str, Mapping[str, np.ndarray]], sizes: Sequence[int]) -> Figure:
-    """Return how much worse fresh profiles are than those trained on, by how many these are, a panel for each measure.
+    """Draw the generalisation gap by the number of profiles trained on, a panel for each measure.
 
     Args:
-        found: by measure, by what was trained: (L, S) for the sizes and the seeds.
+        found: gaps by measure and by network, (L, S) for the sizes and the seeds.
         sizes: numbers of profiles trained on, (L,).
     """
     figure = new_figure(6.6 * len(found), 4.0)

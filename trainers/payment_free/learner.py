@@ -1,4 +1,4 @@
-"""The learning itself: profiles that come again and again, misreports that are gone on from, and Adam."""
+"""The learner: stored profiles, warm-started misreports, Adam updates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lawgiver.trainers.statistics.streams import torch_generator
 SMOOTH = 1e-3
 """Barrier of the proportional fairness against which participants of untruthful profiles misreport: it has a slope."""
 THOROUGH, ROUNDS = Ascent(steps=10, step=0.15), 4
-"""Searches where nothing is known from before, and how many of them, each from where the one before has stopped."""
+"""The search without a warm start: steps of one ascent, and the number of ascents, each from the end of the last."""
 CHUNK = 4_096
 """Games that are played at once in these."""
 PROFILES, ORDER, UPDATE = range(3)
@@ -33,14 +33,14 @@ def thorough(
     rng: torch.Generator,
     chosen: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Return the best misreports found under a rule, (B, n, 2m), for types of the same shape.
+    """Search the best misreports under a rule, (B, n, 2m), without a warm start.
 
     Args:
-        game: that is played.
-        rule: differentiable in the reports.
-        types: of all participants.
-        rng: of the search.
-        chosen: who misreports, bool (B, n): the others are left with the truth; None for everybody.
+        game: whose bounds reports keep.
+        rule: allocation rule, differentiable in the reports.
+        types: true types of all participants, (B, n, 2m).
+        rng: generator of the search.
+        chosen: participants who misreport, bool (B, n), while the others tell the truth; None for all.
     """
     everybody = Cases.of(game, types)
     wanted = torch.arange(len(everybody), device=types.device) if chosen is None else chosen.flatten().nonzero()[:, 0]
@@ -56,7 +56,7 @@ def thorough(
 
 
 def proportionally_fair(game: PaymentFreeAllocation, barrier: float) -> Rule:
-    """Return proportional fairness, smoothed by a barrier, as a rule on torch."""
+    """Make proportional fairness, smoothed by a barrier, as a rule on torch."""
 
     def rule(values: torch.Tensor, demands: torch.Tensor) -> torch.Tensor:
         known = (torch.as_tensor(x, dtype=values.dtype, device=values.device) for x in (game.supplies, game.weighting))
@@ -70,21 +70,21 @@ class Learner:
     """A network that learns to share, update by update.
 
     Args:
-        game: that is played.
-        network: reported values and demands, (B, n, m) each, to amounts (B, n, m).
+        game: in allocate mode.
+        network: maps reported values and demands, (B, n, m) each, to amounts (B, n, m).
         settings: of the trainer.
-        seed: of everything that is drawn.
+        seed: of all random numbers.
         device: of torch.
 
     Attributes:
         stored: types of the profiles that are trained on, (L, n, 2m); None if each update has fresh ones.
-        misreports: the best that were found for them so far, (L, n, 2m).
+        misreports: the best found for them so far, (L, n, 2m), from which the next search starts.
     """
 
     def __init__(
         self, game: PaymentFreeAllocation, network: nn.Module, settings: PaymentFreeTrainer, seed: int, device: str
     ) -> None:
-        """Draw the profiles; nothing has been learned yet."""
+        """Draw the stored profiles."""
         self.game, self.network, self.settings, self.seed, self.device = game, network, settings, seed, device
         self.dtype = next(network.parameters()).dtype
         self.ascent = Ascent(settings.misreports.steps, settings.misreports.step)
@@ -96,7 +96,7 @@ class Learner:
             self.misreports = self.stored.clone()
 
     def profiles(self, count: int, rng: torch.Generator) -> torch.Tensor:
-        """Return types (count, n, 2m) that are trained on, some of them not the true ones if the settings say so."""
+        """Draw types (count, n, 2m) to train on, a share ``settings.untruthful`` of them replaced by misreports."""
         types = self.truthful(count, rng)
         if not self.settings.untruthful:
             return types
@@ -104,12 +104,12 @@ class Learner:
         return thorough(self.game, proportionally_fair(self.game, SMOOTH), types, rng, liars)
 
     def truthful(self, count: int, rng: torch.Generator) -> torch.Tensor:
-        """Return types (count, n, 2m) as the game draws them."""
+        """Draw types (count, n, 2m) of the game."""
         types: torch.Tensor = self.game.initial_state(count, rng).types.to(self.dtype)
         return types
 
     def update(self, number: int) -> dict[str, float]:
-        """Search misreports, take one step, and return what there is to tell of it; ``number`` counts from 1."""
+        """Search misreports and take one step; return its metrics. ``number`` counts from 1."""
         rng = torch_generator(self.device, self.seed, UPDATE, number)
         if self.stored is None:
             types = start = self.profiles(self.settings.batch, rng)
@@ -147,16 +147,16 @@ class Learner:
         return self.settings.weight * gain - found.mean_log_utility
 
     def _priced(self) -> dict[str, float]:
-        """Change what a gain beyond the bound costs, if there is one, and return it."""
+        """Update multiplier and penalty of the bound, if there is one; return both."""
         if self.bound is None:
             return {}
         self.bound.move()
         return {"multiplier": self.bound.multiplier, "penalty": self.bound.penalty}
 
     def _turn(self, number: int) -> torch.Tensor:
-        """Return which of the stored profiles have their turn, (batch,): all, in one order after the other.
+        """Choose the stored profiles of an update, (batch,): all in a random order, then in the next.
 
-        Of a number that is no multiple of the batch the last few of an order are left out.
+        The remainder of an order that does not fill a batch is left out.
         """
         count, batch = len(self.misreports), self.settings.batch
         epoch, place = divmod(number - 1, count // batch)
@@ -166,7 +166,7 @@ class Learner:
         return order[place * batch : (place + 1) * batch]
 
     def state(self) -> dict[str, Any]:
-        """Return all that the learning goes on from."""
+        """Collect all that the next update depends on."""
         state: dict[str, Any] = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
         if self.bound is not None:
             state["bound"] = self.bound.state()
@@ -175,7 +175,7 @@ class Learner:
         return state
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         if self.bound is not None:

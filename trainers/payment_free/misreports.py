@@ -1,7 +1,7 @@
-"""Misreports that pay, found fast enough to be found anew at every update: an ascent that goes on where it stopped.
+"""Search for profitable misreports at every update, by gradient ascent from the best of the previous search.
 
 A *case* is one participant of one profile who alone may misreport, so that B profiles of n participants are B n cases.
-What is found is a lower bound, and a loose one: a result is judged by :mod:`lawgiver.trainers.audit`.
+The gains found are loose lower bounds: results are judged by :mod:`lawgiver.trainers.audit`.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ Rule: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 LAST = 0.1
 """Length of an ascent's last step as a share of its first."""
 SHORTEST = 0.03
-"""How much shorter a case's steps are at most. Each case draws: what is nearly found wants shorter ones."""
+"""Least factor by which a case shortens its steps, drawn log-uniformly: cases near their optimum need short ones."""
 NEAR = 0.02
-"""How far from the truth, where a rule may be kinked, an ascent from it begins, as a share of each range."""
+"""Distance of a proposal from the truth, where a rule may have a kink, as a share of each range."""
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """How misreports are searched.
+    """Step sizes of an ascent.
 
     Attributes:
-        steps: of the ascent.
-        step: length of the first one, as a share of the range of each number; they fall geometrically.
+        steps: number of steps.
+        step: length of the first one, as a share of the range of each number, in (0, 1]; lengths fall geometrically.
     """
 
     steps: int
     step: float
 
     def lengths(self) -> list[float]:
-        """Return the lengths of the steps as shares of the ranges."""
+        """List the lengths of the steps as shares of the ranges."""
         falls: list[float] = (self.step * np.geomspace(1.0, LAST, self.steps)).tolist()
         return falls
 
 
 @dataclass(frozen=True)
 class Cases:
-    """Who may misreport.
+    """Cases: in each, one participant of a profile may misreport.
 
     Attributes:
-        types: true types of all in the profile of each case, (C, n, 2m): values, then demands.
-        seats: who of them may misreport, (C,).
-        low: the least report, (2m,); ``high`` the greatest.
+        types: true types of all participants in the profile of each case, (C, n, 2m): values, then demands.
+        seats: index of the participant who may misreport, (C,).
+        low: least report, (2m,).
+        high: greatest report, (2m,).
     """
 
     types: torch.Tensor
@@ -62,7 +63,7 @@ class Cases:
 
     @classmethod
     def of(cls, game: PaymentFreeAllocation, types: torch.Tensor) -> Cases:
-        """Return the cases of all participants of profiles (B, n, 2m), profile by profile."""
+        """Make the cases of all participants of profiles (B, n, 2m), profile by profile."""
         batch, n, _ = types.shape
         seats = torch.arange(n, device=types.device).repeat(batch)
         low, high = (torch.as_tensor(x, dtype=types.dtype, device=types.device) for x in bounds(game.type_layout()))
@@ -78,34 +79,34 @@ class Cases:
         return self.mine(self.types)
 
     def reported(self, own: torch.Tensor) -> torch.Tensor:
-        """Return what all report, (C, n, 2m), where those who may misreport say ``own`` (C, 2m)."""
+        """Combine reports of all, (C, n, 2m), with ``own`` (C, 2m) of those who may misreport."""
         mine = torch.nn.functional.one_hot(self.seats, self.types.shape[1]).to(torch.bool)
         return torch.where(mine[..., None], own[:, None], self.types)
 
     def utilities(self, rule: Rule, own: torch.Tensor) -> torch.Tensor:
-        """Return the true utilities (C,) of those who say ``own`` (C, 2m)."""
+        """Compute the true utilities (C,) of those who report ``own`` (C, 2m)."""
         return worth(self.mine(rule(*self.reported(own).chunk(2, -1))), self.own)
 
     def mine(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the rows (C, d) of those who may misreport, for rows (C, n, d) of all."""
+        """Select the rows (C, d) of those who may misreport, of rows (C, n, d) of all."""
         return x[torch.arange(len(self), device=x.device), self.seats]
 
 
 def worth(amounts: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
-    """Return the utilities (...) of amounts (..., m) to types (..., 2m), who need no more than they demand."""
+    """Compute the utilities (...) of amounts (..., m) to types (..., 2m), who need no more than they demand."""
     found: torch.Tensor = utilities(amounts, *types.chunk(2, -1))
     return found
 
 
 def search(rule: Rule, cases: Cases, start: torch.Tensor, ascent: Ascent, rng: torch.Generator) -> torch.Tensor:
-    """Return the best misreports found, (C, 2m): of ``start``, a proposal, and an ascent from the better of both.
+    """Search the best misreports, (C, 2m): of ``start``, a proposal, and an ascent from the better of both.
 
     Args:
-        rule: differentiable in the reports.
-        cases: who may misreport.
-        start: where the search before stopped, (C, 2m).
-        ascent: how far it goes.
-        rng: of what is drawn.
+        rule: allocation rule, differentiable in the reports.
+        cases: participants who may misreport.
+        start: results of the previous search, (C, 2m).
+        ascent: step sizes.
+        rng: generator of proposals and step lengths.
     """
     proposal = proposed(cases, rng)
     with torch.no_grad():
@@ -127,15 +128,13 @@ def search(rule: Rule, cases: Cases, start: torch.Tensor, ascent: Ascent, rng: t
 def _better(
     best: torch.Tensor, record: torch.Tensor, proposal: torch.Tensor, value: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the better of two reports (C, 2m) of each case, and its value (C,); the first where they are equal."""
+    """Select the better of two reports (C, 2m) of each case, and its value (C,); the first where they are equal."""
     better = value > record
     return torch.where(better[:, None], proposal, best), torch.where(better, value, record)
 
 
 def proposed(cases: Cases, rng: torch.Generator) -> torch.Tensor:
-    """Return reports (C, 2m) drawn from four kinds: nearly the truth, all demands at their bound, only one resource
-    wanted, anything.
-    """
+    """Draw reports (C, 2m) of four kinds: near the truth, maximal demands, a single valued resource, uniform."""
     low, high, m, device = cases.low, cases.high, len(cases.low) // 2, rng.device
     own = cases.own
     values, demands = own.chunk(2, -1)

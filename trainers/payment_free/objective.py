@@ -1,4 +1,4 @@
-"""What a payment-free mechanism is trained for: Nash welfare, less what misreports bring."""
+"""The objective of a payment-free mechanism: Nash welfare, less the gains of misreports."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Terms:
 
 
 def terms(game: PaymentFreeAllocation, rule: Rule, types: torch.Tensor, own: torch.Tensor) -> Terms:
-    """Return both sides at given misreports, differentiable in the rule.
+    """Compute both sides at given misreports, differentiable in the rule.
 
-    The gradient at the best misreports, held where they are, is that of the greatest gain (Danskin's theorem).
+    By Danskin's theorem the gradient at fixed best misreports is that of the greatest gain.
 
     Args:
-        game: that is played.
-        rule: that allocates.
-        types: of all participants, (B, n, 2m).
-        own: what each says when it alone misreports, (B, n, 2m).
+        game: in allocate mode.
+        rule: allocation rule.
+        types: true types of all participants, (B, n, 2m).
+        own: report of each participant when it alone misreports, (B, n, 2m).
     """
     cases = Cases.of(game, types)
     amounts = rule(*game.split(torch.cat([types, cases.reported(own.flatten(0, 1))])))
@@ -58,25 +58,25 @@ class Bound:
     time y becomes max(0, y + p (mean gain since - l)), and p grows.
 
     Args:
-        level: the bound.
-        settings: where both begin, and how they change.
+        level: upper bound l of the mean relative gain, > 0.
+        settings: initial multiplier and penalty, and their schedule.
     """
 
     def __init__(self, level: float, settings: Lagrangian) -> None:
-        """Nothing has been seen yet."""
+        """Start at the multiplier and the penalty of the settings."""
         self.level, self.settings = level, settings
         self.multiplier, self.penalty = settings.multiplier, settings.penalty
         self.seen: list[float] = []
 
     def cost(self, gain: torch.Tensor) -> torch.Tensor:
-        """Return what a mean relative gain costs, and note it."""
+        """Compute the cost of a mean relative gain, and record the gain."""
         self.seen.append(float(gain.detach()))
         pressed = (self.multiplier + self.penalty * (gain - self.level)).clamp_min(0)
         cost: torch.Tensor = (pressed.square() - self.multiplier**2) / (2 * self.penalty)
         return cost
 
     def move(self) -> None:
-        """Change multiplier and penalty once enough has been seen."""
+        """Update multiplier and penalty once enough gains are recorded."""
         if len(self.seen) < self.settings.every:
             return
         mean = sum(self.seen) / len(self.seen)
@@ -85,9 +85,9 @@ class Bound:
         self.seen = []
 
     def state(self) -> dict[str, Any]:
-        """Return all that it goes on from."""
+        """Collect multiplier, penalty and recorded gains."""
         return {"multiplier": self.multiplier, "penalty": self.penalty, "seen": list(self.seen)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""
         self.multiplier, self.penalty, self.seen = state["multiplier"], state["penalty"], list(state["seen"])

@@ -1,4 +1,4 @@
-"""What a config of the trainer ``payment_free`` says."""
+"""Settings of the trainer ``payment_free``: the keys ``agents`` and ``trainer`` of a config."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, Tr
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Gain = Literal["relative", "absolute"]
-"""What misreports bring: as shares of what the truth brings, or in the unit of utilities."""
+"""Gains of misreports: relative to the truthful utility, or in the unit of utilities."""
 
 
 class ExSNet(Settings):
@@ -34,13 +34,13 @@ class RPFNet(Settings):
 
 
 class PaymentFreeAgents(Settings):
-    """Who plays: the participants are those who find misreports."""
+    """The mechanism; the participants search misreports."""
 
     mechanism: Annotated[ExSNet | RPFNet, Field(discriminator="network")]
 
 
 class Misreports(Settings):
-    """How misreports are searched at each update; see :func:`lawgiver.trainers.payment_free.misreports.search`."""
+    """Search of misreports at each update; see :func:`lawgiver.trainers.payment_free.misreports.search`."""
 
     steps: Natural = 4
     """Of the ascent."""
@@ -49,7 +49,7 @@ class Misreports(Settings):
 
 
 class Lagrangian(Settings):
-    """How the bound ``target`` is kept."""
+    """Augmented Lagrangian that enforces the bound ``target``."""
 
     multiplier: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Of the gain beyond the bound, at the start."""
@@ -62,7 +62,7 @@ class Lagrangian(Settings):
 
 
 class Evaluation(Settings):
-    """What is measured in the end, on profiles drawn anew."""
+    """The final evaluation, on fresh profiles."""
 
     instances: Annotated[int, Field(ge=2)] = 200
     """Profiles that are audited; welfare and efficiency are measured on 1,000 at least."""
@@ -74,7 +74,7 @@ class Evaluation(Settings):
 
 
 class PaymentFreeTrainer(TrainerSettings):
-    """Descent of minus the mean log utility, and what misreports bring."""
+    """Minimisation of the gains of misreports less the mean log utility."""
 
     name: Literal["payment_free"]
     updates: Natural = 1_000
@@ -93,8 +93,8 @@ class PaymentFreeTrainer(TrainerSettings):
     lagrangian: Lagrangian = Lagrangian()
     misreports: Misreports = Misreports()
     samples: Natural | None = 2_048
-    """Profiles that are trained on, whose misreports are gone on from when a profile comes again; None for fresh ones
-    at each update, whose misreports are searched from the truth."""
+    """Stored profiles, whose searches of misreports are warm-started when a profile recurs; None for fresh profiles at
+    each update, whose searches start from the truth."""
     untruthful: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of participants in the training profiles whose best misreport under proportional fairness is taken for
     their type."""

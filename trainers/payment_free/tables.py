@@ -1,4 +1,4 @@
-"""The tables of a run that shares without payments: what misreports bring."""
+"""The table of a run that shares without payments: gains of misreports."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from lawgiver.trainers.tables.cells import Table, cell
 MEANINGS = {
     "nash_welfare_ratio_to_pf": "Nash welfare (geometric mean of utilities) by that of proportional fairness",
 }
-"""What single numbers of a summary mean."""
+"""One line by key of the summary."""
 
 
 def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
-    """Tabulate what the best misreports found gain, a row for each group of fields that is misreported."""
+    """Tabulate the gains of the best misreports found, a row for each group of fields that is misreported."""
     found = numbers.get("exploitability")
     if isinstance(found, Mapping):
         rows = {
-            group: {f"{kind}, {key}": cell(value) for kind, told in kinds.items() for key, value in told.items()}
+            group: {f"{kind}, {key}": cell(value) for kind, gains in kinds.items() for key, value in gains.items()}
             for group, kinds in found.items()
         }
         yield Table("exploitability: gains of the best misreport found", rows, ("exploitability",))

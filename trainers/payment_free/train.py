@@ -1,7 +1,7 @@
 """The trainer ``payment_free``: a network that shares resources, between Nash welfare and what misreports bring.
 
-Misreports are searched anew at each update, by a short ascent from where the one before has stopped. It finds less than
-there is. What is told in the end is therefore an audit of the exact rule on profiles it has not seen.
+Misreports are searched at each update by a short ascent from the previous ones, which underestimates their gains. The
+reported gains are therefore those of an audit of the exact rule on fresh profiles.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lawgiver.trainers.statistics.estimate import mean_of
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 PROBE = 500
-"""Profiles on which welfare is told for each line of metrics, always the same ones."""
+"""Profiles on which welfare is computed for each line of metrics, always the same ones."""
 FRESH, SEARCH = range(10, 12)
 """Streams of random numbers, beside those of the learner."""
 EXACT = 1e-6
@@ -37,11 +37,11 @@ EXACT = 1e-6
 
 
 def train(config: PaymentFreeConfig, run: TrainingRun) -> dict[str, Any]:
-    """Train a network in the run's folder; return what the mechanism is worth on fresh profiles.
+    """Train a network in the run's folder; return its measures on fresh profiles.
 
     Returns:
-        What :func:`lawgiver.trainers.payment_free.evaluation.judge` tells; and what :func:`gap` does (null where each
-        update has fresh profiles) and :func:`baselines`, both null if no profiles are to be ``compared``.
+        Those of :func:`lawgiver.trainers.payment_free.evaluation.judge`, ``gap`` (null where each update has fresh
+        profiles) and ``baselines``, both null if no profiles are to be ``compared``.
 
     Raises:
         UnsupportedGameError: if the game is not payment_free_allocation in allocate mode.
@@ -69,10 +69,10 @@ def train(config: PaymentFreeConfig, run: TrainingRun) -> dict[str, Any]:
     run.save_policy("mechanism", mechanism)
     trained = run.wall_s
     evaluation = settings.evaluation
-    told = judge(game, mechanism, evaluation.instances, evaluation.effort, config.seed)
+    judged = judge(game, mechanism, evaluation.instances, evaluation.effort, config.seed)
     network.to(device)
     return {
-        **told,
+        **judged,
         **_beside(learner, evaluation.compared),
         "updates": settings.updates,
         "timing": {"training_s": trained, "evaluation_s": run.wall_s - trained},
@@ -100,19 +100,19 @@ class Training:
         self.recent.append(self.learner.update(number))
         return self.recent[-1]
 
-    def report(self, told: Mapping[str, float]) -> loop.Report:
+    def report(self, metrics: Mapping[str, float]) -> loop.Report:
         """Report the welfare on the probe, and the means of the recent updates."""
         learner, recent = self.learner, self.recent
         learner.network.eval().cpu()
         reached = {k: mean_of(value) for k, value in welfare(learner.game, self.mechanism, self.probe).items()}
         learner.network.to(learner.device)
-        means = {name: sum(each[name] for each in recent) / len(recent) for name in told}
+        means = {name: sum(each[name] for each in recent) / len(recent) for name in metrics}
         self.recent = []
         note = f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative_gain']:.4f}"
         return loop.Report({**reached, **means}, note)
 
     def state(self) -> dict[str, Any]:
-        """Return the learner's state, and the numbers that no line of metrics has yet."""
+        """Collect the learner's state, and the numbers that no line of metrics has yet."""
         return {"learner": self.learner.state(), "recent": self.recent}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -122,7 +122,7 @@ class Training:
 
 
 def make_mechanism(game: PaymentFreeAllocation, settings: ExSNet | RPFNet, seed: int) -> LearnedExSNet | LearnedRPFNet:
-    """Return the mechanism whose network is to learn, its weights drawn from ``seed``."""
+    """Make the mechanism whose network learns, its weights drawn from ``seed``."""
     kinds: dict[str, type[LearnedExSNet | LearnedRPFNet]] = {"exs_net": LearnedExSNet, "rpf_net": LearnedRPFNet}
     with torch_seeded(seed):
         return kinds[settings.network](game, **settings.model_dump(exclude={"network"}))
@@ -140,7 +140,7 @@ def _beside(learner: Learner, count: int) -> dict[str, Any]:
 
 
 def _both_sides(learner: Learner, rule: Rule, types: torch.Tensor) -> dict[str, float]:
-    """Return both sides of the objective for types (B, n, 2m), misreports searched from the truth."""
+    """Compute both sides of the objective for types (B, n, 2m), misreports searched from the truth."""
     own = thorough(learner.game, rule, types, torch_generator(learner.device, learner.seed, SEARCH))
     with torch.no_grad():
         found = terms(learner.game, rule, types, own)
@@ -148,10 +148,10 @@ def _both_sides(learner: Learner, rule: Rule, types: torch.Tensor) -> dict[str, 
 
 
 def gap(learner: Learner, stored: torch.Tensor, fresh: torch.Tensor) -> dict[str, Any]:
-    """Return what the exact rule does on profiles it was trained on (``train``), and on ``fresh`` truthful ones.
+    """Measure the generalisation gap: both sides of the objective on profiles trained on, and on fresh ones.
 
-    Of each both sides of the objective, ``mean_log_utility`` and ``relative_gain``, the latter by one search from the
-    truth for either. ``worse`` is by how much fresh ones are, of both.
+    ``train`` and ``fresh`` have ``mean_log_utility`` and ``relative_gain``, the latter by one and the same search;
+    ``worse`` is the loss of both from ``train`` to ``fresh``.
     """
     train, other = (_both_sides(learner, learner.network, types) for types in (stored[: len(fresh)], fresh))
     worse = {
@@ -162,13 +162,14 @@ def gap(learner: Learner, stored: torch.Tensor, fresh: torch.Tensor) -> dict[str
 
 
 def baselines(learner: Learner, types: torch.Tensor) -> dict[str, dict[str, Any]]:
-    """Return what is between which a network learns: the greatest Nash welfare, and the truth without burning.
+    """Measure the two baselines: proportional fairness, of maximal Nash welfare, and truthful water filling.
 
-    Of proportional fairness and of water filling, for types (B, n, 2m), what :func:`welfare` tells and the
-    ``relative_gain`` that the search of :func:`gap` finds; under water filling there is none.
+    For types (B, n, 2m): the measures of :func:`welfare`, and the ``relative_gain`` that the search of :func:`gap`
+    finds, which is 0 under water filling.
     """
-    game, told = learner.game, {}
-    for name in ("proportional_fairness", "water_filling"):
-        told[name] = welfare(game, make_policy(game, "mechanism", name), types.double().cpu().numpy())
+    game, arrays = learner.game, types.double().cpu().numpy()
     gain = _both_sides(learner, proportionally_fair(game, EXACT), types)["relative_gain"]
-    return {name: {**each, "relative_gain": gain if "fair" in name else 0.0} for name, each in told.items()}
+    return {
+        name: {**welfare(game, make_policy(game, "mechanism", name), arrays), "relative_gain": relative}
+        for name, relative in {"proportional_fairness": gain, "water_filling": 0.0}.items()
+    }

@@ -1,4 +1,4 @@
-"""What stands under ``agents`` and ``trainer`` in a config for the trainer ``exact_designer``."""
+"""Settings of the trainer ``exact_designer``: the keys ``agents`` and ``trainer`` of a config."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Participants(Settings):
 
 
 class Mechanism(Settings):
-    """What is designed: the graph network in allocate mode, the parameters of a rule in announce mode."""
+    """The designed mechanism: the graph network in allocate mode, the parameters of a rule in announce mode."""
 
     n_units: Natural = 32
     """Width of the graph network."""
@@ -29,7 +29,7 @@ class Mechanism(Settings):
 
 
 class ExactAgents(Settings):
-    """Who plays."""
+    """Participants and mechanism."""
 
     participants: Participants = Participants()
     mechanism: Mechanism = Mechanism()

@@ -1,7 +1,7 @@
 """The welfare of an announced mechanism at the participants' equilibrium in tables, with its exact gradient in w.
 
 Participants meet one another through a few aggregates z only (:mod:`lawgiver.envs.solvers.equilibrium.subgame`). With
-F(w, z) the aggregates of everybody's reply to z and U(w, z) the welfare of that reply, the equilibrium is z = F(w, z),
+F(w, z) the aggregates of the best response to z and U(w, z) its welfare, the equilibrium is z = F(w, z),
 and
 
     dU/dw = U_w + U_z (I - F_z)^-1 F_w
@@ -24,7 +24,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve, unsolve
 def welfare_and_gradient(
     game: MechanismGame, parameters: np.ndarray, inverse_temperature: float, prior: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Return the expected welfare of a whole game in the logit equilibrium under w, and its gradient (D,) in w.
+    """Compute the expected welfare of a whole game in the logit equilibrium under w, and its gradient (D,) in w.
 
     Args:
         game: whose subgame runs on torch.

@@ -22,7 +22,7 @@ from lawgiver.trainers.statistics.streams import torch_seeded
 
 
 def train(config: ExactConfig, run: TrainingRun) -> dict[str, Any]:
-    """Design a mechanism, keep it in the run's folder, and return its scores.
+    """Design a mechanism and save it in the run's folder; return its scores.
 
     Raises:
         UnsupportedGameError: if the game is another, or has too many joint contributions.
@@ -63,7 +63,7 @@ def train(config: ExactConfig, run: TrainingRun) -> dict[str, Any]:
 def make_mechanism(
     game: PublicInvestment, settings: Mechanism
 ) -> tuple[LearnedGraphMechanism | LearnedMechanism, Sends]:
-    """Return the policy to be designed, and what it sends as a function that gradients go through."""
+    """Make the policy to design, and the differentiable function from endowments and contributions to its action."""
     if not game.announces:
         graph = LearnedGraphMechanism(game, n_units=settings.n_units)
         return graph, graph.weights

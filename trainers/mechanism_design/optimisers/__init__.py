@@ -1,4 +1,4 @@
-"""How a mechanism's coefficients are learned: optimisers behind one interface, and the steps that they take."""
+"""Optimisers of a mechanism's coefficients behind one interface, and their step sizes."""
 
 from lawgiver.trainers.mechanism_design.optimisers.base import Optimiser
 from lawgiver.trainers.mechanism_design.optimisers.optimisers import OptimiserName, make_optimiser

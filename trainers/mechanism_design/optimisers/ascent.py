@@ -16,7 +16,7 @@ TINY = 1e-12
 
 @dataclass(kw_only=True, eq=False)
 class ImplicitGradient(Optimiser):
-    """One evaluation a round, at w itself; Adam along the gradient that it is told, clipped into the box.
+    """One evaluation a round, at w itself; Adam along the given gradient, clipped to the box.
 
     Kingma and Ba, Adam: a method for stochastic optimization (2015). Coefficients are measured in half widths of the
     box, and so is ``step``; as Adam divides each slope by its own size, neither the scale of welfare nor that of a

@@ -1,4 +1,4 @@
-"""What every mechanism optimiser has in common: a box of coefficients, ask, tell, and a state that can be kept."""
+"""The interface of mechanism optimisers: ask for coefficients to try, tell their welfare, save and restore state."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from lawgiver.trainers.mechanism_design.optimisers.schedules import Schedule
 
 @dataclass(kw_only=True, eq=False)
 class Optimiser(ABC):
-    """Finds the coefficients w of a mechanism, in a box, under which welfare is highest.
+    """Maximises welfare over the coefficients w of a mechanism in a box.
 
-    A round is ``tried = ask(rng)``, play each row, ``tell(welfare)``. An optimiser holds numbers only: one that takes
-    another's state, even between ask and tell, goes on exactly as that would have.
+    A round is ``tried = ask(rng)``, an evaluation of each row, ``tell(welfare)``. The state is numbers only: an
+    optimiser that restores it, even between ask and tell, continues exactly as the first would have.
 
     Attributes:
         uses_gradient: whether ``tell`` needs the gradient.
         low: lower ends of the box, (D,).
         high: upper ends, (D,).
-        start: where it begins, (D,), inside the box.
-        step: the mechanism's steps, by round.
-        radius: of the perturbations, by round, in coefficients.
-        coefficients: what it would announce now, (D,), inside the box.
-        updates: how many rounds it was told.
+        start: initial coefficients, (D,), inside the box.
+        step: step sizes by round.
+        radius: radius of the perturbations by round, in coefficients.
+        coefficients: current solution, (D,), inside the box.
+        updates: number of completed rounds.
 
     Raises:
         ParameterError: if the box is empty, or the start does not fit it or lies outside.
@@ -47,7 +47,7 @@ class Optimiser(ABC):
     _asked: np.ndarray | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the box and begin."""
+        """Check the box, and start."""
         self.start = _vector("start", self.start)
         self.low, self.high = _vector("low", self.low), _vector("high", self.high)
         self.coefficients = self.start.copy()
@@ -71,20 +71,20 @@ class Optimiser(ABC):
 
     @property
     def round(self) -> int:
-        """Number n = 1, 2, ... of the update that is under way or comes next."""
+        """Number n = 1, 2, ... of the current round."""
         return self.updates + 1
 
     def ask(self, rng: np.random.Generator) -> np.ndarray:
-        """Return the mechanisms to be played next, (k, D), inside the box."""
+        """Propose the mechanisms to evaluate next, (k, D), inside the box."""
         self._asked = self._propose(rng)
         return self._asked.copy()
 
     def tell(self, welfare: ArrayLike, gradient: ArrayLike | None = None) -> None:
-        """Learn how the mechanisms that were asked for did.
+        """Update on the welfare of the mechanisms that :meth:`ask` proposed.
 
         Args:
-            welfare: of each, (k,), to be maximised; divided by a scale, so that it is of the order of 1.
-            gradient: of each one's welfare in its coefficients, (k, D), where ``uses_gradient``.
+            welfare: of each mechanism, (k,), divided by a scale so that it is of the order of 1.
+            gradient: of each mechanism's welfare in its coefficients, (k, D), where ``uses_gradient``.
 
         Raises:
             ParameterError: if an array has another shape or holds a number that is not finite, or is missing.
@@ -92,36 +92,36 @@ class Optimiser(ABC):
         """
         if self._asked is None:
             raise LawgiverError("tell answers ask: ask first, then tell once")
-        told = _told("welfare", welfare, self._asked.shape[:1])
+        values = _checked("welfare", welfare, self._asked.shape[:1])
         slopes = None
         if self.uses_gradient:
             if gradient is None:
                 raise ParameterError(f"gradient is missing, allowed: {self._asked.shape} finite numbers")
-            slopes = _told("gradient", gradient, self._asked.shape)
-        self._learn(self._asked, told, slopes)
+            slopes = _checked("gradient", gradient, self._asked.shape)
+        self._learn(self._asked, values, slopes)
         self.updates += 1
         self._asked = None
 
     def state(self) -> dict[str, Any]:
-        """Return the numbers that change from round to round, by name."""
+        """Collect the numbers that change from round to round, by name."""
         return {each.name: getattr(self, each.name) for each in fields(self) if not each.init}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` returned, of an optimiser of the same kind and arguments."""
+        """Continue from what :meth:`state` of an optimiser of the same kind and arguments returned."""
         for name in self.state():
             setattr(self, name, state[name])
 
     @abstractmethod
     def _propose(self, rng: np.random.Generator) -> np.ndarray:
-        """Return the mechanisms to be played, (k, D)."""
+        """Propose mechanisms, (k, D)."""
 
     @abstractmethod
     def _learn(self, tried: np.ndarray, welfare: np.ndarray, gradient: np.ndarray | None) -> None:
-        """Move ``coefficients``; the arguments are as ``tell`` checked them."""
+        """Update ``coefficients``; the arguments are those of ``tell``, checked."""
 
 
 class Fixed(Optimiser):
-    """Announces its start for ever, one evaluation a round: what participants come to without a designer."""
+    """Keeps its start, one evaluation a round: the baseline without a designer."""
 
     def _propose(self, rng: np.random.Generator) -> np.ndarray:
         return self.coefficients[None]
@@ -137,8 +137,8 @@ def _vector(name: str, values: ArrayLike) -> np.ndarray:
     return vector
 
 
-def _told(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
-    told = np.asarray(values, dtype=np.float64)
-    if told.shape != shape or not np.isfinite(told).all():
+def _checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
         raise ParameterError(f"{name} is {values!r}, allowed: finite numbers of shape {shape}, one for each asked")
-    return told
+    return array

@@ -1,4 +1,4 @@
-"""Bayesian optimisation: few evaluations, each of participants in equilibrium."""
+"""Bayesian optimisation of a mechanism with few evaluations, each of participants in equilibrium."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DESIGN = 3
 LENGTHS, NOISES = (1e-2, 1e2), (1e-6, 1.0)
 """Bounds of the model's length scales, in widths of the box, and of the variance of its noise."""
 WORTH = 0.01
-"""The least improvement that is looked for, in standard deviations of what was seen: not to polish a local maximum."""
+"""Least improvement sought, in standard deviations of the observed welfare: local maxima are not polished."""
 LENGTH, NOISE = 0.3, 1e-3
-"""Where fitting them begins; the second and third beginnings are drawn between the bounds."""
+"""Where fitting them starts; the second and third starts are drawn between the bounds."""
 SAMPLES, CLIMBS = 10_000, 10
 """Points at which the expected improvement is computed, and how many of the best of them it is climbed from."""
 
@@ -31,12 +31,12 @@ class Bayesian(Optimiser):
     """One evaluation a round, where welfare's expected improvement is highest by a Gaussian process with noise.
 
     For the nested variant: welfare is to be measured when the participants are in equilibrium. The first round plays
-    ``start``. ``step`` and ``radius`` are not used. ``coefficients`` is what was tried with the highest posterior mean,
-    which a single lucky evaluation does not move.
+    ``start``. ``step`` and ``radius`` are not used. ``coefficients`` is the tried mechanism of highest posterior mean,
+    which a single lucky evaluation hardly moves.
 
     Attributes:
         tried: every mechanism so far, (updates, D).
-        welfare: what each reached, (updates,).
+        welfare: of each, (updates,).
         scales: the model's length scale for each coefficient, then the variance of its noise, (D + 1,).
     """
 
@@ -56,7 +56,7 @@ class Bayesian(Optimiser):
         if self.updates <= DESIGN * self.n_coefficients:
             return rng.uniform(self.low, self.high)[None]
         # A mechanism counts once: its mean, whose noise is smaller the oftener it was played. Noise is no part of what
-        # can be improved, hence not of the kernel, which is as fitted when the last welfare was told.
+        # can be improved, hence not of the kernel, which is that of the last fit.
         points, of, times = np.unique(self._points, axis=0, return_inverse=True, return_counts=True)
         means = np.bincount(of.ravel(), self._scores) / times
         kernel, noise = Matern(self.scales[:-1], nu=2.5), self.scales[-1] / times
@@ -69,7 +69,7 @@ class Bayesian(Optimiser):
         kernel = Matern([LENGTH] * self.n_coefficients, LENGTHS, nu=2.5) + WhiteKernel(NOISE, NOISES)
         model = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=2, random_state=self.round)
         with warnings.catch_warnings():
-            # It says that a scale is at its bound, where it belongs if a coefficient does nothing or there is no noise.
+            # It warns of a scale at its bound, which is right if a coefficient has no effect or there is no noise.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(self._points, self._scores)
         self.scales = np.exp(model.kernel_.theta)
@@ -82,10 +82,10 @@ class Bayesian(Optimiser):
 
     @property
     def _scores(self) -> np.ndarray:
-        """What the model sees of their welfare, (updates,).
+        """Their welfare as the model is fitted to it, (updates,).
 
-        The worst mechanisms are often so bad that good ones would look alike beside them. Hence what lies below the
-        median is drawn in, by the logarithm of its distance in units of that between the median and the best.
+        The worst mechanisms are often so bad that the good ones would hardly differ on that scale. Welfare below the
+        median is therefore compressed: the logarithm of its distance, in units of that between median and best.
         """
         median = np.median(self.welfare)
         unit = self.welfare.max() - median

@@ -29,7 +29,7 @@ def make_optimiser(
     radius: Schedule,
     **options: Any,
 ) -> Optimiser:
-    """Return the optimiser of that name.
+    """Make an optimiser by name.
 
     Args:
         name: ``one_point``, ``two_point``, ``score_function``, ``implicit_gradient``, ``bayesian`` or ``fixed``.

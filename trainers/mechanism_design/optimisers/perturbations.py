@@ -1,4 +1,4 @@
-"""Gradient ascent on welfare that is only observed: its slope is estimated from what perturbed mechanisms reach."""
+"""Gradient ascent on observed welfare, its gradient estimated from that of perturbed mechanisms."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Perturbation(Optimiser):
 
     @abstractmethod
     def estimate(self, tried: np.ndarray, welfare: np.ndarray) -> np.ndarray:
-        """Return the estimate (D,) of the gradient at ``coefficients`` from what was asked last, before it is told.
+        """Estimate the gradient (D,) at ``coefficients`` from the last evaluations.
 
         Args:
-            tried: what was asked, (k, D).
-            welfare: what it reached, (k,).
+            tried: mechanisms that were evaluated, (k, D).
+            welfare: of each, (k,).
         """
 
     def _learn(self, tried: np.ndarray, welfare: np.ndarray, gradient: np.ndarray | None) -> None:
@@ -28,7 +28,7 @@ class Perturbation(Optimiser):
         self.coefficients = self._inside(self.coefficients + step, self._margin(self.round + 1))
 
     def _margin(self, n: int) -> float:
-        """Return how far from the border of the box the centre has to stay in round ``n``."""
+        """Compute the least distance of ``coefficients`` from the border of the box in round ``n``."""
         return 0.0
 
     def _inside(self, coefficients: np.ndarray, margin: float = 0.0) -> np.ndarray:
@@ -52,7 +52,7 @@ class OnePoint(Perturbation):
     baseline: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Begin as near to ``start`` as the margin of the box lets it."""
+        """Start at the point nearest to ``start`` that keeps the margin."""
         super().__post_init__()
         widths = self.high - self.low
         if self._margin(1) >= widths.min() / 2:
@@ -72,7 +72,7 @@ class OnePoint(Perturbation):
         return self._inside(self.coefficients + self.radius.at(self.round) * direction)[None]
 
     def estimate(self, tried: np.ndarray, welfare: np.ndarray) -> np.ndarray:
-        """Return (D / rho) (G - baseline) v, (D,)."""
+        """Estimate the gradient as (D / rho) (G - baseline) v, (D,)."""
         surprise = 0.0 if self.baseline is None else welfare[0] - self.baseline
         offset = tried[0] - self.coefficients  # rho v
         return np.asarray(self.n_coefficients / self.radius.at(self.round) ** 2 * surprise * offset)
@@ -98,7 +98,7 @@ class TwoPoint(Perturbation):
         return self._inside(np.stack([self.coefficients + offset, self.coefficients - offset]))
 
     def estimate(self, tried: np.ndarray, welfare: np.ndarray) -> np.ndarray:
-        """Return the difference of welfare by the distance in each coordinate, (D,)."""
+        """Estimate the gradient as the difference of welfare by the distance in each coordinate, (D,)."""
         return np.asarray((welfare[0] - welfare[1]) / (tried[0] - tried[1]))
 
 
@@ -116,7 +116,7 @@ class ScoreFunction(Perturbation):
     _noise: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check ``draws``, the evaluations of a round, at least 2, and begin."""
+        """Check ``draws``, the evaluations of a round, at least 2, and start."""
         super().__post_init__()
         self.draws = integer("draws", self.draws, 2)
         self._noise = np.zeros((self.draws, self.n_coefficients))
@@ -126,6 +126,6 @@ class ScoreFunction(Perturbation):
         return self._inside(self.coefficients + self.radius.at(self.round) * self._noise)
 
     def estimate(self, tried: np.ndarray, welfare: np.ndarray) -> np.ndarray:
-        """Return the mean of advantage times score, (D,)."""
+        """Estimate the gradient as the mean of advantage times score, (D,)."""
         advantage = (welfare - welfare.mean()) * self.draws / (self.draws - 1)
         return np.asarray(advantage @ self._noise / self.draws / self.radius.at(self.round))

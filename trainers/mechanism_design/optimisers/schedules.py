@@ -1,6 +1,6 @@
 """Step sizes of two-timescale stochastic approximation, and the conditions under which it converges.
 
-Participants follow steps a_n, the mechanism steps b_n, and where the mechanism's gradient is estimated from welfare
+Participants take steps a_n, the mechanism steps b_n, and where the mechanism's gradient is estimated from welfare
 at perturbed coefficients, the perturbations have radius rho_n. The participants converge as if the mechanism stood
 still, and the mechanism as if they were always in equilibrium, if (Borkar, Stochastic Approximation: A Dynamical
 Systems Viewpoint, chapter 6)
@@ -41,7 +41,7 @@ class Schedule(Settings):
     """How fast it falls; 0 keeps it constant."""
 
     def at(self, n: int) -> float:
-        """Return the step size of update ``n``, which counts from 1."""
+        """Compute the step size of update ``n``, counted from 1."""
         return float(self.initial * n**-self.exponent)
 
 

@@ -1,4 +1,4 @@
-"""What the mechanisms that are tried are worth: measured in games, by the game's own rules, or in expectation."""
+"""Welfare of the mechanisms that are tried: measured in games, or in expectation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 def welfare_of(
     game: MechanismGame, tried: np.ndarray, logits: np.ndarray, games: int | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the welfare of whole games under each mechanism, (k, games).
+    """Measure the welfare of whole games under each mechanism, (k, games).
 
     Args:
         game: whose rules apply.
         tried: w of each mechanism, (k, D).
         logits: theta of the participants under each, (k, T, S, A).
-        games: to be played under each, all with the same random numbers; None for the expectation, (k, 1).
-        rng: draws the random numbers of the games.
+        games: number of games under each, all with the same random numbers; None for the expectation, (k, 1).
+        rng: draws the seed of the games.
     """
     if games is None:
         return np.asarray(game.subgame.welfare(play(logits)))[:, None]
@@ -36,7 +36,7 @@ def welfare_of(
 def played(
     game: MechanismGame, parameters: np.ndarray, logits: np.ndarray, games: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the welfare of ``games`` whole games, (games,), in which w (D,) is announced and a table is played."""
+    """Play ``games`` whole games in which w (D,) is announced and a table is played; return their welfare, (games,)."""
     state = game.initial_state(games, rng)
     state, *_ = game.advance(state, np.broadcast_to(parameters, (games, parameters.size)), {})
     welfare = np.zeros(games)

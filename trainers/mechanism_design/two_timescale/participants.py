@@ -1,11 +1,11 @@
-"""Participants who learn: a table of relaxed logits on its way to the exact reply to everybody's current play.
+"""Participants who learn: a table of logits that relaxes towards the best response to everybody's current play.
 
 With theta (T, S, A) and pi = softmax(theta), a step under the mechanism w is
 
-    theta <- theta + eta (log reply(w, z(pi)) - theta),    z(pi) the aggregates of everybody's play,
+    theta <- theta + eta (log BR(w, z(pi)) - theta),    z(pi) the aggregates of everybody's play,
 
-whose only rest points are the logit equilibria under w. Where the reply does not depend on the others
-(``subgame.coupled`` is False) it stays the same from step to step, so that k steps are one of 1 - (1 - eta)^k.
+with BR the logit best response; its only fixed points are the logit equilibria under w. Where BR does not depend on the
+others (``subgame.coupled`` is False) it stays the same from step to step, so that k steps are one of 1 - (1 - eta)^k.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve
 
 @dataclass(frozen=True)
 class Learners:
-    """How participants of one population change under a mechanism.
+    """The learning rule of a population of participants.
 
     Attributes:
-        subgame: that they play.
+        subgame: game of the participants under a mechanism.
         prior: log pi_0, (T, S, A).
         inverse_temperature: lambda, in [0, inf].
-        updates: steps under a mechanism.
-        exact: whether they go to the equilibrium at once instead.
+        updates: steps under each mechanism.
+        exact: jump to the equilibrium instead.
     """
 
     subgame: Subgame
@@ -42,11 +42,11 @@ class Learners:
 
     @property
     def updates_of_one(self) -> int:
-        """How many updates of a table :meth:`respond` counts as, for each mechanism."""
+        """Number of updates of a table in :meth:`respond`, for each mechanism."""
         return 1 if self.exact else self.updates
 
     def respond(self, logits: np.ndarray, tried: np.ndarray, step: float) -> np.ndarray:
-        """Return the tables (k, T, S, A) of relaxed logits of k copies of a population, each under its mechanism.
+        """Train k copies of a population, each under its mechanism; return their logits (k, T, S, A).
 
         Args:
             logits: theta, (T, S, A).
@@ -54,21 +54,21 @@ class Learners:
             step: eta, in (0, 1].
 
         Raises:
-            UnsupportedGameError: if they go to the equilibrium at once and there is none.
+            UnsupportedGameError: if ``exact`` and no equilibrium is found.
         """
         if self.exact:
             return np.stack([self._equilibrium(w) for w in tried])
         if not self.subgame.coupled:
             far = 1 - (1 - step) ** self.updates
-            return np.asarray(logits + far * (self.reply(logits, tried) - logits))
+            return np.asarray(logits + far * (self.best_response(logits, tried) - logits))
         copies = np.repeat(logits[None], len(tried), axis=0)
         for _ in range(self.updates):
-            copies += step * (self.reply(copies, tried) - copies)
+            copies += step * (self.best_response(copies, tried) - copies)
         return copies
 
-    def reply(self, logits: np.ndarray, tried: np.ndarray) -> np.ndarray:
-        """Return the log-probabilities (..., T, S, A) of the exact reply to play (..., T, S, A) under w (..., D)."""
-        # Where the others do not count, any aggregates will do.
+    def best_response(self, logits: np.ndarray, tried: np.ndarray) -> np.ndarray:
+        """Compute the log-probabilities (..., T, S, A) of the response to logits (..., T, S, A) under w (..., D)."""
+        # Aggregates have no effect where the subgame is not coupled.
         aggregates = self.subgame.aggregates(play(logits)) if self.subgame.coupled else self._at_the_prior
         aggregates = aggregates + np.zeros_like(tried[..., :1])
         return np.asarray(self.subgame.log_response(tried, aggregates, self.inverse_temperature, self.prior))
@@ -87,10 +87,10 @@ class Learners:
         return np.asarray(found.log_policy)
 
     def reply_gap(self, logits: np.ndarray, parameters: np.ndarray) -> float:
-        """Return how probable it is, in [0, 1], that a participant acts otherwise than its exact reply under w (D,)."""
-        return float(self.subgame.distance(play(logits), np.exp(self.reply(logits, parameters))))
+        """Compute the probability, in [0, 1], that a participant acts otherwise than its best response under w (D,)."""
+        return float(self.subgame.distance(play(logits), np.exp(self.best_response(logits, parameters))))
 
 
 def play(logits: np.ndarray) -> np.ndarray:
-    """Return the probabilities softmax(theta), (..., T, S, A)."""
+    """Compute the probabilities softmax(theta), (..., T, S, A)."""
     return np.asarray(np.exp(log_softmax(logits)))

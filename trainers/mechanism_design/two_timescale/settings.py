@@ -1,4 +1,4 @@
-"""What stands under ``agents`` and ``trainer`` in a config for the trainer ``two_timescale``."""
+"""Settings of the trainer ``two_timescale``: the keys ``agents`` and ``trainer`` of a config."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, S
 
 
 class Participants(BoundedRationality):
-    """Participants of bounded rationality, who learn how to reply.
+    """Participants of bounded rationality, who learn their best response.
 
     A ``kl_budget`` fixes the inverse temperature under the mechanism's start; it stays the same when the mechanism
     moves.
@@ -38,7 +38,7 @@ class Mechanism(Settings):
 
 
 class TwoTimescaleAgents(Settings):
-    """Who plays and learns."""
+    """Participants and mechanism, both of which learn."""
 
     participants: Participants = Participants()
     mechanism: Mechanism = Mechanism()

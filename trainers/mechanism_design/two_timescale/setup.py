@@ -1,4 +1,4 @@
-"""What a training on two timescales begins with, checked against the game."""
+"""Setup of a training on two timescales, checked against the game."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ UNSTEPPED = ("bayesian", "fixed")
 
 @dataclass(frozen=True)
 class Setup:
-    """What stays the same in a training.
+    """Everything that stays the same in a training.
 
     Attributes:
-        config: the whole.
-        game: that is played.
+        config: of the experiment.
+        game: whose mechanism is learned.
         anchor: the participants' prior policy, None for uniform.
-        learners: how participants change.
+        learners: the participants' learning rule.
         start: w (D,) where the mechanism begins.
         best: the best mechanism of the box.
     """
@@ -52,12 +52,12 @@ class Setup:
         return self.learners.inverse_temperature
 
     def exact(self, parameters: np.ndarray) -> float:
-        """Return the welfare a round in equilibrium under w (D,)."""
+        """Compute the welfare a round in equilibrium under w (D,)."""
         whole = equilibrium_welfare(self.game, parameters, self.inverse_temperature, self.anchor)
         return whole / self.game.horizon
 
     def gap_closed(self, welfare: float) -> float | None:
-        """Return which share of the way from the start to the best in the box a welfare a round is."""
+        """Compute the share of the gap between the start and the best in the box that a welfare a round closes."""
         best = self.best.welfare / self.game.horizon
         return gap_closed({"start": self._at_start, "learned": welfare, "best_in_box": best})
 
@@ -67,7 +67,7 @@ class Setup:
 
 
 def prepare(config: TwoTimescaleConfig) -> Setup:
-    """Return what a training begins with.
+    """Make the setup of a training.
 
     Raises:
         UnsupportedGameError: if the game has no mechanism that announces its parameters once, or its participants

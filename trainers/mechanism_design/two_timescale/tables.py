@@ -1,4 +1,4 @@
-"""What the numbers of a training on two timescales mean; its tables are those of every announced mechanism."""
+"""Meanings of the numbers in a summary of the trainer ``two_timescale``."""
 
 MEANINGS = {
     "reply_gap": "probability that a participant acts otherwise than its exact reply, once all have settled under the"
@@ -8,4 +8,4 @@ MEANINGS = {
     "agent_updates": "steps of the participants' tables",
     "evaluations": "mechanisms whose welfare was measured",
 }
-"""What single numbers of a summary mean."""
+"""One line by key of the summary."""

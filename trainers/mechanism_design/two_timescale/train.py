@@ -50,7 +50,7 @@ LARGEST_REPLY_GAP = 0.2
 
 @dataclass
 class Progress:
-    """Everything that changes in a training, as a checkpoint keeps it.
+    """Everything that changes in a training, as a checkpoint stores it.
 
     Attributes:
         optimiser: of the mechanism.
@@ -69,11 +69,11 @@ class Progress:
     evaluations: int = 0
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Collect everything that a checkpoint stores."""
         return vars(self) | {"optimiser": self.optimiser.state(), "rng": self.rng.bit_generator.state}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""
         self.optimiser.restore(state["optimiser"])
         self.rng.bit_generator.state = state["rng"]
         self.logits, self.iteration = state["logits"], state["iteration"]
@@ -81,7 +81,7 @@ class Progress:
 
 
 def train(config: TwoTimescaleConfig, run: TrainingRun) -> dict[str, Any]:
-    """Train what the config describes in the run's folder; return the summary.
+    """Train a mechanism and its participants in the run's folder; return the summary.
 
     Returns:
         What :func:`lawgiver.trainers.evaluation.mechanism_summary.design_summary` tells, and ``inverse_temperature``,
@@ -108,7 +108,7 @@ def train(config: TwoTimescaleConfig, run: TrainingRun) -> dict[str, Any]:
 
 
 def begin(setup: Setup) -> Progress:
-    """Return the progress of a new training: the participants play their prior."""
+    """Make the progress of a new training, in which participants play their prior."""
     mechanism, settings = setup.config.agents.mechanism, setup.config.trainer
     box: Any = setup.game.action_space("mechanism")
     optimiser = make_optimiser(
@@ -141,7 +141,7 @@ def iterate(setup: Setup, progress: Progress) -> np.ndarray:
 
 
 def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
-    """Return the slope of equilibrium welfare at each mechanism, (k, D), by implicit differentiation."""
+    """Compute the gradient of equilibrium welfare at each mechanism, (k, D), by implicit differentiation."""
     with extras("optimiser 'implicit_gradient'"):
         from lawgiver.trainers.mechanism_design.exact.subgame_gradient import welfare_and_gradient
     learners = setup.learners
@@ -168,14 +168,14 @@ class Training:
         self.measured = iterate(self.setup, self.progress)
         return {"welfare": float(self.measured.mean())}
 
-    def report(self, told: Mapping[str, float]) -> loop.Report:
+    def report(self, metrics: Mapping[str, float]) -> loop.Report:
         """Report exact scores, and how far the participants are from their reply."""
-        metrics, best = _metrics(self.setup, self.progress, self.measured), self.setup.best.welfare
-        welfare = f"welfare {metrics['exact_score']:.4g} of {best / self.setup.game.horizon:.4g} best"
-        return loop.Report(metrics, f"{welfare}, reply gap {metrics['reply_gap']:.2g}")
+        scores, best = _metrics(self.setup, self.progress, self.measured), self.setup.best.welfare
+        welfare = f"welfare {scores['exact_score']:.4g} of {best / self.setup.game.horizon:.4g} best"
+        return loop.Report(scores, f"{welfare}, reply gap {scores['reply_gap']:.2g}")
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Collect everything that a checkpoint stores."""
         return self.progress.state()
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -184,11 +184,11 @@ class Training:
 
 
 def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str, Any]:
-    """Return a line of metrics.
+    """Compute a line of metrics.
 
-    ``score`` is the expected welfare a round of what participants now do, ``exact_score`` that in equilibrium under w,
-    ``measured`` what this iteration's games had on average, under whatever was tried, and ``measured_sd`` how far they
-    were apart; ``closed_form`` is the behaviour of the exact reply under w to what participants now do.
+    ``score`` is the expected welfare a round of the participants' current play, ``exact_score`` that in equilibrium
+    under w, ``measured`` and ``measured_sd`` mean and standard deviation over this iteration's games under all
+    mechanisms that were tried; ``closed_form`` is the behaviour of the best response under w to current play.
     """
     game, settings = setup.game, setup.config.trainer
     w, n, policy = progress.optimiser.coefficients, progress.iteration, play(progress.logits)
@@ -202,7 +202,7 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
         "reply_gap": setup.learners.reply_gap(progress.logits, w),
         "coefficients": {f"w_{j + 1}": float(value) for j, value in enumerate(w)},
         "behaviour": game.subgame.behaviour(policy),
-        "closed_form": game.subgame.behaviour(play(setup.learners.reply(progress.logits, w))),
+        "closed_form": game.subgame.behaviour(play(setup.learners.best_response(progress.logits, w))),
         "agent_updates": progress.agent_updates,
         "evaluations": progress.evaluations,
         "step": {
@@ -214,7 +214,7 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
 
 
 def _conclude(setup: Setup, run: TrainingRun, progress: Progress) -> dict[str, Any]:
-    """Announce the mechanism, let the participants settle under it, keep both and score them."""
+    """Announce the mechanism, let the participants settle under it, save both and score them."""
     game, learners, learned = setup.game, setup.learners, progress.optimiser.coefficients
     step = setup.config.trainer.agents_step.at(progress.iteration)
     logits = progress.logits
@@ -248,7 +248,7 @@ def _conclude(setup: Setup, run: TrainingRun, progress: Progress) -> dict[str, A
 
 
 def _unbound(setup: Setup) -> list[str]:
-    """Return that a budget of divergence is more than even rational participants spend, if it is."""
+    """Describe a budget of divergence that exceeds what even rational participants spend."""
     budget = setup.config.agents.participants.kl_budget
     if budget is None or math.isfinite(setup.inverse_temperature):
         return []
@@ -256,7 +256,7 @@ def _unbound(setup: Setup) -> list[str]:
 
 
 def alarms(welfare: dict[str, float], reply_gap: float) -> list[str]:
-    """Return what a reader of the summary should not overlook, in words."""
+    """Describe results that a reader of the summary should not overlook, one sentence each."""
     found = []
     if welfare["learned"] < welfare["start"]:
         found.append(
