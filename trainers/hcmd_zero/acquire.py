@@ -26,9 +26,9 @@ SUFFIXES = (".parquet", ".csv")
 def acquire(
     election: Election, game: PublicInvestment, mechanism: Policy, groups: int, seed: tuple[int, ...]
 ) -> Records:
-    """Return what ``groups`` groups did in two games under one mechanism, and which of the two they voted for.
+    """Play two games under one mechanism with each of ``groups`` groups, and a vote between them.
 
-    The conditions take turns, so that their groups differ in number by one at most.
+    Conditions alternate, so that their numbers of groups differ by at most one.
     """
     rng = np.random.default_rng(seed)
     conditions = np.array(game.conditions, float)
@@ -38,14 +38,14 @@ def acquire(
 
 
 def recorded(election: Election, game: PublicInvestment, state: ElectionState) -> Records:
-    """Return an election's games as records; an episode's number is the seat of the mechanism that ruled it."""
+    """Convert the games of an election to records; an episode's number is the seat of its mechanism."""
     lived, at = election.experience(state), columns(experience_layout(game))
     own = {name: lived[..., at[name].start].transpose(0, 2, 3, 1) for name in ("contributions", "payouts")}
     return Records(endowments=state.opening.endowments, votes=state.votes, **own)
 
 
 def check_source(source: Path, iterations: int) -> None:
-    """Raise ParameterError unless the user's data can be what all iterations need."""
+    """Check that the user's data can serve all iterations; raises ParameterError otherwise."""
     if not source.exists():
         raise ParameterError(
             f"trainer.acquire.source: {source} does not exist, allowed: a file, or a folder of D1, D2, ..."
@@ -58,17 +58,16 @@ def check_source(source: Path, iterations: int) -> None:
 
 
 def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) -> Records:
-    """Return the records that the user has collected for an iteration.
+    """Read the records that the user has collected for an iteration; votes may be missing.
 
     Args:
         source: a file, or a folder of D1, D2, ...
-        iteration: counted from 1.
-        game: that was played.
-        shown: the folder of the mechanism under which these data are to be collected.
+        iteration: number of the iteration, from 1.
+        game: of the experiment.
+        shown: folder of the mechanism under which these data are collected.
 
     Raises:
-        RunError: if there are none yet, saying under which mechanism to collect them; or a group has endowments that
-            are no condition of the game. Votes may be missing, some or all.
+        RunError: if there are none yet, or a group has endowments that are no condition of the game.
         LawgiverError: naming row and column, if a file is broken.
     """
     files = [source / f"D{iteration}{suffix}" for suffix in SUFFIXES] if source.is_dir() else [source]
@@ -84,7 +83,7 @@ def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) 
 
 
 def _check_conditions(records: Records, game: PublicInvestment, file: Path) -> None:
-    """Refuse groups that have not played the game: the mechanism that is trained never meets their endowments."""
+    """Check that all endowments are conditions of the game, as the mechanism is trained on no others."""
     conditions = {tuple(sorted(condition)) for condition in game.conditions}
     for group, endowments in enumerate(records.endowments.tolist()):
         if tuple(sorted(endowments)) not in conditions:
@@ -95,11 +94,8 @@ def _check_conditions(records: Records, game: PublicInvestment, file: Path) -> N
             )
 
 
-def told_of(records: Records) -> dict[str, Any]:
-    """Return what was acquired: ``groups``, ``groups_without_votes``, ``votes``, ``votes_missing``, ...
-
-    Groups without votes say what people contribute, and are left out where votes are fitted.
-    """
+def counts_of(records: Records) -> dict[str, Any]:
+    """Count groups and votes; groups without votes serve the model of contributions alone."""
     voted = records.votes >= 0
     return {
         "groups": len(records),
@@ -111,7 +107,7 @@ def told_of(records: Records) -> dict[str, Any]:
 
 
 def require_votes(records: Sequence[Records], file: Path) -> None:
-    """Refuse data with which there would be too few votes so far to fit any: two groups in which somebody voted."""
+    """Check that at least two groups have voted so far, which the model of votes needs."""
     voted = sum(int((each.votes >= 0).any(axis=1).sum()) for each in records)
     if voted < 2:
         raise RunError(

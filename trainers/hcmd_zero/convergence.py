@@ -1,10 +1,10 @@
-"""Has making still newer mechanisms ceased to pay? A rule that tells convergence from want of games.
+"""The stopping rule of HCMD-zero, which distinguishes convergence from a lack of games.
 
-The newest mechanism is held against the one before it. It has converged once an interval of its edge, its share of the
-votes less one half, lies below the gain worth having. An interval that is too wide to tell is no convergence: as many
-games are added as narrow it to half that gain on either side, as far as there is a bound. How many depends on how much
-votes spread and not on who wins (Stein 1945), so that looking twice takes no more than that each look has half of the
-error. Balaguer et al. 2022, section 3.4, stop once the newest is not dominant any more or its advantage negligible.
+The newest mechanism is compared with the previous one. The loop has converged once the confidence interval of its edge,
+its share of the votes less one half, lies below the smallest worthwhile gain. If the interval is too wide to decide,
+games are added, up to a bound, that narrow it to half that gain on either side. Their number depends on the variance of
+votes and not on the winner (Stein 1945), so that two looks are valid if each has half of the error. Balaguer et al.
+2022, section 3.4, stop once the newest is not dominant any more or its advantage negligible.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Verdict = Literal["converged", "improves", "fell behind", "not told apart"]
 
 
 def edge_of(shares: np.ndarray, comparisons: int) -> Estimate:
-    """Estimate by how much one mechanism wins more than half the votes against another, with Student's interval.
+    """Estimate a mechanism's edge over another, its share of the votes less one half, with Student's interval.
 
     Args:
         shares: its share of the votes in each of E >= 2 elections of each of C conditions, (C, E).
-        comparisons: among which the error of 1 - LEVEL is divided.
+        comparisons: number of intervals that share the error 1 - LEVEL (Bonferroni).
     """
     conditions, each = shares.shape
     error, edge = math.sqrt(shares.var(axis=1, ddof=1).mean() / shares.size), float(shares.mean() - 0.5)
@@ -42,7 +42,7 @@ def edge_of(shares: np.ndarray, comparisons: int) -> Estimate:
 
 @dataclass(frozen=True)
 class Convergence:
-    """Whether the newest mechanism still improves on the earlier ones.
+    """The verdict on whether the newest mechanism improves on the earlier ones.
 
     Attributes:
         verdict: ``converged``: it gains less on the one before than is worth having. ``improves``: it beats it, and may
@@ -59,7 +59,7 @@ class Convergence:
     gain: float
 
     def data(self) -> dict[str, Any]:
-        """Return everything as plain data, with ``converged`` and the ``reason`` in words."""
+        """Convert to plain data, with ``converged`` and the ``reason`` in words."""
         edge = self.edge
         words = {
             "converged": f"less than {100 * self.gain:.3g} points are to be gained",
@@ -69,14 +69,14 @@ class Convergence:
         }
         mean, low, high = (50 + 100 * each for each in (edge.mean, *edge.ends))
         won = f"{mean:.1f} % [{low:.1f}, {high:.1f}] of the votes"
-        told = {"converged": self.verdict == "converged", "verdict": self.verdict, "rival": self.rival, "edge": edge}
-        return told | {"reason": f"{won} against {self.rival} in {edge.n:,} games: {words[self.verdict]}"}
+        data = {"converged": self.verdict == "converged", "verdict": self.verdict, "rival": self.rival, "edge": edge}
+        return data | {"reason": f"{won} against {self.rival} in {edge.n:,} games: {words[self.verdict]}"}
 
 
 def convergence(
     earlier: Mapping[str, np.ndarray], gain: float, most: int, play: Callable[[int], np.ndarray]
 ) -> Convergence:
-    """Return whether the newest mechanism has ceased to improve on the earlier ones.
+    """Test whether the newest mechanism has ceased to improve on the earlier ones.
 
     Args:
         earlier: the newest one's shares of the votes (C, E) against each of the earlier mechanisms by name, in the
@@ -102,7 +102,7 @@ def convergence(
 
 
 def _verdict(edge: Estimate, gain: float) -> Verdict:
-    """Return what an edge over the mechanism before amounts to."""
+    """Classify an edge over the previous mechanism."""
     low, high = edge.ends
     if high < 0 and low < -gain:
         return "fell behind"

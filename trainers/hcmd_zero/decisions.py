@@ -1,4 +1,4 @@
-"""Records as the networks of virtual participants take them: what each group decided, and what it had seen by then."""
+"""Records as training data of the virtual participants' networks: decisions, and the features known before them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from lawgiver.trainers.elections.records.records import Records, RecordsError
 
 
 class Data(Protocol):
-    """What a network is fitted to: G groups that decided something."""
+    """Training data of a network: the decisions of G groups."""
 
     what: ClassVar[str]
     """``contributions`` or ``votes``."""
 
     @property
     def decisions(self) -> torch.Tensor:
-        """How many decisions each group made, (G,)."""
+        """Number of decisions of each group, (G,)."""
 
     def __len__(self) -> int:
         """Return G."""
 
     def losses(self, network: nn.Module, groups: torch.Tensor) -> torch.Tensor:
-        """Return the cross-entropy of each of ``groups`` (g,), summed over its decisions, (g,)."""
+        """Compute the cross-entropy of each of ``groups`` (g,), summed over its decisions, (g,)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ContributionData:
 
     @classmethod
     def of(cls, records: Records, participants: VirtualParticipants) -> ContributionData:
-        """Return the contributions in ``records`` as the network of ``participants`` sees them."""
+        """Convert the contributions in ``records`` to inputs of the network of ``participants``."""
         check_records(records, participants.n, participants.top)
         endowments, contributions, payouts = _tensors(records)
         groups, episodes, rounds, n = contributions.shape
@@ -104,7 +104,7 @@ class VoteData:
 
     @classmethod
     def of(cls, records: Records, voters: VirtualVoters) -> VoteData:
-        """Return the votes in ``records`` as the network of ``voters`` sees them."""
+        """Convert the votes in ``records`` to inputs of the network of ``voters``."""
         check_records(records, voters.n, voters.top, voters.n_rounds)
         asked = (records.votes >= 0).any(axis=1)
         if not asked.any():
@@ -142,12 +142,12 @@ def _tensors(records: Records) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
 
 
 def _last(values: torch.Tensor) -> torch.Tensor:
-    """Return what was known before each round: the values (G, E, T, n) of the round before, 0 before the first."""
+    """Shift values (G, E, T, n) by one round, with 0 in the first."""
     return torch.cat([torch.zeros_like(values[:, :, :1]), values[:, :, :-1]], dim=2)
 
 
 def check_records(records: Records, n: int, top: int, n_rounds: int | None = None) -> None:
-    """Refuse records that do not come from a game of n participants, endowments 1..top and n_rounds rounds."""
+    """Check that records come from a game of n participants, endowments 1..top and n_rounds rounds."""
     rounds, participants = records.contributions.shape[2:]
     if participants != n or rounds != (n_rounds or rounds):
         wanted = f"{n} participants" if n_rounds is None else f"{n_rounds} rounds of {n} participants"

@@ -1,4 +1,4 @@
-"""Judging the last mechanism by elections before people that it has not been trained on."""
+"""Evaluation of the last mechanism in elections before populations that it was not trained on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
 def evaluate(
     folder: Path, judges: Judges, game: PublicInvestment, mechanism: Policy, games: int, seed: Sequence[int]
 ) -> dict[str, Any]:
-    """Return what :func:`judge` finds; the games that ``groups`` is about are kept in the folder."""
+    """Judge a mechanism, see :func:`judge`; save the games behind ``groups`` in the folder."""
     found, played = judge(judges, game, mechanism, games, seed)
     write_table(folder / PLAYED, played, [LEARNED, next(iter(judges.rivals))])
     return found
@@ -45,14 +45,14 @@ def evaluate(
 def judge(
     judges: Judges, game: PublicInvestment, mechanism: Policy, games: int, seed: Sequence[int]
 ) -> tuple[dict[str, Any], Records]:
-    """Hold a mechanism against all rivals before all people.
+    """Hold elections of a mechanism against all rivals before all populations.
 
     Args:
         judges: the rivals, and who judges.
-        game: that is played.
-        mechanism: to be judged.
-        games: elections a condition, rival and population, at least; both orders equally often.
-        seed: of everything that is drawn, the same for every rival and population.
+        game: of the experiment.
+        mechanism: policy to evaluate.
+        games: least number of elections for each condition, rival and population; both orders equally often.
+        seed: of all random numbers, the same for every rival and population.
 
     Returns:
         ``vote_share`` (rival -> population -> condition or ``pooled`` -> estimate); ``groups``: the means
@@ -73,7 +73,7 @@ def judge(
 
 
 def compared(played: Records, names: tuple[str, str]) -> dict[str, dict[str, float]]:
-    """Return the means over groups of what two mechanisms bring, by measure and mechanism."""
+    """Compute means over groups of contributions, log reward and Gini, by measure and mechanism."""
     table: dict[str, dict[str, float]] = {"contributed": {}, "log_reward": {}, "gini": {}}
     for episode, name in enumerate(names):
         fractions = played.contributions[:, episode] / played.endowments[:, None, :]

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Draw how people lived and voted under the learned mechanism and its rivals, and what each gives to the head."""
+    """Draw contributions, rewards and votes under the learned mechanism and its rivals, and their beach plots."""
     game: Any = run.game()
     held_against = rivals(run.settings["trainer"]["evaluation"]["rivals"], game)
     yield from _evaluation(run, next(iter(held_against)))
@@ -39,7 +39,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
 
 
 def _evaluation(run: Run, rival: str) -> Iterator[tuple[str, Figure]]:
-    """Draw how the games against the first rival went."""
+    """Draw contributions and rewards in the games against the first rival."""
     last = max(int(path.parent.name) for path in (run.path / "iterations").glob("*/evaluation"))
     played = read_records(run.path / "iterations" / str(last) / "evaluation" / PLAYED)
     names = (LEARNED, rival)
@@ -53,7 +53,7 @@ def _evaluation(run: Run, rival: str) -> Iterator[tuple[str, Figure]]:
 
 
 def _beaches(run: Run, game: PublicInvestment, held_against: Mapping[str, Policy]) -> Figure:
-    """Draw what every iteration's mechanism and its rivals give to the head."""
+    """Draw the beach plots of every iteration's mechanism and of the rivals."""
     tails = sorted({condition[1] for condition in game.conditions})
     folders = sorted((run.path / "iterations").glob("*/optimise/mechanism"), key=lambda path: int(path.parts[-3]))
     mechanisms: dict[str, Any] = {f"theta_{path.parts[-3]}": load_policy(path, game) for path in folders}

@@ -1,4 +1,4 @@
-"""Who judges the last mechanism, and against which rivals: made, and so checked, before anything is trained."""
+"""Populations and rivals of the final evaluation, built up front so that config errors surface early."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig, Population
 
 LEARNED = "hcmd_zero"
-"""What the learned mechanism is called in tables and figures."""
+"""Name of the learned mechanism in tables and figures."""
 
 
 @dataclass(frozen=True)
 class Judges:
-    """Rivals, and elections before all who judge.
+    """Rivals, and an election for each population.
 
     Attributes:
-        rivals: by what they are called in tables and figures.
-        elections: by the name of their people: first those from whom data are acquired, then the others of the config.
+        rivals: policies by their names in tables and figures.
+        elections: by population: first the one from which data are acquired, then the others of the config.
     """
 
     rivals: Mapping[str, Policy]
@@ -34,7 +34,7 @@ class Judges:
 
     @classmethod
     def of(cls, config: HcmdConfig, game: PublicInvestment) -> Self:
-        """Make everything that a config names.
+        """Make the rivals and the elections of a config.
 
         Raises:
             ParameterError: if a rival is there twice, or a population has the name of the people of the config.
@@ -58,9 +58,7 @@ class Judges:
 
 
 def rivals(given: Sequence[str], game: PublicInvestment) -> dict[str, Policy]:
-    """Return mechanisms by what they are called: registered ones by their names, runs by those of their folders.
-
-    Where two folders have the same name, the later ones are numbered.
+    """Make mechanisms by name: registered ones by their own, runs by those of their folders, numbered if ambiguous.
 
     Raises:
         ParameterError: if one is there twice.
@@ -86,5 +84,5 @@ def _called(given: str | Mapping[str, Any], role: str = "participant") -> str:
 
 
 def _is_folder(name: str, role: str) -> bool:
-    """Return whether a name is a run's folder, as :func:`make_policy` sees it."""
+    """Check whether a name is a run's folder for :func:`make_policy`."""
     return name not in names(POLICIES[role]) and Path(name).is_dir()

@@ -7,9 +7,9 @@ Contributions: Adam. Sizes and l2 are those that do best on 30 % of the groups, 
 stops once they get no better; a new network is then fitted to all groups for as many epochs.
 
 Votes: the loss is convex and l2 is all that keeps 120 weights from fitting noise, so it is brought to its minimum
-(L-BFGS): no learning rate and no stopping matter. As that takes no time, l2 is chosen on several random splits. Voters
-who have lived through one and the same mechanism twice differ little in what they saw, and a few dozen such groups
-may say next to nothing about what people vote for.
+(L-BFGS), so that neither learning rate nor stopping matters. As that is fast, l2 is chosen on several random splits.
+Two games under the same mechanism differ little, so that a few dozen groups may carry almost no information about
+votes.
 
 The source names neither the l2 that it tried nor its learning rates.
 """
@@ -63,7 +63,7 @@ class FittedParticipants:
 
 
 def fit(records: Records, game: Game[Any], *, settings: ModelSettings, seed: int) -> FittedParticipants:
-    """Return virtual participants fitted to ``records`` of ``game``; the same seed gives the same ones.
+    """Fit virtual participants to ``records`` of ``game``; the same seed gives the same ones.
 
     Raises:
         UnsupportedGameError: unless the game is public investment in allocate mode.
@@ -78,7 +78,7 @@ def fit(records: Records, game: Game[Any], *, settings: ModelSettings, seed: int
 
 
 def cross_entropy(model: VirtualParticipants | VirtualVoters, records: Records) -> float:
-    """Return the cross-entropy of a model on records, in nats per contribution or per vote.
+    """Compute the cross-entropy of a model on records, in nats per contribution or per vote.
 
     Raises:
         RecordsError: if the records are not of the game that the model plays, or hold no votes where it votes.
@@ -101,7 +101,7 @@ class _Candidate:
     seed: int
 
     def fresh(self) -> VirtualParticipants:
-        """Return participants with the random weights at which training begins, the same each time."""
+        """Make participants with the random initial weights, the same each time."""
         with torch_seeded(self.seed):
             return VirtualParticipants(
                 self.game, n_linear=self.n_linear, n_hidden=self.n_hidden, sees_payouts=self.settings.sees_payouts
@@ -134,7 +134,7 @@ class _Candidate:
             )
 
     def stopped_early(self, data: Data, training: torch.Tensor, held_out: torch.Tensor) -> tuple[float, int]:
-        """Return the least loss on the groups held out, and after how many epochs it was reached."""
+        """Train with early stopping; return the least loss on the groups held out, and its epoch."""
         network, best, found = self.fresh().network, math.inf, 0
         for epoch in itertools.islice(self.train(network, data, training), self.settings.epochs):
             loss = _mean_loss(data, network, held_out)
@@ -149,7 +149,7 @@ class _Candidate:
 def _fit_contributions(
     records: Records, game: PublicInvestment, settings: ModelSettings, seed: int
 ) -> tuple[VirtualParticipants, dict[str, Any]]:
-    """Return participants of the size and l2 that do best, and the report."""
+    """Fit participants of the best size and l2; return them and the report."""
     candidates = [
         _Candidate(game, n_linear, n_hidden, l2, settings, seed)
         for n_linear, n_hidden in settings.sizes
@@ -178,7 +178,7 @@ def _voters(game: PublicInvestment, unit: Unit) -> VirtualVoters:
 def _fit_votes(
     votes: Mapping[Unit, VoteData], game: PublicInvestment, settings: ModelSettings, seed: int
 ) -> tuple[VirtualVoters, dict[str, Any]]:
-    """Return voters by the unit and the l2 that do best, and the report."""
+    """Fit voters of the best unit and l2; return them and the report."""
     generator, everybody = torch.Generator().manual_seed(seed), next(iter(votes.values()))
     splits = [_split(everybody, generator) for _ in range(VOTE_SPLITS)]
 
@@ -221,7 +221,7 @@ def _minimise(network: nn.Module, data: Data, groups: torch.Tensor, l2: float) -
 
 
 def _split(data: Data, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return which groups to train on and which to hold out, drawn at random."""
+    """Split groups at random into those to train on and those to hold out."""
     if len(data) < 2:
         raise RecordsError(data.what, (), "of 1 group, allowed: 2 groups or more, of which one is held out")
     shuffled = torch.randperm(len(data), generator=generator)
@@ -230,6 +230,6 @@ def _split(data: Data, generator: torch.Generator) -> tuple[torch.Tensor, torch.
 
 
 def _mean_loss(data: Data, network: nn.Module, groups: torch.Tensor) -> float:
-    """Return the cross-entropy of some groups in nats per decision."""
+    """Compute the cross-entropy of some groups in nats per decision."""
     with torch.no_grad():
         return float(data.losses(network, groups).sum() / data.decisions[groups].sum())

@@ -1,7 +1,7 @@
 """Optimize: a mechanism learns to win the votes of virtual participants against a frozen copy of itself.
 
 The gradient is that of one side alone; of both it would cancel. In self-play the value is one half in expectation
-whatever is learned, so that progress is told by elections against the mechanism as it was at the start.
+whatever is learned, so that progress is measured in elections against the initial mechanism.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class SelfPlay:
     """A mechanism's elections against a copy of itself, and their gradient.
 
     Args:
-        mechanism: whose gradient is taken; it is looked at anew at every call.
-        participants: who play; their weights are copied.
-        voters: likewise.
-        game: what is played.
-        games: of each condition, under each mechanism.
+        mechanism: whose gradient is taken, at its current weights at every call.
+        participants: of the games; their weights are copied.
+        voters: of the elections; their weights are copied.
+        game: base game of the election.
+        games: number of games of each condition, under each mechanism.
         seed: of the contributions, any integers.
     """
 
@@ -56,7 +56,7 @@ class SelfPlay:
         games: int,
         seed: tuple[int, ...],
     ) -> None:
-        """Prepare everything that does not change."""
+        """Prepare everything that is the same in all updates."""
         like = next(mechanism.network.parameters()).detach()
         self._mechanism, self._joint = mechanism, JointTable(game, like)
         players = LstmPlayers(participants.network, game, games, like)
@@ -64,7 +64,7 @@ class SelfPlay:
         self._generators = [torch_generator(like.device, *seed, use) for use in range(2)]
 
     def gradient(self) -> torch.Tensor:
-        """Return the mean value of a batch, and leave the gradient of its negative with the parameters."""
+        """Compute the mean value of a batch, and the gradient of its negative in the parameters' ``grad``."""
         payouts = self._joint.payouts(self._joint.weights(self._mechanism))
         table = payouts.detach()
         values, slopes = self._campaign.gradient(self._campaign.play(table, table, self._generators[0]))
@@ -74,12 +74,12 @@ class SelfPlay:
 
     @torch.no_grad()
     def weights(self) -> torch.Tensor:
-        """Return the mechanism's weights at every joint contribution, (S, n)."""
+        """Compute the mechanism's weights at every joint contribution, (S, n)."""
         return self._joint.weights(self._mechanism)
 
     @torch.no_grad()
     def share(self, weights: torch.Tensor, rival: torch.Tensor) -> torch.Tensor:
-        """Return the mean share of the votes of a mechanism with these weights (S, n) against a rival's, in a batch.
+        """Estimate the vote share of a mechanism with these weights (S, n) against a rival's, in a batch.
 
         The random numbers are none of those of :meth:`gradient`.
         """
@@ -136,7 +136,7 @@ class _Worker:
         self._play = prepare(mechanism, seed=seed)
 
     def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the mean value and its negative's gradient at these parameters."""
+        """Compute the mean value and its negative's gradient at these parameters."""
         vector_to_parameters(torch.from_numpy(vector.copy()).to(self._parameters[0]), self._parameters)
         value = self._play.gradient()
         return float(value), torch.cat([p.grad.flatten() for p in self._parameters if p.grad is not None]).cpu().numpy()
@@ -161,10 +161,10 @@ def optimise(
 
     Args:
         mechanism: to be trained, from its weights as they are.
-        participants: who contribute; they stay as they are.
-        voters: who vote; likewise.
-        game: what is played.
-        updates: of Adam.
+        participants: of the games, not trained.
+        voters: of the elections, not trained.
+        game: base game of the election.
+        updates: number of Adam steps.
         batch: elections an update, split evenly over the game's conditions and the learning processes.
         learning_rate: of Adam.
         seed: of the contributions.
@@ -201,7 +201,7 @@ def optimise(
 
 
 def games_each(batch: int, game: PublicInvestment, processes: int) -> int:
-    """Return how many elections of each condition one of the learning processes, 0 for the main one, holds an update.
+    """Split a batch: compute the elections of each condition in each learning process, with 0 for the main one.
 
     Raises:
         ParameterError: if the batch cannot be split evenly.
@@ -237,15 +237,15 @@ def _ascend(
         if update % every and update < updates:
             continue
         now = measure.weights()
-        told = torch.stack([*(sums / since), (now - before).abs().mean(), measure.share(now, start)]).tolist()
-        if not np.isfinite(told).all():
+        measured = torch.stack([*(sums / since), (now - before).abs().mean(), measure.share(now, start)]).tolist()
+        if not np.isfinite(measured).all():
             network.load_state_dict(good)
             raise DivergedError(
-                f"optimisation diverged between updates {update - since} and {update}: value {told[0]}, gradient norm "
-                f"{told[1]}; the mechanism of update {update - since} is kept (learning_rate is {learning_rate})"
+                f"optimisation diverged between updates {update - since} and {update}: value {measured[0]}, gradient"
+                f" norm {measured[1]}; the mechanism of update {update - since} is kept (learning_rate is"
+                f" {learning_rate})"
             )
         if report is not None:
-            report(
-                update, dict(zip(("value", "gradient_norm", "policy_change", "share_against_start"), told, strict=True))
-            )
+            names = ("value", "gradient_norm", "policy_change", "share_against_start")
+            report(update, dict(zip(names, measured, strict=True)))
         good, before, sums, since = copy.deepcopy(network.state_dict()), now, torch.zeros_like(sums), 0

@@ -1,4 +1,4 @@
-"""What a config of HCMD-zero says. The defaults are the paper's, where it gives any (Balaguer et al. 2022)."""
+"""Settings of the trainer ``hcmd_zero``. Defaults are those of Balaguer et al. 2022, where given."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RIVALS = ("liberal_egalitarian", "strict_egalitarian", "libertarian")
 
 
 class ModelSettings(Settings):
-    """How virtual participants are fitted."""
+    """The fit of virtual participants."""
 
     sizes: Annotated[tuple[tuple[Natural, Natural], ...], Field(min_length=1)] = ((8, 4), (32, 8))
     """Units of the contribution network's linear layer and of its LSTM, to choose from (Table 1)."""
@@ -65,7 +65,7 @@ class HcmdAgents(Population):
 
 
 class Acquire(Settings):
-    """Where data come from."""
+    """The source of data."""
 
     groups: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)] = GROUPS
     """Groups in each iteration; there are as many iterations as numbers."""

@@ -1,4 +1,4 @@
-"""The steps of a run, each a folder that is written at once: what is there is done, and is never done again."""
+"""The steps of a run, each a folder that is written atomically; completed steps are skipped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Steps:
     """The steps of one run under ``iterations/<s>/<name>``, in the order in which they are asked for.
 
     Every step draws its random numbers from the seed, its iteration and its name alone, so that a run which is
-    interrupted anywhere goes on as if it had not been.
+    interrupted anywhere continues as if it had not been.
     """
 
     def __init__(self, run: TrainingRun) -> None:
-        """Write nothing yet."""
+        """Start with an empty record of steps."""
         self.run = run
         self.folder = run.path / "iterations"
         self.seconds: dict[str, float] = {}
@@ -28,8 +28,8 @@ class Steps:
         """Seconds of the steps that this process has carried out."""
         self._logged = 0
 
-    def told(self, iteration: int, name: str) -> dict[str, Any] | None:
-        """Return what a step has told, None if it is not done; raises RunError as :meth:`do` does."""
+    def result(self, iteration: int, name: str) -> dict[str, Any] | None:
+        """Read the result of a step, None if it is not completed; raises RunError as :meth:`do` does."""
         path = self._path(iteration, name)
         found: dict[str, Any] | None = read_manifest(path, told=dict)["told"] if path.exists() else None
         return found
@@ -44,9 +44,10 @@ class Steps:
         work: Callable[[Path], dict[str, Any]],
         settings: Mapping[str, Any] | None = None,
     ) -> tuple[Path, dict[str, Any]]:
-        """Return a step's folder and what it tells; ``work`` fills the folder and says it, if it has not before.
+        """Carry out a step unless it is completed; return its folder and result.
 
-        With ``settings``, as JSON has them, a step that was carried out with others is carried out again.
+        ``work`` fills the folder and returns the result. With ``settings``, as JSON has them, a step that was completed
+        with others is carried out again.
 
         Raises:
             RunError: if a file of a finished step is missing or damaged, or the folder cannot be written.
@@ -57,20 +58,20 @@ class Steps:
         if not path.exists() or (settings is not None and read_manifest(path).get("settings") != settings):
             self._carry_out(path, work, {} if settings is None else {"settings": settings})
         facts = read_manifest(path, told=dict, clock=dict)
-        told, seconds = facts["told"], float(facts["clock"]["wall_s"])
+        result, seconds = facts["told"], float(facts["clock"]["wall_s"])
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         self._logged += 1
-        self.run.log(self._logged, {"iteration_of_the_loop": iteration, "step": name, **told}, {"step_s": seconds})
-        return path, told
+        self.run.log(self._logged, {"iteration_of_the_loop": iteration, "step": name, **result}, {"step_s": seconds})
+        return path, result
 
     def _carry_out(self, path: Path, work: Callable[[Path], dict[str, Any]], facts: Mapping[str, Any]) -> None:
         started = time.monotonic()
-        told: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         clock: dict[str, float] = {}
 
         def write(folder: Path) -> None:
-            told.update(work(folder))
+            result.update(work(folder))
             clock["wall_s"] = time.monotonic() - started
 
-        write_folder(path, write, told=told, clock=clock, **facts)
+        write_folder(path, write, told=result, clock=clock, **facts)
         self.spent_here += clock["wall_s"]

@@ -1,4 +1,4 @@
-"""The tables of a run of HCMD-zero: votes, the game of its mechanisms, and what each iteration decided."""
+"""The tables of a run of HCMD-zero: votes, the meta-game, convergence, and the models of each iteration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lawgiver.trainers.tables.votes import nash_weight, vote_shares
 
 
 def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
-    """Tabulate what a run of HCMD-zero, or its evaluation, tells beside plain numbers."""
+    """Tabulate the summary or the evaluation of a run of HCMD-zero, except plain numbers."""
     yield from vote_shares(numbers)
     for key, table in {"meta_game": meta_game, "convergence": convergence, "virtual_participants": chosen}.items():
         if isinstance(numbers.get(key), Mapping):
@@ -19,7 +19,7 @@ def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def meta_game(game: Mapping[str, Any]) -> Table:
-    """Tabulate which share of the votes the mechanisms of a run take from each other, numbered."""
+    """Tabulate the vote shares of a run's mechanisms against each other, numbered."""
     if not {"names", "shares", "errors"} <= game.keys():  # over seeds that had others, or another number of them
         return Table("meta_game", {}, ("meta_game",))
     error = 100 * max(max(row) for row in game["errors"])
@@ -34,15 +34,15 @@ def meta_game(game: Mapping[str, Any]) -> Table:
 
 
 def convergence(found: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Tabulate whether each iteration was the last that was needed; seeds that do not agree are shown as -."""
+    """Tabulate the convergence of each iteration; - where seeds disagree."""
     answers: dict[Any, str] = {True: "yes", False: "no"}
     rows = {
         f"iteration {iteration}": {
-            "converged": told.get("verdict") or answers.get(told.get("converged"), "-"),
-            "edge (% of the votes) [95 %]": percent(told.get("edge")),
-            "reason": told.get("reason", "-"),
+            "converged": each.get("verdict") or answers.get(each.get("converged"), "-"),
+            "edge (% of the votes) [95 %]": percent(each.get("edge")),
+            "reason": each.get("reason", "-"),
         }
-        for iteration, told in found.items()
+        for iteration, each in found.items()
     }
     return Table("convergence", rows, ("convergence",))
 
@@ -52,9 +52,9 @@ def chosen(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     rows = {
         f"iteration {iteration}": {
             kind: ", ".join(
-                f"{key} {_choice(value)}" for key, value in told.items() if key not in ("held_out", "fitted")
+                f"{key} {_choice(value)}" for key, value in each.items() if key not in ("held_out", "fitted")
             )
-            for kind, told in kinds.items()
+            for kind, each in kinds.items()
         }
         for iteration, kinds in found.items()
     }
@@ -62,6 +62,6 @@ def chosen(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
 
 
 def _choice(value: Any) -> str:
-    """Write what was chosen; by several seeds, the choices of each unless they are all the same."""
+    """Format a choice; over several seeds, those of each unless all are the same."""
     values = value.values or () if isinstance(value, Estimate) else [value]
     return "|".join(map(cell, values[:1] if all(item == values[0] for item in values) else values))

@@ -27,7 +27,7 @@ from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.elections.tournament import round_robin
 from lawgiver.trainers.evaluation.elections import held_evenly
-from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, provided, require_votes, told_of
+from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, counts_of, provided, require_votes
 from lawgiver.trainers.hcmd_zero.convergence import convergence
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
@@ -83,7 +83,7 @@ class Loop:
         games_each(self.settings.optimise.batch, game, config.resources.num_learners)
         require_tabulable(game)
         with extras("trainer 'hcmd_zero'"):
-            import nashpy  # noqa: F401  # missing, it would be told of only after hours
+            import nashpy  # noqa: F401  # fail now rather than after hours
         config.resources.torch_device()
         if config.resources.num_learners:
             start_ray(config.resources)
@@ -92,13 +92,13 @@ class Loop:
         self._require_same_people()
         self.records: list[Records] = []
         self.models: list[FittedParticipants] = []
-        self.told: dict[str, list[dict[str, Any]]] = {"acquire": [], "model": [], "optimise": [], "meta_game": []}
+        self.results: dict[str, list[dict[str, Any]]] = {"acquire": [], "model": [], "optimise": [], "meta_game": []}
         first, _ = self.steps.do(0, "optimise", self._first)
         self.mechanisms = [first / "mechanism"]
 
     def _require_same_people(self) -> None:
-        """Refuse to go on, before anything is written, where people are not those with whom the run was begun."""
-        begun = self.steps.told(0, "optimise")
+        """Check, before anything is written, that people are those with whom the run was begun."""
+        begun = self.steps.result(0, "optimise")
         if begun is not None and begun["population_hash"] != self.hash:
             raise RunError(
                 f"{self.run.path} was begun with other people: their hash was {begun['population_hash']} and is"
@@ -116,7 +116,7 @@ class Loop:
         return {"population_hash": self.hash}
 
     def mechanism(self, iteration: int) -> LearnedGraphMechanism:
-        """Return the mechanism that an iteration has ended with; 0 for the first."""
+        """Load the mechanism at the end of an iteration; 0 for the first."""
         loaded = load_policy(self.mechanisms[iteration], self.game)
         assert isinstance(loaded, LearnedGraphMechanism)
         return loaded
@@ -125,17 +125,17 @@ class Loop:
 
     def iterate(self, iteration: int) -> None:
         """Acquire, model, optimise, and let all mechanisms so far compete."""
-        acquired, told = self.steps.do(iteration, "acquire", lambda folder: self._acquire(folder, iteration))
-        self.told["acquire"].append(told)
+        acquired, result = self.steps.do(iteration, "acquire", lambda folder: self._acquire(folder, iteration))
+        self.results["acquire"].append(result)
         self.records.append(read_records(acquired / RECORDS, participants=self.game.n))
-        modelled, told = self.steps.do(iteration, "model", lambda folder: self._model(folder, iteration))
-        self.told["model"].append(told)
-        self.models.append(self._load_model(modelled, told))
-        optimised, told = self.steps.do(iteration, "optimise", lambda folder: self._optimise(folder, iteration))
-        self.told["optimise"].append(told)
+        modelled, result = self.steps.do(iteration, "model", lambda folder: self._model(folder, iteration))
+        self.results["model"].append(result)
+        self.models.append(self._load_model(modelled, result))
+        optimised, result = self.steps.do(iteration, "optimise", lambda folder: self._optimise(folder, iteration))
+        self.results["optimise"].append(result)
         self.mechanisms.append(optimised / "mechanism")
-        _, told = self.steps.do(iteration, "meta_game", lambda folder: self._meta_game(folder, iteration))
-        self.told["meta_game"].append(told)
+        _, result = self.steps.do(iteration, "meta_game", lambda folder: self._meta_game(folder, iteration))
+        self.results["meta_game"].append(result)
 
     def _acquire(self, folder: Path, iteration: int) -> dict[str, Any]:
         settings = self.settings.acquire
@@ -146,7 +146,7 @@ class Loop:
             groups, seed = settings.groups[iteration - 1], self._seed(iteration, 0)
             records = acquire(self.election, self.game, self.mechanism(iteration - 1), groups, seed)
         write_table(folder / RECORDS, records, f"theta_{iteration - 1}")
-        return told_of(records)
+        return counts_of(records)
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
         records, seed = concatenate(self.records), torch_seed(*self._seed(iteration, 1), bits=31)
@@ -155,9 +155,9 @@ class Loop:
         save_policy(folder / "voters", fitted.voters)
         return fitted.report
 
-    def _load_model(self, folder: Path, told: dict[str, Any]) -> FittedParticipants:
+    def _load_model(self, folder: Path, result: dict[str, Any]) -> FittedParticipants:
         participants: Any = load_policy(folder / "participants", self.game)
-        return FittedParticipants(participants, load_policy(folder / "voters", self.game, "voters"), told)
+        return FittedParticipants(participants, load_policy(folder / "voters", self.game, "voters"), result)
 
     def _optimise(self, folder: Path, iteration: int) -> dict[str, Any]:
         settings, last = self.settings.optimise, iteration == self.iterations
@@ -203,14 +203,14 @@ class Loop:
 
         against = {name: held.pair(newest, name) for name in (*earlier, previous)}
         found = convergence(against, settings.worthwhile_gain, settings.most_games, play)
-        told = held.data() | held.solved(self.config.seed) | {"convergence": found.data()}
-        write_json(folder / "tournament.json", told)
-        return told
+        result = held.data() | held.solved(self.config.seed) | {"convergence": found.data()}
+        write_json(folder / "tournament.json", result)
+        return result
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def conclude(self) -> dict[str, Any]:
-        """Keep the last mechanism, judge it before real people, and say everything."""
+        """Save the last mechanism and evaluate it; return the summary."""
         mechanism = self.mechanism(self.iterations)
         self.run.save_policy("mechanism", mechanism)
         self.run.save_policy("participant", self.models[-1].participants)
@@ -230,16 +230,18 @@ class Loop:
         )
         if population_hash(self.election.people, self.election.voting) != self.hash:
             raise RunError("the people that data were acquired from have changed during the run")
-        meta_games, seconds = self.told["meta_game"], self.steps.seconds
-        updates = sum(told["updates"] for told in self.told["optimise"])
+        meta_games, seconds = self.results["meta_game"], self.steps.seconds
+        updates = sum(result["updates"] for result in self.results["optimise"])
         return {
             "vote_share": judged["vote_share"],
             "groups": judged["groups"],
             "meta_game": {key: value for key, value in meta_games[-1].items() if key != "convergence"},
-            "convergence": {f"{s}": told["convergence"] for s, told in enumerate(meta_games, start=1)},
-            "acquired": {f"{s}": told for s, told in enumerate(self.told["acquire"], start=1)},
+            "convergence": {f"{s}": result["convergence"] for s, result in enumerate(meta_games, start=1)},
+            "acquired": {f"{s}": result for s, result in enumerate(self.results["acquire"], start=1)},
             "cross_entropy": self._cross_entropies(),
-            "virtual_participants": {f"{s}": _chosen(told) for s, told in enumerate(self.told["model"], start=1)},
+            "virtual_participants": {
+                f"{s}": _chosen(result) for s, result in enumerate(self.results["model"], start=1)
+            },
             "population_hash": self.hash,
             "updates": updates,
             "timing": {
@@ -250,10 +252,7 @@ class Loop:
         }
 
     def _cross_entropies(self) -> dict[str, list[list[float | None]]]:
-        """Return the cross-entropy of each iteration's model (rows) on each iteration's data (columns), in nats.
-
-        None where nobody has voted.
-        """
+        """Compute the cross-entropy of each iteration's model (rows) on each one's data (columns)."""
 
         def of_votes(model: FittedParticipants, data: Records) -> float | None:
             return cross_entropy(model.voters, data) if (data.votes >= 0).any() else None
@@ -265,5 +264,5 @@ class Loop:
             }
 
 
-def _chosen(told: dict[str, Any]) -> dict[str, Any]:
-    return {kind: {key: value for key, value in found.items() if key != "grid"} for kind, found in told.items()}
+def _chosen(result: dict[str, Any]) -> dict[str, Any]:
+    return {kind: {key: value for key, value in found.items() if key != "grid"} for kind, found in result.items()}

@@ -1,8 +1,8 @@
-"""The trainer ``learned_follower``: reinforcement learning of who maximises affine welfare where no table fits.
+"""The trainer ``learned_follower``: a network that maximises affine welfare where tables are too large.
 
-An affine maximiser needs somebody who maximises affine welfare in the world, with all participants and without each of
-them. Here that is a network (:mod:`lawgiver.agents.follower`). What is charged follows from its own walks, so truth
-need not be best for everybody: how much a misreport brings is audited and told.
+An affine maximiser solves a planning problem with all participants, and one without each of them. Here a network
+(:mod:`lawgiver.agents.follower`) solves them approximately, and payments follow from its own walks. Truth-telling is
+therefore only approximately optimal: the gains of misreports are audited and reported.
 """
 
 from lawgiver.trainers.learned_follower.settings import FollowerConfig

@@ -1,4 +1,4 @@
-"""What a learned follower is worth: its walks beside exact ones and rules of thumb, payments, and incentive error."""
+"""Evaluation of a learned follower: its walks beside exact ones and heuristics, payments, and gains of misreports."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ EXACT = (
     "revenue_beside_exact",
     "regret_limit",
 )
-"""What is told of profiles that were solved exactly."""
+"""Measures of profiles that are solved exactly."""
 AUDITED = ("individual_rationality", "budget", "misreports_tried")
-"""What is told of an audit as it is, beside ``regret``."""
+"""Measures that are taken from an audit unchanged, beside ``regret``."""
 
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
@@ -38,18 +38,17 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
 
 
 def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return the figures of a follower on fresh profiles of truthful participants, drawn from ``seeds``.
+    """Measure a follower on fresh profiles of truthful participants, drawn from ``seeds``.
 
     Returns:
         ``affine_welfare``: means of the follower's walk, of the walk that the mechanism ``settled`` on (the best of
-        those with all and without each), and of rules of thumb. ``revenue``: what the mechanism takes, estimated.
-        Of the first ``exact`` profiles (``exact_profiles``), null if there are none: the ratios to the best walk of
-        what the follower, the mechanism and the rules reach (their mean, the least, and the share of ``best`` walks);
-        ``revenue_beside_exact``, of the ``learned`` walks and of the ``exact`` affine maximiser;
-        ``regret_limit``, (asw* - asw) / w_i, which no misreport can bring more than, mean and max. Of the first
-        ``audited`` profiles, null if there are none, what :meth:`lawgiver.trainers.audit.Audit.data` tells of the
-        misreports found: ``regret`` by group of fields (absolute, and relative to the truthful payoff),
-        ``individual_rationality``, ``budget``, ``misreports_tried``.
+        those with all and without each), and of heuristics. ``revenue``: sum of the payments, estimated.
+        Of the first ``exact`` profiles (``exact_profiles``), null if there are none: the ratios to the best walk of the
+        affine welfare of follower, mechanism and heuristics (mean, minimum, and share of ``best`` walks);
+        ``revenue_beside_exact``, of the ``learned`` walks and of the ``exact`` affine maximiser; ``regret_limit``, the
+        bound (asw* - asw) / w_i of the gain of any misreport, mean and max. Of the first ``audited`` profiles, null if
+        there are none, the results of :meth:`lawgiver.trainers.audit.Audit.data`: ``regret`` by group of fields
+        (absolute, and relative to the truthful payoff), ``individual_rationality``, ``budget``, ``misreports_tried``.
         ``timing``: seconds a profile of the follower's walks with all and without each, of the exact solution, and of
         the audit; null where no profile is solved or audited.
     """
@@ -62,11 +61,12 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
     rules = {rule.who: _welfare(game, rule, types) for rule in (NearestGoal(game), LargestWorth(game))}
     exact = dict.fromkeys(EXACT) if best is None else _beside_exact(game, best, types, found, rules)
     audited, auditing = types[: settings.audited], time.monotonic()
-    told: dict[str, Any] = dict.fromkeys(("regret", *AUDITED))
+    incentives: dict[str, Any] = dict.fromkeys(("regret", *AUDITED))
     if len(audited):
         rule, layout = response(game, follower), game.type_layout()
         data = audit(rule, layout, audited, effort=settings.effort, seed=seeds[-1], gradient=False).data()
-        told = {name: data[name] for name in AUDITED} | {"regret": {g: _regret(x) for g, x in data["groups"].items()}}
+        regret = {group: _regret(gains) for group, gains in data["groups"].items()}
+        incentives = {name: data[name] for name in AUDITED} | {"regret": regret}
     timing = {
         "settle_s": (walked - started) / len(types),
         "exact_s": (solved - walked) / settings.exact if settings.exact else None,
@@ -82,13 +82,13 @@ def evaluate(game: GoalCollection, follower: GoalWalker, settings: Evaluation, s
         "exact_profiles": settings.exact,
         **exact,
         "audited_profiles": settings.audited,
-        **told,
+        **incentives,
         "timing": timing,
     }
 
 
 def _welfare(game: GoalCollection, rule: GoalWalker, types: np.ndarray) -> np.ndarray:
-    """Return the affine welfare of the walks for all, (B,)."""
+    """Compute the affine welfare of a heuristic's walks, (B,)."""
     welfare: np.ndarray = (walk(game, rule, types, types).collected * game.worth(types)).sum(-1)
     return welfare
 
@@ -100,7 +100,7 @@ def _beside_exact(
     found: Outcomes,
     rules: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Return figures of the first profiles, those that are solved exactly."""
+    """Compare the first profiles with their exact solutions."""
     optimum = best.affine_welfare[:, 0]
     count = len(optimum)
     settled = found.affine_welfare[:count, 0]
@@ -125,6 +125,6 @@ def _regret(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ratio(welfare: np.ndarray, optimum: np.ndarray) -> dict[str, float]:
-    """Return the mean and the least of the ratios, and the share that is 1 but for the end of the horizon."""
+    """Compute mean and minimum of the ratios, and the share that is 1 up to the truncation at the horizon."""
     ratios = welfare / optimum
     return {"mean": ratios.mean(), "min": ratios.min(), "best": (ratios > 1 - 1e-4).mean()}

@@ -1,4 +1,4 @@
-"""Figures of a learned follower: how it has learned, and how near its walks come to the best ones."""
+"""Figures of a learned follower: learning curves, and its affine welfare relative to the best walks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Draw how a follower has learned, and its walks beside those of rules of thumb."""
+    """Draw the learning curves of a follower, and its walks beside those of heuristics."""
     panels = [
         ("What arriving at goals is worth: error in Bellman's equation", "share, rms", ["bellman_error"]),
         ("Gradient, before it is clipped", "norm", ["gradient_norm"]),
@@ -33,10 +33,10 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
 
 
 def ratios(found: Mapping[str, tuple[float, float]], share: str) -> Figure:
-    """Return how near to the best several ways of playing come: the least and the mean of each, a line a way.
+    """Draw the least and the mean ratio to the optimum of several policies, a line each.
 
     Args:
-        found: least and mean ratio to the best, <= 1, by name.
+        found: least and mean ratio to the optimum, <= 1, by policy.
         share: label of the horizontal axis.
     """
     figure = new_figure(8.0, 1.2 + 0.42 * len(found))

@@ -1,16 +1,15 @@
-"""Learning what arriving at a goal is worth: value learning on walks that the follower takes itself.
+"""Value learning on the follower's own walks: the value of arriving at a goal with a set of goals open.
 
 With u_j the worth of goal j and gamma^d(j, k) the discount from j to k, the true W satisfies Bellman's equation
 
     W_j(U) = u_j + max over k in U - j of gamma^d(j, k) W_k(U - j)
 
-for every set U of open goals and every j in it. The right-hand side is taken from a copy of the network that follows
-slowly (the target network), for all j at once; the left-hand side is fitted to it by relative squares. The sets are
-those that the follower meets: walks lead from goal to goal by what it thinks best or, now and then, by chance. They
-begin with all participants or with some of them at random, for the walks without somebody are to be good, too. Nothing
-is kept and replayed, as new profiles cost nothing.
+for every set U of open goals and every j in it. The right-hand side is that of a target network, an exponential moving
+average of the weights, for all j at once; the network is fitted to it by relative squared errors. The sets are those of
+epsilon-greedy walks, which start with all participants or with a random subset, as payments need walks without each
+participant. There is no replay buffer, as fresh profiles cost nothing.
 
-In a group all walks have the same number of open goals, so that no time goes into goals that are closed.
+All walks of a group have the same number of open goals, so that no time goes into closed goals.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Walks:
         return self.worth.shape[1]
 
     def without(self) -> Walks:
-        """Return the walks on arrival at each of their goals, (B m) of them with m - 1 open goals each."""
+        """Make the walks on arrival at each of their goals, (B m) of them with m - 1 open goals each."""
         batch, m = self.worth.shape
         rest = torch.tensor([[k for k in range(m) if k != j] for j in range(m)])
         near = self.near[:, rest[:, :, None], rest[:, None, :]].reshape(batch * m, m - 1, m - 1)
@@ -58,12 +57,12 @@ class Walks:
         return Walks(near, self.worth[:, rest].reshape(batch * m, m - 1), reach)
 
     def to(self, device: torch.device) -> Walks:
-        """Return the walks on a device."""
+        """Copy the walks to a device."""
         return Walks(self.near.to(device), self.worth.to(device), self.reach.to(device))
 
 
 def begin(game: GoalCollection, batch: int, rng: torch.Generator) -> Walks:
-    """Return new walks from the corner: for all participants every other time, else for some of them, two or more."""
+    """Start walks at the corner, with probability 1/2 for all participants, else for a random number of them, >= 2."""
     alike = torch.rand((), generator=rng) < 0.5
     count = game.n if alike else int(torch.randint(2, game.n + 1, (), generator=rng))
     types = game.types_of(torch.rand((batch, game.n, 2), generator=rng))
@@ -75,7 +74,7 @@ def begin(game: GoalCollection, batch: int, rng: torch.Generator) -> Walks:
 
 
 def backup(target: WorthNetwork, walks: Walks) -> torch.Tensor:
-    """Return the right-hand side of Bellman's equation, (B, m)."""
+    """Compute the right-hand side of Bellman's equation, (B, m)."""
     after = walks.without()
     with torch.no_grad():
         onward = after.reach * target(after.near, after.worth, torch.ones_like(after.worth, dtype=torch.bool))
@@ -87,16 +86,16 @@ class Learner:
     """Everything that changes in a training.
 
     Args:
-        game: that is walked in.
-        follower: that learns, on the device of its network.
-        settings: of the training.
-        rng: of everything that is drawn, on the CPU, so that every device learns from the same profiles.
+        game: the torus and its goals.
+        follower: policy that learns, on the device of its network.
+        settings: of the trainer.
+        rng: generator of everything that is drawn, on the CPU, so that every device learns from the same profiles.
     """
 
     def __init__(
         self, game: GoalCollection, follower: LearnedFollower, settings: FollowerTrainer, rng: torch.Generator
     ) -> None:
-        """Begin ``settings.groups`` groups of walks."""
+        """Start ``settings.groups`` groups of walks."""
         self.game, self.settings, self.rng = game, settings, rng
         self.network = follower.network
         self.target = copy.deepcopy(self.network).requires_grad_(False)
@@ -135,7 +134,7 @@ class Learner:
         return begin(self.game, self.settings.batch, self.rng).to(self.device)
 
     def _decided(self, walks: Walks, value: torch.Tensor) -> Walks:
-        """Return the walks at their next goals, or new ones where only one goal would be left."""
+        """Move the walks to their next goals, or start new ones where only one goal would be left."""
         if walks.open <= 2:
             return self._begun()
         batch, m = walks.worth.shape
@@ -147,7 +146,7 @@ class Learner:
         return Walks(after.near[rows], after.worth[rows], after.reach[rows])
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Collect everything that a checkpoint stores."""
         return {
             "network": self.network.state_dict(),
             "target": self.target.state_dict(),
@@ -157,7 +156,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""
         self.network.load_state_dict(state["network"])
         self.target.load_state_dict(state["target"])
         self.optimiser.load_state_dict(state["optimiser"])

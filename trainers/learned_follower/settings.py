@@ -1,4 +1,4 @@
-"""What a config of the trainer ``learned_follower`` says."""
+"""Settings of the trainer ``learned_follower``: the keys ``agents`` and ``trainer`` of a config."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Network(Settings):
 
 
 class FollowerAgents(Settings):
-    """Who plays; the participants' types are the game's."""
+    """The follower; the types of participants are drawn by the game."""
 
     mechanism: Network = Network()
 
 
 class Evaluation(Settings):
-    """What is measured in the end, on profiles that the training has not seen."""
+    """The final evaluation, on fresh profiles."""
 
     profiles: Annotated[int, Field(ge=2)] = 1_000
-    """Profiles that are walked, by the follower and by rules of thumb."""
+    """Profiles that are walked, by the follower and by heuristics."""
     exact: Count = 1_000
     """How many of them are solved exactly too: a few seconds each for 20 participants, for more than 22 impossible."""
     audited: Count = 50

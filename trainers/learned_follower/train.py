@@ -1,4 +1,4 @@
-"""The trainer ``learned_follower``: reinforcement learning of who maximises affine welfare where no table fits."""
+"""The trainer ``learned_follower``: value learning of walks that maximise affine welfare."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 LATE = 1e-3
-"""What a reward after the horizon may be worth, as a share of the same reward at once: best walks are without end."""
+"""Largest discount at the horizon: best walks are computed for an infinite one."""
 
 
 def train(config: FollowerConfig, run: TrainingRun) -> dict[str, Any]:
-    """Train a follower in the run's folder; return what :func:`evaluate` tells of it.
+    """Train a follower in the run's folder; return the measures of :func:`evaluate`.
 
     Raises:
         UnsupportedGameError: if the game is not goal_collection, or has a single participant.
-        ParameterError: if more is to be solved or audited than is possible, the horizon cuts off what still counts, or
-            there is no such device.
+        ParameterError: if more is to be solved or audited than is possible, the horizon is too short, or there is
+            no such device.
         RunError: if the loss is not finite; the last checkpoint is then the last good state.
     """
     game, settings = config.game.make(), config.trainer
@@ -54,13 +54,13 @@ def train(config: FollowerConfig, run: TrainingRun) -> dict[str, Any]:
     follower.network.cpu()
     run.save_policy("mechanism", follower)
     trained = run.wall_s
-    told = evaluate(game, follower, settings.evaluation, [config.seed])
-    timing = {"training_s": trained, **told.pop("timing")}
-    return {**told, "updates": settings.updates, "timing": timing}
+    measures = evaluate(game, follower, settings.evaluation, [config.seed])
+    timing = {"training_s": trained, **measures.pop("timing")}
+    return {**measures, "updates": settings.updates, "timing": timing}
 
 
 def _check(settings: Evaluation, game: GoalCollection) -> None:
-    """Refuse before the training what could not be evaluated after it."""
+    """Check before the training that its result can be evaluated."""
     left = game.discount**game.horizon
     if left > LATE:
         enough = math.ceil(math.log(LATE) / math.log(game.discount))

@@ -1,4 +1,4 @@
-"""Walks through the rules of the game, and the outcome and payments that an affine maximiser makes of them."""
+"""Walks by the rules of the game, and the outcome and payments that an affine maximiser derives from them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ CHUNK = 4_096
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What becomes of B profiles of n participants.
+    """Outcomes of B profiles of n participants.
 
     Attributes:
         greedy: affine welfare, by the reports, of the walk that the follower takes for all, (B,).
-        affine_welfare: of the walk that is chosen, then what the walks without each participant bring the others,
-            (B, n + 1).
+        affine_welfare: of the chosen walk, then that of the others in the walks without each participant, (B, n + 1).
         utilities: without payments, by the true types, (B, n).
         payments: to the mechanism, (B, n).
     """
@@ -34,7 +33,7 @@ class Outcomes:
 
 
 def walk(game: GoalCollection, follower: Policy, types: np.ndarray, reports: np.ndarray) -> GoalCollectionState:
-    """Return the last state of games with given types and reports (B, n, 2), on NumPy, float64."""
+    """Play games with given types and reports (B, n, 2), on NumPy, float64; return their last state."""
     rng = np.random.default_rng(0)  # walkers draw nothing
     state = game.initial_state_from(types, np.zeros(len(types)))
     state, *_ = game.step(state, reports, {})
@@ -46,21 +45,21 @@ def walk(game: GoalCollection, follower: Policy, types: np.ndarray, reports: np.
 
 
 def settle(game: GoalCollection, follower: Policy, types: np.ndarray, reports: np.ndarray) -> Outcomes:
-    """Return outcomes and payments by the follower's own walks, for all and without each participant.
+    """Compute outcomes and payments by the follower's own walks, for all and without each participant.
 
     Without participant i the follower walks as if i's value were 0. The walk that is best for all by the reports is
     chosen among the n + 1, so that nobody who tells the truth is worse off than without taking part:
 
         p_i = (asw_-i - (asw - w_i v_i x_i)) / w_i,
 
-    x_i the discount at which i's goal is entered. As asw_-i does not depend on what i says, no misreport brings i more
-    than what the chosen walk falls short of the best one, (asw* - asw) / w_i.
+    x_i the discount at which i's goal is entered. As asw_-i does not depend on i's report, no misreport gains more than
+    the shortfall of the chosen walk from the best one, (asw* - asw) / w_i.
 
     Args:
-        game: that is walked in.
-        follower: a mechanism of it.
-        types: (B, n, 2).
-        reports: (B, n, 2), as actions of the participants.
+        game: the torus and its goals.
+        follower: mechanism of the game.
+        types: true goals and values, (B, n, 2).
+        reports: actions of the participants, (B, n, 2).
     """
     n = game.n
     step = max(1, CHUNK // (n + 1))
@@ -69,10 +68,10 @@ def settle(game: GoalCollection, follower: Policy, types: np.ndarray, reports: n
             settle(game, follower, types[at : at + step], reports[at : at + step]) for at in range(0, len(types), step)
         ]
         return Outcomes(*(np.concatenate(x) for x in zip(*(vars(part).values() for part in parts), strict=True)))
-    told = np.repeat(reports[:, None], n + 1, axis=1)
-    told[:, np.arange(1, n + 1), np.arange(n), 1] = 0
+    reported = np.repeat(reports[:, None], n + 1, axis=1)
+    reported[:, np.arange(1, n + 1), np.arange(n), 1] = 0
     true = np.repeat(types[:, None], n + 1, axis=1)
-    end = walk(game, follower, true.reshape(-1, n, 2), told.reshape(-1, n, 2))
+    end = walk(game, follower, true.reshape(-1, n, 2), reported.reshape(-1, n, 2))
     collected, enjoyed = (x.reshape(-1, n + 1, n) for x in (end.collected, end.enjoyed))
     brought = collected * game.worth(reports)[:, None]
     chosen = brought.sum(-1).argmax(-1)
@@ -86,7 +85,7 @@ def settle(game: GoalCollection, follower: Policy, types: np.ndarray, reports: n
 
 
 def response(game: GoalCollection, follower: Policy) -> Response:
-    """Return the mechanism of :func:`settle` as an audit takes it."""
+    """Make the function from types and reports to utilities and payments that an audit takes."""
 
     def answer(types: Array, reports: Array) -> tuple[Array, Array]:
         found = settle(game, follower, types, reports)
