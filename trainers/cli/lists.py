@@ -1,4 +1,4 @@
-"""What is installed, one line each, as wide as the terminal: games, policies, objectives, configs and trainers."""
+"""Lists of installed games, policies, objectives, configs and trainers, fitted to the terminal's width."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import inspect
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from lawgiver.envs.core.registry import GAMES, LEARNED, OBJECTIVES, POLICIES, TR
 from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
 
 WIDEST = 100
-"""Columns that a line takes at most where nobody is looking on a terminal of another width."""
+"""Maximum width of a line, in columns."""
 
 GROUPS = {"objectives": OBJECTIVES, "policies": LEARNED, "voters": VOTERS, "trainers": TRAINERS} | {
     f"{role}s": group for role, group in POLICIES.items()
@@ -51,9 +51,8 @@ def listed(kind: str) -> list[str]:
     if kind in ("mechanisms", "participants"):
         role = kind.removesuffix("s")
         lines += _heading("games that they play, by default or with other arguments:")
-        lines += in_columns(
-            {name: _played(role, name, every) for every in [_games()] for name in names(group)}, fold=True
-        )
+        made = _games()
+        lines += in_columns({name: _played(role, name, made) for name in names(group)}, fold=True)
     elif kind == "trainers":
         lines += _heading("packaged configs:")
         lines += in_columns({name: ", ".join(_configs_of(name)) or "none" for name in names(group)}, fold=True)
@@ -188,10 +187,8 @@ def _played(role: str, name: str, games: dict[str, list[Game[Any]]]) -> str:
 def _plays(game: Game[Any], role: str, name: str, required: list[str]) -> bool:
     try:
         make_policy(game, role, name, **dict.fromkeys(required))
-    except UnsupportedGameError:
-        return False
-    except LawgiverError:  # of the parameters, which are asked about after the game
-        return True
+    except LawgiverError as error:  # wrong parameters are reported after an unsupported game
+        return not isinstance(error, UnsupportedGameError)
     return True
 
 
@@ -200,16 +197,10 @@ def _config(name: str) -> tuple[str, str]:
     from lawgiver.trainers.runs.config import read_mapping
 
     text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
-    head = " ".join(line.removeprefix("#").strip() for line in _head(text))
+    comment = takewhile(lambda line: line.startswith("# "), text.splitlines())
+    head = " ".join(line.removeprefix("#").strip() for line in comment)
     data = read_mapping(name)
     return re.split(r"(?<! al)\. ", head)[0].rstrip("."), f"{data['trainer']['name']}, {data['game']['name']}"
-
-
-def _head(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        if not line.startswith("# "):
-            return
-        yield line
 
 
 def _configs_of(trainer: str) -> list[str]:

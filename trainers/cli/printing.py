@@ -1,4 +1,4 @@
-"""How the command line lays out a table and prints it."""
+"""Layout and printing of tables on the command line."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def show_cells(cells: Mapping[str, Mapping[str, str]], title: str, caption: str 
     say("")
 
 
-def laid_out(cells: Mapping[str, Mapping[str, str]], title: str = "") -> Table:
+def laid_out(cells: Mapping[str, Mapping[str, str]]) -> Table:
     """Make a table of cells by row and column."""
-    table = new_table("", title or None)
+    table = new_table("")
     for column in next(iter(cells.values())):
         widest = max(len(line[column]) for line in cells.values())
         table.add_column(column, justify="right", min_width=widest)  # headings may be broken, numbers not

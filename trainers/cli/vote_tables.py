@@ -1,4 +1,4 @@
-"""What the command line prints of tournaments, and of games of payoffs in general."""
+"""Printed tables of tournaments, bimatrix games and exact solutions."""
 
 from __future__ import annotations
 
@@ -62,14 +62,11 @@ def show_payoffs(solved: Mapping[str, Any]) -> None:
             ]
             table.add_row(name, kind, *cells)
         show(table)
-    lines = [
-        f"Nash {number}: payoffs {found['row_payoff']:.4g}, {found['column_payoff']:.4g}; regret {found['regret']:.1g}"
-        for number, found in enumerate(solved["equilibria"], 1)
-    ]
+    for number, found in enumerate(solved["equilibria"], 1):
+        payoffs = f"{found['row_payoff']:.4g}, {found['column_payoff']:.4g}"
+        say(f"Nash {number}: payoffs {payoffs}; regret {found['regret']:.1g}")
     play = solved["fictitious_play"]
-    lines.append(f"fictitious play: {play['rounds']:,} rounds, regret {play['regret']:.1g}; all mixtures in %")
-    for line in lines:
-        say(line)
+    say(f"fictitious play: {play['rounds']:,} rounds, regret {play['regret']:.1g}; all mixtures in %")
 
 
 def show_solutions(solutions: Sequence[Solution]) -> None:

@@ -1,4 +1,4 @@
-"""Gradient ascent of a mechanism on its value at the exact equilibrium, and the best that a free table can reach."""
+"""Gradient ascent of a mechanism on its value at the exact equilibrium, and the best free table found by it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STARTS = ((1.0, 1.0), (1.0, 0.0), (3.0, 0.0))
 """Members (p, q) of the power family near which ascents of a free table begin: libertarian, liberal egalitarian, and a
 steeper rule."""
 LARGEST_TABLE = 20_000
-"""Joint contributions up to which a free table is optimised."""
+"""Maximum number of joint contributions of a free table."""
 STEEPEST = 50.0
 """Inverse temperature at which a mechanism for more rational participants is designed: beyond it gradients vanish."""
 
@@ -69,9 +69,9 @@ class Ascent:
         self.optimiser.step()
         return {"score": float(reached.detach()), "inverse_temperature": level}
 
-    def report(self, told: Mapping[str, float]) -> Report:
+    def report(self, numbers: Mapping[str, float]) -> Report:
         """Report the score of the last update."""
-        return Report(told, f"score {told['score']:.3f}")
+        return Report(numbers, f"score {numbers['score']:.3f}")
 
     def state(self) -> dict[str, Any]:
         """Collect the parameters and the state of Adam."""
@@ -96,7 +96,7 @@ def _cosine(start: float, updates: int) -> list[float]:
 
 
 class FreeTable(torch.nn.Module):
-    """Any weights at all, one set for each joint contribution; equal participants who act alike share alike."""
+    """Table of free weights, one set for each joint contribution; equal participants with equal actions share one."""
 
     def __init__(self, at: Round, start: tuple[float, float] = (1.0, 1.0)) -> None:
         """Make the table of one condition, near the member (p, q) of the power family."""
@@ -122,8 +122,8 @@ def reachable(
 ) -> dict[str, Any] | NoSolution:
     """Score the best memoryless mechanism that exact gradients find, optimised for each condition separately.
 
-    It is a value that was found, no bound: the ascent sets out from several rules for a tenth of the updates each, and
-    goes on from the best of them.
+    The scores are no bound: the ascent starts from several rules for a tenth of the updates each, and continues from
+    the best of them.
 
     The mechanism is a free table of weights, of which every family is a part; a better table may be found with more
     updates (about 1e-5 in log Nash welfare beyond the default number). Where a canonical rule is better than the

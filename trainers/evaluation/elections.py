@@ -1,4 +1,4 @@
-"""Holding elections: who gets which share of the votes, condition by condition, with intervals clustered by group."""
+"""Elections between mechanisms: shares of the votes by condition, with intervals clustered by group."""
 
 from __future__ import annotations
 

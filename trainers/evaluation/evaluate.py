@@ -1,4 +1,4 @@
-"""What the policies that a run has learned are worth, on random numbers that the training has not seen."""
+"""Evaluation of a run's policies with random numbers that the training has not used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GAMES = 4_096
 
 
 class EvaluationSettings(Settings):
-    """What an evaluation is about."""
+    """Settings of an evaluation."""
 
     games: Natural = GAMES
     """Games at once, or elections of a run that is about those; a trainer that counts otherwise keeps to its config."""
@@ -35,7 +35,7 @@ def evaluate(run: str | os.PathLike[str], games: int = GAMES, seed: int | None =
         seed: of everything that is drawn, >= 0; None for the run's own, whose random numbers the training has not seen.
 
     Returns:
-        What the trainer's ``evaluate`` tells; see :class:`lawgiver.trainers.runs.trainer.Trainer`.
+        results of the trainer's ``evaluate``; see :class:`lawgiver.trainers.runs.trainer.Trainer`.
 
     Raises:
         ParameterError: if ``games`` or ``seed`` is out of range.

@@ -1,4 +1,4 @@
-"""What policies are worth in fresh games, in elections, and in the participants' exact equilibrium."""
+"""Default evaluation of a run: fresh rollouts, elections, and exact scores in equilibrium."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from lawgiver.trainers.settings.bounded_rationality import BoundedRationality
 
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
-    """Play a run's policies, or have its mechanism stand for election, and score them exactly where that is possible.
+    """Evaluate a run's policies in rollouts, or its mechanism in elections, and exactly where possible.
 
     A role is played by what the run has learned or, where the config gives it a policy (``agents.<role>.given``), by
     that one. Where there is neither, participants play at random.
 
     Args:
-        run: that is finished.
-        games: to be played, or elections to be held.
+        run: a finished run.
+        games: number of games to be played, or elections to be held.
         seed: entropy of the games.
 
     Returns:

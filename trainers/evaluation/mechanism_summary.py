@@ -1,4 +1,4 @@
-"""What a designed mechanism is worth beside what is known, for games whose mechanism announces its parameters w once.
+"""Exact scores of a learned mechanism and its references, for games whose mechanism announces parameters w once.
 
 Everything is scored in the participants' exact equilibrium
 (:mod:`lawgiver.envs.solvers.equilibrium.subgame_equilibrium`), whoever trained it.
@@ -35,13 +35,13 @@ def design_summary(
     """Compute the tables of a training as summary.json holds them.
 
     Args:
-        game: that was played.
-        start: w (D,) at which the training began.
-        learned: w (D,) that it ended with.
-        inverse_temperature: of the participants.
+        game: the game.
+        start: initial parameters w, (D,).
+        learned: final parameters w, (D,).
+        inverse_temperature: that of the participants.
         anchor: their prior policy; None for uniform.
-        participants: the trained ones; None where they are in equilibrium by construction.
-        best: of the game's box, if it has been searched already.
+        participants: trained participants; None where they are in equilibrium by construction.
+        best: best parameters in the box, if the search has been done already.
 
     Returns:
         ``welfare`` a round of ``no_mechanism``, ``start``, ``learned`` and ``best_in_box`` (in equilibrium), of the

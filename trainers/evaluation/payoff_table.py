@@ -1,7 +1,7 @@
-"""Two-player games given by their payoffs: tables out of files, dominance, equilibria, fictitious play.
+"""Bimatrix games from tables of payoffs: files, dominance, equilibria, fictitious play.
 
-The meta-game of anything, not of votes alone: whoever has measured what each strategy brings against each other one
-has a bimatrix game. Equilibria are found by nashpy; what it returns is held against the best replies here (``regret``).
+A table may hold any measured payoffs of strategies against each other. nashpy computes the equilibria; they are checked
+against best responses here (``regret``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lawgiver.envs.files.delimited import delimiter_of, without_declaration
 from lawgiver.envs.files.reading import read_text
 
 ROUNDS = 10_000
-"""Of fictitious play."""
+"""Rounds of fictitious play."""
 ENUMERATED = 12
 """Strategies of both players together up to which all equilibria are looked for: 2 ** 12 pairs of supports."""
 TOLERANCE = 1e-9
@@ -174,11 +174,9 @@ def _dominance(names: Sequence[str], payoffs: np.ndarray, tie: float) -> dict[st
         ahead = payoffs[at] - np.delete(payoffs, at, axis=0)
         strict, never_worse, somewhere = (ahead > tie).all(1), (ahead >= -tie).all(1), (ahead > tie).any(1)
         kind: Kind = "-"
-        if not len(ahead):
-            kind = "-"
-        elif strict.all():
+        if len(ahead) and strict.all():
             kind = "strictly dominant"
-        elif (never_worse & somewhere).all():
+        elif len(ahead) and (never_worse & somewhere).all():
             kind = "weakly dominant"
         elif (ahead < -tie).all(1).any():
             kind = "strictly dominated"

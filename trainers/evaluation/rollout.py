@@ -1,4 +1,4 @@
-"""Playing given policies on the rules, many games at once, and what a round of it is worth."""
+"""Rollouts of given policies, and the mean of each measure a round."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def simulate(
     Args:
         game: the rules; its states count completed rounds in ``state.round`` (B,).
         policies: who plays, for every role.
-        games: how many games are played, side by side.
-        rng: of policies and rules.
+        games: number of games, played in parallel.
+        rng: generator of policies and rules.
 
     Returns:
         of each of the game's measures (:meth:`Game.measures`), a round.

@@ -1,6 +1,6 @@
-"""What a learned mechanism is worth: beside the canonical ones, the best that can be reached, and the ceiling.
+"""Exact scores of a learned mechanism, the canonical ones, the best that was found, and the ceiling.
 
-Everything is scored in the participants' exact equilibrium (:meth:`Game.exact_scores`), whatever the game.
+All scores are those in the participants' exact equilibrium (:meth:`Game.exact_scores`), whatever the game.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lawgiver.trainers.settings.bounded_rationality import start_of
 CANONICAL = ("strict_egalitarian", "libertarian", "liberal_egalitarian")
 MEASURES = ("log_nash_welfare", "surplus", "gini")
 SMALLEST_GAP = 0.05
-"""Room for improvement below which a share of it means nothing."""
+"""Least difference between goal and best canonical rule at which the closed gap is reported."""
 UPDATES, FEWER_UPDATES = 1000, 300
 """Gradient steps a condition in the search for the best: of the game's own, and of five that were not trained on."""
 TEMPERATURES = (0.5, 1.0, 2.0, 5.0, 20.0)
@@ -41,8 +41,8 @@ class ScoreTable:
     """Exact scores by mechanism.
 
     Attributes:
-        objective: by which mechanisms are compared.
-        scores: of the canonical mechanisms that the game has, ``learned``, ``reachable`` and ``ceiling``. Those of
+        objective: name of the measure by which mechanisms are compared.
+        scores: those of the canonical mechanisms that the game has, ``learned``, ``reachable`` and ``ceiling``. Those of
             the ceiling are the measures of an outcome that attains it.
     """
 
@@ -116,14 +116,14 @@ def final_table(
     """Score a learned mechanism of any game, as summary.json holds the scores.
 
     Args:
-        game: that was played.
+        game: the game.
         learned: a memoryless mechanism; its mean action is scored.
         inverse_temperature: of the participants, per unit of payoff.
         anchor: the participants' prior policy; None for uniform.
-        start: where the mechanism began, as :func:`start_of` takes it.
-        participants: that have been trained with it; None if none were.
-        played: what these make of it in games, by measure; see :func:`lawgiver.trainers.evaluation.rollout.simulate`.
-        best: of the box of a game whose mechanism announces its parameters, if it has been searched already.
+        start: initial mean of the mechanism, as :func:`start_of` takes it.
+        participants: participants trained with it; None if there are none.
+        played: their results in simulated games, by measure; see :func:`lawgiver.trainers.evaluation.rollout.simulate`.
+        best: best parameters in the box, if the search has been done already.
 
     Returns:
         :func:`lawgiver.trainers.evaluation.mechanism_summary.design_summary` of a game whose mechanism announces its
@@ -162,13 +162,15 @@ def score_table(
         learned: a memoryless mechanism; its mean action is scored.
         inverse_temperature: of the participants, per unit of payoff; infinity for rational ones.
         anchor: the participants' prior policy; None for uniform.
-        updates: gradient steps by which the best that there is, ``reachable``, is looked for.
+        updates: gradient steps a condition in the search for the best mechanism, ``reachable``.
     """
+    from lawgiver.trainers.evaluation.ascent import reachable  # imports torch
+
     table = {
         name: game.exact_scores(mechanism, inverse_temperature=inverse_temperature, anchor=anchor)
         for name, mechanism in mechanisms(game, learned)
     }
-    table["reachable"] = _reachable(game, inverse_temperature, anchor, updates)
+    table["reachable"] = reachable(game, inverse_temperature, anchor, updates=updates)
     table["ceiling"] = ceiling_scores(game)
     return ScoreTable(str(getattr(game, "objective", MEASURES[0])), table)
 
@@ -188,12 +190,6 @@ def ceiling_scores(game: Game[Any]) -> Scores:
         return NoSolution(f"no ceiling is known for {game.name} and its objective")
     means = {name: math.fsum(c[name] for c in by_condition) / len(by_condition) for name in by_condition[0]}
     return means | {"by_condition": by_condition}
-
-
-def _reachable(game: Game[Any], inverse_temperature: float, anchor: Policy | None, updates: int) -> Scores:
-    from lawgiver.trainers.evaluation.ascent import reachable  # brings torch along
-
-    return reachable(game, inverse_temperature, anchor, updates=updates)
 
 
 def robustness(
@@ -227,8 +223,8 @@ def on_all_conditions(
     """Score a rule on each of the paper's five conditions, after training on others.
 
     Args:
-        game: that was trained on; nothing is returned unless it is a public investment game of four participants
-            whose conditions are not these already.
+        game: game of the training; the result is empty unless it is a public investment game of four participants with
+            other conditions.
         learned: a memoryless mechanism; its mean action is scored.
         inverse_temperature: of the participants, per unit of payoff.
         anchor: makes the participants' prior for a game, None for uniform.
@@ -247,7 +243,7 @@ def on_all_conditions(
 def low_anchor(game: Game[Any]) -> Policy:
     """Make participants anchored at the equilibrium under the strict egalitarian rule, at inverse temperature 1.
 
-    The population on which a steep rule fares worst: it punishes those who come half-way.
+    This is the population on which a steep rule scores worst, since such a rule punishes intermediate contributions.
 
     Raises:
         UnsupportedGameError: if the game has no exact equilibrium.

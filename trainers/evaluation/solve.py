@@ -1,4 +1,4 @@
-"""What is known exactly of a game, and the equilibria of one that is given by its payoffs."""
+"""Exact solutions of games, and equilibria of bimatrix games."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of a run by name: its metrics, line by line, and columns of its summary."""
+"""Numbers of a run for its figures: metrics by line, and columns of the summary."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import is_number
 
 
 def flat(run: Run) -> list[dict[str, Any]]:
@@ -27,8 +28,3 @@ def column(table: Any, measure: str) -> dict[str, float | None]:
     """Read a measure by mechanism; empty where another trainer uses the name for something else."""
     found = table.get(measure) if isinstance(table, Mapping) else None
     return {k: v for k, v in found.items() if v is None or is_number(v)} if isinstance(found, Mapping) else {}
-
-
-def is_number(value: Any) -> bool:
-    """Check whether a value is a number, which a truth value is not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -24,23 +24,20 @@ Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A memoryless mechanism: endowments and contributions (..., n) to weights (..., n)."""
 
 
-def contributions(
-    endowments: Sequence[int], learned: np.ndarray, exact: np.ndarray, *, learned_label: str = "trained participants"
-) -> Figure:
+def contributions(endowments: Sequence[int], learned: np.ndarray, exact: np.ndarray) -> Figure:
     """Draw the distribution of contributions by endowment, beside that of the equilibrium.
 
     Args:
         endowments: of each participant, (n,).
         learned: probabilities of each contribution by the trained participants, (n, n_actions).
         exact: the same at the exact equilibrium, (n, n_actions).
-        learned_label: what the trained participants are called.
     """
     kinds = [list(endowments).index(e) for e in sorted(set(endowments), reverse=True)]
     figure = new_figure(1.2 + 3.6 * len(kinds), 3.6)
     axes = figure.subplots(1, len(kinds), squeeze=False)[0]
     for axis, seat in zip(axes, kinds, strict=True):
         points = np.arange(endowments[seat] + 1)
-        axis.bar(points, learned[seat, : points.size], color="#56B4E9", label=learned_label)
+        axis.bar(points, learned[seat, : points.size], color="#56B4E9", label="trained participants")
         axis.plot(points, exact[seat, : points.size], "o-", color="#D55E00", label="exact equilibrium")
         means = f"mean {learned[seat, : points.size] @ points:.2f}, exact {exact[seat, : points.size] @ points:.2f}"
         axis.set_title(f"endowment {endowments[seat]} points\n({means})", fontsize=10)

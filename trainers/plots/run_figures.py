@@ -1,4 +1,4 @@
-"""The figures of a finished run whose trainer draws none of its own: every metric, and how the scores stand."""
+"""Default figures of a run: curves of every metric, welfare against equality, and the beach plot."""
 
 from __future__ import annotations
 

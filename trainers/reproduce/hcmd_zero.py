@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lawgiver.trainers.evaluation.elections import POOLED
+from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.statistics.estimate import Estimate
@@ -53,7 +54,7 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     )
     attainable = best["vote_share"][RIVAL]
     sections = {
-        f"Votes beyond one half against {_words(RIVAL)}, percentage points (figure 2)": (
+        f"Votes beyond one half against {words(RIVAL)}, percentage points (figure 2)": (
             *_votes(summaries, attainable),
             Row(
                 "the same method before the very people, all conditions",
@@ -71,10 +72,6 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
         ),
     }
     return Reproduction(TITLE, sections, NOTES, tuple(sorted((runs[0] / "figures").glob("*.png"))))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _points(share: float) -> float:
@@ -119,7 +116,7 @@ def _judges(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     first = summaries[0]["vote_share"]
     return tuple(
         over_seeds(
-            f"against {_words(rival)}, {_words(judges)}",
+            f"against {words(rival)}, {words(judges)}",
             [_points(summary["vote_share"][rival][judges][POOLED].mean) for summary in summaries],
         )
         for rival in first
@@ -130,10 +127,10 @@ def _judges(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
 
 def _groups(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     names = {"contributed": "fraction contributed", "log_reward": "sum of log rewards of a game", "gini": "Gini"}
-    papers = {LEARNED: f"as under {_words(RIVAL)}", RIVAL: "plotted without numbers"}
+    papers = {LEARNED: f"as under {words(RIVAL)}", RIVAL: "plotted without numbers"}
     return tuple(
         over_seeds(
-            f"{meaning}, {'learned mechanism' if name == LEARNED else _words(name)}",
+            f"{meaning}, {'learned mechanism' if name == LEARNED else words(name)}",
             [summary["groups"][measure][name] for summary in summaries],
             paper=paper,
         )
@@ -173,9 +170,8 @@ def _verdicts(summaries: Sequence[Mapping[str, Any]], iteration: str) -> str:
 
 
 def _models(summaries: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
-    rows = []
-    for kind in ("contributions", "votes"):
-        matrices = [summary["cross_entropy"][kind] for summary in summaries]
-        ratios = [matrix[0][-1] / matrix[-1][-1] for matrix in matrices]
-        rows.append(over_seeds(kind, ratios, paper="above 1"))
-    return tuple(rows)
+    kinds = {kind: [summary["cross_entropy"][kind] for summary in summaries] for kind in ("contributions", "votes")}
+    return tuple(
+        over_seeds(kind, [matrix[0][-1] / matrix[-1][-1] for matrix in matrices], paper="above 1")
+        for kind, matrices in kinds.items()
+    )

@@ -122,10 +122,10 @@ def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str,
 
 def _carry_out(run: TrainingRun, config: AnyConfig) -> tuple[Path, dict[str, Any]]:
     try:
-        work = _train_one if config.seeds is None else _train_seeds
-        summary = run.finish(work(run, config))
-        if config.seeds is None:
-            _draw(run, summary)
+        if config.seeds is not None:
+            return run.path, run.finish(_train_seeds(run, config))
+        summary = run.finish(named(run, find_trainer(config.trainer.name).train(config, run)))
+        _draw(run, summary)
         return run.path, summary
     except KeyboardInterrupt as stop:
         raise Interrupted(run.path) from stop
@@ -151,10 +151,6 @@ def _draw(run: Run, summary: dict[str, Any]) -> None:
             f"{run.path} is complete, its summary.json is written; only the figures in {run.figures_folder} could not"
             f" all be drawn: {one_line(error) or repr(error)}"
         ) from error
-
-
-def _train_one(run: TrainingRun, config: AnyConfig) -> dict[str, Any]:
-    return named(run, find_trainer(config.trainer.name).train(config, run))
 
 
 def named(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
@@ -190,13 +186,9 @@ def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
     if not (path / "config.yaml").exists():
         return _carry_out(TrainingRun.create(name, config), config)[1]
     run = Run.open(path)
-    if run.finished and not _prolonged(run, config):
+    if run.finished and run.settings["trainer"] == config.model_dump(mode="json")["trainer"]:
         return dict(run.summary)
     return _carry_out(TrainingRun.resume(path, config), config)[1]
-
-
-def _prolonged(run: Run, config: AnyConfig) -> bool:
-    return bool(run.settings["trainer"] != config.model_dump(mode="json")["trainer"])
 
 
 def in_ray(

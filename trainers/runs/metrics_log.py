@@ -55,8 +55,9 @@ class MetricsLog:
             self._events = self._open_events(iteration)
         if self._events is not None:
             with writing(self.folder):
-                for tag, value in _scalars({**metrics, "timing": timing}):
-                    self._events.add_scalar(tag, value, iteration)
+                for tag, value in _leaves({**metrics, "timing": timing}):
+                    if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
+                        self._events.add_scalar(tag, float(value), iteration)
 
     def _open_events(self, iteration: int) -> Any:
         try:
@@ -137,9 +138,12 @@ def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield numbers and text by their paths."""
-    if isinstance(value, (Mapping, list)):
-        inner = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, item in inner:
+    if isinstance(value, Estimate):
+        value = value.to_data()
+    elif isinstance(value, (list, tuple)) or len(getattr(value, "shape", ())) > 0:
+        value = dict(enumerate(value))
+    if isinstance(value, Mapping):
+        for key, item in value.items():
             yield from _leaves(item, f"{name}/{key}" if name else str(key))
     else:
         yield name, value
@@ -152,15 +156,3 @@ def _column(values: list[Any]) -> np.ndarray:
     if all(value is None or isinstance(value, (int, float)) for value in values):
         return np.array([np.nan if value is None else value for value in values], float)
     return np.array(values, object)
-
-
-def _scalars(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for key, value in metrics.items():
-        if isinstance(value, Estimate):
-            yield from _scalars(value.to_data(), f"{prefix}{key}/")
-        elif isinstance(value, Mapping):
-            yield from _scalars(value, f"{prefix}{key}/")
-        elif isinstance(value, (list, tuple)) or len(getattr(value, "shape", ())) > 0:
-            yield from _scalars({str(index): item for index, item in enumerate(value)}, f"{prefix}{key}/")
-        elif isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
-            yield f"{prefix}{key}", float(value)

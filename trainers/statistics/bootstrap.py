@@ -1,4 +1,4 @@
-"""Intervals of what groups of people do: a group's members live through the same games and are no independent data."""
+"""Group bootstrap: members of a group share their games, so that groups are resampled as wholes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def group_bootstrap(
         draws: number of resamples.
 
     Returns:
-        The estimate, its standard error that of the resamples' means; of a single group, of which nothing can be said,
-        an interval of no width.
+        The estimate, its standard error that of the resamples' means; for a single group an
+        interval of width 0.
 
     Raises:
         ParameterError: if there is no group, a value is not finite, or a weight is not above 0.

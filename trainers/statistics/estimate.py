@@ -1,8 +1,8 @@
-"""One notation for a number that was measured: its mean, its standard error, its 95 % interval, and what they rest on.
+"""Estimates: mean, standard error, 95 % confidence interval, sample size and method, in one notation.
 
     {"mean": 0.575, "se": 0.0065, "low": 0.5625, "high": 0.588, "n": 1000, "how": "group bootstrap"}
 
-is how JSON has it, in every summary, evaluation, audit and table; ``null`` stands for what is not known.
+is its form in JSON, in every summary, evaluation, audit and table; ``null`` marks unknown values.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import numpy as np
 
 from lawgiver.envs.core.registry import extras
 
 LEVEL = 0.95
-"""Probability with which an interval covers the true mean."""
+"""Coverage probability of intervals."""
 NORMAL = 1.96
 """Half the width of a 95 % interval in standard errors of a normal variable."""
 KEYS = ("mean", "se", "low", "high", "n", "how")
-"""Of an estimate in JSON."""
+"""Keys of an estimate in JSON."""
 
 
 @lru_cache
@@ -42,15 +42,15 @@ class Estimate:
 
     Attributes:
         mean: the estimate.
-        standard_error: of the mean, in its unit; None where there is no telling, as of a single seed.
+        standard_error: of the mean, in its unit; None where it is unknown, as for a single seed.
         low: lower end of the 95 % interval of the mean, None where there is none.
         high: its upper end.
         n: independent observations: games, profiles, groups or seeds.
-        how: how the interval was found: ``normal``, 1.96 standard errors on either side; ``student``, Student's t, at
-            another level than 95 % where it says so; ``group bootstrap``, percentiles of the means of groups that are
-            drawn anew; ``meta-game bootstrap``, likewise of what all games of a tournament amount to; ``normal and
-            student``, of instances and seeds, in quadrature.
-        values: of each seed, where the estimate is over seeds.
+        how: method of the interval: ``normal``, 1.96 standard errors on either side; ``student``, Student's t, with
+            the level if it is not 95 %; ``group bootstrap``, percentiles of the means of resampled groups;
+            ``meta-game bootstrap``, the same of all games of a tournament; ``normal and student``, over instances and
+            seeds, added in quadrature.
+        values: value of each seed, where the estimate is over seeds.
     """
 
     mean: float
@@ -63,29 +63,29 @@ class Estimate:
 
     @classmethod
     def normal(cls, mean: float, standard_error: float, n: int) -> Self:
-        """Make the estimate of a mean whose error is about normal, as that of many observations is."""
+        """Estimate a mean with an approximately normal error, as with many observations."""
         half = NORMAL * standard_error
         return cls(mean, standard_error, mean - half, mean + half, n, "normal")
 
     @classmethod
     def of_samples(cls, values: np.ndarray) -> Self:
-        """Make the estimate of the mean of many independent values (n,), n >= 2."""
+        """Estimate the mean of many independent values (n,), n >= 2."""
         return cls.normal(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values))
 
     @classmethod
     def student(cls, mean: float, standard_error: float, n: int, freedom: int, level: float = LEVEL) -> Self:
-        """Make the estimate of a mean whose standard error is itself estimated, with ``freedom`` degrees of freedom."""
+        """Estimate a mean whose standard error is itself estimated, with ``freedom`` degrees of freedom."""
         half = t_quantile(freedom, level) * standard_error
         how = "student" if level == LEVEL else f"student, {100 * level:.4g} %"
         return cls(mean, standard_error, mean - half, mean + half, n, how)
 
     @classmethod
     def of_seeds(cls, values: Sequence[float]) -> Self:
-        """Make the estimate of the mean of a few independent values, such as those of several seeds.
+        """Estimate the mean of a few independent values, such as those of several seeds.
 
-        Seeds are few, so that a bootstrap of them would be far too narrow (three seeds have ten different resamples);
-        Student's interval assumes that the seeds' results are about normal. Of a single value, and of values that are
-        not finite, neither error nor interval is known.
+        A bootstrap of a few seeds would be far too narrow (three seeds have ten different resamples); Student's
+        interval assumes approximately normal results. For a single value, and for values that are not finite, error
+        and interval are None.
         """
         mean, n, kept = float(np.mean(values)), len(values), tuple(values)
         if n < 2 or not np.isfinite(values).all():  # what is infinite has no spread
@@ -106,8 +106,8 @@ class Estimate:
 
     def to_data(self) -> dict[str, Any]:
         """Write the estimate as plain data; see the module."""
-        told = (self.mean, self.standard_error, self.low, self.high, self.n, self.how)
-        data = dict(zip(KEYS, told, strict=True))
+        numbers = (self.mean, self.standard_error, self.low, self.high, self.n, self.how)
+        data = dict(zip(KEYS, numbers, strict=True))
         return data if self.values is None else {**data, "values": list(self.values)}
 
     @classmethod
@@ -120,7 +120,7 @@ class Estimate:
         mean, error, low, high, n, how = tuple[Any, ...](data.get(key) for key in KEYS)
         values = data.get("values", [])
         known = [mean, n, *(end for end in (error, low, high) if end is not None)]
-        if not isinstance(values, list) or not all(map(_is_number, [*known, *values])) or not isinstance(how, str):
+        if not isinstance(values, list) or not all(map(is_number, [*known, *values])) or not isinstance(how, str):
             raise ValueError(f"{dict(data)!r} is no estimate")
         return cls(mean, error, low, high, n, how, tuple(values) if "values" in data else None)
 
@@ -143,5 +143,6 @@ def mean_of(value: Estimate | float) -> float:
     return value.mean if isinstance(value, Estimate) else value
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Check that a value is a number, and no bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

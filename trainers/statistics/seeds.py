@@ -1,4 +1,4 @@
-"""Several seeds of one experiment: the mean of every number, and how far it may be trusted."""
+"""Aggregation over the seeds of an experiment: mean and confidence interval of every number."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.statistics.estimate import Estimate, mean_of
+from lawgiver.trainers.statistics.estimate import Estimate, is_number, mean_of
 
 OF_ONE = ("format", "seed", "config", "commit", "versions", "alarms")
-"""What a summary says of one run only."""
+"""Keys of a summary that describe one run and are not aggregated."""
 
 
 def over_seeds(summaries: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             inner = aggregate(column)
             if inner:
                 result[key] = inner
-        elif all(_is_number(item) or isinstance(item, Estimate) or item is None for item in column):
+        elif all(is_number(item) or isinstance(item, Estimate) or item is None for item in column):
             numbers = [mean_of(item) for item in column if item is not None]
             if numbers:
                 result[key] = Estimate.of_seeds(numbers)
@@ -58,13 +58,9 @@ def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _shape(value: Any) -> tuple[int, ...] | None:
     """Determine the shape of a number, (), or of nested lists of numbers; None for anything else."""
-    if _is_number(value):
+    if is_number(value):
         return ()
     if not isinstance(value, list) or not value:
         return None

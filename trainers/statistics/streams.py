@@ -1,4 +1,4 @@
-"""Streams of random numbers: generators that depend on a seed and on what they are for, and on nothing else.
+"""Random streams: generators that depend on a seed and a purpose alone.
 
 NumPy's ``default_rng`` takes several integers as they are. Torch's generators take one, which is derived here from
 several by NumPy's ``SeedSequence``, so that streams of neighbouring seeds do not overlap.
