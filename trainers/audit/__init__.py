@@ -1,6 +1,6 @@
-"""Incentive audits of reporting games: what the best misreport found brings, and who pays and loses what.
+"""Incentive audits of reporting games: regret from misreporting, individual rationality, budget and payments.
 
-One audit serves every rule that takes reports: a mechanism of a reporting game, or any function of types and reports.
+The audit takes any rule with reports: a mechanism of a reporting game, or a function of types and reports.
 """
 
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit, audit_game, response_of

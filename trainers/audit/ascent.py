@@ -1,4 +1,4 @@
-"""Gradient ascent on what a misreport brings, through the rules, where these run on torch and have a slope."""
+"""Gradient ascent on the gain from a misreport, through rules that run on torch and are differentiable."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ STEPS = 12
 FIRST, LAST = 0.1, 0.005
 """Lengths of the first and the last step, as shares of the range of each number."""
 MEMORY = 0.7
-"""Weight of the slopes before in the direction of a step."""
+"""Weight of earlier gradients in the direction of a step."""
 FLAT = 1e-9
-"""Slopes over the whole range of a number that are below this share of the scale of payoffs are rounding."""
+"""Share of the scale of payoffs below which the slope over a number's whole range counts as rounding error."""
 
 
 def ascend(trials: Trials, starts: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""The figure of an audit: how many could gain how much, and whether it is the well-off."""
+"""Figure of an audit: distribution of gains, and gains against truthful payoffs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from lawgiver.trainers.audit.result import Audit
 
 BELOW = 0.2
-"""How far axes of gains go below 0, so that what lies there can be seen, as a share of what is told as none."""
+"""Extent of the axes of gains below 0, as a share of the gain that counts as none."""
 DASHES = ("-", "--", ":")
-"""By group of fields, so that lines that lie on each other can be told apart."""
+"""Line styles by group of fields, to distinguish overlapping lines."""
 NAMED = ENTRIES
 """Participants up to which each has a colour and an entry of its own in the legend; more are on a scale of colours."""
 
@@ -26,7 +26,7 @@ NAMED = ENTRIES
 def gains(found: Audit) -> Figure:
     """Draw the distribution of gains by group of fields, beside all gains against truthful payoffs.
 
-    Gains are in the unit of payoffs, on scales that are linear up to where gains are told as none.
+    Gains are in the unit of payoffs, on scales that are linear up to the gain that counts as none.
     """
     figure = new_figure(12.6, 4.2)
     left, right = figure.subplots(1, 2)

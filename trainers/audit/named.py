@@ -29,7 +29,7 @@ from lawgiver.trainers.statistics.streams import AUDIT
 
 
 class AuditSettings(Settings):
-    """What an audit of a named mechanism is about."""
+    """Settings of an audit of a named mechanism."""
 
     game: GameConfig
     """That is played; that of the run where a run is audited."""

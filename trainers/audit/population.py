@@ -1,8 +1,8 @@
-"""Many places that are searched at once: the best reports so far that lie apart, and how they breed better ones.
+"""Differential evolution of misreports: a population of the best reports of each case that lie apart.
 
-What is told by networks and by exact solvers has kinks, and many hills beside each other. The population of a case
-holds the tops of several of them; differences between its members say how far steps have to go, number by number, so
-that the search narrows by itself where all have come to the same hill.
+Payoffs under networks and exact solvers have kinks and many local maxima. The population of a case holds several of
+them; differences between its members set the size of steps for each number, so that the search narrows once all members
+are near the same maximum.
 
 Source: Storn and Price 1997, differential evolution; Zhang and Sanderson 2009 for steps towards one of the best.
 """
@@ -27,7 +27,7 @@ ELITE = 0.25
 
 @dataclass(frozen=True)
 class Population:
-    """Reports of every case that are searched from, the best first when they have just been chosen.
+    """Population of reports of every case, the best first after a selection.
 
     Attributes:
         reports: N of each case, (N, P, n, k).

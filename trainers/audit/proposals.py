@@ -1,6 +1,6 @@
-"""Misreports that are worth trying in any game: extremes, exaggerations, near-ties, other people's types, chance.
+"""Proposals of misreports in any game: extremes, exaggerations, near-ties, other people's types, random draws.
 
-They are described by the fields of a report, whatever these mean. A field alone is searched number by number and in
+They depend on the layout of a report alone. A field alone is searched number by number and in
 proportions; all fields at once as wholes, since what single fields can do is searched by then.
 
 Each is a report of every participant of every profile at once, (P, n, k), inside the bounds of the reports.

@@ -1,4 +1,4 @@
-"""What an audit has found, and the plain data it is told in."""
+"""Results of an audit, and their plain data."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lawgiver.trainers.runs.atomic_files import made_folder, write_json
 from lawgiver.trainers.statistics.estimate import Estimate, with_estimates
 
 PROFITABLE = 1e-6
-"""Share of the scale of payoffs up to which gains are told as none, whatever unit payoffs are in."""
+"""Share of the scale of payoffs up to which gains count as none, in any unit of payoffs."""
 ROUNDING = 1e-9
 """Shares of the scale of payoffs that are taken for zero where signs are counted."""
 
 
 @dataclass(frozen=True)
 class Regret:
-    """What misreports of one group of fields bring.
+    """Regret from misreporting one group of fields.
 
     Attributes:
         gains: of the best misreport found, 0 where none is better than the truth, (P, n).
@@ -41,7 +41,7 @@ class Regret:
 
 @dataclass(frozen=True)
 class Audit:
-    """What becomes of everybody under a rule, and what they could gain by misreports.
+    """Outcomes of truthful reports under a rule, and gains from misreports.
 
     Attributes:
         layout: of types and reports.
@@ -80,17 +80,17 @@ class Audit:
 
     @property
     def scale(self) -> float:
-        """What payoffs are of the order of; see :func:`scale_of`."""
+        """Scale of payoffs; see :func:`scale_of`."""
         return scale_of(self.utilities, self.payments)
 
     @property
     def profitable_above(self) -> float:
-        """Gains up to this are told as none, in the unit of payoffs."""
+        """Gain up to which no misreport counts as profitable, in the unit of payoffs."""
         return PROFITABLE * self.scale
 
     @property
     def joint(self) -> Regret:
-        """What misreports of all fields bring."""
+        """Regret from misreports of all fields."""
         return list(self.regrets.values())[-1]
 
     @property
@@ -161,8 +161,8 @@ class Audit:
             },
             "envy": None if self.envy is None else {**_told(self.envy), "share": (self.envy > tiny).mean()},
         }
-        told: dict[str, Any] = with_estimates(plain(found))
-        return told
+        data: dict[str, Any] = with_estimates(plain(found))
+        return data
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write audit.json and, where matplotlib is installed, a figure of the gains; return what was written.

@@ -1,7 +1,7 @@
-"""The search for misreports that pay: by rule, by chance, uphill, from many places at once, and around the best so far.
+"""Search for profitable misreports: heuristics, random draws, gradients, differential evolution, and local steps.
 
-A search goes in rounds, each from where the one before has stopped, with random numbers of its own. What less effort
-tries is therefore the beginning of what more effort tries, and more effort never finds less.
+The search runs in rounds, each with random numbers of its own, from the results of the round before. A search of less
+effort is therefore the beginning of one of more effort, which never finds less.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOCAL = 20
 WIDE, WIDER, NARROWER = 0.03, 1.6, 0.85
 """Spread of the first local step as a share of each range; what it is multiplied by after success and failure."""
 START = 0.02
-"""How far from the truth the first ascent begins, as a share of each range: at the truth a rule may be kinked."""
+"""Distance from the truth at which the first ascent starts, as a share of each range: the truth may be a kink."""
 
 
 class Search:

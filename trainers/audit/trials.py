@@ -1,4 +1,4 @@
-"""Misreports that are tried: what they bring whoever makes them, and the best one so far of everybody.
+"""Trials of misreports: the gain of each, and the best one so far of every participant.
 
 A *case* is one participant of one profile of types. All others report the truth; a misreport of one participant is one
 game, so that P profiles of n participants are P n games for each misreport that everybody tries.

@@ -16,7 +16,7 @@ from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE
 __all__ = ["app", "main"]
 
 SPELT = {"±": "+-", "×": "x", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "•": "*", "│": "|", "─": "-"}
-"""How characters are written where the terminal's encoding has none; others as Unicode takes them apart, or ``?``."""
+"""Substitutes for characters missing in the terminal's encoding; others are decomposed by Unicode, or ``?``."""
 
 
 def main() -> None:
@@ -30,8 +30,8 @@ def main() -> None:
     try:
         app(prog_name="lawgiver")
     except LawgiverError as error:
-        told = getattr(error, "cause", error)  # Ray wraps what a task raises together with its traceback
-        print("lawgiver:", " ".join(str(told).split()), file=sys.stderr)
+        cause = getattr(error, "cause", error)  # Ray wraps the exception of a task together with its traceback
+        print("lawgiver:", " ".join(str(cause).split()), file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of what is printed, or of a file that nobody has asked about before
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  what is left would fail again
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _fix_environment(arguments: list[str]) -> None:
-    """Set what makes a training reproducible. Python reads its hash seed when it starts, hence the second start."""
+    """Set the environment of reproducible trainings; Python reads its hash seed at start, hence the restart."""
     missing = {key: value for key, value in REPRODUCIBLE.items() if key not in os.environ}
     os.environ.update(missing)
     if "PYTHONHASHSEED" in missing and arguments[:1] in (["train"], ["reproduce"]):
@@ -54,7 +54,7 @@ def _fix_environment(arguments: list[str]) -> None:
 
 
 def _fix_streams() -> None:
-    """Let anything be printed in any locale, and nothing where a stream is closed."""
+    """Make stdout and stderr accept any character in any locale, and discard output to closed streams."""
     codecs.register_error("spelt", _spelt)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -65,7 +65,7 @@ def _fix_streams() -> None:
 
 
 def _spelt(error: UnicodeError) -> tuple[str, int]:
-    """Spell what an encoding does not have; see ``SPELT``."""
+    """Replace characters missing in an encoding; see ``SPELT``."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     found = []

@@ -1,4 +1,4 @@
-"""What the ``lawgiver`` command can do. Each command imports what it needs when it runs."""
+"""Commands of ``lawgiver``. Each command imports its dependencies when it runs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,21 @@ from lawgiver.trainers.runs.packaged_configs import config_names
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+def also_in(written: str) -> Any:
+    """Make the option of a folder for the results."""
+    return typer.Option(metavar="DIR", help=f"Also write {written} there.")
+
+
+def prepare(out: Path | None) -> None:
+    """Make the folder of the results, so that an error is raised before anything is computed."""
+    from lawgiver.trainers.runs.atomic_files import made_folder
+
+    if out is not None:
+        made_folder(out)
+
+
 def keyed(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse KEY=VALUE arguments, each key once, into what differs from a config or from a function's defaults."""
+    """Parse KEY=VALUE arguments, each key once, into changes to a config or to a function's defaults."""
     from lawgiver.trainers.runs.overrides import read_overrides, require_given_once
 
     require_given_once(arguments)
@@ -29,14 +42,14 @@ def keyed(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 class Saveable(Protocol):
-    """What can be written into a folder."""
+    """Results that can be written into a folder."""
 
     def save(self, folder: Path) -> list[Path]:
         """Write files and list them."""
 
 
 def written(found: Saveable, out: Path | None) -> None:
-    """Write what was found into a folder, if one is given, and say which files."""
+    """Write results into a folder, if one is given, and print the names of the files."""
     for file in found.save(out) if out is not None else ():
         typer.echo(f"written: {file}")
 
@@ -50,7 +63,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def command(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Learn the rules of a game together with the people who live under them."""
@@ -58,7 +71,7 @@ def command(
 
 @app.command()
 def games(name: Annotated[str | None, typer.Argument(help="A game, with or without its version.")] = None) -> None:
-    """List the installed games by what the mechanism does, or show one game's page."""
+    """List the installed games, or show the page of one game."""
     from lawgiver.trainers.cli.lists import listed
     from lawgiver.trainers.cli.pages import game_page
     from lawgiver.trainers.cli.printing import show_markdown
@@ -78,13 +91,15 @@ def list_installed(
         ),
     ],
 ) -> None:
-    """List what is installed of a kind, a line each, and where it fits."""
+    """List the installed plug-ins of a kind, one line each, and what they work with."""
     from lawgiver.trainers.cli.lists import listed
 
     typer.echo("\n".join(listed(kind)))
 
 
-EXIT_CODES = "Exit codes: 0 done, 2 wrong input or a training that cannot go on (one line says why), 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 done, 2 wrong input or a failed training (with an error message of one line), 130 interrupted."
+)
 
 
 @app.command(epilog=f"Packaged configs: {', '.join(config_names())}. {EXIT_CODES}")
@@ -93,7 +108,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="CONFIG [KEY=VALUE]...",
-            help="A packaged config or a YAML file, then what differs from it, each key with its full path:"
+            help="A packaged config or a YAML file, then changes to it, each key with its full path:"
             " game.n_rounds=5 'game.endowments=[10,2,2,2]' trainer.iterations=20 seed=3 seeds=[0,1,2] run_dir=out.",
             show_default=False,
         ),
@@ -107,7 +122,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train what a config describes; ends with a table and the run's folder."""
+    """Train a config; print a table of the results and the run's folder."""
     from lawgiver.trainers.cli.ending import ending
     from lawgiver.trainers.cli.tables import show_summary
     from lawgiver.trainers.runs.launch import Interrupted
@@ -136,26 +151,25 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="RUN [KEY=VALUE]...",
-            help="The folder of a finished run; then games=4096 (at once, or elections), seed=0 (of the games; the"
-            " run's own by default, whose random numbers the training has not seen).",
+            help="The folder of a finished run; then games=4096 (number of games or elections) and seed=0 (of the"
+            " games; by default that of the run, with random numbers that the training has not used).",
             show_default=False,
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write evaluation.json there.")] = None,
+    out: Annotated[Path | None, also_in("evaluation.json")] = None,
 ) -> None:
-    """Score what a run has learned once more, on fresh seeds."""
+    """Evaluate the learned policies of a run with fresh random numbers."""
     from lawgiver.trainers.cli.tables import show_summary
     from lawgiver.trainers.evaluation.evaluate import EvaluationSettings
-    from lawgiver.trainers.runs.atomic_files import made_folder, write_json
+    from lawgiver.trainers.runs.atomic_files import write_json
     from lawgiver.trainers.runs.config import checked
     from lawgiver.trainers.runs.run import Run
     from lawgiver.trainers.runs.trainer import trainer_of
 
     folder, *overrides = run
     settings = checked(EvaluationSettings, keyed(overrides))
-    if out is not None:
-        made_folder(out)  # before anything is played that could not be kept
+    prepare(out)
     with redirect_stdout(sys.stderr):
         found = lawgiver.evaluate(folder, settings.games, settings.seed)
     whole = {"run": folder, **settings.model_dump(), **found}
@@ -174,25 +188,21 @@ def tournament(
         list[str] | None,
         typer.Argument(
             metavar="RUN|MECHANISM... [KEY=VALUE]...",
-            help="Registered mechanisms, run folders, or '{policy: manifold, w: 1, v: 0}', then what differs from the"
-            " runs' own game, and from: game.name=public_investment 'game.endowments=[10,2,2,2]'"
+            help="Registered mechanisms, run folders, or '{policy: manifold, w: 1, v: 0}', then changes to the runs'"
+            " own game and to the defaults: game.name=public_investment 'game.endowments=[10,2,2,2]'"
             " participants=simulated_people voters=experience games=1000 seed=0.",
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write tournament.json and the picture there.")
-    ] = None,
+    out: Annotated[Path | None, also_in("tournament.json and a figure")] = None,
 ) -> None:
-    """Let mechanisms compete for votes, each against each: payoff matrix, Nash equilibrium and dominance."""
+    """Hold elections between all pairs of mechanisms: payoff matrix, Nash equilibrium and dominance."""
     from lawgiver.trainers.cli.vote_tables import show_tournament
-    from lawgiver.trainers.runs.atomic_files import made_folder
 
     given = contestants or []
     overrides = [argument for argument in given if "=" in argument and not Path(argument).is_dir()]
     settings = keyed(overrides)
-    if out is not None:
-        made_folder(out)
+    prepare(out)
     held = lawgiver.tournament([name for name in given if name not in overrides], **settings)
     show_tournament(held, held.solved())
     written(held, out)
@@ -204,21 +214,20 @@ def solve(
         list[str],
         typer.Argument(
             metavar="GAME [KEY=VALUE]...|TABLE",
-            help="A game and its parameters, n=3; or a CSV file: names of strategies in the first row and column, a"
-            " cell the row's payoff (same names: a symmetric game) or both payoffs, '3 2'.",
+            help="A game and its parameters, n=3; or a CSV file with the names of strategies in the first row and"
+            " column, and in each cell the row player's payoff (of a symmetric game) or both payoffs, '3 2'.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write solutions.json there.")] = None,
+    out: Annotated[Path | None, also_in("solutions.json")] = None,
 ) -> None:
-    """Solve a game: what is known of it exactly, or dominance and equilibria of one that is given by its payoffs."""
+    """Compute the known exact solutions of a game, or dominance and equilibria of a table of payoffs."""
     from lawgiver.trainers.cli.vote_tables import show_payoffs, show_solutions
-    from lawgiver.trainers.runs.atomic_files import made_folder, write_json
+    from lawgiver.trainers.runs.atomic_files import write_json
 
     name, *overrides = game
     parameters = keyed(overrides)
-    if out is not None:
-        made_folder(out)
+    prepare(out)
     if Path(name).is_file() or Path(name).suffix:
         if parameters:
             raise ParameterError(f"{next(iter(parameters))!r} is given with a table, allowed: the table alone")
@@ -236,12 +245,12 @@ def solve(
 AUDITED = """KEY=VALUE, by default:
 
 \b
-  profiles=200   games, each with types of its own
-  effort=2       how long is searched
-  seed=0         of types and search
-  chunk=4096     games played at once, which bounds memory
-  gradient=true  climb slopes; false for what does not run on torch
-  game.KEY=...   parameters of the game, each as on its page
+  profiles=200   number of games, each with its own types
+  effort=2       length of the search
+  seed=0         seed of types and search
+  chunk=4096     games played in parallel, which bounds memory
+  gradient=true  use gradients; false for rules that do not run on torch
+  game.KEY=...   parameters of the game, as on its page
 
 Examples:
 
@@ -258,26 +267,21 @@ def audit(
         list[str],
         typer.Argument(
             metavar="RUN|MECHANISM [KEY=VALUE]...",
-            help="A registered mechanism, a run's folder, or '{policy: NAME, ...}'; then what differs from the defaults"
-            " below.",
+            help="A registered mechanism, a run's folder, or '{policy: NAME, ...}'; then changes to the defaults.",
             show_default=False,
         ),
     ],
     game: Annotated[
-        str | None, typer.Option(metavar="G", help="A reporting game; the one it was trained on, of a run.")
+        str | None, typer.Option(metavar="G", help="A reporting game; by default, the one that a run was trained on.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write audit.json and a figure of the gains there.")
-    ] = None,
+    out: Annotated[Path | None, also_in("audit.json and a figure of the gains")] = None,
 ) -> None:
-    """Search for misreports that pay; tell of gains, individual rationality, budget and payments."""
+    """Search for profitable misreports; print gains, individual rationality, budget and payments."""
     from lawgiver.trainers.cli.tables import show_audit
-    from lawgiver.trainers.runs.atomic_files import made_folder
 
     subject, *overrides = mechanism
     settings = keyed(overrides)
-    if out is not None:
-        made_folder(out)
+    prepare(out)
     found = lawgiver.audit(subject, game, **settings)
     show_audit(found.data())
     written(found, out)
@@ -290,20 +294,22 @@ def reproduce(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of the runs, the figures and table.json, runs/reproduce/NAME if not given. Runs that are there"
-            " are not trained again; one that was interrupted goes on.",
+            help="Folder of the runs, the figures and table.json, runs/reproduce/NAME by default. Finished runs are"
+            " reused, interrupted ones resumed.",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(metavar="K", help="Trainings of each kind; standard errors are over them.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(metavar="K", help="Trainings of each kind, over which standard errors are computed.")
+    ] = 3,
     jobs: Annotated[
         int,
         typer.Option(
             metavar="J",
-            help="Trainings at once. More than one are Ray tasks, on the cluster that RAY_ADDRESS names if it is set.",
+            help="Maximum number of parallel trainings; more than one use Ray, on the cluster RAY_ADDRESS if set.",
         ),
     ] = 1,
 ) -> None:
-    """Make a paper's tables and figures again: the paper's number, ours and its standard error, what is known."""
+    """Reproduce a paper's tables and figures: its numbers, ours with standard errors, and known limits."""
     from lawgiver.trainers.cli.printing import show_markdown
     from lawgiver.trainers.runs.launch import Interrupted
 
@@ -326,19 +332,21 @@ def reproduce(
     " of GAME.torch (65,536 games) is one action of the mechanism in one game; in an election its own people play."
     " rllib.batched and rllib.stock are phases"
     " sampled by lawgiver's runner and by RLlib's own; iteration_env_steps_per_s are those of whole PPO iterations,"
-    " learning included."
+    " with learning."
 )
 def bench(
     parts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PART]...", help="views, torch or rllib; all that are installed if none is named."),
+        typer.Argument(metavar="[PART]...", help="views, torch or rllib; by default, all that are installed."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Measure each once, with few games, and RLlib only if it is named.")
+        bool, typer.Option("--quick", help="Measure each once, with few games, and RLlib only if named.")
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where the rates are kept as each piece ends, runs/bench.json if not given."),
+        typer.Option(
+            metavar="FILE", help="File of the rates, updated after each measurement; runs/bench.json by default."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
@@ -351,7 +359,7 @@ def bench(
     work = pieces(chosen_parts(parts or [], quick), QUICK if quick else FULL)
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-    with redirect_stdout(sys.stderr):  # stdout is for what is asked for, whatever a library has to tell
+    with redirect_stdout(sys.stderr):  # libraries must not write into the results on stdout
         for place, (name, measure) in enumerate(work.items(), 1):
             typer.echo(f"{place}/{len(work)} {name}", err=True)
             rates |= measure()

@@ -1,4 +1,4 @@
-"""The last lines of a training: the figures that were drawn, and what to do with the run next, ready to be pasted."""
+"""Last lines of a training's output: figures, and commands to continue with."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.runs.run import Run
 
 OPPONENTS = ("libertarian", "liberal_egalitarian")
-"""Whom a tournament of a learned rule is proposed against."""
+"""Opponents in the proposed tournament of a learned rule."""
 
 
 def ending(run: Run) -> Iterator[str]:
-    """Yield what follows the tables of a finished run, a line each."""
+    """Yield the lines after the tables of a finished run."""
     drawn = [figure for member in run.members for figure in sorted(member.figures_folder.glob("*.png"))]
     if drawn:
         folders = " ".join(dict.fromkeys(str(figure.parent) for figure in drawn))

@@ -1,4 +1,4 @@
-"""The page of a game, in Markdown, out of what the game declares and its class docstring says."""
+"""Page of a game in Markdown, from the game's declarations and its class docstring."""
 
 from __future__ import annotations
 

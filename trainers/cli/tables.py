@@ -1,4 +1,4 @@
-"""What the command line prints: tables of summaries, audits and rates."""
+"""Printed tables of summaries, audits and rates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
 
 
 def show_audit(found: Mapping[str, Any]) -> None:
-    """Print what an audit has found, as :meth:`lawgiver.trainers.audit.Audit.data` tells it."""
+    """Print the results of an audit, given as :meth:`lawgiver.trainers.audit.Audit.data`."""
     games = f"{found['profiles']:,} profiles of {found['participants']} participants, effort {found['effort']}"
     added = "added: how much of the relative gain the last doubling of the effort has found"
     table = new_table("misreporting", f"{games}; ± standard error; {added}")
@@ -44,18 +44,20 @@ def show_audit(found: Mapping[str, Any]) -> None:
     show(table)
     payoff, rational = found["truthful_payoff"], found["individual_rationality"]
     budget, payments = found["budget"], found["payments"]
-    told = new_table("if all tell the truth")
-    told.add_column("")
-    told.add_row("payoff", f"{_with_error(payoff['mean'])}, from {payoff['min']:.4g} to {payoff['max']:.4g}")
-    told.add_row("payoffs below 0", f"{rational['share']:.1%}, mean violation {rational['mean_violation']:.4g}")
-    told.add_row("taken by the mechanism a game", f"{budget['mean'].mean:.4g}, standard deviation {budget['sd']:.4g}")
-    told.add_row("games with a deficit", f"{budget['deficit_share']:.1%}")
-    told.add_row("payment", f"{payments['mean']:.4g}, from {payments['min']:.4g} to {payments['max']:.4g}")
-    told.add_row("payment by participant", ", ".join(f"{paid:.4g}" for paid in payments["by_participant"]))
+    truthful = new_table("if all tell the truth")
+    truthful.add_column("")
+    truthful.add_row("payoff", f"{_with_error(payoff['mean'])}, from {payoff['min']:.4g} to {payoff['max']:.4g}")
+    truthful.add_row("payoffs below 0", f"{rational['share']:.1%}, mean violation {rational['mean_violation']:.4g}")
+    truthful.add_row(
+        "taken by the mechanism a game", f"{budget['mean'].mean:.4g}, standard deviation {budget['sd']:.4g}"
+    )
+    truthful.add_row("games with a deficit", f"{budget['deficit_share']:.1%}")
+    truthful.add_row("payment", f"{payments['mean']:.4g}, from {payments['min']:.4g} to {payments['max']:.4g}")
+    truthful.add_row("payment by participant", ", ".join(f"{paid:.4g}" for paid in payments["by_participant"]))
     if found["envy"] is not None:
         envy = found["envy"]
-        told.add_row("envy", f"{_with_error(envy['mean'])}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
-    show(told)
+        truthful.add_row("envy", f"{_with_error(envy['mean'])}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
+    show(truthful)
     say(_verdict(found))
     if not find_spec("torch"):
         say(
@@ -95,22 +97,21 @@ def show_summary(summary: Mapping[str, Any], trainer: Trainer | None = None) -> 
     """Print a summary, also one over seeds: the learned rule, tables with titles, single numbers, and alarms.
 
     Args:
-        summary: of a run, or what an evaluation of it has found.
-        trainer: of the run, which knows the tables that have a form of their own, and what its numbers mean; None for
-            the defaults.
+        summary: summary of a run, or results of its evaluation.
+        trainer: trainer of the run, with its own tables and meanings of numbers; None for the defaults.
     """
     numbers = summary.get("aggregate", summary)
     if isinstance(numbers.get("rule"), Mapping):
         say(f"learned rule: {rule_text(numbers['rule'])}")
     seeds = len(summary["runs"]) if "aggregate" in summary and "runs" in summary else None
     of = f"; means over {seeds} seeds" if seeds else ""
-    told = {"rule", "populations", "reasons", "robustness", "all_conditions", "by_condition", "updates", *ALONE}
+    shown = {"rule", "populations", "reasons", "robustness", "all_conditions", "by_condition", "updates", *ALONE}
     for table in tables_of(numbers) if trainer is None else trainer.tables(numbers):
         if table.rows:
             show_cells(table.rows, table.title + of, table.caption)
-        told |= set(table.told)
-    told -= {"updates"} if not isinstance(numbers.get("updates"), Mapping) or is_value(numbers["updates"]) else set()
-    left = {key: value for key, value in numbers.items() if key not in told}
+        shown |= set(table.keys)
+    shown -= {"updates"} if not isinstance(numbers.get("updates"), Mapping) or is_value(numbers["updates"]) else set()
+    left = {key: value for key, value in numbers.items() if key not in shown}
     _show_columns({key: value for key, value in left.items() if key != "timing" and _is_column(value)}, of=of)
     for name, value in left.items():
         if name != "timing" and _is_table(value):
@@ -123,7 +124,7 @@ def show_summary(summary: Mapping[str, Any], trainer: Trainer | None = None) -> 
 
 
 ALONE = ("format", "config", "seed", "commit", "versions", "alarms", "runs")
-"""What the title of the last table tells, or a line of its own."""
+"""Keys that the title of the last table shows, or a line of its own."""
 
 
 def _alarms(alarms: Any) -> Iterator[str]:
@@ -135,7 +136,7 @@ def _alarms(alarms: Any) -> Iterator[str]:
 
 
 def _elsewhere(numbers: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is not known and why, and where else the learned mechanism is ahead: other people and endowments."""
+    """Yield the reasons for missing numbers, and a comparison with canonical rules on other people and endowments."""
     where = "in summary.json"
     yield from (f"not known: {name}: {reason}" for name, reason in (numbers.get("reasons") or {}).items())
     others = numbers.get("robustness")

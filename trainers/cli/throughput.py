@@ -31,12 +31,12 @@ from lawgiver.envs.views.vector import GameVectorEnv
 from lawgiver.trainers.runs.provenance import versions
 
 PARTS = ("views", "torch", "rllib")
-"""What is measured: PettingZoo and Gymnasium's views on NumPy, the rules on torch, sampling and learning by RLlib."""
+"""Parts: PettingZoo and Gymnasium's views on NumPy, the rules on torch, sampling and learning by RLlib."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: timed repeats of each, steps of one game, and games at once with steps of each."""
+    """Sizes of the measurements: timed repeats, steps of one game, and parallel games with the steps of each."""
 
     repeats: int = 7
     steps: int = 2_000
@@ -48,7 +48,7 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(repeats=1, steps=200, vector_games=256, vector_steps=4, torch_games=1_024, torch_rounds=2)
-"""Enough to see that everything runs, and its order of magnitude; fewer games at once are slower by the game."""
+"""Sizes of a quick test, with rates of the right order of magnitude; fewer parallel games are slower a game."""
 
 
 def rate(work: Callable[[], int], repeats: int) -> float:
@@ -95,7 +95,7 @@ def parallel_steps(game: Game[Any], sizes: Sizes = FULL) -> float:
 
 
 class Fixed:
-    """Participants who take the same action always: what is left is the cost of the rules and the view."""
+    """Participants with one fixed action, so that the cost of the rules and the view is measured."""
 
     blind = True
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
-    """Print who takes which share of the votes from whom, and what that amounts to."""
+    """Print the matrix of vote shares, the Nash equilibrium, and the verdicts."""
     table = new_table("% of the votes of", f"{held.games:,} elections a pair; ± standard error over groups")
     for column in range(len(held.names)):
         table.add_column(f"against {column + 1}", justify="right")
@@ -32,7 +32,7 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
 
 
 def _verdicts(solved: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a meta-game amounts to, a line each."""
+    """Yield the verdicts on a meta-game, a line each."""
     kinds = solved["dominance"]
     shown = [f"{name} ({kind}ly)" for name, kind in kinds.items() if kind in ("strict", "weak")]
     open_ = [name for name, kind in kinds.items() if kind == "open"]
@@ -70,7 +70,7 @@ def show_payoffs(solved: Mapping[str, Any]) -> None:
 
 
 def show_solutions(solutions: Sequence[Solution]) -> None:
-    """Print what is known of a game, and where from."""
+    """Print the exact solutions of a game, with their sources."""
     if not solutions:
         say("nothing is known exactly of this game")
         return

@@ -42,8 +42,8 @@ class ScoreTable:
 
     Attributes:
         objective: name of the measure by which mechanisms are compared.
-        scores: those of the canonical mechanisms that the game has, ``learned``, ``reachable`` and ``ceiling``. Those of
-            the ceiling are the measures of an outcome that attains it.
+        scores: those of the canonical mechanisms that the game has, ``learned``, ``reachable`` and ``ceiling``, the
+            last one of an outcome that attains it.
     """
 
     objective: str

@@ -1,1 +1,1 @@
-"""What the figures of all trainers share: colours, panels, curves."""
+"""Figures shared by all trainers: colours, panels, curves."""

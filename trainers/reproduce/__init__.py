@@ -1,4 +1,4 @@
-"""Papers' tables and figures, made again: one module a paper, whose ``reproduce(folder, n_seeds, jobs)`` does it."""
+"""Reproductions of papers' tables and figures: one module a paper, with ``reproduce(folder, n_seeds, jobs)``."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def find(name: str, *more: str) -> Callable[[Path, int, int], Reproduction]:
 
 
 def reproduce(name: str, folder: str | Path | None = None, seeds: int = 3, jobs: int = 1) -> Reproduction:
-    """Train what a paper's tables and figures need, and make them; table.json and the figures are left in a folder.
+    """Reproduce a paper's tables and figures; write table.json and the figures into a folder.
 
-    Runs that are there already are not trained again, those that were interrupted go on.
+    Finished runs in the folder are reused, interrupted ones resumed.
 
     Args:
         name: one of ``PAPERS``.

@@ -1,4 +1,4 @@
-"""Rules of sharing judged instance by instance, all on the same ones, and kept so that none is judged twice."""
+"""Audits of allocation rules on common instances, cached in files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GROUPS = ("value", "demand", "joint")
 
 @dataclass(frozen=True)
 class Task:
-    """What is judged, and how thoroughly.
+    """Rule, size of the game, and thoroughness of a judgement.
 
     Attributes:
         n: participants.
@@ -61,7 +61,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a rule is found to do.
+    """Results of a rule on the instances.
 
     Attributes:
         welfare: geometric mean of utilities where all tell the truth, (N,); ``ratios``, that by the one of proportional

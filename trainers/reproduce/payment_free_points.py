@@ -1,4 +1,4 @@
-"""Where rules of sharing lie between welfare and honesty, how far above each other, and how sure that is.
+"""Comparison of allocation rules by welfare and exploitability, with confidence intervals.
 
 Every rule is judged on the same instances, the first M of N of which are audited, so that differences are told by
 instance. Two things are left to chance: which instances were drawn, and which seeds a network was trained with. The
@@ -21,7 +21,7 @@ from lawgiver.trainers.statistics.estimate import NORMAL, Estimate, t_quantile
 
 @dataclass(frozen=True)
 class Point:
-    """What a rule achieves, instance by instance.
+    """Welfare and exploitability of a rule, by instance.
 
     Attributes:
         name: of the rule.

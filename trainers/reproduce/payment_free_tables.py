@@ -1,4 +1,4 @@
-"""Tables, verdicts and figures of payment-free allocation: every rule of a size beside all others."""
+"""Tables and verdicts of payment-free allocation: comparison of all rules by size of the game."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CURVES = {
 }
 """From one end to the other."""
 SEGMENT = (FILL, PF)
-"""What flipping a coin between an honest rule and the best one would come to."""
+"""Ends of the segment of lotteries between a truthful rule and the best one."""
 
 
 @dataclass(frozen=True)

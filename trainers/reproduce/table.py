@@ -1,4 +1,4 @@
-"""What is told of a paper that was made again: its number, ours, what is known of either, and how near ours comes."""
+"""Tables of a reproduction: the paper's numbers, ours, known limits, and ratios."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 ROUNDING = 1e-12
 """Numbers below it are shown as 0."""
 NOT_GIVEN = "not given"
-"""Stands for a number of which the paper tells no more than that a curve exists."""
+"""Entry for a number that the paper does not print."""
 
 OURS, ALONE = "ours ± standard error", "ours"
 """Heading of the column with errors, and of one without any, as of a single seed."""
@@ -49,12 +49,12 @@ def over_seeds(quantity: str, values: Sequence[float], limit: float | None = Non
 
 
 Cell: TypeAlias = str | float | Estimate | None
-"""Words, a number, or an estimate, told with half the width of its interval; None for what there is none of."""
+"""Text, a number, or an estimate, written with half the width of its interval; None for a missing value."""
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A paper made again.
+    """Reproduction of a paper.
 
     Attributes:
         title: of the paper.
@@ -63,7 +63,7 @@ class Reproduction:
         figures: files.
         baseline: what the rows' baselines are called.
         comparisons: tables by heading of things that are compared in many ways: a row each, all with the same columns
-            by name. They are told before the sections.
+            by name, before the sections.
     """
 
     title: str
@@ -79,8 +79,8 @@ class Reproduction:
             heading: [{**vars(row), "ratio": row.ratio} for row in section]
             for heading, section in self.sections.items()
         }
-        told = {"title": self.title, "rows": rows, "notes": self.notes, "figures": [f.name for f in self.figures]}
-        data: dict[str, Any] = plain({**told, **({"comparisons": self.comparisons} if self.comparisons else {})})
+        parts = {"title": self.title, "rows": rows, "notes": self.notes, "figures": [f.name for f in self.figures]}
+        data: dict[str, Any] = plain({**parts, **({"comparisons": self.comparisons} if self.comparisons else {})})
         return data
 
     def markdown(self) -> str:
@@ -89,14 +89,14 @@ class Reproduction:
         for heading, compared in self.comparisons.items():
             lines += [f"## {heading}", "", *_compared(compared), ""]
         for heading, section in self.sections.items():
-            told = any(row.baseline is not None for row in section)
+            known = any(row.baseline is not None for row in section)
             ours = OURS if any(map(_has_error, section)) else ALONE
             lines += [
                 f"## {heading}",
                 "",
-                f"| quantity | paper |{f' {self.baseline} |' if told else ''} {ours} | known limit | ours / limit |",
-                f"|---|---|{'---:|' if told else ''}---:|---:|---:|",
-                *(_line(row, told) for row in section),
+                f"| quantity | paper |{f' {self.baseline} |' if known else ''} {ours} | known limit | ours / limit |",
+                f"|---|---|{'---:|' if known else ''}---:|---:|---:|",
+                *(_line(row, known) for row in section),
                 "",
             ]
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
@@ -107,17 +107,17 @@ def _compared(rows: Sequence[Mapping[str, Cell]]) -> Iterator[str]:
     yield f"| {' | '.join(names)} |"
     yield "|---" + "|---:" * (len(names) - 1) + "|"
     for row in rows:
-        yield f"| {' | '.join(_told(row[name]) for name in names)} |"
+        yield f"| {' | '.join(_comparison_cell(row[name]) for name in names)} |"
 
 
-def _told(cell: Cell) -> str:
+def _comparison_cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
     return _with(cell.mean, cell.half) if isinstance(cell, Estimate) else _cell(cell)
 
 
-def _line(row: Row, told: bool) -> str:
-    baseline = (_value(row.baseline),) if told else ()
+def _line(row: Row, with_baseline: bool) -> str:
+    baseline = (_value(row.baseline),) if with_baseline else ()
     cells = (row.quantity, row.paper, *baseline, _value(row.ours), _cell(row.limit), _cell(row.ratio))
     return f"| {' | '.join(cells)} |"
 

@@ -55,9 +55,8 @@ class MetricsLog:
             self._events = self._open_events(iteration)
         if self._events is not None:
             with writing(self.folder):
-                for tag, value in _leaves({**metrics, "timing": timing}):
-                    if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
-                        self._events.add_scalar(tag, float(value), iteration)
+                for tag, value in _scalars({**metrics, "timing": timing}):
+                    self._events.add_scalar(tag, value, iteration)
 
     def _open_events(self, iteration: int) -> Any:
         try:
@@ -156,3 +155,10 @@ def _column(values: list[Any]) -> np.ndarray:
     if all(value is None or isinstance(value, (int, float)) for value in values):
         return np.array([np.nan if value is None else value for value in values], float)
     return np.array(values, object)
+
+
+def _scalars(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the numbers of metrics by their paths."""
+    for name, value in _leaves(metrics):
+        if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
+            yield name, float(value)

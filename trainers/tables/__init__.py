@@ -1,1 +1,1 @@
-"""What the tables of all trainers share: how numbers are written, and what they mean."""
+"""Tables shared by all trainers: formats and meanings of numbers."""

@@ -1,4 +1,4 @@
-"""Tables of a summary, and how numbers are written in their cells: after ± stands a standard error, everywhere."""
+"""Tables of a summary, and the format of their cells: ± is always followed by a standard error."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
 ERRORS = "after ±: standard errors"
-"""What is said once of a table in which a ± stands."""
+"""Caption of a table with a ±."""
 SAME = 1e-12
-"""Relative spread below which several seeds say the same but for rounding."""
+"""Relative spread below which seeds differ by rounding errors only."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Table:
     Attributes:
         title: the line above it.
         rows: cells as they are printed, by row and column; nothing is printed of a table without rows.
-        told: keys of the summary that it tells, which need not be told again.
+        keys: keys of the summary that the table shows, so that they are not printed again.
         caption: the line below it.
     """
 
     title: str
     rows: Mapping[str, Mapping[str, str]]
-    told: tuple[str, ...]
+    keys: tuple[str, ...]
     caption: str | None = None
 
 

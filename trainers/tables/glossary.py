@@ -1,4 +1,4 @@
-"""What the numbers of a summary are called, in which unit, and what they mean, one line each."""
+"""Glossary of a summary: names, units and meanings of its numbers, one line each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROWS = {
     "first_best": "first best, by a planner",
     "best_in_box": "best in the box",
 }
-"""Rows whose key does not say enough."""
+"""Names of rows, where the key is unclear."""
 
 CANONICAL_GAPS = {
     "gap_closed": "share of the way from the best canonical rule to the ceiling",
@@ -65,5 +65,4 @@ def meanings(numbers: Mapping[str, Any]) -> dict[str, str]:
 
 def defined(names: list[str]) -> str | None:
     """Write one line with the definitions of measures; None if none of them has one."""
-    told = [f"{words(name)}: {MEASURES[name]}" for name in names if name in MEASURES]
-    return "; ".join(told) or None
+    return "; ".join(f"{words(name)}: {MEASURES[name]}" for name in names if name in MEASURES) or None

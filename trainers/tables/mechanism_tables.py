@@ -1,4 +1,4 @@
-"""The tables of a training: what mechanisms are worth, what becomes of incentives, and what participants do."""
+"""Tables of a training: scores of mechanisms, incentives, and behaviour of participants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lawgiver.trainers.tables.glossary import defined, mechanism_words
 from lawgiver.trainers.tables.votes import vote_shares
 
 PLAYED = "learned, by those who trained"
-"""The row of what trained participants make of the learned mechanism."""
+"""Row of the learned mechanism as played by trained participants."""
 TRAINED = "trained participants"
 
 
@@ -40,7 +40,7 @@ def scored(numbers: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def _canonical(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
-    """Tabulate what mechanisms are worth, those that are known, and under it what trained participants make of one."""
+    """Tabulate the scores of mechanisms, with the results of trained participants below the learned one."""
     columns = {key: value for key, value in numbers.items() if key != "reasons" and isinstance(value, Mapping)}
     measures = [key for key, value in columns.items() if "ceiling" in value]
     known = [name for name in numbers[measures[0]] if any(numbers[m].get(name) is not None for m in measures)]
@@ -48,14 +48,14 @@ def _canonical(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
     played = numbers.get("trained_participants", {}).get("played", {})
     if played and known:
         place = list(rows).index("learned") + 1 if "learned" in rows else len(rows)
-        told = {words(m): cell(played.get(m)) for m in measures}
-        rows = dict([*list(rows.items())[:place], (PLAYED, told), *list(rows.items())[place:]])
+        row = {words(m): cell(played.get(m)) for m in measures}
+        rows = dict([*list(rows.items())[:place], (PLAYED, row), *list(rows.items())[place:]])
     told_by = (*measures, "trained_participants")
     yield Table(f"Mechanisms, a round: {people}", rows, told_by, defined(measures))
 
 
 def _by_condition(conditions: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
-    """Tabulate what several conditions come to, a row each."""
+    """Tabulate scores by condition, a row each."""
     if len(conditions) < 2:
         return
     objective = next((key for key, value in conditions[0].items() if isinstance(value, Mapping)), None)
@@ -112,10 +112,10 @@ def _designed(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
 
 
 def _beside(trained: Mapping[str, Mapping[str, Any]], people: str) -> Table:
-    """Tabulate what trained participants make of a mechanism beside the exact equilibrium."""
+    """Tabulate the results of trained participants beside the exact equilibrium."""
     columns = {"played": TRAINED, "equilibrium": "exact equilibrium"}
     rows = {
-        words(measure): {told: cell(trained[key].get(measure)) for key, told in columns.items()}
+        words(measure): {name: cell(trained[key].get(measure)) for key, name in columns.items()}
         for measure in trained["equilibrium"]
     }
     return Table(
@@ -127,7 +127,7 @@ def _beside(trained: Mapping[str, Mapping[str, Any]], people: str) -> Table:
 
 
 def played(numbers: Mapping[str, Any]) -> Iterator[Table]:
-    """Tabulate what mechanisms achieved in games that were played."""
+    """Tabulate the results of mechanisms in simulated games."""
     if "simulated" not in numbers:
         return
     measures = list(numbers["simulated"])
