@@ -403,16 +403,16 @@ def test_views_that_take_bad_actions_are_found(module, view, other, monkeypatch)
 
 def test_a_session_that_mixes_up_memories_is_found(monkeypatch):
     check_memory(TaxedDilemma(continuation=0.5))
-    reset, keep = Session.reset, Session.keep
+    reset, restore = Session.reset, Session.restore
 
-    def keeps(self, kept):
+    def restores(self, kept):
         state, memory, *rest = kept
-        keep(self, (state, self.memory or memory, *rest))
+        restore(self, (state, self.memory or memory, *rest))
 
-    monkeypatch.setattr(Session, "keep", keeps)
+    monkeypatch.setattr(Session, "restore", restores)
     with pytest.raises(GameCheckError, match=r"that has acted \d+ times in its game remembers"):
         check_memory(TaxedDilemma(continuation=0.5))
-    monkeypatch.setattr(Session, "keep", keep)
+    monkeypatch.setattr(Session, "restore", restore)
 
     def goes_on(self, batch):
         before = dict(self.memory)
