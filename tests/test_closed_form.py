@@ -9,8 +9,8 @@ from lawgiver.agents.network_policies import LearnedParticipants
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli.tables import show_summary
 from lawgiver.trainers.rllib import trainer
-from lawgiver.trainers.rllib.closed_form import beside_closed_form, choices, told_of
-from lawgiver.trainers.rllib.play import Table
+from lawgiver.trainers.rllib.closed_form import beside_closed_form, choices, summary_of
+from lawgiver.trainers.rllib.play import RolloutSetup
 from lawgiver.trainers.rllib.results import beside
 from lawgiver.trainers.rllib.setup import Setup
 from lawgiver.trainers.runs.config import load_config
@@ -42,7 +42,7 @@ def test_untrained_participants_are_as_far_from_the_closed_form_as_the_uniform_d
             np.testing.assert_allclose(each.exact[seat, : endowment + 1], geometric(endowment), atol=1e-9)
             np.testing.assert_allclose(each.learned[seat, : endowment + 1], 1 / (endowment + 1), atol=1e-6)
         assert each.distance == pytest.approx(max(map(apart, each.endowments)), abs=1e-6)
-    told = told_of(found)
+    told = summary_of(found)
     most = max(apart(endowment) for each in conditions for endowment in each)
     assert told["distance_from_closed_form"] == pytest.approx(most, abs=1e-6)
     assert list(told["choices"]) == [f"endowment {e}, {who}" for e in (4, 2) for who in ("trained", "closed form")]
@@ -57,15 +57,15 @@ def test_participants_in_equilibrium_are_at_the_closed_form():
 
 
 def test_nothing_is_told_where_no_closed_form_is_known():
-    assert told_of([]) == {}
+    assert summary_of([]) == {}
 
 
 def test_the_table_shows_the_closed_form_beside_what_was_learned(capsys, monkeypatch):
     game = make_game("public_investment", endowments=[4, 2, 2], **ANNOUNCE)
     given = {"mechanism": make_policy(game, "mechanism", "libertarian")}
-    setup = Setup(load_config("public_investment"), Table(game, given=given), LEVEL)
+    setup = Setup(load_config("public_investment"), RolloutSetup(game, given=given), LEVEL)
     told = beside(setup, {"participant": LearnedParticipants(game, hidden=(4,))})
-    assert beside(Setup(setup.config, Table(game), LEVEL), {}) == {}
+    assert beside(Setup(setup.config, RolloutSetup(game), LEVEL), {}) == {}
     monkeypatch.setenv("COLUMNS", "160")
     show_summary({**told, "populations": {"exact": "the logit choice in closed form"}}, trainer)
     lines = capsys.readouterr().out.splitlines()

@@ -28,7 +28,7 @@ from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.rllib.connector import price_ahead
 from lawgiver.trainers.rllib.gate import exact_reply_gap
 from lawgiver.trainers.rllib.plan import ModulePlan
-from lawgiver.trainers.rllib.play import Table, play
+from lawgiver.trainers.rllib.play import RolloutSetup, play
 from lawgiver.trainers.rllib.results import alarms
 from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.runs.config import load_config
@@ -215,7 +215,7 @@ def test_returns_less_the_price_ahead_are_the_values_of_the_equilibrium() -> Non
 
     games = 20_000
     modules = {role: np.full((games, count), role, dtype=object) for role, count in game.roles.items()}
-    lived = play(Table(game), games, rng, act, modules).trajectories["participant"]
+    lived = play(RolloutSetup(game), games, rng, act, modules).trajectories["participant"]
     module: Any = SimpleNamespace(log_prior=lambda batch: batch[Columns.OBS][..., -actions:])
     plan = ModulePlan(gamma=1.0, inverse_temperature=level)
     obs, logits = torch.as_tensor(lived.obs), torch.as_tensor(lived.dist_inputs)

@@ -15,7 +15,7 @@ from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.trainers.rllib.algorithm import algorithm_config, start_of
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.mapping import RoleMapping, assign
-from lawgiver.trainers.rllib.play import Record, Table, make_table, play
+from lawgiver.trainers.rllib.play import Record, RolloutSetup, make_rollout_setup, play
 from lawgiver.trainers.rllib.settings import Mechanism, RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.settings.base import GameConfig, Resources
 
@@ -41,7 +41,7 @@ def runner_of(given: RLlibConfig) -> Any:
 class Scripted:
     """Draws actions and remembers them, in the order in which it is asked."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: RolloutSetup) -> None:
         self.table, self.rng, self.taken = table, np.random.default_rng(3), []
 
     def __call__(self, module: str, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -54,9 +54,9 @@ class Scripted:
         return actions, np.zeros(len(obs), np.float32), np.zeros((len(obs), 2), np.float32)
 
 
-def played(game: dict[str, Any], games: int) -> tuple[Table, Scripted, Record]:
+def played(game: dict[str, Any], games: int) -> tuple[RolloutSetup, Scripted, Record]:
     params = {key: value for key, value in game.items() if key != "name"}
-    table = make_table({"game": game["name"], "params": params})
+    table = make_rollout_setup({"game": game["name"], "params": params})
     script = Scripted(table)
     everybody = assign(RoleMapping(), table.game, [str(i) for i in range(games)])
     return table, script, play(table, games, np.random.default_rng(5), script, everybody)
@@ -108,7 +108,7 @@ def test_games_of_unequal_length_are_masked_and_cut_off_games_keep_their_last_si
 def test_what_a_module_sees_ends_with_the_prior() -> None:
     anchor = {"mechanism": "strict_egalitarian", "inverse_temperature": 1.0}
     params = {key: value for key, value in ANNOUNCE.items() if key != "name"}
-    table = make_table({"game": "public_investment", "params": params, "anchors": {"participant": anchor}})
+    table = make_rollout_setup({"game": "public_investment", "params": params, "anchors": {"participant": anchor}})
     game = make_game("public_investment", **params)
     state = game.initial_state(2, np.random.default_rng(0))
     prior = table.see(state, "participant")[..., -11:]
@@ -164,7 +164,7 @@ def test_snapshots_stand_in_for_their_role_in_a_share_of_the_games() -> None:
 
 
 def test_each_module_plays_its_own_rows() -> None:
-    table = make_table({"game": "public_investment", "params": {"endowments": [10, 4, 4, 4]}})
+    table = make_rollout_setup({"game": "public_investment", "params": {"endowments": [10, 4, 4, 4]}})
     modules = assign(RoleMapping(), table.game, ["a", "b", "c"])
     modules["mechanism"] = np.array([["mechanism"], ["mechanism.0"], ["mechanism"]], dtype=object)
     asked: dict[str, int] = {}
@@ -186,7 +186,7 @@ def test_each_module_plays_its_own_rows() -> None:
 def test_a_role_that_is_given_a_policy_is_played_by_it_and_leaves_no_trajectories(given: str) -> None:
     policy = {"mechanism": "libertarian", "participant": "full_contributor"}[given]
     params = {"endowments": [10, 4, 4, 4], "n_rounds": 3, "mechanism_mode": "announce"}
-    table = make_table({"game": "public_investment", "params": params, "given": {given: {"policy": policy}}})
+    table = make_rollout_setup({"game": "public_investment", "params": params, "given": {given: {"policy": policy}}})
     other = next(iter(table.learned))
     everybody = assign(RoleMapping(), table.game, ["a", "b"])
     record = play(table, 2, np.random.default_rng(5), Scripted(table), {other: everybody[other]})

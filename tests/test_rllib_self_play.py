@@ -20,7 +20,7 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.mapping import EpisodeId, assign
-from lawgiver.trainers.rllib.play import make_table, play
+from lawgiver.trainers.rllib.play import make_rollout_setup, play
 from lawgiver.trainers.rllib.self_play.league import League, LeagueMapping
 from lawgiver.trainers.rllib.self_play.train import algorithm_config, train
 from lawgiver.trainers.rllib.settings import SelfPlayConfig
@@ -68,7 +68,7 @@ def sent(obs: np.ndarray) -> np.ndarray:
 
 
 def test_seats_that_take_turns_get_their_own_turns_and_are_paid_for_them() -> None:
-    table = make_table({"game": "election", "params": PARAMS})
+    table = make_rollout_setup({"game": "election", "params": PARAMS})
     game, games = table.game, 40
 
     def act(module: str, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""From a config to RLlib's: which modules there are, how each is trained, and on what."""
+"""Conversion of a config to RLlib's: modules, training plans, runners and learners."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
 from lawgiver.trainers.rllib.mapping import RoleMapping, role_of
 from lawgiver.trainers.rllib.modules import KLModule, MechanismModule
 from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
-from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
 from lawgiver.trainers.rllib.runner import BatchedEnvRunner
 from lawgiver.trainers.rllib.settings import (
     GraphMechanism,
@@ -40,12 +40,12 @@ STOCK_ENVS = 50
 
 
 def learning_of(agents: RLlibAgents | SelfPlayAgents, role: str) -> Participants | Mechanism | GraphMechanism:
-    """Return the settings of a role's module."""
+    """Select the settings of a role's module."""
     return agents.participants if isinstance(agents, RLlibAgents) and role != "mechanism" else agents.mechanism
 
 
 def env_config(config: RLlibConfig) -> dict[str, Any]:
-    """Return what a runner makes the game and the priors of."""
+    """Make the ``env_config`` from which runners make the game and the priors."""
     played = {role: learning_of(config.agents, role).given for role in ("participant", "mechanism")}
     return {
         "game": config.game.name,
@@ -56,7 +56,7 @@ def env_config(config: RLlibConfig) -> dict[str, Any]:
 
 
 def plan_of(learning: Participants | Mechanism | GraphMechanism) -> ModulePlan:
-    """Return how a module is trained."""
+    """Make the training plan of a module."""
     common: dict[str, Any] = {
         "gamma": learning.gamma,
         "lambda_": learning.gae_lambda,
@@ -76,14 +76,14 @@ def plan_of(learning: Participants | Mechanism | GraphMechanism) -> ModulePlan:
 def module_spec(
     agents: RLlibAgents, seen: gymnasium.spaces.Box, actions: gymnasium.Space[Any], layout: Layout, start: Start
 ) -> RLModuleSpec:
-    """Return the spec of a module: bounded rationality for Discrete actions, a Gaussian for a Box.
+    """Make the spec of a module: bounded rationality for Discrete actions, a Gaussian for a Box.
 
     Args:
-        agents: how they are trained.
-        seen: what the module sees, the prior included.
-        actions: of one agent.
-        layout: fields of a Box action; not read for Discrete ones.
-        start: action at which the mean in a Box begins.
+        agents: settings of participants and mechanism.
+        seen: space of the module's observation, the prior included.
+        actions: action space of one agent.
+        layout: fields of a Box action; not used for Discrete ones.
+        start: initial mean action in a Box.
 
     Raises:
         ParameterError: if the actions are neither Discrete nor a Box.
@@ -107,8 +107,8 @@ def module_spec(
     return RLModuleSpec(module_class=MechanismModule, model_config=at, **spaces)
 
 
-def game_modules(table: Table, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
-    """Return the spec of each learned role's module."""
+def game_modules(table: RolloutSetup, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
+    """Make the spec of each learned role's module."""
     game, specs = table.game, {}
     for role in sorted(table.learned):
         layout = game.action_layout(role)
@@ -119,7 +119,7 @@ def game_modules(table: Table, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
 
 
 def adapter_modules(adapter: TurnAdapter, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
-    """Return the spec of each role's module in an environment of a third party: agents of one name share a module."""
+    """Make the spec of each role's module in a third party's environment: agents of one name share a module."""
     specs = {}
     for agent in adapter.possible_agents:
         space = adapter.action_spaces[agent]
@@ -148,14 +148,14 @@ def common_config(
     mapping: Callable[..., str],
     steps: int,
 ) -> PPOConfig:
-    """Return what the batched and the stock runner have in common.
+    """Make the part of RLlib's config that does not depend on the runner.
 
     Args:
-        config: the experiment.
-        modules: to be trained, by id.
-        given: what a runner makes the game of.
-        mapping: which module plays which agent.
-        steps: phases of the game an iteration.
+        config: of the experiment.
+        modules: specs of the trained modules, by id.
+        given: ``env_config`` from which runners make the game.
+        mapping: maps agents and episodes to modules.
+        steps: phases of the game in an iteration, over all games.
     """
     resources, plans = config.resources, {}
     for role in modules:
@@ -193,9 +193,11 @@ def common_config(
 
 
 def batched_config(config: RLlibConfig) -> PPOConfig:
-    """Return RLlib's config with the batched runner."""
+    """Make RLlib's config with the batched runner."""
     given = env_config(config)
-    return batched(_rllib_common(config, game_modules(make_table(given), config.agents), given), config.resources)
+    return batched(
+        _rllib_common(config, game_modules(make_rollout_setup(given), config.agents), given), config.resources
+    )
 
 
 def _rllib_common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: dict[str, Any]) -> PPOConfig:
@@ -203,13 +205,13 @@ def _rllib_common(config: RLlibConfig, modules: dict[str, RLModuleSpec], given: 
 
 
 def role_mapping(config: RLlibConfig, snapshots: tuple[str, ...] = ()) -> RoleMapping:
-    """Return who plays whom where the mechanism has these frozen copies."""
+    """Make the mapping of agents to modules, given the ids of the mechanism's frozen copies."""
     by_role = {"mechanism": snapshots} if snapshots else {}
     return RoleMapping(by_role, share=config.agents.mechanism.snapshot_share)
 
 
 def batched(common: PPOConfig, resources: Resources) -> PPOConfig:
-    """Return a config with the batched runner."""
+    """Add the batched runner to a config."""
     return common.env_runners(
         env_runner_cls=BatchedEnvRunner,
         num_env_runners=resources.num_env_runners,
@@ -221,44 +223,46 @@ def batched(common: PPOConfig, resources: Resources) -> PPOConfig:
 
 
 def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = None) -> PPOConfig:
-    """Return RLlib's config with its own runner.
+    """Make RLlib's config with its own runner.
 
     Args:
-        config: the experiment; where ``parallel_env`` is given, its game is not used.
-        parallel_env: makes a PettingZoo ParallelEnv of anybody's; it must be importable on the workers.
+        config: of the experiment; its game is not used where ``parallel_env`` is given.
+        parallel_env: makes a third party's PettingZoo ParallelEnv; it must be importable on the workers.
     """
-    given = env_config(config) if parallel_env is None else {"parallel_env": parallel_env}
     if parallel_env is None:
-        table = make_table(given)
-        common = _rllib_common(config, game_modules(table, config.agents), given)
-        return stock(common, config.resources, table.game.max_steps)
-    common = _rllib_common(config, adapter_modules(TurnAdapter(given), config.agents), given)
-    return stock(common, config.resources, None)
+        given = env_config(config)
+        table = make_rollout_setup(given)
+        modules, max_steps = game_modules(table, config.agents), table.game.max_steps
+    else:
+        given = {"parallel_env": parallel_env}
+        modules, max_steps = adapter_modules(TurnAdapter(given), config.agents), None
+    return stock(_rllib_common(config, modules, given), config.resources, max_steps)
 
 
 def stock(common: PPOConfig, resources: Resources, max_steps: int | None) -> PPOConfig:
-    """Return a config with RLlib's own runner, for games of at most ``max_steps`` steps; None where that is open."""
-    envs, fragment = resources.num_envs_per_env_runner or STOCK_ENVS, "auto"
+    """Add RLlib's own runner to a config, for games of at most ``max_steps`` steps; None if unknown."""
+    envs: int = resources.num_envs_per_env_runner or STOCK_ENVS
+    fragment: int | str = "auto"
     if max_steps is not None:
         games = common.total_train_batch_size // (max_steps * max(1, resources.num_env_runners))
         # A call covers one game, if the calls of an iteration then come out even.
         envs = resources.num_envs_per_env_runner or max(d for d in range(1, STOCK_ENVS + 1) if games % d == 0)
-        fragment = str(max_steps) if games % envs == 0 and games else "auto"
+        fragment = max_steps if games % envs == 0 and games else "auto"
     return common.env_runners(
         env_runner_cls=StockEnvRunner,
         num_env_runners=resources.num_env_runners,
         num_envs_per_env_runner=envs,
-        rollout_fragment_length=fragment if fragment == "auto" else int(fragment),
+        rollout_fragment_length=fragment,
     )
 
 
 def algorithm_config(config: RLlibConfig) -> PPOConfig:
-    """Return RLlib's config for an experiment."""
+    """Make RLlib's config for an experiment."""
     return batched_config(config) if config.resources.runner == "batched" else stock_config(config)
 
 
 def gpus(resources: Resources) -> float:
-    """Return the share of a GPU that each learner gets.
+    """Compute the share of a GPU for each learner.
 
     Raises:
         ParameterError: if GPUs are asked for where there are none: of a learner in this process, or on the CPU.

@@ -1,4 +1,4 @@
-"""How fast RLlib samples and trains, with the batched runner and with its own, side by side on this machine.
+"""Throughput of RLlib's sampling and training with the batched runner and with its own, on this machine.
 
 An environment step is one phase of a game. Both runners sit in the main process, play the public investment game in
 announce mode and train the same modules by the same learner. RLlib's own runner is tuned: many environments share a
@@ -27,7 +27,7 @@ SAMPLED = {"batched": 20_000, "stock": 4_000}
 
 
 def benchmark_config(runner: str, steps: int = 4000, minibatch: int = 512, epochs: int = 5) -> RLlibConfig:
-    """Return the experiment that is timed."""
+    """Make the config of the experiment that is timed."""
     learning: dict[str, Any] = {"minibatch_size": minibatch, "epochs": epochs}
     game = GameConfig.model_validate(
         {"name": "public_investment", "mechanism_mode": "announce", "endowments": [10, 4, 4, 4]}
@@ -44,13 +44,13 @@ def benchmark_config(runner: str, steps: int = 4000, minibatch: int = 512, epoch
 
 
 def make_runner(runner: str, steps: int = 4000) -> Any:
-    """Return a runner of its own, outside any Algorithm; Ray is not needed."""
+    """Make a runner outside any Algorithm, without Ray."""
     config = algorithm_config(benchmark_config(runner, steps))
     return config.env_runner_cls(config=config)
 
 
 def sampling(repeats: int = 5) -> dict[str, float]:
-    """Return environment steps a second while sampling, by runner: medians of interleaved calls."""
+    """Measure environment steps a second while sampling, by runner: medians of interleaved calls."""
     runners = {name: make_runner(name, steps) for name, steps in SAMPLED.items()}
 
     def sample(name: str) -> int:
@@ -63,7 +63,7 @@ def sampling(repeats: int = 5) -> dict[str, float]:
 
 
 def iterations(steps: int = 4000, minibatch: int = 512, repeats: int = 5) -> dict[str, float]:
-    """Return environment steps a second of whole PPO iterations, by runner: medians of interleaved iterations."""
+    """Measure environment steps a second of whole PPO iterations, by runner: medians of interleaved iterations."""
     start_ray(Resources())
     algorithms = {name: session.build(algorithm_config(benchmark_config(name, steps, minibatch))) for name in SAMPLED}
 
@@ -79,10 +79,10 @@ def iterations(steps: int = 4000, minibatch: int = 512, repeats: int = 5) -> dic
 
 
 def rates(work: dict[str, Callable[[], int]], repeats: int) -> dict[str, float]:
-    """Return how much each piece of work gets done a second: medians of interleaved calls, the first ones not counted.
+    """Measure rates of work: medians of interleaved calls after a warm-up of each.
 
     Args:
-        work: functions that return how much they did, by name.
+        work: functions that return the number of units done, by name.
         repeats: timed calls of each.
     """
     found: dict[str, list[float]] = {name: [] for name in work}

@@ -1,4 +1,4 @@
-"""What a runner hands to a learner: arrays with the trajectories on the leading axis."""
+"""Samples in transit from runners to learners: arrays with the trajectories on the leading axis."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Trajectories:
     """N trajectories of one module, padded to T steps; a step is one turn of an agent.
 
     Attributes:
-        obs: what was seen at each turn, (N, T, d).
-        last_obs: what was seen when the game was cut off, (N, d); zeros where it was not.
+        obs: observation at each turn, (N, T, d).
+        last_obs: observation when the game was truncated, (N, d); zeros where it was not.
         actions: raw samples, (N, T) or (N, T, k).
-        rewards: everything earned from a turn until the next one or the end of the game, (N, T).
+        rewards: sum of rewards from a turn until the next one or the end of the game, (N, T).
         logp: log-probability of the action, (N, T).
         dist_inputs: parameters of the distribution it was drawn from, (N, T, w).
-        lengths: number of turns that count, (N,); what stands beyond them is padding.
-        terminated: whether the game ended by its rules, rather than being cut off, (N,).
+        lengths: number of turns, (N,), beyond which arrays are padding.
+        terminated: games that ended by their rules rather than truncation, bool (N,).
     """
 
     obs: np.ndarray
@@ -32,17 +32,17 @@ class Trajectories:
     terminated: np.ndarray
 
     def take(self, rows: np.ndarray | slice) -> Trajectories:
-        """Return the trajectories ``rows``."""
+        """Select the trajectories ``rows``."""
         return Trajectories(**{name: array[rows] for name, array in vars(self).items()})
 
     @property
     def mask(self) -> np.ndarray:
-        """Which steps count, (N, T)."""
+        """Steps that are no padding, bool (N, T)."""
         return np.arange(self.rewards.shape[1]) < self.lengths[:, None]
 
 
 class Chunk:
-    """Whole games, by module: what RLlib passes around where it expects episodes.
+    """Whole games, by module, passed to RLlib in place of episodes.
 
     RLlib deals chunks out to several learners by their ``len``, and cuts one where the sums do not come out even. A
     runner therefore returns as many chunks as there are learners, and ``len`` is what they have in common: the steps
@@ -59,9 +59,9 @@ class Chunk:
         return max(t.rewards.size for t in self.modules.values())
 
     def env_steps(self) -> int:
-        """Return the number of phases that were played, over all games."""
+        """Count the phases played, over all games."""
         return self._env_steps
 
     def agent_steps(self) -> int:
-        """Return the number of turns that were taken, over all agents."""
+        """Count the turns taken, over all agents."""
         return int(sum(t.lengths.sum() for t in self.modules.values()))

@@ -16,7 +16,7 @@ from lawgiver.envs.public_investment.one_round import solve, weight_function
 
 @dataclass(frozen=True)
 class Beside:
-    """How participants contribute in the first round under one set of endowments.
+    """First-round contributions of trained participants and in equilibrium, under one set of endowments.
 
     Attributes:
         endowments: of each participant, (n,).
@@ -55,8 +55,8 @@ def choices(found: Beside) -> dict[str, dict[str, float]]:
     return table
 
 
-def told_of(found: list[Beside]) -> dict[str, Any]:
-    """Summarise what is known: ``choices`` of the first condition and the ``distance_from_closed_form`` of all."""
+def summary_of(found: list[Beside]) -> dict[str, Any]:
+    """Summarise comparisons: ``choices`` of the first condition, and the largest ``distance_from_closed_form``."""
     if not found:
         return {}
     return {"choices": choices(found[0]), "distance_from_closed_form": max(each.distance for each in found)}
@@ -65,7 +65,7 @@ def told_of(found: list[Beside]) -> dict[str, Any]:
 def first_round(
     game: PublicInvestment, mechanism: Policy, participants: Policy, endowments: tuple[int, ...]
 ) -> np.ndarray:
-    """Return how participants contribute in the first round, (n, largest endowment of the game + 1)."""
+    """Compute the probabilities of first-round contributions, (n, largest endowment of the game + 1)."""
     amounts = np.array([endowments], float)
     state = game.initial_state_from(amounts)
     if game.announces:

@@ -22,8 +22,8 @@ Batch = dict[str, torch.Tensor]
 class ChunksToBatch(ConnectorV2):  # type: ignore[misc]
     """Computes advantages (GAE) with the learner's critics and returns flat rows for each module that is trained.
 
-    Steps beyond the end of a game are left out, so that no loss needs a mask and nothing that is no data takes part
-    in standardising. Modules come in sorted order, the same on every learner.
+    Steps beyond the end of a game are left out, so that no loss needs a mask and standardisation sees
+    real data alone. Modules come in sorted order, the same on every learner.
     """
 
     def __init__(self, obs_space: Any = None, action_space: Any = None, *, plans: Mapping[str, ModulePlan]) -> None:
@@ -87,7 +87,7 @@ def gae(
     gamma: float,
     lambda_: float,
 ) -> torch.Tensor:
-    """Return generalised advantages (N, T).
+    """Compute generalised advantages (N, T).
 
     Args:
         rewards: (N, T).
@@ -111,24 +111,24 @@ def gae(
 
 
 def looks_ahead(module: Any, plan: ModulePlan) -> bool:
-    """Return whether what a module earns at a turn depends on what leaving its prior will cost it at later ones."""
+    """Check whether a module's return includes the KL cost of its later turns."""
     return isinstance(module, KLModule) and plan.gamma > 0 and plan.kl_weight > 0
 
 
 def price_ahead(
     module: KLModule, plan: ModulePlan, obs: torch.Tensor, logits: torch.Tensor, inside: torch.Tensor
 ) -> torch.Tensor:
-    """Return what leaving the prior costs at the next turn, discounted; to be taken from the reward, (..., T).
+    """Compute the discounted KL cost of the next turn, to be subtracted from the reward, (..., T).
 
-    The learner's loss charges a turn with its own KL(pi || pi_0) / inverse_temperature alone. What follows from an
-    action is worth that much less, or participants would not be in the equilibrium of a game of several rounds.
+    The learner's loss charges a turn with its own KL(pi || pi_0) / inverse_temperature alone. The value of
+    an action has to include the cost of later turns for participants to reach the equilibrium of a repeated game.
 
     Args:
-        module: that acted.
-        plan: of the module.
-        obs: what was seen, prior included, (..., T, d).
+        module: the policy.
+        plan: training plan of the module.
+        obs: observations, prior included, (..., T, d).
         logits: of the policy, (..., T, n_actions).
-        inside: which turns count, (..., T); one that does not counts for nothing.
+        inside: turns that are no padding, (..., T).
     """
     cost = plan.kl_weight * anchor_kl(logits, module.log_prior({Columns.OBS: obs})) * inside
     return plan.gamma * torch.cat([cost[..., 1:], torch.zeros_like(cost[..., :1])], dim=-1)

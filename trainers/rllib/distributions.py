@@ -1,4 +1,4 @@
-"""The distribution a mechanism explores with: a Gaussian in exploration space, sampled in antithetic pairs."""
+"""The exploration distribution of a mechanism: a Gaussian in exploration space, sampled in antithetic pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from ray.rllib.core.distribution.torch.torch_distribution import TorchDeterministic, TorchDistribution
 
 LARGEST_LOGARITHM = 20.0
-"""Where the logarithm of a log-scaled component is cut off, before the exponential overflows."""
+"""Upper bound of the logarithm of a log-scaled component, before the exponential overflows."""
 
 
 class Explored(TorchDistribution):  # type: ignore[misc]
@@ -74,5 +74,5 @@ class Explored(TorchDistribution):  # type: ignore[misc]
 
 @cache
 def explored(logarithmic: tuple[bool, ...]) -> type[Explored]:
-    """Return the distribution whose components are log-scaled as said."""
+    """Make the class of distributions with these log-scaled components."""
     return type("Explored", (Explored,), {"logarithmic": logarithmic})

@@ -1,4 +1,4 @@
-"""Where a runner's random numbers come from: the seed, who it is, and the iteration, but no generator that is kept."""
+"""Random generators of runners, derived from the seed, the runner's index and the iteration rather than stored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 class DrawsByIteration:
     """Gives an RLlib EnvRunner a generator for each call of ``sample``.
 
-    A runner that is replaced, or belongs to a training that is continued, so draws what it would have drawn, and
-    nothing twice. The number of the weights that it samples with stands for the iteration.
+    So a runner that is replaced, or belongs to a resumed training, draws the numbers of an uninterrupted one. The
+    number of the weights that it samples with stands for the iteration.
     """
 
     config: Any
@@ -21,7 +21,7 @@ class DrawsByIteration:
     """The number of the weights that were sampled with last, and how often before that."""
 
     def next_generator(self) -> np.random.Generator:
-        """Return the generator of the call of ``sample`` that begins now."""
+        """Make the generator of the current call of ``sample``."""
         number, calls = self._drawn
         self._drawn = (self._weights_seq_no, calls + 1 if number == self._weights_seq_no else 0)
         who = int(self.config.in_evaluation), self.worker_index or 0  # None outside an Algorithm

@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Draw a run on the games of the two timescales, or on those whose mechanism has learned a rule of sharing."""
+    """Draw a run: curves, scores, misreports, shares and contributions, as far as the game has them."""
     game = run.game()
     if isinstance(game, MechanismGame):
         yield from design.figures_of(run, summary)
@@ -70,10 +70,10 @@ def _contributions(
 
 
 def menu(found: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Return how probable each choice of a menu is, a bar for each who chooses.
+    """Draw the probability of each choice of a menu, a bar for each kind of participant.
 
     Args:
-        found: probability of each choice, by who chooses and by choice.
+        found: probability of each choice, by kind of participant and by choice.
         title: of the figure.
     """
     choices = list(next(iter(found.values())))

@@ -1,7 +1,7 @@
-"""How far participants are from the logit reply to current play: by the rules of any game, or exactly by its tables.
+"""Distance of participants from the logit best response to current play: sampled in any game, or exact in tables.
 
-A mechanism that goes on learning while the participants no longer adapt (a saturated policy has no gradient) exploits
-them on paper only. So it is held while they are further from their reply than a gate allows.
+A mechanism that keeps learning while participants no longer adapt (a saturated policy has no gradient) exploits
+behaviour that would not last. Its updates are therefore held while that distance is above a gate.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import prior_table
 from lawgiver.trainers.rllib.modules import KLModule
-from lawgiver.trainers.rllib.play import Table
+from lawgiver.trainers.rllib.play import RolloutSetup
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 RATIONAL = 1e6
@@ -28,28 +28,28 @@ RATIONAL = 1e6
 
 
 def reply_gap(
-    table: Table,
+    setup: RolloutSetup,
     modules: Mapping[str, Any],
     inverse_temperature: float,
     rng: np.random.Generator,
     games: int = 256,
 ) -> float:
-    """Return how far participants are from the logit reply to current play, on average over seats.
+    """Estimate the distance of participants from the logit best response to current play, on average over seats.
 
     The mechanism plays its mean. At the participants' first turn each of them tries each of its actions while the
-    others draw theirs; what it earns until its next turn, averaged over all who saw the same, makes the logit reply
+    others draw theirs; what it earns until its next turn, averaged over equal observations, defines the response
     pi_0(a) exp(inverse_temperature * payoff(a)). The distance is that between mean actions, as a share of the largest
     legal action.
 
     Args:
-        table: the game and its priors.
+        setup: the game and its priors.
         modules: the RLModules by role.
         inverse_temperature: of the participants, per unit of payoff.
         rng: for the game's own randomness; torch's generator is left as it was.
-        games: how many are played at once.
+        games: number of games played at once.
     """
     with torch_seeded(int(rng.integers(2**62))), torch.no_grad():
-        return _reply_gap(table, modules, min(inverse_temperature, RATIONAL), rng, games)
+        return _reply_gap(setup, modules, min(inverse_temperature, RATIONAL), rng, games)
 
 
 def exact_reply_gap(
@@ -59,11 +59,11 @@ def exact_reply_gap(
     inverse_temperature: float,
     anchor: Policy | None,
 ) -> float:
-    """Return the probability with which a participant acts otherwise than the logit reply to what everybody does.
+    """Compute the probability that a participant acts otherwise than the logit best response to current play.
 
-    Where types are continuous hardly two participants see the same, so that counterfactuals of single games would be
-    replies to how the others happen to draw. The agents' subgame has the expectations. Its actions need not be amounts
-    either: the distance under w (D,) is that of :meth:`Subgame.distance`.
+    Where types are continuous, observations hardly repeat, so that sampled counterfactuals would be responses to single
+    draws of the others; the subgame computes expectations. Its actions need not be amounts either: the distance under
+    w (D,) is that of :meth:`Subgame.distance`.
     """
     subgame = game.subgame
     prior = prior_table(game, anchor, parameters)
@@ -73,7 +73,7 @@ def exact_reply_gap(
 
 
 def _shares(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Return the mean action (...) of probabilities (..., n_actions), as a share of the largest legal one."""
+    """Compute the mean action (...) of probabilities (..., n_actions), as a share of the largest legal one."""
     choices = np.arange(policy.shape[-1])
     largest = np.where(prior > ILLEGAL / 2, choices, 0).max(axis=-1)
     shares: np.ndarray = policy @ choices / np.maximum(largest, 1)
@@ -81,23 +81,23 @@ def _shares(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:
 
 
 def _first_turn(
-    table: Table, modules: Mapping[str, Any], rng: np.random.Generator, games: int
+    setup: RolloutSetup, modules: Mapping[str, Any], rng: np.random.Generator, games: int
 ) -> tuple[Any, np.ndarray, torch.Tensor]:
-    """Return the state before the participants' first turn, what they see and their logits (B, n, n_actions)."""
+    """Play to the participants' first turn; return the state, their observations and logits (B, n, n_actions)."""
     module = modules["participant"]
     assert isinstance(module, KLModule)
-    state = _play_others(table, modules, table.game.initial_state(games, rng), rng)[0]
-    obs = table.see(state, "participant")
+    state = _play_others(setup, modules, setup.game.initial_state(games, rng), rng)[0]
+    obs = setup.see(state, "participant")
     return state, obs, module.forward_inference({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
 
 
 def _reply_gap(
-    table: Table, modules: Mapping[str, Any], inverse_temperature: float, rng: np.random.Generator, games: int
+    setup: RolloutSetup, modules: Mapping[str, Any], inverse_temperature: float, rng: np.random.Generator, games: int
 ) -> float:
     module = modules["participant"]
-    state, obs, logits = _first_turn(table, modules, rng, games)
+    state, obs, logits = _first_turn(setup, modules, rng, games)
     actions = module.get_exploration_action_dist_cls().from_logits(logits).sample().numpy()
-    payoffs = _counterfactuals(table, modules, state, actions, module.n_actions, rng)
+    payoffs = _counterfactuals(setup, modules, state, actions, module.n_actions, rng)
     payoffs = _averaged(payoffs.reshape(-1, module.n_actions), obs.reshape(-1, obs.shape[-1]))
     prior = obs[..., -module.n_actions :].reshape(-1, module.n_actions).astype(float)
     reply = softmax(prior + inverse_temperature * payoffs)
@@ -106,19 +106,19 @@ def _reply_gap(
 
 
 def _play_others(
-    table: Table, modules: Mapping[str, Any], state: Any, rng: np.random.Generator
+    setup: RolloutSetup, modules: Mapping[str, Any], state: Any, rng: np.random.Generator
 ) -> tuple[Any, np.ndarray]:
     """Play everybody's mean until the participants act or the games are over; return the state and their earnings."""
-    game = table.game
+    game = setup.game
     earned: Any = 0.0
     for _ in range(game.max_steps):
         role = game.phase(state)
         if role == "participant":
             break
-        obs = table.see(state, role)
+        obs = setup.see(state, role)
         inputs = modules[role].forward_inference({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
         distribution = modules[role].get_inference_action_dist_cls().from_logits(inputs)
-        state, rewards, terminated, truncated = table.step(
+        state, rewards, terminated, truncated = setup.step(
             state, role, distribution.to_deterministic().sample().numpy(), rng
         )
         earned = earned + rewards["participant"]
@@ -128,30 +128,30 @@ def _play_others(
 
 
 def _counterfactuals(
-    table: Table,
+    setup: RolloutSetup,
     modules: Mapping[str, Any],
     state: Any,
     actions: np.ndarray,
     n_actions: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return what each seat would earn with each action while the others act as they do, (B, n, n_actions)."""
+    """Compute the payoff of each action of each seat while the others act as they do, (B, n, n_actions)."""
     games, seats = actions.shape
     copies = take_games(state, np.repeat(np.arange(games), n_actions))
     payoffs = np.empty((games, seats, n_actions))
     for seat in range(seats):
         tried = np.repeat(actions, n_actions, axis=0)
         tried[:, seat] = np.tile(np.arange(n_actions), games)
-        after, rewards, terminated, truncated = table.step(copies, "participant", tried, rng)
+        after, rewards, terminated, truncated = setup.step(copies, "participant", tried, rng)
         earned = rewards["participant"]
         if not (terminated | truncated).all():
-            earned = earned + _play_others(table, modules, after, rng)[1]
+            earned = earned + _play_others(setup, modules, after, rng)[1]
         payoffs[:, seat] = earned[:, seat].reshape(games, n_actions)
     return payoffs
 
 
 def _averaged(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Return ``values`` (R, k) with each row replaced by the mean over the rows whose keys (R, d) are the same."""
+    """Replace each row of ``values`` (R, k) by the mean over the rows whose keys (R, d) are equal."""
     _, group = np.unique(keys, axis=0, return_inverse=True)
     group = group.ravel()
     sums = np.zeros((group.max() + 1, values.shape[1]))

@@ -18,15 +18,13 @@ from lawgiver.trainers.rllib.modules import KLModule, MechanismModule, anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan
 
 PLANS = "plans"
-"""Key of ``learner_config_dict`` under which the plans of the trained modules stand, by module id."""
-
-
+"""Key in ``learner_config_dict`` of the plans of the trained modules, by module id."""
 UPDATES = "updates"
-"""Key of a learner's state under which stands how often each module has been trained."""
+"""Key in a learner's state of the number of times each module has been trained."""
 
 
 class TrainingError(LawgiverError):
-    """A training has gone wrong, such as by a loss that is not a number."""
+    """A training has failed, for instance by a loss that is not finite."""
 
 
 class Minibatch:
@@ -66,14 +64,14 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
         return plans
 
     def hold(self, modules: Collection[str]) -> None:
-        """Do not train these modules until told otherwise."""
+        """Hold these modules, and no others, from now on."""
         self._held = frozenset(modules)
 
     def _due(self, module_id: str, iteration: int) -> bool:
         return module_id in self.plans and module_id not in self._held and self.plans[module_id].due(iteration)
 
     def should_module_be_updated(self, module_id: str, multi_agent_batch: Any = None) -> bool:
-        """Return whether the plan has this module trained in the current iteration."""
+        """Check whether the plan trains this module in the current iteration."""
         return self._due(module_id, self._weights_seq_no)
 
     def update(self, *args: Any, timesteps: dict[str, Any] | None = None, **kwargs: Any) -> Any:
@@ -110,7 +108,7 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
                 yield SampleBatch({name: column[index] for name, column in columns.items()})
 
     def _agreed(self, count: int) -> int:
-        """Return the largest count of any learner: all of them must take the same number of gradient steps."""
+        """Take the largest count of any learner, as all must take the same number of gradient steps."""
         if self.config.num_learners < 2:
             return count
         largest = torch.tensor(count, device=self._device)
@@ -120,7 +118,7 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
     def compute_loss_for_module(
         self, *, module_id: str, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]
     ) -> torch.Tensor:
-        """Return PPO's loss, plus KL(pi || pi_0) / inverse_temperature where there is a prior.
+        """Compute PPO's loss, plus KL(pi || pi_0) / inverse_temperature where there is a prior.
 
         Raises:
             TrainingError: if the loss is not a finite number.
@@ -141,10 +139,10 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
         return loss
 
     def compute_gradients(self, loss_per_module: dict[str, torch.Tensor], **kwargs: Any) -> dict[Any, torch.Tensor]:
-        """Return the gradients of the modules in the batch.
+        """Compute the gradients of the modules in the batch.
 
-        Each loss has a backward pass of its own, in sorted order: with several learners the gradients are averaged
-        as they come, and the learners must not come by them in different orders.
+        Each loss has a backward pass of its own, in sorted order: several learners average gradients as they are
+        computed, and have to compute them in the same order.
         """
         for optimizer in self._optimizer_parameters:
             optimizer.zero_grad(set_to_none=True)
@@ -176,11 +174,11 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
             self.metrics.log_value((module_id, "updates"), self.updates[module_id], window=1)
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return RLlib's state and the counts of updates."""
+        """Collect RLlib's state and the counts of updates."""
         state: dict[str, Any] = super().get_state(*args, **kwargs)
         return {**state, UPDATES: dict(self.updates)}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take RLlib's state and the counts of updates."""
+        """Restore RLlib's state and the counts of updates."""
         super().set_state(state)
         self.updates = Counter(state.get(UPDATES, self.updates))

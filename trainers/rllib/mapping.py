@@ -1,4 +1,4 @@
-"""Which module plays which agent: drawn once a game, by the id of the episode."""
+"""The assignment of modules to agents, drawn once a game from the id of the episode."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lawgiver.envs.core.game import Game
 
 
 class EpisodeId(NamedTuple):
-    """What a mapping may ask of an episode that has not been played yet."""
+    """Stand-in for an episode that is not played yet, as mappings take it."""
 
     id_: str
 
 
 def role_of(agent: str) -> str:
-    """Return the role in an agent's id: ``participant_3`` is a participant."""
+    """Extract the role from an agent's id: ``participant_3`` is a participant."""
     name, _, seat = agent.rpartition("_")
     return name if seat.isdigit() else agent
 
@@ -39,7 +39,7 @@ class RoleMapping:
     share: float = 0.5
 
     def __call__(self, agent_id: str, episode: Any, **kwargs: Any) -> str:
-        """Return the module of an agent in an episode."""
+        """Choose the module of an agent in an episode."""
         role = role_of(agent_id)
         candidates = self.snapshots.get(role, ())
         if not candidates:
@@ -49,7 +49,7 @@ class RoleMapping:
 
 
 def assign(mapping: Any, game: Game[Any], episodes: list[str]) -> dict[str, np.ndarray]:
-    """Return by role the module of each agent in each game, (B, n_role) of ids."""
+    """Assign modules to agents: by role, ids (B, n_role)."""
     modules = {}
     for role, count in game.roles.items():
         if isinstance(mapping, RoleMapping) and not mapping.snapshots.get(role):

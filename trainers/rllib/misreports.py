@@ -1,4 +1,4 @@
-"""What participants misreport in repeated allocation, what it costs, and the equilibrium beside it."""
+"""Misreports of trained participants in repeated allocation, their cost, and those of the equilibrium."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ LARGEST = 200_000
 def misreports(
     game: RepeatedAllocation, rule: tuple[float, float], participants: Policy, inverse_temperature: float
 ) -> dict[str, Any]:
-    """Return how much is misreported under an announced rule, and what it costs, on the same profiles of types.
+    """Measure misreports under an announced rule and their cost, on the same profiles of types.
 
     Args:
-        game: that is played.
-        rule: burning and sharing.
+        game: of the training.
+        rule: burning and sharing, each in [0, 1].
         participants: the trained ones, memoryless.
         inverse_temperature: of the equilibrium, finite.
 
@@ -75,10 +75,12 @@ def misreports(
 def _probabilities(
     game: RepeatedAllocation, rule: tuple[float, float], participants: Policy, types: np.ndarray
 ) -> np.ndarray:
-    """Return how probable each choice is, (N, n, A), of participants with types (N, n, k) who are told a rule."""
+    """Compute the probability of each choice, (N, n, A), of participants with types (N, n, k) under a rule."""
     count = len(types)
-    told = np.broadcast_to(rule, (count, 2)) if game.announces else game.one_shot.initial_state_from(types).parameters
-    now = evolve(game.one_shot.initial_state_from(types), turn=1, parameters=told)
+    parameters = (
+        np.broadcast_to(rule, (count, 2)) if game.announces else game.one_shot.initial_state_from(types).parameters
+    )
+    now = evolve(game.one_shot.initial_state_from(types), turn=1, parameters=parameters)
     state = RepeatedAllocationState(round=np.arange(count) % game.rounds * 1.0, now=now)
     memory = participants.initial_state(count, np.random.default_rng(0))
     return np.asarray(np.exp(participants.distribution(game.observe(state, "participant"), None, memory)[0]))

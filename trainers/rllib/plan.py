@@ -1,4 +1,4 @@
-"""How each module is trained: the two timescales, in rate and in frequency."""
+"""Training plans of modules: the two timescales, in rate and in frequency."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class StdSchedule:
     iterations: int
 
     def at(self, iteration: int) -> float:
-        """Return the standard deviation after so many iterations."""
+        """Compute the standard deviation after ``iteration`` iterations."""
         progress = min(1.0, iteration / self.iterations)
         return float(self.start * (self.end / self.start) ** progress)
 
 
 @dataclass(frozen=True)
 class ModulePlan:
-    """When and on what a module is trained.
+    """The training plan of a module.
 
     Attributes:
         gamma: discount a turn of the agent's own.
@@ -48,7 +48,7 @@ class ModulePlan:
     std: StdSchedule | None = None
 
     def due(self, iteration: int) -> bool:
-        """Return whether the module is trained in this iteration; the first is 1."""
+        """Check whether the module is trained in an iteration, counted from 1."""
         if self.inverse_temperature == 0 or iteration <= self.warmup:
             return False
         return (iteration - self.warmup) % self.update_every == 0

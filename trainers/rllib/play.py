@@ -1,7 +1,4 @@
-"""Playing a batch of games to their end, one forward pass per module and phase for all games at once.
-
-There is nothing about RLlib's runners and nothing about any particular game in here.
-"""
+"""Play of a batch of games to their end, one forward pass per module and phase, for any game and runner."""
 
 from __future__ import annotations
 
@@ -21,17 +18,22 @@ from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers.rllib.chunks import Trajectories
 
 Act = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-"""From a module's id and what its agents see, (R, d), to raw actions, their log-probabilities (R,) and the
-parameters of their distribution (R, w)."""
+"""Maps a module's id and observations (R, d) to raw actions, their log-probabilities (R,) and the parameters of their
+distribution (R, w)."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """A game, who is asked for the prior of each role that chooses among Discrete actions, and who plays as given.
+class RolloutSetup:
+    """A game with the priors of roles that choose among Discrete actions, and the policies of roles that do not learn.
 
-    A module of such a role sees the agent's observation followed by log pi_0 over its actions: one array for the mask
-    (about -1e9 where illegal) and for the anchor of bounded rationality. Without anchor pi_0 is uniform. A role that
-    is given a policy has no module.
+    A module of a role with Discrete actions sees the agent's observation followed by log pi_0 over its actions: one
+    array for the mask (about -1e9 where illegal) and for the anchor of bounded rationality. Without anchor pi_0 is
+    uniform. A role that is given a policy has no module.
+
+    Attributes:
+        game: to play.
+        anchors: prior policies by role.
+        given: policies of roles without a module.
     """
 
     game: Game[Any]
@@ -44,11 +46,11 @@ class Table:
         return {role: count for role, count in self.game.roles.items() if role not in self.given}
 
     def observation_space(self, role: str) -> gymnasium.spaces.Box:
-        """Return the space of what a module of this role sees."""
+        """Make the space of the observation of a role's module."""
         return with_prior(self.game.observation_space(role), self.game.action_space(role))
 
     def see(self, state: Any, role: str) -> np.ndarray:
-        """Return what the modules of a role see, (B, n_role, d), float32."""
+        """Observe a state as the modules of a role do, (B, n_role, d), float32."""
         obs = self.game.observe(state, role)
         actions = self.game.action_space(role)
         if not isinstance(actions, gymnasium.spaces.Discrete):
@@ -66,7 +68,7 @@ class Table:
 
 
 def with_prior(seen: Any, actions: Any) -> gymnasium.spaces.Box:
-    """Return the space of an observation followed by log pi_0 where the actions are Discrete."""
+    """Extend the space of an observation by that of log pi_0 where the actions are Discrete."""
     assert isinstance(seen, gymnasium.spaces.Box)
     if not isinstance(actions, gymnasium.spaces.Discrete):
         return seen
@@ -75,8 +77,8 @@ def with_prior(seen: Any, actions: Any) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(low, high, dtype=np.float32)
 
 
-def make_table(env_config: Mapping[str, Any]) -> Table:
-    """Return the table of a description.
+def make_rollout_setup(env_config: Mapping[str, Any]) -> RolloutSetup:
+    """Make the setup of an ``env_config``.
 
     Args:
         env_config: ``{"game": name, "params": {...}, "anchors": {role: anchor}, "given": {role: {"policy": name}}}``;
@@ -85,12 +87,12 @@ def make_table(env_config: Mapping[str, Any]) -> Table:
     game = make_game(env_config["game"], **env_config.get("params", {}))
     anchors = {role: make_anchor(game, anchor) for role, anchor in env_config.get("anchors", {}).items()}
     given = {role: make_policy(game, role, **policy) for role, policy in env_config.get("given", {}).items()}
-    return Table(game, {role: anchor for role, anchor in anchors.items() if anchor is not None}, given)
+    return RolloutSetup(game, {role: anchor for role, anchor in anchors.items() if anchor is not None}, given)
 
 
 @dataclass
-class _Seats:
-    """What the agents of one role have gone through so far; rows are agents, game by game."""
+class _RoleTurns:
+    """Turns of the agents of one role so far; rows are agents, game by game."""
 
     turns: list[dict[str, np.ndarray]] = field(default_factory=list)
     rewards: list[np.ndarray] = field(default_factory=list)
@@ -103,8 +105,8 @@ class Record:
 
     Attributes:
         trajectories: by learned role, one row for each agent of each game (game by game).
-        returns: by role, what each agent earned, (B, n_role).
-        turns: by role, how often each agent acted, (B, n_role).
+        returns: by role, sum of each agent's rewards, (B, n_role).
+        turns: by role, number of each agent's turns, (B, n_role).
         steps: phases played until each game's end, (B,).
     """
 
@@ -114,20 +116,22 @@ class Record:
     steps: np.ndarray
 
 
-def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: Mapping[str, np.ndarray]) -> Record:
+def play(
+    setup: RolloutSetup, games: int, rng: np.random.Generator, act: Act, modules: Mapping[str, np.ndarray]
+) -> Record:
     """Play ``games`` games to their end.
 
     Args:
-        table: the game and its priors.
-        games: how many, B.
+        setup: the game, its priors and given policies.
+        games: number of games, B.
         rng: for the game's own randomness.
-        act: who acts.
-        modules: by learned role, the module that plays each agent, (B, n_role) of ids.
+        act: maps observations to actions.
+        modules: by learned role, id of each agent's module, (B, n_role).
     """
-    game = table.game
+    game = setup.game
     rows = {role: {m: ids.ravel() == m for m in sorted(set(ids.ravel().tolist()))} for role, ids in modules.items()}
-    seats = {role: _Seats() for role in table.learned}
-    memory = {role: policy.initial_state(games, rng) for role, policy in table.given.items()}
+    seats = {role: _RoleTurns() for role in setup.learned}
+    memory = {role: policy.initial_state(games, rng) for role, policy in setup.given.items()}
     returns = {role: np.zeros((games, count)) for role, count in game.roles.items()}
     turns = {role: np.zeros((games, count), np.int64) for role, count in game.roles.items()}
     state = game.initial_state(games, rng)
@@ -139,29 +143,31 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
         acting = np.repeat(alive[:, None], game.roles[role], axis=1)
         if game.seats_take_turns:
             acting &= game.acts(state, role)
-        if role in table.given:
+        if role in setup.given:
             seen, legal = game.observe(state, role), game.legal_actions(state, role)
-            _, outcome, memory[role] = choose(game, table.given[role], state, seen, legal, memory[role], rng)
+            _, outcome, memory[role] = choose(game, setup.given[role], state, seen, legal, memory[role], rng)
             state, rewards, terminated, truncated = game.advance(state, outcome, game.draw(games, rng))
         else:
             count = game.roles[role]
-            obs = table.see(state, role).reshape(games * count, -1)
+            obs = setup.see(state, role).reshape(games * count, -1)
             taken = _act(act, rows[role], obs, acting.ravel() if game.seats_take_turns else None)
             seats[role].turns.append({"obs": obs, **taken, "acting": acting.ravel()})
             seats[role].rewards.append(np.zeros((games, count)))
             actions = taken["actions"].reshape(games, count, *taken["actions"].shape[1:])
-            state, rewards, terminated, truncated = table.step(state, role, actions, rng)
+            state, rewards, terminated, truncated = setup.step(state, role, actions, rng)
         turns[role] += acting
         for earner, reward in rewards.items():
             earned = np.where(alive[:, None], reward, 0.0)
             returns[earner] += earned
-            if earner in seats and seats[earner].rewards:  # before its first turn an agent has done nothing to earn it
+            if (
+                earner in seats and seats[earner].rewards
+            ):  # rewards before an agent's first turn have no action to credit
                 seats[earner].rewards[-1] += earned
         steps += alive
         cut = alive & truncated & ~terminated
         if cut.any():
             for seen_by, seat in seats.items():
-                _keep_last_sight(table, state, seen_by, seat, cut)
+                _store_last_observation(setup, state, seen_by, seat, cut)
         ended_by_rules |= alive & terminated
         alive = alive & ~(terminated | truncated)
         if not alive.any():
@@ -175,13 +181,13 @@ def play(table: Table, games: int, rng: np.random.Generator, act: Act, modules: 
 
 
 def _act(act: Act, rows: dict[str, np.ndarray], obs: np.ndarray, acting: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Return what all agents do; those who do not act now are not asked, and zeros stand in their rows.
+    """Compute the actions of all agents; rows of agents that do not act are zeros.
 
     Args:
-        act: who acts.
-        rows: of each module, bool (R,).
-        obs: what the agents see, (R, d).
-        acting: which of them act, bool (R,); None for all.
+        act: maps observations to actions.
+        rows: agents of each module, bool (R,).
+        obs: observations of the agents, (R, d).
+        acting: agents whose turn it is, bool (R,); None for all.
     """
     columns = ("actions", "logp", "dist_inputs")
     if acting is None and len(rows) == 1:
@@ -198,14 +204,14 @@ def _act(act: Act, rows: dict[str, np.ndarray], obs: np.ndarray, acting: np.ndar
     return whole
 
 
-def _keep_last_sight(table: Table, state: Any, role: str, seat: _Seats, cut: np.ndarray) -> None:
-    obs = table.see(state, role)
+def _store_last_observation(setup: RolloutSetup, state: Any, role: str, seat: _RoleTurns, cut: np.ndarray) -> None:
+    obs = setup.see(state, role)
     if seat.last_obs is None:
         seat.last_obs = np.zeros_like(obs)
     seat.last_obs[cut] = obs[cut]
 
 
-def _stacked(seat: _Seats, ended_by_rules: np.ndarray, count: int, take_turns: bool) -> Trajectories:
+def _stacked(seat: _RoleTurns, ended_by_rules: np.ndarray, count: int, take_turns: bool) -> Trajectories:
     columns = {name: np.stack([turn[name] for turn in seat.turns], axis=1) for name in seat.turns[0]}
     games = len(ended_by_rules)
     columns["rewards"] = np.stack([r.reshape(games * count) for r in seat.rewards], axis=1).astype(np.float32)
@@ -219,14 +225,13 @@ def _stacked(seat: _Seats, ended_by_rules: np.ndarray, count: int, take_turns: b
 
 
 def _own_turns(columns: dict[str, np.ndarray], acting: np.ndarray) -> dict[str, np.ndarray]:
-    """Return each agent's own turns, one after the other, out of all turns of its role; zeros beyond the last.
+    """Select each agent's own turns out of all turns of its role; zeros beyond the last.
 
-    What an agent earned while others took their turns is paid for its own last turn before; what it earned before its
-    first turn, for nothing.
+    Rewards during the turns of others count for the agent's latest own turn; those before its first turn are dropped.
 
     Args:
         columns: arrays (R, T, ...) by name, ``rewards`` among them.
-        acting: which turns are an agent's own, bool (R, T).
+        acting: the agent's own turns, bool (R, T).
     """
     lengths = acting.sum(axis=1)
     order = np.argsort(~acting, axis=1, kind="stable")[:, : lengths.max()]

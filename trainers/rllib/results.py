@@ -1,4 +1,4 @@
-"""What a training leaves behind: policies, and what they are worth against the exact solution."""
+"""Results of a training: policies, and their scores beside the exact solution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lawgiver.trainers.evaluation.score_table import (
     on_all_conditions,
     other_populations,
 )
-from lawgiver.trainers.rllib.closed_form import beside_closed_form, told_of
+from lawgiver.trainers.rllib.closed_form import beside_closed_form, summary_of
 from lawgiver.trainers.rllib.misreports import misreports
 from lawgiver.trainers.rllib.settings import Participants
 from lawgiver.trainers.rllib.setup import Setup
@@ -45,18 +45,18 @@ LEARNING_RATE = "default_optimizer_learning_rate"
 
 
 def actor_weights(module: Any) -> Weights:
-    """Return a copy of the weights that a module acts with."""
+    """Copy the weights with which a module acts."""
     return {name: tensor.detach().cpu().clone() for name, tensor in module.actor.state_dict().items()}
 
 
 def averaged(weights: Iterable[Weights]) -> Weights:
-    """Return the mean of weights, name by name."""
+    """Average weights, name by name."""
     every = list(weights)
     return {name: torch.stack([w[name] for w in every]).mean(0) for name in every[0]}
 
 
 def exact_score(setup: Setup, mechanism: Policy) -> float | NoSolution:
-    """Return the objective a round in the participants' exact equilibrium, or why it is not known."""
+    """Compute the objective a round in the participants' exact equilibrium, or the reason why it is unknown."""
     game, name = setup.game, objective(setup.game)
     found = game.exact_scores(mechanism, inverse_temperature=setup.inverse_temperature, anchor=setup.anchor)
     if isinstance(found, NoSolution):
@@ -65,7 +65,7 @@ def exact_score(setup: Setup, mechanism: Policy) -> float | NoSolution:
 
 
 def scores(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]:
-    """Return the tables of exact scores, other populations and conditions included, as summary.json has them.
+    """Compute the tables of exact scores, other populations and conditions included, as summary.json has them.
 
     Args:
         setup: of the training.
@@ -97,11 +97,11 @@ def scores(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]
 
 
 def beside(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]:
-    """Return what participants have learned under a given mechanism, beside their exact equilibrium.
+    """Compare participants trained under a given mechanism with their exact equilibrium.
 
-    ``trained_participants``: by measure what they make of it in games (``played``) and the ``equilibrium``; of public
+    ``trained_participants``: measures in games (``played``) and in ``equilibrium``; of public
     investment also ``choices`` and ``distance_from_closed_form``, see :mod:`lawgiver.trainers.rllib.closed_form`.
-    Nothing where it is the mechanism that has learned.
+    Empty where the mechanism has learned.
     """
     game, given = setup.game, setup.table.given
     if "participant" not in learned or "mechanism" not in given:
@@ -111,14 +111,14 @@ def beside(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]
     players = {"mechanism": mechanism, "participant": people}
     played = simulate(game, players, PLAYED, np.random.default_rng([FINAL_GAMES, setup.config.seed]))
     exact = game.exact_scores(mechanism, inverse_temperature=temperature, anchor=anchor)
-    told: dict[str, Any] = {"trained_participants": beside_equilibrium(played, exact)}
+    summary: dict[str, Any] = {"trained_participants": beside_equilibrium(played, exact)}
     if isinstance(game, PublicInvestment):
-        told |= told_of(list(beside_closed_form(game, mechanism, people, temperature, anchor)))
-    return told
+        summary |= summary_of(list(beside_closed_form(game, mechanism, people, temperature, anchor)))
+    return summary
 
 
 def distances(setup: Setup, mechanism: Policy, participants: Policy) -> dict[str, Any]:
-    """Return the share of the gap that a mechanism closes, its w, and participants' ``behaviour`` beside the exact one.
+    """Compute the share of the gap that a mechanism closes, its w, and ``behaviour`` beside that in equilibrium.
 
     The names are those of the trainer ``two_timescale``; ``closed_form`` is what ``behaviour`` is in equilibrium.
     """
@@ -142,12 +142,12 @@ def distances(setup: Setup, mechanism: Policy, participants: Policy) -> dict[str
 
 
 def objective(game: Game[Any]) -> str:
-    """Return the name of what the mechanism is paid."""
+    """Name the mechanism's objective."""
     return str(getattr(game, "objective", None) or "score")
 
 
 def alarms(game: Game[Any], participants: Participants, online: float, exact: float, iteration: int) -> list[str]:
-    """Return what is suspicious about an online score a round beside the exact one, in words."""
+    """Describe contradictions between an online score a round and the exact one, one sentence each."""
     found = []
     drift, over = DRIFT, 0.0
     if isinstance(game, MechanismGame):
@@ -158,13 +158,13 @@ def alarms(game: Game[Any], participants: Participants, online: float, exact: fl
             "participants have stopped adapting, or cannot see what they would have to adapt to"
         )
     ceiling = game.ceiling()
-    # Participants who are used to another mechanism may give more than any rational one would.
+    # Participants anchored at another mechanism may give more than any rational one would.
     if participants.anchor == "uniform" and ceiling is not None and exact > ceiling + over:
         found.append(f"iteration {iteration}: the exact score {exact:.3f} is above the ceiling {ceiling:.3f}")
     return found
 
 
 def learner_metrics(reported: Mapping[str, Any]) -> dict[str, float]:
-    """Return what is logged of a module's training, out of what RLlib reports."""
+    """Select the metrics of a module's training from RLlib's report."""
     metrics = {name: float(reported[name]) for name in LEARNER_METRICS if name in reported}
     return metrics | ({"lr": float(reported[LEARNING_RATE])} if LEARNING_RATE in reported else {})

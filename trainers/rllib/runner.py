@@ -19,15 +19,15 @@ from ray.rllib.utils.checkpoints import Checkpointable
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.mapping import assign, role_of
-from lawgiver.trainers.rllib.play import Record, make_table, play
+from lawgiver.trainers.rllib.play import Record, make_rollout_setup, play
 from lawgiver.trainers.rllib.self_play.league import LeagueMapping
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 AGAINST = ("games_against", "won_against", "return_against")
-"""Keys of what a league's learner comes to against each of its opponents: how many seats of that opponent it met, in
-how many games it earned more (as much counts half), and the sum of what it earned in them."""
+"""Keys of a league's results against each opponent: number of its seats met, number of wins (a tie counts half), and
+sum of the learner's returns."""
 MAPPING = "policy_mapping_fn"
-"""Key of the mapping in a runner's state: RLlib gives a runner that it replaces the state of the local one."""
+"""Key of the mapping in a runner's state, with which RLlib restores a runner that it replaces."""
 AGENT_ACTIONS_MEAN = "agent_actions_mean"
 """Key of the mean action of each agent with Discrete actions, beside RLlib's own metrics."""
 Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -36,10 +36,8 @@ Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
 class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ignore[misc]
     """Plays any game of the library, a whole batch at a time, and returns chunks rather than episodes.
 
-    Games are always played to their end, and nothing is carried from one ``sample`` to the next: what is drawn comes
-    from the seed, the runner's index and the iteration, so that a runner which is replaced, or belongs to a training
-    that is continued, draws what it would have drawn. An iteration's ``train_batch_size`` (in phases) decides how many
-    games are played at once.
+    Games are always played to their end, and nothing is carried from one ``sample`` to the next. An iteration's
+    ``train_batch_size`` (in phases) determines the number of games played at once.
     """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
@@ -55,7 +53,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
 
     def make_env(self) -> None:
         """Make the game."""
-        self.table = make_table(self.config.env_config)
+        self.table = make_rollout_setup(self.config.env_config)
 
     def make_module(self) -> None:
         """Build the modules that act."""
@@ -63,7 +61,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         self.module = spec.build()
 
     def get_spaces(self) -> dict[str, Any]:
-        """Return the spaces of the environment and of every module."""
+        """Collect the spaces of the environment and of every module."""
         game = self.table.game
         spaces = {role: (self.table.observation_space(role), game.action_space(role)) for role in self.table.learned}
         modules = {module: spaces[role_of(module.partition(".")[0])] for module in self.config.policies}
@@ -75,7 +73,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         assert self.table.game is not None and self.module is not None
 
     def games_per_sample(self) -> int:
-        """Return how many games a call of ``sample`` plays: a runner's share of an iteration, if no fewer are set."""
+        """Compute the number of games in a call of ``sample``: a runner's share of an iteration, or fewer if set."""
         parts, given = self._parts(), int(self.config.num_envs_per_env_runner)
         runners = max(1, self.config.num_env_runners)
         wanted: float = self.config.total_train_batch_size / (runners * self.table.game.max_steps)
@@ -99,12 +97,12 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         """Play games to their end and return them, in as many chunks as there are learners.
 
         Args:
-            num_timesteps: at least so many phases, over all games, if every game has its full length.
-            num_episodes: so many games.
-            explore: draw actions, or take the most likely ones; None for what the config says.
-            random_actions: draw from the action space in place of the modules.
-            force_reset: of no meaning, as games are never left unfinished.
-            **kwargs: of no meaning.
+            num_timesteps: least number of phases, over all games, if every game has its full length.
+            num_episodes: number of games.
+            explore: draw actions rather than take the most likely ones; None for the config's default.
+            random_actions: draw from the action space rather than the modules.
+            force_reset: ignored, as games are never left unfinished.
+            **kwargs: ignored.
         """
         explore = self.config.explore if explore is None else explore
         games = self.games_per_sample() if num_episodes is None else num_episodes
@@ -205,7 +203,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         self.metrics.log_value((ever, name), turns, reduce="lifetime_sum")
 
     def get_metrics(self) -> Any:
-        """Return what has been logged since the last call."""
+        """Reduce the metrics logged since the last call."""
         return self.metrics.reduce()
 
     # -- state --------------------------------------------------------------------------------------------------
@@ -217,7 +215,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         not_components: str | Collection[str] | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Return the counter, who plays whom and, if asked for, the weights."""
+        """Collect counter, mapping and, if asked for, weights."""
         state: dict[str, Any] = {
             names.NUM_ENV_STEPS_SAMPLED_LIFETIME: self.num_env_steps_sampled_lifetime,
             MAPPING: self.config.policy_mapping_fn,
@@ -232,7 +230,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take counter, mapping and weights; weights that are not newer than one's own are left alone."""
+        """Restore counter, mapping and weights, except weights that are not newer than the current ones."""
         if MAPPING in state:
             self.config.multi_agent(policy_mapping_fn=state[MAPPING])
         if COMPONENT_RL_MODULE in state:
@@ -246,7 +244,7 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
         )
 
     def get_ctor_args_and_kwargs(self) -> tuple[tuple[()], dict[str, Any]]:
-        """Return what rebuilds this runner."""
+        """Return the arguments that rebuild this runner."""
         return (), {"config": self.config}
 
     def get_checkpointable_components(self) -> list[tuple[str, Any]]:

@@ -28,11 +28,11 @@ from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import Resources
 
 ATTEMPTS = 10
-"""How often an iteration is tried that brings no data because every remote runner has failed."""
+"""Number of attempts at an iteration that yields no data because every remote runner has failed."""
 POLL_S = 0.1
 """Seconds between two looks at whether a runner that has died is back."""
 KEPT = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER, WEIGHTS_SEQ_NO, UPDATES)
-"""What a checkpoint keeps of a learner's state: all the rest follows from the config."""
+"""Parts of a learner's state in a checkpoint; the rest follows from the config."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Iterations(ABC):
 
 @contextmanager
 def training(run: TrainingRun, resources: Resources, config: Callable[[], PPOConfig]) -> Iterator[Algorithm]:
-    """Give a new Algorithm to train with.
+    """Build an Algorithm to train with, and stop it in the end.
 
     Raises:
         TrainingError: from the body, with the last good checkpoint added.
@@ -102,9 +102,9 @@ def build(config: PPOConfig) -> Algorithm:
 
 
 def learner_state(algorithm: Algorithm) -> dict[str, Any]:
-    """Return the part of a checkpoint that the learners continue from.
+    """Collect the part of a checkpoint from which the learners continue.
 
-    No random generator is kept: whatever is drawn in an iteration comes from the seed, the iteration and who draws.
+    It has no random generator: those of an iteration derive from the seed, the iteration and the process.
     """
     components = [f"{COMPONENT_LEARNER}/{name}" for name in (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER)]
     state = algorithm.learner_group.get_state(components)[COMPONENT_LEARNER]
@@ -112,13 +112,13 @@ def learner_state(algorithm: Algorithm) -> dict[str, Any]:
 
 
 def restore(algorithm: Algorithm, learner: Mapping[str, Any], mapping: Callable[..., str]) -> None:
-    """Have a new Algorithm go on from a learner's state, on whatever resources it was built with.
+    """Restore a learner's state in a new Algorithm, which may have other resources.
 
     Args:
         algorithm: as :func:`build` has made it.
         learner: as :func:`learner_state` returned it; modules that the Algorithm does not have are frozen copies of a
             role's module, named ``<role>.<number>``.
-        mapping: who plays whom from now on.
+        mapping: maps agents and episodes to modules from now on.
 
     Raises:
         TrainingError: if a learner or a runner does not take the state.
@@ -139,9 +139,9 @@ def restore(algorithm: Algorithm, learner: Mapping[str, Any], mapping: Callable[
 
 
 def push_weights(algorithm: Algorithm) -> None:
-    """Give all runners the learner's weights, all of them, and wait until they have taken them.
+    """Copy the learner's weights to all runners, and wait until they have them.
 
-    RLlib's own synchronisation is dropped where a runner is still busy, such as with starting.
+    RLlib's own synchronisation skips a runner that is busy, for instance still starting.
 
     Raises:
         TrainingError: if a runner does not take them.
@@ -161,7 +161,7 @@ def push_weights(algorithm: Algorithm) -> None:
 
 
 def hold(algorithm: Algorithm, modules: list[str]) -> None:
-    """Have the learners leave these modules alone until told otherwise.
+    """Make the learners hold these modules, and no others, from now on.
 
     Raises:
         TrainingError: if a learner does not answer.
@@ -177,7 +177,7 @@ def hold(algorithm: Algorithm, modules: list[str]) -> None:
 
 
 def iterate(algorithm: Algorithm) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train for one iteration; return what RLlib reports of the runners and of the learners.
+    """Train for one iteration; return RLlib's metrics of the runners and of the learners.
 
     Raises:
         TrainingError: if no runner delivers any data, however often it is tried.

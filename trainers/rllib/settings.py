@@ -1,4 +1,4 @@
-"""What stands under ``agents`` and ``trainer`` in a config for RLlib: on two timescales, or in self-play."""
+"""Settings of the trainers ``rllib`` and ``self_play``: the keys ``agents`` and ``trainer`` of a config."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Given(Settings):
 
 
 class Learning(Settings):
-    """How one module is trained by PPO."""
+    """PPO's settings of one module."""
 
     given: Given | None = None
     """Plays this role instead of a module; nothing of the role is trained then."""
@@ -100,7 +100,7 @@ class Mechanism(Learning):
 
 
 class RLlibAgents(Settings):
-    """Who is trained."""
+    """Participants and mechanism."""
 
     participants: Participants = Participants()
     mechanism: Mechanism = Mechanism()
@@ -141,7 +141,7 @@ class GraphMechanism(Learning):
 
 
 class SelfPlayAgents(Settings):
-    """Who is trained; participants and voters belong to the election."""
+    """The mechanism; participants and voters belong to the election."""
 
     mechanism: GraphMechanism = GraphMechanism()
 

@@ -1,4 +1,4 @@
-"""What a training with RLlib begins with, checked against the game."""
+"""Setup of a training with RLlib, checked against the game."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box
 from lawgiver.trainers.rllib.algorithm import env_config
-from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
@@ -21,17 +21,17 @@ from lawgiver.trainers.settings.bounded_rationality import start_of
 
 @dataclass(frozen=True)
 class Setup:
-    """What stays the same in a training.
+    """Everything that stays the same in a training.
 
     Attributes:
-        config: the whole, a budget of divergence replaced by the inverse temperature at which it is spent.
+        config: of the experiment, a budget of divergence replaced by the inverse temperature at which it is spent.
         table: the game, the participants' anchor and the policies that do not learn.
         inverse_temperature: of the participants, in [0, inf].
         best: the best mechanism of the box, None where the game has no parameters to announce or a policy is given.
     """
 
     config: RLlibConfig
-    table: Table
+    table: RolloutSetup
     inverse_temperature: float
     best: Best | None = None
 
@@ -73,7 +73,7 @@ def prepare(config: RLlibConfig) -> Setup:
         UnsupportedGameError: if there is a budget of divergence, but no equilibrium to solve it in.
         ParameterError: naming the key that does not fit the game or the other keys.
     """
-    table = make_table(env_config(config))
+    table = make_rollout_setup(env_config(config))
     _check(config, table)
     anchor, people = table.anchors.get("participant"), config.agents.participants
     inverse_temperature = people.inverse_temperature_in(table.game, anchor, config.agents.mechanism.start)
@@ -85,7 +85,7 @@ def prepare(config: RLlibConfig) -> Setup:
     return Setup(config, table, inverse_temperature, best)
 
 
-def _check(config: RLlibConfig, table: Table) -> None:
+def _check(config: RLlibConfig, table: RolloutSetup) -> None:
     if set(table.game.roles) != {"participant", "mechanism"}:
         raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
     if "participant" in table.learned:

@@ -28,7 +28,7 @@ def add_snapshot(algorithm: Algorithm, role: str) -> str:
 
 
 def freeze(algorithm: Algorithm, role: str, name: str, mapping: Callable[..., str]) -> None:
-    """Make the module ``name`` a frozen copy of a role's module, and seat modules by ``mapping`` from now on.
+    """Make the module ``name`` a frozen copy of a role's module, and map agents by ``mapping`` from now on.
 
     A copy is an RLlib module like any other: it is in every checkpoint and on every runner. A runner that is replaced
     gets modules, weights and seats from the local one. Where there is a copy of that name already, it is overwritten.
@@ -61,7 +61,7 @@ def freeze(algorithm: Algorithm, role: str, name: str, mapping: Callable[..., st
 
 
 def seat(algorithm: Algorithm, mapping: Callable[..., str]) -> None:
-    """Seat modules by ``mapping`` from now on.
+    """Map agents to modules by ``mapping`` from now on.
 
     Raises:
         TrainingError: if a runner does not take it.

@@ -1,4 +1,4 @@
-"""The way without batched rules: RLlib's own runner over any PettingZoo ParallelEnv."""
+"""RLlib's own runner over any PettingZoo ParallelEnv, without batched rules."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.mapping import role_of
-from lawgiver.trainers.rllib.play import make_table, with_prior
+from lawgiver.trainers.rllib.play import make_rollout_setup, with_prior
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 
 class StockEnvRunner(DrawsByIteration, MultiAgentEnvRunner):  # type: ignore[misc]
-    """RLlib's own runner, which does not draw again what it has drawn before a training was interrupted.
+    """RLlib's own runner, whose random numbers are the same whether or not a training was interrupted.
 
-    Games that were under way then are not kept: they begin anew.
+    Games that were in progress at an interruption start again.
     """
 
     def sample(self, **kwargs: Any) -> Any:
@@ -35,10 +35,10 @@ class StockEnvRunner(DrawsByIteration, MultiAgentEnvRunner):  # type: ignore[mis
 
 
 class TurnEnv(MultiAgentEnv):  # type: ignore[misc]
-    """A PettingZoo ParallelEnv as RLlib's own runner wants it: it sees only the agents that act next.
+    """A PettingZoo ParallelEnv for RLlib's own runner, with observations of the agents that act next alone.
 
-    RLlib would otherwise train on the actions that an agent sends out of turn, which mean nothing. An environment in
-    which not everybody acts at once says who does by a property ``acting_agents``. Box actions are clipped to their
+    RLlib would otherwise train on actions sent out of turn, which have no effect. An environment in which agents take
+    turns has a property ``acting_agents``. Box actions are clipped to their
     Box, because RLlib samples beyond it.
 
     Args:
@@ -108,7 +108,7 @@ class TurnAdapter(TurnEnv):
         if "parallel_env" in config:
             super().__init__(config["parallel_env"]())
         else:
-            table = make_table(dict(config))
+            table = make_rollout_setup(dict(config))
             super().__init__(GameParallelEnv(table.game, flag_turns=False))
             self._anchors = table.anchors
         self.observation_spaces = {

@@ -20,7 +20,7 @@ from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import algorithm_config, role_mapping
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
 from lawgiver.trainers.rllib.mapping import RoleMapping
-from lawgiver.trainers.rllib.play import Table
+from lawgiver.trainers.rllib.play import RolloutSetup
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.rllib.setup import Setup, prepare
@@ -223,7 +223,7 @@ class Training(session.Iterations):
         }
 
 
-def _of_play(table: Table, sampled: dict[str, Any], stock: bool) -> dict[str, Any]:
+def _of_play(table: RolloutSetup, sampled: dict[str, Any], stock: bool) -> dict[str, Any]:
     """Compute the online score a round, and what the participants earned and did."""
     rounds = float(sampled["num_agent_steps_sampled"]["participant_0"]) / float(sampled["num_episodes"])
     if stock:

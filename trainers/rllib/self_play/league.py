@@ -1,4 +1,4 @@
-"""The league of self-play: frozen copies of the learner, and how often each of them is met."""
+"""The league of self-play: frozen copies of the learner, and the frequencies with which it meets them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 EASIEST = 0.02
-"""The least that 1 - win rate is taken for: nobody who is in the league is never met again."""
+"""Lower bound of 1 - win rate, so that every copy in the league is met with positive probability."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LeagueMapping:
     shares: tuple[float, ...] = ()
 
     def __call__(self, agent_id: str, episode: Any, **kwargs: Any) -> str:
-        """Return the module of an agent in an episode."""
+        """Choose the module of an agent in an episode."""
         seat = int(agent_id.rpartition("_")[2])
         learners = zlib.crc32(f"seat/{episode.id_}".encode()) % self.seats
         if seat == learners or not self.opponents:
@@ -94,12 +94,12 @@ class League:
         return f"{self.learner}.0"
 
     def shares(self) -> dict[str, float]:
-        """Return how often each copy is met, summing to one."""
+        """Compute the frequency of each copy, summing to one."""
         weights = {name: max(1 - m.win_rate, EASIEST) ** self.power for name, m in self.members.items()}
         return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
     def mapping(self, seats: int) -> LeagueMapping:
-        """Return who plays at which seat from now on."""
+        """Make the mapping of seats to modules from now on."""
         shares = self.shares()
         return LeagueMapping(self.learner, seats, tuple(shares), tuple(shares.values()))
 

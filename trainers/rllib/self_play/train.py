@@ -22,7 +22,7 @@ from lawgiver.trainers.evaluation.score_table import mechanisms
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import batched, common_config, stock
 from lawgiver.trainers.rllib.modules import GraphMechanismModule
-from lawgiver.trainers.rllib.play import Table, make_table
+from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
 from lawgiver.trainers.rllib.results import Weights, actor_weights, averaged, learner_metrics
 from lawgiver.trainers.rllib.runner import AGAINST
 from lawgiver.trainers.rllib.self_play.league import League, LeagueMapping, Member
@@ -198,7 +198,7 @@ def _checked(config: SelfPlayConfig) -> Election:
 def algorithm_config(config: SelfPlayConfig) -> PPOConfig:
     """Return RLlib's config for an election; with the stock runner for comparison, as it keeps no league."""
     given = {"game": config.game.name, "params": config.game.parameters}
-    table = make_table(given)
+    table = make_rollout_setup(given)
     game = table.game
     assert isinstance(game, Election)
     steps = config.trainer.elections_per_iteration * game.max_steps
@@ -211,7 +211,7 @@ def algorithm_config(config: SelfPlayConfig) -> PPOConfig:
     return batched(common, config.resources)
 
 
-def graph_module(table: Table, base: Game[Any], learning: GraphMechanism) -> RLModuleSpec:
+def graph_module(table: RolloutSetup, base: Game[Any], learning: GraphMechanism) -> RLModuleSpec:
     """Return the spec of a graph network with exploration and critic, for the mechanisms of a table."""
     at = {
         "columns": columns(base.observation_layout(LEARNER)),
