@@ -1,4 +1,4 @@
-"""How fast affine maximisers are settled, exactly and smoothly, beside linear programming and cvxpylayers.
+"""Speed of exact and smoothed affine maximisers, compared with linear programming and cvxpylayers.
 
     OMP_NUM_THREADS=1 python benchmarks/affine_speed.py
 
@@ -56,7 +56,7 @@ def rate(run: Callable[[], Any], batch: int) -> float:
 
 
 def revenue(top: Any, welfare: Any) -> Any:
-    """Return what all pay where w = 1, given affine welfares (B, 6) and the welfare (B,) of the policy."""
+    """Compute the revenue for w = 1, given affine welfares (B, 6) and the welfare (B,) of the policy."""
     return top[..., 1:].sum(-1) - N * top[..., 0] + welfare
 
 
@@ -67,7 +67,7 @@ def by_tree(types: Any, boosts: Any) -> Any:
 
 
 def settled(types: torch.Tensor, boosts: torch.Tensor, temperature: float | None) -> torch.Tensor:
-    """Return what a training computes, exactly or smoothed."""
+    """Compute revenue as a training does, exact for a temperature of None, else smoothed."""
     lower = PROBLEM.exact if temperature is None else PROBLEM.smooth
     return lower.outcome(types, Parameters(PROBLEM.vcg.log_weights, boosts), temperature).measure
 

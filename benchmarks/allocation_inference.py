@@ -1,4 +1,4 @@
-"""How long rules of sharing take for 4,096 games, and in units of solving proportional fairness.
+"""Inference time of allocation rules for 4,096 games, absolute and relative to proportional fairness.
 
     OMP_NUM_THREADS=1 python benchmarks/allocation_inference.py
 

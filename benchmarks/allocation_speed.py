@@ -1,4 +1,4 @@
-"""How fast proportional fairness and partial allocation are solved, beside cvxpy with Clarabel.
+"""Speed of solving proportional fairness and partial allocation, compared with cvxpy and Clarabel.
 
     OMP_NUM_THREADS=1 python benchmarks/allocation_speed.py
 

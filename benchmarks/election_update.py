@@ -46,7 +46,7 @@ NOISES = (0.1, 0.3, 1.0)
 
 @dataclass(frozen=True)
 class Players:
-    """What plays in both versions: frozen virtual participants and voters, untrained but lively."""
+    """Frozen virtual participants and voters of both versions, untrained but responsive."""
 
     network: ContributionNet
     voter: VoteNet
@@ -154,7 +154,7 @@ def plain_surrogate(
     endowments: torch.Tensor,
     given: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """Return what the gradient of an update is taken of, from games with all their rounds on one tape."""
+    """Compute the surrogate whose gradient an update takes, from games with all their rounds on one tape."""
     a, b = (
         plain_games(game, players, one, endowments, None if given is None else given[side])
         for side, one in enumerate((mechanism, rival))
@@ -176,7 +176,7 @@ def reinforce_surrogate(
     endowments: torch.Tensor,
     noise: float,
 ) -> torch.Tensor:
-    """Return what the gradient of plain REINFORCE is taken of."""
+    """Compute the surrogate whose gradient plain REINFORCE takes."""
     a, b = (plain_games(game, players, one, endowments, noise=noise) for one in (mechanism, rival))
     shares = torch.bernoulli((a.votes - b.votes).sigmoid()).mean(-1)
     others = (shares.sum() - shares) / (len(shares) - 1)

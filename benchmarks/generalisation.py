@@ -1,4 +1,4 @@
-"""What ExS-Net makes of participants it was not trained on: few samples, other distributions, untruthful samples.
+"""Generalisation of ExS-Net: few samples, other distributions, untruthful samples.
 
     OMP_NUM_THREADS=1 python benchmarks/generalisation.py [FOLDER]
 

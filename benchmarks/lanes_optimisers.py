@@ -43,7 +43,7 @@ ARRIVED = 0.95
 
 
 def trained(path: Path, n: int, optimiser: str, seed: int, *more: str) -> dict[str, Any]:
-    """Return what the tables tell of a run."""
+    """Train a run unless it is finished; return its summary, and the agent updates until 95 % of the gap."""
     fixed = (f"game.n={n}", f"agents.mechanism.optimiser={optimiser}", f"seed={seed}", "trainer.log_every=20")
     summary = ensure(path, "lanes", *fixed, *ARMS[optimiser], *more)
     arrived = (line["agent_updates"] for line in Run.open(path).lines() if line["gap_closed"] >= ARRIVED)

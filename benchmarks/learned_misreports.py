@@ -1,4 +1,4 @@
-"""What is lost to lies that participants learn, and where a mechanism goes that learns beside them.
+"""Welfare losses from learned misreports, and the path of a mechanism that learns beside them.
 
     python benchmarks/learned_misreports.py [FOLDER]
 
@@ -58,7 +58,7 @@ TYPES, REPLIES, DRAWN = 101, 102, 103
 
 @dataclass(frozen=True)
 class Measured:
-    """What trained participants do under a rule. Utilities are those of a round; shares are of the honest one.
+    """Misreports of trained participants under a rule. Utilities are those of a round; shares are of the honest one.
 
     Attributes:
         honest: Nash welfare ratio if all tell the truth, to that of proportional fairness.
@@ -122,7 +122,7 @@ class Ground:
 
 
 def ground(game: RepeatedAllocation, rule: tuple[float, float]) -> Ground:
-    """Return what is known of a rule."""
+    """Compute the measures of a rule under the truth and under single misreports."""
     decide, types, others = announced(game, *rule), sample_types(game, LARGE, TYPES), sample_types(game, LARGE, REPLIES)
     truth, welfare = round_results(game, types, types, apply_rule(decide, types))
     lies, elsewhere = (
@@ -137,7 +137,7 @@ def ground(game: RepeatedAllocation, rule: tuple[float, float]) -> Ground:
 
 
 def measure(game: RepeatedAllocation, people: Policy, known: Ground) -> Measured:
-    """Return what participants make of a rule."""
+    """Measure the misreports of trained participants under a rule."""
     types, decide = known.types, announced(game, *known.rule)
     learned = probabilities(game, people, types, known.rule)
     levels = np.random.default_rng(DRAWN).random(learned.shape[:2])

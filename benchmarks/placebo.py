@@ -1,4 +1,4 @@
-"""What the cross-entropy matrices of HCMD-zero show where nothing has changed: a control for its figure 3.
+"""Cross-entropy matrices of HCMD-zero without any change of behaviour: a control for its figure 3.
 
     OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python benchmarks/placebo.py RUN [RUN ...]
 

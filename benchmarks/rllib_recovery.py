@@ -1,4 +1,4 @@
-"""Whether a training survives: kill -9 and resume, a killed env runner, two learners ten times in a row.
+"""Recovery of a training: kill -9 and resume, a killed env runner, two learners ten times in a row.
 
     OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python benchmarks/rllib_recovery.py
 

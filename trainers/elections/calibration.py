@@ -1,4 +1,4 @@
-"""Fitting simulated people to what humans contributed: the data, the simulation, the loss, the search.
+"""Calibration of simulated people to human contributions: data, simulation, loss and search.
 
 Needs scipy (extra ``solve``) for the search alone.
 """
@@ -41,14 +41,14 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "noise": (0.15, 0.6),
     "lapse": (0.02, 0.4),
 }
-"""Where fitted traits are sought. Means say little about how people differ: ``spread`` is held below and ``noise``
-above what would make most people give all or nothing whatever happens."""
+"""Search intervals of the fitted traits. Means carry little information about heterogeneity: the bounds of ``spread``
+and ``noise`` exclude people most of whom always give all or nothing."""
 CARRY = 0.5
-"""The trait that no published figure says anything about."""
+"""The trait that no published figure identifies."""
 
 
 def human_contributions() -> np.ndarray:
-    """Return mean contributions as fractions of the endowment, (mechanism, tail endowment, role, round); NaN: unknown.
+    """Load mean contributions as fractions of the endowment, (mechanism, tail endowment, role, round); NaN: unknown.
 
     Read off figure 1C of Koster et al. 2022 to about 0.01 (see agents/data/README.md).
     """
@@ -63,9 +63,9 @@ def human_contributions() -> np.ndarray:
 def simulated_contributions(
     participants: Policy, n_groups: int, seed: int, mechanisms: Sequence[str] = MECHANISMS
 ) -> np.ndarray:
-    """Return the same of a population: (mechanism, tail endowment, role, round), over ``n_groups`` groups a cell.
+    """Simulate the same of a population, (mechanism, tail endowment, role, round), over ``n_groups`` groups a cell.
 
-    Every group is new. The random numbers depend on the seed and the number of groups alone, not on who plays.
+    Every group is new. The random numbers depend on the seed and the number of groups alone, not on the population.
     """
     rng = np.random.default_rng(seed)
     given = np.tile(np.repeat(np.array(GAME.conditions, float), n_groups, axis=0), (len(mechanisms), 1))
@@ -85,12 +85,12 @@ def simulated_contributions(
 
 
 def cell_errors(simulated: np.ndarray, human: np.ndarray) -> np.ndarray:
-    """Return the difference of the means over the rounds that are known, (mechanism, tail endowment, role)."""
+    """Compute the difference of the means over the rounds that are known, (mechanism, tail endowment, role)."""
     return np.asarray(np.nanmean(simulated - human, axis=-1))
 
 
 def trends(curves: np.ndarray, human: np.ndarray) -> np.ndarray:
-    """Return the least-squares slopes of curves (..., round), a round, over the rounds in which ``human`` is known."""
+    """Compute the least-squares slopes of curves (..., round), a round, over the rounds in which ``human`` is known."""
     known = ~np.isnan(human)
     count = known.sum(-1, keepdims=True)
     rounds = np.where(known, np.arange(N_ROUNDS), 0.0)
@@ -99,7 +99,7 @@ def trends(curves: np.ndarray, human: np.ndarray) -> np.ndarray:
 
 
 def loss(simulated: np.ndarray, human: np.ndarray) -> float:
-    """Return the squared errors of cell means, plus half those of single rounds and of the change over a game."""
+    """Sum squared errors: of cell means, plus half those of single rounds and of the change over a game."""
     change = (N_ROUNDS - 1) * (trends(simulated, human) - trends(human, human))
     cells, points = cell_errors(simulated, human) ** 2, np.nanmean((simulated - human) ** 2)
     return float(cells.mean() + 0.5 * points + 0.5 * (change**2).mean())
@@ -108,16 +108,16 @@ def loss(simulated: np.ndarray, human: np.ndarray) -> float:
 def fit(
     mechanisms: Sequence[str] = MECHANISMS, *, generations: int, refinements: int, n_groups: int = 60, seed: int = 0
 ) -> Traits:
-    """Return the traits that minimise :func:`loss` under some of the mechanisms.
+    """Find the traits that minimise :func:`loss` under some of the mechanisms.
 
     Differential evolution on ``n_groups`` groups a cell, then a simplex search from its best point on four times as
     many, both with common random numbers.
 
     Args:
-        mechanisms: whose data are used.
-        generations: of the evolution, each of 65 simulations.
-        refinements: simulations of the simplex search.
-        n_groups: groups a cell.
+        mechanisms: names of those whose data are used.
+        generations: number in the evolution, each of 65 simulations.
+        refinements: number of simulations of the simplex search.
+        n_groups: number of groups a cell.
         seed: of the search and of the groups.
     """
     with extras("the calibration"):

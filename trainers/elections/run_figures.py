@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Draw how a mechanism in self-play has come to its votes, and what it does."""
+    """Draw the learning curves of a mechanism in self-play, and the shares that it gives."""
     against_first = "league/vote_share_against_first"
     panels = [
         ("Against the first snapshot, in fresh elections and in training", "share of votes", ["score", against_first]),

@@ -1,4 +1,4 @@
-"""Round robin: every mechanism against every other, before the same people; and what the meta-game amounts to."""
+"""Round robin tournaments between mechanisms before the same people, and the solution of their meta-game."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ ROUNDS = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Tournament:
-    """What a round robin has shown.
+    """The result of a round robin.
 
     Attributes:
-        names: of the mechanisms, s of them, the newest last.
-        groups: share of the votes of the first of each pair, P = s (s - 1) / 2 pairs in the order of
+        names: of the s mechanisms, the newest last.
+        groups: vote share of the first of each pair, P = s (s - 1) / 2 pairs in the order of
             ``itertools.combinations``, in each of E elections of each of C conditions, (P, C, E).
         settings: of a tournament that was asked for by name.
     """
@@ -76,13 +76,13 @@ class Tournament:
         return _matrix(len(self.names), found, lambda error: error, 0.0)
 
     def pair(self, first: str, second: str) -> np.ndarray:
-        """Return the first one's share of the votes against the second in each election, (C, E)."""
+        """Select the first one's vote share against the second in each election, (C, E)."""
         i, j = self.names.index(first), self.names.index(second)
         place = list(itertools.combinations(range(len(self.names)), 2)).index((min(i, j), max(i, j)))
         return np.asarray(self.groups[place] if i < j else 1 - self.groups[place])
 
     def solved(self, seed: int | None = None) -> dict[str, Any]:
-        """Return the equilibrium of the meta-game, who is dominant, who beats all others, a cycle of wins, and ties.
+        """Solve the meta-game: equilibrium, dominance, Condorcet winner, a cycle of wins, and ties.
 
         Args:
             seed: of the resampled elections; that of the tournament by default.
@@ -116,7 +116,7 @@ class Tournament:
         return found
 
     def data(self) -> dict[str, Any]:
-        """Return everything as plain data."""
+        """Convert to plain data."""
         plain = {"names": list(self.names), "shares": self.shares.tolist(), "errors": self.errors.tolist()}
         return {**plain, "games": self.games}
 
@@ -140,7 +140,7 @@ class Tournament:
         return [folder / "tournament.json", folder / "payoffs.png"]
 
     def _redrawn(self, mean: float, drawn: np.ndarray) -> Estimate:
-        """Estimate what all games amount to, given what games as other groups might have made them do, (D,)."""
+        """Make the estimate of a mean from its bootstrap draws (D,)."""
         low, high = ends(drawn)
         return Estimate(float(mean), float(drawn.std()), float(low), float(high), self.games, "meta-game bootstrap")
 
@@ -149,7 +149,7 @@ class Tournament:
 
 
 def _matrix(size: int, of_pairs: np.ndarray, turned: Callable[[np.ndarray], np.ndarray], own: float) -> np.ndarray:
-    """Return a matrix (s, s) of what is known of pairs (P,), ``turned`` for the second against the first."""
+    """Fill a matrix (s, s) from values of pairs (P,), ``turned`` for the second against the first."""
     matrix = np.full((size, size), own)
     first, second = np.triu_indices(size, 1)
     matrix[first, second], matrix[second, first] = of_pairs, turned(of_pairs)
@@ -159,7 +159,7 @@ def _matrix(size: int, of_pairs: np.ndarray, turned: Callable[[np.ndarray], np.n
 def round_robin(
     election: Election, mechanisms: Mapping[str, Policy], games: int, seed: int | Sequence[int]
 ) -> Tournament:
-    """Return what every pair of mechanisms gets of the votes.
+    """Hold elections between every pair of mechanisms.
 
     Args:
         election: the rules, between two mechanisms, with the people and how they vote.
@@ -179,7 +179,7 @@ def round_robin(
 
 
 class TournamentSettings(Settings):
-    """What a tournament of named mechanisms is about."""
+    """Settings of a tournament of named mechanisms."""
 
     game: GameConfig = GameConfig(name="public_investment")
     """The base game that every mechanism rules."""
@@ -233,7 +233,7 @@ def tournament(
     given = _labelled(mechanisms)
     options: dict[str, Any] = dict(settings)
     folders = [policy for policy in given.values() if _is_folder(policy)]
-    require_extras("a tournament", *(("torch",) if folders else ()), "solve")  # told of before anything is played
+    require_extras("a tournament", *(("torch",) if folders else ()), "solve")  # before anything is played
     base = _meant(folders, options)
     options.pop("game", None)
     people = {key: options[key] for key in ("participants", "voters") if key in options}
@@ -251,7 +251,7 @@ def tournament(
 
 
 def _labelled(mechanisms: Sequence[PolicyLike] | Mapping[str, PolicyLike]) -> dict[str, Any]:
-    """Return the mechanisms by name: their own, or of folders the last part where that tells them apart.
+    """Label the mechanisms: by their own names, or folders by their last part where that is unique.
 
     Raises:
         ParameterError: if there are fewer than two, one is there twice, or one has no name.
@@ -274,7 +274,7 @@ def _labelled(mechanisms: Sequence[PolicyLike] | Mapping[str, PolicyLike]) -> di
 
 
 def _plainly(policy: Any) -> Any:
-    """Return the folder of a path or run as text; everything else as it is."""
+    """Convert the folder of a path or run to text; return everything else unchanged."""
     return os.fspath(policy) if isinstance(policy, os.PathLike) else policy
 
 
@@ -288,9 +288,9 @@ def _is_folder(policy: Any) -> bool:
 
 
 def _meant(folders: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the game that a tournament is about, as its config: that of the runs that take part, if it is one game.
+    """Find the config of a tournament's game: that of the runs that take part, if it is one game.
 
-    What participants see is left to the people who vote here, who are not those that a run has trained.
+    The participants' observation is that of the people who vote here rather than of those that a run has trained.
 
     Raises:
         ParameterError: if the runs are of several games, and none is named.
@@ -303,8 +303,8 @@ def _meant(folders: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]
         if game and game not in found and (named is None or game_name(game["name"]) == game_name(named)):
             found.append(game)
     if len(found) > 1 and not any(key == "game" or key.startswith("game.") for key in options):
-        told = " and ".join(", ".join(f"{key} {value}" for key, value in game.items()) for game in found)
+        games = " and ".join(", ".join(f"{key} {value}" for key, value in game.items()) for game in found)
         raise ParameterError(
-            f"these runs were trained on several games: {told}; say which: game.name=NAME game.KEY=VALUE"
+            f"these runs were trained on several games: {games}; say which: game.name=NAME game.KEY=VALUE"
         )
     return {**(found[0] if len(found) == 1 else {"name": "public_investment"}), **asked}

@@ -29,34 +29,34 @@ OPPONENTS = 32
 
 
 class Players(Protocol):
-    """How participants contribute, in all rows at once. It may keep of a game what its score needs."""
+    """The contribution model, for all rows at once; it may store what :meth:`score` needs of a game."""
 
     def play(self, round: int, contributions: torch.Tensor, payouts: torch.Tensor) -> torch.Tensor:
-        """Return the probabilities of contributions in this round, (R, n_actions, n, m).
+        """Compute the probabilities of contributions in this round, (R, n_actions, n, m).
 
         Args:
-            round: 0, which begins new games, and so on, in order.
-            contributions: of the round before, (R, n, m); 0 before the first.
-            payouts: likewise.
+            round: from 0, which starts new games, in order.
+            contributions: in points in the previous round, (R, n, m); 0 before the first.
+            payouts: in points in the previous round, (R, n, m).
         """
 
     def score(self, contributions: torch.Tensor, payouts: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:
-        """Return the gradient with respect to payouts, (T, C, n, m), in the games under A that were just played.
+        """Compute the gradient with respect to payouts, (T, C, n, m), in the games under A that were just played.
 
         It is that of the sum over games of advantage times log-likelihood of the contributions.
 
         Args:
-            contributions: (T, C, n, m).
-            payouts: likewise.
-            advantages: (C, m).
+            contributions: in points, (T, C, n, m).
+            payouts: in points, (T, C, n, m).
+            advantages: weight of each game, (C, m).
         """
 
 
 class Voters(Protocol):
-    """What participants make of the games that they have played."""
+    """The vote model."""
 
     def __call__(self, contributions: torch.Tensor, payouts: torch.Tensor) -> torch.Tensor:
-        """Return a logit for each game and participant, (R, n, m), differentiable in payouts.
+        """Compute a logit for each game and participant, (R, n, m), differentiable in payouts.
 
         The vote between two games is the softmax of their logits. Both arguments are (T, R, n, m), R = 2 C.
         """
@@ -67,9 +67,9 @@ class Elections:
     """Games of both mechanisms, those under A in the first half of the rows.
 
     Attributes:
-        contributions: (T, R, n, m).
-        payouts: likewise.
-        places: of the payouts in the flattened table of the mechanism, likewise.
+        contributions: in points, (T, R, n, m).
+        payouts: in points, (T, R, n, m).
+        places: index of each payout in the flattened table of the mechanism, (T, R, n, m).
     """
 
     contributions: torch.Tensor
@@ -80,17 +80,17 @@ class Elections:
 class Campaign:
     """Elections of one size, and the gradient of their value.
 
-    What it returns is kept in memory of its own, which the next call writes over.
+    Results are views of preallocated memory, which the next call overwrites.
 
     Args:
         joint: the joint contributions of the game.
-        players: who play it.
-        voters: what they make of it.
-        games: m, of each condition, under each mechanism.
+        players: contribution model.
+        voters: vote model.
+        games: number m of games of each condition, under each mechanism.
     """
 
     def __init__(self, joint: JointTable, players: Players, voters: Voters, games: int) -> None:
-        """Set memory aside."""
+        """Allocate memory."""
         self.joint, self.players, self.voters = joint, players, voters
         conditions, n = len(joint.game.conditions), joint.game.n
         shape = (joint.game.n_rounds, 2 * conditions, n, games)
@@ -108,8 +108,8 @@ class Campaign:
         """Play all games.
 
         Args:
-            table: what A pays at every joint contribution, (S, n), without gradient.
-            rival: what B pays; it may be the same.
+            table: payouts of A at every joint contribution, (S, n), without gradient.
+            rival: payouts of B, (S, n); may be the same tensor.
             generator: of the contributions, which are drawn by inverting their distribution function.
         """
         tables = torch.stack([table.reshape(-1), rival.reshape(-1)])
@@ -129,11 +129,11 @@ class Campaign:
         return played
 
     def value(self, played: Elections) -> torch.Tensor:
-        """Return A's expected share of the votes in each game under A, (C, m)."""
+        """Compute A's expected share of the votes in each game under A, (C, m)."""
         return votes(*self.voters(played.contributions, played.payouts).chunk(2))[0]
 
     def slopes(self, played: Elections) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return values (C, m) and the gradient of the surrogate of their sum with respect to A's payouts.
+        """Compute values (C, m) and the gradient of the surrogate of their sum with respect to A's payouts.
 
         The second is (T, C, n, m). ``played`` is what :meth:`play` has just returned.
         """
@@ -147,17 +147,17 @@ class Campaign:
         return values, slopes
 
     def gradient(self, played: Elections) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return values (C, m) and the gradient of their mean with respect to A's table, (S, n)."""
+        """Compute values (C, m) and the gradient of their mean with respect to A's table, (S, n)."""
         values, slopes = self.slopes(played)
         return values, self.joint.collect(played.places[:, : self._conditions], slopes / values.numel())
 
 
 def votes(logits: torch.Tensor, rival: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the expected share of the votes of each game, and its derivative by the game's logits.
+    """Compute the expected share of the votes of each game, and its derivative by the game's logits.
 
     Args:
         logits: of the games under A, (C, n, m).
-        rival: of the games under B, likewise; game g of A meets the games g, g + 1, ... of B.
+        rival: of the games under B, (C, n, m); game g of A meets the games g, g + 1, ... of B.
 
     Returns:
         (C, m) and (C, n, m).
@@ -170,7 +170,7 @@ def votes(logits: torch.Tensor, rival: torch.Tensor) -> tuple[torch.Tensor, torc
 
 
 def advantages(values: torch.Tensor) -> torch.Tensor:
-    """Return values (C, m) less the mean of the condition's other games, or less one half where there are none."""
+    """Subtract from values (C, m) the mean of the condition's other games, or one half where there are none."""
     games = values.shape[1]
     if games == 1:
         return values - 0.5

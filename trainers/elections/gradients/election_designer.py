@@ -2,8 +2,8 @@
 
 The gradient of the expected vote share V goes through the rules of the election as they are, with whatever people play
 and vote in it: V + (V - b) log p(choices), with V - b held fixed, has the gradient of E[V] in expectation, b being the
-mean of the other elections of the same condition (Schulman et al. 2015, arXiv 1506.05254, corollary 1). What is
-reached by optimising on the very people who judge is what any other method can hope for.
+mean of the other elections of the same condition (Schulman et al. 2015, arXiv 1506.05254, corollary 1). As it optimises
+on the people who judge, its result bounds what methods with less information can reach.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lawgiver.trainers.runs.training_run import TrainingRun
 
 @dataclass(frozen=True)
 class Frozen:
-    """A mechanism that gradients do not go through."""
+    """A mechanism without gradients."""
 
     policy: OutcomePolicy
 
@@ -46,7 +46,7 @@ class Frozen:
         return self.policy.act(obs, mask, state, rng)
 
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
-        """Return the outcome without gradient, and the memory."""
+        """Compute the outcome without gradient, and the memory."""
         with torch.no_grad():
             return self.policy.outcome(obs, mask, state, rng)
 
@@ -54,14 +54,14 @@ class Frozen:
 def surrogate(
     election: Election, mechanism: Policy, rival: Policy, games: int, rng: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a number whose gradient is an unbiased estimate of that of the vote share, and the vote share (C, games).
+    """Compute a number whose gradient is an unbiased estimate of the vote share's, and the vote share (C, games).
 
     Args:
         election: between two mechanisms.
-        mechanism: whose parameters gradients are wanted for.
-        rival: of the same base game.
-        games: elections of each of C conditions, at least 2.
-        rng: of everything that is drawn.
+        mechanism: policy to differentiate.
+        rival: policy of the same base game.
+        games: number of elections of each of C conditions, >= 2.
+        rng: generator of everything that is drawn.
     """
     openings = election.game.initial_states_by_condition(games, rng)
     together = map_arrays(lambda *parts: torch.cat(parts), *openings.values())
@@ -77,10 +77,10 @@ class Designer:
 
     Args:
         election: between two mechanisms.
-        mechanism: that learns, on the device of its network.
-        rival: that it learns to beat.
-        games: elections of each condition in an update.
-        rng: of everything that is drawn.
+        mechanism: policy that learns, on the device of its network.
+        rival: opponent in all elections.
+        games: number of elections of each condition in an update.
+        rng: generator of everything that is drawn.
         learning_rate: of Adam.
     """
 
@@ -94,7 +94,7 @@ class Designer:
         rng: torch.Generator,
         learning_rate: float,
     ) -> None:
-        """Begin with the mechanism's weights as they are."""
+        """Start with the mechanism's current weights."""
         self.election, self.mechanism, self.rival, self.games, self.rng = election, mechanism, rival, games, rng
         self.network = mechanism.network
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=learning_rate)
@@ -109,13 +109,13 @@ class Designer:
         size = float(torch.nn.utils.parameters_to_vector(self.network.parameters()).detach().abs().max())
         return {"vote_share": float(value.mean()), "gradient_norm": norm, "largest_weight": size}
 
-    def report(self, told: Mapping[str, float]) -> loop.Report:
+    def report(self, metrics: Mapping[str, float]) -> loop.Report:
         """Report the vote share and the gradient of the last update."""
-        shown = {name: told[name] for name in ("vote_share", "gradient_norm")}
-        return loop.Report(shown, f"vote share {told['vote_share']:.3f}")
+        shown = {name: metrics[name] for name in ("vote_share", "gradient_norm")}
+        return loop.Report(shown, f"vote share {metrics['vote_share']:.3f}")
 
     def state(self) -> dict[str, Any]:
-        """Return weights, the optimiser's memory and the generator."""
+        """Collect weights, the optimiser's state and the generator's."""
         return {
             "mechanism": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),

@@ -1,9 +1,9 @@
-"""A memoryless mechanism at every joint contribution of a game: what it pays, tabulated once for many games.
+"""The payouts of a memoryless mechanism at every joint contribution of a game, tabulated once for many games.
 
 With integer contributions there are few joint contributions (4,235 in the paper's five conditions, participants of
-equal endowment grouped), far fewer than the rounds of a batch of elections. Whoever plays looks payouts up; a gradient
-with respect to the payouts of the rounds played is added up by joint contribution, and goes through the rules and the
-network once.
+equal endowment grouped), far fewer than the rounds of a batch of elections. Payouts are looked up in the table; a
+gradient with respect to the payouts of the rounds played is added up by joint contribution, and goes through the rules
+and the network once.
 """
 
 from __future__ import annotations
@@ -69,21 +69,21 @@ class JointTable:
         self._contributed, _, _, _ = game.advance(game.initial_state_from(self.endowments), self.contributions, {})
 
     def weights(self, mechanism: LearnedGraphMechanism) -> torch.Tensor:
-        """Return the mechanism's weights at every joint contribution, (S, n), with their gradient."""
+        """Compute the mechanism's weights at every joint contribution, (S, n), with their gradient."""
         return self._nodes.logits(mechanism.network).T.contiguous().softmax(0).T  # faster than along a short last axis
 
     def payouts(self, weights: torch.Tensor) -> torch.Tensor:
-        """Return what the rules pay out for weights (S, n), (S, n), in points."""
+        """Compute the payouts by the rules for weights (S, n), in points, (S, n)."""
         after, _, _, _ = self.game.advance(self._contributed, weights, {})
         paid: torch.Tensor = after.payouts
         return paid
 
     def places(self, contributions: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
-        """Return where in the flattened table (S * n) each participant of a round stands.
+        """Find the index of each participant of a round in the flattened table (S * n).
 
         Args:
-            contributions: (R, n, games), once through the game's conditions or twice.
-            out: int64, likewise, where the answer is written.
+            contributions: in points, (R, n, games); rows are the game's conditions, once or twice.
+            out: array for the result, int64 (R, n, games).
         """
         rows = slice(0, len(contributions))
         joint = (contributions * self._strides[rows]).sum(1, keepdim=True).long()
@@ -91,7 +91,7 @@ class JointTable:
         return out
 
     def collect(self, places: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Return the gradient with respect to the table, (S, n), of rounds at ``places``, both arguments alike."""
+        """Sum gradients of rounds at ``places``, of the same shape, to that of the table, (S, n)."""
         table = torch.zeros_like(self.contributions)
         table.view(-1).index_add_(0, places.reshape(-1), gradient.reshape(-1))
         return table
@@ -102,7 +102,7 @@ def _as(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:
 
 
 def _places(grid: np.ndarray, shape: tuple[int, ...], endowments: tuple[int, ...]) -> np.ndarray:
-    """Return for each participant and each of all joint contributions its place in the flattened grid, (n, J)."""
+    """Compute the index in the flattened grid of each participant at each joint contribution, (n, J)."""
     n = len(shape)
     joint = np.indices(shape).reshape(n, -1).T
     order = np.empty_like(joint)  # the participant of the sorted row that stands for each
@@ -141,13 +141,13 @@ class _Nodes:
         self._scratch: torch.Tensor | None = None
 
     def scratch(self, like: torch.Tensor) -> torch.Tensor:
-        """Return memory like ``like``, the same at every call: fresh memory costs more than what is done in it."""
+        """Provide memory like ``like``, the same at every call, as allocation costs more than the computation."""
         if self._scratch is None:
             self._scratch = torch.empty_like(like)
         return self._scratch
 
     def logits(self, network: GraphNetwork) -> torch.Tensor:
-        """Return what the network returns for all graphs, (S, n)."""
+        """Compute the network's logits for all graphs, (S, n)."""
         nodes = network.features(self.endowments, self.contributions)
         count = len(nodes)
         receivers, senders = nodes[:, None].expand(-1, count, -1), nodes[None].expand(count, -1, -1)
@@ -164,13 +164,13 @@ class _Nodes:
 class _Hidden(torch.autograd.Function):
     """The nodes' hidden layer and the product with the weights of the last: sigmoid(sums of the table) @ weight.
 
-    tanh x = 2 sigmoid(2 x) - 1, and the sigmoid is several times as fast on a CPU. What autograd would need a sorting
-    of indices and an array in new memory for, is here a sum over lists made once, in memory that is kept.
+    tanh x = 2 sigmoid(2 x) - 1, and the sigmoid is several times as fast on a CPU. The backward pass sums over index
+    lists that are sorted once, in preallocated memory, where autograd would sort and allocate at every call.
     """
 
     @staticmethod
     def forward(ctx: Any, table: torch.Tensor, weight: torch.Tensor, nodes: _Nodes) -> torch.Tensor:
-        """Return (N,) for a table (K, units) and a weight (units,)."""
+        """Compute (N,) for a table (K, units) and a weight (units,)."""
         hidden = functional.embedding_bag(nodes.terms, table, mode="sum").sigmoid_()
         ctx.save_for_backward(hidden, weight)
         ctx.nodes = nodes
@@ -178,7 +178,7 @@ class _Hidden(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, slopes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
-        """Return the gradients of table and weight for that of the result, (N,)."""
+        """Compute the gradients of table and weight for that of the result, (N,)."""
         hidden, weight = ctx.saved_tensors
         inner = torch.mul(slopes[:, None], weight, out=ctx.nodes.scratch(hidden))
         torch.ops.aten.sigmoid_backward.grad_input(inner, hidden, grad_input=inner)

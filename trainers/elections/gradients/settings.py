@@ -1,4 +1,4 @@
-"""What stands under ``agents`` and ``trainer`` in a config for the trainer ``election_designer``."""
+"""Settings of the trainer ``election_designer``: the keys ``agents`` and ``trainer`` of a config."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Contestant(Settings):
     n_units: Natural = 32
     """Width of the graph network."""
     against: str = "self"
-    """Whom it learns to beat: itself as it is at each update, or a mechanism by name or run folder."""
+    """Its opponent: itself at each update, or a mechanism by name or run folder."""
 
 
 class DesignerAgents(Settings):
-    """Who plays; the people are the election's."""
+    """The mechanism; the people are the election's."""
 
     mechanism: Contestant = Contestant()
 
@@ -36,7 +36,7 @@ class DesignerTrainer(TrainerSettings):
     log_every: Natural = 20
     checkpoint_every: Natural = 100
     rivals: tuple[str, ...] = ("liberal_egalitarian", "strict_egalitarian", "libertarian")
-    """Whom it meets in the end."""
+    """Opponents of the final evaluation."""
     games: Annotated[int, Field(ge=2)] = 1_000
     """Elections a condition and rival in the end."""
 

@@ -1,9 +1,9 @@
 """Virtual participants for the gradient of an election: their networks, frozen, prepared for the conditions of a game.
 
-What is linear is multiplied out beforehand. The contribution network's first layer, the arrangement for the focal
+Linear maps are multiplied out beforehand. The contribution network's first layer, the arrangement for the focal
 participant and the LSTM's input matrix become one matrix a condition, from contributions and payouts to gates; the
 vote network's layer becomes one from all contributions and payouts to logits. The matrices are read off the
-networks themselves, by showing them one point at a time, so that nothing of them is written twice.
+networks themselves, by their values at unit inputs, so that no part of them is implemented twice.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class LstmPlayers:
     candidate gate and its output go through tanh x = 2 sigmoid(2 x) - 1, several times as fast on a CPU.
 
     Args:
-        network: of all participants; its weights are copied.
-        game: what is played.
-        games: m, of each condition, under each mechanism.
+        network: shared by all participants; its weights are copied.
+        game: base game of the election.
+        games: number m of games of each condition, under each mechanism.
         like: a tensor of the floating dtype and the device to work in.
     """
 
     def __init__(self, network: ContributionNet, game: PublicInvestment, games: int, like: torch.Tensor) -> None:
-        """Multiply out what is linear, and play the first round, which is always the same."""
+        """Multiply out linear maps, and play the first round, which is always the same."""
         conditions, n, units = len(game.conditions), game.n, network.n_hidden
         rows, seats, actions = 2 * conditions, n * games, game.largest_endowment + 1
         exact = copy.deepcopy(network).cpu().double().requires_grad_(False)
@@ -64,7 +64,7 @@ class LstmPlayers:
         self._unroll(0, like.new_zeros(rows, 2 * n, games))
 
     def play(self, round: int, contributions: torch.Tensor, payouts: torch.Tensor) -> torch.Tensor:
-        """Return the probabilities of contributions in this round, (R, n_actions, n, m)."""
+        """Compute the probabilities of contributions in this round, (R, n_actions, n, m)."""
         if round > 0:
             self._unroll(round, torch.cat([contributions, payouts], dim=1))
         return self._chances[round].view(self._shape)
@@ -81,7 +81,7 @@ class LstmPlayers:
         torch.softmax(self._logits, 1, out=self._chances[t])
 
     def score(self, contributions: torch.Tensor, payouts: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of the weighted log-likelihood with respect to payouts, (T, C, n, m)."""
+        """Compute the gradient of the weighted log-likelihood with respect to payouts, (T, C, n, m)."""
         rounds, conditions, _, games = contributions.shape
         result = torch.zeros_like(contributions)
         if rounds == 1:
@@ -106,9 +106,9 @@ class LstmPlayers:
         return result
 
     def _surprise(self, contributions: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:
-        """Return the gradient by hidden state in each round but the first, (T - 1, C, units, n * m).
+        """Compute the gradient by hidden state in each round but the first, (T - 1, C, units, n * m).
 
-        Of log p, that is what leads to the contribution made less what is expected to be made.
+        The gradient of log p by logits is the indicator of the contribution made less the probabilities.
         """
         rounds, conditions, n, games = contributions.shape
         weights = advantages[:, None, None].expand(-1, 1, n, -1).reshape(conditions, 1, n * games)
@@ -153,13 +153,13 @@ class LinearVoters:
     """Vote networks, see :class:`~lawgiver.trainers.elections.gradients.election.Voters`.
 
     Args:
-        network: of all participants; its weights are copied.
-        game: what is played.
+        network: shared by all participants; its weights are copied.
+        game: base game of the election.
         like: a tensor of the floating dtype and the device to work in.
     """
 
     def __init__(self, network: VoteNet, game: PublicInvestment, like: torch.Tensor) -> None:
-        """Multiply out what is linear."""
+        """Multiply out linear maps."""
         exact = copy.deepcopy(network).cpu().double().requires_grad_(False)
 
         def logits(endowments: torch.Tensor, amounts: torch.Tensor) -> torch.Tensor:
@@ -172,13 +172,13 @@ class LinearVoters:
         self._by_amounts, self._constant = by_amounts.repeat(2, 1, 1).to(like), constant.repeat(2, 1, 1).to(like)
 
     def __call__(self, contributions: torch.Tensor, payouts: torch.Tensor) -> torch.Tensor:
-        """Return a logit for each game and participant, (R, n, m)."""
+        """Compute a logit for each game and participant, (R, n, m)."""
         amounts = torch.cat([contributions, payouts]).transpose(0, 1)
         return torch.baddbmm(self._constant, self._by_amounts, amounts.reshape(len(amounts), -1, amounts.shape[-1]))
 
 
 def _gates(network: ContributionNet, game: PublicInvestment) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return what the LSTM's gates are before their nonlinearity, in the order of :meth:`LstmPlayers._unroll`.
+    """Compute the linear maps to the LSTM's gates, in the order of :meth:`LstmPlayers._unroll`.
 
     Returns:
         By contributions and payouts, (C, gates * n, 2 n); constant, (C, gates * n, 1); by hidden state, (gates, units).
@@ -206,11 +206,11 @@ def _gates(network: ContributionNet, game: PublicInvestment) -> tuple[torch.Tens
 def _affine(
     function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], game: PublicInvestment, shape: tuple[int, ...]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return an affine function as a matrix and a constant for each condition, by its values at units and at nothing.
+    """Compute the matrix and the constant of an affine function for each condition, from its values at units and at 0.
 
     Args:
-        function: of endowments (n,) and amounts (K, *shape); returns (K, n, d).
-        game: whose conditions.
+        function: maps endowments (n,) and amounts (K, *shape) to (K, n, d).
+        game: whose conditions are used.
         shape: of the amounts.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Tables of other hands as tidy ones: names of columns, counting from 1, payoffs, oTree, rounds that stand apart."""
+"""Conversion of other layouts to the tidy table: column names, counting from 1, payoffs, oTree, separate rounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ with extras("tables of behaviour"):
 Rounds = Literal["together", "apart"]
 
 NAMES = ("group", "episode", "round", "participant", "endowment", "contribution", "payout", "payoff", "vote")
-"""Columns that may be called otherwise in a file."""
+"""Columns that may have other names in a file."""
 OTREE = {
     "round": "subsession.round_number",
     "participant": "player.id_in_group",
@@ -35,7 +35,7 @@ OTREE_PERSON = "participant.code"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table is laid out, as the arguments of :func:`read_records` say it.
+    """The layout of a table, from the arguments of :func:`read_records`.
 
     Attributes:
         columns: name in the file, or a number for all rows, by name in the tidy table.
@@ -49,7 +49,7 @@ class Layout:
 
     @classmethod
     def of(cls, columns: Mapping[str, str | float] | None, counted_from: int | None, rounds: Rounds) -> Layout:
-        """Check what was given."""
+        """Check the arguments."""
         for name, given in (columns or {}).items():
             if name not in NAMES:
                 raise ParameterError(f"columns: {name!r} is no column of the table: {allowed(str(name), NAMES)}")
@@ -64,7 +64,7 @@ class Layout:
         return cls(columns or {}, counted_from, rounds)
 
     def tidy(self, source: Source) -> Source:
-        """Return the rows with the columns of the tidy table, counted from 0.
+        """Convert the rows to the columns of the tidy table, counted from 0.
 
         Raises:
             TableError: naming the row and the column at fault.
@@ -83,7 +83,7 @@ class Layout:
         return _apart(source) if self.rounds == "apart" else source
 
     def _named(self, source: Source) -> Source:
-        """Return the columns under the names of the tidy table."""
+        """Rename the columns to those of the tidy table."""
         columns, aliases = dict(source.columns), dict(source.aliases)
         for name, given in self.columns.items():
             if isinstance(given, str):
@@ -99,7 +99,7 @@ class Layout:
 
 
 def _is_otree(source: Source) -> bool:
-    """Return whether columns are those of oTree."""
+    """Check whether columns are those of oTree."""
     lower = {name.lower() for name in source.columns}
     if OTREE_PERSON in lower and not lower.issuperset(OTREE_GROUP):
         raise TableError(
@@ -110,7 +110,7 @@ def _is_otree(source: Source) -> bool:
 
 
 def _otree(source: Source, layout: Layout) -> Source:
-    """Return the rows of oTree's table of one app under the names of the tidy table; its groups are of a session."""
+    """Rename the columns of oTree's table of one app to those of the tidy table; its groups are of a session."""
     source = replace(source, columns={_lower(name): values for name, values in source.columns.items()})
     there = {name: column for name, column in OTREE.items() if column in source.columns}
     if layout.rounds == "apart":
@@ -133,13 +133,13 @@ def _otree(source: Source, layout: Layout) -> Source:
 
 
 def _lower(name: str) -> str:
-    """Return a name as newer releases of oTree write it: ``Player.payoff`` is ``player.payoff``."""
+    """Convert a name to the spelling of newer releases of oTree: ``Player.payoff`` is ``player.payoff``."""
     model, dot, rest = name.partition(".")
     return f"{model.lower()}{dot}{rest}"
 
 
 def _require_lasting_groups(source: Source) -> None:
-    """Refuse groups whose members change."""
+    """Check that the members of groups do not change."""
     person, names = source.labels(OTREE_PERSON)
     group, groups = source.labels("group")
     first = np.zeros(len(names), int)
@@ -156,7 +156,7 @@ def _require_lasting_groups(source: Source) -> None:
 
 
 def _payouts(source: Source) -> Source:
-    """Return the rows with payouts, which are payoffs less what was kept."""
+    """Add payouts, which are payoffs less the part of the endowment that was kept."""
     blank = np.any([source.empty(name) for name in ("payoff", "endowment", "contribution")], axis=0)
     payoff, endowment, contribution = (source.numbers(name, np.nan) for name in ("payoff", "endowment", "contribution"))
     payout = np.where(blank, np.nan, payoff - endowment + contribution)
@@ -165,7 +165,7 @@ def _payouts(source: Source) -> Source:
 
 
 def _apart(source: Source) -> Source:
-    """Return the rows with each round of a group as a group of its own, participants in the order of their names."""
+    """Make each round of a group a group of its own, participants in the order of their names."""
     group, groups = source.labels("group")
     person, _ = source.labels("participant")
     episode = source.integers("episode") if "episode" in source.columns else np.zeros_like(group)

@@ -1,4 +1,4 @@
-"""Records of behaviour out of files: Parquet, CSV, oTree's tables, and the CSV files of the official release."""
+"""Readers of behaviour records: Parquet, CSV, oTree's tables, and the CSV files of the official release."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_records(
     counted_from: int | None = None,
     rounds: Rounds = "together",
 ) -> Records:
-    """Return the behaviour that a file holds, all groups of which are of one size and played as much.
+    """Read the behaviour in a file whose groups all have one size and numbers of rounds.
 
     Args:
         path: a ``.parquet`` or ``.csv`` file with the columns of the tidy table, one table of an app that oTree has
@@ -76,17 +76,17 @@ def read_behaviour(
     counted_from: int | None = None,
     rounds: Rounds = "together",
 ) -> Behaviour:
-    """Return the behaviour that a file holds, of groups of any sizes, without those of whom something is missing.
+    """Read the behaviour in a file of groups of any sizes, without incomplete groups.
 
-    A group is left out, whole, if a row or a number of one of its participants is missing, as where somebody has
-    dropped out. Arguments and errors are those of :func:`read_records`.
+    A whole group is left out if a row or a number of one of its participants is missing, for instance after a dropout.
+    Arguments and errors are those of :func:`read_records`.
     """
     source, participants = _tidy(path, votes, participants, Layout.of(columns, counted_from, rounds))
     return behaviour_of(source, votes, participants)
 
 
 def _tidy(path: str | Path, votes: Votes, participants: int | None, layout: Layout) -> tuple[Source, int | None]:
-    """Return the rows of a file as those of the tidy table, and how many participants its groups have."""
+    """Read the rows of a file as those of the tidy table, and the number of participants in its groups."""
     choice("votes", votes, get_args(Votes))
     path = Path(path)
     readers = {".csv": _csv, ".parquet": _parquet}
@@ -111,7 +111,7 @@ def _parquet(path: Path) -> Source:
 
 
 def _check_unpacked(about: Any) -> None:
-    """Raise OSError if a Parquet file says that more comes out of it than may."""
+    """Raise OSError if the unpacked size of a Parquet file exceeds the limit."""
     size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
     if size > LARGEST_FILE:
         raise OSError(errno.EFBIG, f"it unpacks to {size:,} bytes, allowed: up to {LARGEST_FILE:,}")
@@ -165,7 +165,7 @@ def _csv(path: Path) -> Source:
 
 
 def _first_lines(whole: str) -> np.ndarray:
-    """Return the line of the file, from 1, in which each line of a text begins whose quoted newlines are ``BROKEN``."""
+    """Compute the line of the file, from 1, of each line of a text whose quoted newlines are ``BROKEN``."""
     rows = whole.count("\n") + 1
     if BROKEN not in whole:
         return np.arange(1, rows + 1)

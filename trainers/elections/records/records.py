@@ -1,4 +1,4 @@
-"""What people did: groups that played a game several times over, and what they voted for afterwards."""
+"""Records of behaviour: groups that played a game several times, and their votes afterwards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AXES = {
     "payouts": ("group", "episode", "round", "participant"),
     "votes": ("group", "participant"),
 }
-"""What the axes of each array of :class:`Records` count."""
+"""Axes of each array of :class:`Records`."""
 
 
 class RecordsError(LawgiverError):
@@ -29,7 +29,7 @@ class RecordsError(LawgiverError):
     """
 
     def __init__(self, name: str, index: tuple[int, ...], reason: str) -> None:
-        """Say where ``reason`` holds: the axes of the array and the index along each."""
+        """Compose the message from the array, its index along each axis and the reason."""
         self.name, self.index, self.reason = name, index, reason
         place = ", ".join(f"{axis} {at}" for axis, at in zip(AXES[name], index, strict=False))
         super().__init__(f"{name} of {place}: {reason}" if place else f"{name}: {reason}")
@@ -95,7 +95,7 @@ class Records:
 
 
 def concatenate(records: Sequence[Records]) -> Records:
-    """Return the groups of all of ``records``, in order.
+    """Concatenate the groups of all of ``records``, in order.
 
     Raises:
         RecordsError: if there are none, or if their episodes, rounds or participants differ in number.
@@ -108,11 +108,11 @@ def concatenate(records: Sequence[Records]) -> Records:
 
 
 def select(records: Records, index: Any) -> Records:
-    """Return some of the groups.
+    """Select some of the groups.
 
     Args:
-        records: to choose from.
-        index: as of a NumPy array's first axis: a slice, integers (G',), repeated or not, or booleans (G,).
+        records: of G groups.
+        index: index of a NumPy array's first axis: a slice, integers (G',), repeated or not, or booleans (G,).
 
     Raises:
         RecordsError: if no group is left.
@@ -121,7 +121,7 @@ def select(records: Records, index: Any) -> Records:
 
 
 def _array(name: str, given: Any) -> np.ndarray:
-    """Return a copy as float64, votes as int64."""
+    """Copy to float64, votes to int64."""
     kind = np.int64 if name == "votes" else np.float64
     found = np.asarray(given)
     if not (np.issubdtype(found.dtype, np.integer) or (kind is np.float64 and np.issubdtype(found.dtype, np.floating))):

@@ -34,17 +34,17 @@ REFEREE = 7
 
 
 def known(columns: Collection[str]) -> bool:
-    """Return whether columns are those of the release."""
+    """Check whether columns are those of the release."""
     return {"session", "timestep"} <= set(columns)
 
 
 def headless(cells: Sequence[str]) -> bool:
-    """Return whether the first line of a file is a row of the release, not of names."""
+    """Check whether the first line of a file is a row of the release rather than of names."""
     return len(cells) in {PLAYERS, *map(len, LAYOUTS)} and all(_is_value(cell) for cell in cells)
 
 
 def named(source: Source) -> Source:
-    """Return the columns of a file without header row under their names.
+    """Name the columns of a file without header row.
 
     Two layouts are of the same width: the right one has a session where the other has a time or an endowment.
     """
@@ -58,7 +58,7 @@ def named(source: Source) -> Source:
 
 
 def tidy(source: Source) -> Source:
-    """Return the two games as rows of the tidy table, groups being blocks of four successive participant_ids.
+    """Convert the two games to rows of the tidy table, groups being blocks of four successive participant_ids.
 
     A group is called after the first and the last of them, for instance ``5-8``.
 
@@ -87,7 +87,7 @@ def tidy(source: Source) -> Source:
 
 
 def _check_groups(source: Source, group: np.ndarray, session: np.ndarray) -> None:
-    """Refuse groups whose members are not the four players of one game, or whose payouts do not add up."""
+    """Check that the members of groups are the four players of one game, and that payouts add up."""
     player = source.integers("player_id", high=PARTICIPANTS - 1)
     mechanism = source.integers("mechanism_code")
     among = "a group, which four successive participant_ids are taken for"
@@ -112,9 +112,9 @@ def _check_groups(source: Source, group: np.ndarray, session: np.ndarray) -> Non
 
 
 def _votes(source: Source, group: np.ndarray, episode: np.ndarray) -> np.ndarray:
-    """Return the episode that each row's participant voted for, (N,), -1 for none.
+    """Find the episode that each row's participant voted for, (N,), -1 for none.
 
-    A vote is 1 for the mechanism that was tried, 0 for the baseline: which game was whose, the codes tell.
+    A vote is 1 for the mechanism that was tried, 0 for the baseline; codes identify the game of each.
     """
     vote = source.integers("vote", high=1, empty=-1)
     _, group = np.unique(group, return_inverse=True)

@@ -1,7 +1,7 @@
 """The columns of a file, with errors that name the file, the row and the column at fault.
 
-Columns are read as they stand; what they have to be, numbers or integers, is asked for one by one. Python walks over
-rows only to find the one that an error is about.
+Columns are stored as read, and converted to numbers or integers on access. Python loops over rows only to find the row
+of an error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ with extras("tables of behaviour"):
     import pyarrow.compute as pc
 
 LARGEST = 2**31
-"""Integers are smaller than this, which any that counts something is."""
+"""Upper bound of integers."""
 
 COUNTED = ("episode", "round", "participant", "vote")
 """Columns whose numbers may count from 1 in the file."""
@@ -52,7 +52,7 @@ class Source:
     first: int = 0
 
     def error(self, row: int, column: str, reason: str) -> TableError:
-        """Return an error about one of the rows, ``row`` in 0 to N - 1."""
+        """Make an error about one of the rows, ``row`` in 0 to N - 1."""
         shown = self.aliases.get(column, column)
         return TableError(f"{self.path}, {self.where(row)}, column {shown!r}: {reason}")
 
@@ -63,11 +63,11 @@ class Source:
             raise self.error(row, column, reason(row))
 
     def where(self, row: int) -> str:
-        """Return what one of the rows is called, for the middle of a message."""
+        """Name one of the rows, for the middle of a message."""
         return f"{self.unit} {self.rows[row]}"
 
     def keep(self, kept: np.ndarray) -> Source:
-        """Return the rows where ``kept`` (N,) holds."""
+        """Select the rows where ``kept``, bool (N,), holds."""
         columns = {
             name: values[kept] if isinstance(values, np.ndarray) else values.filter(pa.array(kept))
             for name, values in self.columns.items()
@@ -75,18 +75,18 @@ class Source:
         return replace(self, rows=self.rows[kept], columns=columns)
 
     def empty(self, name: str) -> np.ndarray:
-        """Return where a column holds nothing, bool (N,)."""
+        """Find the empty cells of a column, bool (N,)."""
         return _empty(self._column(name))
 
     def labels(self, name: str) -> tuple[np.ndarray, list[Any]]:
-        """Return a column of names of any type as numbers from 0 on, by first appearance, (N,), and the names."""
+        """Encode a column of names as integers from 0, by first appearance, (N,), and the list of names."""
         values = self._column(name)
         self.refuse(name, _empty(values), lambda row: "is empty, allowed: a name or number")
         encoded = values.dictionary_encode()
         return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 
     def numbers(self, name: str, empty: float | None = None) -> np.ndarray:
-        """Return a column as floats (N,), with ``empty`` for what is empty, which otherwise is refused.
+        """Convert a column to floats (N,), with ``empty`` in empty cells, which are errors if it is None.
 
         Raises:
             TableError: if there is no such column, or no number in one of its rows.
@@ -106,7 +106,7 @@ class Source:
         return np.where(blank, np.nan if empty is None else empty, numbers)
 
     def integers(self, name: str, low: int = 0, high: int = LARGEST - 1, empty: int | None = None) -> np.ndarray:
-        """Return a column as integers ``low`` to ``high`` (N,); 3.0 is one. See :meth:`numbers`."""
+        """Convert a column to integers ``low`` to ``high`` (N,); 3.0 is one. See :meth:`numbers`."""
         numbers = self.numbers(name, empty)
         shift = self.first if name in COUNTED else 0
         among = f"an integer, at least {low + shift}" if high == LARGEST - 1 else f"{low + shift} to {high + shift}"
@@ -117,13 +117,13 @@ class Source:
         return numbers.astype(np.int64)
 
     def alike(self, name: str, values: np.ndarray, keys: Sequence[np.ndarray], among: str) -> None:
-        """Refuse the first row whose value differs from that of an earlier row with the same keys.
+        """Check that all rows with the same keys have the same value.
 
         Args:
             name: of the column at fault.
-            values: what has to be the same, (N,).
-            keys: integers at least 0, each (N,).
-            among: what rows with the same keys have in common, for the message.
+            values: to compare, (N,).
+            keys: integers >= 0, each (N,).
+            among: description of rows with the same keys, for the message.
         """
         _, first, same = np.unique(joined(*keys), return_index=True, return_inverse=True)
         before, shift = first[same], self.first if name in COUNTED else 0
@@ -137,7 +137,7 @@ class Source:
         )
 
     def _column(self, name: str) -> Any:
-        """Return a column as a pyarrow array, without the blanks around texts."""
+        """Convert a column to a pyarrow array, texts without surrounding blanks."""
         if name not in self.columns:
             called = f" ({self.aliases[name]!r} in the file)" if name in self.aliases else ""
             there = ", ".join(self.columns)
@@ -147,7 +147,7 @@ class Source:
 
 
 def joined(*keys: np.ndarray) -> np.ndarray:
-    """Return one integer for each combination of integers at least 0, ``keys`` and the result (N,)."""
+    """Encode combinations of integers >= 0 as one integer each, ``keys`` and the result (N,)."""
     found = np.zeros(1, np.int64)
     for key in keys:
         _, key = np.unique(key, return_inverse=True)  # ranks, whose products cannot overflow
@@ -156,7 +156,7 @@ def joined(*keys: np.ndarray) -> np.ndarray:
 
 
 def _empty(values: Any) -> np.ndarray:
-    """Return where there is no value, (N,): nulls, and NaN."""
+    """Find nulls and NaN, bool (N,)."""
     found: np.ndarray = pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)
     return found
 

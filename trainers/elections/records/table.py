@@ -1,4 +1,4 @@
-"""The tidy table of behaviour: one row per participant, round and episode, and records out of it and into it."""
+"""The tidy table of behaviour, one row per participant, round and episode: conversion to and from records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Behaviour:
 
     Attributes:
         records: one for each size and number of episodes and rounds, in order of first appearance.
-        left_out: what was missing of each group that is left out, a line each.
+        left_out: reason for each group that is left out, a line each.
     """
 
     records: tuple[Records, ...]
@@ -42,7 +42,7 @@ class Behaviour:
 
 
 def behaviour_of(source: Source, votes: Votes, participants: int | None) -> Behaviour:
-    """Return the records in the rows of a tidy table, apart by shape and without incomplete groups.
+    """Convert the rows of a tidy table to records, separated by shape and without incomplete groups.
 
     Arguments and errors are those of :func:`records_of`; also raised if no group is left.
     """
@@ -101,7 +101,7 @@ def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> N
 
 
 def records_of(source: Source, votes: Votes, participants: int | None) -> Records:
-    """Return the records in the rows of a tidy table, which may stand in any order.
+    """Convert the rows of a tidy table, in any order, to records.
 
     Args:
         source: the rows.
@@ -142,7 +142,7 @@ def records_of(source: Source, votes: Votes, participants: int | None) -> Record
 
 
 def _index(source: Source, participants: int | None) -> np.ndarray:
-    """Return which row holds what, (G, E, T, n), after checking that every cell stands in exactly one row."""
+    """Find the row of each cell, (G, E, T, n), after checking that every cell has exactly one row."""
     group, names = source.labels("group")
     cells = np.stack([group, *(source.integers(name) for name in PLACE[1:])], axis=1)
     order = np.lexsort(cells.T[::-1])
@@ -173,7 +173,7 @@ def _index(source: Source, participants: int | None) -> np.ndarray:
 
 
 def _missing(cells: np.ndarray, first: int) -> tuple[str, str]:
-    """Return the column to blame, and the first (episode, round, participant) that is not among ``cells`` (N, 3)."""
+    """Find the first (episode, round, participant) that is not among ``cells`` (N, 3), and the column to blame."""
     there = set(map(tuple, cells.tolist()))
     _, rounds, n = (int(largest) + 1 for largest in cells.max(axis=0))
     # of one more than there are rows one is missing, however large a mistyped number is
