@@ -25,7 +25,6 @@ class Search(ABC):
     def __init__(
         self, problem: Problem, settings: AffineTrainer, budget: Budget, *, learn_weights: bool, rng: torch.Generator
     ) -> None:
-        """Keep the arguments."""
         self.problem, self.settings, self.budget, self.rng = problem, settings, budget, rng
         self.learn_weights = learn_weights
 

@@ -76,7 +76,6 @@ class ContributionData:
         )
 
     def __len__(self) -> int:
-        """Return the number of groups."""
         return len(self.features)
 
     def losses(self, network: nn.Module, groups: torch.Tensor) -> torch.Tensor:
@@ -122,7 +121,6 @@ class VoteData:
         return cls(features.transpose(1, 2).contiguous(), votes, (votes >= 0).sum(-1))
 
     def __len__(self) -> int:
-        """Return the number of groups."""
         return len(self.features)
 
     def losses(self, network: nn.Module, groups: torch.Tensor) -> torch.Tensor:

@@ -56,7 +56,6 @@ class SelfPlay:
         games: int,
         seed: tuple[int, ...],
     ) -> None:
-        """Prepare everything that is the same in all updates."""
         like = next(mechanism.network.parameters()).detach()
         self._mechanism, self._joint = mechanism, JointTable(game, like)
         players = LstmPlayers(participants.network, game, games, like)

@@ -19,7 +19,6 @@ class Steps:
     """
 
     def __init__(self, run: TrainingRun) -> None:
-        """Start with an empty record of steps."""
         self.run = run
         self.folder = run.path / "iterations"
         self.seconds: dict[str, float] = {}

@@ -95,7 +95,6 @@ class Learner:
     def __init__(
         self, game: GoalCollection, follower: LearnedFollower, settings: FollowerTrainer, rng: torch.Generator
     ) -> None:
-        """Start ``settings.groups`` groups of walks."""
         self.game, self.settings, self.rng = game, settings, rng
         self.network = follower.network
         self.target = copy.deepcopy(self.network).requires_grad_(False)

@@ -84,7 +84,6 @@ class Learner:
     def __init__(
         self, game: PaymentFreeAllocation, network: nn.Module, settings: PaymentFreeTrainer, seed: int, device: str
     ) -> None:
-        """Draw the stored profiles."""
         self.game, self.network, self.settings, self.seed, self.device = game, network, settings, seed, device
         self.dtype = next(network.parameters()).dtype
         self.ascent = Ascent(settings.misreports.steps, settings.misreports.step)

@@ -70,7 +70,6 @@ class Cases:
         return cls(types.repeat_interleave(n, 0), seats, low, high)
 
     def __len__(self) -> int:
-        """Return the number of cases."""
         return len(self.seats)
 
     @property

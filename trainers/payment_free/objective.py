@@ -63,7 +63,6 @@ class Bound:
     """
 
     def __init__(self, level: float, settings: Lagrangian) -> None:
-        """Start at the multiplier and the penalty of the settings."""
         self.level, self.settings = level, settings
         self.multiplier, self.penalty = settings.multiplier, settings.penalty
         self.seen: list[float] = []

@@ -55,7 +55,6 @@ class Chunk:
         self._env_steps = env_steps
 
     def __len__(self) -> int:
-        """Return the steps of the largest module, padding included."""
         return max(t.rewards.size for t in self.modules.values())
 
     def env_steps(self) -> int:

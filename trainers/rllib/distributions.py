@@ -23,7 +23,6 @@ class Explored(TorchDistribution):  # type: ignore[misc]
     logarithmic: ClassVar[tuple[bool, ...]] = ()
 
     def __init__(self, logits: torch.Tensor) -> None:
-        """Split the parameters."""
         self.mean, self.log_std = logits.chunk(2, dim=-1)
         self.scaled: torch.Tensor = torch.tensor(self.logarithmic, device=logits.device)
         super().__init__()

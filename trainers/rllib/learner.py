@@ -31,7 +31,6 @@ class Minibatch:
     """Rows of those modules that take this gradient step, in the shape that RLlib's update loop expects."""
 
     def __init__(self, policy_batches: dict[str, SampleBatch]) -> None:
-        """Keep the rows by module id."""
         self.policy_batches = policy_batches
 
     def env_steps(self) -> int:

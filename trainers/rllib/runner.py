@@ -41,7 +41,6 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
     """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
-        """Make the game and the modules."""
         super().__init__(config=config, **kwargs)
         self._weights_seq_no: int = 0
         self.num_env_steps_sampled_lifetime: int = 0

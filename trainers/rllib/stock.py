@@ -46,7 +46,6 @@ class TurnEnv(MultiAgentEnv):  # type: ignore[misc]
     """
 
     def __init__(self, env: ParallelEnv[str, Any, Any]) -> None:
-        """Take over the agents and their spaces."""
         super().__init__()
         self.env = env
         self.possible_agents = list(env.possible_agents)
@@ -103,7 +102,6 @@ class TurnAdapter(TurnEnv):
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        """Make the environment."""
         self._anchors: Mapping[str, Any] = {}
         if "parallel_env" in config:
             super().__init__(config["parallel_env"]())

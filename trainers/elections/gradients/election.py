@@ -90,7 +90,6 @@ class Campaign:
     """
 
     def __init__(self, joint: JointTable, players: Players, voters: Voters, games: int) -> None:
-        """Allocate memory."""
         self.joint, self.players, self.voters = joint, players, voters
         conditions, n = len(joint.game.conditions), joint.game.n
         shape = (joint.game.n_rounds, 2 * conditions, n, games)

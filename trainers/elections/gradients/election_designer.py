@@ -94,7 +94,6 @@ class Designer:
         rng: torch.Generator,
         learning_rate: float,
     ) -> None:
-        """Start with the mechanism's current weights."""
         self.election, self.mechanism, self.rival, self.games, self.rng = election, mechanism, rival, games, rng
         self.network = mechanism.network
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=learning_rate)

@@ -46,7 +46,6 @@ class JointTable:
     """
 
     def __init__(self, game: PublicInvestment, like: torch.Tensor) -> None:
-        """List the joint contributions, and where each participant of each stands in the list."""
         require_tabulable(game)
         self.game = game
         grids = [joint_grid(tuple(e + 1 for e in endowments), endowments).actions for endowments in game.conditions]

@@ -40,7 +40,6 @@ class LstmPlayers:
     """
 
     def __init__(self, network: ContributionNet, game: PublicInvestment, games: int, like: torch.Tensor) -> None:
-        """Multiply out linear maps, and play the first round, which is always the same."""
         conditions, n, units = len(game.conditions), game.n, network.n_hidden
         rows, seats, actions = 2 * conditions, n * games, game.largest_endowment + 1
         exact = copy.deepcopy(network).cpu().double().requires_grad_(False)
@@ -159,7 +158,6 @@ class LinearVoters:
     """
 
     def __init__(self, network: VoteNet, game: PublicInvestment, like: torch.Tensor) -> None:
-        """Multiply out linear maps."""
         exact = copy.deepcopy(network).cpu().double().requires_grad_(False)
 
         def logits(endowments: torch.Tensor, amounts: torch.Tensor) -> torch.Tensor:

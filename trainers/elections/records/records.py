@@ -58,7 +58,6 @@ class Records:
     votes: np.ndarray
 
     def __post_init__(self) -> None:
-        """Copy and check."""
         for field in fields(self):
             object.__setattr__(self, field.name, _array(field.name, getattr(self, field.name)))
         self._check_shapes()
@@ -72,7 +71,6 @@ class Records:
         _refuse("votes", self.votes, (self.votes < -1) | (self.votes > last), f"0..{last}, the episodes, or -1")
 
     def __len__(self) -> int:
-        """Return the number of groups."""
         return len(self.endowments)
 
     @property

@@ -33,7 +33,6 @@ class ImplicitGradient(Optimiser):
     square: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin at ``start``."""
         super().__post_init__()
         self.mean, self.square = np.zeros(self.n_coefficients), np.zeros(self.n_coefficients)
 

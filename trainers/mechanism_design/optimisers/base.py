@@ -47,7 +47,6 @@ class Optimiser(ABC):
     _asked: np.ndarray | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the box, and start."""
         self.start = _vector("start", self.start)
         self.low, self.high = _vector("low", self.low), _vector("high", self.high)
         self.coefficients = self.start.copy()

@@ -45,7 +45,6 @@ class Bayesian(Optimiser):
     scales: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin at ``start``."""
         super().__post_init__()
         self.tried, self.welfare = np.empty((0, self.n_coefficients)), np.empty(0)
         self.scales = np.array([LENGTH] * self.n_coefficients + [NOISE])

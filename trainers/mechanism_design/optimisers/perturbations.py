@@ -52,7 +52,6 @@ class OnePoint(Perturbation):
     baseline: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Start at the point nearest to ``start`` that keeps the margin."""
         super().__post_init__()
         widths = self.high - self.low
         if self._margin(1) >= widths.min() / 2:
