@@ -20,7 +20,7 @@ from lawgiver.trainers.mechanism_design.two_timescale import train as training
 from lawgiver.trainers.mechanism_design.two_timescale.measurement import played, welfare_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
 from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
-from lawgiver.trainers.mechanism_design.two_timescale.train import begin, iterate
+from lawgiver.trainers.mechanism_design.two_timescale.train import Training, begin
 from lawgiver.trainers.plots import drawing, style
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train
@@ -47,7 +47,7 @@ def closed(*overrides):
     """Return the share of the gap that a small training closes."""
     setup, progress = prepared(*overrides)
     for _ in range(setup.config.trainer.iterations):
-        iterate(setup, progress)
+        progress.update(0)
     return setup.gap_closed(setup.exact(progress.optimiser.coefficients))
 
 
@@ -140,7 +140,7 @@ def test_optimisers_improve_on_the_start(optimiser, least, more):
 def test_a_mechanism_that_is_fixed_stays_while_participants_arrive(unsearched):
     setup, progress = prepared("agents.mechanism.optimiser=fixed", "agents.participants.updates_per_evaluation=2")
     for _ in range(60):
-        iterate(setup, progress)
+        progress.update(0)
     np.testing.assert_array_equal(progress.optimiser.coefficients, setup.start)
     assert setup.learners.reply_gap(progress.logits, setup.start) < 0.02
     assert (progress.agent_updates, progress.evaluations) == (120, 60)
@@ -160,9 +160,10 @@ def test_a_mechanism_that_is_fixed_stays_while_participants_arrive(unsearched):
     ],
 )
 def test_readings_anchors_and_timescales_train(overrides, unsearched):
-    setup, progress = prepared("agents.participants.updates_per_evaluation=3", *overrides)
+    _, progress = prepared("agents.participants.updates_per_evaluation=3", *overrides)
     for _ in range(5):
-        assert np.isfinite(iterate(setup, progress)).all()
+        progress.update(0)
+        assert np.isfinite(progress.measured).all()
     assert np.isfinite(play(progress.logits)).all()
 
 
@@ -191,20 +192,20 @@ def same(first, second):
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(run, tmp_path, monkeypatch):
-    calls = 0
+    calls, update = 0, Training.update
 
-    def stop(setup, progress):
+    def stop(learner, number):
         nonlocal calls
         calls += 1
         if calls > 33:
             raise KeyboardInterrupt
-        return iterate(setup, progress)
+        return update(learner, number)
 
-    monkeypatch.setattr(training, "iterate", stop)
+    monkeypatch.setattr(Training, "update", stop)
     overrides = (*SMALL, "trainer.iterations=40", "trainer.log_every=10", "trainer.checkpoint_every=20")
     with pytest.raises(Interrupted):
         train("lanes", [*overrides, f"run_dir={tmp_path / 'stopped'}"])
-    monkeypatch.setattr(training, "iterate", iterate)
+    monkeypatch.setattr(Training, "update", update)
     resume(tmp_path / "stopped")
     same(run[0], tmp_path / "stopped")
 

@@ -48,38 +48,6 @@ LARGEST_REPLY_GAP = 0.2
 """Distance of trained participants from their exact reply above which it is an alarm."""
 
 
-@dataclass
-class Progress:
-    """Everything that changes in a training, as a checkpoint stores it.
-
-    Attributes:
-        optimiser: of the mechanism.
-        logits: theta of the population, (T, S, A).
-        rng: of perturbations and games.
-        iteration: completed ones.
-        agent_updates: steps that tables of participants have taken; an equilibrium counts as one.
-        evaluations: mechanisms whose welfare was measured.
-    """
-
-    optimiser: Optimiser
-    logits: np.ndarray
-    rng: np.random.Generator
-    iteration: int = 0
-    agent_updates: int = 0
-    evaluations: int = 0
-
-    def state(self) -> dict[str, Any]:
-        """Collect everything that a checkpoint stores."""
-        return vars(self) | {"optimiser": self.optimiser.state(), "rng": self.rng.bit_generator.state}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self.optimiser.restore(state["optimiser"])
-        self.rng.bit_generator.state = state["rng"]
-        self.logits, self.iteration = state["logits"], state["iteration"]
-        self.agent_updates, self.evaluations = state["agent_updates"], state["evaluations"]
-
-
 def train(config: TwoTimescaleConfig, run: TrainingRun) -> dict[str, Any]:
     """Train a mechanism and its participants in the run's folder; return the summary.
 
@@ -94,21 +62,21 @@ def train(config: TwoTimescaleConfig, run: TrainingRun) -> dict[str, Any]:
     """
     before = time.process_time()
     setup = prepare(config)
-    settings, progress = config.trainer, begin(setup)
+    settings, training = config.trainer, begin(setup)
     loop.train(
         run,
-        Training(setup, progress),
+        training,
         updates=settings.iterations,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
         early=EARLY,
     )
-    summary = _conclude(setup, run, progress)
+    summary = _conclude(training, run)
     return summary | {"timing": {"cpu_s": time.process_time() - before}}  # of this process, where others are at work
 
 
-def begin(setup: Setup) -> Progress:
-    """Make the progress of a new training, in which participants play their prior."""
+def begin(setup: Setup) -> Training:
+    """Start a training, in which participants play their prior."""
     mechanism, settings = setup.config.agents.mechanism, setup.config.trainer
     box: Any = setup.game.action_space("mechanism")
     optimiser = make_optimiser(
@@ -121,23 +89,7 @@ def begin(setup: Setup) -> Progress:
         **({"draws": mechanism.draws} if mechanism.optimiser == "score_function" else {}),
     )
     rng = np.random.default_rng(setup.config.seed)
-    return Progress(optimiser, setup.learners.prior, rng)
-
-
-def iterate(setup: Setup, progress: Progress) -> np.ndarray:
-    """Carry out one iteration; return the welfare of each game under each mechanism that was tried, (k, games)."""
-    optimiser, game, learners = progress.optimiser, setup.game, setup.learners
-    tried = optimiser.ask(progress.rng)
-    step = setup.config.trainer.agents_step.at(progress.iteration + 1)
-    copies = learners.respond(progress.logits, tried, step)
-    measured = welfare_of(game, tried, copies, setup.config.agents.mechanism.games_per_evaluation, progress.rng)
-    gradient = _gradients(setup, tried) / game.welfare_scale if optimiser.uses_gradient else None
-    optimiser.tell(measured.mean(axis=1) / game.welfare_scale, gradient)
-    progress.logits = copies.mean(axis=0) if len(copies) > 1 else copies[0]
-    progress.iteration += 1
-    progress.agent_updates += len(tried) * learners.updates_of_one
-    progress.evaluations += len(tried)
-    return measured
+    return Training(setup, optimiser, setup.learners.prior, rng)
 
 
 def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
@@ -151,45 +103,70 @@ def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Training:
-    """The iterations of a training, and what the last of them has measured.
+    """Everything that changes in a training, and the setup, which does not.
 
     Attributes:
         setup: of the training.
-        progress: so far.
-        measured: welfare of each game of the last iteration, (k, games).
+        optimiser: of the mechanism.
+        logits: theta of the population, (T, S, A).
+        rng: of perturbations and games.
+        iteration: completed ones.
+        agent_updates: steps that tables of participants have taken; an equilibrium counts as one.
+        evaluations: mechanisms whose welfare was measured.
+        measured: welfare of each game of the last iteration under each mechanism that was tried, (k, games).
     """
 
     setup: Setup
-    progress: Progress
+    optimiser: Optimiser
+    logits: np.ndarray
+    rng: np.random.Generator
+    iteration: int = 0
+    agent_updates: int = 0
+    evaluations: int = 0
     measured: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def update(self, number: int) -> dict[str, float]:
         """Carry out one iteration; return the mean welfare of a game under the mechanisms that were tried."""
-        self.measured = iterate(self.setup, self.progress)
+        setup, optimiser, game, learners = self.setup, self.optimiser, self.setup.game, self.setup.learners
+        tried = optimiser.ask(self.rng)
+        step = setup.config.trainer.agents_step.at(self.iteration + 1)
+        copies = learners.respond(self.logits, tried, step)
+        self.measured = welfare_of(game, tried, copies, setup.config.agents.mechanism.games_per_evaluation, self.rng)
+        gradient = _gradients(setup, tried) / game.welfare_scale if optimiser.uses_gradient else None
+        optimiser.tell(self.measured.mean(axis=1) / game.welfare_scale, gradient)
+        self.logits = copies.mean(axis=0) if len(copies) > 1 else copies[0]
+        self.iteration += 1
+        self.agent_updates += len(tried) * learners.updates_of_one
+        self.evaluations += len(tried)
         return {"welfare": float(self.measured.mean())}
 
     def report(self, metrics: Mapping[str, float]) -> loop.Report:
-        """Report exact scores, and how far the participants are from their reply."""
-        scores, best = _metrics(self.setup, self.progress, self.measured), self.setup.best.welfare
+        """Report exact scores, and the distance of participants from their best response."""
+        scores, best = _metrics(self), self.setup.best.welfare
         welfare = f"welfare {scores['exact_score']:.4g} of {best / self.setup.game.horizon:.4g} best"
         return loop.Report(scores, f"{welfare}, reply gap {scores['reply_gap']:.2g}")
 
     def state(self) -> dict[str, Any]:
         """Collect everything that a checkpoint stores."""
-        return self.progress.state()
+        kept = {name: getattr(self, name) for name in ("logits", "iteration", "agent_updates", "evaluations")}
+        return {"optimiser": self.optimiser.state(), "rng": self.rng.bit_generator.state, **kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state` returned."""
-        self.progress.restore(state)
+        self.optimiser.restore(state["optimiser"])
+        self.rng.bit_generator.state = state["rng"]
+        self.logits, self.iteration = state["logits"], state["iteration"]
+        self.agent_updates, self.evaluations = state["agent_updates"], state["evaluations"]
 
 
-def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str, Any]:
+def _metrics(progress: Training) -> dict[str, Any]:
     """Compute a line of metrics.
 
     ``score`` is the expected welfare a round of the participants' current play, ``exact_score`` that in equilibrium
     under w, ``measured`` and ``measured_sd`` mean and standard deviation over this iteration's games under all
     mechanisms that were tried; ``closed_form`` is the behaviour of the best response under w to current play.
     """
+    setup, measured = progress.setup, progress.measured
     game, settings = setup.game, setup.config.trainer
     w, n, policy = progress.optimiser.coefficients, progress.iteration, play(progress.logits)
     exact = setup.exact(w)
@@ -213,9 +190,10 @@ def _metrics(setup: Setup, progress: Progress, measured: np.ndarray) -> dict[str
     }
 
 
-def _conclude(setup: Setup, run: TrainingRun, progress: Progress) -> dict[str, Any]:
+def _conclude(progress: Training, run: TrainingRun) -> dict[str, Any]:
     """Announce the mechanism, let the participants settle under it, save both and score them."""
-    game, learners, learned = setup.game, setup.learners, progress.optimiser.coefficients
+    setup, learned = progress.setup, progress.optimiser.coefficients
+    game, learners = setup.game, setup.learners
     step = setup.config.trainer.agents_step.at(progress.iteration)
     logits = progress.logits
     for _ in range(SETTLING):  # they have last met a mechanism that was tried, which is not the one that is announced
