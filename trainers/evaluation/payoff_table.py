@@ -77,11 +77,8 @@ class PayoffTable:
         never worse than any and somewhere better than each. ``strictly dominated`` or ``weakly dominated``: likewise
         worse than some other strategy. Mixed strategies are not looked at. ``-``: none of these.
         """
-        tie = self._tie(0), self._tie(1)
-        return (
-            _dominance(self.rows, self.row_payoffs, tie[0]),
-            _dominance(self.columns, self.column_payoffs.T, tie[1]),
-        )
+        rows = _dominance(self.rows, self.row_payoffs, self._tie(0))
+        return rows, _dominance(self.columns, self.column_payoffs.T, self._tie(1))
 
     def equilibria(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         """Compute Nash equilibria, each a mixture of the row player (m,) and one of the column player (k,).

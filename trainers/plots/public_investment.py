@@ -85,10 +85,7 @@ def beach_panel(axis: Any, shares: np.ndarray) -> Any:
 def head_shares(condition: Sequence[int], weights: Weights) -> np.ndarray:
     """Compute participant 0's mean share, (e_0 + 1, sum of the others' endowments + 1)."""
     head, *tails = condition
-    combinations = np.array(list(itertools.product(*(range(tail + 1) for tail in tails))))
-    joint = np.concatenate(
-        [np.repeat(np.arange(head + 1), len(combinations))[:, None], np.tile(combinations, (head + 1, 1))], axis=1
-    ).astype(float)
+    joint = np.array(list(itertools.product(*(range(e + 1) for e in condition))), float)
     shares = weights(np.broadcast_to(np.asarray(condition, float), joint.shape), joint)[:, 0]
     sums = joint[:, 1:].sum(axis=1).astype(int)
     columns = sum(tails) + 1

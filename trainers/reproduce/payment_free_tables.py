@@ -194,12 +194,13 @@ def _row(name: str, judgements: Sequence[Judgement]) -> dict[str, Cell]:
 def standing_rows(board: Board) -> Iterator[dict[str, Cell]]:
     """Yield how far every learned rule of a size lies above what is known."""
     for standing in (each for of in board.by_network().values() for each in of):
-        heights = {
+        yield {
+            "rule": standing.learned.name,
             "above the segment": standing.segment,
             "above the mixes": standing.mixes,
             "above partial allocation's family": standing.family,
+            "may be dominated by": ", ".join(standing.dominated) or "none",
         }
-        yield {"rule": standing.learned.name, **heights, "may be dominated by": ", ".join(standing.dominated) or "none"}
 
 
 def verdicts(board: Board) -> Iterator[Row]:
