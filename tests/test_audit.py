@@ -91,7 +91,7 @@ def test_gains_are_told_by_the_field_that_brings_them():
     np.testing.assert_allclose(found.regrets["demand"].gains, best, atol=1e-4)
     assert (found.regrets["joint"].gains >= found.regrets["demand"].gains).all()
     np.testing.assert_array_equal(found.regrets["demand"].reports[..., :2], types[..., :2])
-    assert found.sloped
+    assert found.differentiable
 
 
 def test_a_slope_finds_what_chance_misses():
@@ -106,7 +106,7 @@ def test_a_slope_finds_what_chance_misses():
     best = ((types - 0.3 - 0.4 * types**2) ** 2).sum(-1)
     with_slope = audit(narrow, layout, types, effort=1)
     without = audit(narrow, layout, types, effort=1, gradient=False)
-    assert with_slope.sloped and not without.sloped
+    assert with_slope.differentiable and not without.differentiable
     assert (best - with_slope.joint.gains).max() < (best - without.joint.gains).max() / 3
 
 
@@ -287,7 +287,7 @@ def test_a_rule_for_numpy_alone_is_told_to_do_without_slopes(response):
     types = profiles(4, 3, VALUE)
     with pytest.raises(UnsupportedGameError, match=r"does not run on torch.*gradient=false .*Error: "):
         audit(response, VALUE, types, effort=1)
-    assert not audit(response, VALUE, types, effort=1, gradient=False).sloped
+    assert not audit(response, VALUE, types, effort=1, gradient=False).differentiable
 
 
 def test_a_sparse_process_is_told_to_do_without_slopes():

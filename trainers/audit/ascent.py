@@ -30,7 +30,7 @@ def ascend(trials: Trials, starts: np.ndarray, low: np.ndarray, high: np.ndarray
     reports = trials.confined(starts)
     best, record = reports, np.full(reports.shape[:-1], -np.inf)
     heading = np.zeros_like(reports)
-    sloped = False
+    differentiable = False
     for length in np.geomspace(FIRST, LAST, STEPS):
         payoffs, slopes = payoffs_and_slopes(trials, reports)
         slopes = np.where(np.abs(slopes) * (high - low) > FLAT * trials.scale, slopes, 0.0)
@@ -39,10 +39,10 @@ def ascend(trials: Trials, starts: np.ndarray, low: np.ndarray, high: np.ndarray
         best, record = np.where(better[..., None], reports, best), np.where(better, payoffs, record)
         if not slopes.any():
             break
-        sloped = True
+        differentiable = True
         heading = MEMORY * heading + (1 - MEMORY) * slopes
         reports = trials.confined(np.clip(reports + length * (high - low) * np.sign(heading), low, high))
-    return best if sloped else None
+    return best if differentiable else None
 
 
 def payoffs_and_slopes(trials: Trials, reports: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

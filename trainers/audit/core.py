@@ -46,16 +46,16 @@ def audit(
         response: the rule.
         layout: of a report and a type, with finite bounds; misreports stay within them.
         types: of P >= 2 profiles, (P, n, k), within the bounds.
-        effort: how long is searched, in pairs of rounds, >= 1; more never finds less, at the same ``seed``.
-        seed: of the search, >= 0.
-        chunk: games that are played at once, at most.
-        gradient: whether the rule runs on torch too, so that its slope may be climbed where torch is installed.
-        floor: least share of the scale of payoffs that a gain is related to, > 0.
-        own: the same rule as one participant sees it, where that is less work than to ask it for all; None to ask.
+        effort: length of the search, in pairs of rounds, >= 1; more never finds less, at the same ``seed``.
+        seed: seed of the search, >= 0.
+        chunk: maximum number of games played in parallel.
+        gradient: whether the rule runs on torch too, so that gradients are used where torch is installed.
+        floor: lower bound of the payoff in relative gains, as a share of the scale of payoffs, > 0.
+        own: payoff of one participant under the same rule, where that is cheaper than all payoffs; else None.
 
     Raises:
         ParameterError: if an argument is outside its range, or the rule does not return what it should.
-        UnsupportedGameError: if the rule draws at random; or it does not run on torch and ``gradient`` says it does.
+        UnsupportedGameError: if the rule is random; or if it does not run on torch and ``gradient`` is true.
     """
     effort, chunk = integer("effort", effort, 1), integer("chunk", chunk, 1)
     integer("seed", seed, 0)
@@ -82,12 +82,12 @@ def audit(
         if 2 * round_ == ROUNDS * effort:
             half = {name: trials.gains for name, trials in searched.items()}
         for name in searched:
-            search.go_on(name, searched, round_)
+            search.run_round(name, searched, round_)
     regrets = {
         name: Regret(trials.gains, trials.reports, trials.tried, trials.gains - half[name])
         for name, trials in searched.items()
     }
-    return Audit(layout, found, utilities, payments, regrets, effort, seed, search.sloped, floor)
+    return Audit(layout, found, utilities, payments, regrets, effort, seed, search.differentiable, floor)
 
 
 def audit_game(

@@ -32,17 +32,17 @@ class AuditSettings(Settings):
     """Settings of an audit of a named mechanism."""
 
     game: GameConfig
-    """That is played; that of the run where a run is audited."""
+    """The game; that of the run where a run is audited."""
     profiles: Annotated[int, Field(ge=2)] = 200
-    """Games with types of their own, of which every participant is searched."""
+    """Number of games, each with its own types; every participant of each is searched."""
     effort: Natural = EFFORT
-    """How long is searched; see :func:`lawgiver.trainers.audit.audit`."""
+    """Length of the search; see :func:`lawgiver.trainers.audit.audit`."""
     seed: Seed = 0
-    """Of the types and of the search."""
+    """Seed of the types and of the search."""
     chunk: Natural = CHUNK
-    """Games that are played at once, which bounds memory."""
+    """Maximum number of games played in parallel, which bounds memory."""
     gradient: bool = True
-    """Whether slopes are climbed, where torch is installed and there are any."""
+    """Whether gradients are used, where torch is installed and the rule has any."""
 
 
 class AuditOptions(TypedDict, total=False):
@@ -70,10 +70,10 @@ def audit(
             policy, or a policy.
         game: a reporting game by name, as ``{"name": NAME, **parameters}``, or itself. Of a run the game that it was
             trained on is the default, and parameters without a name change that one.
-        settings: ``profiles`` (games with types of their own, >= 2; 200 by default), ``effort`` (how long is searched,
-            in pairs of rounds, >= 1; 2), ``seed`` (of the types and of the search; 0), ``chunk`` (games played at once,
-            which bounds memory; 4096), ``gradient`` (whether slopes are climbed, where torch is installed and there are
-            any; True). A key such as ``game.n`` changes one parameter of the game.
+        settings: ``profiles`` (number of games, each with its own types, >= 2; 200 by default), ``effort`` (length of
+            the search, in pairs of rounds, >= 1; 2), ``seed`` (of the types and of the search; 0), ``chunk`` (games
+            played in parallel, which bounds memory; 4096), ``gradient`` (whether gradients are used, where torch is
+            installed and the rule has any; True). A key such as ``game.n`` changes one parameter of the game.
 
     Returns:
         the audit: ``.regrets`` by group of fields, ``.largest_gain``, ``.payoffs``, ``.payments``; ``.data()`` is all

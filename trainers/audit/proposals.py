@@ -26,7 +26,7 @@ PAIRS = 12
 """Pairs of a field's numbers whose proportion is brought next to others', at most."""
 
 
-def structured(types: np.ndarray, low: np.ndarray, high: np.ndarray, field: slice | None) -> Iterator[np.ndarray]:
+def heuristic(types: np.ndarray, low: np.ndarray, high: np.ndarray, field: slice | None) -> Iterator[np.ndarray]:
     """Yield misreports by rule.
 
     Args:
@@ -61,7 +61,7 @@ def _spread(count: int, most: int = RIVALS) -> list[int]:
     return sorted({round(x) for x in np.linspace(0, count - 1, min(count, most)).tolist()})
 
 
-def beside(
+def coordinate(
     best: np.ndarray, types: np.ndarray, low: np.ndarray, high: np.ndarray, field: slice
 ) -> Iterator[np.ndarray]:
     """Yield the best reports (P, n, k) of all other fields together with bounds and multiples of one field's truth."""
@@ -150,7 +150,7 @@ def _with(types: np.ndarray, place: int | slice, value: np.ndarray, low: np.ndar
     return report
 
 
-def anywhere(shape: tuple[int, ...], low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def uniform(shape: tuple[int, ...], low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw reports uniformly between the bounds, (P, n, k)."""
     reports: np.ndarray = low + rng.random(shape) * (high - low)
     return reports

@@ -49,14 +49,14 @@ class Audit:
         utilities: of the truth, without payments, (P, n).
         payments: to the mechanism, where all tell the truth, (P, n).
         regrets: by group of fields; the last is of all fields.
-        effort: how long was searched, in pairs of rounds.
-        seed: of the search.
-        sloped: whether the rule had a slope that could be climbed.
-        floor: least share of the scale of payoffs that a gain is related to.
-        envy: what each would gain in the place of whoever it envies most, where all tell the truth, (P, n); None where
-            the rule's game does not say.
+        effort: length of the search, in pairs of rounds.
+        seed: seed of the search.
+        differentiable: whether the rule had gradients that the search used.
+        floor: lower bound of the payoff in relative gains, as a share of the scale of payoffs.
+        envy: gain of each participant in the place of the one it envies most, under truthful reports, (P, n); None
+            where the game defines none.
         mechanism: what was audited, as it was given to :func:`lawgiver.audit`.
-        settings: those of that audit, defaults and the game included; empty where a rule was audited as a function.
+        settings: those of that audit, defaults and the game included; empty for a rule given as a function.
     """
 
     layout: Layout
@@ -66,7 +66,7 @@ class Audit:
     regrets: Mapping[str, Regret]
     effort: int
     seed: int
-    sloped: bool
+    differentiable: bool
     floor: float
     envy: np.ndarray | None = None
     mechanism: Any = None
@@ -136,7 +136,7 @@ class Audit:
             "participants": self.types.shape[1],
             "effort": self.effort,
             "seed": self.seed,
-            "gradient": self.sloped,
+            "gradient": self.differentiable,
             "misreports_tried": self.tried,
             "profitable_above": self.profitable_above,
             "largest_gain": self.largest_gain,

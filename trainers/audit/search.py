@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 
 from lawgiver.envs.core.fields import Layout, columns
-from lawgiver.trainers.audit.proposals import anywhere, beside, structured
+from lawgiver.trainers.audit.proposals import coordinate, heuristic, uniform
 from lawgiver.trainers.audit.trials import Trials, bounds
 from lawgiver.trainers.statistics.streams import AUDIT
 
@@ -39,11 +39,11 @@ class Search:
     Args:
         layout: of a report.
         types: (P, n, k).
-        gradient: whether the rule may be asked for its slope.
-        seed: of what is drawn.
+        gradient: whether gradients of the rule are used.
+        seed: seed of random draws.
 
     Attributes:
-        sloped: whether the rule had a slope anywhere.
+        differentiable: whether the rule had a nonzero gradient anywhere.
     """
 
     def __init__(self, layout: Layout, types: np.ndarray, gradient: bool, seed: int) -> None:
@@ -52,45 +52,41 @@ class Search:
         self.low, self.high = bounds(layout)
         self.fields = columns(layout)
         self.gradient = gradient and find_spec("torch") is not None
-        self.sloped = False
+        self.differentiable = False
 
-    def go_on(self, name: str, searched: Mapping[str, Trials], round_: int) -> None:
+    def run_round(self, name: str, searched: Mapping[str, Trials], round_: int) -> None:
         """Search one group for one round.
 
         Args:
-            name: of the group. All fields at once are searched last: they also try what single fields have found, as
-                it is, together, and beside bounds and multiples of the truth.
-            searched: what was found before, by group.
-            round_: from 0; with the group it sets its random numbers apart.
+            name: name of the group. The group of all fields is searched last: it also tries the results of single
+                fields, alone, combined, and with one field at bounds and multiples of the truth.
+            searched: trials of every group.
+            round_: number of the round, from 0; group and round determine the random numbers.
         """
         trials, low, high, shape = searched[name], self.low, self.high, self.types.shape
         group = list(searched).index(name)
         rng = np.random.default_rng([AUDIT, self.seed, 1 + group, 1 + round_])  # zeros at the end would not count
         if round_ == 0:
-            trials.offer_all(structured(self.types, low, high, self.fields.get(name)))
+            trials.offer_all(heuristic(self.types, low, high, self.fields.get(name)))
         if name not in self.fields:
-            together = self._together(searched)
+            together = np.concatenate([searched[field].reports[..., at] for field, at in self.fields.items()], axis=-1)
             trials.offer_all([*(searched[field].reports for field in self.fields), together])
-            trials.offer_all(chain(*(beside(together, self.types, low, high, at) for at in self.fields.values())))
-        trials.offer_all([trials.reports, *(anywhere(shape, low, high, rng) for _ in range(RANDOM))])
+            trials.offer_all(chain(*(coordinate(together, self.types, low, high, at) for at in self.fields.values())))
+        trials.offer_all([trials.reports, *(uniform(shape, low, high, rng) for _ in range(RANDOM))])
         if self.gradient:
             nearby = np.clip(self.types + START * (high - low) * rng.standard_normal(shape), low, high)
-            start = nearby if round_ % 2 == 0 else anywhere(shape, low, high, rng)
+            start = nearby if round_ % 2 == 0 else uniform(shape, low, high, rng)
             self._ascend(trials, np.stack([start, trials.reports]))
         for _ in range(GENERATIONS):
             trials.breed(rng)
         self._around(trials, rng)
-
-    def _together(self, searched: Mapping[str, Trials]) -> np.ndarray:
-        """Combine the best numbers of every field in one report."""
-        return np.concatenate([searched[name].reports[..., at] for name, at in self.fields.items()], axis=-1)
 
     def _ascend(self, trials: Trials, starts: np.ndarray) -> None:
         from lawgiver.trainers.audit.ascent import ascend
 
         found = ascend(trials, starts, self.low, self.high)
         if found is not None:
-            self.sloped = True
+            self.differentiable = True
             trials.offer_all(found)
 
     def _around(self, trials: Trials, rng: np.random.Generator) -> None:

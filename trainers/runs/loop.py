@@ -108,7 +108,7 @@ def train(
 
 def _resume(run: TrainingRun, learner: Learner) -> int:
     """Restore the newest checkpoint of a resumed run; return its number of completed updates."""
-    found = run.go_on()
+    found = run.resume_from_checkpoint()
     if found is None:
         return 0
     update, folder = found

@@ -179,7 +179,7 @@ class TrainingRun(Run):
         write_folder(path, lambda folder: save_policy(folder, policy))
         return path
 
-    def go_on(self) -> tuple[int, Path] | None:
+    def resume_from_checkpoint(self) -> tuple[int, Path] | None:
         """Rewind a resumed run to its newest checkpoint; None for a new run or where there is no checkpoint.
 
         Returns:
