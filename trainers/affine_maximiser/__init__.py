@@ -4,7 +4,6 @@ Affine maximisers are truthful for all weights and boosts, so that participants 
 """
 
 from lawgiver.trainers.affine_maximiser.settings import AffineConfig
-from lawgiver.trainers.affine_maximiser.tables import MEANINGS
 from lawgiver.trainers.runs.trainer import Deferred, Trainer
 
 trainer = Trainer(
@@ -12,5 +11,10 @@ trainer = Trainer(
     train=Deferred("lawgiver.trainers.affine_maximiser.train:train"),
     evaluate=Deferred("lawgiver.trainers.affine_maximiser.evaluation:evaluate_run"),
     figures=Deferred("lawgiver.trainers.affine_maximiser.figures:figures_of"),
-    meanings=MEANINGS,
+    meanings={
+        "objective": "of the learned mechanism, on fresh profiles",
+        "vcg": "objective of VCG on the same profiles",
+        "limit": "known bound of the objective",
+        "ratio_to_limit": "objective by that bound",
+    },
 )
