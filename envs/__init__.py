@@ -1,1 +1,1 @@
-"""The games: their rules, and the views of them that other libraries expect. NumPy only."""
+"""Games, exact solvers, and the views of games that other libraries expect. Rules run on NumPy and on torch."""

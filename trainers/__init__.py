@@ -1,1 +1,1 @@
-"""How they learn: RLlib on two timescales, the differentiable path, evaluation, and the command line."""
+"""Trainers, their runs, evaluation, audits, elections, figures, and the command line."""

@@ -1,1 +1,1 @@
-"""The contract of a game and every view of it: PettingZoo (parallel, AEC), Gymnasium (single, vector)."""
+"""The contract of a game, and what every game needs: arrays, fields, policies, objectives, the registry."""

@@ -117,8 +117,9 @@ def train(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="Continue this run instead of starting one; only trainer.iterations (or trainer.updates)"
-            " and resources.* may be changed.",
+            help="Continue this run instead of starting one. Only trainer.iterations (or trainer.updates),"
+            " trainer.anneal_over, trainer.evaluation.* and resources.* may be changed, of the latter not runner and"
+            " num_envs_per_env_runner.",
         ),
     ] = None,
 ) -> None:
