@@ -66,20 +66,7 @@ __all__ = [
     "train",
 ]
 
-_LATER = {
-    "trainers.audit.named": "audit",
-    "trainers.elections.tournament": "tournament",
-    "trainers.evaluation.evaluate": "evaluate",
-    "trainers.evaluation.solve": "solve",
-    "trainers.reproduce": "reproduce",
-    "trainers.runs.run": "Run open_run",
-    "trainers.runs.train": "resume train",
-    "names": " ".join(name for name in __all__ if name.startswith("list_")),
-}
-"""What is imported when it is first asked for, by module."""
-
-_PLACES = {name: f"lawgiver.{module}:{name}" for module, names in _LATER.items() for name in names.split()}
-_later = lazily(globals(), _PLACES | {name: f"lawgiver.{name}" for name in ("api", "rllib", "testing")})
+_later = lazily(globals())
 
 
 def __getattr__(name: str) -> Any:

@@ -57,10 +57,10 @@ from lawgiver.envs.core.rollout import Step, rollout
 from lawgiver.lazy import lazily
 
 if TYPE_CHECKING:
-    from lawgiver.agents.learned import LearnedPolicy
+    from lawgiver.agents.learned import LearnedPolicy, save_policy
     from lawgiver.agents.mechanisms import Announcement, Weights
     from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants, NetworkPolicy
-    from lawgiver.agents.networks import ValueNet
+    from lawgiver.agents.networks import Networked, ValueNet, evaluated
     from lawgiver.agents.policies import DiscretePolicy, Memoryless, RulePolicy, draw_discrete, require_field
     from lawgiver.envs.election.experience import Voter
     from lawgiver.envs.families.congestion_game import CongestionMechanism
@@ -72,6 +72,9 @@ if TYPE_CHECKING:
     from lawgiver.envs.public_investment.families import normalised
     from lawgiver.envs.solvers.equilibrium.prior import log_prior
     from lawgiver.testing import GameCheckError, check_game
+    from lawgiver.trainers.plots.curves import curves
+    from lawgiver.trainers.plots.run_figures import figures_of
+    from lawgiver.trainers.plots.style import new_figure
     from lawgiver.trainers.runs import loop
     from lawgiver.trainers.runs.atomic_files import RunError
     from lawgiver.trainers.runs.loop import Learner, Report
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
     from lawgiver.trainers.settings.base import Config, Count, Natural, Seed, Settings, TrainerSettings
     from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, start_of
     from lawgiver.trainers.statistics.estimate import Estimate
+    from lawgiver.trainers.tables.cells import Table, cell
 
 __all__ = [
     "ActionError",
@@ -113,6 +117,7 @@ __all__ = [
     "MissingExtraError",
     "Natural",
     "NetworkPolicy",
+    "Networked",
     "NoSolution",
     "OutcomePolicy",
     "ParameterError",
@@ -131,6 +136,7 @@ __all__ = [
     "Seed",
     "Settings",
     "Step",
+    "Table",
     "TaxedGame",
     "TaxedState",
     "Trainer",
@@ -145,15 +151,19 @@ __all__ = [
     "bounds",
     "box",
     "brief",
+    "cell",
     "check_game",
     "choice",
     "columns",
     "component_names",
     "constant",
+    "curves",
     "detached",
     "distribution",
     "draw_discrete",
+    "evaluated",
     "evolve",
+    "figures_of",
     "fixed_rng",
     "floats",
     "gini",
@@ -169,12 +179,14 @@ __all__ = [
     "make_voter",
     "map_arrays",
     "namespace",
+    "new_figure",
     "normalised",
     "number",
     "rawlsian",
     "require_field",
     "rollout",
     "sample_index",
+    "save_policy",
     "select",
     "softmax",
     "start_of",
@@ -189,36 +201,7 @@ __all__ = [
     "zeros",
 ]
 
-_LATER = {
-    "api": "Field Game ParameterError",
-    "agents.learned": "LearnedPolicy",
-    "agents.mechanisms": "Announcement Weights",
-    "agents.network_policies": "LearnedMechanism LearnedParticipants NetworkPolicy",
-    "agents.networks": "ValueNet",
-    "agents.policies": "DiscretePolicy Memoryless RulePolicy draw_discrete require_field",
-    "envs.election.experience": "Voter",
-    "envs.families.congestion_game": "CongestionMechanism",
-    "envs.families.mdp_game": "MDPGame",
-    "envs.families.mechanism_game": "MechanismGame MechanismState",
-    "envs.families.reporting_game": "ReportingGame ReportingState",
-    "envs.families.taxed_game": "TaxedGame TaxedState",
-    "envs.public_investment": "PublicInvestment",
-    "envs.public_investment.families": "normalised",
-    "envs.solvers.equilibrium.prior": "log_prior",
-    "testing": "GameCheckError check_game",
-    "trainers.runs.atomic_files": "RunError",
-    "trainers.settings.base": "Config Count Natural Seed Settings TrainerSettings",
-    "trainers.runs.loop": "Learner Report",
-    "trainers.runs.run": "Run",
-    "trainers.runs.trainer": "Deferred Trainer",
-    "trainers.runs.training_run": "TrainingRun",
-    "trainers.settings.bounded_rationality": "BoundedRationality start_of",
-    "trainers.statistics.estimate": "Estimate",
-}
-"""What is imported when it is first asked for, by module."""
-
-_PLACES = {name: f"lawgiver.{module}:{name}" for module, names in _LATER.items() for name in names.split()}
-__getattr__ = lazily(globals(), {**_PLACES, "loop": "lawgiver.trainers.runs.loop"})
+__getattr__ = lazily(globals())
 
 
 def __dir__() -> list[str]:

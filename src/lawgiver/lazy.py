@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pkgutil import resolve_name
+import ast
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 
-def lazily(module: dict[str, Any], places: Mapping[str, str]) -> Callable[[str], Any]:
-    """Make the ``__getattr__`` of a module.
+def lazily(module: dict[str, Any]) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a module: what it imports ``if TYPE_CHECKING`` is imported on first use.
+
+    Type checkers and the API reference read those imports as they stand, so that no second list of them is needed.
 
     Args:
         module: its ``globals()``, which keep what has been imported.
-        places: by name ``module:attribute``, or a module.
     """
 
+    @cache
+    def places() -> dict[str, str]:
+        """Read from the source which module each name comes from."""
+        source = module["__loader__"].get_source(module["__name__"])
+        blocks = [node for node in ast.parse(source).body if isinstance(node, ast.If)]
+        lines = [line for block in blocks for line in block.body if isinstance(line, ast.ImportFrom)]
+        return {name.name: str(line.module) for line in lines for name in line.names}
+
     def get(name: str) -> Any:
-        if name not in places:
+        if name not in places():
             raise AttributeError(f"module {module['__name__']!r} has no attribute {name!r}")
-        found = module[name] = resolve_name(places[name])
+        place = places()[name]
+        owner = vars(import_module(place))
+        found = module[name] = owner[name] if name in owner else import_module(f"{place}.{name}")
         return found
 
     return get
