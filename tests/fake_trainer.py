@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -25,6 +25,7 @@ class Agents(Settings):
 
 
 class Walk(TrainerSettings):
+    length: ClassVar = "iterations"
     name: Literal["walk"]
     iterations: Annotated[int, Field(ge=1)] = 7
     step: float = 1.0

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -171,7 +173,10 @@ def test_a_finished_run_can_be_prolonged_and_moved(walk: Path, tmp_path: Path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("override", ["seed=3", "trainer.step=2", "game.max_rounds=3", "run_dir=x", "trainer=3"])
+@pytest.mark.parametrize(
+    "override",
+    ["seed=3", "trainer.step=2", "game.max_rounds=3", "run_dir=x", "trainer=3", "resources.runner=stock"],
+)
 def test_only_length_and_resources_change_on_resume(walk: Path, tmp_path: Path, override: str):
     path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
     before = (path / "config.yaml").read_text()
@@ -180,6 +185,69 @@ def test_only_length_and_resources_change_on_resume(walk: Path, tmp_path: Path, 
     ):
         launch.resume(path, [override])
     assert (path / "config.yaml").read_text() == before
+
+
+@pytest.mark.parametrize("which", ["seed=0", "seeds=[0,1]"])
+def test_a_run_is_never_made_shorter(walk: Path, tmp_path: Path, which: str):
+    path, summary = launch.train(walk, [f"run_dir={tmp_path / 'out'}", which])
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(ParameterError, match=r"^trainer\.iterations is 5, .*out.* has 7: allowed: 7 or more$"):
+        launch.resume(path, ["trainer.iterations=5"])
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    assert launch.resume(path, ["trainer.iterations=7"])[1].get("position") == summary.get("position")
+
+
+def test_an_interrupted_run_may_end_from_its_checkpoint_on(walk: Path, tmp_path: Path):
+    with pytest.raises(launch.Interrupted):  # at 5, the newest checkpoint is of 3
+        launch.train(walk, [f"run_dir={tmp_path / 'out'}", "trainer.mode=interrupt"])
+    with pytest.raises(ParameterError, match=r"trainer\.iterations is 2, .* has 3: allowed: 3 or more"):
+        launch.resume(tmp_path / "out", ["trainer.iterations=2"])
+    short, _ = launch.train(walk, [f"run_dir={tmp_path / 'short'}", "trainer.iterations=4"])
+    launch.resume(tmp_path / "out", ["trainer.iterations=4"])
+    assert lines(tmp_path / "out") == lines(short)
+
+
+def test_a_run_that_is_being_prolonged_is_not_finished(walk: Path, tmp_path: Path):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}", "seeds=[0,1]", "trainer.iterations=3"])
+    killed = subprocess.run(
+        [sys.executable, "-m", "lawgiver", "train", "--resume", str(path), "trainer.iterations=8"],
+        env={**os.environ, "WALK_KILLED_AT": "0:7"},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not Run.open(path).finished and not Run.open(path / "s0").finished
+    launch.resume(path)
+    assert [len(lines(path / member)) for member in ("s0", "s1")] == [8, 8]
+
+
+TRIALS = """
+from fake_trainer import *
+
+class Search(TrainerSettings):
+    name: Literal["walk"]
+    length: ClassVar = LENGTH
+    trials: int = 7
+
+def train(config: Config[Agents, Search], run: TrainingRun) -> dict:
+    return {"trials": config.trainer.trials}
+"""
+
+
+@pytest.mark.parametrize("length", ["trials", None])
+def test_a_trainer_says_what_it_counts(plugin: Path, walk: Path, tmp_path: Path, length: str | None):
+    (plugin / "fake_search.py").write_text(TRIALS.replace("LENGTH", repr(length)))
+    info = plugin / "fake_trainer-1.0.dist-info" / "entry_points.txt"
+    info.write_text(info.read_text().replace("fake_trainer:", "fake_search:"))
+    walk.write_text("game: {name: public_investment}\ntrainer: {name: walk}\n")
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'out'}"])
+    if length is None:
+        with pytest.raises(ParameterError, match=r"cannot be changed .* allowed: trainer\.evaluation"):
+            launch.resume(path, ["trainer.trials=9"])
+    else:
+        assert launch.resume(path, ["trainer.trials=9"])[1]["trials"] == 9
+        with pytest.raises(ParameterError, match=r"trainer\.trials is 8, .* has 9"):
+            launch.resume(path, ["trainer.trials=8"])
+    sys.modules.pop("fake_search", None)
 
 
 def test_time_before_an_interruption_counts(run: TrainingRun):

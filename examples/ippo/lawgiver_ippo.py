@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pettingzoo
@@ -65,6 +65,7 @@ class Agents(Settings):
 class Ippo(TrainerSettings):
     """The learner's settings."""
 
+    length: ClassVar = None  # it saves no checkpoints
     name: Literal["ippo"] = "ippo"
     iterations: int = Field(default=60, ge=1)
     games: int = Field(default=64, ge=1)

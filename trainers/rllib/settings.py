@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -109,6 +109,7 @@ class RLlibAgents(Settings):
 class RLlibTrainer(TrainerSettings):
     """PPO by RLlib, on two timescales."""
 
+    length: ClassVar = "iterations"
     name: Literal["rllib"]
     iterations: Natural = 300
     steps_per_iteration: Natural = 2000
@@ -162,6 +163,7 @@ class LeagueSettings(Settings):
 class SelfPlayTrainer(TrainerSettings):
     """PPO by RLlib against frozen copies."""
 
+    length: ClassVar = "iterations"
     name: Literal["self_play"]
     iterations: Natural = 300
     elections_per_iteration: Natural = 2000

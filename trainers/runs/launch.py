@@ -21,11 +21,8 @@ from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import AnyConfig, Resources
 from lawgiver.trainers.statistics.seeds import over_seeds
 
-RESUMABLE = ("trainer.iterations", "trainer.updates", "trainer.anneal_over")
-"""Keys that may change when a run is resumed: length of the training and of its annealing."""
-
 RESUMABLE_PARTS = ("trainer.evaluation.", "resources.")
-"""Prefixes of further keys that may change: evaluation and resources."""
+"""Prefixes of keys that may change when a run is resumed, besides the length of the training and of its annealing."""
 
 FIXED = ("resources.runner", "resources.num_envs_per_env_runner")
 """Exceptions: a checkpoint depends on the runner and its number of parallel games."""
@@ -98,17 +95,19 @@ def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str,
     """Continue an interrupted training, or prolong a finished one; return as :func:`train` does.
 
     Raises:
-        LawgiverError: if the folder is not a run or damaged, an override is not among those allowed, or the folder
-            names a remote Ray cluster that no override confirms.
+        LawgiverError: if the folder is not a run or damaged, an override is not among those allowed, the training
+            would be shorter than what is stored of it, or the folder names a remote Ray cluster that no override
+            confirms. Nothing is written then.
         Interrupted: if the user stops it.
     """
     changes = read_overrides(overrides)
-    for key in changes:
-        if key in FIXED or (key not in RESUMABLE and not key.startswith(RESUMABLE_PARTS)):
-            parts = (f"{part}*" for part in RESUMABLE_PARTS)
-            choices = f"{', '.join((*RESUMABLE, *parts))} but {' and '.join(FIXED)}"
-            raise ParameterError(f"{key!r} cannot be changed when a run is continued; allowed: {choices}")
     run = Run.open(path)
+    lengths = _length_keys(run)
+    for key in changes:
+        if key in FIXED or (key not in lengths and not key.startswith(RESUMABLE_PARTS)):
+            parts = (f"{part}*" for part in RESUMABLE_PARTS)
+            choices = f"{', '.join((*lengths, *parts))} but {' and '.join(FIXED)}"
+            raise ParameterError(f"{key!r} cannot be changed when a run is continued; allowed: {choices}")
     settings = {**run.settings, "run_dir": str(run.path)}  # the folder may have been moved
     config = validate(apply_overrides(settings, changes))
     address = config.resources.address
@@ -117,7 +116,34 @@ def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str,
             f"{run.path} was trained on the Ray cluster at {address!r}, which can run code here: say"
             " resources.address=ADDRESS again if it is yours, resources.address=null for this machine"
         )
+    _require_not_shorter(run, config)
     return _carry_out(TrainingRun.resume(path, config), config)
+
+
+def _length_keys(run: Run) -> list[str]:
+    """List the full paths of the keys of the training's length and of its annealing, as far as its trainer has them."""
+    settings: Any = find_trainer(run.settings["trainer"]["name"]).config.model_fields["trainer"].annotation
+    return [f"trainer.{key}" for key in (settings.length, "anneal_over") if key in settings.model_fields]
+
+
+def _require_not_shorter(run: Run, config: AnyConfig) -> None:
+    """Check that a config does not say less of a run, or of one of its seeds, than what is stored of it.
+
+    Raises:
+        ParameterError: naming the key, the length asked for and the least that is allowed.
+        RunError: if the newest checkpoint is damaged.
+    """
+    key = config.trainer.length
+    folders = [run.path] if config.seeds is None else [run.path / f"s{seed}" for seed in config.seeds]
+    for member in (Run.open(folder) for folder in folders if (folder / "config.yaml").exists()):
+        if key not in type(config.trainer).model_fields:
+            continue
+        checkpoint = None if member.finished else member.latest_checkpoint()
+        done = member.settings["trainer"][key] if member.finished else checkpoint[0] if checkpoint else 0
+        if getattr(config.trainer, key) < done:
+            raise ParameterError(
+                f"trainer.{key} is {getattr(config.trainer, key)}, {member.path} has {done}: allowed: {done} or more"
+            )
 
 
 def _carry_out(run: TrainingRun, config: AnyConfig) -> tuple[Path, dict[str, Any]]:

@@ -58,9 +58,9 @@ def resume(run: str | Path | Run, overrides: Mapping[str, Any] | None = None) ->
 
     Args:
         run: the run, or its folder.
-        overrides: the length of the training (``"trainer.iterations"`` or ``"trainer.updates"``) and of its annealing
-            (``"trainer.anneal_over"``), its evaluation (``"trainer.evaluation.*"``) and ``"resources.*"`` but for
-            ``runner`` and ``num_envs_per_env_runner``; nothing else may be changed.
+        overrides: the length of the training (``"trainer.iterations"`` or ``"trainer.updates"``, never below what is
+            stored) and of its annealing (``"trainer.anneal_over"``), its evaluation (``"trainer.evaluation.*"``) and
+            ``"resources.*"`` but for ``runner`` and ``num_envs_per_env_runner``; nothing else may be changed.
 
     Returns:
         the finished run.

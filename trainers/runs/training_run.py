@@ -97,7 +97,9 @@ class TrainingRun(Run):
         run.resumed = True
         run._acquire()
         if config is not None:
-            run.settings = config.model_dump(mode="json") | {"run_dir": str(run.path)}
+            former, run.settings = run.settings, config.model_dump(mode="json") | {"run_dir": str(run.path)}
+            if run.settings["trainer"] != former["trainer"]:  # a summary that stayed would speak for the new config
+                (run.path / "summary.json").unlink(missing_ok=True)
             run._write_config()
         return run
 

@@ -7,7 +7,7 @@ The sections ``agents`` and ``trainer`` belong to the trainer that ``trainer.nam
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -60,6 +60,8 @@ def anchor_of(participants: Anchored) -> str | dict[str, Any]:
 class TrainerSettings(Settings):
     """Base of every trainer's settings."""
 
+    length: ClassVar[str | None] = "updates"
+    """The key of the training's length, which may grow when a run is resumed; None for a trainer that cannot resume."""
     name: str
     """The trainer, a name of the entry-point group ``lawgiver.trainers``."""
 

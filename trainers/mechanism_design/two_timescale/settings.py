@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -48,6 +48,7 @@ class TwoTimescaleTrainer(TrainerSettings):
     """Steps of both; see :mod:`lawgiver.trainers.mechanism_design.optimisers.schedules` for the conditions that they
     are held to."""
 
+    length: ClassVar = "iterations"
     name: Literal["two_timescale"]
     timescale: Timescale = "two_timescale"
     """Who moves more slowly in the long run."""
