@@ -13,6 +13,7 @@ from lawgiver.trainers.elections.meta_game import (
     binomial_errors,
     condorcet_cycle,
     condorcet_winner,
+    double_oracle,
     exploitability,
     fictitious_play,
     nash,
@@ -133,6 +134,41 @@ def test_fictitious_play_leaves_the_global_generator_alone():
     np.random.seed(5)
     fictitious_play(ROCK_PAPER_SCISSORS, 10, np.random.default_rng(1))
     np.testing.assert_array_equal(np.random.random(3), expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_double_oracle_solves_a_game_without_opening_all_of_it(seed):
+    strengths = np.random.default_rng(seed).normal(size=30)
+    shares = np.clip(0.3 * random_shares(30, seed) + 0.7 * bradley_terry(strengths), 0, 1)
+    asked = []
+
+    def payoff(i, j):
+        asked.append((i, j))
+        return shares[i, j]
+
+    def best_response(mixture):
+        against = shares @ np.array([mixture.get(i, 0.0) for i in range(30)])
+        return int(against.argmax()) if against.max() > 0.5 + 1e-9 else None
+
+    found = double_oracle(payoff, best_response, start=0)
+    whole = np.array([found.mixture.get(i, 0.0) for i in range(30)])
+    assert (whole @ shares).min() == pytest.approx(value_by_columns(shares), abs=1e-7)
+    assert len(found.opened) < 30
+    assert len(asked) == len(set(asked)) == len(found.opened) * (len(found.opened) - 1) // 2
+    np.testing.assert_allclose(found.shares, shares[np.ix_(found.opened, found.opened)], rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_double_oracle_on_random_games(seed):
+    shares = random_shares(30, seed)
+
+    def best_response(mixture):
+        return int((shares @ np.array([mixture.get(i, 0.0) for i in range(30)])).argmax())
+
+    found = double_oracle(lambda i, j: shares[i, j], best_response, start=0)
+    whole = np.array([found.mixture.get(i, 0.0) for i in range(30)])
+    assert exploitability(shares, whole) == pytest.approx(0, abs=1e-7)
+    assert len(found.opened) < 30
 
 
 # -- who beats whom -------------------------------------------------------------------------------------------------

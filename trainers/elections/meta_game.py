@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -183,3 +185,45 @@ def _game(shares: np.ndarray) -> Any:
 def exploitability(shares: np.ndarray, mixture: np.ndarray) -> float:
     """Compute the exploitability of a mixture (s,): its best response's vote share less one half, >= 0."""
     return float((checked_shares(shares) @ np.asarray(mixture, float)).max() - 0.5)
+
+
+@dataclass(frozen=True)
+class DoubleOracle:
+    """An equilibrium found by double oracle.
+
+    Attributes:
+        opened: the strategies examined, in order, (k,).
+        shares: vote shares among these, (k, k).
+        mixture: weight of each strategy in the equilibrium, by strategy, zeros included.
+    """
+
+    opened: tuple[int, ...]
+    shares: np.ndarray
+    mixture: Mapping[int, float]
+
+
+def double_oracle(
+    payoff: Callable[[int, int], float], best_response: Callable[[Mapping[int, float]], int | None], start: int
+) -> DoubleOracle:
+    """Compute an equilibrium of a symmetric constant-sum game by double oracle, from a few of its strategies.
+
+    The restricted game among the opened strategies is solved, and a best response of the whole game to its equilibrium
+    is opened, until it is open already or does no better (McMahan, Gordon and Blum 2003).
+
+    Args:
+        payoff: the share of votes of strategy i against j; asked once for each pair of opened strategies.
+        best_response: to a mixture, given as weights by strategy: a strategy, or None if none does better than a tie.
+        start: the strategy opened first.
+
+    Raises:
+        MissingExtraError: without nashpy.
+    """
+    opened, shares = [start], np.full((1, 1), 0.5)
+    while True:
+        mixture = dict(zip(opened, nash(shares).tolist(), strict=True))
+        response = best_response(mixture)
+        if response is None or response in opened:
+            return DoubleOracle(tuple(opened), shares, mixture)
+        row = np.array([payoff(response, other) for other in opened])
+        shares = np.block([[shares, 1 - row[:, None]], [row[None, :], np.full((1, 1), 0.5)]])
+        opened.append(response)
