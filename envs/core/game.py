@@ -136,7 +136,10 @@ class Game(ABC, Generic[StateT]):
     @property
     @abstractmethod
     def roles(self) -> Mapping[str, int]:
-        """Number of agents of each role, in a fixed order."""
+        """Number of agents of each role, ``mechanism`` or ``participant``, in a fixed order.
+
+        The names are fixed: policies are registered and given by them.
+        """
 
     @property
     @abstractmethod

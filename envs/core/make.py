@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lawgiver.envs.core.declarations import require_declared
 from lawgiver.envs.core.errors import (
     ArgumentError,
     ParameterError,
@@ -54,8 +55,9 @@ def make_game(name: str, **params: Any) -> Game[Any]:
 
     Raises:
         UnknownNameError: if there is no such game.
-        ParameterError: if a parameter or preset is unknown, or a parameter outside its range.
-        PluginError: if the object registered under the name is not a game.
+        ParameterError: if a parameter or preset is unknown, or a parameter outside its range; or if the game's class
+            lacks a declaration.
+        PluginError: if the object registered under the name is not a game, or lacks a method.
 
     Example:
         >>> import lawgiver
@@ -73,9 +75,14 @@ def make_game(name: str, **params: Any) -> Game[Any]:
     for key, value in params.items():
         if isinstance(value, int) and value.bit_length() > 1000:  # no float holds it, and Python may not print it
             raise ParameterError(f"{key} is {brief(value)}, allowed: numbers that a float holds")
+    if inspect.isabstract(made):
+        undefined = ", ".join(sorted(made.__abstractmethods__))  # type: ignore[attr-defined]
+        package = package_of(entry(GAMES, full))
+        raise PluginError(f"game {full!r} of package {package!r} does not define {undefined}")
     game: Game[Any] = call_with(made, f"game {full!r}", **with_preset(made, params))
     if not isinstance(game, Game):
         raise _no_game(full, game)
+    require_declared(game)
     game.check_size()
     return game
 

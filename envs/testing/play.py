@@ -27,7 +27,8 @@ class GameCheckError(LawgiverError, AssertionError):
 def require(condition: Any, game: Game[Any], complaint: str) -> None:
     """Raise GameCheckError with the game's name and the complaint unless the condition holds."""
     if not condition:
-        raise GameCheckError(" ".join(f"{game.name}: {complaint}".split()))
+        name = getattr(game, "name", type(game).__name__)
+        raise GameCheckError(" ".join(f"{name}: {complaint}".split()))
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import take_games
+from lawgiver.envs.core.declarations import declaration_error
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import OBJECTIVES, names
@@ -25,6 +26,8 @@ ROUNDING = 1e-9
 
 def check_declarations(game: Game[Any]) -> None:
     """The game has a versioned name, a source, roles, spaces, and a horizon."""
+    error = declaration_error(game)
+    require(error is None, game, str(error))
     require(re.fullmatch(r"[a-z0-9_]+-v\d+", game.name), game, "its name is not of the form some_game-v0")
     version = game.name.rpartition("-")[2]
     told = list(game.versions)[-1:] == [version]

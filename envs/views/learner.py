@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lawgiver.envs.core.declarations import require_declared
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
@@ -20,6 +21,7 @@ def check_role(game: Game[Any], role: str | None) -> str:
     if role is None:
         raise ParameterError(f"role is missing: {allowed('', game.roles)} (who learns; the others are given)")
     game.check_role(role)
+    require_declared(game)
     return role
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.policy_check import check_game as require_game
 from lawgiver.envs.core.rollout import Step
 from lawgiver.envs.testing.play import SLACK, GameCheckError, UniformPlayer, random_steps, require, surfacing
 from lawgiver.envs.testing.rules import RULE_CHECKS, tree_distance
@@ -39,9 +40,11 @@ def check_game(game: Game[Any] | str, **params: Any) -> None:
     Raises:
         GameCheckError: (an AssertionError) one line that names the game and what is wrong with it. What the game's own
             methods raise is its cause; then the line names the check.
+        ParameterError: if ``game`` is none, but a class, say.
     """
     if isinstance(game, str):
         game = make_game(game, **params)
+    require_game(game)
     checks = [*RULE_CHECKS, *VIEW_CHECKS]
     torch_found = find_spec("torch") is not None
     if torch_found:

@@ -51,13 +51,14 @@ def _creation(game: Game[Any], full: str) -> str:
         learner: [keywords[role] for role, count in game.roles.items() if role != learner or count > 1]
         for learner in reversed(list(game.roles))
     }
+    role = "mechanism" if "mechanism" in game.roles else "participant"
     made = [f'("lawgiver/{full}", ' + ", ".join([f'role="{role}"', *given]) + ")" for role, given in others.items()]
     lines = [
         "import gymnasium, lawgiver, pettingzoo",
         f'pettingzoo.make("parallel", "lawgiver/{full}")',
         f'pettingzoo.make("aec", "lawgiver/{full}")',
         *(f"gymnasium.make{arguments}" for arguments in made),
-        f'gymnasium.make_vec("lawgiver/{full}", num_envs=4096, role="mechanism",',
+        f'gymnasium.make_vec("lawgiver/{full}", num_envs=4096, role="{role}",',
         '                   vectorization_mode="vector_entry_point")',
     ]
     return "## Creation\n\n```python\n" + "\n".join(lines) + "\n```"

@@ -121,8 +121,8 @@ class Fixed:
 
 
 def vector_rounds(game: Game[Any], participants: PolicyLike | None, sizes: Sizes = FULL) -> float:
-    """Measure the rounds per second of the vector view with a learning mechanism."""
-    env = GameVectorEnv(game, role="mechanism", num_envs=sizes.vector_games, participants=participants)
+    """Measure the rounds per second of the vector view with one learner, the mechanism where there is one."""
+    env = GameVectorEnv(game, role=_counted(game), num_envs=sizes.vector_games, participants=participants)
     env.action_space.seed(0)
     ready = env.action_space.sample()
 
@@ -146,20 +146,25 @@ def torch_rounds(game: Game[Any], sizes: Sizes = FULL) -> float:
     import torch
 
     rng: Rng = torch.Generator().manual_seed(0)
-    ready = {role: _ready(game, role, sizes.torch_games) for role in game.roles}
+    ready, counted = {role: _ready(game, role, sizes.torch_games) for role in game.roles}, _counted(game)
 
     def work() -> int:
         state, rounds = game.initial_state(sizes.torch_games, rng), 0
         while rounds < sizes.torch_rounds:
             role = game.phase(state)
             state, _, terminated, truncated = game.step(state, ready[role], game.draw(sizes.torch_games, rng))
-            rounds += role == "mechanism"
+            rounds += role == counted
             if bool((terminated | truncated).all()):
                 state = game.initial_state(sizes.torch_games, rng)
         return rounds * sizes.torch_games
 
     with torch.no_grad():
         return rate(work, sizes.repeats)
+
+
+def _counted(game: Game[Any]) -> str:
+    """Name the role one of whose actions makes a round: the mechanism, or participants where there is none."""
+    return "mechanism" if "mechanism" in game.roles else "participant"
 
 
 def _ready(game: Game[Any], role: str, games: int) -> Any:
