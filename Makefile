@@ -42,7 +42,7 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy and the import rules
 bench: $(VENV)/dev.stamp  ## measure the throughput of every view and trainer on this machine
 	$(RUN) lawgiver bench
 
-docs: $(VENV)/dev.stamp  ## write the pages of the games, and build the documentation site into site/
+docs: $(VENV)/dev.stamp  ## write the generated pages, and build the documentation site into site/
 	$(VENV)/bin/python docs/generate.py
 	$(RUN) mkdocs build --quiet
 	@echo "show it: $(RUN) http.server -d site"

@@ -1,12 +1,13 @@
-"""Write one page per game and the list of games into docs/games, from what games declare: part of `make docs`."""
+"""Write the pages of games and the list of configs, from what games and configs declare: part of `make docs`."""
 
 from pathlib import Path
 
 from lawgiver.envs.core.registry import GAMES, lookup, names
 from lawgiver.trainers.cli.pages import game_page
+from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
 
-FOLDER = Path(__file__).parent / "games"
-LIST = """# Games
+DOCS = Path(__file__).parent
+GAME_LIST = """# Games
 
 The id of a game in Gymnasium and PettingZoo is `lawgiver/` and its name. `lawgiver games NAME` prints the page of one:
 spaces, units, rewards, parameters, and what is known exactly.
@@ -14,25 +15,47 @@ spaces, units, rewards, parameters, and what is known exactly.
 | name | game | source |
 | --- | --- | --- |
 """
+CONFIG_LIST = """# Configs
+
+A config is a YAML file with the keys `game`, `agents`, `trainer`, `resources`, `seed` (or `seeds`) and `run_dir`. A
+packaged one is named without its ending, one of your own by its path. Any value is
+[overridden](command_line.md#overrides) by its full path. The first line of a config says what it is:
+
+| config | experiment |
+| --- | --- |
+"""
 
 
-def index_page() -> str:
+def game_list() -> str:
     """Write the list of the installed games, one line per game."""
     rows = []
     for name in names(GAMES):
         game = lookup(GAMES, name)
         title = game.__doc__.strip().partition("\n")[0]
         rows.append(f"| [`{name}`]({name}.md) | {title} | {game.reference} |\n")
-    return LIST + "".join(rows)
+    return GAME_LIST + "".join(rows)
+
+
+def config_list() -> str:
+    """Write the list of the packaged configs, each with the comment in its first line."""
+    rows = []
+    for name in config_names():
+        first = (CONFIGS / f"{name}.yaml").read_text().partition("\n")[0]
+        rows.append(f"| [`{name}`](../../configs/{name}.yaml) | {first.removeprefix('# ').removesuffix('.')} |\n")
+    return CONFIG_LIST + "".join(rows)
+
+
+def pages() -> dict[str, str]:
+    """Write every generated page, by its path in docs/."""
+    lists = {"games/index.md": game_list(), "reference/configs.md": config_list()}
+    return lists | {f"games/{name}.md": game_page(name) for name in names(GAMES)}
 
 
 def main() -> None:
-    """Write the pages of the installed games."""
-    FOLDER.mkdir(exist_ok=True)
-    pages = {"index": index_page()} | {name: game_page(name) for name in names(GAMES)}
-    for name, page in pages.items():
-        (FOLDER / f"{name}.md").write_text(page)
-        print(f"{FOLDER.name}/{name}.md")
+    """Write the pages into docs/."""
+    for name, page in pages().items():
+        (DOCS / name).write_text(page)
+        print(name)
 
 
 if __name__ == "__main__":
