@@ -176,6 +176,30 @@ def test_walk_through(heading, tmp_path):
         assert "The day's payoff in points, once everybody has driven" in printed
 
 
+def run_page(page, folder):
+    """Carry out every block of a page in order, those of shown output excepted. Returns what they print."""
+    (folder / "site").mkdir()
+    steps = [step for step in blocks(page) if step.language != "text"]
+    return "".join(run(step, folder, folder / "site") for step in steps)
+
+
+def test_own_trainer_is_run_as_the_page_says(tmp_path):
+    pytest.importorskip("torch")
+    page = "docs/how_to/own_trainer.md"
+    printed = [line.split() for line in run_page(page, tmp_path).splitlines()]
+    (shown,) = blocks(page, language=("text",))
+    assert [line for line in shown.text.splitlines() if line.split() not in printed] == []
+    assert [path.name for path in (tmp_path / "out" / "figures").iterdir()] == ["search.png"]
+
+
+def test_own_learned_policy_is_run_as_the_page_says(tmp_path):
+    pytest.importorskip("torch")
+    page = "docs/how_to/own_learned_policy.md"
+    printed = run_page(page, tmp_path)
+    (shown,) = blocks(page, language=("text",))
+    assert shown.text in printed
+
+
 def test_every_result_is_listed():
     text = (ROOT / "docs" / "results" / "index.md").read_text()
     pages = [page.name for page in (ROOT / "docs" / "results").glob("*.md")]
@@ -191,9 +215,10 @@ def test_the_figures_of_the_readme_are_those_of_the_results():
     assert len(figures) > 20 and figures <= set(re.findall(r"\d+\.\d+", known))
 
 
-def test_every_config_is_listed():
-    text = (ROOT / "docs" / "reference" / "configs.md").read_text()
-    assert [name for name in config_names() if f"configs/{name}.yaml" not in text] == []
+@pytest.mark.parametrize("name", config_names())
+def test_the_first_line_of_a_config_says_what_it_is(name):
+    first = (ROOT / "configs" / f"{name}.yaml").read_text().partition("\n")[0]
+    assert re.fullmatch(r"# [^|]{20,}\.", first), first
 
 
 @pytest.mark.parametrize(
@@ -261,9 +286,10 @@ def test_a_page_claims_no_objective_that_a_game_does_not_name(monkeypatch):
     assert "objective" not in mechanism and "In the game's own units." in mechanism
 
 
-def test_the_list_of_games_is_fresh():
-    fresh = runpy.run_path(str(ROOT / "docs" / "generate.py"))["index_page"]()
-    assert (ROOT / "docs" / "games" / "index.md").read_text() == fresh, "run: make docs"
+@pytest.mark.parametrize(("page", "made"), [("games/index.md", "game_list"), ("reference/configs.md", "config_list")])
+def test_lists_are_fresh(page, made):
+    fresh = runpy.run_path(str(ROOT / "docs" / "generate.py"))[made]()
+    assert (ROOT / "docs" / page).read_text() == fresh, "run: make docs"
 
 
 @pytest.mark.parametrize("name", [name for name in names(GAMES) if (ROOT / "envs" / name.rpartition("-")[0]).exists()])

@@ -78,8 +78,9 @@ def test_what_authors_import_is_there_without_torch_or_ray():
 def test_walk_throughs_and_examples_import_from_the_api_alone():
     root = Path(__file__).parents[1]
     packages = [*(root / "examples" / "ippo").glob("*.py"), *(root / "tests" / "data" / "orchard").rglob("*.py")]
+    guides = [root / "docs" / "how_to" / name for name in ("own_trainer.md", "own_learned_policy.md")]
     assert len(packages) > 3
-    for page in (root / "CONTRIBUTING.md", *packages):
+    for page in (root / "CONTRIBUTING.md", *guides, *packages):
         modules = re.findall(r"^(?:from|import) (lawgiver\S*)", page.read_text(), re.MULTILINE)
         assert set(modules) <= {"lawgiver", "lawgiver.api", "lawgiver.testing"}, page
 

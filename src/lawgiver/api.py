@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, start_of
     from lawgiver.trainers.statistics.estimate import Estimate
     from lawgiver.trainers.tables.cells import Table, cell
+    from lawgiver.trainers.tables.mechanism_tables import tables_of
 
 __all__ = [
     "ActionError",
@@ -191,6 +192,7 @@ __all__ = [
     "softmax",
     "start_of",
     "surplus",
+    "tables_of",
     "take_games",
     "total",
     "uniform",
