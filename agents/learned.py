@@ -14,7 +14,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, PluginError, UnknownNameError, brief
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import LEARNED, PACKAGES, entry, extras, lookup, require_extras
+from lawgiver.envs.core.registry import PACKAGES, POLICY_KINDS, entry, extras, lookup, require_extras
 from lawgiver.envs.files.json_text import to_json
 from lawgiver.envs.files.reading import open_regular, read_json
 
@@ -134,16 +134,17 @@ def saved_class(folder: Path) -> tuple[Any, dict[str, Any]]:
     path = folder / DESCRIPTION
     kind, settings = _description(path)
     try:
-        needed = entry(LEARNED, kind).extras
+        needed = entry(POLICY_KINDS, kind).extras
     except UnknownNameError as error:
         raise PolicyFileError(
-            f"{path} holds a policy of a kind that no installed package declares under {LEARNED!r}: {error}"
+            f"{path} holds a policy of a kind that no installed package declares under {POLICY_KINDS!r}: {error}"
         ) from error
     require_extras(f"the learned policy in {folder}", *(extra for extra in needed if extra in PACKAGES))
-    made = lookup(LEARNED, kind)
+    made = lookup(POLICY_KINDS, kind)
     if not isinstance(made, type) or not all(hasattr(made, name) for name in ("kind", "role", "state", "restore")):
         raise PluginError(
-            f"what is declared as {kind!r} under {LEARNED!r} is {brief(made)}, allowed: a class of learned policies"
+            f"what is declared as {kind!r} under {POLICY_KINDS!r} is {brief(made)}, allowed: a class of learned"
+            " policies"
         )
     return made, settings
 

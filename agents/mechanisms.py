@@ -18,8 +18,8 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allo
 from lawgiver.envs.core.fields import columns, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
-from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily
 from lawgiver.envs.public_investment.game import LOGIT_BOUND, PublicInvestment
+from lawgiver.envs.public_investment.rule_families import FAMILIES, RuleFamily
 from lawgiver.envs.public_investment.water_filling import water_fill
 
 

@@ -18,8 +18,9 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.endowments import CONDITIONS
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.evaluation.ascent import Ascent, reachable
+from lawgiver.trainers.evaluation.ascent import Ascent
 from lawgiver.trainers.evaluation.equilibrium_gradient import rounds, value
+from lawgiver.trainers.evaluation.reachable import reachable
 from lawgiver.trainers.evaluation.score_table import CANONICAL, ScoreTable, ceiling_scores, low_anchor, robustness
 from lawgiver.trainers.mechanism_design.exact.settings import Mechanism
 from lawgiver.trainers.mechanism_design.exact.train import make_mechanism

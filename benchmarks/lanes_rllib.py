@@ -18,11 +18,11 @@ import numpy as np
 
 from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.plots import style
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.tables import markdown
 from lawgiver.trainers.tables.markdown import header
+from lawgiver.trainers.tables.wording import words
 
 row = partial(markdown.row, number=".4f")
 SEEDS = (0, 1, 2)

@@ -38,12 +38,12 @@ from lawgiver.envs.repeated_allocation.solutions import (
 )
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.plots import style
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.tables.markdown import header, row
+from lawgiver.trainers.tables.wording import words
 
 SEEDS, SEEDS_OF_BOTH = (0, 1), (0, 1, 2)
 CONFIG = "repeated_allocation"

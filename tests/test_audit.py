@@ -152,7 +152,7 @@ def test_an_audit_says_what_doubling_its_effort_has_added_and_is_about_as_far_fr
 def test_what_a_search_of_many_starts_finds_under_a_network_an_audit_finds():
     torch = pytest.importorskip("torch")
     from lawgiver.agents.exs_net import LearnedExSNet
-    from lawgiver.trainers.audit.ascent import ascend
+    from lawgiver.trainers.audit.misreport_ascent import ascend
 
     game = make_game("payment_free_allocation", n=5, m=3)
     with torch.random.fork_rng(devices=[]):

@@ -26,7 +26,7 @@ from lawgiver.trainers import hcmd_zero
 from lawgiver.trainers.cli import app, main
 from lawgiver.trainers.cli import throughput as bench
 from lawgiver.trainers.cli.pages import game_page
-from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import load_config

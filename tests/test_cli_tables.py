@@ -11,7 +11,7 @@ import pytest
 
 from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.cli.ending import commands, ending
-from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.rllib import trainer
 from lawgiver.trainers.runs.headings import equilibrium_people
 from lawgiver.trainers.runs.run import Run
@@ -147,15 +147,15 @@ def test_missing_torch_is_said_in_the_last_line(monkeypatch, capsys):
     import lawgiver.testing
     from lawgiver.envs.sequential_sales import SequentialSales
     from lawgiver.trainers.audit.core import audit_game
-    from lawgiver.trainers.cli import tables
+    from lawgiver.trainers.cli import printed_tables
 
     game = SequentialSales(n=2, m=1)
     types = game.initial_state(3, np.random.default_rng(0)).types
     found = audit_game(game, make_policy(game, "mechanism", "vcg"), types, effort=1, gradient=False).data()
-    tables.show_audit(found)
+    printed_tables.show_audit(found)
     assert "torch" not in capsys.readouterr().out
-    monkeypatch.setattr(tables, "find_spec", lambda name: None)
-    tables.show_audit(found)
+    monkeypatch.setattr(printed_tables, "find_spec", lambda name: None)
+    printed_tables.show_audit(found)
     assert "torch is not installed" in capsys.readouterr().out.splitlines()[-1]
     monkeypatch.setattr(lawgiver.testing, "find_spec", lambda name: None)
     monkeypatch.setattr(lawgiver.testing, "RULE_CHECKS", ())

@@ -7,7 +7,7 @@ import pytest
 
 from lawgiver.agents.network_policies import LearnedParticipants
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.rllib import trainer
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, choices, summary_of
 from lawgiver.trainers.rllib.play import RolloutSetup

@@ -14,7 +14,7 @@ from lawgiver.envs.core.fields import columns, width
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.election.experience import experience_layout
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.evaluation.elections import hold, shares, vote_share
+from lawgiver.trainers.evaluation.vote_shares import hold, shares, vote_share
 
 BASE = {"name": "public_investment", "endowments": [[10, 4, 4, 4], [10, 8, 8, 8]], "n_rounds": 4}
 

@@ -11,8 +11,9 @@ import torch
 from lawgiver.agents.graph_network import GraphNetwork
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.trainers.evaluation.ascent import Ascent, FreeTable, reachable
+from lawgiver.trainers.evaluation.ascent import Ascent
 from lawgiver.trainers.evaluation.equilibrium_gradient import rounds, value
+from lawgiver.trainers.evaluation.reachable import FreeTable, reachable
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import Interrupted, resume, train

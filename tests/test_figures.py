@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.public_investment.families import power_weights
+from lawgiver.envs.public_investment.rule_families import power_weights
 from lawgiver.trainers.plots import curves as run_curves
 from lawgiver.trainers.plots import public_investment as fund
 from lawgiver.trainers.plots import style

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lawgiver.envs.files.json_text import from_json, plain, to_json
-from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
 from lawgiver.trainers.runs.run import Run

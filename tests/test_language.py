@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("envs", "agents", "src/lawgiver")
+PACKAGES = ("agents", "envs", "src/lawgiver", "trainers")
 CLAUSE = re.compile(r"(Return (how|that|what|when|where|whether|which|who|whom|whose)|Say|Tell)\b")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

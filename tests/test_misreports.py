@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.trainers.rllib.misreports import misreports
+from lawgiver.trainers.rllib.trained_misreports import misreports
 
 
 def test_the_truth_and_random_reports_are_told_apart():

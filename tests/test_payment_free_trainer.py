@@ -18,7 +18,7 @@ from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.payment_free import learner, train
 from lawgiver.trainers.payment_free.evaluation import judge
 from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, thorough
-from lawgiver.trainers.payment_free.misreports import Ascent, Cases, proposed, search, worth
+from lawgiver.trainers.payment_free.misreport_search import Ascent, Cases, proposed, search, worth
 from lawgiver.trainers.payment_free.objective import Bound, terms
 from lawgiver.trainers.payment_free.settings import ExSNet, Lagrangian, PaymentFreeTrainer, RPFNet
 from lawgiver.trainers.payment_free.train import make_mechanism

@@ -9,7 +9,7 @@ from lawgiver.envs.core.arrays import softmax
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.public_investment.families import FAMILIES
+from lawgiver.envs.public_investment.rule_families import FAMILIES
 from lawgiver.envs.views.parallel import GameParallelEnv
 
 FOUR = {"endowments": (10, 4, 4, 4)}

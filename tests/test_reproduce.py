@@ -25,7 +25,7 @@ from lawgiver.trainers import reproduce
 from lawgiver.trainers.affine_maximiser import settings
 from lawgiver.trainers.affine_maximiser.objective import Problem
 from lawgiver.trainers.cli import app, main
-from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.evaluation import evaluate as evaluation
 from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.mechanism_design.optimisers import Schedule, make_optimiser

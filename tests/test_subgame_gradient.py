@@ -13,8 +13,8 @@ from lawgiver.envs.core.make import make_game
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Equilibrium, equilibrium_welfare, prior_table, solve
-from lawgiver.trainers.mechanism_design.exact import subgame_gradient
-from lawgiver.trainers.mechanism_design.exact.subgame_gradient import welfare_and_gradient
+from lawgiver.trainers.mechanism_design.two_timescale import subgame_gradient
+from lawgiver.trainers.mechanism_design.two_timescale.subgame_gradient import welfare_and_gradient
 
 READINGS, BASES, PAYMENTS = ("local", "full", "blind"), ("centred", "raw"), ("xT", "x0", "u")
 GAMES = {

@@ -12,7 +12,7 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.elections.tournament import round_robin, tournament
-from lawgiver.trainers.evaluation.elections import shares
+from lawgiver.trainers.evaluation.vote_shares import shares
 
 BASE = {"name": "public_investment", "endowments": [[10, 2, 2, 2], [10, 10, 10, 10]], "n_rounds": 5}
 RULES = ("strict_egalitarian", "liberal_egalitarian", "libertarian")

@@ -13,7 +13,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, prior_table, solve
 from lawgiver.trainers.cli import main
-from lawgiver.trainers.cli.tables import show_summary
+from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.mechanism_design import two_timescale
 from lawgiver.trainers.mechanism_design.two_timescale import train as training

@@ -23,12 +23,12 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.trainers import hcmd_zero
 from lawgiver.trainers.audit.result import Audit, Regret
-from lawgiver.trainers.cli.tables import show_audit, show_summary
+from lawgiver.trainers.cli.printed_tables import show_audit, show_summary
 from lawgiver.trainers.cli.vote_tables import show_tournament
 from lawgiver.trainers.elections.meta_game import binomial_errors, nash_of_many, wins
 from lawgiver.trainers.elections.standings import resampled
 from lawgiver.trainers.elections.tournament import Tournament
-from lawgiver.trainers.evaluation import elections
+from lawgiver.trainers.evaluation import vote_shares
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.hcmd_zero.convergence import Convergence, edge_of
 from lawgiver.trainers.reproduce import affine_maximisers
@@ -84,8 +84,8 @@ def test_intervals_of_votes_hold_the_truth_by_condition_and_pooled(monkeypatch):
     def shares(*_):  # p (1 - p) (1 + 3 rho) / 4 is their variance, rho = 1/3
         return {name: rng.binomial(4, rng.beta(2 * p, 2 - 2 * p, 100)) / 4 for name, p in truth.items()}
 
-    monkeypatch.setattr(elections, "shares", shares)
-    found = [elections.against(None, None, {"rival": None}, 100, [seed]) for seed in range(400)]  # type: ignore[arg-type]
+    monkeypatch.setattr(vote_shares, "shares", shares)
+    found = [vote_shares.against(None, None, {"rival": None}, 100, [seed]) for seed in range(400)]  # type: ignore[arg-type]
     told = [each["vote_share"]["rival"] for each in found]
     variance = {name: p * (1 - p) / 2 for name, p in truth.items()}
     for name, p in truth.items():

@@ -16,7 +16,7 @@ from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.registry import POLICIES, names
+from lawgiver.envs.core.registry import ROLES, names
 from lawgiver.envs.election import Election
 from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.public_investment import one_round
@@ -28,8 +28,8 @@ from lawgiver.envs.views.single import GameEnv
 from lawgiver.envs.views.vector import GameVectorEnv
 from lawgiver.trainers import audit
 from lawgiver.trainers.elections.tournament import round_robin
-from lawgiver.trainers.evaluation import elections
 from lawgiver.trainers.evaluation import score_table as scoring
+from lawgiver.trainers.evaluation import vote_shares
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.plots.public_investment import weights_of
 
@@ -93,8 +93,8 @@ TAKES_A_MECHANISM: dict[str, tuple[Game[Any], Callable[[Game[Any], Any], Any]]] 
         SHARING,
         lambda g, p: round_robin(vote_on(g), {"a": p, "b": make_policy(g, "mechanism", "random")}, 2, 0),
     ),
-    "elections.shares": (SHARING, lambda g, p: elections.shares(vote_on(g), [p, p], 2, RNG)),
-    "elections.against": (SHARING, lambda g, p: elections.against(vote_on(g), p, {"b": p}, 2, [0])),
+    "vote_shares.shares": (SHARING, lambda g, p: vote_shares.shares(vote_on(g), [p, p], 2, RNG)),
+    "vote_shares.against": (SHARING, lambda g, p: vote_shares.against(vote_on(g), p, {"b": p}, 2, [0])),
     "score_table": (LANES, lambda g, p: scoring.score_table(g, p, inverse_temperature=1.0)),
     "weights_of": (SHARING, lambda g, p: weights_of(g, p)),
 }
@@ -190,7 +190,7 @@ def test_an_inverse_temperature_has_to_be_a_number(level: Any) -> None:
 def test_a_policy_that_fits_is_left_as_it_was() -> None:
     """The check draws from nobody's generator, and every registered mechanism that can be made passes it."""
     for game in (SHARING, ANNOUNCING, TAXED, LANES, SALES):
-        for role, group in POLICIES.items():
+        for role, group in ROLES.items():
             for name in names(group):
                 try:
                     policy = make_policy(game, role, name)

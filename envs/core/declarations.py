@@ -6,7 +6,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Any
 
 from lawgiver.envs.core.errors import ParameterError, allowed, brief
-from lawgiver.envs.core.registry import POLICIES
+from lawgiver.envs.core.registry import ROLES
 
 if TYPE_CHECKING:
     from lawgiver.envs.core.game import Game
@@ -21,8 +21,8 @@ def declaration_error(game: Game[Any]) -> str | None:
             if declared.startswith("ClassVar") and not hasattr(game, name):
                 return f"{made} declares no {name}: allowed: an attribute of the class, {name}: {declared} = ..."
     for role in game.roles:
-        if role not in POLICIES:
-            return f"{made} has a role {brief(role)}: {allowed(str(role), POLICIES)}"
+        if role not in ROLES:
+            return f"{made} has a role {brief(role)}: {allowed(str(role), ROLES)}"
     return None
 
 

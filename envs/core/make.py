@@ -21,7 +21,7 @@ from lawgiver.envs.core.errors import (
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.policy_check import check_game, has_policy_methods
-from lawgiver.envs.core.registry import GAMES, POLICIES, RUNS, VOTERS, entry, game_name, lookup, names, package_of
+from lawgiver.envs.core.registry import GAMES, ROLES, RUNS, VOTERS, entry, game_name, lookup, names, package_of
 
 
 def call_with(function: Any, what: str, /, *args: Any, **params: Any) -> Any:
@@ -112,7 +112,7 @@ def parameter_hint(made: Any, params: Mapping[str, Any], key: str) -> str | None
     for parameter, inner in getattr(made, "nested", {}).items():
         if key in parameters_of(inner):
             return f"did you mean {key!r} among the parameters of {inner} in {parameter!r}?"
-    for role, group in POLICIES.items():
+    for role, group in ROLES.items():
         keyword = "participants" if role == "participant" else role
         policy = params.get(keyword)
         if not isinstance(policy, str) or policy not in names(group):
@@ -175,8 +175,8 @@ def make_policy(game: Game[Any], role: str, policy: PolicyLike, **params: Any) -
         >>> mechanism = lawgiver.make_policy(game, "mechanism", "manifold", w=1, v=0)
     """
     check_game(game)
-    if not isinstance(role, str) or role not in POLICIES:
-        raise ParameterError(f"unknown role {brief(role)}: {allowed(str(role), POLICIES)}")
+    if not isinstance(role, str) or role not in ROLES:
+        raise ParameterError(f"unknown role {brief(role)}: {allowed(str(role), ROLES)}")
     return game.policy_for_role(role, lambda played: _make_policy(played, role, policy, params))
 
 
@@ -189,7 +189,7 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
     if not has_policy_methods(policy) or params:
         raise ParameterError(
             f"{role} is {brief(policy)}{f' with {params}' if params else ''}, allowed: a registered name ("
-            f"{', '.join(names(POLICIES[role]))}), the folder of a run or of a policy, "
+            f"{', '.join(names(ROLES[role]))}), the folder of a run or of a policy, "
             "{'policy': NAME, **parameters}, or a Policy"
         )
     made: Policy = policy
@@ -197,15 +197,15 @@ def _make_policy(game: Game[Any], role: str, policy: Any, params: dict[str, Any]
 
 
 def _named_policy(game: Game[Any], role: str, name: str | os.PathLike[str], params: dict[str, Any]) -> Policy:
-    if is_folder(name) and name not in names(POLICIES[role]):
+    if is_folder(name) and name not in names(ROLES[role]):
         if params:
             raise ParameterError(f"{role} {str(name)!r} is a folder, which takes no parameters: {', '.join(params)}")
         loaded: Policy = load_policy(name, role=role, game=game)
         return loaded
     if "/" in str(name):  # no name of a policy
-        known = ", ".join(names(POLICIES[role]))
+        known = ", ".join(names(ROLES[role]))
         raise UnknownNameError(f"unknown {role} {brief(str(name))}: there is no such folder, allowed: one, or {known}")
-    made: Policy = call_with(lookup(POLICIES[role], str(name)), f"{role} {str(name)!r}", game, **params)
+    made: Policy = call_with(lookup(ROLES[role], str(name)), f"{role} {str(name)!r}", game, **params)
     return made
 
 

@@ -20,10 +20,10 @@ from lawgiver.envs.core.errors import MissingExtraError, PluginError, UnknownNam
 GAMES = "lawgiver.games"
 OBJECTIVES = "lawgiver.objectives"
 TRAINERS = "lawgiver.trainers"
-POLICIES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.participants"}
-"""The group in which the policies of a role are found."""
+ROLES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.participants"}
+"""The roles, and the group in which the policies of each are found."""
 VOTERS = "lawgiver.voters"
-LEARNED = "lawgiver.policies"
+POLICY_KINDS = "lawgiver.policies"
 """The group in which the class of a learned policy is found by its kind."""
 RENAMED = {(OBJECTIVES, "nash_welfare"): "the sum of log(payoff + 0.001) is called 'log_nash_welfare' now; "}
 """What a name that is no longer registered stood for, by group and name."""
@@ -96,7 +96,7 @@ def entry(group: str, name: str) -> EntryPoint:
 
 
 def _kind(group: str) -> str:
-    return "kind of policy" if group == LEARNED else group.removeprefix("lawgiver.").removesuffix("s")
+    return "kind of policy" if group == POLICY_KINDS else group.removeprefix("lawgiver.").removesuffix("s")
 
 
 def lookup(group: str, name: str, *, complete: bool = True) -> Any:

@@ -27,7 +27,7 @@ from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.endowments import CONDITIONS, checked_endowments
-from lawgiver.envs.public_investment.families import FAMILIES, RuleFamily
+from lawgiver.envs.public_investment.rule_families import FAMILIES, RuleFamily
 from lawgiver.envs.public_investment.state import PublicInvestmentState
 
 LOGIT_BOUND = 10.0

@@ -11,8 +11,8 @@ from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.core.objectives import LOG_GUARD, gini, log_nash_welfare, rawlsian, surplus
-from lawgiver.envs.public_investment.families import FAMILIES
 from lawgiver.envs.public_investment.one_round import RoundEquilibrium, after_round, priors_of, solve_weights
+from lawgiver.envs.public_investment.rule_families import FAMILIES
 from lawgiver.envs.public_investment.water_filling import water_fill
 from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lawgiver.envs.core.arrays import Array
-from lawgiver.envs.public_investment.families import normalised
+from lawgiver.envs.public_investment.rule_families import normalised
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
-from lawgiver.envs.repeated_allocation.misreports import HONEST, ladder, menu, misreported
+from lawgiver.envs.repeated_allocation.misreport_menu import HONEST, ladder, menu, misreported
 
 PERIODS = ("round", "game")
 """How often a mechanism announces."""

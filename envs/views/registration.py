@@ -13,7 +13,7 @@ from gymnasium.envs.registration import registry as gymnasium_registry
 
 from lawgiver.envs.core.errors import ArgumentError, allowed
 from lawgiver.envs.core.make import game_maker, is_folder, make_game, parameter_hint, with_preset
-from lawgiver.envs.core.registry import GAMES, POLICIES, RUNS, game_name, lookup, names
+from lawgiver.envs.core.registry import GAMES, ROLES, RUNS, game_name, lookup, names
 
 V = TypeVar("V")
 
@@ -61,9 +61,9 @@ def _of_runs(game: str, params: Mapping[str, Any]) -> dict[str, Any]:
         RunError: if a folder is no run's.
     """
     found: list[dict[str, Any]] = []
-    for role in POLICIES:
+    for role in ROLES:
         policy = params.get("participants" if role == "participant" else role)
-        if isinstance(policy, (str, os.PathLike)) and policy not in names(POLICIES[role]) and is_folder(policy):
+        if isinstance(policy, (str, os.PathLike)) and policy not in names(ROLES[role]) and is_folder(policy):
             trained = lookup(RUNS, "game")(policy)
             if trained is not None and game_name(trained["name"]) == game_name(game) and trained not in found:
                 found.append(trained)

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
     from lawgiver.envs.families.taxed_game import TaxedGame, TaxedState
     from lawgiver.envs.public_investment import PublicInvestment
-    from lawgiver.envs.public_investment.families import normalised
+    from lawgiver.envs.public_investment.rule_families import normalised
     from lawgiver.envs.solvers.equilibrium.prior import log_prior
     from lawgiver.testing import GameCheckError, check_game
     from lawgiver.trainers.plots.curves import curves

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lawgiver.envs.core.registry import GAMES, LEARNED, OBJECTIVES, POLICIES, TRAINERS, VOTERS, names
+from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICY_KINDS, ROLES, TRAINERS, VOTERS, names
 from lawgiver.trainers.runs.packaged_configs import config_names
 
 
@@ -25,7 +25,7 @@ def list_mechanisms() -> list[str]:
         >>> "libertarian" in lawgiver.list_mechanisms()
         True
     """
-    return names(POLICIES["mechanism"])
+    return names(ROLES["mechanism"])
 
 
 def list_participants() -> list[str]:
@@ -36,7 +36,7 @@ def list_participants() -> list[str]:
         >>> "conditional_cooperators" in lawgiver.list_participants()
         True
     """
-    return names(POLICIES["participant"])
+    return names(ROLES["participant"])
 
 
 def list_voters() -> list[str]:
@@ -69,7 +69,7 @@ def list_policies() -> list[str]:
         >>> "table" in lawgiver.list_policies()
         True
     """
-    return names(LEARNED)
+    return names(POLICY_KINDS)
 
 
 def list_configs() -> list[str]:

@@ -27,10 +27,10 @@ from lawgiver.trainers.affine_maximiser.reserve_prices import (
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import COLOURS, free_colours, legend_beside, named_colours, new_figure
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.colors import Normalize

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lawgiver.trainers.plots.style import ENTRIES, free_colours, legend_beside, new_figure
-from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.tables.wording import words
 
 if TYPE_CHECKING:
     from lawgiver.trainers.audit.result import Audit

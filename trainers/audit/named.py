@@ -16,7 +16,7 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import PolicyLike
-from lawgiver.envs.core.registry import GAMES, POLICIES, game_name, lookup, names
+from lawgiver.envs.core.registry import GAMES, ROLES, game_name, lookup, names
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
@@ -120,7 +120,7 @@ def audit(
 def _played(subject: Any, game: str | Mapping[str, Any] | Game[Any] | None) -> dict[str, Any]:
     """Determine the game's config: the run's own with the changes to it, unless another game is given."""
     known: dict[str, Any] = {}
-    if isinstance(subject, str) and subject not in names(POLICIES["mechanism"]):
+    if isinstance(subject, str) and subject not in names(ROLES["mechanism"]):
         folder = Path(subject)
         if folder.is_dir() and not (folder / DESCRIPTION).exists():
             known = dict(Run.open(folder).settings["game"])

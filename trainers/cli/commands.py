@@ -125,7 +125,7 @@ def train(
 ) -> None:
     """Train a config; print a table of the results and the run's folder."""
     from lawgiver.trainers.cli.ending import ending
-    from lawgiver.trainers.cli.tables import show_summary
+    from lawgiver.trainers.cli.printed_tables import show_summary
     from lawgiver.trainers.runs.launch import Interrupted
     from lawgiver.trainers.runs.trainer import trainer_of
 
@@ -161,7 +161,7 @@ def evaluate(
     out: Annotated[Path | None, also_in("evaluation.json")] = None,
 ) -> None:
     """Evaluate the learned policies of a run with fresh random numbers."""
-    from lawgiver.trainers.cli.tables import show_summary
+    from lawgiver.trainers.cli.printed_tables import show_summary
     from lawgiver.trainers.evaluation.evaluate import EvaluationSettings
     from lawgiver.trainers.runs.atomic_files import write_json
     from lawgiver.trainers.runs.config import checked
@@ -278,7 +278,7 @@ def audit(
     out: Annotated[Path | None, also_in("audit.json and a figure of the gains")] = None,
 ) -> None:
     """Search for profitable misreports; print gains, individual rationality, budget and payments."""
-    from lawgiver.trainers.cli.tables import show_audit
+    from lawgiver.trainers.cli.printed_tables import show_audit
 
     subject, *overrides = mechanism
     settings = keyed(overrides)
@@ -352,7 +352,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Measure the throughput of every view and trainer on this machine."""
-    from lawgiver.trainers.cli.tables import show_rates
+    from lawgiver.trainers.cli.printed_tables import show_rates
     from lawgiver.trainers.cli.throughput import FULL, QUICK, chosen_parts, machine, pieces
     from lawgiver.trainers.runs.atomic_files import write_json, writing
 

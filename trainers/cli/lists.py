@@ -17,14 +17,14 @@ from typing import Any
 from lawgiver.envs.core.errors import LawgiverError, UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.core.registry import GAMES, LEARNED, OBJECTIVES, POLICIES, TRAINERS, VOTERS, entry, lookup, names
+from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICY_KINDS, ROLES, TRAINERS, VOTERS, entry, lookup, names
 from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
 
 WIDEST = 100
 """Maximum width of a line, in columns."""
 
-GROUPS = {"objectives": OBJECTIVES, "policies": LEARNED, "voters": VOTERS, "trainers": TRAINERS} | {
-    f"{role}s": group for role, group in POLICIES.items()
+GROUPS = {"objectives": OBJECTIVES, "policies": POLICY_KINDS, "voters": VOTERS, "trainers": TRAINERS} | {
+    f"{role}s": group for role, group in ROLES.items()
 }
 KINDS = ("games", "mechanisms", "participants", "voters", "policies", "objectives", "configs", "trainers")
 
@@ -114,7 +114,7 @@ def _described(group: str, name: str) -> str:
 
 def _role(kind: str) -> str:
     try:
-        return str(getattr(lookup(LEARNED, kind), "role", "none"))
+        return str(getattr(lookup(POLICY_KINDS, kind), "role", "none"))
     except LawgiverError as error:
         return str(error)
 
@@ -175,7 +175,7 @@ def _played(role: str, name: str, games: dict[str, list[Game[Any]]]) -> str:
     try:
         required = [
             parameter.name
-            for parameter in list(inspect.signature(lookup(POLICIES[role], name)).parameters.values())[1:]
+            for parameter in list(inspect.signature(lookup(ROLES[role], name)).parameters.values())[1:]
             if parameter.default is parameter.empty and parameter.kind is parameter.KEYWORD_ONLY
         ]
     except LawgiverError as error:

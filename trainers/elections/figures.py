@@ -16,11 +16,11 @@ import numpy as np
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.evaluation.elections import group_scores
+from lawgiver.trainers.evaluation.vote_shares import group_scores
 from lawgiver.trainers.plots.public_investment import beach_panel, head_shares, weights_of
 from lawgiver.trainers.plots.style import MARKERS, legend_beside, named_colours, new_figure
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.colors import Normalize, TwoSlopeNorm

@@ -18,7 +18,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.core.policy_check import check_policy
-from lawgiver.envs.core.registry import POLICIES, game_name, names, require_extras
+from lawgiver.envs.core.registry import ROLES, game_name, names, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.meta_game import (
     binomial_errors,
@@ -28,7 +28,7 @@ from lawgiver.trainers.elections.meta_game import (
     nash,
 )
 from lawgiver.trainers.elections.standings import Standings, ends, resampled, unanimous
-from lawgiver.trainers.evaluation.elections import held_evenly
+from lawgiver.trainers.evaluation.vote_shares import held_evenly
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import made_folder, write_json
 from lawgiver.trainers.runs.config import checked
@@ -284,7 +284,7 @@ def _flow(policy: Mapping[Any, Any]) -> str:
 
 
 def _is_folder(policy: Any) -> bool:
-    return isinstance(policy, str) and policy not in names(POLICIES["mechanism"]) and Path(policy).is_dir()
+    return isinstance(policy, str) and policy not in names(ROLES["mechanism"]) and Path(policy).is_dir()
 
 
 def _meant(folders: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.evaluation.elections import FIRST, against
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.evaluation.score_table import beside_equilibrium, final_table, mechanisms
+from lawgiver.trainers.evaluation.vote_shares import FIRST, against
 from lawgiver.trainers.runs.headings import equilibrium_people, learned_rule
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
@@ -41,7 +41,7 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
         exact equilibrium, if the config says how bounded the participants' rationality is. And of participants who
         have learned under a given mechanism ``trained_participants``: what they make of it (``played``), beside the
         exact ``equilibrium``. Of a mechanism that has learned to win elections in place of all this what
-        :func:`lawgiver.trainers.evaluation.elections.against` tells, held against the one it began with and the
+        :func:`lawgiver.trainers.evaluation.vote_shares.against` tells, held against the one it began with and the
         canonical ones.
 
     Raises:

@@ -164,7 +164,7 @@ def score_table(
         anchor: the participants' prior policy; None for uniform.
         updates: gradient steps a condition in the search for the best mechanism, ``reachable``.
     """
-    from lawgiver.trainers.evaluation.ascent import reachable  # imports torch
+    from lawgiver.trainers.evaluation.reachable import reachable  # imports torch
 
     table = {
         name: game.exact_scores(mechanism, inverse_temperature=inverse_temperature, anchor=anchor)

@@ -17,7 +17,7 @@ from lawgiver.envs.election.state import ElectionState
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import Records
-from lawgiver.trainers.evaluation.elections import hold
+from lawgiver.trainers.evaluation.vote_shares import hold
 from lawgiver.trainers.runs.atomic_files import RunError
 
 SUFFIXES = (".parquet", ".csv")

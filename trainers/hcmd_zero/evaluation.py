@@ -13,7 +13,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
-from lawgiver.trainers.evaluation.elections import estimates, group_scores, held_by_condition
+from lawgiver.trainers.evaluation.vote_shares import estimates, group_scores, held_by_condition
 from lawgiver.trainers.hcmd_zero.acquire import recorded
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, Judges
 from lawgiver.trainers.runs.config import validate

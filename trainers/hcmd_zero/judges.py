@@ -11,7 +11,7 @@ from typing import Any, Self
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.registry import POLICIES, names
+from lawgiver.envs.core.registry import ROLES, names
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig, Population
@@ -85,4 +85,4 @@ def _called(given: str | Mapping[str, Any], role: str = "participant") -> str:
 
 def _is_folder(name: str, role: str) -> bool:
     """Check whether a name is a run's folder for :func:`make_policy`."""
-    return name not in names(POLICIES[role]) and Path(name).is_dir()
+    return name not in names(ROLES[role]) and Path(name).is_dir()

@@ -26,7 +26,7 @@ from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.elections.tournament import round_robin
-from lawgiver.trainers.evaluation.elections import held_evenly
+from lawgiver.trainers.evaluation.vote_shares import held_evenly
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, counts_of, provided, require_votes
 from lawgiver.trainers.hcmd_zero.convergence import convergence
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate

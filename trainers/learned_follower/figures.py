@@ -8,8 +8,8 @@ from typing import Any
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import legend_beside, new_figure
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.figure import Figure

@@ -13,9 +13,9 @@ from lawgiver.envs.families.mechanism_game import MechanismGame, PaymentCurve
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import column, flat
 from lawgiver.trainers.plots.style import COLOURS, free_colours, legend_beside, named_colours, new_figure
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import is_number
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from typing import Any
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import CYCLE, free_colours, legend_beside, new_figure
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import mean_of
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.figure import Figure

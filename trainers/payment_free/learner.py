@@ -10,7 +10,7 @@ from torch import nn
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
-from lawgiver.trainers.payment_free.misreports import Ascent, Cases, Rule, search
+from lawgiver.trainers.payment_free.misreport_search import Ascent, Cases, Rule, search
 from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
 from lawgiver.trainers.settings.annealing import stage

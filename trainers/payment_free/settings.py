@@ -40,7 +40,7 @@ class PaymentFreeAgents(Settings):
 
 
 class Misreports(Settings):
-    """Search of misreports at each update; see :func:`lawgiver.trainers.payment_free.misreports.search`."""
+    """Search of misreports at each update; see :func:`lawgiver.trainers.payment_free.misreport_search.search`."""
 
     steps: Natural = 4
     """Of the ascent."""

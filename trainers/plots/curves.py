@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lawgiver.trainers.plots.style import MARKERS, SHOWN, free_colours, legend_beside, named_colours, new_figure
-from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.figure import Figure

@@ -13,9 +13,9 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.plots.curves import curves, welfare_equality
 from lawgiver.trainers.plots.history import column, flat
 from lawgiver.trainers.plots.public_investment import beach_plot, weights_of
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.figure import Figure

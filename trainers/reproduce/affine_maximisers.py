@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.reproduce.affine_tables import TABLES, Cell, Table
 from lawgiver.trainers.reproduce.runs import finished_in_time, saved
 from lawgiver.trainers.reproduce.table import Reproduction, Row
@@ -22,6 +21,7 @@ from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.summary import Summary
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
+from lawgiver.trainers.tables.wording import words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

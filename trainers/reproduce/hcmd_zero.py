@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lawgiver.trainers.evaluation.elections import POOLED
-from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.evaluation.vote_shares import POOLED
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.tables.wording import words
 
 RIVAL = "liberal_egalitarian"
 PEOPLE = "simulated_people"

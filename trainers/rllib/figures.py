@@ -16,10 +16,10 @@ from lawgiver.trainers.mechanism_design import figures as design
 from lawgiver.trainers.plots.public_investment import contributions
 from lawgiver.trainers.plots.run_figures import Panels, played_policies, shares_of, standing_of, with_scores
 from lawgiver.trainers.plots.style import free_colours, legend_beside, new_figure
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.rllib.closed_form import beside_closed_form
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import is_number
+from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.figure import Figure

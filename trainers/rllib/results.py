@@ -25,9 +25,9 @@ from lawgiver.trainers.evaluation.score_table import (
     other_populations,
 )
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, summary_of
-from lawgiver.trainers.rllib.misreports import misreports
 from lawgiver.trainers.rllib.settings import Participants
 from lawgiver.trainers.rllib.setup import Setup
+from lawgiver.trainers.rllib.trained_misreports import misreports
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.streams import FINAL_GAMES
 

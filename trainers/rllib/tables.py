@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.tables import mechanism_tables
 from lawgiver.trainers.tables.cells import Table, cell
+from lawgiver.trainers.tables.wording import words
 
 MEANINGS = {
     "env_steps": "phases played, over all games",

@@ -9,7 +9,7 @@ from typing import Any
 from lawgiver.agents.learned import DESCRIPTION
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import POLICIES, game_name
+from lawgiver.envs.core.registry import ROLES, game_name
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.runs.atomic_files import MANIFEST, RunError, read_manifest, require_plain
 from lawgiver.trainers.runs.policies import VOTERS, checked_policy, learned, to_play
@@ -36,7 +36,7 @@ def load(run: str | os.PathLike[str], role: str | None = None, game: Game[Any] |
 
 def _load_single(folder: Path, role: str | None, game: Game[Any] | None) -> Any:
     """Load the policy in a folder, for the game of the run around it if there is one."""
-    roles = (*POLICIES, VOTERS)
+    roles = (*ROLES, VOTERS)
     require_plain(folder)
     if role not in roles:
         raise RunError(f"{folder} holds a single policy: role is {role!r}, {allowed(str(role), roles)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lawgiver.agents.learned import load_policy
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.registry import POLICIES
+from lawgiver.envs.core.registry import ROLES
 from lawgiver.trainers.runs.atomic_files import MANIFEST, RunError, read_manifest
 from lawgiver.trainers.runs.compatibility import require_fit
 
@@ -40,7 +40,7 @@ def to_play(opened: Run, role: str | None, game: Game[Any] | None, folder: Path 
     """
     own = opened.game().base_game
     game = own if game is None else game.base_game
-    kinds = POLICIES if role is None else (role,)
+    kinds = ROLES if role is None else (role,)
     require_fit(opened.path, own, game, {kind: folder or opened.policies / kind for kind in kinds})
     return game
 

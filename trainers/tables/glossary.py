@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lawgiver.trainers.plots.wording import words
+from lawgiver.trainers.tables.wording import words
 
 MEASURES = {
     "log_nash_welfare": "sum of log(payoff + 0.001)",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.tables.cells import Table, cell
 from lawgiver.trainers.tables.glossary import defined, mechanism_words
 from lawgiver.trainers.tables.votes import vote_shares
+from lawgiver.trainers.tables.wording import words
 
 PLAYED = "learned, by those who trained"
 """Row of the learned mechanism as played by trained participants."""

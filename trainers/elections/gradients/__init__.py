@@ -9,5 +9,5 @@ from lawgiver.trainers.runs.trainer import Deferred, Trainer
 trainer = Trainer(
     config=DesignerConfig,
     train=Deferred("lawgiver.trainers.elections.gradients.election_designer:train"),
-    figures=Deferred("lawgiver.trainers.elections.run_figures:figures_of"),
+    figures=Deferred("lawgiver.trainers.elections.training_figures:figures_of"),
 )

@@ -22,7 +22,7 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.gradients.settings import DesignerConfig
-from lawgiver.trainers.evaluation.elections import against, hold
+from lawgiver.trainers.evaluation.vote_shares import against, hold
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
 

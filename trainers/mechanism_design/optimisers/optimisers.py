@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from lawgiver.envs.core.errors import UnknownNameError, allowed
 from lawgiver.envs.core.make import call_with
 from lawgiver.envs.core.registry import extras
-from lawgiver.trainers.mechanism_design.optimisers.ascent import ImplicitGradient
 from lawgiver.trainers.mechanism_design.optimisers.base import Fixed, Optimiser
+from lawgiver.trainers.mechanism_design.optimisers.implicit_gradient import ImplicitGradient
 from lawgiver.trainers.mechanism_design.optimisers.perturbations import OnePoint, ScoreFunction, TwoPoint
 from lawgiver.trainers.mechanism_design.optimisers.schedules import Schedule
 

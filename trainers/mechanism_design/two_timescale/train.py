@@ -95,7 +95,7 @@ def begin(setup: Setup) -> Training:
 def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
     """Compute the gradient of equilibrium welfare at each mechanism, (k, D), by implicit differentiation."""
     with extras("optimiser 'implicit_gradient'"):
-        from lawgiver.trainers.mechanism_design.exact.subgame_gradient import welfare_and_gradient
+        from lawgiver.trainers.mechanism_design.two_timescale.subgame_gradient import welfare_and_gradient
     learners = setup.learners
     temperature, prior = learners.inverse_temperature, learners.prior
     return np.stack([welfare_and_gradient(setup.game, w, temperature, prior)[1] for w in tried])

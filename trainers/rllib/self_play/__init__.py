@@ -6,5 +6,5 @@ from lawgiver.trainers.runs.trainer import Deferred, Trainer
 trainer = Trainer(
     config=SelfPlayConfig,
     train=Deferred("lawgiver.trainers.rllib.self_play.train:train"),
-    figures=Deferred("lawgiver.trainers.elections.run_figures:figures_of"),
+    figures=Deferred("lawgiver.trainers.elections.training_figures:figures_of"),
 )

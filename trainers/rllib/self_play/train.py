@@ -17,8 +17,8 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.election.game import Election
-from lawgiver.trainers.evaluation.elections import FIRST, POOLED, against, vote_share
 from lawgiver.trainers.evaluation.score_table import mechanisms
+from lawgiver.trainers.evaluation.vote_shares import FIRST, POOLED, against, vote_share
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.algorithm import batched, common_config, stock
 from lawgiver.trainers.rllib.modules import GraphMechanismModule

@@ -8,12 +8,12 @@ from typing import Any, TypeGuard
 
 from lawgiver.agents.naming import rule_text
 from lawgiver.trainers.cli.printing import new_table, say, show, show_cells
-from lawgiver.trainers.plots.wording import words
 from lawgiver.trainers.runs.trainer import Trainer
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 from lawgiver.trainers.tables.cells import ERRORS, cell, has_error, is_value
 from lawgiver.trainers.tables.glossary import ROWS, defined, meanings
 from lawgiver.trainers.tables.mechanism_tables import tables_of
+from lawgiver.trainers.tables.wording import words
 
 Columns = Mapping[str, Mapping[str, Any]]
 
