@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lawgiver.trainers.plots.style import MARKERS, SHOWN, free_colours, legend_beside, named_colours, new_figure
+from lawgiver.trainers.plots.style import MARKERS, free_colours, legend_beside, named_colours, new_figure
+from lawgiver.trainers.tables.glossary import mechanism_words
 from lawgiver.trainers.tables.wording import words
 
 # isort: split
@@ -41,7 +42,7 @@ def curves(
         axis.grid(alpha=0.3)
     for name, value in references.items():
         if value is not None:
-            axes[0].axhline(value, color=known[name], linestyle="--", linewidth=1, label=SHOWN.get(name, words(name)))
+            axes[0].axhline(value, color=known[name], linestyle="--", linewidth=1, label=mechanism_words(name))
     for axis in axes:
         if axis.get_legend_handles_labels()[0]:
             legend_beside(axis)
@@ -65,7 +66,7 @@ def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective
     figure = new_figure(6.2, 4.6)
     axis, colours = figure.subplots(), named_colours(scores[objective])
     for name, value in scores[objective].items():
-        gini, shown = scores["gini"].get(name), SHOWN.get(name, words(name))
+        gini, shown = scores["gini"].get(name), mechanism_words(name)
         if value is None:
             continue
         colour, marker = colours[name], MARKERS.get(name, "v")

@@ -48,9 +48,6 @@ GOLDEN = 0.618034
 ENTRIES = 13
 """Entries of a legend that stand below each other beside the lowest of panels."""
 
-SHOWN = {"reachable": "best found", "ceiling": "ceiling, rational people"}
-"""Names in legends that say more than their keys."""
-
 
 def free_colours(taken: Iterable[str]) -> Iterator[str]:
     """Yield colours that are not taken, each once: the best to tell apart first, and then hues without end."""
