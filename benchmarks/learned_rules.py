@@ -18,6 +18,7 @@ from lawgiver.trainers.plots import curves as run_curves
 from lawgiver.trainers.plots import style
 from lawgiver.trainers.runs.launch import ensure
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.statistics.estimate import confidence
 from lawgiver.trainers.tables.markdown import header, row
 
 SEEDS = (0, 1, 2)
@@ -83,8 +84,8 @@ def main(folder: Path) -> None:
                 closed = f"gap closed {condition['gap_closed']:.3f}, reachable {condition['reachable_gap_closed']:.3f}"
                 by_mechanism(f"The same rule at {tuple(condition['endowments'])}; {closed}:", condition)
             print("The trained participants beside the exact equilibrium (seed 0):\n")
-            header("measure", "played", "half 95 % interval", "equilibrium")
             played = first["trained_participants"]
+            header("measure", "played", f"half {confidence(played['played'].values())} interval", "equilibrium")
             for name, value in played["played"].items():
                 row(name, value.mean, value.half, played["equilibrium"][name])
             print()

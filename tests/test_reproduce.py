@@ -610,8 +610,8 @@ def at(name: str, x: float, y: float, seeds: int = 1, spread: float = 0.01, inst
 def test_a_point_has_the_interval_of_its_instances_and_seeds():
     point = at("a", 0.05, 0.9)
     assert point.at == pytest.approx((0.05, 0.9))
-    assert point.y.half == pytest.approx(1.96 * point.ratios.std() / 20)
-    assert point.x.half == pytest.approx(1.96 * point.gains.std() / np.sqrt(200))
+    assert point.y.half == pytest.approx(1.959963984540054 * point.ratios.std() / 20)
+    assert point.x.half == pytest.approx(1.959963984540054 * point.gains.std() / np.sqrt(200))
     several = at("b", 0.05, 0.9, seeds=3)
     of_seeds = 4.3027 * 0.001 / np.sqrt(3)
     assert several.y.half == pytest.approx(np.hypot(point.y.half, of_seeds), rel=1e-4)

@@ -656,6 +656,7 @@ def test_aggregate_keeps_the_shape_and_skips_what_is_unknown():
         "se": None,
         "low": None,
         "high": None,
+        "level": 0.95,
         "n": 1,
         "how": "student",
         "values": [5.0],

@@ -31,11 +31,12 @@ from lawgiver.trainers.elections.tournament import Tournament
 from lawgiver.trainers.evaluation import vote_shares
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.hcmd_zero.convergence import Convergence, edge_of
+from lawgiver.trainers.hcmd_zero.tables import convergence
 from lawgiver.trainers.reproduce import affine_maximisers
 from lawgiver.trainers.reproduce.payment_free_points import Point
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.statistics.bootstrap import group_bootstrap
-from lawgiver.trainers.statistics.estimate import Estimate, with_estimates
+from lawgiver.trainers.statistics.estimate import Estimate, confidence, with_estimates
 from lawgiver.trainers.tables.cells import cell
 
 pytest.importorskip("matplotlib")
@@ -49,7 +50,8 @@ from lawgiver.trainers.payment_free import frontier_figure
 from lawgiver.trainers.reproduce import payment_free_chart
 
 COVERAGE = 0.95
-NORMAL = 1.96
+NORMAL = 1.959963984540054
+"""97.5th percentile of the normal distribution, from the tables."""
 
 
 def held_to_truth(ends: np.ndarray, truth: float, error: float | None = None, width: float = 1.0) -> None:
@@ -218,9 +220,21 @@ def test_a_damaged_estimate_is_refused(wrong: dict[str, object]):
         with_estimates([{**Estimate.normal(0.5, 0.1, 9).to_data(), **wrong}])
 
 
-def test_an_interval_says_its_level_where_it_is_not_95_percent():
-    assert Estimate.student(0.5, 0.1, 20, 18).how == "student"
-    assert Estimate.student(0.5, 0.1, 20, 18, 0.975).how == "student, 97.5 %"
+def test_an_estimate_without_its_level_is_refused_rather_than_given_one():
+    data = Estimate.normal(0.5, 0.1, 9).to_data()
+    assert data.pop("level") == 0.95
+    with pytest.raises(ValueError, match="is no estimate"):
+        with_estimates({"revenue": data})
+
+
+def test_a_label_says_the_level_of_the_estimates_it_is_above():
+    usual, corrected = Estimate.student(0.5, 0.1, 20, 18), Estimate.student(0.5, 0.1, 20, 18, 0.975)
+    assert (usual.level, corrected.level) == (0.95, 0.975) and corrected.half > usual.half
+    assert confidence() == confidence([None, 0.5, Estimate.of_seeds([1.0]), usual]) == "95 %"
+    assert confidence([corrected]) == "97.5 %" and confidence([corrected, usual]) == "95 and 97.5 %"
+    read = with_estimates(from_json(to_json({"1": {"verdict": "improves", "edge": corrected}})))
+    ((row, columns),) = convergence(read).rows.items()
+    assert row == "iteration 1" and "edge (% of the votes) [97.5 %]" in columns
 
 
 # -- samples and seeds ----------------------------------------------------------------------------------------------
@@ -231,6 +245,11 @@ def test_intervals_of_samples_hold_the_truth():
     found = [Estimate.of_samples(rng.exponential(2.0, 400)) for _ in range(2_000)]
     held_to_truth(ends_of(found), 2.0, 2 / np.sqrt(400))
     assert np.mean([each.standard_error for each in found]) == pytest.approx(2 / np.sqrt(400), rel=0.02)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_single_sample_has_neither_error_nor_interval():
+    assert Estimate.of_samples(np.array([2.5])) == Estimate(2.5, None, None, None, 1, "normal")
 
 
 def test_intervals_over_seeds_hold_the_truth():

@@ -29,7 +29,7 @@ from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import COLOURS, free_colours, legend_beside, named_colours, new_figure
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.estimate import Estimate, confidence
 from lawgiver.trainers.tables.wording import words
 
 # isort: split
@@ -120,7 +120,8 @@ def boards(panels: Sequence[Board]) -> Figure:
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
-    longer = {"ours": "ours, 95 % interval", "limit": "known limit"}
+    level = confidence(each.learned for panel in panels for each in panel.standings)
+    longer = {"ours": f"ours, {level} interval", "limit": "known limit"}
     axes[len(panels)].legend(handles, [longer.get(each, each) for each in labels], frameon=False, loc="center")
     return figure
 

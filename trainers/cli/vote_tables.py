@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lawgiver.trainers.cli.printing import new_table, say, show
+from lawgiver.trainers.statistics.estimate import confidence
 from lawgiver.trainers.tables.cells import cell, percent
 from lawgiver.trainers.tables.votes import nash_weight
 
@@ -19,7 +20,7 @@ def show_tournament(held: Tournament, solved: Mapping[str, Any]) -> None:
     table = new_table("% of the votes of", f"{held.games:,} elections a pair; ± standard error over groups")
     for column in range(len(held.names)):
         table.add_column(f"against {column + 1}", justify="right")
-    table.add_column("Nash % [95 %]", justify="right", no_wrap=True)
+    table.add_column(f"Nash % [{confidence(solved['nash'].values())}]", justify="right", no_wrap=True)
     for row, name in enumerate(held.names):
         cells = [
             "" if row == column else f"{100 * held.shares[row, column]:.1f} ±{100 * held.errors[row, column]:.1f}"

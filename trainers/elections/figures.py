@@ -19,7 +19,7 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.evaluation.vote_shares import group_scores
 from lawgiver.trainers.plots.public_investment import beach_panel, head_shares, weights_of
 from lawgiver.trainers.plots.style import MARKERS, legend_beside, named_colours, new_figure
-from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.estimate import Estimate, confidence
 from lawgiver.trainers.tables.wording import words
 
 # isort: split
@@ -90,7 +90,10 @@ def contributions_over_rounds(bands: Mapping[str, Bands]) -> Figure:
             axis.locator_params(axis="x", integer=True, nbins=6)
     axes[0, 0].set_ylabel("head: contribution\n(fraction of endowment)")
     axes[1, 0].set_ylabel("tails: contribution\n(fraction of endowment)")
-    axes[0, 0].fill_between([], [], [], color="#999999", alpha=0.4, linewidth=0, label="95 %, over groups")
+    level = confidence(
+        found for each in bands.values() for by in each.values() for band in by.values() for found in band
+    )
+    axes[0, 0].fill_between([], [], [], color="#999999", alpha=0.4, linewidth=0, label=f"{level}, over groups")
     figure.suptitle("Contributions under each mechanism", fontsize=11)
     entries = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     columns = min(len(entries), 6)
@@ -130,7 +133,8 @@ def votes(shares: Mapping[str, Mapping[str, Estimate]], mechanism: str, rival: s
     axis.set_xlim(-0.6, max(places.values()) + 0.6)
     axis.set_xlabel("endowments")
     axis.set_ylabel(f"votes for {words(mechanism)} (%)")
-    axis.set_title(f"Votes for {words(mechanism)} against {words(rival)}\n(bars: 95 %, whole groups)", fontsize=10)
+    level = confidence(share for by in shares.values() for share in by.values())
+    axis.set_title(f"Votes for {words(mechanism)} against {words(rival)}\n(bars: {level}, whole groups)", fontsize=10)
     axis.grid(alpha=0.3, axis="y")
     legend_beside(axis, fontsize=9)
     return figure

@@ -61,7 +61,7 @@ def binomial_errors(shares: np.ndarray, elections: int | np.ndarray) -> np.ndarr
 
 
 def wins(shares: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Find the significant wins, bool (s, s): shares more than 1.96 standard errors above one half."""
+    """Find the significant wins, bool (s, s): shares more than ``NORMAL`` standard errors above one half."""
     shares = checked_shares(shares)
     return np.asarray(shares - 0.5 > np.maximum(NORMAL * np.asarray(errors, float), SYMMETRY))
 

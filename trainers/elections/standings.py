@@ -11,19 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.elections.meta_game import SYMMETRY, nash_of_many
-from lawgiver.trainers.statistics.estimate import LEVEL, t_quantile
+from lawgiver.trainers.statistics.estimate import LEVEL, NORMAL, t_quantile
 
 DRAWS = 1_000
 """Matrices that are drawn."""
-NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)
-"""Standard deviations of a normal variable within which it lies with probability ``LEVEL``."""
 UNANIMOUS = np.array([0.0, 0.0, 1.0, 1.0])
 """Groups that are added where all have voted the same, which is not certainty (Agresti and Coull 1998)."""
 

@@ -93,7 +93,7 @@ class Tournament:
             elections do not tell), ``dominant``, the names of the first two kinds; ``condorcet_winner``; ``cycle``;
             ``ties``, the pairs that are not told apart; ``exploitability``, what the best reply to the equilibrium wins
             beyond one half over the same games. With a cycle also what ``fictitious_play`` comes to, for then no
-            mechanism is simply the best. All at the level of 95 %.
+            mechanism is simply the best. All at the level ``LEVEL``.
         """
         rng = np.random.default_rng(self.settings.get("seed", 0) if seed is None else seed)
         standings = Standings(resampled(self.groups, rng))

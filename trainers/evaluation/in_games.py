@@ -34,7 +34,7 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
         seed: entropy of the games.
 
     Returns:
-        ``simulated``: by measure and mechanism, mean and 95 % interval a round of ``games`` games under the canonical
+        ``simulated``: by measure and mechanism, mean and interval a round of ``games`` games under the canonical
         mechanisms and the ``learned`` or ``given`` one, on the same random numbers. ``populations``: who the
         participants of ``simulated`` are, and those of the ``exact`` scores, in words; ``rule``: what was learned, by
         name. What :func:`lawgiver.trainers.evaluation.score_table.final_table` tells of a learned mechanism at the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.estimate import Estimate, confidence
 from lawgiver.trainers.tables.cells import Table, cell, percent
 from lawgiver.trainers.tables.votes import nash_weight, vote_shares
 
@@ -24,9 +24,10 @@ def meta_game(game: Mapping[str, Any]) -> Table:
         return Table("meta_game", {}, ("meta_game",))
     error = 100 * max(max(row) for row in game["errors"])
     numbered = [f"{place} {name}" for place, name in enumerate(game["names"], 1)]
+    level = confidence(game["nash"].values())
     rows = {
         name: {str(other + 1): "" if row == other else f"{100 * share:.1f}" for other, share in enumerate(shares)}
-        | {"Nash [95 %]": nash_weight(game["nash"][game["names"][row]])}
+        | {f"Nash [{level}]": nash_weight(game["nash"][game["names"][row]])}
         for row, (name, shares) in enumerate(zip(numbered, game["shares"], strict=True))
     }
     title = f"meta_game: % of the votes of row against column; standard errors up to {error:.1f}"
@@ -36,10 +37,11 @@ def meta_game(game: Mapping[str, Any]) -> Table:
 def convergence(found: Mapping[str, Mapping[str, Any]]) -> Table:
     """Tabulate the convergence of each iteration; - where seeds disagree."""
     answers: dict[Any, str] = {True: "yes", False: "no"}
+    edges = f"edge (% of the votes) [{confidence(each.get('edge') for each in found.values())}]"
     rows = {
         f"iteration {iteration}": {
             "converged": each.get("verdict") or answers.get(each.get("converged"), "-"),
-            "edge (% of the votes) [95 %]": percent(each.get("edge")),
+            edges: percent(each.get("edge")),
             "reason": each.get("reason", "-"),
         }
         for iteration, each in found.items()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.trainers.plots.style import CYCLE, free_colours, legend_beside, new_figure
+from lawgiver.trainers.statistics.estimate import confidence
 
 # isort: split
 from matplotlib.figure import Figure
@@ -83,7 +84,7 @@ def frontier(panels: Sequence[Panel], title: str) -> Figure:
         row[0].set_ylabel("Nash welfare ratio, to proportional fairness")
     handles, labels = rows[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, fontsize=9, loc="outside right center")
-    figure.suptitle(f"{title}; bars are 95 % intervals, pale dots seeds", fontsize=11)
+    figure.suptitle(f"{title}; bars are {confidence()} intervals, pale dots seeds", fontsize=11)
     return figure
 
 

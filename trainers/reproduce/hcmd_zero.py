@@ -14,7 +14,7 @@ from typing import Any
 from lawgiver.trainers.evaluation.vote_shares import POOLED
 from lawgiver.trainers.reproduce.table import Reproduction, Row, over_seeds
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.estimate import Estimate, confidence
 from lawgiver.trainers.tables.wording import words
 
 RIVAL = "liberal_egalitarian"
@@ -53,6 +53,7 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
         jobs,
     )
     attainable = best["vote_share"][RIVAL]
+    level = confidence(share for each in summaries for share in each["vote_share"][RIVAL][PEOPLE].values())
     sections = {
         f"Votes beyond one half against {words(RIVAL)}, percentage points (figure 2)": (
             *_votes(summaries, attainable),
@@ -62,7 +63,7 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
                 limit=_points(attainable[POOLED].mean),
             ),
         ),
-        "The same of each seed, with 95 % intervals over groups": _by_seed(summaries),
+        f"The same of each seed, with {level} intervals over groups": _by_seed(summaries),
         "All conditions, by rival and by who judges": _judges(summaries),
         "Groups: what they give, earn and how equally (figure 2)": _groups(summaries),
         "Meta-game: votes beyond one half of the last mechanism against earlier ones (figure 3)": _meta_game(summaries),

@@ -24,6 +24,7 @@ from lawgiver.trainers.reproduce.payment_free_tables import (
 )
 from lawgiver.trainers.reproduce.runs import finished_in_time, saved
 from lawgiver.trainers.reproduce.table import Reproduction
+from lawgiver.trainers.statistics.estimate import confidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,9 +71,9 @@ NOTES = (
     "Values and demands are uniform in [0.1, 1], half a unit of each resource a participant. A gain is what the best"
     " misreport found brings, as a share of what the truth brings, a lower bound; misreported values and demands lie"
     " in [0, 1]. What doubling the search added says how loose it is, in the same unit.",
-    "After ± stands half of a 95 % interval of the mean. It adds in quadrature what the instances leave open and, where"
-    " something is learned, what the seeds differ by (Student's t). Differences are taken instance by instance. Each"
-    " interval is of one point alone: among many points one may be clear by chance.",
+    f"After ± stands half of a {confidence()} interval of the mean. It adds in quadrature what the instances leave"
+    " open and, where something is learned, what the seeds differ by (Student's t). Differences are taken instance by"
+    " instance. Each interval is of one point alone: among many points one may be clear by chance.",
     "The segment joins water filling, under which nobody gains, and proportional fairness. A stronger test are the"
     " mixes, (1 - s) proportional fairness + s water filling of the same reports, and partial allocation's family, in"
     " which everybody keeps the c-th power of what it would keep. Above them means greater Nash welfare at the learned"

@@ -2,8 +2,8 @@
 
 Every rule is judged on the same instances, the first M of N of which are audited, so that differences are told by
 instance. Two things are left to chance: which instances were drawn, and which seeds a network was trained with. The
-first is a standard error over instances of the seeds' mean, times 1.96; the second one over seeds, times Student's
-quantile, for seeds are few. An interval adds the two in quadrature.
+first is a standard error over instances of the seeds' mean, times ``NORMAL``; the second one over seeds, times
+Student's quantile, for seeds are few. An interval adds the two in quadrature.
 """
 
 from __future__ import annotations

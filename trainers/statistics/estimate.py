@@ -1,15 +1,16 @@
-"""Estimates: mean, standard error, 95 % confidence interval, sample size and method, in one notation.
+"""Estimates: mean, standard error, confidence interval with its level, sample size and method, in one notation.
 
-    {"mean": 0.575, "se": 0.0065, "low": 0.5625, "high": 0.588, "n": 1000, "how": "group bootstrap"}
+    {"mean": 0.575, "se": 0.0065, "low": 0.5625, "high": 0.588, "level": 0.95, "n": 1000, "how": "group bootstrap"}
 
 is its form in JSON, in every summary, evaluation, audit and table; ``null`` marks unknown values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Any, Self, TypeGuard
 
 import numpy as np
@@ -17,10 +18,10 @@ import numpy as np
 from lawgiver.envs.core.registry import extras
 
 LEVEL = 0.95
-"""Coverage probability of intervals."""
-NORMAL = 1.96
-"""Half the width of a 95 % interval in standard errors of a normal variable."""
-KEYS = ("mean", "se", "low", "high", "n", "how")
+"""Coverage probability of new intervals."""
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)
+"""Standard deviations of a normal variable within which it lies with probability ``LEVEL``."""
+KEYS = ("mean", "se", "low", "high", "level", "n", "how")
 """Keys of an estimate in JSON."""
 
 
@@ -43,14 +44,15 @@ class Estimate:
     Attributes:
         mean: the estimate.
         standard_error: of the mean, in its unit; None where it is unknown, as for a single seed.
-        low: lower end of the 95 % interval of the mean, None where there is none.
+        low: lower end of the confidence interval of the mean, None where there is none.
         high: its upper end.
         n: independent observations: games, profiles, groups or seeds.
-        how: method of the interval: ``normal``, 1.96 standard errors on either side; ``student``, Student's t, with
-            the level if it is not 95 %; ``group bootstrap``, percentiles of the means of resampled groups;
+        how: method of the interval: ``normal``, :data:`NORMAL` standard errors on either side; ``student``, Student's
+            t; ``group bootstrap``, percentiles of the means of resampled groups;
             ``meta-game bootstrap``, the same of all games of a tournament; ``normal and student``, over instances and
             seeds, added in quadrature.
         values: value of each seed, where the estimate is over seeds.
+        level: coverage probability of the interval, in (0, 1).
     """
 
     mean: float
@@ -60,6 +62,7 @@ class Estimate:
     n: int
     how: str
     values: tuple[float, ...] | None = None
+    level: float = LEVEL
 
     @classmethod
     def normal(cls, mean: float, standard_error: float, n: int) -> Self:
@@ -69,15 +72,16 @@ class Estimate:
 
     @classmethod
     def of_samples(cls, values: np.ndarray) -> Self:
-        """Estimate the mean of many independent values (n,), n >= 2."""
+        """Estimate the mean of many independent values (n,); error and interval of a single one are None."""
+        if len(values) < 2:
+            return cls(float(values.mean()), None, None, None, len(values), "normal")
         return cls.normal(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values))
 
     @classmethod
     def student(cls, mean: float, standard_error: float, n: int, freedom: int, level: float = LEVEL) -> Self:
         """Estimate a mean whose standard error is itself estimated, with ``freedom`` degrees of freedom."""
         half = t_quantile(freedom, level) * standard_error
-        how = "student" if level == LEVEL else f"student, {100 * level:.4g} %"
-        return cls(mean, standard_error, mean - half, mean + half, n, how)
+        return cls(mean, standard_error, mean - half, mean + half, n, "student", level=level)
 
     @classmethod
     def of_seeds(cls, values: Sequence[float]) -> Self:
@@ -106,8 +110,8 @@ class Estimate:
 
     def to_data(self) -> dict[str, Any]:
         """Write the estimate as plain data; see the module."""
-        numbers = (self.mean, self.standard_error, self.low, self.high, self.n, self.how)
-        data = dict(zip(KEYS, numbers, strict=True))
+        parts = (self.mean, self.standard_error, self.low, self.high, self.level, self.n, self.how)
+        data = dict(zip(KEYS, parts, strict=True))
         return data if self.values is None else {**data, "values": list(self.values)}
 
     @classmethod
@@ -117,12 +121,12 @@ class Estimate:
         Raises:
             ValueError: if a part of it is missing or of another type.
         """
-        mean, error, low, high, n, how = tuple[Any, ...](data.get(key) for key in KEYS)
+        mean, error, low, high, level, n, how = tuple[Any, ...](data.get(key) for key in KEYS)
         values = data.get("values", [])
-        known = [mean, n, *(end for end in (error, low, high) if end is not None)]
+        known = [mean, level, n, *(end for end in (error, low, high) if end is not None)]
         if not isinstance(values, list) or not all(map(is_number, [*known, *values])) or not isinstance(how, str):
             raise ValueError(f"{dict(data)!r} is no estimate")
-        return cls(mean, error, low, high, n, how, tuple(values) if "values" in data else None)
+        return cls(mean, error, low, high, n, how, tuple(values) if "values" in data else None, level)
 
 
 def with_estimates(data: Any) -> Any:
@@ -132,10 +136,20 @@ def with_estimates(data: Any) -> Any:
         ValueError: if one of them is damaged.
     """
     if isinstance(data, Mapping):
-        if data.keys() - {"values"} == set(KEYS):
+        if data.keys() >= {"mean", "se"}:
             return Estimate.from_data(data)
         return {key: with_estimates(value) for key, value in data.items()}
     return [with_estimates(item) for item in data] if isinstance(data, list) else data
+
+
+def confidence(estimates: Iterable[Estimate | float | None] = ()) -> str:
+    """Write the level of the intervals of estimates as a label; that of new ones where none has an interval.
+
+    >>> confidence([Estimate.normal(0.5, 0.1, 9)])
+    '95 %'
+    """
+    known = {each.level for each in estimates if isinstance(each, Estimate) and each.low is not None}
+    return f"{' and '.join(f'{100 * level:.4g}' for level in sorted(known or {LEVEL}))} %"
 
 
 def mean_of(value: Estimate | float) -> float:

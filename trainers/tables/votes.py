@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lawgiver.trainers.statistics.estimate import Estimate
+from lawgiver.trainers.statistics.estimate import Estimate, confidence
 from lawgiver.trainers.tables.cells import Table, percent
 
 
@@ -15,10 +15,10 @@ def vote_shares(numbers: Mapping[str, Any]) -> Iterator[Table]:
     if not isinstance(shares, Mapping) or not shares:
         return
     if all(isinstance(share, Estimate) for by in shares.values() for share in by.values()):
-        yield _shares(shares, "% of the votes against [95 %]")
+        yield _shares(shares, "% of the votes against")
         return
     for rival, by_population in shares.items():
-        yield _shares(by_population, f"% of the votes against {rival} [95 %]")
+        yield _shares(by_population, f"% of the votes against {rival}")
 
 
 def _shares(shares: Mapping[str, Mapping[str, Any]], title: str) -> Table:
@@ -28,7 +28,8 @@ def _shares(shares: Mapping[str, Mapping[str, Any]], title: str) -> Table:
         row: {condition: percent(by[condition]) if condition in by else "-" for condition in conditions}
         for row, by in shares.items()
     }
-    return Table(title, rows, ("vote_share",))
+    level = confidence(share for by in shares.values() for share in by.values())
+    return Table(f"{title} [{level}]", rows, ("vote_share",))
 
 
 def nash_weight(weight: Estimate) -> str:
