@@ -57,9 +57,10 @@ STORED = 4_096
 
 
 def spread(values: Any) -> str:
-    """Return a mean over seeds with half of its 95 % interval."""
+    """Write a mean over seeds with its interval, ``0.0225 [0.0187, 0.0263]``."""
     found = Estimate.of_seeds([float(value) for value in values])
-    return f"{found.mean:.4f} ± {found.half:.4f}"
+    low, high = found.ends
+    return f"{found.mean:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def trained(place: Path, *overrides: str, compared: int = 0) -> dict[str, Any]:

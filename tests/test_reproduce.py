@@ -133,7 +133,7 @@ def test_what_is_compared_in_many_ways_has_a_row_each():
     compared = {"Rules": ({"rule": "a", "gain": gain, "of": None}, {"rule": "b", "gain": 3.0, "of": "a"})}
     made = Reproduction("A paper", {"Table 1": (Row("a", 0.5),)}, (), comparisons=compared)
     text = made.markdown()
-    assert "## Rules\n\n| rule | gain | of |\n|---|---:|---:|\n| a | 0.25 ± 0.01 | - |\n| b | 3 | a |\n" in text
+    assert "## Rules\n\n| rule | gain | of |\n|---|---:|---:|\n| a | 0.25 [0.24, 0.26] | - |\n| b | 3 | a |\n" in text
     assert text.index("## Rules") < text.index("## Table 1")
     assert json.loads(json.dumps(made.data()))["comparisons"]["Rules"][0]["gain"] == gain.to_data()
 
@@ -695,7 +695,7 @@ def test_payment_free_allocation_among_the_known(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(payment_free, "NETWORKS", (Network("ExS-Net", "exs_net", asked),))
     made = reproduce.reproduce("payment_free", tmp_path, 2)
     text = made.markdown()
-    assert "| water filling | 0.95 | 0.95 ± 0.0006 |" in text and "| ExS-Net, target 0.01 | 0.98 |" in text
+    assert "| water filling | 0.95 | 0.95 [0.9494, 0.9506] |" in text and "| ExS-Net, target 0.01 | 0.98 |" in text
     rows = {row.quantity: (row.ours, row.limit) for row in made.sections["Of how many learned rules it holds"]}
     assert rows["ExS-Net, 2 participants, 2 resources: dominated by no baseline, and above the segment"] == (2, 2)
     honest = "above partial allocation's family, or less exploitable than all of it"

@@ -71,7 +71,7 @@ NOTES = (
     "Values and demands are uniform in [0.1, 1], half a unit of each resource a participant. A gain is what the best"
     " misreport found brings, as a share of what the truth brings, a lower bound; misreported values and demands lie"
     " in [0, 1]. What doubling the search added says how loose it is, in the same unit.",
-    f"After ± stands half of a {confidence()} interval of the mean. It adds in quadrature what the instances leave"
+    f"In square brackets stands the {confidence()} interval of the mean. It adds in quadrature what the instances leave"
     " open and, where something is learned, what the seeds differ by (Student's t). Differences are taken instance by"
     " instance. Each interval is of one point alone: among many points one may be clear by chance.",
     "The segment joins water filling, under which nobody gains, and proportional fairness. A stronger test are the"

@@ -233,7 +233,8 @@ def _verdict(of: Sequence[Standing]) -> str:
     good = [each for each in of if each.holds]
     best = max(good or of, key=margin)
     assert best.segment is not None
-    height = f"{best.learned.asked}, {best.segment.mean:+.4f} ± {best.segment.half:.4f} in Nash welfare"
+    low, high = best.segment.ends
+    height = f"{best.learned.asked}, {best.segment.mean:+.4f} [{low:+.4f}, {high:+.4f}] in Nash welfare"
     if good:
         return (
             f"{len(good)} of {len(of)} points are dominated by no baseline and lie above the segment by more than the"

@@ -49,7 +49,7 @@ def over_seeds(quantity: str, values: Sequence[float], limit: float | None = Non
 
 
 Cell: TypeAlias = str | float | Estimate | None
-"""Text, a number, or an estimate, written with half the width of its interval; None for a missing value."""
+"""Text, a number, or an estimate, written with its interval; None for a missing value."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ def _compared(rows: Sequence[Mapping[str, Cell]]) -> Iterator[str]:
 def _comparison_cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
-    return _with(cell.mean, cell.half) if isinstance(cell, Estimate) else _cell(cell)
+    if isinstance(cell, Estimate):
+        return f"{_cell(cell.mean)} [{', '.join(map(_cell, cell.ends))}]"
+    return _cell(cell)
 
 
 def _line(row: Row, with_baseline: bool) -> str:
