@@ -12,6 +12,7 @@ import pytest
 from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.printed_tables import show_summary
+from lawgiver.trainers.cli.printing import show_cells
 from lawgiver.trainers.rllib import trainer
 from lawgiver.trainers.runs.headings import equilibrium_people
 from lawgiver.trainers.runs.run import Run
@@ -201,3 +202,26 @@ def test_a_narrow_terminal_cuts_no_number_off(capsys, monkeypatch):
     numbers = sorted(re.findall(r"[0-9]+\.[0-9]+", wide))
     assert len(numbers) > 10 and sorted(re.findall(r"[0-9]+\.[0-9]+", narrow)) == numbers
     assert "…" not in narrow
+
+
+@pytest.mark.parametrize("number", ["-", "0.0731", "0.0731 ±0.0002"])
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 100])
+def test_no_word_of_a_heading_is_cut(width: int, number: str, capsys, monkeypatch):
+    mechanisms = ("no mechanism", "start", "learned", "best in the box", "trained participants")
+    measures = (
+        "welfare",
+        "ir violation",
+        "expected budget",
+        "regret",
+        "misreport regret",
+        "what misrepresenting gains",
+    )
+    monkeypatch.setenv("COLUMNS", str(width))
+    for n_mechanisms in range(1, 6):
+        for n_measures in range(1, 7):
+            cells = {m: dict.fromkeys(mechanisms[:n_mechanisms], number) for m in measures[:n_measures]}
+            show_cells(cells, "title")
+            printed = capsys.readouterr().out
+            assert "…" not in printed
+            words = {word for name in (*mechanisms[:n_mechanisms], *measures[:n_measures]) for word in name.split()}
+            assert words <= set(printed.split())

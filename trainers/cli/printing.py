@@ -13,10 +13,24 @@ from lawgiver.trainers.tables.cells import ERRORS
 
 
 def show(table: Table) -> None:
-    """Print a table, beyond the edge of a narrow terminal before a number is cut off."""
+    """Print a table, beyond the edge of a narrow terminal before a word or number is cut off."""
     console = Console()
+    if console.measure(table, options=console.options.update(max_width=10_000)).maximum > console.width:
+        _set_widths(console, table)
     least = _least(console, table)
     (Console(width=least) if least > console.width else console).print(table)
+
+
+def _set_widths(console: Console, table: Table) -> None:
+    """Break headings of numbers between words, and keep columns of text wider than a word; rich would cut words."""
+    options = console.options.update(max_width=10_000)
+    for column in (column for column in table.columns if not column.no_wrap):
+        cells = [console.measure(text, options=options) for text in column.cells]
+        word = console.measure(column.header, options=options).minimum
+        if column.justify == "right":
+            column.width = max([word, *(cell.maximum for cell in cells)])
+        else:
+            column.min_width = max([word, *(cell.minimum for cell in cells)])
 
 
 def _least(console: Console, table: Table) -> int:
@@ -75,8 +89,7 @@ def laid_out(cells: Mapping[str, Mapping[str, str]]) -> Table:
     """Make a table of cells by row and column."""
     table = new_table("")
     for column in next(iter(cells.values())):
-        widest = max(len(line[column]) for line in cells.values())
-        table.add_column(column, justify="right", min_width=widest)  # headings may be broken, numbers not
+        table.add_column(column, justify="right")
     for name, line in cells.items():
         table.add_row(name, *line.values())
     return table
