@@ -143,10 +143,12 @@ def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
 
 
 def test_readme_tour(tmp_path):
-    (tour,) = [block for block in blocks("README.md") if block.language == "python"]
-    printed = run(tour, tmp_path, tmp_path)
+    pytest.importorskip("torch")
+    tour, trained = blocks("README.md", language=("python",))
+    printed = run(Block("python", "", tour.text + trained.text), tmp_path, tmp_path)
     found = re.findall(r"Nash welfare +([\d.]+)", printed)
     assert [float(number) for number in found] == [6.87, 7.99, 8.05, 8.69]
+    assert "LearnedGraphMechanism(" in printed and "[[0.5 " in printed
 
 
 def test_a_mechanism_is_scored_as_the_page_says(tmp_path):
