@@ -24,8 +24,8 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, inte
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
+from lawgiver.envs.families.torus import MOVES, distance, moved
 from lawgiver.envs.goal_collection.game import GoalCollection
-from lawgiver.envs.goal_collection.torus import MOVES, distance, moved
 
 TINY = 1e-6
 """Keeps divisions by worths of nothing finite."""

@@ -15,10 +15,10 @@ import numpy as np
 from lawgiver.agents.policies import RulePolicy, uniform_policy
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
-from lawgiver.envs.core.fields import columns, width
+from lawgiver.envs.core.fields import LOGIT_BOUND, columns, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
-from lawgiver.envs.public_investment.game import LOGIT_BOUND, PublicInvestment
+from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.rule_families import FAMILIES, RuleFamily
 from lawgiver.envs.public_investment.water_filling import water_fill
 

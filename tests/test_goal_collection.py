@@ -7,8 +7,8 @@ import pytest
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.make import make_game
+from lawgiver.envs.families.torus import displacement, distance, moved
 from lawgiver.envs.goal_collection import GoalCollection, solutions
-from lawgiver.envs.goal_collection.torus import displacement, distance, moved
 
 UP, DOWN, LEFT, RIGHT = range(4)
 

@@ -7,8 +7,8 @@ import pytest
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
+from lawgiver.envs.families.torus import distance
 from lawgiver.envs.goal_collection import GoalCollection
-from lawgiver.envs.goal_collection.torus import distance
 
 torch = pytest.importorskip("torch")
 

@@ -261,7 +261,7 @@ def test_alarms_tell_drift_and_scores_above_the_ceiling() -> None:
 
 def test_what_a_mechanism_is_paid_has_a_name_where_there_is_no_choice_of_it():
     from lawgiver.envs.core.make import make_game
-    from lawgiver.trainers.rllib.results import objective
+    from lawgiver.envs.core.objectives import objective_of
 
-    paid = {name: objective(make_game(name)) for name in ("repeated_allocation", "public_investment")}
+    paid = {name: objective_of(make_game(name)) for name in ("repeated_allocation", "public_investment")}
     assert paid == {"repeated_allocation": "score", "public_investment": "log_nash_welfare"}

@@ -15,6 +15,8 @@ LARGEST_WIDTH = 10_000_000
 """Largest size of a space: views' copies take about a hundred bytes per number."""
 LARGEST_BOUND = 1e38
 """What the bounds of a space stay below, to be held in float32."""
+LOGIT_BOUND = 10.0
+"""Largest absolute value of logits in an action; their softmax is a policy, or shares."""
 
 
 @dataclass(frozen=True)

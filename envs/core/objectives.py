@@ -33,6 +33,11 @@ def check_objective(name: Any, own: Collection[str] = ()) -> None:
         lookup(OBJECTIVES, name)
 
 
+def objective_of(game: object) -> str:
+    """Name the objective by which a game's mechanism is paid, ``score`` where the game has just one."""
+    return str(getattr(game, "objective", None) or "score")
+
+
 def registered(name: str) -> Callable[[Any], Array]:
     """Find an objective of the entry-point group, a function of a state.
 

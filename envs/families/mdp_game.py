@@ -20,7 +20,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, evolve, namespace, softmax
 from lawgiver.envs.core.errors import ParameterError, choice, integer, number
-from lawgiver.envs.core.fields import Field, Layout, box, columns
+from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, box, columns
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState, simplex_error
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.mdp.affine import settle
@@ -28,8 +28,6 @@ from lawgiver.envs.solvers.mdp.model import MDP, MEMORY, check_memory, in_slices
 
 WEIGHT_BOUND = 3.0
 """Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
-LOGIT_BOUND = 10.0
-"""Largest absolute value of the logits of a policy."""
 LARGEST_BOUND = 1e38
 """What boosts and payments stay below, which the spaces of observations and actions hold in float32."""
 LARGEST_N = 1_000
@@ -128,6 +126,10 @@ class MDPGame(ReportingGame):
     def type_range(self) -> tuple[float, float]:
         """The least and the greatest private number of any participant."""
         return min(each.low for each in self.distributions), max(each.high for each in self.distributions)
+
+    def types_of(self, draws: Array) -> Array:
+        """Return types (B, n, k): drawn number by number, or whole profiles of a file."""
+        return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
 
     def quantiles(self, draws: Array) -> Array:
         """Return private numbers (B, n, d) for uniform draws of the same shape, by each participant's distribution."""

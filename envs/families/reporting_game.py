@@ -21,13 +21,12 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, total, uniform
-from lawgiver.envs.core.errors import ParameterError, brief, choice
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.core.fields import Layout, columns, width
-from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.game import Draws, Rewards
 from lawgiver.envs.core.objectives import welfare
+from lawgiver.envs.families.two_modes import TwoModes
 from lawgiver.envs.files.profiles import read_types
-
-MODES = ("announce", "allocate")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class ReportingState:
 
 
 @dataclass(frozen=True)
-class ReportingGame(Game[ReportingState]):
+class ReportingGame(TwoModes[ReportingState]):
     """Participants report their types, and a mechanism decides.
 
     Args:
@@ -88,11 +87,6 @@ class ReportingGame(Game[ReportingState]):
         "participant": "the utility of the outcome under the true type, less the payment, when the game is over",
         "mechanism": "the `objective` (minus it, where less is better), when the game is over",
     }
-
-    def check_choices(self) -> None:
-        """Raise ParameterError if the mode or the objective is unknown."""
-        choice("mechanism_mode", self.mechanism_mode, MODES)
-        self.check_objective()
 
     # -- functions of a game ------------------------------------------------------------------------------------
 
@@ -164,11 +158,6 @@ class ReportingGame(Game[ReportingState]):
         return None
 
     # -- how it is played ---------------------------------------------------------------------------------------
-
-    @property
-    def announces(self) -> bool:
-        """Whether the mechanism moves first."""
-        return self.mechanism_mode == "announce"
 
     @property
     def sense(self) -> int:

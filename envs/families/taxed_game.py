@@ -9,20 +9,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, select, total, zeros
-from lawgiver.envs.core.errors import NoSolution, choice
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.core.game import Draws, Game, Rewards
+from lawgiver.envs.core.game import Draws, Rewards
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.families.two_modes import TwoModes
 
 SEEN = np.array([[0, 1, 2], [1, 0, 2]])
 """Columns of (choice of 0, choice of 1, tax) that each participant observes: own choice first."""
-MODES = ("announce", "allocate")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class TaxedState:
     endowments: Array
 
 
-class TaxedGame(Game[TaxedState]):
+class TaxedGame(TwoModes[TaxedState]):
     """A game of two, in rounds of two phases: the choices, and the tax rate in [0, 1] before or after them.
 
     A game of this family is a dataclass with these two fields:
@@ -55,20 +54,12 @@ class TaxedGame(Game[TaxedState]):
         objective: the mechanism's reward of a round, as in the public investment game.
     """
 
-    mechanism_mode: Literal["announce", "allocate"]
-    objective: str
-
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = True
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the round's payoff after tax in points, once the round is over",
         "mechanism": "the `objective` of the round's payoffs, once the round is over",
     }
-
-    def check_choices(self) -> None:
-        """Raise ParameterError or UnknownNameError if the mode or the objective is unknown."""
-        choice("mechanism_mode", self.mechanism_mode, MODES)
-        self.check_objective()
 
     # -- functions of a game ------------------------------------------------------------------------------------
 
@@ -95,11 +86,6 @@ class TaxedGame(Game[TaxedState]):
         """Summarise the mixed actions of both, (A_0,) and (A_1,), by name."""
 
     # -- how it is played ---------------------------------------------------------------------------------------
-
-    @cached_property
-    def announces(self) -> bool:
-        """Whether the mechanism moves first."""
-        return self.mechanism_mode == "announce"
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:

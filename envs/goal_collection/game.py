@@ -21,8 +21,8 @@ from lawgiver.envs.core.drawings import Drawing, board
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.families.torus import MOVES, displacement, moved
 from lawgiver.envs.goal_collection import solutions
-from lawgiver.envs.goal_collection.torus import MOVES, displacement, moved
 
 LARGEST_N = 10_000
 """Largest number of participants."""

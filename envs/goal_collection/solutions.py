@@ -18,7 +18,7 @@ from functools import cache
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.goal_collection.torus import MOVES, distance, moved
+from lawgiver.envs.families.torus import MOVES, distance, moved
 
 MOST = 22
 """Goals beyond which the table of one profile does not fit into a few gigabytes."""

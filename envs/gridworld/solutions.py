@@ -8,11 +8,10 @@ from typing import Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, floats
+from lawgiver.envs.families.torus import MOVES
 
 Edges = Literal["torus", "walls"]
 EDGES: tuple[Edges, ...] = ("torus", "walls")
-MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
-"""Rows and columns that each action moves by: up, down, left, right."""
 
 SAMPLES, PROFILES = 16, 1024
 """Number of independent samples that an expected optimum is the mean of, and the size of each."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, softmax
 from lawgiver.envs.core.errors import ParameterError, integer, number
-from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
 from lawgiver.envs.payment_free_allocation.measures import efficiency, mean_log_utility, utilities
@@ -30,8 +30,6 @@ from lawgiver.envs.payment_free_allocation.types import beta, check_wanted, thin
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import proportional_fairness, solve
 
-LOGIT_BOUND = 10.0
-"""Largest absolute value of the logits of shares."""
 LARGEST_N = 100
 """Participants, or resources."""
 LARGEST_PROBLEM = 1_000

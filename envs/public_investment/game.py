@@ -23,18 +23,17 @@ from lawgiver.envs.core.arrays import (
     zeros,
 )
 from lawgiver.envs.core.errors import NoSolution, ParameterError, choice, integer, number
-from lawgiver.envs.core.fields import Field, Layout, columns, width
-from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, columns, width
+from lawgiver.envs.core.game import Draws, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.families.two_modes import TwoModes
 from lawgiver.envs.public_investment.endowments import CONDITIONS, checked_endowments
 from lawgiver.envs.public_investment.rule_families import FAMILIES, RuleFamily
 from lawgiver.envs.public_investment.state import PublicInvestmentState
 
-LOGIT_BOUND = 10.0
-
 
 @dataclass(frozen=True)
-class PublicInvestment(Game[PublicInvestmentState]):
+class PublicInvestment(TwoModes[PublicInvestmentState]):
     """The public investment game.
 
     Each round every participant receives an endowment e_i and puts an integer contribution c_i in 0..e_i into a fund.
@@ -99,7 +98,7 @@ class PublicInvestment(Game[PublicInvestmentState]):
         object.__setattr__(self, "endowments", checked_endowments(self.endowments))
         object.__setattr__(self, "n_rounds", integer("n_rounds", self.n_rounds, 1))
         object.__setattr__(self, "multiplier", number("multiplier", self.multiplier, "(0, inf)"))
-        choice("mechanism_mode", self.mechanism_mode, ("allocate", "announce"))
+        self.check_choices()
         choice("announce_every", self.announce_every, ("round", "game"))
         choice("rule_family", self.rule_family, FAMILIES)
         choice("participant_observation", self.participant_observation, ("paper", "rule"))
@@ -107,7 +106,6 @@ class PublicInvestment(Game[PublicInvestmentState]):
             raise ParameterError(
                 "participant_observation='rule' needs mechanism_mode='announce': there is no rule to see"
             )
-        self.check_objective()
 
     # -- parameters in a handier shape --------------------------------------------------------------------------
 
@@ -126,11 +124,6 @@ class PublicInvestment(Game[PublicInvestmentState]):
     def largest_endowment(self) -> int:
         """Largest endowment of any condition."""
         return max(max(condition) for condition in self.conditions)
-
-    @cached_property
-    def announces(self) -> bool:
-        """Whether the mechanism moves first."""
-        return self.mechanism_mode == "announce"
 
     @property
     def family(self) -> RuleFamily:

@@ -112,10 +112,6 @@ class SequentialSales(MDPGame):
         """Return the value of an item."""
         return (Field("value", 1, 0, self.type_range[1], "money", "what one item is worth to the bidder"),)
 
-    def types_of(self, draws: Array) -> Array:
-        """Return values (B, n, 1)."""
-        return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
-
     def rewards(self, types: Array) -> Array:
         """Return the value where a sale is the bidder's first, (B, n, S, A)."""
         return types[..., None] * constant(self._first, types)

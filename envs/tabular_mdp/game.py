@@ -220,10 +220,6 @@ class TabularMDPGame(MDPGame):
         meaning = "what one unit of each feature is worth to the participant"
         return (Field("value", self._features.shape[-3], low, high, "utility", meaning),)
 
-    def types_of(self, draws: Array) -> Array:
-        """Return values (B, n, K)."""
-        return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
-
     def rewards(self, types: Array) -> Array:
         """Return the values' sum over features, (B, n, S, A)."""
         xp = namespace(types)

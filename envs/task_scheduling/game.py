@@ -120,10 +120,6 @@ class TaskScheduling(MDPGame):
         """Return the cost of each task."""
         return (Field("cost", self.m, 0, self.type_range[1], "time", "that each task takes, and costs, the worker"),)
 
-    def types_of(self, draws: Array) -> Array:
-        """Return costs (B, n, m)."""
-        return self.quantiles(draws) if self.profiles is None else self.drawn_profiles(draws)
-
     def rewards(self, types: Array) -> Array:
         """Compute minus the cost of the arriving task for the worker it is assigned to, (B, n, S, A)."""
         mine = constant(np.eye(self.n)[:, None, :], types)

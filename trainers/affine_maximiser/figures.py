@@ -14,8 +14,8 @@ import numpy as np
 
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.families.torus import MOVES
 from lawgiver.envs.gridworld.game import Gridworld
-from lawgiver.envs.gridworld.solutions import MOVES
 from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.trainers.affine_maximiser.reserve_prices import (
     Reserve,

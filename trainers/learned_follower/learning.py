@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from lawgiver.agents.follower import LearnedFollower, WorthNetwork
+from lawgiver.envs.families.torus import distance
 from lawgiver.envs.goal_collection.game import GoalCollection
-from lawgiver.envs.goal_collection.torus import distance
 from lawgiver.trainers.learned_follower.settings import FollowerTrainer
 from lawgiver.trainers.runs.loop import Report
 from lawgiver.trainers.settings.annealing import stage

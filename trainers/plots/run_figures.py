@@ -8,6 +8,7 @@ from typing import Any
 
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
+from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.plots.curves import curves, welfare_equality
@@ -43,7 +44,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
 
 def with_scores(run: Run, summary: Mapping[str, Any], panels: Panels) -> Iterator[tuple[str, Figure]]:
     """Draw learning curves: the scores of the mechanism beside those of others in ``summary``, and more panels."""
-    history, objective = flat(run), _objective(run.game())
+    history, objective = flat(run), objective_of(run.game())
     first = (
         f"Mechanism: {words(objective)} a round, played and at the exact equilibrium of its mean",
         words(objective),
@@ -58,7 +59,7 @@ def with_scores(run: Run, summary: Mapping[str, Any], panels: Panels) -> Iterato
 
 def standing_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
     """Draw what mechanisms achieve against how unequal it is, where a summary tells both."""
-    objective = _objective(run.game())
+    objective = objective_of(run.game())
     scores, inequality = column(summary, objective), column(summary, "gini")
     if inequality and any(value is not None for value in scores.values()):
         yield "welfare_equality.png", welfare_equality({objective: scores, "gini": inequality}, objective)
@@ -78,7 +79,3 @@ def shares_of(game: Game[Any], policies: Mapping[str, Policy]) -> Iterator[tuple
         return
     if max(math.prod(e + 1 for e in endowments) for endowments in game.conditions) <= LARGEST_PANELS:
         yield "beach.png", beach_plot(game.conditions, weights_of(game, policies["mechanism"]))
-
-
-def _objective(game: Game[Any]) -> str:
-    return str(getattr(game, "objective", None) or "score")

@@ -13,6 +13,7 @@ from lawgiver.agents.naming import rule_of
 from lawgiver.agents.network_policies import NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.public_investment.game import PublicInvestment
@@ -57,7 +58,7 @@ def averaged(weights: Iterable[Weights]) -> Weights:
 
 def exact_score(setup: Setup, mechanism: Policy) -> float | NoSolution:
     """Compute the objective a round in the participants' exact equilibrium, or the reason why it is unknown."""
-    game, name = setup.game, objective(setup.game)
+    game, name = setup.game, objective_of(setup.game)
     found = game.exact_scores(mechanism, inverse_temperature=setup.inverse_temperature, anchor=setup.anchor)
     if isinstance(found, NoSolution):
         return found
@@ -139,11 +140,6 @@ def distances(setup: Setup, mechanism: Policy, participants: Policy) -> dict[str
         "behaviour": {name: values["learned"] for name, values in behaviour.items()},
         "closed_form": {name: values["closed_form"] for name, values in behaviour.items()},
     }
-
-
-def objective(game: Game[Any]) -> str:
-    """Name the mechanism's objective."""
-    return str(getattr(game, "objective", None) or "score")
 
 
 def alarms(game: Game[Any], participants: Participants, online: float, exact: float, iteration: int) -> list[str]:

@@ -14,6 +14,7 @@ import torch
 
 from lawgiver.agents.network_policies import NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution
+from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import mean_parameters
 from lawgiver.trainers.rllib import results, session
@@ -112,7 +113,7 @@ class Training(session.Iterations):
         metrics = self._iteration()
         seconds = time.perf_counter() - started
         rates = {"iteration_s": seconds, "env_steps_per_s": (progress.env_steps - before) / seconds}
-        self.latest = loop.Report(metrics, f"{results.objective(setup.game)} {progress.scores[-1]:.3f}", rates)
+        self.latest = loop.Report(metrics, f"{objective_of(setup.game)} {progress.scores[-1]:.3f}", rates)
         every = setup.agents.mechanism.snapshot_every
         if every and number % every == 0 and number < setup.config.trainer.iterations:
             progress.snapshots += (add_snapshot(self.algorithm, "mechanism"),)
