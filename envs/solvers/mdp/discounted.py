@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, detached, floats, namespace, total
-from lawgiver.envs.core.errors import ConvergenceError, ParameterError, brief, number, sums_to_one
+from lawgiver.envs.core.arrays import Array, constant, detached, floats, namespace
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError, brief, number
 from lawgiver.envs.solvers.mdp.entropic_occupancy import in_float64, occupancy_entropy
 from lawgiver.envs.solvers.mdp.model import (
     MEMORY,
@@ -34,13 +34,14 @@ from lawgiver.envs.solvers.mdp.model import (
     probabilities,
     smooth,
 )
-from lawgiver.envs.solvers.mdp.transitions import Successors, as_transitions, index
+from lawgiver.envs.solvers.mdp.process import TabularProcess
+from lawgiver.envs.solvers.mdp.transitions import Successors, index
 
 LIMIT = 1000
 """Largest number of steps of policy iteration."""
 
 
-class Discounted:
+class Discounted(TabularProcess):
     """A process without end with discounted rewards.
 
     Args:
@@ -62,18 +63,7 @@ class Discounted:
                 f"discount is {brief(discount)}, allowed: a number in [0, 1), or a horizon without discount"
             )
         self.discount = number("discount", discount, "[0, 1)")
-        self.transitions = as_transitions(transitions, self.memory)
-        self.start = start_probabilities(start, self.n_states)
-
-    @property
-    def n_states(self) -> int:
-        """S."""
-        return self.transitions.n_states
-
-    @property
-    def n_actions(self) -> int:
-        """A."""
-        return self.transitions.n_actions
+        super().__init__(transitions, start, self.memory)
 
     @property
     def policy_shape(self) -> tuple[int, int]:
@@ -137,9 +127,6 @@ class Discounted:
     def _ahead(self, rewards: Array, values: Array) -> Array:
         return rewards + self.discount * self.transitions.expect(values)
 
-    def _from_start(self, values: Array) -> Array:
-        return total(values * constant(self.start, values))
-
     def _solve(self, policy: Array, right: Array, *, back: bool = False) -> Array:
         return self.transitions.solve(policy, self.discount, right, self.memory, back=back)
 
@@ -192,34 +179,6 @@ class Discounted:
         values = self._soft_values(fixed, temperature)
         guess = self.occupancy(smooth(self._ahead(fixed, values), temperature)[1])
         return occupancy_entropy(flow, constant(self.start, rewards), rewards, guess, temperature)
-
-
-def start_probabilities(start: object, n_states: int) -> np.ndarray:
-    """Return the distribution of the first state (S,), given as such or as the number of a state.
-
-    Raises:
-        ParameterError: if it is neither.
-    """
-    if isinstance(start, (int, np.integer)) and not isinstance(start, bool):
-        if not 0 <= start < n_states:
-            raise ParameterError(f"start is {brief(start)}, allowed: a state in 0..{n_states - 1}")
-        alone = np.zeros(n_states)
-        alone[int(start)] = 1
-        return alone
-    try:
-        chances = np.asarray(start, dtype=float)
-    except (TypeError, ValueError):
-        chances = np.zeros(())
-    if not chances.ndim:
-        raise ParameterError(f"start is {brief(start)}, allowed: the number of a state, or probabilities ({n_states},)")
-    if chances.shape != (n_states,):
-        raise ParameterError(f"start has the shape {chances.shape}, allowed: a state's number, or ({n_states},)")
-    wrong = np.flatnonzero(~(np.isfinite(chances) & (chances >= 0)))
-    if wrong.size:
-        raise ParameterError(f"start has {chances[wrong[0]]} for state {wrong[0]}, allowed: probabilities")
-    if not sums_to_one(chances.sum()):
-        raise ParameterError(f"start sums to {chances.sum():.9g}, allowed: 1")
-    return np.asarray(chances / chances.sum())
 
 
 def _taken(x: Array, action: Array) -> Array:

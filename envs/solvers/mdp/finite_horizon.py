@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, detached, namespace, total
+from lawgiver.envs.core.arrays import Array, constant, detached, namespace
 from lawgiver.envs.core.errors import ParameterError, integer, number
-from lawgiver.envs.solvers.mdp.discounted import start_probabilities
 from lawgiver.envs.solvers.mdp.entropic_occupancy import in_float64, occupancy_entropy
 from lawgiver.envs.solvers.mdp.model import (
     MEMORY,
@@ -34,13 +33,13 @@ from lawgiver.envs.solvers.mdp.model import (
     probabilities,
     smooth,
 )
-from lawgiver.envs.solvers.mdp.transitions import as_transitions
+from lawgiver.envs.solvers.mdp.process import TabularProcess
 
 LONGEST_HORIZON = 10_000
 """Steps of backward induction, one after the other, that a single problem may take."""
 
 
-class FiniteHorizon:
+class FiniteHorizon(TabularProcess):
     """A process of ``horizon`` steps, discounted or not; its policies depend on time.
 
     Args:
@@ -61,8 +60,7 @@ class FiniteHorizon:
         self.memory = memory_budget(memory)
         self.horizon = integer("horizon", horizon, 1)
         self.discount = number("discount", discount, "[0, 1]")
-        self.transitions = as_transitions(transitions, self.memory)
-        self.start = start_probabilities(start, self.n_states)
+        super().__init__(transitions, start, self.memory)
         check_memory(
             f"a policy for {self.horizon:,} steps in {self.n_states:,} states",
             2 * self.horizon * self.n_states * self.n_actions,
@@ -73,16 +71,6 @@ class FiniteHorizon:
             raise ParameterError(
                 f"horizon is {self.horizon:,}, allowed: up to {LONGEST_HORIZON:,}; or a discount, without one"
             )
-
-    @property
-    def n_states(self) -> int:
-        """S."""
-        return self.transitions.n_states
-
-    @property
-    def n_actions(self) -> int:
-        """A."""
-        return self.transitions.n_actions
 
     @property
     def policy_shape(self) -> tuple[int, int, int]:
@@ -131,9 +119,6 @@ class FiniteHorizon:
         return namespace(policy).sum(self._timed(policy), axis=-3)
 
     # -- steps --------------------------------------------------------------------------------------------------
-
-    def _from_start(self, values: Array) -> Array:
-        return total(values * constant(self.start, values))
 
     def _timed(self, policy: Array) -> Array:
         """Return the discounted probability of each action in each state at each step, (..., T, S, A)."""

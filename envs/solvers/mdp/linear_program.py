@@ -19,9 +19,10 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.solvers.mdp.discounted import Discounted, start_probabilities
+from lawgiver.envs.solvers.mdp.discounted import Discounted
 from lawgiver.envs.solvers.mdp.finite_horizon import FiniteHorizon
 from lawgiver.envs.solvers.mdp.model import MDP, finite_rewards
+from lawgiver.envs.solvers.mdp.process import start_probabilities
 from lawgiver.envs.solvers.mdp.tree import Tree
 
 

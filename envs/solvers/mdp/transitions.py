@@ -57,18 +57,10 @@ class Transitions(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
-    """Probabilities (S, A, S) of the next state."""
+class Table:
+    """An array whose first axes are states and actions."""
 
     table: np.ndarray
-
-    def __post_init__(self) -> None:
-        """Check that every row is a distribution."""
-        table = self.table
-        if table.ndim != 3 or table.shape[0] != table.shape[2] or 0 in table.shape:
-            raise ParameterError(f"transitions have the shape {table.shape}, allowed: (S, A, S)")
-        rows = checked_rows(table.reshape(-1, table.shape[2]), table.shape[1])
-        object.__setattr__(self, "table", rows.reshape(table.shape))
 
     @property
     def n_states(self) -> int:
@@ -79,6 +71,19 @@ class Dense:
     def n_actions(self) -> int:
         """A."""
         return int(self.table.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Table):
+    """Probabilities (S, A, S) of the next state."""
+
+    def __post_init__(self) -> None:
+        """Check that every row is a distribution."""
+        table = self.table
+        if table.ndim != 3 or table.shape[0] != table.shape[2] or 0 in table.shape:
+            raise ParameterError(f"transitions have the shape {table.shape}, allowed: (S, A, S)")
+        rows = checked_rows(table.reshape(-1, table.shape[2]), table.shape[1])
+        object.__setattr__(self, "table", rows.reshape(table.shape))
 
     def expect(self, values: Array) -> Array:
         """Return the expected value of the next state, (..., S, A)."""
@@ -107,10 +112,8 @@ class Dense:
 
 
 @dataclass(frozen=True, eq=False)
-class Successors:
+class Successors(Table):
     """The number (S, A) of the state that follows."""
-
-    table: np.ndarray
 
     def __post_init__(self) -> None:
         """Check that every successor is a state."""
@@ -125,16 +128,6 @@ class Successors:
                 f"allowed: 0..{len(table) - 1}"
             )
         object.__setattr__(self, "table", table.astype(np.int64))
-
-    @property
-    def n_states(self) -> int:
-        """S."""
-        return int(self.table.shape[0])
-
-    @property
-    def n_actions(self) -> int:
-        """A."""
-        return int(self.table.shape[1])
 
     def expect(self, values: Array) -> Array:
         """Return the value of the next state, (..., S, A)."""
