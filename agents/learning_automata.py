@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-import gymnasium
 import numpy as np
 
-from lawgiver.agents.policies import draw_discrete, require_field
+from lawgiver.agents.population import Population
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace, softmax, uniform
-from lawgiver.envs.core.errors import UnsupportedGameError, number
+from lawgiver.envs.core.errors import number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 
@@ -50,19 +49,14 @@ class AutomataMemory:
     aspiration: Array
 
 
-class LearningAutomata:
+class LearningAutomata(Population[AutomataMemory]):
     """Automata that repeat satisfying actions."""
+
+    kind: ClassVar[str] = "learning_automata"
 
     def __init__(self, game: Game[Any], rate: float, habituation: float, carry: float) -> None:
         """Read the last round's columns of the observation."""
-        space = game.action_space("participant")
-        if not isinstance(space, gymnasium.spaces.Discrete):
-            raise UnsupportedGameError(f"participant 'learning_automata' needs Discrete actions, not {space}")
-        self._columns = require_field(
-            game, "participant", "payouts", "participant 'learning_automata'",
-            "play public_investment with participant_observation='paper'",
-        )  # fmt: skip
-        self._n, self._n_actions = game.roles["participant"], int(space.n)
+        super().__init__(game)
         self.rate, self.habituation, self.carry = rate, habituation, carry
 
     @property
@@ -70,7 +64,7 @@ class LearningAutomata:
         """What the population was made with."""
         chosen = {"rate": self.rate, "habituation": self.habituation, "carry": self.carry}
         fixed = {"levels": list(LEVELS), "width": WIDTH, "types": [list(kind) for kind in TYPES]}
-        return {"policy": "learning_automata", **chosen, **fixed}
+        return {"policy": self.kind, **chosen, **fixed}
 
     def initial_state(self, batch: int, rng: Rng) -> AutomataMemory:
         """Draw ``batch`` groups from the population: types, speeds and propensities."""
@@ -109,11 +103,6 @@ class LearningAutomata:
         probabilities = xp.sum(memory.levels[..., None] * near, axis=-2)
         safe = xp.where(legal, probabilities, xp.ones_like(probabilities))
         return xp.where(legal, xp.log(safe), constant(-np.inf, obs)), memory
-
-    def act(self, obs: Array, mask: Array | None, state: AutomataMemory, rng: Rng) -> tuple[Array, AutomataMemory]:
-        """Return contributions (B, n) drawn from the distribution, and the new memory."""
-        log_probabilities, memory = self.distribution(obs, mask, state)
-        return draw_discrete(log_probabilities, rng), memory
 
     def _learned(self, obs: Array, state: AutomataMemory) -> AutomataMemory:
         """Return the memory after the round that ``obs`` shows."""

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 
-import gymnasium
 import numpy as np
 
-from lawgiver.agents.policies import draw_discrete, require_field
+from lawgiver.agents.population import Population
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, softmax, uniform
-from lawgiver.envs.core.errors import ArgumentError, ParameterError, UnsupportedGameError, allowed, number
+from lawgiver.envs.core.errors import ArgumentError, ParameterError, allowed, number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 
@@ -104,25 +103,20 @@ class PeopleMemory:
     evidence: Array
 
 
-class SimulatedPeople:
+class SimulatedPeople(Population[PeopleMemory]):
     """People with individual propensities to give, who learn the return of giving and follow others."""
+
+    kind: ClassVar[str] = "simulated_people"
 
     def __init__(self, game: Game[Any], traits: Traits) -> None:
         """Read the last round's columns of the observation."""
-        space = game.action_space("participant")
-        if not isinstance(space, gymnasium.spaces.Discrete):
-            raise UnsupportedGameError(f"participant 'simulated_people' needs Discrete actions, not {space}")
-        self._columns = require_field(
-            game, "participant", "payouts", "participant 'simulated_people'",
-            "play public_investment with participant_observation='paper'",
-        )  # fmt: skip
-        self._n, self._n_actions = game.roles["participant"], int(space.n)
+        super().__init__(game)
         self.traits = traits
 
     @property
     def settings(self) -> dict[str, Any]:
         """The traits, and the kind of population they belong to."""
-        return {"policy": "simulated_people", **asdict(self.traits)}
+        return {"policy": self.kind, **asdict(self.traits)}
 
     def initial_state(self, batch: int, rng: Rng) -> PeopleMemory:
         """Return ``batch`` groups of people drawn from the population, without experience."""
@@ -164,11 +158,6 @@ class SimulatedPeople:
         probabilities = (1 - traits.lapse) * aimed + traits.lapse / xp.sum(floats(legal, aimed), axis=-1, keepdims=True)
         log_probabilities = xp.where(legal, xp.log(probabilities), constant(-np.inf, obs))
         return log_probabilities, evolve(state, evidence=evidence)
-
-    def act(self, obs: Array, mask: Array | None, state: PeopleMemory, rng: Rng) -> tuple[Array, PeopleMemory]:
-        """Return contributions (B, n) drawn from the distribution, and the new memory."""
-        log_probabilities, memory = self.distribution(obs, mask, state)
-        return draw_discrete(log_probabilities, rng), memory
 
     def believed_return(self, evidence: Array) -> Array:
         """Compute the return that each person believes one more contributed point to have, in points, (B, n).
