@@ -167,7 +167,8 @@ def test_the_trainer_leaves_a_mechanism_that_scores_what_it_says(tmp_path):
     assert set(summary["robustness"]) == {"0.5", "1", "2", "5", "20", "1, anchored low"}
 
 
-def test_the_trainer_designs_announced_rules(tmp_path):
+def test_the_trainer_designs_announced_rules(tmp_path, caplog):
+    caplog.set_level("INFO", logger="lawgiver")
     overrides = [
         "game.mechanism_mode=announce",
         "trainer.updates=60",
@@ -176,6 +177,8 @@ def test_the_trainer_designs_announced_rules(tmp_path):
     ]
     _, summary = train("exact_designer", overrides)
     assert summary["log_nash_welfare"]["learned"] == pytest.approx(8.450, abs=2e-3)
+    told = [record.getMessage() for record in caplog.records]
+    assert told[-1].startswith("searching for the best mechanism: 1000 updates in each of"), "which takes long"
 
 
 def test_a_design_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -17,6 +18,8 @@ from lawgiver.envs.public_investment.rule_families import FAMILIES, normalised
 from lawgiver.envs.solvers.equilibrium.joint_grid import grid_size
 from lawgiver.trainers.evaluation.ascent import STEEPEST, Ascent
 from lawgiver.trainers.evaluation.equilibrium_gradient import Round, rounds, value
+
+_LOGGER = logging.getLogger("lawgiver")
 
 STARTS = ((1.0, 1.0), (1.0, 0.0), (3.0, 0.0))
 """Members (p, q) of the power family near which ascents of a free table begin: libertarian, liberal egalitarian, and a
@@ -73,8 +76,10 @@ def reachable(
     largest = max(grid_size(tuple(e + 1 for e in endowments), endowments) for endowments in game.conditions)
     if largest > LARGEST_TABLE:
         return NoSolution(f"no exact designer for {largest} joint contributions, at most {LARGEST_TABLE}")
+    conditions = rounds(game, anchor, weights=True)
+    _LOGGER.info("searching for the best mechanism: %s updates in each of %s conditions", updates, len(conditions))
     by_condition = []
-    for at in rounds(game, anchor, weights=True):
+    for at in conditions:
         best = _best(at, _designed(at, inverse_temperature, updates), inverse_temperature)
         if isinstance(best, NoSolution):
             return best
