@@ -159,6 +159,8 @@ def test_a_plain_function_gets_curves_of_its_own_metrics(site: Path, tmp_path: P
     assert (run.path / "figures" / "curves.png").exists()
     found = lawgiver.evaluate(run.path, games=200)["simulated"]
     assert "even_gain" in str(found)
+    printed = CliRunner().invoke(app, ["evaluate", str(run.path), "games=200"]).output
+    assert "even gain: the mean payoff less the standard deviation of payoffs" in " ".join(printed.split())
 
 
 def test_what_it_has_learned_is_audited(runs) -> None:

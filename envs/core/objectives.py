@@ -6,6 +6,8 @@ has when nobody does anything. Both are in the game's own units.
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
@@ -45,6 +47,14 @@ def registered(name: str) -> Callable[[Any], Array]:
         The function; it raises UnsupportedGameError if it reads something that the state does not have.
     """
     return partial(_read, name, lookup(OBJECTIVES, name))  # no closure: games are pickled
+
+
+def definition(name: str) -> str | None:
+    """Read the first line of the docstring of an objective of the entry-point group; None where there is none."""
+    with suppress(LawgiverError):
+        line = (inspect.getdoc(lookup(OBJECTIVES, name)) or "").partition("\n")[0]
+        return re.sub("^(Compute|Return) ", "", line).removesuffix(".") or None
+    return None
 
 
 def computable(state: Any) -> dict[str, Callable[[Any], Array]]:

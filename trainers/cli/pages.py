@@ -13,7 +13,8 @@ import numpy as np
 from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.core.registry import GAMES, OBJECTIVES, game_name, lookup
+from lawgiver.envs.core.objectives import definition
+from lawgiver.envs.core.registry import GAMES, game_name, lookup
 
 
 def game_page(name: str) -> str:
@@ -87,8 +88,8 @@ def _reward(game: Game[Any], role: str) -> str:
         if game.objectives:
             own = ", ".join(f"`{name}`" for name in game.objectives)
             return f"{lines}; allowed: {own}, and what `lawgiver list objectives` lists."
-        what = inspect.getdoc(lookup(OBJECTIVES, objective)) or ""
-        lines += f": {what.partition(chr(10))[0].removeprefix('Return ')}" if what.strip() else "."
+        what = definition(objective)
+        lines += f": {what}." if what else "."
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lawgiver.envs.core.objectives import definition
 from lawgiver.trainers.tables.wording import words
 
 MEASURES = {
@@ -64,5 +65,6 @@ def meanings(numbers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def defined(names: list[str]) -> str | None:
-    """Write one line with the definitions of measures; None if none of them has one."""
-    return "; ".join(f"{words(name)}: {MEASURES[name]}" for name in names if name in MEASURES) or None
+    """Write one line with the definitions of measures and registered objectives; None if none of them has one."""
+    known = {name: MEASURES.get(name) or definition(name) for name in names}
+    return "; ".join(f"{words(name)}: {what}" for name, what in known.items() if what) or None
