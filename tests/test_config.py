@@ -100,6 +100,8 @@ def test_another_game_keeps_what_a_config_says_that_it_has_too() -> None:
         ("agents.step=2", "unknown key 'agents.step': did you mean 'trainer.step'? allowed: anchor"),
         ("game={name: lanes, name: lanes}", "not YAML: key 'name' stands twice in a mapping"),
         ("game.max_rounds=2020-99-99", "not YAML: month must be in 1..12"),
+        ("game={name: lanes, n: two}", "game.n is 'two', allowed: an integer"),
+        ("game={name: public_investment, endowments: [ten, 4]}", "game.endowments"),
         ("seed", "override 'seed' is not of the form key=value"),
         ("=3", "override '=3' is not of the form key=value"),
         ("seed=[", "override 'seed=[' is not YAML: "),

@@ -353,6 +353,14 @@ def test_other_mistakes_are_named_too(run: lawgiver.Run, tmp_path: Path):
         "unknown game 'lane': did you mean 'lanes-v0'?": lambda: lawgiver.solve("lane"),
         "cannot be read": lambda: lawgiver.solve(tmp_path / "no.csv"),
         "the folder of a run is 3, allowed: a path": lambda: lawgiver.open_run(3),
+        "the folder of a run is 4, allowed: a path": lambda: lawgiver.resume(4),
+        "the folder of a run is 5, allowed: a path": lambda: lawgiver.evaluate(5),
+        "overrides are ['trainer.iterations=3'], allowed: a mapping": lambda: lawgiver.train(
+            "lanes", ["trainer.iterations=3"]
+        ),
+        "overrides are 'seed=3', allowed: a mapping": lambda: lawgiver.resume(run, "seed=3"),
+        "mechanisms are 'libertarian', allowed: a list of two or more": lambda: lawgiver.tournament("libertarian"),
+        "mechanisms are 3, allowed: a list of two or more": lambda: lawgiver.tournament(3),
     }.items():
         with pytest.raises(lawgiver.LawgiverError) as error:
             work()

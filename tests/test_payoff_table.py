@@ -141,3 +141,10 @@ def test_the_command_solves_a_table():
     assert len(json.loads(Path("kept/solutions.json").read_text())["equilibria"]) == 3
     with pytest.raises(ParameterError, match="allowed: the table alone"):
         CliRunner().invoke(app, ["solve", "game.csv", "n=3"], catch_exceptions=False)
+
+
+def test_parameters_of_a_game_may_be_given_as_in_a_config():
+    shown = [CliRunner().invoke(app, ["solve", "lanes", given]).output for given in ("n=3", "game.n=3", "n=4")]
+    assert shown[0] == shown[1] != shown[2]
+    done = CliRunner().invoke(app, ["solve", "lanes", "n=3", "game.n=4"])
+    assert "override 'n' would undo 'n'" in str(done.exception)

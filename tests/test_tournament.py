@@ -70,6 +70,11 @@ def test_the_second_game_has_tournaments_too():
         (["libertarian", "libertarian"], [], "twice"),
         (["libertarian", "liberal_egalitarain"], [], "liberal_egalitarian"),
         (["libertarian", "pigou"], [], "pigou"),
+        (
+            ["libertarian", "liberal_egalitarian"],
+            ["game.name=lanes"],
+            "mechanism 'libertarian' is not a rule of lanes-v0",
+        ),
         (["libertarian", "random"], ["gmaes=3"], "games"),
         (["libertarian", "random"], ["games=1"], "games is 1"),
         (["libertarian", "random"], ["participants=simulated_peopel"], "simulated_people"),

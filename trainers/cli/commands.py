@@ -215,8 +215,8 @@ def solve(
         list[str],
         typer.Argument(
             metavar="GAME [KEY=VALUE]...|TABLE",
-            help="A game and its parameters, n=3; or a CSV file with the names of strategies in the first row and"
-            " column, and in each cell the row player's payoff (of a symmetric game) or both payoffs, '3 2'.",
+            help="A game and its parameters, n=3 or game.n=3; or a CSV file with the names of strategies in the first"
+            " row and column, and in each cell the row player's payoff (of a symmetric game) or both payoffs, '3 2'.",
             show_default=False,
         ),
     ],
@@ -227,7 +227,7 @@ def solve(
     from lawgiver.trainers.runs.atomic_files import write_json
 
     name, *overrides = game
-    parameters = keyed(overrides)
+    parameters = keyed([override.removeprefix("game.") for override in overrides])
     prepare(out)
     if Path(name).is_file() or Path(name).suffix:
         if parameters:

@@ -240,12 +240,12 @@ def tournament(
     options |= {key: label(policy) for key, policy in people.items() if not isinstance(policy, os.PathLike)}
     asked = checked(TournamentSettings, apply_overrides({"game": base}, options))
     game = asked.game.make()
+    made = {name: make_policy(game, "mechanism", described(policy)) for name, policy in given.items()}
     election = Election(
         base=asked.game.model_dump(),
         participants=people.get("participants", asked.participants),
         voters=people.get("voters", asked.voters),
     )
-    made = {name: make_policy(game, "mechanism", described(policy)) for name, policy in given.items()}
     held = round_robin(election, made, asked.games, asked.seed)
     return replace(held, settings=asked.model_dump(mode="json"))
 
@@ -256,6 +256,8 @@ def _labelled(mechanisms: Sequence[PolicyLike] | Mapping[str, PolicyLike]) -> di
     Raises:
         ParameterError: if there are fewer than two, one is there twice, or one has no name.
     """
+    if isinstance(mechanisms, str) or not isinstance(mechanisms, (Sequence, Mapping)):
+        raise ParameterError(f"mechanisms are {brief(mechanisms)}, allowed: a list of two or more, names or runs")
     if len(mechanisms) < 2:
         raise ParameterError(f"a tournament of {len(mechanisms)}: allowed are two mechanisms or more, names or runs")
     if isinstance(mechanisms, Mapping):

@@ -91,7 +91,7 @@ def is_finished(folder: Path) -> bool:
     return (folder / "config.yaml").exists() and Run.open(folder).finished
 
 
-def resume(path: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
+def resume(path: str | os.PathLike[str], overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
     """Continue an interrupted training, or prolong a finished one; return as :func:`train` does.
 
     Raises:

@@ -44,7 +44,7 @@ def _parsed(override: str) -> tuple[str, Any]:
     """Parse ``a.b=value``."""
     path, equals, text = override.partition("=")
     if not equals or not all(path.split(".")):
-        raise ParameterError(f"override {override!r} is not of the form key=value (trainer.name=rllib)")
+        raise ParameterError(f"override {override!r} is not of the form key=value")
     try:
         return path, parse_yaml(text)
     except yaml.YAMLError as error:

@@ -22,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 import yaml
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.files.reading import read_text
@@ -59,7 +59,10 @@ class Run:
 
         Raises:
             RunError: if it is not a run, is damaged, or was written by another version.
+            ParameterError: if ``path`` is none.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise ParameterError(f"the folder of a run is {brief(path)}, allowed: a path")
         path = Path(path)
         file = path / "config.yaml"
         if file.exists():  # else it is no run, and may be large
@@ -220,8 +223,6 @@ def open_run(path: str | os.PathLike[str]) -> Run:
         >>> run = lawgiver.open_run("runs/public_investment/20260101-120000-s0")  # doctest: +SKIP
         >>> run.metrics["iteration"]  # doctest: +SKIP
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise ParameterError(f"the folder of a run is {path!r}, allowed: a path")
     return Run.open(path)
 
 

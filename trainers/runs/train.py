@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.overrides import require_given_once
 from lawgiver.trainers.runs.run import Run
@@ -43,7 +43,7 @@ def train(
         >>> import lawgiver
         >>> run = lawgiver.train("exact_designer", {"trainer.updates": 20}, run_dir="out", seed=3)  # doctest: +SKIP
     """
-    given = dict(overrides or {})
+    given = _changes(overrides)
     for key, value in {"run_dir": run_dir, "seed": seed}.items():
         if value is not None:
             if key in given:
@@ -73,6 +73,13 @@ def resume(run: str | Path | Run, overrides: Mapping[str, Any] | None = None) ->
         >>> import lawgiver
         >>> run = lawgiver.resume("out", {"trainer.updates": 40})  # doctest: +SKIP
     """
-    given = dict(overrides or {})
+    given = _changes(overrides)
     require_given_once(given)
-    return Run.open(launch.resume(Path(run), given)[0])
+    return Run.open(launch.resume(run, given)[0])
+
+
+def _changes(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Copy overrides; raise ParameterError if they are no mapping, but texts as on the command line, say."""
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise ParameterError(f"overrides are {brief(overrides)}, allowed: a mapping, such as {{'trainer.updates': 20}}")
+    return dict(overrides or {})

@@ -6,6 +6,7 @@ The sections ``agents`` and ``trainer`` belong to the trainer that ``trainer.nam
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -79,8 +80,14 @@ class GameConfig(BaseModel):
         return dict(self.model_extra or {})
 
     def make(self) -> Game[Any]:
-        """Make the game; raises UnknownNameError or ParameterError as :func:`make_game` does."""
-        return make_game(self.name, **self.parameters)
+        """Make the game; raises as :func:`make_game` does, and a parameter is named by its full path, ``game.n``."""
+        try:
+            return make_game(self.name, **self.parameters)
+        except ParameterError as error:
+            what = re.match(r"((?:one of |the sum of )?)(\w+)(.*)", str(error), re.DOTALL)
+            if what is None or what[2] not in self.parameters:
+                raise
+            raise type(error)(f"{what[1]}game.{what[2]}{what[3]}") from None
 
 
 class Resources(Settings):
