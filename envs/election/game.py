@@ -332,7 +332,7 @@ class Election(Game[ElectionState]):
         """Zero expected reward of every mechanism under voters who are indifferent between them."""
         return (
             KnownSolution(
-                name="an election that means nothing is a tie",
+                name="expected reward of every mechanism when voters are indifferent",
                 source="symmetry",
                 value=lambda: 0.0,
                 residual=self._tie,

@@ -93,7 +93,7 @@ class MechanismGame(Game[MechanismState]):
     horizon_known: ClassVar[bool] = True
     objectives: ClassVar[tuple[str, ...]] = ("welfare",)
     reward_meaning: ClassVar[Mapping[str, str]] = {
-        "participant": "what the participant attributes to itself of its utility, plus its transfer, once a round",
+        "participant": "the part of its utility that the participant counts, plus its transfer, once a round",
         "mechanism": "the round's `objective`, once a round; `welfare` is the sum of utilities without transfers",
     }
 

@@ -40,7 +40,8 @@ class Lanes(MechanismGame):
     """Movers on separate lanes, who should end at the same position.
 
     The mechanism announces the coefficients w_1 .. w_P of a payment; each participant then sees its start (unless it is
-    ``blind``) and the coefficients, and moves once. Participants differ only in where they start.
+    ``blind``) and the coefficients, and moves once. Participants differ only in where they start. A participant that
+    moves by u_i and ends at y_i has the utility -b sum_j (y_i - y_j)^2 - d u_i, plus the payment.
 
     Args:
         n: number of participants, >= 2.
@@ -55,7 +56,7 @@ class Lanes(MechanismGame):
         box: largest absolute value of a coefficient, > 0.
         constant: w_0, paid to everybody whatever they do; it changes nothing but who is better off at home.
         n_moves: how many moves there are, evenly from 0 to H, >= 2; None for all in between. That nobody can end just
-            where it wants to costs rational participants about n A H^2 / 6 (n_moves - 1)^2 of welfare, with
+            where it wants to costs rational participants about n A H^2 / (6 (n_moves - 1)^2) of welfare, with
             A = coordination_weight (n - 1): 0.7 % of the optimum for 20 participants and 101 moves.
         objective: the mechanism's reward of a round: ``welfare``, the sum of utilities, or a registered objective.
 

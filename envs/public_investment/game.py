@@ -34,7 +34,7 @@ from lawgiver.envs.public_investment.state import PublicInvestmentState
 
 @dataclass(frozen=True)
 class PublicInvestment(TwoModes[PublicInvestmentState]):
-    """The public investment game.
+    """Participants contribute to a common fund that grows, and the mechanism divides it among them.
 
     Each round every participant receives an endowment e_i and puts an integer contribution c_i in 0..e_i into a fund.
     The fund grows to ``multiplier`` * sum c, and the mechanism shares it out with weights w_i >= 0 that sum to one.

@@ -109,7 +109,7 @@ class SequentialSales(MDPGame):
         return first
 
     def type_layout(self) -> Layout:
-        """Return the value of an item."""
+        """Describe a type: the value of an item."""
         return (Field("value", 1, 0, self.type_range[1], "money", "what one item is worth to the bidder"),)
 
     def rewards(self, types: Array) -> Array:

@@ -118,8 +118,8 @@ def train(
         typer.Option(
             metavar="RUN",
             help="Continue this run instead of starting one. Only trainer.iterations (or trainer.updates),"
-            " trainer.anneal_over, trainer.evaluation.* and resources.* may be changed, of the latter not runner and"
-            " num_envs_per_env_runner.",
+            " trainer.anneal_over, trainer.evaluation.* and resources.* may be changed, except resources.runner and"
+            " resources.num_envs_per_env_runner.",
         ),
     ] = None,
 ) -> None:

@@ -155,7 +155,8 @@ def _ends(game: Game[Any]) -> list[str]:
         )
     views = (
         "PettingZoo: all agents end together; then `agents` is empty until `reset`. `max_cycles=` truncates earlier.",
-        "Gymnasium, one game: a step lasts until the learner's next turn and pays what it earned since its last. No "
+        "Gymnasium, one game: a step lasts until the learner's next turn; its reward is the sum of the "
+        "learner's rewards since its last turn. No "
         "autoreset: `reset` after the end.",
         "Gymnasium, vector: the same, with Gymnasium's `autoreset_mode`: in `NextStep` (default) the step after a "
         "game's end ignores its action and returns the new game's first observation, reward 0 and both flags False; "

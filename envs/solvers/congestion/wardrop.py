@@ -325,7 +325,7 @@ def _slopes(game: NonatomicGame, flows: np.ndarray) -> np.ndarray:
 def _lead(
     game: NonatomicGame, flows: np.ndarray, tolls: np.ndarray, move: tuple[int, int, int]
 ) -> Callable[[float], float]:
-    """Return by how much the target costs more than the source, after a flow from source to target of a group."""
+    """Build the cost of a group's target option minus its source option, as a function of the flow moved."""
     g, source, target = move
     loads, change = loads_of_flows(game, flows), game.uses[g, target] - game.uses[g, source]
     apart = game.fixed[g, target] - game.fixed[g, source] + change @ tolls
