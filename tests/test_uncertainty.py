@@ -213,7 +213,17 @@ def test_an_estimate_is_read_as_it_was_written(found: Estimate):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"mean": None}, {"n": "3"}, {"low": "a"}, {"how": 3}, {"values": 3}, {"values": ["a"]}]
+    "wrong",
+    [
+        {"mean": None},
+        {"n": "3"},
+        {"low": "a"},
+        {"how": 3},
+        {"level": None},
+        {"level": 95},
+        {"values": 3},
+        {"values": ["a"]},
+    ],
 )
 def test_a_damaged_estimate_is_refused(wrong: dict[str, object]):
     with pytest.raises(ValueError, match="is no estimate"):

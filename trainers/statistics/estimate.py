@@ -119,12 +119,13 @@ class Estimate:
         """Read what :meth:`to_data` has written.
 
         Raises:
-            ValueError: if a part of it is missing or of another type.
+            ValueError: if a part of it is missing or of another type, or the level is not in (0, 1).
         """
         mean, error, low, high, level, n, how = tuple[Any, ...](data.get(key) for key in KEYS)
         values = data.get("values", [])
         known = [mean, level, n, *(end for end in (error, low, high) if end is not None)]
-        if not isinstance(values, list) or not all(map(is_number, [*known, *values])) or not isinstance(how, str):
+        typed = isinstance(values, list) and all(map(is_number, [*known, *values])) and isinstance(how, str)
+        if not typed or not 0 < level < 1:
             raise ValueError(f"{dict(data)!r} is no estimate")
         return cls(mean, error, low, high, n, how, tuple(values) if "values" in data else None, level)
 

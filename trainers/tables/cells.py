@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.trainers.statistics.estimate import Estimate, mean_of
+from lawgiver.trainers.statistics.estimate import Estimate, is_number, mean_of
 
 ERRORS = "after ±: standard errors"
 """Caption of a table with a ±."""
@@ -60,7 +60,7 @@ def _estimate(value: Estimate) -> str:
 
 def is_value(value: Any) -> bool:
     """Check whether ``value`` is a number, an estimate of one, or None."""
-    return value is None or (isinstance(value, (int, float, Estimate)) and not isinstance(value, bool))
+    return value is None or isinstance(value, Estimate) or is_number(value)
 
 
 def percent(value: Estimate | float | None) -> str:

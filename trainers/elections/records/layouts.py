@@ -12,6 +12,7 @@ import numpy as np
 from lawgiver.envs.core.errors import ParameterError, allowed, choice, integer
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.elections.records.source import COUNTED, Source, TableError
+from lawgiver.trainers.statistics.estimate import is_number
 
 with extras("tables of behaviour"):
     import pyarrow as pa
@@ -53,8 +54,7 @@ class Layout:
         for name, given in (columns or {}).items():
             if name not in NAMES:
                 raise ParameterError(f"columns: {name!r} is no column of the table: {allowed(str(name), NAMES)}")
-            number = isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given)
-            if not (number or (isinstance(given, str) and given)):
+            if not ((is_number(given) and math.isfinite(given)) or (isinstance(given, str) and given)):
                 raise ParameterError(
                     f"columns: {name!r} is {given!r}, allowed: the column's name in the file, or a number for all rows"
                 )
