@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lawgiver.envs.core.registry import GAMES, lookup, names
 from lawgiver.trainers.cli.pages import game_page
-from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
+from lawgiver.trainers.runs.packaged_configs import config_names, config_title
 
 DOCS = Path(__file__).parent
 GAME_LIST = """# Games
@@ -37,11 +37,8 @@ def game_list() -> str:
 
 
 def config_list() -> str:
-    """Write the list of the packaged configs, each with the comment in its first line."""
-    rows = []
-    for name in config_names():
-        first = (CONFIGS / f"{name}.yaml").read_text().partition("\n")[0]
-        rows.append(f"| [`{name}`](../../configs/{name}.yaml) | {first.removeprefix('# ').removesuffix('.')} |\n")
+    """Write the list of the packaged configs, one line per config."""
+    rows = [f"| [`{name}`](../../configs/{name}.yaml) | {config_title(name)} |\n" for name in config_names()]
     return CONFIG_LIST + "".join(rows)
 
 

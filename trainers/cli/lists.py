@@ -10,7 +10,6 @@ import shutil
 import textwrap
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from lawgiver.envs.core.errors import LawgiverError, UnknownNameError, Unsupport
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICY_KINDS, ROLES, TRAINERS, VOTERS, entry, lookup, names
-from lawgiver.trainers.runs.packaged_configs import CONFIGS, config_names
+from lawgiver.trainers.runs.packaged_configs import config_names, config_title
 
 WIDEST = 100
 """Maximum width of a line, in columns."""
@@ -193,14 +192,11 @@ def _plays(game: Game[Any], role: str, name: str, required: list[str]) -> bool:
 
 
 def _config(name: str) -> tuple[str, str]:
-    """Read the first sentence of the comment at the head of a packaged config, and its trainer and game."""
+    """Read the title of a packaged config, and its trainer and game."""
     from lawgiver.trainers.runs.config import read_mapping
 
-    text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
-    comment = takewhile(lambda line: line.startswith("# "), text.splitlines())
-    head = " ".join(line.removeprefix("#").strip() for line in comment)
     data = read_mapping(name)
-    return re.split(r"(?<! al)\. ", head)[0].rstrip("."), f"{data['trainer']['name']}, {data['game']['name']}"
+    return config_title(name), f"{data['trainer']['name']}, {data['game']['name']}"
 
 
 def _configs_of(trainer: str) -> list[str]:
