@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.core import registry
+from lawgiver.envs.core import objectives, registry
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.objectives import LOG_GUARD, gini, log_nash_welfare, rawlsian, surplus
 from lawgiver.trainers.cli import pages
@@ -55,7 +55,7 @@ def bare(state):
 
 def test_an_objective_without_a_docstring_leaves_no_empty_sentence(monkeypatch):
     real = registry.lookup
-    for module in (registry, pages):
+    for module in (registry, objectives):
         monkeypatch.setattr(module, "lookup", lambda group, name: bare if name == "surplus" else real(group, name))
     told = pages._reward(make_game("taxed_dilemma", objective="surplus"), "mechanism")
     assert told.endswith("By default `surplus`.")
