@@ -123,6 +123,8 @@ class Game(ABC, Generic[StateT]):
     """Published settings by name, each with its parameters, for ``make_game(name, preset=...)``."""
     nested: ClassVar[Mapping[str, str]] = {}
     """Parameters that hold parameters of another game, each with that game's name."""
+    unaudited: ClassVar[str] = ""
+    """Why :func:`lawgiver.audit` does not take its mechanisms, and what to do instead, of a game without reports."""
     versions: ClassVar[Mapping[str, str]] = {"v0": "first version"}
     """What each version of the game's behaviour brought, from the first to the one in ``name``."""
 

@@ -109,6 +109,11 @@ class GoalCollection(Game[GoalCollectionState]):
         "mechanism": "the move's `objective`; `affine_welfare` is the weighted, discounted value, as reported, of the"
         " reported goals that it enters for the first time",
     }
+    unaudited: ClassVar[str] = (
+        "mechanisms of goal_collection-v0 charge by their walks without each participant, as trainer"
+        " 'learned_follower' does: its audit is in the run's summary.json (trainer.evaluation.audited profiles) and"
+        " part of `lawgiver evaluate RUN`"
+    )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"20 participants": {"n": 20}}
 
     def __post_init__(self) -> None:

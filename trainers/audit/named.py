@@ -18,7 +18,6 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import GAMES, ROLES, game_name, lookup, names
 from lawgiver.envs.families.reporting_game import ReportingGame
-from lawgiver.envs.goal_collection import GoalCollection
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.runs.config import checked
@@ -98,17 +97,9 @@ def audit(
     asked = checked(AuditSettings, data)
     whole = asked.game.make()
     made = whole.base_game_of("mechanism")
-    if isinstance(made, GoalCollection):
-        raise UnsupportedGameError(
-            f"mechanisms of {made.name} charge by their walks without each participant, as trainer 'learned_follower'"
-            " does: its audit is in the run's summary.json (trainer.evaluation.audited profiles) and part of `lawgiver"
-            f" evaluate RUN`; allowed here: {', '.join(_reporting_games())}"
-        )
     if not isinstance(made, ReportingGame):
-        raise UnsupportedGameError(
-            f"nobody reports anything in {made.name}, so that nothing can be misreported, allowed:"
-            f" {', '.join(_reporting_games())}"
-        )
+        why = made.unaudited or f"nobody reports anything in {made.name}, so that nothing can be misreported"
+        raise UnsupportedGameError(f"{why}; allowed: {', '.join(_reporting_games())}")
     policy = make_policy(made, "mechanism", described(subject))
     types = made.initial_state(asked.profiles, np.random.default_rng([AUDIT, asked.seed])).types
     found = audit_game(

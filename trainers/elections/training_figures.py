@@ -7,7 +7,7 @@ from typing import Any
 
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
-from lawgiver.trainers.plots.run_figures import shares_of
+from lawgiver.trainers.plots.public_investment import shares_of
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 

@@ -6,11 +6,13 @@ The *beach plot* is the paper's word for the map of the head's share (Koster et 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
@@ -20,6 +22,8 @@ from lawgiver.trainers.plots.style import new_figure
 # isort: split
 from matplotlib.figure import Figure
 
+LARGEST_PANELS = 200_000
+"""Joint contributions up to which a beach plot is drawn."""
 Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A memoryless mechanism: endowments and contributions (..., n) to weights (..., n)."""
 
@@ -47,6 +51,14 @@ def contributions(endowments: Sequence[int], learned: np.ndarray, exact: np.ndar
     axes[0].set_ylabel("probability")
     figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=2)
     return figure
+
+
+def shares_of(game: Game[Any], policies: Mapping[str, Policy]) -> Iterator[tuple[str, Figure]]:
+    """Draw the beach plot of a mechanism of public investment, unless there are too many contributions."""
+    if not isinstance(game, PublicInvestment) or "mechanism" not in policies:
+        return
+    if max(math.prod(e + 1 for e in endowments) for endowments in game.conditions) <= LARGEST_PANELS:
+        yield "beach.png", beach_plot(game.conditions, weights_of(game, policies["mechanism"]))
 
 
 def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:

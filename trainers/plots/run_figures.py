@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.plots.curves import curves, welfare_equality
 from lawgiver.trainers.plots.history import column, flat
-from lawgiver.trainers.plots.public_investment import beach_plot, weights_of
+from lawgiver.trainers.plots.public_investment import shares_of
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.tables.wording import words
@@ -21,8 +18,6 @@ from lawgiver.trainers.tables.wording import words
 # isort: split
 from matplotlib.figure import Figure
 
-LARGEST_PANELS = 200_000
-"""Joint contributions up to which a beach plot is drawn."""
 SCORES = ("score", "exact_score")
 """Metrics that mean the same to every trainer that has them: the objective a round, as played and in equilibrium."""
 
@@ -71,11 +66,3 @@ def played_policies(run: Run) -> dict[str, Policy]:
     if not isinstance(given, Mapping) or not isinstance(given.get("given"), Mapping):
         return load(run.path)  # type: ignore[no-any-return]
     return {**load(run.path), "mechanism": make_policy(run.game(), "mechanism", **given["given"])}
-
-
-def shares_of(game: Game[Any], policies: Mapping[str, Policy]) -> Iterator[tuple[str, Figure]]:
-    """Draw the beach plot of a mechanism of public investment, unless there are too many contributions."""
-    if not isinstance(game, PublicInvestment) or "mechanism" not in policies:
-        return
-    if max(math.prod(e + 1 for e in endowments) for endowments in game.conditions) <= LARGEST_PANELS:
-        yield "beach.png", beach_plot(game.conditions, weights_of(game, policies["mechanism"]))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.errors import NoSolution
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import solve, weight_function
@@ -35,9 +36,11 @@ class Beside:
 
 
 def beside_closed_form(
-    game: PublicInvestment, mechanism: Policy, participants: Policy, inverse_temperature: float, anchor: Policy | None
+    game: Game[Any], mechanism: Policy, participants: Policy, inverse_temperature: float, anchor: Policy | None
 ) -> Iterator[Beside]:
-    """Yield trained participants beside the closed form, condition by condition, where it is known."""
+    """Yield trained participants of public investment beside the closed form, by condition, where it is known."""
+    if not isinstance(game, PublicInvestment):
+        return
     for endowments in game.conditions:
         exact = solve(game, mechanism, endowments, inverse_temperature, anchor)
         if not isinstance(exact, NoSolution):

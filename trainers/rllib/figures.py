@@ -11,10 +11,9 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.mechanism_design import figures as design
-from lawgiver.trainers.plots.public_investment import contributions
-from lawgiver.trainers.plots.run_figures import Panels, played_policies, shares_of, standing_of, with_scores
+from lawgiver.trainers.plots.public_investment import contributions, shares_of
+from lawgiver.trainers.plots.run_figures import Panels, played_policies, standing_of, with_scores
 from lawgiver.trainers.plots.style import free_colours, legend_beside, new_figure
 from lawgiver.trainers.rllib.closed_form import beside_closed_form
 from lawgiver.trainers.runs.run import Run
@@ -37,7 +36,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     yield from standing_of(run, summary)
     policies = played_policies(run)
     yield from shares_of(game, policies)
-    if isinstance(game, PublicInvestment) and {"mechanism", "participant"} <= policies.keys():
+    if {"mechanism", "participant"} <= policies.keys():
         yield from _contributions(run, game, policies["mechanism"], policies["participant"])
 
 
@@ -56,9 +55,7 @@ def _panels(game: Game[Any]) -> Panels:
     ]
 
 
-def _contributions(
-    run: Run, game: PublicInvestment, mechanism: Policy, participants: Policy
-) -> Iterator[tuple[str, Figure]]:
+def _contributions(run: Run, game: Game[Any], mechanism: Policy, participants: Policy) -> Iterator[tuple[str, Figure]]:
     """Draw the trained participants beside the equilibrium under the mechanism, condition by condition."""
     given = run.settings["agents"].get("participants")
     if not isinstance(given, Mapping) or not is_number(given.get("inverse_temperature")):

@@ -16,7 +16,6 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.evaluation.score_table import (
@@ -113,9 +112,7 @@ def beside(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]
     played = simulate(game, players, PLAYED, np.random.default_rng([FINAL_GAMES, setup.config.seed]))
     exact = game.exact_scores(mechanism, inverse_temperature=temperature, anchor=anchor)
     summary: dict[str, Any] = {"trained_participants": beside_equilibrium(played, exact)}
-    if isinstance(game, PublicInvestment):
-        summary |= summary_of(list(beside_closed_form(game, mechanism, people, temperature, anchor)))
-    return summary
+    return summary | summary_of(list(beside_closed_form(game, mechanism, people, temperature, anchor)))
 
 
 def distances(setup: Setup, mechanism: Policy, participants: Policy) -> dict[str, Any]:
