@@ -10,10 +10,10 @@ import numpy as np
 from lawgiver.agents.learned import fill
 from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.envs.core.arrays import Array, Rng, constant, log_softmax, namespace, sample_index, uniform
+from lawgiver.envs.core.checks import require_policy
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
-from lawgiver.envs.core.policy_check import require_policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import announced, solve, unsolved

@@ -12,10 +12,10 @@ import lawgiver
 from lawgiver.agents.logit_equilibrium import LogitEquilibrium
 from lawgiver.agents.policies import UniformBox
 from lawgiver.agents.tables import equilibrium_table
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import ROLES, names
 from lawgiver.envs.election import Election
 from lawgiver.envs.families.play_out import play_out

@@ -21,12 +21,12 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.drawings import Drawing
 from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, brief, integer
 from lawgiver.envs.core.fields import Layout, bounds, box, component_names
 from lawgiver.envs.core.objectives import check_objective, computable, gini, registered
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 
 Draws = dict[str, Array]
 """The random numbers of a step by name, each with a leading batch axis."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.declarations import require_declared
+from lawgiver.envs.core.checks import check_game, has_policy_methods, require_declared
 from lawgiver.envs.core.errors import (
     ArgumentError,
     ParameterError,
@@ -20,7 +20,6 @@ from lawgiver.envs.core.errors import (
 )
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy, PolicyLike
-from lawgiver.envs.core.policy_check import check_game, has_policy_methods
 from lawgiver.envs.core.registry import GAMES, ROLES, RUNS, VOTERS, entry, game_name, lookup, names, package_of
 
 

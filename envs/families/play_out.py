@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lawgiver.envs.core.arrays import Array, Rng, fixed_rng
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.policy import Memory, Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.solvers.equilibrium import logit
 from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
 from lawgiver.envs.solvers.equilibrium.one_round import (

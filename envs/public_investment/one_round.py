@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.solvers.equilibrium import logit
 from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID, grid_size, joint_grid
 from lawgiver.envs.solvers.equilibrium.one_round import (

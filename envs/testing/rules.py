@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import take_games
-from lawgiver.envs.core.declarations import declaration_error
+from lawgiver.envs.core.checks import declaration_error
 from lawgiver.envs.core.errors import allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import OBJECTIVES, names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lawgiver.envs.core.declarations import require_declared
+from lawgiver.envs.core.checks import require_declared
 from lawgiver.envs.core.errors import ParameterError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, where_games
+from lawgiver.envs.core.checks import mismatch_errors
 from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game, Rewards
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
-from lawgiver.envs.core.policy_check import mismatch_errors
 from lawgiver.envs.core.validation import check_given, check_outcome
 from lawgiver.envs.views.streams import among
 

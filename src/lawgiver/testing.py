@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import map_arrays
+from lawgiver.envs.core.checks import check_game as require_game
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.core.policy_check import check_game as require_game
 from lawgiver.envs.core.rollout import Step
 from lawgiver.envs.testing.play import SLACK, GameCheckError, UniformPlayer, random_steps, require, surfacing
 from lawgiver.envs.testing.rules import RULE_CHECKS, tree_distance

@@ -10,10 +10,10 @@ import numpy as np
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.reporting import AnnouncedRule
 from lawgiver.envs.core.arrays import Array, constant, evolve, namespace
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width, within
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.play_out import final_state
 from lawgiver.envs.families.reporting_game import ReportingGame

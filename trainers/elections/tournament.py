@@ -13,11 +13,11 @@ from typing import Annotated, Any, TypedDict, Unpack
 import numpy as np
 from pydantic import Field
 
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy, PolicyLike
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import ROLES, game_name, names, require_extras
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.meta_game import (

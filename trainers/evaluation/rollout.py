@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.checks import check_game, check_policy
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_game, check_policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.trainers.statistics.estimate import Estimate
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, integers, map_arrays, namespace, where_games
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import gini, log_nash_welfare
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.rollout import choose
 from lawgiver.envs.core.validation import check_outcome
 from lawgiver.envs.election.game import Election

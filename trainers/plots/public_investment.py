@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.envs.public_investment.one_round import after_round, weight_function
 from lawgiver.trainers.plots.style import new_figure

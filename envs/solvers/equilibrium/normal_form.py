@@ -20,11 +20,11 @@ import gymnasium
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, take_games
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, brief, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy, PolicyLike
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID
 from lawgiver.envs.solvers.equilibrium.one_round import inexact, mean_outcome
 

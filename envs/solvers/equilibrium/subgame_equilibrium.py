@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, number
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.policy_check import check_policy
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.solvers.equilibrium.fixed_point import Problem, fixed_points, iterate, newton
 from lawgiver.envs.solvers.equilibrium.one_round import SOLVED, inexact, mean_outcome

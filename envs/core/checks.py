@@ -1,16 +1,18 @@
-"""Check that a policy can play a role of a game, once, before anything is computed with it."""
+"""Check what a game declares, and that a policy can play a role of it, before anything relies on either."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError, allowed, brief
 from lawgiver.envs.core.policy import OutcomePolicy, Policy
+from lawgiver.envs.core.registry import ROLES
 from lawgiver.envs.core.validation import check_given, check_outcome
 
 if TYPE_CHECKING:
@@ -22,6 +24,27 @@ def check_game(game: Any) -> None:
     if isinstance(game, type) or not hasattr(game, "check_role"):  # a Game itself checks policies, so none is imported
         made = f"lawgiver.make_game({game if isinstance(game, str) else 'NAME'!r})"
         raise ParameterError(f"game is {game!r}, allowed: a Game, such as {made}")
+
+
+def declaration_error(game: Game[Any]) -> str | None:
+    """Describe the first missing declaration, or the role whose name is not allowed; None if there is none."""
+    made = type(game).__name__
+    for base in reversed(type(game).__mro__):
+        for name, hint in get_annotations(base).items():
+            declared = str(hint).removeprefix("typing.")
+            if declared.startswith("ClassVar") and not hasattr(game, name):
+                return f"{made} declares no {name}: allowed: an attribute of the class, {name}: {declared} = ..."
+    for role in game.roles:
+        if role not in ROLES:
+            return f"{made} has a role {brief(role)}: {allowed(str(role), ROLES)}"
+    return None
+
+
+def require_declared(game: Game[Any]) -> None:
+    """Raise ParameterError if a declaration of the game's class is missing, or a role has another name than allowed."""
+    error = declaration_error(game)
+    if error is not None:
+        raise ParameterError(error)
 
 
 def has_policy_methods(policy: Any) -> TypeGuard[Policy]:
