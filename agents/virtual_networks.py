@@ -5,9 +5,9 @@ by itself, with the same weights. Everything a network sees is arranged for that
 the others by falling endowment, others of equal endowment replaced by their mean. So permuting the seats permutes
 what comes out and changes nothing else, and permuting others who are endowed alike changes nothing at all.
 
-The source leaves open, and is decided here: the first linear layer has no nonlinearity behind it; contributions above
+The paper leaves the following open; here the first linear layer has no nonlinearity behind it; contributions above
 the endowment are impossible; the contribution network sees the last round's payouts unless told otherwise, because
-without them nothing that the mechanism does could change what people contribute.
+without them no act of the mechanism could change what people contribute.
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ class MechanismGame(Game[MechanismState]):
 
     @property
     def max_steps(self) -> int:
-        """The announcement of w, and T rounds."""
+        """Number of steps: the announcement of w and T rounds."""
         return 1 + self.horizon
 
     def phase(self, state: MechanismState) -> str:

@@ -1,7 +1,7 @@
 """Tables as text: columns delimited by commas, semicolons or tabs, detected from the text.
 
 Spreadsheets of much of the world write semicolons, with a comma in place of the decimal point, and some put a line
-``sep=;`` before the header. Every reader of CSV in this library uses it.
+``sep=;`` before the header. Every reader of CSV in this library uses this module.
 """
 
 from __future__ import annotations

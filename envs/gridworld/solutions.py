@@ -39,8 +39,8 @@ def visits(next_cells: np.ndarray, goals: Array, worth: Array) -> Array:
 def samples(size: int) -> Iterator[np.ndarray]:
     """Yield samples (1024, size) of independent numbers uniform on [0, 1), always the same 16.
 
-    Each is a Latin hypercube: any of its columns has one number in each of 1,024 parts of equal width. That takes out
-    what the numbers one by one contribute to the variance of a mean.
+    Each is a Latin hypercube: any of its columns has one number in each of 1,024 parts of equal width. This
+    removes the variance that single coordinates contribute to a mean.
     """
     rng = np.random.default_rng(0)
     for _ in range(SAMPLES):

@@ -130,7 +130,7 @@ def _some_rounds(endowments: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _met(game: PublicInvestment, endowments: tuple[int, ...]) -> PublicInvestmentState:
-    """Return some states in which the mechanism acts."""
+    """Return 200 pseudo-random states in which the mechanism acts, always the same."""
     given, contributions = _some_rounds(endowments)
     state = game.initial_state_from(given)
     return state if game.announces else game.advance(state, contributions, {})[0]

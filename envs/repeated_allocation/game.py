@@ -114,7 +114,7 @@ class RepeatedAllocation(Game[RepeatedAllocationState]):
 
     @cached_property
     def one_shot(self) -> PaymentFreeAllocation:
-        """The game of a single round, which has all the rules."""
+        """The game of a single round, whose rules each round applies."""
         game = make_game(PaymentFreeAllocation.name, **{str(name): value for name, value in self.stage.items()})
         assert isinstance(game, PaymentFreeAllocation)
         return game

@@ -139,7 +139,7 @@ class SelfishRouting(CongestionMechanism):
 
     @cached_property
     def welfare_scale(self) -> float:
-        """The cost of uniformly random routes; 1 if it is 0."""
+        """Divisor of welfare in optimisers: the cost of uniformly random routes, 1 if it is 0."""
         legal = self.congestion.legal
         return -float(expected_welfare(self.congestion, legal / legal.sum(1, keepdims=True))) or 1.0
 

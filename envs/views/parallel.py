@@ -252,7 +252,7 @@ class GameParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
 
 
 def spec_of(entry_point: str, game: str, kwargs: Mapping[str, Any]) -> pettingzoo.EnvSpec:
-    """Return PettingZoo's spec of a game's view with its keywords, of which ``pettingzoo.make`` makes it again."""
+    """Return PettingZoo's spec of a view, from which ``pettingzoo.make`` recreates it."""
     name = game_name(game)
     return pettingzoo.EnvSpec(id=f"lawgiver/{name}", entry_point=entry_point, kwargs={"game": name, **kwargs})
 

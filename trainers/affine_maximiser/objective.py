@@ -201,14 +201,14 @@ class Problem:
 
     @cached_property
     def exact(self) -> Lower:
-        """The lower level as it is."""
+        """The exact lower-level problem, without entropy."""
         if isinstance(self.game.mdp, Tree):
             return OnMenu(self.game, menu_of(self.game, self.device))
         return OnStates(self.game, "policy")  # nothing is regularised
 
     @cached_property
     def smooth(self) -> Lower:
-        """The lower level with entropy. Only that of the policy leaves a tree a menu."""
+        """The lower-level problem with entropy; of the two entropies only that of the policy leaves a tree a menu."""
         return self.exact if self.regulariser == "policy" else OnStates(self.game, self.regulariser)
 
     @cached_property

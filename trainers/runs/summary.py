@@ -47,7 +47,7 @@ class Summary(Mapping[str, Any]):
 
     @property
     def format(self) -> int:
-        """Number of the file's format."""
+        """Version of the file's format."""
         return int(self.data["format"])
 
     @property

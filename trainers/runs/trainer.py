@@ -85,9 +85,9 @@ def find_trainer(name: str) -> Trainer:
 
 
 def trainer_of(run: Run) -> Trainer:
-    """Find the trainer of a run, to evaluate or show it; the defaults for one that is no longer installed.
+    """Find the trainer of a run, to evaluate or show it; the defaults if it is no longer installed.
 
-    What only the training needs may be missing.
+    Packages that only its training needs may be missing.
 
     Raises:
         LawgiverError: if the trainer is installed but cannot be imported.

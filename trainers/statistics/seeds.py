@@ -30,9 +30,9 @@ def over_seeds(summaries: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
 def aggregate(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Estimate every number that all summaries have, in the shape of a summary.
 
-    A number that is None in some of them is aggregated over the others. An estimate is aggregated by its mean, and what
-    its interval within the seed was is left out. Lists of numbers, such as matrices, become the means of their elements
-    if they have the same shape in all summaries. What all agree on and is no number stays.
+    A number that is None in some of them is aggregated over the others. An estimate is aggregated by its mean; its
+    interval within the seed is left out. Lists of numbers, such as matrices, become the means of their elements if they
+    have the same shape in all summaries. Other values are kept if they are equal in all summaries.
 
     Args:
         summaries: at least one.

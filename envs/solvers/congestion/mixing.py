@@ -107,7 +107,7 @@ def _mixture(game: CongestionGame, strategies: np.ndarray) -> Mixture:
 def best_mixture_regret(game: CongestionGame) -> float:
     """Compute an agent's largest gain from leaving the best mixture under marginal-contribution payments.
 
-    Relative to what options pay; 0 where the mixture is the best.
+    The gain is relative to the payoffs of the options; it is 0 where the mixture is the best.
 
     Raises:
         UnsupportedGameError: if there are several groups.

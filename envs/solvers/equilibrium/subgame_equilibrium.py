@@ -48,7 +48,7 @@ class Equilibrium:
     Attributes:
         log_policy: log-probabilities (..., T, S, A).
         aggregates: z, (..., m).
-        residual: largest difference between z and what the responses to it make of it, as a share of its size.
+        residual: largest difference between z and the aggregates of the responses to z, relative to z.
     """
 
     log_policy: Array

@@ -66,7 +66,7 @@ class Member:
 
     @property
     def vote_share(self) -> float:
-        """Share of the votes that the learner takes; one half as long as there were no elections."""
+        """Share of the votes that the learner takes; one half before the first election."""
         return self.votes / self.elections if self.elections else 0.5
 
 
