@@ -395,6 +395,13 @@ def test_a_place_that_cannot_be_written(walk: Path, tmp_path: Path, place: str):
         launch.train(walk, [f"run_dir={tmp_path / place}"])
 
 
+def test_the_config_of_a_run_of_an_earlier_version_is_read(walk, tmp_path):
+    path, _ = launch.train(walk, [f"run_dir={tmp_path / 'run'}"])
+    config = path / "config.yaml"
+    config.write_text(config.read_text().replace(f"version: {version('lawgiver')}", "version: 0.1.0"))
+    assert Run.open(path).settings["trainer"]["name"] == "walk"
+
+
 # -- damage ---------------------------------------------------------------------------------------------------------
 
 

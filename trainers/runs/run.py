@@ -35,6 +35,8 @@ from lawgiver.trainers.runs.yaml_text import LARGEST, parse_yaml
 
 STAMP = "lawgiver"
 """The key of config.yaml under which a run says what wrote it."""
+OLDER = ("0.1",)
+"""Series of earlier versions whose configs and policies are read; their summaries are not."""
 CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
 """What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
@@ -79,7 +81,7 @@ class Run:
             raise RunError(f"{file} is not of a run: it does not say which lawgiver wrote it")
         ours = version("lawgiver")
         theirs = str(stamp["version"])
-        if _series(theirs) != _series(ours):
+        if _series(theirs) not in (*OLDER, _series(ours)):
             raise RunError(
                 f"{file} was written by lawgiver {theirs}; this is {ours}, which cannot read it, as lawgiver"
                 f" {_series(theirs)} can"
