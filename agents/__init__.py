@@ -1,1 +1,1 @@
-"""Who plays: mechanisms and participants, as rules of thumb or as networks."""
+"""Policies of mechanisms, participants and voters: rules of thumb and networks."""

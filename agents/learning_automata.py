@@ -61,7 +61,7 @@ class LearningAutomata(Population[AutomataMemory]):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the population was made with."""
+        """Parameters of the population."""
         chosen = {"rate": self.rate, "habituation": self.habituation, "carry": self.carry}
         fixed = {"levels": list(LEVELS), "width": WIDTH, "types": [list(kind) for kind in TYPES]}
         return {"policy": self.kind, **chosen, **fixed}

@@ -86,7 +86,7 @@ def mlp(space: gymnasium.spaces.Box, hidden: Sequence[int], outputs: int, *, zer
 
 
 class CategoricalNet(nn.Module):
-    """What is added to the log-probabilities of the anchor: logits (..., n_actions), zero at the start.
+    """Logits that are added to the log-probabilities of the anchor: (..., n_actions), zero at the start.
 
     The policy is proportional to pi_0(a) exp(logits(a)); it starts at the anchor pi_0 exactly.
     """
@@ -115,7 +115,7 @@ class ValueNet(nn.Module):
 
 
 class GaussianNet(nn.Module):
-    """Where a Gaussian over a Box action sits in exploration space, and how wide it is.
+    """Mean and standard deviation of a Gaussian over a Box action, in exploration space.
 
     Args:
         space: space of the observations.

@@ -25,7 +25,7 @@ from lawgiver.envs.core.policy import Policy
 
 @dataclass(frozen=True)
 class Traits:
-    """What moves a population; the numbers are those of its average member.
+    """Parameters of a population; the numbers are those of its average member.
 
     Contributions are thought of as fractions of one's endowment, amounts of points as multiples of it.
 

@@ -1,4 +1,4 @@
-"""What populations of simulated participants of the public investment game share."""
+"""The base of populations of simulated participants of the public investment game."""
 
 from __future__ import annotations
 

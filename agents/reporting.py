@@ -88,7 +88,7 @@ class AnnouncedRule(DirectMechanism):
     @property
     @abstractmethod
     def parameters(self) -> np.ndarray:
-        """What is announced, (D,)."""
+        """The announced parameters, (D,)."""
 
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the parameters (B, D) where they are announced, else the decision (B, d); and the memory."""
@@ -162,7 +162,7 @@ class AffineMaximiser(AnnouncedRule):
 
     @property
     def parameters(self) -> np.ndarray:
-        """What is announced, log w and then b state by state, (n + S A,)."""
+        """The announced parameters, log w and then b state by state, (n + S A,)."""
         return np.concatenate([self.log_weights, self.boosts.ravel()])
 
 

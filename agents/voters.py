@@ -48,7 +48,7 @@ class ExperienceVoter:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the voter was made with."""
+        """Parameters of the voter."""
         return {"voter": "experience", **asdict(self)}
 
     def log_probabilities(self, experience: Array) -> Array:
@@ -96,7 +96,7 @@ class InequityAverseVoter:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the voter was made with."""
+        """Parameters of the voter."""
         return {"voter": "inequity_averse", **asdict(self)}
 
     def log_probabilities(self, experience: Array) -> Array:

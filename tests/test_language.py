@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("agents", "envs", "src/lawgiver", "trainers")
-CLAUSE = re.compile(r"(Return (how|that|what|when|where|whether|which|who|whom|whose)|Say|Tell)\b")
+CLAUSE = re.compile(r"(Return (how|that|what|when|where|whether|which|who|whom|whose)|Say|Tell|What|How)\b")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -44,7 +44,7 @@ class ConvergenceError(LawgiverError):
 
 
 class PluginError(LawgiverError, ImportError):
-    """What a package declares under an entry-point group of lawgiver cannot be imported."""
+    """An object that a package declares under an entry-point group of lawgiver cannot be imported."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ Rewards = dict[str, Array]
 
 
 class State(Protocol):
-    """What every state has: a frozen dataclass of arrays (B, ...) and the turn that all games share."""
+    """Fields of every state: a frozen dataclass of arrays (B, ...) and the turn that all games share."""
 
     @property
     def turn(self) -> int:

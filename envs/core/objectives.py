@@ -84,7 +84,7 @@ class HasPayoffs(Protocol):
 
     @property
     def endowments(self) -> Array:
-        """What each participant holds before the round, (B, n)."""
+        """Holdings of each participant before the round, (B, n)."""
 
 
 class HasUtilities(Protocol):

@@ -134,7 +134,7 @@ class Election(Game[ElectionState]):
 
     @cached_property
     def schedule(self) -> tuple[str, ...]:
-        """Who acts in each phase of a base game, as long as it can be."""
+        """Roles that act in each phase of the longest possible base game."""
         return phases(self.game)
 
     @cached_property
@@ -144,12 +144,12 @@ class Election(Game[ElectionState]):
 
     @cached_property
     def turns(self) -> tuple[str, ...]:
-        """Who acts in each phase of all base games, one after the other."""
+        """Roles that act in each phase of all base games, one after the other."""
         return self.schedule * self.n_mechanisms
 
     @cached_property
     def n_choices(self) -> int:
-        """How many actions participants choose from."""
+        """Number of actions of a participant."""
         choices = self.game.action_layout("participant")
         assert isinstance(choices, int)  # refused otherwise when the election was made
         return choices

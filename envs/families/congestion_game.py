@@ -38,12 +38,12 @@ class CongestionMechanism(MechanismGame):
     @cached_property
     @abstractmethod
     def payments(self) -> np.ndarray:
-        """What a unit of each parameter pays each user of each resource, (D, R)."""
+        """Payment to each user of each resource per unit of each parameter, (D, R)."""
 
     @property
     @abstractmethod
     def group_meaning(self) -> str:
-        """What a group is."""
+        """Description of a group."""
 
     @abstractmethod
     def behaviour(self, shares: np.ndarray) -> dict[str, float]:

@@ -59,7 +59,7 @@ class MechanismState:
 
 @dataclass(frozen=True)
 class PaymentCurve:
-    """What a mechanism pays for a single quantity, as a curve over it.
+    """Payment of a mechanism as a function of a single quantity.
 
     Attributes:
         label: the quantity and its unit.

@@ -132,7 +132,7 @@ class Gridworld(MDPGame):
 
     @property
     def boost_bound(self) -> float:
-        """What all participants together can gain at most over the whole walk."""
+        """Largest total gain of all participants over the whole walk."""
         return self.n * self.type_range[1] / (1 - self.discount)
 
     def drawing(self, state: ReportingState, index: int) -> Drawing | None:
@@ -172,7 +172,7 @@ class Gridworld(MDPGame):
         return self.public_goals[0] if self.objective in self.objectives else None
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """How often the farthest goal can be entered, on up to 20 x 20 cells; residual over all goals."""
+        """Number of times that the farthest goal can be entered, on up to 20 x 20 cells; residual over all goals."""
         if self.m > SMALL:
             return ()
         return (

@@ -110,7 +110,7 @@ class Lanes(MechanismGame):
 
     @cached_property
     def setting(self) -> solutions.Setting:
-        """What the closed forms depend on."""
+        """Parameters of the closed forms."""
         return solutions.Setting(self.n, self.length, self.coordination_weight, self.movement_cost)
 
     # -- types, announcements, w --------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ CONCAVE = 1e-9
 
 @dataclass(frozen=True)
 class Setting:
-    """What the closed forms depend on.
+    """Parameters of the closed forms.
 
     Args:
         n: number of participants, >= 2.
@@ -219,7 +219,7 @@ def first_best_welfare(setting: Setting) -> float:
 
 
 def _most_ahead(others: int, ahead: float) -> int:
-    """How many of ``others`` start ahead at most, but for a probability below 1e-17 (Bernstein's inequality)."""
+    """Largest number of ``others`` that start ahead, but for a probability below 1e-17 (Bernstein's inequality)."""
     return min(others, math.ceil(others * ahead + 9 * math.sqrt(others * ahead) + 30))
 
 

@@ -148,7 +148,7 @@ class PaymentFreeAllocation(ReportingGame):
 
     @cached_property
     def weighting(self) -> np.ndarray:
-        """What each participant counts in Nash welfare, (n,)."""
+        """Weight of each participant in Nash welfare, (n,)."""
         return np.broadcast_to(np.asarray(self.weights, float), (self.n,)).copy()
 
     # -- types --------------------------------------------------------------------------------------------------

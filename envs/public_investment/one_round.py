@@ -39,7 +39,7 @@ Sends = Callable[[Array, Array], Array]
 
 @dataclass(frozen=True)
 class RoundEquilibrium:
-    """How participants play one round against a mechanism.
+    """Behaviour of participants in one round against a mechanism.
 
     Attributes:
         endowments: endowments of each seat, in points.

@@ -138,7 +138,7 @@ class SupplyDemand(CongestionMechanism):
 
     @property
     def welfare_scale(self) -> float:
-        """What could be matched if travelling cost nothing."""
+        """Demand that could be matched if travelling cost nothing."""
         return min(float(self.n), sum(self.demand))
 
     def behaviour(self, shares: np.ndarray) -> dict[str, float]:

@@ -233,7 +233,7 @@ class TabularMDPGame(MDPGame):
 
     @property
     def boost_bound(self) -> float:
-        """What all participants together can gain or lose at most over the whole process."""
+        """Largest total gain or loss of all participants over the whole process."""
         rate = self.mdp.discount
         if not isinstance(self.mdp, FiniteHorizon):
             steps = 1 / (1 - rate)

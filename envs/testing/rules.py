@@ -271,7 +271,7 @@ def check_pictures(game: Game[Any], seed: int = 7) -> None:
 
 
 def check_known_solutions(game: Game[Any]) -> None:
-    """What is known exactly satisfies the equations that define it."""
+    """Known solutions satisfy the equations that define them."""
     for solution in game.known_solutions():
         residual = solution.residual()
         fits = residual <= solution.tolerance

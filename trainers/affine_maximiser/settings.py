@@ -43,7 +43,7 @@ class Temperature(Settings):
 
 
 class Evaluation(Settings):
-    """How the result is measured, under the exact maximiser."""
+    """Measurement of the result, under the exact maximiser."""
 
     profiles: Annotated[int, Field(ge=2)] | None = None
     """In the end, the same for the result and for VCG; None for 100,000 on a tree and 40,000 elsewhere."""

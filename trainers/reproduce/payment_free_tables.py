@@ -71,7 +71,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Network:
-    """What learns.
+    """The network that learns.
 
     Attributes:
         title: of the network.
@@ -86,7 +86,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Learned:
-    """What was asked of a network at one size, and what came of it.
+    """Target and result of a network at one size.
 
     Attributes:
         network: which.
@@ -141,7 +141,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a learned rule stands: heights with their intervals, None where there is nothing to compare.
+    """Position of a learned rule: heights with their intervals, None where there is nothing to compare.
 
     Attributes:
         learned: the rule.

@@ -42,7 +42,7 @@ class Setup:
 
     @property
     def agents(self) -> RLlibAgents:
-        """How participants and mechanism learn."""
+        """Learning of participants and mechanism."""
         return self.config.agents
 
     @property

@@ -38,7 +38,7 @@ STAMP = "lawgiver"
 OLDER = ("0.1",)
 """Series of earlier versions whose configs and policies are read; their summaries are not."""
 CHECKPOINT: dict[str, type] = {"iteration": int, "logged": int, "wall_s": float}
-"""What the manifest of a checkpoint tells: the iteration, the last one that metrics.jsonl had then, seconds so far."""
+"""Keys of the manifest of a checkpoint: the iteration, the last one that metrics.jsonl had then, seconds so far."""
 
 
 class Run:
@@ -143,12 +143,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the training has come to its end."""
+        """Whether the training is complete."""
         return (self.path / "summary.json").exists()
 
     @property
     def summary(self) -> Summary:
-        """What a finished run comes to.
+        """Results of a finished run.
 
         Raises:
             RunError: if it is not finished, the file is damaged, or it is of another format than this version writes.
@@ -167,7 +167,7 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:
-        """What was logged, as a table: an array (T,) by column, one entry a line; ``pandas.DataFrame`` takes it.
+        """Metrics as a table: an array (T,) by column, one entry a line; ``pandas.DataFrame`` takes it.
 
         ``iteration`` comes first. Keys that are nested, and places in lists, are joined by slashes, ``timing/wall_s``.
         Where a line has no value there is NaN, in columns of text None. Read anew each time.

@@ -91,7 +91,7 @@ class GameConfig(BaseModel):
 
 
 class Resources(Settings):
-    """Where a training runs. The default is one local process.
+    """Resources that a training run uses. The default is one local process.
 
     The same resources give the same numbers. Another ``runner``, device or number of sampling or learning processes
     changes random numbers and minibatches: results then differ as they do between seeds. ``address`` and

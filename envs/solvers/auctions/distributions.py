@@ -110,7 +110,7 @@ class Distribution:
 
 
 class Pieces(NamedTuple):
-    """Where each piece of a distribution starts, its mass, the mass below it and its density; arrays (k,)."""
+    """Start of each piece of a distribution, its mass, the mass below it and its density; arrays (k,)."""
 
     starts: np.ndarray
     masses: np.ndarray
@@ -119,7 +119,7 @@ class Pieces(NamedTuple):
 
 
 class Segments(NamedTuple):
-    """Where each segment starts and ends, its first ironed virtual value, how it rises, its mass; arrays (k,)."""
+    """Start and end of each segment, its first ironed virtual value, its slope, its mass; arrays (k,)."""
 
     starts: np.ndarray
     ends: np.ndarray

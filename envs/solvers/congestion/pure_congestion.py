@@ -27,7 +27,7 @@ from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID
 
 @dataclass(frozen=True, eq=False)
 class PureOptimum:
-    """How many members of each group choose each option, (G, O), and the sum of payoffs without transfers then."""
+    """Number of members of each group that choose each option, (G, O), and their sum of payoffs without transfers."""
 
     counts: np.ndarray
     welfare: float

@@ -51,7 +51,7 @@ STEEP = 16.0
 
 
 class Costs(Protocol):
-    """What a use of each of R resources costs, continuous and nowhere falling in its load."""
+    """Cost of a use of each of R resources, continuous and nowhere falling in its load."""
 
     def cost(self, loads: np.ndarray) -> np.ndarray:
         """Return the cost of each resource at its load, (R,)."""
@@ -126,7 +126,7 @@ class NonatomicGame:
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """How a mass of agents spreads.
+    """Distribution of a mass of agents over options.
 
     Attributes:
         flows: on each option, (G, O); they sum to each group's share.

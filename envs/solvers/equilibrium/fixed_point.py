@@ -28,7 +28,7 @@ STEPS = 200
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be solved, on NumPy: w (..., D) and the logarithm of the prior, (T, S, A) or (..., T, S, A)."""
+    """A fixed-point problem on NumPy: w (..., D) and the logarithm of the prior, (T, S, A) or (..., T, S, A)."""
 
     subgame: Subgame
     parameters: np.ndarray

@@ -66,7 +66,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Point:
-    """Where the iteration is; all above 0.
+    """Current iterate; all entries are above 0.
 
     Attributes:
         shares: y and 1 - y, (2, n, m, B).

@@ -1,4 +1,4 @@
-"""What processes with tables of transitions share: transitions, and the distribution of the first state."""
+"""The base of processes with tables of transitions: transitions, and the distribution of the first state."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Records:
 
     @property
     def payoffs(self) -> np.ndarray:
-        """What each participant ends a round with, (G, E, T, n): endowment - contribution + payout."""
+        """Payoff of each participant in each round, (G, E, T, n): endowment - contribution + payout."""
         payoffs: np.ndarray = self.endowments[:, None, None, :] - self.contributions + self.payouts
         return payoffs
 
