@@ -75,7 +75,7 @@ def make_game(name: str, **params: Any) -> Game[Any]:
         if isinstance(value, int) and value.bit_length() > 1000:  # no float holds it, and Python may not print it
             raise ParameterError(f"{key} is {brief(value)}, allowed: numbers that a float holds")
     if inspect.isabstract(made):
-        undefined = ", ".join(sorted(made.__abstractmethods__))  # type: ignore[attr-defined]
+        undefined = ", ".join(sorted(made.__abstractmethods__))  # type: ignore[attr-defined]  # a class, if abstract
         package = package_of(entry(GAMES, full))
         raise PluginError(f"game {full!r} of package {package!r} does not define {undefined}")
     game: Game[Any] = call_with(made, f"game {full!r}", **with_preset(made, params))
@@ -92,10 +92,10 @@ def game_maker(game: str) -> Callable[..., Any]:
     Raises:
         UnknownNameError, MissingExtraError, PluginError: as :func:`lookup`; PluginError too if it cannot be called.
     """
-    made = lookup(GAMES, game)
+    made: Callable[..., Any] = lookup(GAMES, game)
     if not callable(made):
         raise _no_game(game, made)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _no_game(name: str, found: Any) -> PluginError:

@@ -63,6 +63,7 @@ def standing_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Fig
 def played_policies(run: Run) -> dict[str, Policy]:
     """Load the policies of a run by role, the mechanism that its config gives included."""
     given = run.settings["agents"].get("mechanism")
+    learned: dict[str, Policy] = load(run.path)
     if not isinstance(given, Mapping) or not isinstance(given.get("given"), Mapping):
-        return load(run.path)  # type: ignore[no-any-return]
-    return {**load(run.path), "mechanism": make_policy(run.game(), "mechanism", **given["given"])}
+        return learned
+    return {**learned, "mechanism": make_policy(run.game(), "mechanism", **given["given"])}
