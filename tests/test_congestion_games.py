@@ -65,8 +65,8 @@ def test_play_is_what_the_tables_expect(game):
     shares = subgame.occupancy(policy)
     expected = {
         "welfare": (rewards["mechanism"][:, 0], float(subgame.welfare(policy))),
-        "budget": (game.deficit(state), game.n * float((shares * subgame.transfers(w)).sum())),
-        "utilities": (state.utilities.sum(-1), game.n * float((shares * subgame.utilities(z)).sum())),
+        "budget": (game.deficit(state), game.n * float((shares * subgame.transfers(w, z)).sum())),
+        "utilities": (state.utilities.sum(-1), game.n * float((shares * subgame.utilities(w, z)).sum())),
         "payoffs": (rewards["participant"].sum(-1), game.n * float((shares * subgame.rewards(w, z)).sum())),
     }
     for name, (found, exact) in expected.items():
@@ -195,8 +195,8 @@ def test_torch_gives_the_same_tables(game):
     subgame, prior = game.subgame, prior_table(game, None, w[0])
     pairs = [
         (subgame.rewards(w, z), subgame.rewards(one, subgame.aggregates(other))),
-        (subgame.utilities(z), subgame.utilities(subgame.aggregates(other))),
-        (subgame.transfers(w), subgame.transfers(one)),
+        (subgame.utilities(w, z), subgame.utilities(one, subgame.aggregates(other))),
+        (subgame.transfers(w, z), subgame.transfers(one, subgame.aggregates(other))),
         (subgame.welfare(policy), subgame.welfare(other)),
         (
             np.exp(subgame.log_response(w, z, 5.0, prior)),

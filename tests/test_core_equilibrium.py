@@ -32,7 +32,7 @@ from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     Equilibrium,
     best_in_box,
-    equilibrium_welfare,
+    equilibrium_objective,
     exact_scores,
     inverse_temperature_of_budget,
     prior_table,
@@ -173,7 +173,7 @@ def test_what_does_not_settle_is_no_equilibrium(monkeypatch):
     monkeypatch.setattr(equilibrium, "solve", unsettled)
     assert "do not settle (1e-05 off)" in scores(game, np.zeros(2), 3.0).reason
     for ask in (
-        lambda: equilibrium_welfare(game, np.zeros(2), 3.0),
+        lambda: equilibrium_objective(game, np.zeros(2), 3.0),
         lambda: inverse_temperature_of_budget(game, np.zeros(2), 1),
     ):
         with pytest.raises(UnsupportedGameError, match="do not settle"):
@@ -188,7 +188,7 @@ def test_whatever_holds_the_numbers_they_count_in_full(w):
     game, exact = Lanes(), np.array([0.0, -1.0])
     assert scores(game, w, 10.0) == scores(game, exact, 10.0)
     assert scores(game, w, 10.0)["welfare"] == pytest.approx(-1.81, abs=5e-3)
-    assert equilibrium_welfare(game, w, 10.0) == equilibrium_welfare(game, exact, 10.0)
+    assert equilibrium_objective(game, w, 10.0) == equilibrium_objective(game, exact, 10.0)
     assert inverse_temperature_of_budget(game, w, 1.0) == inverse_temperature_of_budget(game, exact, 1.0)
     prior = uniform_prior(game.subgame)
     assert solve(game.subgame, w, 10.0, prior).log_policy.dtype == np.float64
@@ -209,7 +209,7 @@ def test_whatever_holds_the_numbers_they_count_in_full(w):
 )
 def test_bad_parameters_are_named(w, says):
     game = Lanes()
-    for ask in (scores, equilibrium_welfare, inverse_temperature_of_budget):
+    for ask in (scores, equilibrium_objective, inverse_temperature_of_budget):
         with pytest.raises(ParameterError, match=says):
             ask(game, w, 10.0)
     if np.ndim(w) < 2:
@@ -244,9 +244,9 @@ def test_quoted_fixed_points(reading, paid, level):
     for n, quoted in zip(SIZES, FIXED_POINTS[reading, paid, level], strict=True):
         game, w = full_strength(n, reading, n_moves=201)
         digit = 10.0 ** (math.floor(math.log10(-quoted)) - 2)
-        assert abs(equilibrium_welfare(game, w * paid, level) - quoted) <= digit
+        assert abs(equilibrium_objective(game, w * paid, level) - quoted) <= digit
         coarse = full_strength(n, reading)[0]
-        assert equilibrium_welfare(coarse, w * paid, level) == pytest.approx(quoted, rel=0.007)
+        assert equilibrium_objective(coarse, w * paid, level) == pytest.approx(quoted, rel=0.007)
 
 
 TABLE = {
@@ -265,16 +265,16 @@ SEARCHED += [("local", 100.0, 5.0, 2), ("local", 1000.0, 5.0, 1), ("full", 100.0
 @pytest.mark.parametrize(("reading", "level", "box"), TABLE)
 def test_welfare_without_mechanism_is_the_tables(reading, level, box):
     game = Lanes(n=3, agent_objective=reading)
-    assert equilibrium_welfare(game, np.zeros(2), level) == pytest.approx(TABLE[reading, level, box][0], abs=6e-4)
+    assert equilibrium_objective(game, np.zeros(2), level) == pytest.approx(TABLE[reading, level, box][0], abs=6e-4)
 
 
 @pytest.mark.parametrize(("reading", "level", "box", "degree"), SEARCHED)
 def test_the_best_of_a_box_is_the_tables(reading, level, box, degree):
     game = Lanes(n=3, agent_objective=reading, basis="raw", box=box, degree=degree)
     best = best_in_box(game, level)
-    assert best.welfare == pytest.approx(TABLE[reading, level, box][degree], abs=6e-4)
+    assert best.value == pytest.approx(TABLE[reading, level, box][degree], abs=6e-4)
     assert (np.abs(best.parameters) <= box).all()
-    assert best.welfare == pytest.approx(equilibrium_welfare(game, best.parameters, level), abs=1e-12)
+    assert best.value == pytest.approx(equilibrium_objective(game, best.parameters, level), abs=1e-12)
 
 
 @pytest.mark.parametrize(("level", "anchored"), [(100.0, False), (5.0, True)])
@@ -285,15 +285,15 @@ def test_the_best_of_a_box_is_nowhere_worse_than_its_members_centre_and_corners(
     best = best_in_box(coupled, level, anchor)
     assert box.low.shape == best.parameters.shape
     assert (box.low <= best.parameters).all() and (best.parameters <= box.high).all()
-    assert best.welfare == equilibrium_welfare(coupled, best.parameters, level, anchor)
+    assert best.value == equilibrium_objective(coupled, best.parameters, level, anchor)
     for w in (*coupled.members.values(), (box.low + box.high) / 2, box.low, box.high):
         found = scores(coupled, np.clip(w, box.low, box.high), level, anchor)
-        assert isinstance(found, NoSolution) or found["welfare"] * coupled.horizon <= best.welfare + 1e-6
+        assert isinstance(found, NoSolution) or found["welfare"] * coupled.horizon <= best.value + 1e-6
 
 
 def test_the_search_is_at_home_where_replies_jump():
     """Crowds that reply sharply: 9.81194 is what a search found that solved for 343 equilibria exactly."""
-    assert best_in_box(make_game("supply_demand"), 100.0).welfare == pytest.approx(9.81194, abs=1e-4)
+    assert best_in_box(make_game("supply_demand"), 100.0).value == pytest.approx(9.81194, abs=1e-4)
 
 
 def test_the_order_of_degrees():
@@ -302,7 +302,7 @@ def test_the_order_of_degrees():
     assert linear - none < 0.2 and quadratic - linear > 0.7 and cubic > quadratic
     for degree, gains in ((1, False), (2, True)):
         game = Lanes(n=3, degree=degree, n_moves=51)
-        best = best_in_box(game, math.inf).welfare
+        best = best_in_box(game, math.inf).value
         assert best == pytest.approx(private_optimum_welfare(game.setting) if gains else -1.0, abs=5e-4)
 
 
@@ -389,13 +389,13 @@ def test_free_movers_play_at_random_at_inverse_temperature_zero(reading):
     for n in SIZES:
         game = Lanes(n=n, agent_objective=reading, n_moves=None)
         expected = -n * (2 * game.setting.strength * game.half**2 / 6 + game.movement_cost * game.half / 2)
-        assert equilibrium_welfare(game, np.zeros(2), 0.0) == pytest.approx(expected, rel=2e-4)
+        assert equilibrium_objective(game, np.zeros(2), 0.0) == pytest.approx(expected, rel=2e-4)
 
 
 def test_moves_of_any_length_have_no_anchor_in_tables(rng):
     game = Lanes(n_moves=None)
     anchor = TablePolicy(game, uniform_prior(game.subgame))
-    for ask in (scores, equilibrium_welfare, inverse_temperature_of_budget):
+    for ask in (scores, equilibrium_objective, inverse_temperature_of_budget):
         with pytest.raises(UnsupportedGameError, match="set n_moves"):
             ask(game, np.zeros(2), 1.0, anchor)
 
@@ -500,8 +500,8 @@ def test_payments_on_starts_change_nothing(reading, setting, rng):
         w = some_parameters(game, rng)
         paid = solve(game.subgame, w, 60.0, prior)
         np.testing.assert_allclose(paid.policy, free.policy, atol=1e-9)
-        assert equilibrium_welfare(game, w, 60.0) == pytest.approx(
-            equilibrium_welfare(game, np.zeros(2), 60.0), rel=1e-8
+        assert equilibrium_objective(game, w, 60.0) == pytest.approx(
+            equilibrium_objective(game, np.zeros(2), 60.0), rel=1e-8
         )
 
 
@@ -512,9 +512,9 @@ def test_nothing_helps_the_blind(payment_on, setting, rng):
     staying = -game.welfare_scale
     for level in (0.0, 3.0, 100.0, math.inf):
         for _ in range(6):
-            assert equilibrium_welfare(game, some_parameters(game, rng), level) <= staying * (1 - 1e-9)
+            assert equilibrium_objective(game, some_parameters(game, rng), level) <= staying * (1 - 1e-9)
     if game.movement_cost / game.setting.strength > game.half / 40:  # or it is not worth being a step behind the others
-        assert equilibrium_welfare(game, np.zeros(3), math.inf) == pytest.approx(staying, rel=1e-9)
+        assert equilibrium_objective(game, np.zeros(3), math.inf) == pytest.approx(staying, rel=1e-9)
 
 
 def test_a_constant_changes_neither_policies_nor_welfare():
@@ -566,11 +566,11 @@ def test_who_is_bound_to_an_anchor_stays_there(rng):
     assert np.exp(prior).min() >= 0.9e-4  # floored
     np.testing.assert_allclose(np.exp(prior), np.exp(anchor.log_policy), atol=3e-3)
     np.testing.assert_allclose(solve(game.subgame, np.zeros(2), 0.0, prior).policy, np.exp(prior), rtol=1e-12)
-    bound, free = (equilibrium_welfare(game, np.zeros(2), 5.0, who) for who in (anchor, None))
+    bound, free = (equilibrium_objective(game, np.zeros(2), 5.0, who) for who in (anchor, None))
     assert bound > free + 0.1
     assert scores(game, np.zeros(2), 0.0, anchor)["kl"] == pytest.approx(0, abs=1e-12)
-    ahead = equilibrium_welfare(game, np.zeros(2), math.inf, anchor)
-    assert ahead == pytest.approx(equilibrium_welfare(game, np.zeros(2), math.inf), rel=0.02)
+    ahead = equilibrium_objective(game, np.zeros(2), math.inf, anchor)
+    assert ahead == pytest.approx(equilibrium_objective(game, np.zeros(2), math.inf), rel=0.02)
 
 
 def test_a_mechanism_is_scored_by_what_it_announces():
@@ -579,7 +579,7 @@ def test_a_mechanism_is_scored_by_what_it_announces():
     assert (
         announced == scores(game, w, 30.0) == game.exact_scores(Announcement(w[None, None]), inverse_temperature=30.0)
     )
-    assert announced["welfare"] == equilibrium_welfare(game, w, 30.0)
+    assert announced["welfare"] == equilibrium_objective(game, w, 30.0)
 
 
 # -- tables and rules -----------------------------------------------------------------------------------------------

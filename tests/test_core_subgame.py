@@ -151,17 +151,17 @@ class Small(Subgame):
     def rewards(self, parameters, aggregates):
         return self.own + parameters[..., :1, None, None] * self.paid
 
-    def utilities(self, aggregates):
+    def utilities(self, parameters, aggregates):
         return self.own
 
-    def transfers(self, parameters):
+    def transfers(self, parameters, aggregates):
         return parameters[..., :1, None, None] * self.paid
 
     def aggregates(self, policy):
         return np.zeros(1)
 
-    def welfare(self, policy):
-        return (self.occupancy(policy) * self.own).sum(axis=(-3, -2, -1))
+    def measures(self, parameters, policy):
+        return {"welfare": (self.occupancy(policy) * self.own).sum(axis=(-3, -2, -1))}
 
     def transitions(self):
         return self.next
@@ -228,7 +228,7 @@ def test_the_report_of_incentives_by_enumeration(small, rng):
     reckoned = small.rewards(w, None)
     best = max(worth(np.eye(2)[np.array(plan).reshape(3, 3)], reckoned) for plan in plans)
     assert report["regret"] == pytest.approx(best - worth(policy, reckoned))
-    assert report["expected_budget"] == pytest.approx(4 * worth(policy, small.transfers(w)))
+    assert report["expected_budget"] == pytest.approx(4 * worth(policy, small.transfers(w, None)))
     assert report["ir_violation"] == pytest.approx(max(0.0, -min(worth(policy, reckoned, s) for s in range(3))))
     gain = 0.0
     for s in range(3):
@@ -295,7 +295,7 @@ def test_tables_are_distributions_and_fit_their_shapes(game, rng):
         np.testing.assert_allclose(subgame.transitions().sum(-1), np.ones((situations, actions)))
     np.testing.assert_allclose(np.exp(uniform_prior(subgame)).sum(-1), np.ones((rounds, situations)))
     z = subgame.aggregates(policy)
-    for table in (subgame.rewards(parameters, z), subgame.utilities(z), subgame.transfers(parameters)):
+    for table in (subgame.rewards(parameters, z), subgame.utilities(parameters, z), subgame.transfers(parameters, z)):
         assert table.shape == subgame.shape and np.isfinite(table).all()
     seen = subgame.observations(parameters)
     assert seen.shape == (rounds, situations, game.observation_space("participant").shape[0])
@@ -306,16 +306,16 @@ def test_tables_are_distributions_and_fit_their_shapes(game, rng):
 
 
 def test_welfare_is_the_sum_of_utilities_in_the_aggregates_that_they_make(game, rng):
-    subgame, policy = game.subgame, some_policy(game.subgame, rng)
-    utilities = subgame.utilities(subgame.aggregates(policy))
+    subgame, w, policy = game.subgame, some_parameters(game, rng), some_policy(game.subgame, rng)
+    utilities = subgame.utilities(w, subgame.aggregates(policy))
     expected = game.n * (subgame.occupancy(policy) * utilities).sum()
-    assert float(subgame.welfare(policy)) == pytest.approx(expected, rel=1e-9)
+    assert float(subgame.measures(w, policy)["welfare"]) == pytest.approx(expected, rel=1e-9)
 
 
 def test_participants_reckon_with_all_of_it_unless_they_are_local(game, rng):
     subgame, parameters = game.subgame, some_parameters(game, rng)
     z = subgame.aggregates(some_policy(subgame, rng))
-    whole = subgame.utilities(z) + subgame.transfers(parameters)
+    whole = subgame.utilities(parameters, z) + subgame.transfers(parameters, z)
     apart = np.abs((subgame.rewards(parameters, z) - whole) * subgame.legal()).max()
     assert apart < 1e-12 if subgame.coupled else apart > 0.1
 
@@ -328,11 +328,11 @@ def test_numpy_and_torch_agree(game, rng):
     on = {name: torch.as_tensor(x) for name, x in {"w": parameters, "z": z, "pi": policy, "prior": prior}.items()}
     pairs = [
         (z, subgame.aggregates(on["pi"])),
-        (subgame.welfare(policy), subgame.welfare(on["pi"])),
+        (subgame.objective(parameters, policy), subgame.objective(on["w"], on["pi"])),
         (subgame.occupancy(policy), subgame.occupancy(on["pi"])),
         (subgame.rewards(parameters, z), subgame.rewards(on["w"], on["z"])),
-        (subgame.utilities(z), subgame.utilities(on["z"])),
-        (subgame.transfers(parameters), subgame.transfers(on["w"])),
+        (subgame.utilities(parameters, z), subgame.utilities(on["w"], on["z"])),
+        (subgame.transfers(parameters, z), subgame.transfers(on["w"], on["z"])),
         (np.exp(reply), subgame.log_response(on["w"], on["z"], 5.0, on["prior"]).exp()),
         (subgame.divergence(reply, prior), subgame.divergence(torch.as_tensor(reply), on["prior"])),
     ]
@@ -349,11 +349,11 @@ def test_leading_axes_are_one_mechanism_each(game, rng, batch):
     reply = subgame.log_response(parameters, z, 5.0, prior)
     told = {
         "aggregates": z,
-        "welfare": subgame.welfare(policy),
+        "objective": subgame.objective(parameters, policy),
         "occupancy": subgame.occupancy(policy),
         "rewards": subgame.rewards(parameters, z),
-        "utilities": subgame.utilities(z),
-        "transfers": subgame.transfers(parameters),
+        "utilities": subgame.utilities(parameters, z),
+        "transfers": subgame.transfers(parameters, z),
         "reply": np.exp(reply),
         "divergence": subgame.divergence(reply, prior),
     }
@@ -361,11 +361,11 @@ def test_leading_axes_are_one_mechanism_each(game, rng, batch):
         alone = subgame.log_response(parameters[i], z[i], 5.0, prior)
         one_by_one = {
             "aggregates": subgame.aggregates(policy[i]),
-            "welfare": subgame.welfare(policy[i]),
+            "objective": subgame.objective(parameters[i], policy[i]),
             "occupancy": subgame.occupancy(policy[i]),
             "rewards": subgame.rewards(parameters[i], z[i]),
-            "utilities": subgame.utilities(z[i]),
-            "transfers": subgame.transfers(parameters[i]),
+            "utilities": subgame.utilities(parameters[i], z[i]),
+            "transfers": subgame.transfers(parameters[i], z[i]),
             "reply": np.exp(alone),
             "divergence": subgame.divergence(alone, prior),
         }

@@ -17,7 +17,7 @@ from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
-    equilibrium_welfare,
+    equilibrium_objective,
     exact_scores,
     inverse_temperature_of_budget,
     scores,
@@ -129,9 +129,13 @@ def test_tables_are_what_enumeration_gives(params, objective):
     moments = np.concatenate([eaten @ alike.weights, eaten**2 @ alike.weights])
     assert subgame.aggregates(others) == pytest.approx(moments, abs=1e-12)
     joint = subgame.occupancy(others)
-    assert game.n * (joint * subgame.utilities(subgame.aggregates(others))).sum() == pytest.approx(welfare, abs=1e-12)
+    assert game.n * (joint * subgame.utilities(parameters, subgame.aggregates(others))).sum() == pytest.approx(
+        welfare, abs=1e-12
+    )
     paid = alike.weights @ alike.transfers.sum(axis=(0, -1))
-    assert game.n * (joint * subgame.transfers(parameters)).sum() == pytest.approx(paid, abs=1e-12)
+    assert game.n * (joint * subgame.transfers(parameters, subgame.aggregates(others))).sum() == pytest.approx(
+        paid, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("params", TINY)
@@ -286,7 +290,7 @@ def test_rational_participants_are_the_limit_of_bounded_ones(params, objective):
 def test_logit_approaches_the_optimum_under_pigou():
     game = game_of(agent_objective="full")
     charge = np.array(game.members["pigou"])
-    missing = [game.optimum() - equilibrium_welfare(game, charge, level) for level in (1, 10, 100, 1000)]
+    missing = [game.optimum() - equilibrium_objective(game, charge, level) for level in (1, 10, 100, 1000)]
     assert missing == sorted(missing, reverse=True)
     assert 0 < missing[-1] < 1e-3 * game.optimum()
 
@@ -370,15 +374,15 @@ def test_best_in_box_approaches_the_optimum():
     missing = []
     for level in (3.0, 30.0, 3000.0):
         best = best_in_box(game, level)
-        assert best.welfare >= max(equilibrium_welfare(game, w, level) for w in (nothing, charge))
-        assert best.welfare <= game.optimum() + 1e-9
-        missing.append(game.optimum() - best.welfare)
+        assert best.value >= max(equilibrium_objective(game, w, level) for w in (nothing, charge))
+        assert best.value <= game.optimum() + 1e-9
+        missing.append(game.optimum() - best.value)
     assert missing == sorted(missing, reverse=True)
     assert missing[-1] < 1e-2 * missing[0] and missing[-1] < 5e-3 * game.welfare_scale
 
 
 def test_prices_by_round_do_better_than_a_flat_one():
-    by_round, flat = (best_in_box(game_of(prices=prices), 50.0).welfare for prices in ("round", "flat"))
+    by_round, flat = (best_in_box(game_of(prices=prices), 50.0).value for prices in ("round", "flat"))
     optimum = game_of().optimum()
     assert flat < by_round < optimum and optimum - by_round < 0.2 * (optimum - flat)
 
@@ -420,7 +424,7 @@ def test_incentive_report():
     assert bounded["expected_budget"] == pytest.approx(-charged)
     assert [bounded[f"consumption_{t}"] for t in (1, 2, 3)] == pytest.approx(mean)
     assert bounded["regret"] == pytest.approx(solutions.regret(game, charge, found.policy))
-    assert bounded["welfare"] == pytest.approx(equilibrium_welfare(game, charge, 2.0) / 3)
+    assert bounded["welfare"] == pytest.approx(equilibrium_objective(game, charge, 2.0) / 3)
 
 
 def test_who_wants_nothing_pays_for_the_others():
@@ -459,7 +463,7 @@ def test_played_games_agree_with_the_tables(objective):
     subgame = game.subgame
     joint = subgame.occupancy(found.policy)
     assert agrees(welfare, float(subgame.welfare(found.policy)))
-    assert agrees(paid, game.n * (joint * subgame.transfers(parameters)).sum())
+    assert agrees(paid, game.n * (joint * subgame.transfers(parameters, found.aggregates)).sum())
     assert agrees(payoff, (joint * subgame.rewards(parameters, found.aggregates)).sum())
     assert all(agrees(sample, mean) for sample, mean in zip(consumed, found.aggregates[:3], strict=True))
 

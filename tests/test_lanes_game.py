@@ -184,7 +184,7 @@ def test_tables_hold_what_the_rules_pay(reading, basis, payment_on, rng):
     utilities = -game.coordination_weight * 2 * distance - game.movement_cost * own[:, 1]
     paid = game.transfer(own[None, :, :1], allocations[None], w[None])[0]
     reckoned = game.attributed(own[None, :, :1], allocations[None], utilities[None])[0] + paid
-    tables = (subgame.utilities(z), subgame.transfers(w), subgame.rewards(w, z))
+    tables = (subgame.utilities(w, z), subgame.transfers(w, z), subgame.rewards(w, z))
     for table, expected in zip(tables, (utilities, paid, reckoned), strict=True):
         by_start = expected.reshape(starts.size, moves.size)
         by_situation = subgame.weights @ by_start if reading == "blind" else by_start

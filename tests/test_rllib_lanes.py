@@ -19,7 +19,7 @@ from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGam
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
-    equilibrium_welfare,
+    equilibrium_objective,
     prior_table,
     scores,
     solve,
@@ -70,7 +70,7 @@ def test_both_learn_and_the_tables_are_exact(tmp_path: Path) -> None:
     assert summary["threshold"]["closed_form"] == pytest.approx(exact["threshold"])
     table = np.exp(np.asarray(policies["participant"].distribution(game.subgame.observations(w), None, None)[0]))
     assert summary["threshold"]["learned"] == pytest.approx(float(table[0, 0] @ game.subgame.moves))
-    start, best = equilibrium_welfare(game, np.array([0.0, -1.0]), 20.0), best_in_box(game, 20.0).welfare
+    start, best = equilibrium_objective(game, np.array([0.0, -1.0]), 20.0), best_in_box(game, 20.0).value
     assert summary["gap_closed"] == pytest.approx((exact["welfare"] - start) / (best - start), rel=1e-6)
     assert summary["gap_closed"] > 0.1
     assert abs(summary["threshold"]["learned"] - exact["threshold"]) < 0.1

@@ -75,10 +75,10 @@ def test_a_toll_on_the_bridge_empties_it():
 def test_search_of_the_box_finds_tolls_as_good_as_the_closed_forms():
     found = best_in_box(routing(network="pigou", tolled=["s-t#1"]), 5.0)
     assert found.parameters == pytest.approx([19 / 40], abs=1e-3)  # half on each road, whatever the temperature
-    assert found.welfare == pytest.approx(-61 / 4, abs=1e-6)
+    assert found.value == pytest.approx(-61 / 4, abs=1e-6)
     bridge = best_in_box(routing(tolled=["v-w"]), 30.0)
     assert bridge.parameters[0] > 0.5
-    assert bridge.welfare == pytest.approx(-61 / 2, abs=1e-3)
+    assert bridge.value == pytest.approx(-61 / 2, abs=1e-3)
 
 
 def test_tolls_are_charged_and_do_not_count():

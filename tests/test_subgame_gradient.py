@@ -12,9 +12,9 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.lanes.game import Lanes
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
-from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Equilibrium, equilibrium_welfare, prior_table, solve
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Equilibrium, equilibrium_objective, prior_table, solve
 from lawgiver.trainers.mechanism_design.two_timescale import subgame_gradient
-from lawgiver.trainers.mechanism_design.two_timescale.subgame_gradient import welfare_and_gradient
+from lawgiver.trainers.mechanism_design.two_timescale.subgame_gradient import objective_and_gradient
 
 READINGS, BASES, PAYMENTS = ("local", "full", "blind"), ("centred", "raw"), ("xT", "x0", "u")
 GAMES = {
@@ -46,17 +46,17 @@ def differences(game, w, level, anchor=None):
     """Return the gradient (D,) by central differences of the fourth order."""
     found = []
     for nudge in NUDGE * np.eye(w.size):
-        far = [equilibrium_welfare(game, w + k * nudge, level, anchor) for k in (-2, -1, 1, 2)]
+        far = [equilibrium_objective(game, w + k * nudge, level, anchor) for k in (-2, -1, 1, 2)]
         found.append((far[0] - 8 * far[1] + 8 * far[2] - far[3]) / (12 * NUDGE))
     return np.array(found)
 
 
 def agree(game, w, level, anchor=None):
     prior = prior_table(game, anchor, w)
-    welfare, gradient = welfare_and_gradient(game, w, level, prior)
+    welfare, gradient = objective_and_gradient(game, w, level, prior)
     expected = differences(game, w, level, anchor)
     assert gradient.shape == w.shape and gradient.dtype == np.float64
-    assert welfare == pytest.approx(equilibrium_welfare(game, w, level, anchor), rel=1e-12, abs=1e-12)
+    assert welfare == pytest.approx(equilibrium_objective(game, w, level, anchor), rel=1e-12, abs=1e-12)
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max() + 1e-8)
     return gradient
 
@@ -96,7 +96,7 @@ def test_several_rounds_from_an_anchor():
 
 def test_participants_who_stay_at_the_anchor_do_not_respond(game):
     w = np.zeros(game.action_space("mechanism").shape)
-    _, gradient = welfare_and_gradient(game, w, 0.0, prior_table(game, None, w))
+    _, gradient = objective_and_gradient(game, w, 0.0, prior_table(game, None, w))
     np.testing.assert_array_equal(gradient, 0)
 
 
@@ -104,7 +104,7 @@ def test_the_others_response_counts():
     """Without the fixed point's own slope the gradient would be another: full participants amplify what others do."""
     game = Lanes(agent_objective="full")
     w, prior = np.array([-0.3, -1.0]), uniform_prior(game.subgame)
-    _, gradient = welfare_and_gradient(game, w, 100.0, prior)
+    _, gradient = objective_and_gradient(game, w, 100.0, prior)
     z = solve(game.subgame, w, 100.0, prior).aggregates
 
     def held(parameters):
@@ -133,13 +133,13 @@ def test_climbing_the_gradient_reaches_the_best_of_the_box(reading, level, box, 
     prior = uniform_prior(game.subgame)
 
     def loss(w):
-        welfare, gradient = welfare_and_gradient(game, w, level, prior)
+        welfare, gradient = objective_and_gradient(game, w, level, prior)
         return -welfare, -gradient
 
     start = np.array(LOCAL_LINEAR if (reading, degree) == ("local", 1) else STARTS[degree]) * min(box, 2.0)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-box, box)] * degree)
     assert -found.fun == pytest.approx(TABLE[reading, level, box][degree - 1], abs=6e-4)
-    _, gradient = welfare_and_gradient(game, found.x, level, prior)
+    _, gradient = objective_and_gradient(game, found.x, level, prior)
     inward = np.where(
         found.x >= box, np.minimum(gradient, 0), np.where(found.x <= -box, np.maximum(gradient, 0), gradient)
     )
@@ -154,7 +154,7 @@ def test_what_does_not_settle_has_no_gradient(monkeypatch):
 
     monkeypatch.setattr(subgame_gradient, "solve", unsettled)
     with pytest.raises(UnsupportedGameError, match="do not settle"):
-        welfare_and_gradient(game, np.zeros(2), 3.0, uniform_prior(game.subgame))
+        objective_and_gradient(game, np.zeros(2), 3.0, uniform_prior(game.subgame))
 
 
 @pytest.mark.parametrize("reading", ["local", "full"])
@@ -162,4 +162,4 @@ def test_a_bad_inverse_temperature_is_named(reading):
     game = Lanes(agent_objective=reading)
     for level in (-1.0, math.nan):
         with pytest.raises(ParameterError, match="inverse_temperature"):
-            welfare_and_gradient(game, np.zeros(2), level, uniform_prior(game.subgame))
+            objective_and_gradient(game, np.zeros(2), level, uniform_prior(game.subgame))

@@ -76,11 +76,11 @@ def test_whole_demands_have_the_programme_for_an_optimum():
 def test_search_of_the_box_finds_bonuses_as_good_as_can_be(level):
     game = spreading(n=10, demand=[3, 7], homes=[1.0, 0.0], travel=[[0.0, 0.6], [0.6, 0.0]])
     found = best_in_box(game, level)
-    assert found.welfare == pytest.approx(game.optimum(), abs=1e-6)
-    assert found.welfare > scores(game, np.zeros(2), level)["welfare"] + 0.2
+    assert found.value == pytest.approx(game.optimum(), abs=1e-6)
+    assert found.value > scores(game, np.zeros(2), level)["welfare"] + 0.2
     apart = np.diff(found.parameters)  # only what one zone pays more than the other counts
     at_once = solve(game.subgame, np.array([0.0, apart[0]]), level, uniform_prior(game.subgame))
-    assert game.subgame.welfare(at_once.policy) == pytest.approx(found.welfare)
+    assert game.subgame.welfare(at_once.policy) == pytest.approx(found.value)
     if level == 100.0:
         assert apart == pytest.approx(np.diff(best_transfers(game.congestion)), abs=0.02)
 

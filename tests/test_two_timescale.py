@@ -17,7 +17,7 @@ from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.mechanism_design import two_timescale
 from lawgiver.trainers.mechanism_design.two_timescale import train as training
-from lawgiver.trainers.mechanism_design.two_timescale.measurement import played, welfare_of
+from lawgiver.trainers.mechanism_design.two_timescale.measurement import played, values_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
 from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
 from lawgiver.trainers.mechanism_design.two_timescale.train import Training, begin
@@ -89,7 +89,7 @@ def test_learners_over_several_rounds_come_to_the_equilibrium():
     table = people.respond(people.prior, w[None], 0.2)[0]
     np.testing.assert_allclose(play(table), solve(game.subgame, w, 3.0, people.prior).policy, atol=1e-6)
     rng = np.random.default_rng(0)
-    measured, expected = (welfare_of(game, w[None], table[None], games, rng) for games in (4_000, None))
+    measured, expected = (values_of(game, w[None], table[None], games, rng) for games in (4_000, None))
     assert abs(measured.mean() - expected[0, 0]) < 4 * measured.std() / np.sqrt(4_000)
 
 
@@ -100,10 +100,10 @@ def test_measured_welfare_has_the_expectation_and_common_random_numbers():
     game, w = make_game("lanes", n=4), np.array([0.1, -1.0])
     tables = np.stack([solve(game.subgame, w, 20.0, learners(game, 1).prior).log_policy] * 3)
     tried = np.stack([w, w, w + np.array([0.0, 1e-9])])
-    measured = welfare_of(game, tried, tables, 4_000, np.random.default_rng(1))
+    measured = values_of(game, tried, tables, 4_000, np.random.default_rng(1))
     np.testing.assert_array_equal(measured[0], measured[1])
     np.testing.assert_allclose(measured[0], measured[2], atol=1e-6)
-    expected = welfare_of(game, tried, tables, None, np.random.default_rng(1))
+    expected = values_of(game, tried, tables, None, np.random.default_rng(1))
     assert expected.shape == (3, 1)
     assert abs(measured[0].mean() - expected[0, 0]) < 4 * measured[0].std() / np.sqrt(4_000)
     again = played(game, w, tables[0], 5, np.random.default_rng(3))

@@ -82,7 +82,7 @@ def planner(game: DivisibleGood) -> Plan:
 def rational(game: DivisibleGood, parameters: np.ndarray) -> Plan:
     """Return an equilibrium of rational participants under w (D,)."""
     subgame, c, n = game.subgame, game.supply_cost, game.n
-    linear = subgame.gains + subgame.transfers(parameters)
+    linear = subgame.gains - subgame.charges(parameters)
     if game.agent_objective == "local":
         return maximise(subgame, linear, 0.0)
     return maximise(subgame, linear - c * subgame.quantities**2 / (2 * n**2), c * (n - 1) / n**2)

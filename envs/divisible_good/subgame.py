@@ -58,13 +58,17 @@ class DivisibleGoodSubgame(Subgame):
         """Mask the quantities that do not exceed the appetite."""
         return np.asarray(np.arange(self.shape[2]) <= self._appetites)
 
-    def transfers(self, parameters: Array) -> Array:
-        """Return minus the cost of quantities, by round."""
+    def transfers(self, parameters: Array, aggregates: Array) -> Array:
+        """Return minus the cost of quantities, by round, whatever the others do."""
+        return -self.charges(parameters)
+
+    def charges(self, parameters: Array) -> Array:
+        """Compute the cost of quantities under w (..., D), by round, (..., T, S, A)."""
         quantities = constant(self.quantities, parameters)
         prices = parameters[..., :-1, None, None]
         if self.game.prices == "flat":
             prices = prices + constant(np.zeros((self.shape[0], 1, 1)), parameters)
-        return -(prices * quantities + parameters[..., -1, None, None, None] * quantities**2 / 2)
+        return prices * quantities + parameters[..., -1, None, None, None] * quantities**2 / 2
 
     def _shares(self, aggregates: Array) -> Array:
         """Compute a participant's share of the cost of supply, (..., T, S, A)."""
@@ -76,10 +80,10 @@ class DivisibleGoodSubgame(Subgame):
 
     def rewards(self, parameters: Array, aggregates: Array) -> Array:
         """Return gains less prices, and where they count it less the share of the cost of supply."""
-        reckoned = constant(self.gains, parameters) + self.transfers(parameters)
+        reckoned = constant(self.gains, parameters) + self.transfers(parameters, aggregates)
         return reckoned - self._shares(aggregates) if self.coupled else reckoned
 
-    def utilities(self, aggregates: Array) -> Array:
+    def utilities(self, parameters: Array, aggregates: Array) -> Array:
         """Return gains less the share of the cost of supply."""
         return constant(self.gains, aggregates) - self._shares(aggregates)
 
@@ -92,6 +96,10 @@ class DivisibleGoodSubgame(Subgame):
         joint = self.occupancy(policy)
         moments = [self._means(joint, self.quantities), self._means(joint, self.quantities**2)]
         return namespace(policy).concat(moments, axis=-1)
+
+    def measures(self, parameters: Array, policy: Array) -> dict[str, Array]:
+        """Compute the expected welfare, which w bears on through play alone."""
+        return {"welfare": self.welfare(policy)}
 
     def welfare(self, policy: Array) -> Array:
         """Return the expected sum of utilities over all rounds."""

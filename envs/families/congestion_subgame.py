@@ -51,11 +51,11 @@ class CongestionSubgame(Subgame):
         paid = self.game.resource_transfers(parameters)
         return expected_payoffs(self.game.congestion, self._strategies(aggregates), paid)[..., None, :, :]
 
-    def utilities(self, aggregates: Array) -> Array:
+    def utilities(self, parameters: Array, aggregates: Array) -> Array:
         """Compute the expected payoffs of options without transfers."""
         return expected_payoffs(self.game.congestion, self._strategies(aggregates))[..., None, :, :]
 
-    def transfers(self, parameters: Array) -> Array:
+    def transfers(self, parameters: Array, aggregates: Array) -> Array:
         """Return the sum of transfers over the resources that each option uses."""
         paid = self.game.resource_transfers(parameters)[..., None, None, None, :]
         return namespace(paid).sum(constant(self.game.congestion.uses, paid) * paid, axis=-1)
@@ -63,6 +63,10 @@ class CongestionSubgame(Subgame):
     def aggregates(self, policy: Array) -> Array:
         """Return the strategies, (..., G * O)."""
         return namespace(policy).reshape(policy, (*policy.shape[:-3], -1))
+
+    def measures(self, parameters: Array, policy: Array) -> dict[str, Array]:
+        """Compute the expected welfare, which w bears on through play alone."""
+        return {"welfare": self.welfare(policy)}
 
     def welfare(self, policy: Array) -> Array:
         """Return the expected sum of utilities, exactly."""

@@ -185,6 +185,10 @@ class MechanismGame(Game[MechanismState]):
         """Return the expected welfare of a planner who knows all types and chooses all announcements, if known."""
         return None
 
+    def references(self) -> Mapping[str, Mapping[str, float | None]]:
+        """List what rational participants could reach, of a whole game: by measure, by name, None where not known."""
+        return {"welfare": {"optimum": self.optimum(), "first_best": self.first_best()}}
+
     def payment_curve(self) -> PaymentCurve | None:
         """Return the payment as a curve, where it depends on a single quantity; else None."""
         return None
@@ -209,6 +213,11 @@ class MechanismGame(Game[MechanismState]):
     def members(self) -> Mapping[str, tuple[float, ...]]:
         """The mechanism that pays nothing, by name."""
         return {"no_mechanism": (0.0,) * width(self.parameter_layout())}
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Those of the :attr:`members` beside which a learned mechanism is shown."""
+        return ("no_mechanism",)
 
     @property
     def roles(self) -> Mapping[str, int]:

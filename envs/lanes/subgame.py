@@ -77,16 +77,16 @@ class LanesSubgame(Subgame):
 
     def rewards(self, parameters: Array, aggregates: Array) -> Array:
         """Return payment and cost of movement, and where they count it the distance to the others."""
-        paid = self.transfers(parameters)
+        paid = self.transfers(parameters, aggregates)
         if self.coupled:
-            return paid + self.utilities(aggregates)
+            return paid + self.utilities(parameters, aggregates)
         return paid - self.game.movement_cost * constant(self.moves, paid)
 
-    def utilities(self, aggregates: Array) -> Array:
+    def utilities(self, parameters: Array, aggregates: Array) -> Array:
         """Return expected utilities without payments."""
         return self._seen(self._intrinsic(aggregates))
 
-    def transfers(self, parameters: Array) -> Array:
+    def transfers(self, parameters: Array, aggregates: Array) -> Array:
         """Return payments, which are linear in the coefficients."""
         powers = constant(self._powers.reshape(self._powers.shape[0], -1), parameters)
         return (parameters @ powers).reshape(*parameters.shape[:-1], *self.shape) + self.game.constant
@@ -107,6 +107,10 @@ class LanesSubgame(Subgame):
         """Return E[y] and E[y^2], (..., 2)."""
         mean, square, _ = self._moments(policy)
         return namespace(policy).stack([mean, square], axis=-1)
+
+    def measures(self, parameters: Array, policy: Array) -> dict[str, Array]:
+        """Compute the expected welfare, which w bears on through play alone."""
+        return {"welfare": self.welfare(policy)}
 
     def welfare(self, policy: Array) -> Array:
         """Return -n (2 A Var(y) + d E[u])."""

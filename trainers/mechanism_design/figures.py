@@ -60,18 +60,23 @@ EDGE = "one standard deviation on either side"
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
     """Draw the learning curves of a mechanism that announces its parameters, and its payment function."""
     game: Any = run.game()
-    history, welfare = flat(run), column(summary, game.objective)
+    history, paid_by = flat(run), game.subgame.objective_name
+    values = column(summary, paid_by)
     last = history[-1] if history else {}
     behaviour = [key for key in last if key.startswith(("behaviour/", "closed_form/"))]
     gap = summary.get("reply_gap")
     settled = f", in training; {gap:.2g} once they have settled" if is_number(gap) else ""
     panels = [
-        ("Welfare, as participants play and in their equilibrium", "welfare a round", ["score", "exact_score"]),
+        (
+            f"{words(paid_by).capitalize()}, as participants play and in their equilibrium",
+            f"{words(paid_by)} a round",
+            ["score", "exact_score"],
+        ),
         ("Mechanism: coefficients", "utility", [key for key in last if key.startswith("coefficients/")]),
         ("Participants: what they do", "units of the game", behaviour),
         (f"Participants: distance from the exact reply to current play{settled}", "reply gap", ["reply_gap"]),
     ]
-    references = {name: welfare.get(name) for name in ("start", "best_in_box", "optimum", "first_best")}
+    references = {name: values.get(name) for name in ("start", "best_in_box", "optimum", "first_best")}
     figure = curves(panels, history, references)
     if figure.axes:
         figure.axes[-1].set_xscale("log")  # shared by all: most is learned in the first iterations

@@ -32,7 +32,7 @@ def scored(numbers: Mapping[str, Any]) -> Iterator[Table]:
     people = people_of(numbers)
     if "reachable_gap_closed" in numbers:
         yield from _canonical(numbers, people)
-    elif {"welfare", "incentives", "parameters"} <= numbers.keys():
+    elif {"incentives", "parameters"} <= numbers.keys():
         yield from _designed(numbers, people)
     elif "trained_participants" in numbers:
         yield _beside(numbers["trained_participants"], people)
@@ -75,20 +75,22 @@ def _by_condition(conditions: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
 def _designed(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
     names = list(numbers.get("rule", {}).get("parameters", {})) or list(numbers["parameters"])
     parameters = dict(zip(names, numbers["parameters"].values(), strict=True))
+    columns = list(numbers["incentives"]["regret"])
+    paid = {k: v for k, v in numbers.items() if isinstance(v, Mapping) and v.keys() >= set(columns)}
+    shown = list(dict.fromkeys(name for values in paid.values() for name in values))
     yield Table(
-        f"Mechanisms, welfare a round and what they announce: {people}",
+        f"Mechanisms, {', '.join(words(m) for m in paid)} a round and what they announce: {people}",
         {
-            mechanism_words(name): {"welfare": cell(value)}
+            mechanism_words(name): {words(m): cell(values.get(name)) for m, values in paid.items()}
             | {p: cell(column.get(name)) for p, column in parameters.items()}
-            for name, value in numbers["welfare"].items()
+            for name in shown
         },
-        ("welfare", "parameters"),
-        defined(["welfare"]),
+        (*paid, "parameters"),
+        defined(list(paid)),
     )
     trained = numbers.get("trained_participants", {})
-    measures = ["welfare", *numbers["incentives"]]
-    columns = list(numbers["incentives"]["regret"])
-    known = {"welfare": numbers["welfare"], **numbers["incentives"]}
+    measures = [*paid, *numbers["incentives"]]
+    known = {**paid, **numbers["incentives"]}
     yield Table(
         f"Incentives a game: {people}; last column: the participants who were trained, under the learned mechanism",
         {
@@ -97,7 +99,7 @@ def _designed(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
             for m in measures
         },
         ("incentives", "trained_participants"),
-        defined(measures[1:]),
+        defined([*numbers["incentives"]]),
     )
     kinds = [k for k, v in numbers.items() if isinstance(v, Mapping) and set(v) == {"learned", "closed_form"}]
     if kinds:

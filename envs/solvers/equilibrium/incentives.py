@@ -33,8 +33,8 @@ def incentives(game: MechanismGame, parameters: np.ndarray, policy: np.ndarray) 
     """
     subgame = game.subgame
     aggregates = subgame.aggregates(policy)
-    paid, reckoned = subgame.transfers(parameters), subgame.rewards(parameters, aggregates)
-    worth = _evaluated(subgame, subgame.utilities(aggregates) + paid, policy)[0]
+    paid, reckoned = subgame.transfers(parameters, aggregates), subgame.rewards(parameters, aggregates)
+    worth = _evaluated(subgame, subgame.utilities(parameters, aggregates) + paid, policy)[0]
     possible = subgame.initial_distribution() > 0
     best = _evaluated(subgame, reckoned, None)[0]
     kept = _evaluated(subgame, reckoned, policy)

@@ -3,8 +3,8 @@
 Participants are alike and draw independently, so that one of them meets the others only through *aggregates* z of
 their behaviour: the mean of where they end up, how many take each road. A participant in round t knows its
 *state*, one of S, and takes one of A actions; a policy is a table (T, S, A) of log-probabilities. Everything
-follows from four functions of a game: rewards in given aggregates, transitions, the aggregates of a policy, and its
-welfare. Of bounded rationality (the paper's equations 3 and 8, with the temperature that these lost):
+follows from four functions of a game: rewards in given aggregates, transitions, the aggregates of a policy, and what
+the mechanism makes of it. Of bounded rationality (the paper's equations 3 and 8, with the temperature that these lost):
 
     Q_t(s, a) = r_t(s, a) + E[V_{t+1}(s')],    pi_t(a | s) = pi_0(a | s) exp(lambda (Q_t(s, a) - V_t(s))),
     V_t(s) = 1 / lambda log E_{pi_0}[exp(lambda Q_t(s, a))]
@@ -53,20 +53,23 @@ class Subgame(ABC):
         """Compute the attributed rewards, transfers included, (..., T, S, A), under w (..., D) and z (..., m)."""
 
     @abstractmethod
-    def utilities(self, aggregates: Array) -> Array:
-        """Return expected utilities without transfers, whether attributed or not, (..., T, S, A)."""
+    def utilities(self, parameters: Array, aggregates: Array) -> Array:
+        """Compute expected utilities without transfers, whether attributed or not, (..., T, S, A); see rewards."""
 
     @abstractmethod
-    def transfers(self, parameters: Array) -> Array:
-        """Return transfers (..., T, S, A) under w (..., D)."""
+    def transfers(self, parameters: Array, aggregates: Array) -> Array:
+        """Compute expected transfers (..., T, S, A), negative where participants pay; see rewards."""
 
     @abstractmethod
     def aggregates(self, policy: Array) -> Array:
         """Return z (..., m) of a table of probabilities (..., T, S, A)."""
 
     @abstractmethod
-    def welfare(self, policy: Array) -> Array:
-        """Return the expected welfare of a whole game, (...), when all play a table of probabilities."""
+    def measures(self, parameters: Array, policy: Array) -> dict[str, Array]:
+        """Compute the game's own objectives by name, (...) each, when all play a table of probabilities (..., T, S, A).
+
+        Expected, of a whole game, under w (..., D): ``welfare``, and what else the mechanism may be paid.
+        """
 
     def transitions(self) -> np.ndarray:
         """Return the probability of the next state, (S, A, S); not called for a single round."""
@@ -105,6 +108,18 @@ class Subgame(ABC):
     def finite(self, inverse_temperature: float) -> float:
         """Cap an inverse temperature at ``RATIONAL`` per :attr:`unit`, which stands for infinity in computations."""
         return min(inverse_temperature, RATIONAL / self.unit)
+
+    @property
+    def objective_name(self) -> str:
+        """Name of the measure by which mechanisms are judged: the game's objective where it is one of its own.
+
+        An objective of the entry-point group is computed in games alone: mechanisms are then judged by welfare here.
+        """
+        return self.game.objective if self.game.objective in self.game.objectives else "welfare"
+
+    def objective(self, parameters: Array, policy: Array) -> Array:
+        """Compute the measure by which mechanisms are judged, (...); see :meth:`measures`."""
+        return self.measures(parameters, policy)[self.objective_name]
 
     def occupancy(self, policy: Array) -> Array:
         """Compute the occupancy (..., T, S, A) of states and actions in each round."""

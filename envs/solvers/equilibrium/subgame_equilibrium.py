@@ -115,9 +115,9 @@ def exact_scores(
     """Compute the scores of a mechanism in the participants' logit equilibrium under it.
 
     Returns:
-        ``welfare`` a round, ``kl`` of a participant from its anchor in nats over the game, what
-        :func:`lawgiver.envs.solvers.equilibrium.incentives.incentives` tells, and what the subgame tells of behaviour;
-        :class:`NoSolution` where there is no equilibrium to score it in.
+        The game's own objectives a round, ``welfare`` among them, ``kl`` of a participant from its anchor in nats over
+        the game, what :func:`lawgiver.envs.solvers.equilibrium.incentives.incentives` tells, and what the subgame tells
+        of behaviour; :class:`NoSolution` where there is no equilibrium to score it in.
     """
     if anchor is not None:
         check_policy(game, "participant", anchor, distribution=True)
@@ -156,11 +156,16 @@ def scores(
     if fault is not None:
         return fault
     return {
-        "welfare": float(game.subgame.welfare(found.policy)) / game.horizon,
+        **per_round(game, parameters, found.policy),
         "kl": float(game.subgame.divergence(found.log_policy, prior)),
         **incentives(game, parameters, found.policy),
         **game.subgame.behaviour(found.policy),
     }
+
+
+def per_round(game: MechanismGame, parameters: np.ndarray, policy: np.ndarray) -> dict[str, float]:
+    """Compute the game's own objectives a round under w (D,), by name, when all play a table (T, S, A)."""
+    return {name: float(value) / game.horizon for name, value in game.subgame.measures(parameters, policy).items()}
 
 
 def unsolved(found: Equilibrium, parameters: np.ndarray) -> NoSolution | None:
@@ -172,10 +177,10 @@ def unsolved(found: Equilibrium, parameters: np.ndarray) -> NoSolution | None:
     )
 
 
-def equilibrium_welfare(
+def equilibrium_objective(
     game: MechanismGame, parameters: np.ndarray, inverse_temperature: float, anchor: Policy | None = None
 ) -> float:
-    """Return the expected welfare of a whole game under w (D,), in the participants' logit equilibrium.
+    """Compute the expected objective of a whole game under w (D,), in the participants' logit equilibrium.
 
     Raises:
         ParameterError: as in :func:`solve`.
@@ -186,7 +191,7 @@ def equilibrium_welfare(
     fault = unsolved(found, parameters)
     if fault is not None:
         raise UnsupportedGameError(f"{game.name}: {fault}")
-    return float(game.subgame.welfare(found.policy))
+    return float(game.subgame.objective(parameters, found.policy))
 
 
 def inverse_temperature_of_budget(
@@ -230,19 +235,19 @@ class Best:
 
     Attributes:
         parameters: w, (D,).
-        welfare: expected, of a whole game, in the participants' equilibrium under it.
+        value: the objective, expected, of a whole game, in the participants' equilibrium under it.
     """
 
     parameters: np.ndarray
-    welfare: float
+    value: float
 
 
 def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy | None = None) -> Best:
-    """Return the mechanism of the largest equilibrium welfare that a search of the game's box finds.
+    """Return the mechanism of the largest equilibrium objective that a search of the game's box finds.
 
     A search, and no proof that nothing is better. The game's canonical mechanisms, the centre of the box and a grid (in
     few dimensions, its corners included) or a quasi-random sample over it are scored near their equilibria; L-BFGS-B
-    goes on from the best few. Welfare is compared, and told, in exact equilibria.
+    goes on from the best few. Objectives are compared, and told, in exact equilibria.
 
     Raises:
         ParameterError: if the inverse temperature is negative or not a number.
@@ -256,8 +261,8 @@ def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy 
     space: Any = game.action_space("mechanism")
     low, high = space.low.astype(float), space.high.astype(float)
     tried = np.concatenate([np.array(list(game.members.values())).clip(low, high), _spread(low, high)])
-    welfare, aggregates = _scored(game, inverse_temperature, tried, anchor)
-    chosen = np.argsort(-welfare, kind="stable")[:STARTS]
+    values, aggregates = _scored(game, inverse_temperature, tried, anchor)
+    chosen = np.argsort(-values, kind="stable")[:STARTS]
     candidates = list(tried[chosen])
     for i in chosen:
         climb = _Climb(game, inverse_temperature, anchor, (high - low) * NUDGE, aggregates[i])
@@ -266,12 +271,12 @@ def best_in_box(game: MechanismGame, inverse_temperature: float, anchor: Policy 
     found: list[Best] = []
     for parameters in candidates:
         try:
-            found.append(Best(parameters, equilibrium_welfare(game, parameters, inverse_temperature, anchor)))
+            found.append(Best(parameters, equilibrium_objective(game, parameters, inverse_temperature, anchor)))
         except UnsupportedGameError as error:
             fault = error
     if not found:
         raise fault
-    return max(found, key=lambda one: one.welfare)
+    return max(found, key=lambda one: one.value)
 
 
 def _spread(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -290,7 +295,7 @@ def _spread(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 def _scored(
     game: MechanismGame, inverse_temperature: float, tried: np.ndarray, anchor: Policy | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return welfare (K,) and aggregates (K, m) near the equilibria under mechanisms (K, D)."""
+    """Compute objectives (K,) and aggregates (K, m) near the equilibria under mechanisms (K, D)."""
     subgame, scored = game.subgame, []
     at_once = max(1, CACHED // math.prod(subgame.shape))
     for i in range(0, len(tried), at_once):
@@ -299,9 +304,9 @@ def _scored(
         problem = Problem(subgame, some, inverse_temperature, prior)
         start = subgame.aggregates(np.exp(prior)) + np.zeros((len(some), 1))
         near = iterate(problem, start, ROUGH, NEAR)[0] if subgame.coupled else start
-        scored.append((subgame.welfare(problem.response(near)), near))
-    welfare, aggregates = zip(*scored, strict=True)
-    return np.concatenate(welfare), np.concatenate(aggregates)
+        scored.append((subgame.objective(some, problem.response(near)), near))
+    values, aggregates = zip(*scored, strict=True)
+    return np.concatenate(values), np.concatenate(aggregates)
 
 
 def _priors(game: MechanismGame, anchor: Policy, tried: np.ndarray) -> np.ndarray:
@@ -346,5 +351,6 @@ class _Climb:
             moved = np.concatenate([z + turned, z - turned])
             self.aggregates = z
         policies = np.concatenate([here.response(z)[None], there.response(moved)])
-        welfare = subgame.welfare(policies) / self.game.welfare_scale
-        return -float(welfare[0]), -(welfare[1 : count + 1] - welfare[count + 1 :]) / (2 * self.nudges)
+        announced = np.concatenate([parameters[None], around])
+        values = subgame.objective(announced, policies) / self.game.welfare_scale
+        return -float(values[0]), -(values[1 : count + 1] - values[count + 1 :]) / (2 * self.nudges)

@@ -1,4 +1,4 @@
-"""Welfare of the mechanisms that are tried: measured in games, or in expectation."""
+"""The objective under the mechanisms that are tried: measured in games, or in expectation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 
 
-def welfare_of(
+def values_of(
     game: MechanismGame, tried: np.ndarray, logits: np.ndarray, games: int | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Measure the welfare of whole games under each mechanism, (k, games).
+    """Measure the objective of whole games under each mechanism, (k, games).
 
     Args:
         game: whose rules apply.
@@ -23,7 +23,7 @@ def welfare_of(
         rng: draws the seed of the games.
     """
     if games is None:
-        return np.asarray(game.subgame.welfare(play(logits)))[:, None]
+        return np.asarray(game.subgame.objective(tried, play(logits)))[:, None]
     seed = int(rng.integers(2**63))
     return np.array(
         [
@@ -36,10 +36,10 @@ def welfare_of(
 def played(
     game: MechanismGame, parameters: np.ndarray, logits: np.ndarray, games: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Play ``games`` whole games in which w (D,) is announced and a table is played; return their welfare, (games,)."""
+    """Play ``games`` whole games in which w (D,) is announced and a table is played; return its rewards, (games,)."""
     state = game.initial_state(games, rng)
     state, *_ = game.advance(state, np.broadcast_to(parameters, (games, parameters.size)), {})
-    welfare = np.zeros(games)
+    earned = np.zeros(games)
     for step in rollout(game, {"participant": TablePolicy(game, logits)}, state, rng):
-        welfare += step.rewards["mechanism"][:, 0]
-    return welfare
+        earned += step.rewards["mechanism"][:, 0]
+    return earned

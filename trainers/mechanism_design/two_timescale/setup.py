@@ -11,7 +11,7 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, equilibrium_welfare, prior_table
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, equilibrium_objective, prior_table
 from lawgiver.trainers.evaluation.mechanism_summary import gap_closed
 from lawgiver.trainers.mechanism_design.optimisers import check_timescales
 from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners
@@ -52,14 +52,14 @@ class Setup:
         return self.learners.inverse_temperature
 
     def exact(self, parameters: np.ndarray) -> float:
-        """Compute the welfare a round in equilibrium under w (D,)."""
-        whole = equilibrium_welfare(self.game, parameters, self.inverse_temperature, self.anchor)
+        """Compute the objective a round in equilibrium under w (D,)."""
+        whole = equilibrium_objective(self.game, parameters, self.inverse_temperature, self.anchor)
         return whole / self.game.horizon
 
-    def gap_closed(self, welfare: float) -> float | None:
-        """Compute the share of the gap between the start and the best in the box that a welfare a round closes."""
-        best = self.best.welfare / self.game.horizon
-        return gap_closed({"start": self._at_start, "learned": welfare, "best_in_box": best})
+    def gap_closed(self, value: float) -> float | None:
+        """Compute the share of the gap between the start and the best in the box that a value a round closes."""
+        best = self.best.value / self.game.horizon
+        return gap_closed({"start": self._at_start, "learned": value, "best_in_box": best})
 
     @cached_property
     def _at_start(self) -> float:

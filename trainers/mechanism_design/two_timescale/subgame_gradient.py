@@ -21,10 +21,10 @@ from lawgiver.envs.solvers.equilibrium.subgame import checked_parameters
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve, unsolved
 
 
-def welfare_and_gradient(
+def objective_and_gradient(
     game: MechanismGame, parameters: np.ndarray, inverse_temperature: float, prior: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Compute the expected welfare of a whole game in the logit equilibrium under w, and its gradient (D,) in w.
+    """Compute the expected objective of a whole game in the logit equilibrium under w, and its gradient (D,) in w.
 
     Args:
         game: whose subgame runs on torch.
@@ -43,20 +43,20 @@ def welfare_and_gradient(
     anchor = torch.as_tensor(prior, dtype=torch.float64)
     if not subgame.coupled:
         anywhere = subgame.aggregates(anchor.exp())  # what the others do is all the same
-        welfare = subgame.welfare(subgame.log_response(w, anywhere, level, anchor).exp())
-        return float(welfare.detach()), _slopes(welfare, w)[0].numpy()
+        value = subgame.objective(w, subgame.log_response(w, anywhere, level, anchor).exp())
+        return float(value.detach()), _slopes(value, w)[0].numpy()
     found = solve(subgame, parameters, level, prior)
     fault = unsolved(found, parameters)
     if fault is not None:
         raise UnsupportedGameError(f"{game.name}: {fault}")
     z = torch.tensor(found.aggregates, dtype=torch.float64, requires_grad=True)
     policy = subgame.log_response(w, z, level, anchor).exp()
-    welfare = subgame.welfare(policy)
-    welfare_w, welfare_z = _slopes(welfare, w, z)
+    value = subgame.objective(w, policy)
+    value_w, value_z = _slopes(value, w, z)
     rows = [_slopes(one, w, z) for one in subgame.aggregates(policy).unbind(-1)]
     response_w, response_z = (torch.stack(slopes) for slopes in zip(*rows, strict=True))
-    passed_on = torch.linalg.solve((torch.eye(len(z), dtype=z.dtype) - response_z).T, welfare_z)
-    return float(welfare.detach()), (welfare_w + passed_on @ response_w).numpy()
+    passed_on = torch.linalg.solve((torch.eye(len(z), dtype=z.dtype) - response_z).T, value_z)
+    return float(value.detach()), (value_w + passed_on @ response_w).numpy()
 
 
 def _slopes(value: torch.Tensor, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:

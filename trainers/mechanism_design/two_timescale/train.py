@@ -33,7 +33,7 @@ from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.evaluation.mechanism_summary import design_summary
 from lawgiver.trainers.mechanism_design.optimisers import Optimiser, make_optimiser
-from lawgiver.trainers.mechanism_design.two_timescale.measurement import welfare_of
+from lawgiver.trainers.mechanism_design.two_timescale.measurement import values_of
 from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
 from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, prepare
@@ -93,12 +93,12 @@ def begin(setup: Setup) -> Training:
 
 
 def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
-    """Compute the gradient of equilibrium welfare at each mechanism, (k, D), by implicit differentiation."""
+    """Compute the gradient of the equilibrium objective at each mechanism, (k, D), by implicit differentiation."""
     with extras("optimiser 'implicit_gradient'"):
-        from lawgiver.trainers.mechanism_design.two_timescale.subgame_gradient import welfare_and_gradient
+        from lawgiver.trainers.mechanism_design.two_timescale.subgame_gradient import objective_and_gradient
     learners = setup.learners
     temperature, prior = learners.inverse_temperature, learners.prior
-    return np.stack([welfare_and_gradient(setup.game, w, temperature, prior)[1] for w in tried])
+    return np.stack([objective_and_gradient(setup.game, w, temperature, prior)[1] for w in tried])
 
 
 @dataclass
@@ -131,20 +131,21 @@ class Training:
         tried = optimiser.ask(self.rng)
         step = setup.config.trainer.agents_step.at(self.iteration + 1)
         copies = learners.respond(self.logits, tried, step)
-        self.measured = welfare_of(game, tried, copies, setup.config.agents.mechanism.games_per_evaluation, self.rng)
+        self.measured = values_of(game, tried, copies, setup.config.agents.mechanism.games_per_evaluation, self.rng)
         gradient = _gradients(setup, tried) / game.welfare_scale if optimiser.uses_gradient else None
         optimiser.tell(self.measured.mean(axis=1) / game.welfare_scale, gradient)
         self.logits = copies.mean(axis=0) if len(copies) > 1 else copies[0]
         self.iteration += 1
         self.agent_updates += len(tried) * learners.updates_of_one
         self.evaluations += len(tried)
-        return {"welfare": float(self.measured.mean())}
+        return {game.subgame.objective_name: float(self.measured.mean())}
 
     def report(self, metrics: Mapping[str, float]) -> loop.Report:
         """Report exact scores, and the distance of participants from their best response."""
-        scores, best = _metrics(self), self.setup.best.welfare
-        welfare = f"welfare {scores['exact_score']:.4g} of {best / self.setup.game.horizon:.4g} best"
-        return loop.Report(scores, f"{welfare}, reply gap {scores['reply_gap']:.2g}")
+        scores, game = _metrics(self), self.setup.game
+        best = self.setup.best.value / game.horizon
+        reached = f"{game.subgame.objective_name} {scores['exact_score']:.4g} of {best:.4g} best"
+        return loop.Report(scores, f"{reached}, reply gap {scores['reply_gap']:.2g}")
 
     def state(self) -> dict[str, Any]:
         """Collect everything that a checkpoint stores."""
@@ -171,7 +172,7 @@ def _metrics(progress: Training) -> dict[str, Any]:
     w, n, policy = progress.optimiser.coefficients, progress.iteration, play(progress.logits)
     exact = setup.exact(w)
     return {
-        "score": float(game.subgame.welfare(policy)) / game.horizon,
+        "score": float(game.subgame.objective(w, policy)) / game.horizon,
         "exact_score": exact,
         "measured": float(measured.mean()) / game.horizon,
         "measured_sd": float(measured.std()) / game.horizon,
@@ -202,7 +203,7 @@ def _conclude(progress: Training, run: TrainingRun) -> dict[str, Any]:
     run.save_policy("mechanism", LearnedMechanism(game, start=learned.tolist(), hidden=None))
     run.save_policy("participant", participants)
     before = learners.reply_gap(progress.logits, learned)
-    score = float(game.subgame.welfare(play(progress.logits))) / game.horizon
+    score = float(game.subgame.objective(learned, play(progress.logits))) / game.horizon
     gap = learners.reply_gap(logits, learned)
     summary = design_summary(
         game,
@@ -221,7 +222,7 @@ def _conclude(progress: Training, run: TrainingRun) -> dict[str, Any]:
         "reply_gap": gap,
         "reply_gap_in_training": before,
         "score_in_training": score,
-        "alarms": [*alarms(summary["welfare"], gap), *_unbound(setup)],
+        "alarms": [*alarms(summary[game.subgame.objective_name], gap), *_unbound(setup)],
     }
 
 
@@ -233,12 +234,12 @@ def _unbound(setup: Setup) -> list[str]:
     return [f"agents.participants.kl_budget, {budget:g} nats, is more than participants can use: they were rational"]
 
 
-def alarms(welfare: dict[str, float], reply_gap: float) -> list[str]:
+def alarms(values: dict[str, float], reply_gap: float) -> list[str]:
     """Describe results that a reader of the summary should not overlook, one sentence each."""
     found = []
-    if welfare["learned"] < welfare["start"]:
+    if values["learned"] < values["start"]:
         found.append(
-            f"the learned mechanism is worse than the start: {welfare['learned']:.4g} against {welfare['start']:.4g}"
+            f"the learned mechanism is worse than the start: {values['learned']:.4g} against {values['start']:.4g}"
         )
     if reply_gap > LARGEST_REPLY_GAP:
         found.append(
