@@ -1,0 +1,76 @@
+"""Auctions: participants bid, and the mechanism, which has announced its rules, allocates and charges.
+
+A participant's type is what it knows of its worth; it announces a bid. The allocation rule returns what everybody gets
+and pays: the last column of the allocations is the payment, those before it are shares, in [0, 1], of the things that
+the game sells. Ties are shared in expectation, so that nothing is drawn at random.
+
+The mechanism is paid revenue, welfare or the bidders' surplus, once a game.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.envs.core.objectives import surplus, welfare
+from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
+
+
+@dataclass(frozen=True)
+class AuctionGame(MechanismGame):
+    """Participants who bid under announced rules.
+
+    Args:
+        n: number of bidders.
+        objective: the mechanism's reward: ``revenue``, what the bidders pay; ``welfare``, what they get is worth;
+            ``surplus``, their payoffs; or an objective of the entry-point group.
+    """
+
+    objective: str = field(default="revenue", kw_only=True)
+
+    objectives: ClassVar[tuple[str, ...]] = ("revenue", "welfare", "surplus")
+    reward_meaning: ClassVar[Mapping[str, str]] = {
+        "participant": "the worth of what it gets less what it pays, when the auction is over",
+        "mechanism": "the `objective`, when the auction is over; `revenue` is the sum of payments",
+    }
+
+    @abstractmethod
+    def worth(self, types: Array) -> Array:
+        """Compute what a whole share of each thing is worth to each bidder, (B, n, p - 1)."""
+
+    @abstractmethod
+    def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:
+        """Compute shares and payment of each bidder, (B, n, p), for bids (B, n[, k]) under w (B, D)."""
+
+    def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
+        """Return minus the payments, (B, n)."""
+        return -allocations[..., -1]
+
+    def utility(self, types: Array, allocations: Array) -> Array:
+        """Compute the worth of each bidder's shares, (B, n)."""
+        return namespace(allocations).sum(self.worth(types) * allocations[..., :-1], axis=-1)
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """All canonical rules."""
+        return tuple(self.members)
+
+    def own_measure(self, state: MechanismState) -> Array:
+        """Compute revenue, welfare or surplus, (B,)."""
+        return self.measures()[self.objective](state)
+
+    def measures(self) -> dict[str, Callable[[MechanismState], Array]]:
+        """Return revenue, welfare and surplus, and the objective where it is another."""
+        own: dict[str, Callable[[MechanismState], Array]] = {
+            "revenue": self.revenue,
+            "welfare": welfare,
+            "surplus": surplus,
+        }
+        return own if self.objective in own else {self.objective: self.measure, **own}
+
+    def revenue(self, state: MechanismState) -> Array:
+        """Compute the sum of payments of the last round, (B,)."""
+        return -self.deficit(state)
