@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.objectives import surplus, welfare
 from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
 
@@ -74,3 +76,50 @@ class AuctionGame(MechanismGame):
     def revenue(self, state: MechanismState) -> Array:
         """Compute the sum of payments of the last round, (B,)."""
         return -self.deficit(state)
+
+    # -- what audits and judges of bids ask ---------------------------------------------------------------------
+
+    def truthful_bids(self, types: Array) -> Array:
+        """Return the actions (B, n, k) of bidders who bid their own worth, in auctions whose bids are a Box of size k.
+
+        By default they are the first k numbers of a type: the value, or the signal. A game in which a bid has other
+        numbers than a type, or another unit, redefines it.
+        """
+        return types[..., : width(self.bid_layout())]
+
+    def expected_types(self, types: Array) -> Array:
+        """Return types (B, n, q) whose hidden numbers are replaced by what all signals together lead to expect.
+
+        Worth is linear in what is hidden, so that :meth:`worth` of the result is the expected worth given all signals:
+        audits measure the rule, not the luck of a draw. By default nothing is hidden.
+        """
+        return types
+
+    def types_given(self, types: Array, seats: Array, draws: Array) -> Array:
+        """Draw the types (B, n, q) of all bidders, given what one bidder of each game sees of its own.
+
+        Args:
+            types: (B, n, q), of which only what bidder ``seats[b]`` sees of its own type is used.
+            seats: the bidder that knows its type, (B,).
+            draws: uniform numbers in [0, 1), as of :meth:`draw_initial`.
+
+        By default types are independent, and the others are drawn anew. A game whose types depend on each other draws
+        from their distribution given that bidder's signal.
+        """
+        xp = namespace(types)
+        own = constant(range(types.shape[1]), seats) == seats[:, None]
+        return xp.where(own[..., None], types, self.initial_types(draws))
+
+    def bid_layout(self) -> Layout:
+        """Return the fields of a bid.
+
+        Raises:
+            UnsupportedGameError: if bids are levels, none of which need be a bidder's worth.
+        """
+        layout = self.announcement_layout()
+        if isinstance(layout, int):
+            raise UnsupportedGameError(
+                f"bids in this {self.name} are {layout} levels, of which none need be a bidder's worth,"
+                " allowed: a game whose bids are a Box"
+            )
+        return layout
