@@ -188,6 +188,12 @@ GAMES = {
         "divisible_good",
         {"rounds": 1, "appetite": 4, "ration": 4, "opening": [0, 0.1, 0.2, 0.3, 0.4]},
     ),
+    "double_auction": ("double_auction", {}),
+    "double_auction-many": ("double_auction", {"n": 5, "sellers": 2, "high": 3.0, "n_bids": 9}),
+    "double_auction-mcafee": (
+        "double_auction",
+        {"n": 7, "sellers": 4, "pricing": "mcafee", "objective": "revenue"},
+    ),
 }
 """The games that every suite-wide test is run on: each registered game, with parameters that change its course."""
 
