@@ -23,7 +23,6 @@ class CongestionSubgame(Subgame):
     """See the module's docstring. Participants see their group, where there are several, and w."""
 
     game: CongestionMechanism
-    public = True
 
     def __init__(self, game: CongestionMechanism) -> None:
         """Take the groups and options of the game.
@@ -38,6 +37,10 @@ class CongestionSubgame(Subgame):
     def initial_distribution(self) -> np.ndarray:
         """Return the share of each group among all agents."""
         return np.asarray(self.game.congestion.counts) / self.game.n
+
+    def common_knowledge(self) -> np.ndarray:
+        """Return the states themselves: groups go with seats."""
+        return np.arange(self.shape[1])
 
     def legal(self) -> np.ndarray:
         """Mask the options of each group."""

@@ -7,8 +7,8 @@ Exact figures for a given behaviour of all participants (their equilibrium, or l
 - *regret*: the gain of a rational participant from the best deviation, in attributed utility.
 - *implementability*: the direct mechanism in which one reports one's opening state, and is dealt an action as the
   behaviour deals it to that report; one that is not legal is played as the nearest legal one. ``misreport_regret`` is
-  what the best report gains over the truth, the rest of the game being played as before. 0 where everybody knows all
-  states, as those that go with a seat: there is nothing to report.
+  what the best report gains over the truth, the rest of the game being played as before. Nobody reports what everybody
+  knows, as the part of a state that goes with a seat.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def _evaluated(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray | None)
 
 def _misreport_regret(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray, kept: np.ndarray) -> float:
     """Return the expected gain of the best report in the first round, truthful ones afterwards."""
-    if subgame.public:
+    known = subgame.common_knowledge()
+    if len(set(known)) == len(known):
         return 0.0
     values = rewards[0] + (_future(subgame, kept[1]) if subgame.shape[0] > 1 else 0.0)
     legal, actions = subgame.legal(), np.arange(subgame.shape[2])
@@ -71,4 +72,5 @@ def _misreport_regret(subgame: Subgame, rewards: np.ndarray, policy: np.ndarray,
         apart = np.where(legal[:, None, :], np.abs(actions[:, None] - actions), np.inf)  # (S, A, A)
         values = np.take_along_axis(values, apart.argmin(-1), axis=-1)
     treated = values @ policy[0].T  # (S, S), column by report
-    return max(0.0, float(subgame.initial_distribution() @ (treated.max(axis=-1) - np.diagonal(treated))))
+    best = np.where(known[:, None] == known, treated, -np.inf).max(axis=-1)
+    return max(0.0, float(subgame.initial_distribution() @ (best - np.diagonal(treated))))

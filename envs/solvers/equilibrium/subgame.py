@@ -41,8 +41,6 @@ class Subgame(ABC):
     shape: tuple[int, int, int]
     coupled: bool = True
     """Whether rewards depend on the aggregates: if not, there is a dominant strategy."""
-    public: bool = False
-    """Whether states are determined by seats, and so cannot be misreported."""
 
     @abstractmethod
     def initial_distribution(self) -> np.ndarray:
@@ -74,6 +72,13 @@ class Subgame(ABC):
     def transitions(self) -> np.ndarray:
         """Return the probability of the next state, (S, A, S); not called for a single round."""
         raise NotImplementedError(f"{type(self).__name__} has {self.shape[0]} rounds and does not say how they follow")
+
+    def common_knowledge(self) -> np.ndarray:
+        """Return labels of what everybody knows of the states, (S,): one can be reported for others of its label.
+
+        By default nothing, so that any may be reported for any other.
+        """
+        return np.zeros(self.shape[1], int)
 
     def legal(self) -> np.ndarray:
         """Mask the legal actions of each state, (S, A)."""
