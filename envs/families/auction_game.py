@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import Layout, width
@@ -46,6 +48,10 @@ class AuctionGame(MechanismGame):
     @abstractmethod
     def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:
         """Compute shares and payment of each bidder, (B, n, p), for bids (B, n[, k]) under w (B, D)."""
+
+    def least_bids(self, parameters: Array) -> Array:
+        """Compute the least bid of each bidder that takes part under w (..., D), (..., n); by default any does."""
+        return parameters[..., :1] * constant(np.zeros(self.n), parameters)
 
     def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
         """Return minus the payments, (B, n)."""
