@@ -15,18 +15,16 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, total, uniform
-from lawgiver.envs.core.errors import ParameterError, brief
+from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, total, uniform
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Rewards
 from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.families.two_modes import TwoModes
-from lawgiver.envs.files.profiles import read_types
+from lawgiver.envs.files.profiles import draw_profiles, read_types, types_path
 
 
 @dataclass(frozen=True)
@@ -231,20 +229,16 @@ class ReportingGame(TwoModes[ReportingState]):
 
     def check_types_file(self) -> None:
         """Read the game's ``types_file``, if one is given; raises ParameterError where it does not hold types."""
-        file = getattr(self, "types_file", None)
+        file = types_path(getattr(self, "types_file", None))
         if file is None:
             return
-        if not isinstance(file, (str, Path)):
-            raise ParameterError(f"types_file is {brief(file)}, allowed: the path of an .npz or .csv file")
-        object.__setattr__(self, "types_file", str(file))
+        object.__setattr__(self, "types_file", file)
         _ = self.profiles
 
     def drawn_profiles(self, draws: Array) -> Array:
         """Return types (B, n, k) out of the file for numbers (B, ..., 1) drawn uniformly from [0, 1): one is used."""
         assert self.profiles is not None
-        xp = namespace(draws)
-        chosen = xp.astype(draws[:, 0, 0] * len(self.profiles), xp.int64)
-        return constant(self.profiles, draws)[chosen]
+        return draw_profiles(self.profiles, draws)
 
     def draw_initial(self, batch: int, rng: Rng) -> Draws:
         """Draw the uniform numbers of the types; a profile of a file takes one for all of its participants."""

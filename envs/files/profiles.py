@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.core.fields import Field, Layout, within
 from lawgiver.envs.files.delimited import NumberTable, read_numbers
 from lawgiver.envs.files.reading import LARGEST_FILE, open_regular
@@ -58,6 +59,24 @@ def read_types(file: str, n: int, layout: Layout) -> np.ndarray:
             told = f"{counts[0][0]} profiles of {counts[0][1]} and {count} of {name}"
             raise ParameterError(f"{what} has {told}, allowed: as many")
     return np.concatenate([np.clip(found[plural(field)], field.low, field.high) for field in layout], axis=-1)
+
+
+def types_path(given: object) -> str | None:
+    """Return the path of a ``types_file`` as text; None stays.
+
+    Raises:
+        ParameterError: if it is no path.
+    """
+    if given is None or isinstance(given, (str, Path)):
+        return None if given is None else str(given)
+    raise ParameterError(f"types_file is {brief(given)}, allowed: the path of an .npz or .csv file")
+
+
+def draw_profiles(profiles: np.ndarray, draws: Array) -> Array:
+    """Return types (B, n, k) out of profiles (N, n, k), by the first of a game's uniform numbers (B, ...)."""
+    xp = namespace(draws)
+    chosen = xp.astype(xp.reshape(draws, (draws.shape[0], -1))[:, 0] * len(profiles), xp.int64)
+    return constant(profiles, draws)[chosen]
 
 
 def plural(field: Field) -> str:
