@@ -182,6 +182,29 @@ GAMES = {
         "bimatrix",
         {"payoffs": [[[3, 1], [0, 2], [-1, 4]], [[1, 1], [2, 0], [5, -2]]], "rounds": 3, "mechanism_mode": "allocate"},
     ),
+    "sealed_bid": ("sealed_bid", {}),
+    "sealed_bid-everything_announced": (
+        "sealed_bid",
+        {
+            "n": 4,
+            "pricing": "next",
+            "announced": ["reserve", "entry_fee", "mix", "squash", "handicaps"],
+            "slots": [1, 0.6, 0.2],
+            "quality": [1, 0.8, 0.8, 0.5],
+            "values": [[0, 1], [0, 2], [1, 2], [0.5, 3]],
+            "objective": "surplus",
+        },
+    ),
+    "sealed_bid-levels": (
+        "sealed_bid",
+        {"n": 9, "pricing": "vcg", "slots": [1] * 8 + [0.5], "masses": [2, 1], "n_bids": 17, "objective": "welfare"},
+    ),
+    "sealed_bid-risk_averse": ("sealed_bid", {"n": 3, "risk_aversion": 0.5, "pricing": "skip"}),
+    "sealed_bid-mineral_rights": ("sealed_bid", {"preset": "mineral_rights", "announced": ["mix"]}),
+    "sealed_bid-affiliated": (
+        "sealed_bid",
+        {"information": "affiliated", "announced": ["entry_fee"], "pricing": "all_pay", "n_bids": 5},
+    ),
     "divisible_good": ("divisible_good", {}),
     "divisible_good-full": ("divisible_good", {"n": 3, "agent_objective": "full", "prices": "flat", "recovery": 1.0}),
     "divisible_good-one_round": (
