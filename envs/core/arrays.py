@@ -53,6 +53,11 @@ def integers(rng: Rng, values: np.ndarray) -> Array:
     return values if torch is None else torch.as_tensor(values, device=rng.device)
 
 
+def transposed(x: Array) -> Array:
+    """Return the transpose (m, n) of ``x`` (n, m) with rows that lie side by side: sums over rows are then fast."""
+    return np.ascontiguousarray(x.T) if type(x) is np.ndarray else x.T.contiguous()
+
+
 def fixed_rng(like: Array) -> Rng:
     """Return a generator of seed 0 on the backend and device of ``like``, for deterministic computations."""
     if type(like) is np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.arrays import Array, constant, namespace, transposed
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import KnownSolution
@@ -257,7 +257,7 @@ class SealedBid(AuctionGame):
     def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:
         """Return share and payment of each bidder, (B, n, 2), for bids (B, n) under w (B, D)."""
         xp = namespace(announcements)
-        shares, payments = hold(announcements.T, self.terms(parameters))
+        shares, payments = hold(transposed(announcements), self.terms(parameters))
         if set(self.qualities) != {1.0}:
             quality = constant(self.qualities, shares)[:, None]
             shares = shares * quality
