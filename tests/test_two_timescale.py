@@ -17,8 +17,8 @@ from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.mechanism_design import two_timescale
 from lawgiver.trainers.mechanism_design.two_timescale import train as training
+from lawgiver.trainers.mechanism_design.two_timescale.learning import InEquilibrium, RelaxedLogits, play
 from lawgiver.trainers.mechanism_design.two_timescale.measurement import played, values_of
-from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners, play
 from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
 from lawgiver.trainers.mechanism_design.two_timescale.train import Training, begin
 from lawgiver.trainers.plots import drawing, style
@@ -51,9 +51,9 @@ def closed(*overrides):
     return setup.gap_closed(setup.exact(progress.optimiser.coefficients))
 
 
-def learners(game, updates, exact=False, level=5.0):
+def learners(game, updates, rule=RelaxedLogits, level=5.0):
     prior = prior_table(game, None, np.zeros(2))
-    return Learners(game.subgame, prior, level, updates, exact)
+    return rule(subgame=game.subgame, prior=prior, inverse_temperature=level, updates=updates)
 
 
 # -- participants -----------------------------------------------------------------------------------------------------
@@ -78,14 +78,14 @@ def test_learners_come_to_the_equilibrium_of_their_own_mechanism(reading):
         exact = solve(game.subgame, w, 5.0, people.prior)
         np.testing.assert_allclose(play(table), exact.policy, atol=1e-6)
         assert people.reply_gap(table, w) < 1e-6
-        np.testing.assert_allclose(learners(game, 1, exact=True).respond(table, w[None], 0.1)[0], exact.log_policy)
+        np.testing.assert_allclose(learners(game, 1, InEquilibrium).respond(table, w[None], 0.1)[0], exact.log_policy)
     assert people.reply_gap(tables[0], tried[1]) > 0.05
 
 
 def test_learners_over_several_rounds_come_to_the_equilibrium():
     game = make_game("divisible_good", n=3, rounds=2, appetite=4, ration=2, agent_objective="full")
     w = np.array([0.3, 0.1, 0.05])
-    people = Learners(game.subgame, prior_table(game, None, w), 3.0, 300, False)
+    people = RelaxedLogits(subgame=game.subgame, prior=prior_table(game, None, w), inverse_temperature=3.0, updates=300)
     table = people.respond(people.prior, w[None], 0.2)[0]
     np.testing.assert_allclose(play(table), solve(game.subgame, w, 3.0, people.prior).policy, atol=1e-6)
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import numpy as np
 from lawgiver.agents.tables import TablePolicy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.mechanism_game import MechanismGame
-from lawgiver.trainers.mechanism_design.two_timescale.participants import play
+from lawgiver.trainers.mechanism_design.two_timescale.learning import play
 
 
 def values_of(

@@ -10,6 +10,9 @@ from lawgiver.trainers.mechanism_design.optimisers import OptimiserName, Schedul
 from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 
+LearningName = Literal["relaxed_logits", "fictitious_play", "dual_averaging", "equilibrium"]
+"""Rules by which participants learn."""
+
 
 class Participants(BoundedRationality):
     """Participants of bounded rationality, who learn their best response.
@@ -18,10 +21,14 @@ class Participants(BoundedRationality):
     moves.
     """
 
-    learning: Literal["relaxed_logits", "equilibrium"] = "relaxed_logits"
-    """Steps towards the exact reply to current play; or play the exact equilibrium in every evaluation (nested)."""
+    learning: LearningName = "relaxed_logits"
+    """``relaxed_logits``: steps towards the exact reply to current play; ``fictitious_play``: replies to what all have
+    done so far; ``dual_averaging``: payoffs added up in ever smaller steps; ``equilibrium``: no learning, but the exact
+    equilibrium in every evaluation (nested)."""
     updates_per_evaluation: Natural = 50
-    """Steps under each mechanism that is tried, before its welfare is measured."""
+    """Steps under each mechanism that is tried, before its objective is measured."""
+    first_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
+    """Of ``dual_averaging``, in nats a unit of payoff; the t-th after an announcement is t^-1/2 times as large."""
 
 
 class Mechanism(Settings):
@@ -33,7 +40,7 @@ class Mechanism(Settings):
     draws: Annotated[int, Field(ge=2)] = 8
     """Mechanisms that ``score_function`` tries in an iteration; the others know how many they need."""
     games_per_evaluation: Natural | None = 16
-    """Games that are played to measure the welfare of a mechanism (``implicit_gradient`` needs none: they are for the
+    """Games that are played to measure the objective of a mechanism (``implicit_gradient`` needs none: they are for the
     metrics); null for its expectation."""
 
 
@@ -53,9 +60,10 @@ class TwoTimescaleTrainer(TrainerSettings):
     timescale: Timescale = "two_timescale"
     """Who moves more slowly in the long run."""
     agents_step: Schedule = Schedule(initial=0.8, exponent=0.51)
-    """eta_n, share of the way to the exact reply that participants go in a step of iteration n; at most 1."""
+    """eta_n, share of the way to the exact reply that participants go in a step of iteration n; at most 1; used by
+    ``relaxed_logits``."""
     mechanism_step: Schedule = Schedule(initial=8.0, exponent=0.6)
-    """xi_n, in coefficients for a gradient of welfare / game.welfare_scale; ``implicit_gradient`` (Adam): in half
+    """xi_n, in coefficients for a gradient of the objective / game.welfare_scale; ``implicit_gradient`` (Adam): in half
     widths of the box; not used by ``bayesian`` and ``fixed``."""
     radius: Schedule = Schedule(initial=0.5, exponent=0.0)
     """rho_n of the perturbations, in coefficients; used by ``one_point``, ``two_point``, ``score_function``."""

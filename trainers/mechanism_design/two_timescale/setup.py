@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +12,18 @@ from lawgiver.agents.anchor import make_anchor
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box, equilibrium_objective, prior_table
 from lawgiver.trainers.evaluation.mechanism_summary import gap_closed
 from lawgiver.trainers.mechanism_design.optimisers import check_timescales
-from lawgiver.trainers.mechanism_design.two_timescale.participants import Learners
-from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
+from lawgiver.trainers.mechanism_design.two_timescale.learning import (
+    DualAveraging,
+    FictitiousPlay,
+    InEquilibrium,
+    Learners,
+    RelaxedLogits,
+)
+from lawgiver.trainers.mechanism_design.two_timescale.settings import Participants, TwoTimescaleConfig
 from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
@@ -98,11 +106,30 @@ def prepare(config: TwoTimescaleConfig) -> Setup:
     participants = config.agents.participants
     anchor = make_anchor(game, anchor_of(participants))
     inverse_temperature = participants.inverse_temperature_in(game, anchor, mechanism.start)
-    learners = Learners(
-        subgame=game.subgame,
-        prior=prior_table(game, anchor, start),
-        inverse_temperature=inverse_temperature,
-        updates=participants.updates_per_evaluation,
-        exact=participants.learning == "equilibrium",
-    )
+    learners = make_learners(participants, game.subgame, prior_table(game, anchor, start), inverse_temperature)
     return Setup(config, game, anchor, learners, start, best_in_box(game, inverse_temperature, anchor))
+
+
+def make_learners(settings: Participants, subgame: Subgame, prior: np.ndarray, inverse_temperature: float) -> Learners:
+    """Make the learning rule that a config names.
+
+    Args:
+        settings: of the participants.
+        subgame: game of the participants under a mechanism.
+        prior: log pi_0, (T, S, A).
+        inverse_temperature: lambda, in [0, inf].
+    """
+    shared: dict[str, Any] = {
+        "subgame": subgame,
+        "prior": prior,
+        "inverse_temperature": inverse_temperature,
+        "updates": settings.updates_per_evaluation,
+    }
+    if settings.learning == "dual_averaging":
+        return DualAveraging(first_step=settings.first_step, **shared)
+    rules: dict[str, type[Learners]] = {
+        "relaxed_logits": RelaxedLogits,
+        "fictitious_play": FictitiousPlay,
+        "equilibrium": InEquilibrium,
+    }
+    return rules[settings.learning](**shared)

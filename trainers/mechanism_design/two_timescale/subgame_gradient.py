@@ -1,7 +1,7 @@
-"""The welfare of an announced mechanism at the participants' equilibrium in tables, with its exact gradient in w.
+"""The objective of an announced mechanism at the participants' equilibrium in tables, with its exact gradient in w.
 
 Participants meet one another through a few aggregates z only (:mod:`lawgiver.envs.solvers.equilibrium.subgame`). With
-F(w, z) the aggregates of the best response to z and U(w, z) its welfare, the equilibrium is z = F(w, z),
+F(w, z) the aggregates of the best response to z and U(w, z) its objective, the equilibrium is z = F(w, z),
 and
 
     dU/dw = U_w + U_z (I - F_z)^-1 F_w

@@ -1,17 +1,23 @@
 """The trainer ``two_timescale``: participants who learn fast under a mechanism that moves slowly.
 
 In iteration n = 1, 2, ... the optimiser proposes mechanisms; a copy of the participants learns under each of them for
-a few steps of size eta_n; their welfare is measured, divided by the game's scale, and told to the optimiser, which
-moves w by a step of size xi_n; the population goes on as the mean of its copies. With xi_n / eta_n -> 0 the
-participants see a mechanism that all but stands still, and the mechanism sees participants who have all but settled
-(Mguni and Tomczak, section 4; the prose there, not the listing, has the rates the right way round).
+a few steps; the mechanism's objective (welfare, revenue) is measured, divided by the game's scale, and told to the
+optimiser, which moves w by a step of size xi_n; the population goes on as the mean of its copies. Relaxed logits take
+steps of size eta_n: with xi_n / eta_n -> 0 the participants see a mechanism that all but stands still, and the
+mechanism sees participants who have all but settled (Mguni and Tomczak, section 4; the prose there, not the listing,
+has the rates the right way round).
 
-The steps within an evaluation, k of them, decide how much of a perturbation the welfare tells of: participants that
+The steps within an evaluation, k of them, decide how much of a perturbation the objective tells of: participants that
 set out from a reply to w have gone the share 1 - (1 - eta_n)^k of the way to that to the perturbed w, and so has the
 estimate's mean. That share tends to k eta_n. So the mechanism's effective steps are k xi_n eta_n in the long run, and
 their sum is finite: the conditions on xi and eta, which the literature asks for and a run is held to, do not by
 themselves carry w all the way. With k = 1 it comes to rest half-way; with k = 50 the share is still 0.98 after 100
-iterations and 0.70 after 1,000, by which time it has arrived.
+iterations and 0.70 after 1,000, by which time it has arrived. Rules that begin their steps anew with every announcement
+(fictitious play, dual averaging) go the same share in every iteration.
+
+Where a parameter pays only once participants have reacted to it, that share decides by itself: the reserve price of a
+first-price auction at first loses the bids below it, and gains as bidders raise theirs. Bidders who have gone half of
+the way by the time that they are measured drive it to nothing.
 
 What is announced in the end is the last w: beside it, averages over the last 100 or 1,000 change nothing, as the steps
 are small by then.
@@ -33,8 +39,8 @@ from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.registry import extras
 from lawgiver.trainers.evaluation.mechanism_summary import design_summary
 from lawgiver.trainers.mechanism_design.optimisers import Optimiser, make_optimiser
+from lawgiver.trainers.mechanism_design.two_timescale.learning import play
 from lawgiver.trainers.mechanism_design.two_timescale.measurement import values_of
-from lawgiver.trainers.mechanism_design.two_timescale.participants import play
 from lawgiver.trainers.mechanism_design.two_timescale.settings import TwoTimescaleConfig
 from lawgiver.trainers.mechanism_design.two_timescale.setup import Setup, prepare
 from lawgiver.trainers.runs import loop
@@ -89,7 +95,7 @@ def begin(setup: Setup) -> Training:
         **({"draws": mechanism.draws} if mechanism.optimiser == "score_function" else {}),
     )
     rng = np.random.default_rng(setup.config.seed)
-    return Training(setup, optimiser, setup.learners.prior, rng)
+    return Training(setup, optimiser, setup.learners.beginning, rng)
 
 
 def _gradients(setup: Setup, tried: np.ndarray) -> np.ndarray:
@@ -108,17 +114,17 @@ class Training:
     Attributes:
         setup: of the training.
         optimiser: of the mechanism.
-        logits: theta of the population, (T, S, A).
+        population: what the participants have learned, as their rule keeps it.
         rng: of perturbations and games.
         iteration: completed ones.
         agent_updates: steps that tables of participants have taken; an equilibrium counts as one.
-        evaluations: mechanisms whose welfare was measured.
-        measured: welfare of each game of the last iteration under each mechanism that was tried, (k, games).
+        evaluations: mechanisms whose objective was measured.
+        measured: objective of each game of the last iteration under each mechanism that was tried, (k, games).
     """
 
     setup: Setup
     optimiser: Optimiser
-    logits: np.ndarray
+    population: np.ndarray
     rng: np.random.Generator
     iteration: int = 0
     agent_updates: int = 0
@@ -126,15 +132,16 @@ class Training:
     measured: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def update(self, number: int) -> dict[str, float]:
-        """Carry out one iteration; return the mean welfare of a game under the mechanisms that were tried."""
+        """Carry out one iteration; return the mean objective of a game under the mechanisms that were tried."""
         setup, optimiser, game, learners = self.setup, self.optimiser, self.setup.game, self.setup.learners
         tried = optimiser.ask(self.rng)
         step = setup.config.trainer.agents_step.at(self.iteration + 1)
-        copies = learners.respond(self.logits, tried, step)
-        self.measured = values_of(game, tried, copies, setup.config.agents.mechanism.games_per_evaluation, self.rng)
+        copies = learners.respond(self.population, tried, step)
+        games = setup.config.agents.mechanism.games_per_evaluation
+        self.measured = values_of(game, tried, learners.logits(copies, tried), games, self.rng)
         gradient = _gradients(setup, tried) / game.welfare_scale if optimiser.uses_gradient else None
         optimiser.tell(self.measured.mean(axis=1) / game.welfare_scale, gradient)
-        self.logits = copies.mean(axis=0) if len(copies) > 1 else copies[0]
+        self.population = copies.mean(axis=0) if len(copies) > 1 else copies[0]
         self.iteration += 1
         self.agent_updates += len(tried) * learners.updates_of_one
         self.evaluations += len(tried)
@@ -147,29 +154,36 @@ class Training:
         reached = f"{game.subgame.objective_name} {scores['exact_score']:.4g} of {best:.4g} best"
         return loop.Report(scores, f"{reached}, reply gap {scores['reply_gap']:.2g}")
 
+    @property
+    def logits(self) -> np.ndarray:
+        """Logits (T, S, A) of the population's play under the current mechanism."""
+        tables = self.setup.learners.logits(self.population[None], self.optimiser.coefficients[None])
+        return np.asarray(tables[0])
+
     def state(self) -> dict[str, Any]:
         """Collect everything that a checkpoint stores."""
-        kept = {name: getattr(self, name) for name in ("logits", "iteration", "agent_updates", "evaluations")}
+        kept = {name: getattr(self, name) for name in ("population", "iteration", "agent_updates", "evaluations")}
         return {"optimiser": self.optimiser.state(), "rng": self.rng.bit_generator.state, **kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state` returned."""
         self.optimiser.restore(state["optimiser"])
         self.rng.bit_generator.state = state["rng"]
-        self.logits, self.iteration = state["logits"], state["iteration"]
+        self.population, self.iteration = state["population"], state["iteration"]
         self.agent_updates, self.evaluations = state["agent_updates"], state["evaluations"]
 
 
 def _metrics(progress: Training) -> dict[str, Any]:
     """Compute a line of metrics.
 
-    ``score`` is the expected welfare a round of the participants' current play, ``exact_score`` that in equilibrium
+    ``score`` is the expected objective a round of the participants' current play, ``exact_score`` that in equilibrium
     under w, ``measured`` and ``measured_sd`` mean and standard deviation over this iteration's games under all
     mechanisms that were tried; ``closed_form`` is the behaviour of the best response under w to current play.
     """
     setup, measured = progress.setup, progress.measured
     game, settings = setup.game, setup.config.trainer
-    w, n, policy = progress.optimiser.coefficients, progress.iteration, play(progress.logits)
+    w, n, logits = progress.optimiser.coefficients, progress.iteration, progress.logits
+    policy = play(logits)
     exact = setup.exact(w)
     return {
         "score": float(game.subgame.objective(w, policy)) / game.horizon,
@@ -177,10 +191,10 @@ def _metrics(progress: Training) -> dict[str, Any]:
         "measured": float(measured.mean()) / game.horizon,
         "measured_sd": float(measured.std()) / game.horizon,
         "gap_closed": setup.gap_closed(exact),
-        "reply_gap": setup.learners.reply_gap(progress.logits, w),
+        "reply_gap": setup.learners.reply_gap(logits, w),
         "coefficients": {f"w_{j + 1}": float(value) for j, value in enumerate(w)},
         "behaviour": game.subgame.behaviour(policy),
-        "closed_form": game.subgame.behaviour(play(setup.learners.best_response(progress.logits, w))),
+        "closed_form": game.subgame.behaviour(play(setup.learners.best_response(logits, w))),
         "agent_updates": progress.agent_updates,
         "evaluations": progress.evaluations,
         "step": {
@@ -196,14 +210,15 @@ def _conclude(progress: Training, run: TrainingRun) -> dict[str, Any]:
     setup, learned = progress.setup, progress.optimiser.coefficients
     game, learners = setup.game, setup.learners
     step = setup.config.trainer.agents_step.at(progress.iteration)
-    logits = progress.logits
+    trained, population = progress.logits, progress.population
     for _ in range(SETTLING):  # they have last met a mechanism that was tried, which is not the one that is announced
-        logits = learners.respond(logits, learned[None], step)[0]
+        population = learners.respond(population, learned[None], step)[0]
+    logits = learners.logits(population[None], learned[None])[0]
     participants = LearnedTable(game, log_softmax(logits))
     run.save_policy("mechanism", LearnedMechanism(game, start=learned.tolist(), hidden=None))
     run.save_policy("participant", participants)
-    before = learners.reply_gap(progress.logits, learned)
-    score = float(game.subgame.objective(learned, play(progress.logits))) / game.horizon
+    before = learners.reply_gap(trained, learned)
+    score = float(game.subgame.objective(learned, play(trained))) / game.horizon
     gap = learners.reply_gap(logits, learned)
     summary = design_summary(
         game,
@@ -244,6 +259,7 @@ def alarms(values: dict[str, float], reply_gap: float) -> list[str]:
     if reply_gap > LARGEST_REPLY_GAP:
         found.append(
             f"the trained participants act otherwise than their exact reply with probability {reply_gap:.2g}: give "
-            "them more agents.participants.updates_per_evaluation, or a larger trainer.agents_step"
+            "them more agents.participants.updates_per_evaluation, a larger trainer.agents_step if they are slow, or "
+            "another agents.participants.learning if they run after one another"
         )
     return found
