@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,14 @@ from lawgiver.envs.core.arrays import Array, constant, evolve, namespace
 from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import ParameterError, integer, number
 from lawgiver.envs.core.fields import Layout, width, within
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.play_out import final_state
 from lawgiver.envs.families.reporting_game import ReportingGame
-from lawgiver.trainers.audit.result import Audit, Regret, scale_of
-from lawgiver.trainers.audit.search import ROUNDS, Search, groups
-from lawgiver.trainers.audit.trials import Own, Response, Trials, bounds, own_of, truth
+from lawgiver.trainers.audit.result import Audit, scale_of
+from lawgiver.trainers.audit.search import Search
+from lawgiver.trainers.audit.trials import Own, Response, bounds, own_of, truth
 
 EFFORT = 2
 CHUNK = 4_096
@@ -36,6 +38,7 @@ def audit(
     gradient: bool = True,
     floor: float = ReportingGame.relative_floor,
     own: Own | None = None,
+    reports: np.ndarray | None = None,
 ) -> Audit:
     """Audit a rule: search for misreports that pay, and measure the outcome of truthful reports.
 
@@ -44,7 +47,7 @@ def audit(
 
     Args:
         response: the rule.
-        layout: of a report and a type, with finite bounds; misreports stay within them.
+        layout: of a report (and a type, unless ``reports`` are given), with finite bounds; misreports stay within them.
         types: of P >= 2 profiles, (P, n, k), within the bounds.
         effort: length of the search, in pairs of rounds, >= 1; more never finds less, at the same ``seed``.
         seed: seed of the search, >= 0.
@@ -52,6 +55,8 @@ def audit(
         gradient: whether the rule runs on torch too, so that gradients are used where torch is installed.
         floor: lower bound of the payoff in relative gains, as a share of the scale of payoffs, > 0.
         own: payoff of one participant under the same rule, where that is cheaper than all payoffs; else None.
+        reports: what everybody plays in place of its type, (P, n, k) within the bounds; gains are over what it brings.
+            Types may then be any numbers (P, n, q). None for the truth.
 
     Raises:
         ParameterError: if an argument is outside its range, or the rule does not return what it should.
@@ -60,34 +65,36 @@ def audit(
     effort, chunk = integer("effort", effort, 1), integer("chunk", chunk, 1)
     integer("seed", seed, 0)
     floor = number("floor", floor, "(0, inf)")
-    found = np.array(types, float)
-    if found.ndim != 3 or len(found) < 2 or found.shape[2] != width(layout) or not found.shape[1]:
-        raise ParameterError(f"types have shape {found.shape}, allowed: (P, n, {width(layout)}) of 2 profiles or more")
-    low, high = bounds(layout)
-    fits = within(found, low, high).all()  # false for NaN
-    found = np.clip(found, low, high)
-    search = Search(layout, found, gradient, seed)
-    if not fits:
-        raise ParameterError(f"some types lie outside their fields {', '.join(field.name for field in layout)}")
-    utilities, payments = truth(response, found, chunk)
-    scale = scale_of(utilities, payments)
-    searched = {
-        name: Trials(
-            own or own_of(response), found, utilities - payments, scale, varied, chunk, search.low, search.high
+    what, played = ("types", types) if reports is None else ("reports", reports)
+    played = np.array(played, float)
+    if played.ndim != 3 or len(played) < 2 or played.shape[2] != width(layout) or not played.shape[1]:
+        raise ParameterError(
+            f"{what} have shape {played.shape}, allowed: (P, n, {width(layout)}) of 2 profiles or more"
         )
-        for name, varied in groups(layout).items()
-    }
-    half: dict[str, np.ndarray] = {}
-    for round_ in range(ROUNDS * effort):
-        if 2 * round_ == ROUNDS * effort:
-            half = {name: trials.gains for name, trials in searched.items()}
-        for name in searched:
-            search.run_round(name, searched, round_)
-    regrets = {
-        name: Regret(trials.gains, trials.reports, trials.tried, trials.gains - half[name])
-        for name, trials in searched.items()
-    }
-    return Audit(layout, found, utilities, payments, regrets, effort, seed, search.differentiable, floor)
+    low, high = bounds(layout)
+    fits = within(played, low, high).all()  # false for NaN
+    played = np.clip(played, low, high)
+    search = Search(layout, played, gradient, seed)
+    if not fits:
+        raise ParameterError(f"some {what} lie outside their fields {', '.join(field.name for field in layout)}")
+    found = played if reports is None else np.array(types, float)
+    if found.shape[:2] != played.shape[:2]:
+        raise ParameterError(f"types have shape {found.shape}, allowed: (*{played.shape[:2]}, q), as there are reports")
+    utilities, payments = truth(response, found, chunk, played)
+    scale = scale_of(utilities, payments)
+    regrets = search.run(own or own_of(response), found, utilities - payments, scale, effort, chunk)
+    return Audit(
+        layout,
+        found,
+        utilities,
+        payments,
+        regrets,
+        effort,
+        seed,
+        search.differentiable,
+        floor,
+        played=None if reports is None else played,
+    )
 
 
 def audit_game(
@@ -141,7 +148,7 @@ def own_of_game(game: ReportingGame, mechanism: Policy) -> Own | None:
     """Make the payoff of one participant alone, for rules of the game's family, where that is cheaper; else None."""
     if not game.announces and not isinstance(mechanism, AnnouncedRule):
         return None
-    rule = mechanism.parameters if isinstance(mechanism, AnnouncedRule) else _announced(game, mechanism)
+    rule = mechanism.parameters if isinstance(mechanism, AnnouncedRule) else announced(game, mechanism)
 
     def own(types: Array, reports: Array, seats: Array) -> Array:
         xp, parameters = namespace(reports), constant(rule, reports)
@@ -155,10 +162,10 @@ def own_of_game(game: ReportingGame, mechanism: Policy) -> Own | None:
 
 def _bound(game: ReportingGame, mechanism: Policy) -> Policy:
     """Bind a mechanism that announces to its first announcement; leave any other as it is."""
-    return Announcement(_announced(game, mechanism).tolist()) if game.announces else mechanism
+    return Announcement(announced(game, mechanism).tolist()) if game.announces else mechanism
 
 
-def _announced(game: ReportingGame, mechanism: Policy) -> np.ndarray:
+def announced(game: Game[Any], mechanism: Policy) -> np.ndarray:
     """Ask a mechanism for one announcement, (D,)."""
     rng = np.random.default_rng(0)
     first = next(rollout(game, {"mechanism": mechanism}, game.initial_state(1, rng), rng))

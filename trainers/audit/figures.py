@@ -1,4 +1,4 @@
-"""Figure of an audit: distribution of gains, and gains against truthful payoffs."""
+"""Figure of an audit: distribution of gains, ex post and ex interim, and gains against payoffs of what is played."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from lawgiver.trainers.plots.style import ENTRIES, free_colours, legend_beside, 
 from lawgiver.trainers.tables.wording import words
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lawgiver.trainers.audit.ex_interim import ExInterim
     from lawgiver.trainers.audit.result import Audit
 
 BELOW = 0.2
@@ -26,10 +29,14 @@ NAMED = ENTRIES
 def gains(found: Audit) -> Figure:
     """Draw the distribution of gains by group of fields, beside all gains against truthful payoffs.
 
-    Gains are in the unit of payoffs, on scales that are linear up to the gain that counts as none.
+    Gains are in the unit of payoffs, on scales that are linear up to the gain that counts as none. Where ex interim
+    gains are known, a third panel has their distribution.
     """
-    figure = new_figure(12.6, 4.2)
-    left, right = figure.subplots(1, 2)
+    interim = found.ex_interim
+    figure = new_figure(12.6 if interim is None else 18.9, 4.2)
+    left, right, *more = figure.subplots(1, 2 if interim is None else 3)
+    if interim is not None:
+        _draw_ex_interim(more[0], interim)
     none = found.profitable_above
     bottom, top = -BELOW * none, max(2 * found.largest_gain, 10 * none)
     for colour, dashes, (name, regret) in zip(free_colours(()), itertools.cycle(DASHES), found.regrets.items()):
@@ -39,7 +46,7 @@ def gains(found: Audit) -> Figure:
         left.step([bottom, *ordered, top], [100, *share, 0], where="pre", label=words(name), **line)
     left.set_xlim(bottom, top)
     left.set_ylim(-2, 102)
-    left.set_xlabel("gain by the best misreport found [unit of payoffs]")
+    left.set_xlabel("ex post gain by the best misreport found [unit of payoffs]")
     left.set_ylabel("participants who gain at least this [%]")
     left.set_title(f"{found.payoffs.size:,} participants, {found.tried:,} misreports tried")
     legend_beside(left, title="fields misreported")
@@ -53,11 +60,29 @@ def gains(found: Audit) -> Figure:
         dots, whole = right.scatter(payoffs, most, s=10, alpha=0.5, c=who, cmap="viridis"), MaxNLocator(integer=True)
         figure.colorbar(dots, label="participant", ticks=whole)
     right.set_ylim(bottom, top)
-    right.set_xlabel("payoff of the truth [unit of payoffs]")
-    right.set_ylabel("gain by the best misreport found [unit of payoffs]")
-    right.set_title("Who gains")
+    right.set_xlabel(f"ex post payoff of {'the truth' if found.truthful else 'what is played'} [unit of payoffs]")
+    right.set_ylabel("ex post gain by the best misreport [unit of payoffs]")
+    right.set_title("Who gains, ex post")
     left.set_xscale("symlog", linthresh=none)
     right.set_yscale("symlog", linthresh=none)
-    for axis in (left, right):
+    for axis in (left, right, *more):
         axis.grid(alpha=0.3)
     return figure
+
+
+def _draw_ex_interim(axis: Axes, found: ExInterim) -> None:
+    """Draw the distribution of ex interim gains of all fields, by the draws that chose reports and by others."""
+    name = list(found.regrets)[-1]
+    both = {"by the draws that chose it": found.regrets[name].gains, "by other draws": found.held_out[name]}
+    bottom, top = (float(f(g.min() if f is min else g.max() for g in both.values())) for f in (min, max))
+    margin = 0.05 * (top - bottom) or 1.0
+    for colour, dashes, (label, each) in zip(free_colours(()), DASHES, both.items(), strict=False):
+        ordered = np.sort(each, axis=None)
+        share = 100 * (1 - np.arange(ordered.size) / ordered.size)
+        ends = [bottom - margin, *ordered, top + margin]
+        axis.step(ends, [100, *share, 0], where="pre", label=label, color=colour, linestyle=dashes)
+    axis.set_ylim(-2, 102)
+    axis.set_xlabel("ex interim gain by the best misreport found [unit of payoffs]")
+    axis.set_ylabel("participants who gain at least this [%]")
+    axis.set_title(f"Ex interim, {found.rivals:,} draws of the others")
+    legend_beside(axis, title="gain")

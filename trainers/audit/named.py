@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lawgiver.agents.learned import DESCRIPTION
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
@@ -17,14 +17,26 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.registry import GAMES, ROLES, game_name, lookup, names
+from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.families.reporting_game import ReportingGame
+from lawgiver.trainers.audit.auctions import audit_auction
 from lawgiver.trainers.audit.core import CHUNK, EFFORT, audit_game
+from lawgiver.trainers.audit.ex_interim import RIVALS
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.runs.config import checked
 from lawgiver.trainers.runs.overrides import apply_overrides, described, game_settings, label
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.settings.base import GameConfig, Natural, Seed, Settings
 from lawgiver.trainers.statistics.streams import AUDIT
+
+AUDITED = ReportingGame, AuctionGame
+"""Families of games whose mechanisms are audited."""
+
+
+def _sample(count: int) -> int:
+    if count < 0 or count == 1:
+        raise ValueError("allowed: 0, or an integer >= 2")
+    return count
 
 
 class AuditSettings(Settings):
@@ -42,6 +54,8 @@ class AuditSettings(Settings):
     """Maximum number of games played in parallel, which bounds memory."""
     gradient: bool = True
     """Whether gradients are used, where torch is installed and the rule has any."""
+    rivals: Annotated[int, AfterValidator(_sample)] = RIVALS
+    """Draws of the others' types in each of two samples, for ex interim gains in auctions; 0 for ex post ones alone."""
 
 
 class AuditOptions(TypedDict, total=False):
@@ -52,34 +66,42 @@ class AuditOptions(TypedDict, total=False):
     seed: int
     chunk: int
     gradient: bool
+    rivals: int
 
 
 def audit(
     mechanism: PolicyLike | Run,
     game: str | Mapping[str, Any] | Game[Any] | None = None,
+    participants: PolicyLike | Run | None = None,
     **settings: Unpack[AuditOptions],
 ) -> Audit:
     """Search for misreports that pay under a mechanism.
 
     Every participant of every profile is searched for its own best report while the others tell the truth. The gains
-    are lower bounds: what was not found may still be there.
+    are ex post, over what it gets by the truth when it knows what all others report, and lower bounds: what was not
+    found may still be there. In auctions, where a bid is a report of one's worth, ex interim gains are measured as
+    well, of who knows only its own type.
 
     Args:
         mechanism: a registered name, ``{"policy": NAME, **parameters}``, a run, the folder of a run or of a saved
             policy, or a policy.
-        game: a reporting game by name, as ``{"name": NAME, **parameters}``, or itself. Of a run the game that it was
-            trained on is the default, and parameters without a name change that one.
+        game: a reporting game or an auction by name, as ``{"name": NAME, **parameters}``, or itself. Of a run the game
+            that it was trained on is the default, and parameters without a name change that one.
+        participants: bidders of an auction, as ``mechanism`` is given: gains are over their bids. None for bidders who
+            bid what things are worth to them.
         settings: ``profiles`` (number of games, each with its own types, >= 2; 200 by default), ``effort`` (length of
             the search, in pairs of rounds, >= 1; 2), ``seed`` (of the types and of the search; 0), ``chunk`` (games
             played in parallel, which bounds memory; 4096), ``gradient`` (whether gradients are used, where torch is
-            installed and the rule has any; True). A key such as ``game.n`` changes one parameter of the game.
+            installed and the rule has any; True), ``rivals`` (draws of the others' types in each of two samples, for ex
+            interim gains in auctions, 0 for none; 256). A key such as ``game.n`` changes one parameter of the game.
 
     Returns:
-        the audit: ``.regrets`` by group of fields, ``.largest_gain``, ``.payoffs``, ``.payments``; ``.data()`` is all
-        of it as plain data, ``.save(folder)`` writes audit.json and a figure.
+        the audit: ``.regrets`` by group of fields, ``.largest_gain``, ``.payoffs``, ``.payments``, ex post, and
+        ``.ex_interim`` of auctions; ``.data()`` is all of it as plain data, ``.save(folder)`` writes audit.json and a
+        figure.
 
     Raises:
-        ParameterError: if there is no game, or a setting is wrong.
+        ParameterError: if there is no game, a setting is wrong, or there are ``participants`` but no auction.
         UnsupportedGameError: if nobody reports anything in the game, it is audited elsewhere, or the mechanism does not
             play it.
         LawgiverError: if a name is unknown.
@@ -93,19 +115,29 @@ def audit(
     subject = os.fspath(mechanism) if isinstance(mechanism, os.PathLike) else mechanism
     data = apply_overrides({"game": _played(subject, game)}, settings)
     if isinstance(data["game"], dict) and "name" not in data["game"]:
-        raise ParameterError(f"game is missing, allowed: {', '.join(_reporting_games())}")
+        raise ParameterError(f"game is missing, allowed: {', '.join(_audited_games())}")
     asked = checked(AuditSettings, data)
     whole = asked.game.make()
     made = whole.base_game_of("mechanism")
-    if not isinstance(made, ReportingGame):
+    if not isinstance(made, AUDITED):
         why = made.unaudited or f"nobody reports anything in {made.name}, so that nothing can be misreported"
-        raise UnsupportedGameError(f"{why}; allowed: {', '.join(_reporting_games())}")
+        raise UnsupportedGameError(f"{why}; allowed: {', '.join(_audited_games())}")
     policy = make_policy(made, "mechanism", described(subject))
     types = made.initial_state(asked.profiles, np.random.default_rng([AUDIT, asked.seed])).types
-    found = audit_game(
-        made, policy, types, effort=asked.effort, seed=asked.seed, chunk=asked.chunk, gradient=asked.gradient
-    )
-    return replace(found, mechanism=label(subject), settings=asked.model_dump(mode="json"))
+    search: dict[str, Any] = {key: getattr(asked, key) for key in ("effort", "seed", "chunk", "gradient")}
+    used = asked.model_dump(mode="json")
+    if isinstance(made, ReportingGame):
+        if participants is not None or "rivals" in settings:
+            what = "rivals" if participants is None else "participants"
+            raise ParameterError(f"{what} given for {made.name}, of which the truth is audited, allowed: an auction")
+        del used["rivals"]
+        found = audit_game(made, policy, types, **search)
+    else:
+        bidders = os.fspath(participants) if isinstance(participants, os.PathLike) else participants
+        used["participants"] = None if bidders is None else label(bidders)
+        who = None if bidders is None else make_policy(made, "participant", described(bidders))
+        found = audit_auction(made, policy, types, participants=who, rivals=asked.rivals, **search)
+    return replace(found, mechanism=label(subject), settings=used)
 
 
 def _played(subject: Any, game: str | Mapping[str, Any] | Game[Any] | None) -> dict[str, Any]:
@@ -123,5 +155,5 @@ def _played(subject: Any, game: str | Mapping[str, Any] | Game[Any] | None) -> d
     return asked
 
 
-def _reporting_games() -> list[str]:
-    return [name for name in names(GAMES) if issubclass(lookup(GAMES, name), ReportingGame)]
+def _audited_games() -> list[str]:
+    return [name for name in names(GAMES) if issubclass(lookup(GAMES, name), AUDITED)]

@@ -1,11 +1,16 @@
-"""Results of an audit, and their plain data."""
+"""Results of an audit, and their plain data.
+
+Gains are of two stages. *Ex post* ones are those of who knows what all others report; *ex interim* ones are averages
+over the others' types, of who knows only its own. Rules are truthful in dominant strategies if the former are 0, and
+participants are in a Bayesian equilibrium if the latter are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +20,9 @@ from lawgiver.envs.files.json_text import plain
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.runs.atomic_files import made_folder, write_json
 from lawgiver.trainers.statistics.estimate import Estimate, with_estimates
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.audit.ex_interim import ExInterim
 
 PROFITABLE = 1e-6
 """Share of the scale of payoffs up to which gains count as none, in any unit of payoffs."""
@@ -38,13 +46,21 @@ class Regret:
     tried: int
     added: np.ndarray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Regret]) -> Regret:
+        """Join the regrets of several blocks of profiles."""
+        gains, reports, added = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("gains", "reports", "added")
+        )
+        return cls(gains, reports, sum(part.tried for part in parts), added)
+
 
 @dataclass(frozen=True)
 class Audit:
-    """Outcomes of truthful reports under a rule, and gains from misreports.
+    """Outcomes of truthful reports under a rule, or of what participants play, and gains from misreports.
 
     Attributes:
-        layout: of types and reports.
+        layout: of types and reports; of reports alone, where there is a ``type_layout``.
         types: of P profiles of n participants, (P, n, k).
         utilities: of the truth, without payments, (P, n).
         payments: to the mechanism, where all tell the truth, (P, n).
@@ -55,6 +71,10 @@ class Audit:
         floor: lower bound of the payoff in relative gains, as a share of the scale of payoffs.
         envy: gain of each participant in the place of the one it envies most, under truthful reports, (P, n); None
             where the game defines none.
+        played: what is played where reports have not the fields of types, (P, n, k); None where it is the types.
+        type_layout: of types, where reports have other fields; else None.
+        truthful: whether the truth is played, and not what given participants do.
+        ex_interim: gains of participants who know only their own types; None where they are not measured.
         mechanism: what was audited, as it was given to :func:`lawgiver.audit`.
         settings: those of that audit, defaults and the game included; empty for a rule given as a function.
     """
@@ -69,6 +89,10 @@ class Audit:
     differentiable: bool
     floor: float
     envy: np.ndarray | None = None
+    played: np.ndarray | None = None
+    type_layout: Layout | None = None
+    truthful: bool = True
+    ex_interim: ExInterim | None = None
     mechanism: Any = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -118,6 +142,8 @@ class Audit:
     def data(self) -> dict[str, Any]:
         """Collect all results as plain data and estimates, which are over profiles.
 
+        ``stage``: ``ex post``, of everything but ``ex_interim``. ``played``: the ``truth``, or what given
+        ``participants`` do; ``payoff`` is what it brings, and ``truthful_payoff`` the same where it is the truth.
         ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each an estimate of the ``mean``
         over profiles and participants of what the best misreport found gains, the ``max``, and the mean over profiles
         of the gain of the participant that gains most, ``mean_of_most``; ``doubling``, the search's own error: by how
@@ -127,11 +153,17 @@ class Audit:
         ``budget``: an estimate of the ``mean`` and the ``sd`` of what the mechanism takes in a game, and the
         ``deficit_share`` of games in which that is below 0. ``payments``: ``mean``, ``min``, ``max`` and the mean
         ``by_participant``. ``envy``: an estimate of the ``mean``, ``max``, ``mean_of_most`` and the ``share`` of
-        participants who envy somebody; null where it is not known.
+        participants who envy somebody; null where it is not known. ``ex_interim``: null where it is not measured; else
+        ``payoff``, what participants who know only their own types expect, and ``groups``: the ``mean`` gain of the
+        best misreports found on one sample of the others' types, judged on another (see
+        :mod:`lawgiver.trainers.audit.ex_interim`), its value ``in_sample`` and the difference, the ``bias``.
         """
         takings = self.payments.sum(1)
         tiny = ROUNDING * self.scale
+        payoff = {"mean": mean_over_profiles(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()}
         found = {
+            "stage": "ex post",
+            "played": "truth" if self.truthful else "participants",
             "profiles": len(self.types),
             "participants": self.types.shape[1],
             "effort": self.effort,
@@ -141,7 +173,8 @@ class Audit:
             "profitable_above": self.profitable_above,
             "largest_gain": self.largest_gain,
             "scale": self.scale,
-            "truthful_payoff": {"mean": _mean(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()},
+            "payoff": payoff,
+            **({"truthful_payoff": payoff} if self.truthful else {}),
             "groups": {name: self._of_group(regret) for name, regret in self.regrets.items()},
             "individual_rationality": {
                 "least": self.payoffs.min(),
@@ -160,6 +193,7 @@ class Audit:
                 "by_participant": self.payments.mean(0),
             },
             "envy": None if self.envy is None else {**_told(self.envy), "share": (self.envy > tiny).mean()},
+            "ex_interim": None if self.ex_interim is None else self.ex_interim.data(self._shown),
         }
         data: dict[str, Any] = with_estimates(plain(found))
         return data
@@ -190,6 +224,7 @@ class Audit:
 
     def _of_group(self, regret: Regret) -> dict[str, Any]:
         return {
+            "stage": "ex post",
             "absolute": _told(regret.gains),
             "relative": _told(self.relative(regret)),
             "doubling": {"absolute": regret.added.mean(), "relative": self.relative_added(regret).mean()},
@@ -199,14 +234,23 @@ class Audit:
 
     def worst(self, regret: Regret) -> dict[str, Any]:
         """Describe the profile and participant with the largest gain: types and report by field, payoff and gain."""
-        profile, seat = np.unravel_index(regret.gains.argmax(), regret.gains.shape)
-        named = columns(self.layout)
+        profile, seat = (int(at) for at in np.unravel_index(regret.gains.argmax(), regret.gains.shape))
         return {
-            "participant": int(seat),
-            "types": {name: self.types[profile][:, at] for name, at in named.items()},
-            "report": {name: regret.reports[profile, seat, at] for name, at in named.items()},
-            "truthful_payoff": self.payoffs[profile, seat],
+            "participant": seat,
+            "types": _by_field(self.type_layout or self.layout, self.types[profile]),
+            **({} if self.played is None else {"played": _by_field(self.layout, self.played[profile])}),
+            "report": _by_field(self.layout, regret.reports[profile, seat]),
+            "truthful_payoff" if self.truthful else "payoff": self.payoffs[profile, seat],
             "gain": regret.gains[profile, seat],
+        }
+
+    def _shown(self, profile: int, seat: int, report: np.ndarray) -> dict[str, Any]:
+        """Describe a participant's own type and what it plays, and another report (k,), by field."""
+        assert self.played is not None
+        return {
+            "type": _by_field(self.type_layout or self.layout, self.types[profile, seat]),
+            "played": _by_field(self.layout, self.played[profile, seat]),
+            "report": _by_field(self.layout, report),
         }
 
 
@@ -215,12 +259,17 @@ def scale_of(utilities: np.ndarray, payments: np.ndarray) -> float:
     return float(np.maximum(np.abs(utilities), np.abs(payments)).mean()) or 1.0
 
 
+def _by_field(layout: Layout, numbers: np.ndarray) -> dict[str, np.ndarray]:
+    """Split numbers (..., k) by the fields of a layout."""
+    return {name: numbers[..., at] for name, at in columns(layout).items()}
+
+
 def _told(gains: np.ndarray) -> dict[str, Any]:
     """Compute the mean of gains (P, n), their maximum, and the mean over profiles of each profile's maximum."""
-    return {"mean": _mean(gains), "max": float(gains.max()), "mean_of_most": float(gains.max(1).mean())}
+    return {"mean": mean_over_profiles(gains), "max": float(gains.max()), "mean_of_most": float(gains.max(1).mean())}
 
 
-def _mean(values: np.ndarray) -> Estimate:
+def mean_over_profiles(values: np.ndarray) -> Estimate:
     """Estimate the mean of values (P, n) of independent profiles, whose participants share a game."""
     found = Estimate.of_samples(values.mean(1))
     assert found.standard_error is not None

@@ -14,7 +14,8 @@ import numpy as np
 
 from lawgiver.envs.core.fields import Layout, columns
 from lawgiver.trainers.audit.proposals import coordinate, heuristic, uniform
-from lawgiver.trainers.audit.trials import Trials, bounds
+from lawgiver.trainers.audit.result import Regret
+from lawgiver.trainers.audit.trials import Own, Trials, bounds
 from lawgiver.trainers.statistics.streams import AUDIT
 
 JOINT = "joint"
@@ -38,7 +39,7 @@ class Search:
 
     Args:
         layout: of a report.
-        types: (P, n, k).
+        played: what everybody reports, the truth in most audits, (P, n, k).
         gradient: whether gradients of the rule are used.
         seed: seed of random draws.
 
@@ -46,13 +47,41 @@ class Search:
         differentiable: whether the rule had a nonzero gradient anywhere.
     """
 
-    def __init__(self, layout: Layout, types: np.ndarray, gradient: bool, seed: int) -> None:
+    def __init__(self, layout: Layout, played: np.ndarray, gradient: bool, seed: int) -> None:
         """See the class."""
-        self.types, self.seed = types, seed
+        self.layout, self.played, self.seed = layout, played, seed
         self.low, self.high = bounds(layout)
         self.fields = columns(layout)
         self.gradient = gradient and find_spec("torch") is not None
         self.differentiable = False
+
+    def run(
+        self, own: Own, types: np.ndarray, payoffs: np.ndarray, scale: float, effort: int, chunk: int
+    ) -> dict[str, Regret]:
+        """Search all groups of fields, the group of all last.
+
+        Args:
+            own: the rule that is audited.
+            types: (P, n, q).
+            payoffs: of what is played, (P, n).
+            scale: what payoffs are of the order of, > 0.
+            effort: length of the search, in pairs of rounds.
+            chunk: maximum number of cases tried in parallel.
+        """
+        searched = {
+            name: Trials(own, types, payoffs, scale, varied, chunk, self.low, self.high, self.played)
+            for name, varied in groups(self.layout).items()
+        }
+        half: dict[str, np.ndarray] = {}
+        for round_ in range(ROUNDS * effort):
+            if 2 * round_ == ROUNDS * effort:
+                half = {name: trials.gains for name, trials in searched.items()}
+            for name in searched:
+                self.run_round(name, searched, round_)
+        return {
+            name: Regret(trials.gains, trials.reports, trials.tried, trials.gains - half[name])
+            for name, trials in searched.items()
+        }
 
     def run_round(self, name: str, searched: Mapping[str, Trials], round_: int) -> None:
         """Search one group for one round.
@@ -63,18 +92,18 @@ class Search:
             searched: trials of every group.
             round_: number of the round, from 0; group and round determine the random numbers.
         """
-        trials, low, high, shape = searched[name], self.low, self.high, self.types.shape
+        trials, low, high, shape = searched[name], self.low, self.high, self.played.shape
         group = list(searched).index(name)
         rng = np.random.default_rng([AUDIT, self.seed, 1 + group, 1 + round_])  # zeros at the end would not count
         if round_ == 0:
-            trials.offer_all(heuristic(self.types, low, high, self.fields.get(name)))
+            trials.offer_all(heuristic(self.played, low, high, self.fields.get(name)))
         if name not in self.fields:
             together = np.concatenate([searched[field].reports[..., at] for field, at in self.fields.items()], axis=-1)
             trials.offer_all([*(searched[field].reports for field in self.fields), together])
-            trials.offer_all(chain(*(coordinate(together, self.types, low, high, at) for at in self.fields.values())))
+            trials.offer_all(chain(*(coordinate(together, self.played, low, high, at) for at in self.fields.values())))
         trials.offer_all([trials.reports, *(uniform(shape, low, high, rng) for _ in range(RANDOM))])
         if self.gradient:
-            nearby = np.clip(self.types + START * (high - low) * rng.standard_normal(shape), low, high)
+            nearby = np.clip(self.played + START * (high - low) * rng.standard_normal(shape), low, high)
             start = nearby if round_ % 2 == 0 else uniform(shape, low, high, rng)
             self._ascend(trials, np.stack([start, trials.reports]))
         for _ in range(GENERATIONS):
@@ -92,7 +121,7 @@ class Search:
     def _around(self, trials: Trials, rng: np.random.Generator) -> None:
         """Take steps around the best, all numbers or one at a time, wider after success and narrower after failure."""
         span = self.high - self.low
-        shape, places = self.types.shape, np.flatnonzero(trials.varied)
+        shape, places = self.played.shape, np.flatnonzero(trials.varied)
         width = np.full((*shape[:2], 1), WIDE)
         for _ in range(LOCAL):
             step = rng.standard_normal(shape)

@@ -1,7 +1,8 @@
 """Trials of misreports: the gain of each, and the best one so far of every participant.
 
-A *case* is one participant of one profile of types. All others report the truth; a misreport of one participant is one
-game, so that P profiles of n participants are P n games for each misreport that everybody tries.
+A *case* is one participant of one profile of types. All others report the truth, or whatever it is that they play; a
+misreport of one participant is one game, so that P profiles of n participants are P n games for each misreport that
+everybody tries.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from lawgiver.trainers.audit.population import Population
 from lawgiver.trainers.audit.result import PROFITABLE, scale_of
 
 Response: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
-"""A rule: types and reports, both (B, n, k), to utilities without payments and payments to the mechanism, both (B, n).
+"""A rule: types (B, n, q) and reports (B, n, k) to utilities without payments and payments to the mechanism.
+
+Both are (B, n). In a direct mechanism a type has the fields of a report, and q is k.
 
 Game b of a batch depends on row b alone. It takes NumPy arrays (float64) and, where it is to be differentiated, torch
 tensors of the same dtype.
 """
 
 Own: TypeAlias = Callable[[Array, Array, Array], Array]
-"""A rule as one participant of each game sees it: types and reports (B, n, k), and its number (B,), to payoffs (B,)."""
+"""A rule as one participant of each game sees it: types, reports and its number (B,), to payoffs (B,)."""
 
 
 BLOCK = 32
@@ -38,16 +41,17 @@ class Trials:
 
     Args:
         own: the rule that is audited.
-        types: (P, n, k).
-        truthful: payoffs of the truth, (P, n).
+        types: (P, n, q).
+        truthful: payoffs of what is played, (P, n).
         scale: what payoffs are of the order of, > 0.
         varied: which numbers of a report may differ from the truth, bool (k,).
         chunk: games that are played at once, at most.
         low: the least report, (k,); ``high`` the greatest.
+        played: what everybody reports, (P, n, k); None for the truth, the types.
 
     Attributes:
-        gains: what the best misreport brings beyond the truth, 0 where none does, (P, n).
-        reports: the best reports, the truth where no misreport is better, (P, n, k).
+        gains: what the best misreport brings beyond what is played, 0 where none does, (P, n).
+        reports: the best reports, those played where no misreport is better, (P, n, k).
         tried: number of misreports so far, over all cases.
         population: the best reports of each case that lie apart.
     """
@@ -62,18 +66,20 @@ class Trials:
         chunk: int,
         low: np.ndarray,
         high: np.ndarray,
+        played: np.ndarray | None = None,
     ) -> None:
         """See the class."""
         self.own, self.types, self.truthful, self.scale = own, types, truthful, scale
+        self.played = types if played is None else played
         self.varied, self.chunk, self.low, self.high = varied, chunk, low, high
         self.gains = np.zeros(types.shape[:2])
-        self.reports = types.copy()
+        self.reports = self.played.copy()
         self.tried = 0
-        self.population = Population.of_truth(types, int(varied.sum()))
+        self.population = Population.of_truth(self.played, int(varied.sum()))
 
     def confined(self, reports: np.ndarray) -> np.ndarray:
-        """Replace the numbers of reports (P, n, k) that may not vary by the truth."""
-        found: np.ndarray = np.where(self.varied, reports, self.types)
+        """Replace the numbers of reports (P, n, k) that may not vary by those played."""
+        found: np.ndarray = np.where(self.varied, reports, self.played)
         return found
 
     def offer_all(self, proposals: Iterable[np.ndarray]) -> None:
@@ -96,11 +102,11 @@ class Trials:
         self.population = self.population.selected(bred, self._try(bred))
 
     def count(self, proposals: np.ndarray) -> None:
-        """Count misreports (..., P, n, k) as tried; those that are the truth are none."""
-        self.tried += int((proposals != self.types).any(-1).sum())
+        """Count misreports (..., P, n, k) as tried; those that are played are none."""
+        self.tried += int((proposals != self.played).any(-1).sum())
 
     def _try(self, proposals: np.ndarray) -> np.ndarray:
-        """Try reports (c, P, n, k) that are confined; return what they bring beyond the truth, (c, P, n)."""
+        """Try reports (c, P, n, k) that are confined; return what they bring beyond what is played, (c, P, n)."""
         self.count(proposals)
         count, profiles, n, k = proposals.shape
         payoffs = np.empty(count * profiles * n)
@@ -127,9 +133,9 @@ class Trials:
         return found
 
     def games(self, cases: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Look up types and truthful reports (c, n, k) of cases (c,), and their participants (c,)."""
+        """Look up types and reports played (c, n, k) of cases (c,), and their participants (c,)."""
         profiles, seats = np.divmod(cases, self.types.shape[1])
-        return self.types[profiles], self.types[profiles], seats
+        return self.types[profiles], self.played[profiles], seats
 
 
 def own_of(response: Response) -> Own:
@@ -142,8 +148,10 @@ def own_of(response: Response) -> Own:
     return own
 
 
-def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-    """Compute utilities and payments, both (P, n), under truthful reports.
+def truth(
+    response: Response, types: np.ndarray, chunk: int, played: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute utilities and payments, both (P, n), under truthful reports, or those ``played`` (P, n, k).
 
     Raises:
         UnsupportedGameError: if the same game played twice ends differently: gains cannot be told from luck.
@@ -151,9 +159,9 @@ def truth(response: Response, types: np.ndarray, chunk: int) -> tuple[np.ndarray
     """
     parts, step = [], max(chunk // 2, 1)
     for start in range(0, len(types), step):
-        part = types[start : start + step]
+        part, sent = (x[start : start + step] for x in (types, types if played is None else played))
         twice = np.concatenate([part, part])
-        utilities, payments = (np.asarray(x, float) for x in response(twice, twice.copy()))
+        utilities, payments = (np.asarray(x, float) for x in response(twice, np.concatenate([sent, sent])))
         for name, x in (("utilities", utilities), ("payments", payments)):
             if x.shape != twice.shape[:2] or not np.isfinite(x).all():
                 raise ParameterError(

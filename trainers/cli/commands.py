@@ -251,6 +251,10 @@ AUDITED = """KEY=VALUE, by default:
   seed=0         seed of types and search
   chunk=4096     games played in parallel, which bounds memory
   gradient=true  use gradients; false for rules that do not run on torch
+  rivals=256     draws of the others' types in each of two samples, for ex interim
+                 gains in auctions; 0 for ex post gains alone
+  participants=  bidders of an auction, whose bids are audited in place of the
+                 truth: a name, a run's folder, or '{policy: NAME, ...}'
   game.KEY=...   parameters of the game, as on its page
 
 Examples:
@@ -259,6 +263,8 @@ Examples:
   lawgiver audit vcg --game sequential_sales game.n=5 game.m=3
   lawgiver audit pay_as_bid --game task_scheduling game.mechanism_mode=allocate
   lawgiver audit '{policy: affine_maximiser, log_weights: 0.5}' --game gridworld
+  lawgiver audit no_reserve --game sealed_bid game.pricing=next
+  lawgiver audit no_reserve --game sealed_bid participants=RUN
   lawgiver audit RUN profiles=1000 --out audited"""
 
 
@@ -273,11 +279,12 @@ def audit(
         ),
     ],
     game: Annotated[
-        str | None, typer.Option(metavar="G", help="A reporting game; by default, the one that a run was trained on.")
+        str | None,
+        typer.Option(metavar="G", help="A reporting game or auction; by default, the one that a run was trained on."),
     ] = None,
     out: Annotated[Path | None, also_in("audit.json and a figure of the gains")] = None,
 ) -> None:
-    """Search for profitable misreports; print gains, individual rationality, budget and payments."""
+    """Search for profitable misreports; print gains ex post (of auctions also ex interim), IR, budget and payments."""
     from lawgiver.trainers.cli.printed_tables import show_audit
 
     subject, *overrides = mechanism

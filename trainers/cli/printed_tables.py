@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 from lawgiver.agents.naming import rule_text
 from lawgiver.trainers.cli.printing import new_table, say, show, show_cells
 from lawgiver.trainers.runs.trainer import Trainer
-from lawgiver.trainers.statistics.estimate import Estimate, mean_of
+from lawgiver.trainers.statistics.estimate import Estimate, confidence, mean_of
 from lawgiver.trainers.tables.cells import ERRORS, cell, has_error, is_value
 from lawgiver.trainers.tables.glossary import ROWS, defined, meanings
 from lawgiver.trainers.tables.mechanism_tables import tables_of
@@ -31,7 +31,7 @@ def show_audit(found: Mapping[str, Any]) -> None:
     """Print the results of an audit, given as :meth:`lawgiver.trainers.audit.Audit.data`."""
     games = f"{found['profiles']:,} profiles of {found['participants']} participants, effort {found['effort']}"
     added = "added: how much of the relative gain the last doubling of the effort has found"
-    table = new_table("misreporting", f"{games}; ± standard error; {added}")
+    table = new_table("misreporting", f"ex post: {games}; ± standard error; {added}")
     for column in ("mean gain", "largest", "relative", "largest", "added"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, group in found["groups"].items():
@@ -42,9 +42,13 @@ def show_audit(found: Mapping[str, Any]) -> None:
         ]
         table.add_row(name, *cells, f"{group['doubling']['relative']:.1g}")
     show(table)
-    payoff, rational = found["truthful_payoff"], found["individual_rationality"]
+    interim = found["ex_interim"]
+    if interim is not None:
+        _show_ex_interim(interim)
+    payoff, rational = found["payoff"], found["individual_rationality"]
     budget, payments = found["budget"], found["payments"]
-    truthful = new_table("if all tell the truth")
+    truth = found["played"] == "truth"
+    truthful = new_table("ex post, if all tell the truth" if truth else "ex post, by the bids of these participants")
     truthful.add_column("")
     truthful.add_row("payoff", f"{_with_error(payoff['mean'])}, from {payoff['min']:.4g} to {payoff['max']:.4g}")
     truthful.add_row("payoffs below 0", f"{rational['share']:.1%}, mean violation {rational['mean_violation']:.4g}")
@@ -58,11 +62,50 @@ def show_audit(found: Mapping[str, Any]) -> None:
         envy = found["envy"]
         truthful.add_row("envy", f"{_with_error(envy['mean'])}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
     show(truthful)
-    say(_verdict(found))
+    say(f"ex post: {_verdict(found)}")
+    if interim is not None:
+        say(f"ex interim: {_interim_verdict(interim)}")
     if not find_spec("torch"):
         say(
             "torch is not installed: no slopes were climbed, so that gains may be larger: pip install 'lawgiver[torch]'"
         )
+
+
+def _show_ex_interim(found: Mapping[str, Any]) -> None:
+    """Print the gains of those who know only their own types."""
+    drawn = f"the others drawn {found['rivals']:,} times twice"
+    meaning = "mean gain: of what is best by the first draws, over the second; ± standard error"
+    table = new_table("misreporting", f"ex interim: own type known, {drawn}; {meaning}")
+    for column in ("mean gain", f"{confidence([])} interval", "by the first draws", "of the payoff", "at most"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, group in found["groups"].items():
+        gain, share = group["absolute"]["mean"], group["share_of_payoff"]
+        low, high = gain.ends
+        shares = ["-" if share[key] is None else f"{share[key]:.2%}" for key in ("mean", "high")]
+        by_first = f"{group['absolute']['in_sample'].mean:.3g}"
+        table.add_row(name, _with_error(gain, 3), f"[{low:.2g}, {high:.2g}]", by_first, *shares)
+    show(table)
+
+
+def _interim_verdict(found: Mapping[str, Any]) -> str:
+    """Describe what the best bids found bring on average."""
+    name, group = max(found["groups"].items(), key=lambda item: float(item[1]["absolute"]["mean"].mean))
+    gain, payoff = group["absolute"]["mean"], found["payoff"]["mean"]
+    low, high = gain.ends
+    told = f"of an expected payoff of {payoff.mean:.4g} ({found['misreports_tried']:,} misreports tried)"
+    if low <= 0:
+        return f"no gain told from 0, {high:.2g} at most, {told}"
+    worst = group["worst"]
+    fields = {key: ", ".join(_fields(worst[key])) for key in ("type", "played", "report")}
+    return (
+        f"the best misreports of {name} gain {gain.mean:.3g}, between {low:.3g} and {high:.3g}, {told}; participant_"
+        f"{worst['participant']} of {fields['type']} gains {worst['gain']:.3g} by {fields['report']} in place of"
+        f" {fields['played']}"
+    )
+
+
+def _fields(numbers: Mapping[str, list[Any]]) -> Iterator[str]:
+    yield from (f"{name} {' '.join(f'{x:.4g}' for x in values)}" for name, values in numbers.items())
 
 
 def _with_error(value: Estimate, digits: int = 4) -> str:
@@ -77,18 +120,16 @@ def _verdict(found: Mapping[str, Any]) -> str:
         return f"no profitable misreport above {none} among {found['misreports_tried']:,} tried"
     seat = worst["participant"]
 
-    def fields(numbers: Mapping[str, list[Any]]) -> str:
-        return ", ".join(f"{name} {' '.join(f'{x:.4g}' for x in values)}" for name, values in numbers.items())
+    def of(other: int) -> str:
+        """Describe the type of a participant, and what it plays where that is not its type."""
+        shown = {**worst["types"], **worst.get("played", {})}
+        return ", ".join(_fields({name: values[other] for name, values in shown.items()}))
 
-    others = [
-        fields({name: values[other] for name, values in worst["types"].items()})
-        for other in range(found["participants"])
-        if other != seat
-    ]
-    own = fields({name: values[seat] for name, values in worst["types"].items()})
+    others = [of(other) for other in range(found["participants"]) if other != seat]
+    payoff = worst["truthful_payoff" if "truthful_payoff" in worst else "payoff"]
     return (
-        f"worst example: participant_{seat} of {own} gains {worst['gain']:.4g} on {worst['truthful_payoff']:.4g} by"
-        f" reporting {fields(worst['report'])}; the others are of {'; '.join(others) or 'none'}"
+        f"worst example: participant_{seat} of {of(seat)} gains {worst['gain']:.4g} on {payoff:.4g} by"
+        f" reporting {', '.join(_fields(worst['report']))}; the others are of {'; '.join(others) or 'none'}"
         f" ({found['misreports_tried']:,} misreports tried)"
     )
 
