@@ -4,6 +4,7 @@ The search is that of ex post audits, of another rule: the payoff of a bid is it
 bid as they do. The draws of a profile are points of a Kronecker sequence with a random shift of its own (Cranley and
 Patterson 1976): each is uniform, and together they cover the types more evenly than independent draws do. Gradients are
 not used: a mean over draws has a step at every bid of a rival, and its slope in between leads away from the best bid.
+Of an audit's effort half is enough, rounded up: the draws limit what is known, not the search.
 
 The largest of such means over bids is too large on average. The best bids are therefore also judged on a second sample,
 where their gain is too small on average: no bid is better than the best one. Both are reported, and the interval goes
@@ -189,7 +190,7 @@ def _searched(found: Audit, samples: list[Rivals], played: np.ndarray, chunk: in
 
     payoffs, again = means(first.played), means(second.played)
     search = Search(found.layout, played, False, found.seed)
-    regrets = search.run(first.own, numbers, payoffs, found.scale, found.effort, chunk)
+    regrets = search.run(first.own, numbers, payoffs, found.scale, (found.effort + 1) // 2, chunk)
 
     def held_out(regret: Regret) -> np.ndarray:
         """Compute the gains of reports over the second sample, (P, n); 0 of those who do not deviate."""

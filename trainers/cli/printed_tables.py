@@ -73,10 +73,9 @@ def show_audit(found: Mapping[str, Any]) -> None:
 
 def _show_ex_interim(found: Mapping[str, Any]) -> None:
     """Print the gains of those who know only their own types."""
-    drawn = f"the others drawn {found['rivals']:,} times twice"
-    meaning = "mean gain: of what is best by the first draws, over the second; ± standard error"
-    table = new_table("misreporting", f"ex interim: own type known, {drawn}; {meaning}")
-    for column in ("mean gain", f"{confidence([])} interval", "by the first draws", "of the payoff", "at most"):
+    drawn = f"the others drawn {found['rivals']:,} times to choose a misreport, and again for its mean gain"
+    table = new_table("misreporting", f"ex interim: own type known, {drawn}; ± standard error")
+    for column in ("mean gain", f"{confidence()} interval", "when chosen", "of the payoff", "at most"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, group in found["groups"].items():
         gain, share = group["absolute"]["mean"], group["share_of_payoff"]
