@@ -1,4 +1,4 @@
-"""Network policies for any game: participants over Discrete actions, mechanisms over a Box."""
+"""Network policies for any game: participants over Discrete actions or a Box, mechanisms over a Box."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
+import torch
 from torch import nn
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.naming import rule_of, rule_text
-from lawgiver.agents.networks import CategoricalNet, GaussianNet, Networked, evaluated
-from lawgiver.agents.policies import DiscretePolicy, RulePolicy
-from lawgiver.envs.core.arrays import Array, log_softmax
+from lawgiver.agents.networks import BoxNet, CategoricalNet, GaussianNet, Networked, evaluated
+from lawgiver.agents.policies import DiscretePolicy, Memoryless, RulePolicy
+from lawgiver.agents.truncated_gaussian import TruncatedGaussian
+from lawgiver.envs.core.arrays import Array, Rng, log_softmax, uniform
 from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.fields import bounds
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
@@ -41,6 +44,71 @@ class LearnedParticipants(Networked, DiscretePolicy):
         """Return log-probabilities (B, n_role, n_actions) and the memory."""
         prior = log_prior(self._anchor, obs, mask, self.n_actions)
         return log_softmax(prior + evaluated(self.network, self.network, obs)), state
+
+
+class LearnedBoxParticipants(Networked, Memoryless):
+    """Participants who choose from a Box by a Gaussian that is truncated to it.
+
+    Its location depends on the observation through a network, its scale on nothing. The density is positive on the
+    whole Box and nowhere else, so that its divergence from pi_0, uniform over the Box, is finite and is 0 in the limit
+    of a large scale. Where payoffs are quadratic in the action, the logit choice has this form exactly.
+
+    Args:
+        game: the game.
+        start: the action at which the location begins, (k,); None for the middle of the Box.
+        hidden: layers of the network.
+        std: scale at the start, as a share of the width of the Box.
+
+    Raises:
+        UnsupportedGameError: if the participants of the game do not choose from a Box.
+        ParameterError: if ``start`` has another length, or a component of the Box no width.
+    """
+
+    kind: ClassVar[str] = "box_participants"
+    role: ClassVar[str] = "participant"
+
+    def __init__(
+        self, game: Game[Any], *, hidden: Sequence[int], start: Sequence[float] | None = None, std: float = 1.0
+    ) -> None:
+        """Build the network with its location at ``start``."""
+        space, layout = game.observation_space("participant"), game.action_layout("participant")
+        if isinstance(layout, int) or not isinstance(space, gymnasium.spaces.Box):
+            raise UnsupportedGameError(
+                f"learned participants of this kind choose from a Box; those of {game.name} have {layout} choices"
+            )
+        low, high = bounds(layout)
+        begin = [float(x) for x in ((low + high) / 2 if start is None else start)]
+        self.settings = {"hidden": list(hidden), "start": begin, "std": float(std)}
+        self.network: BoxNet = BoxNet(space, layout, begin, hidden, std)
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Compute mean and standard deviation of each component, (B, n_role, 2, k), and the memory."""
+
+        def moments(seen: torch.Tensor) -> torch.Tensor:
+            mean, std = self._gaussian(seen).moments()
+            return torch.stack([self.network.to_action(mean), std * self.network.width], dim=-2)
+
+        return evaluated(self.network, moments, obs), state
+
+    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Draw actions (B, n_role, k); return them and the memory."""
+
+        def drawn(seen: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+            return self.network.to_action(self._gaussian(seen).draw(levels))
+
+        levels = uniform(rng, (*obs.shape[:2], self.network.low.numel()))
+        return evaluated(self.network, drawn, obs, levels), state
+
+    def log_density(self, obs: Array, actions: Array) -> Array:
+        """Compute log-densities (..., A) relative to pi_0, uniform, of actions (A, k), for observations (..., d)."""
+
+        def density(seen: torch.Tensor, tried: torch.Tensor) -> torch.Tensor:
+            return self._gaussian(seen[..., None, :]).log_density(self.network.to_share(tried))
+
+        return evaluated(self.network, density, obs, actions)
+
+    def _gaussian(self, obs: torch.Tensor) -> TruncatedGaussian:
+        return TruncatedGaussian(*self.network(obs))
 
 
 class LearnedMechanism(Networked, RulePolicy):
@@ -71,5 +139,5 @@ class LearnedMechanism(Networked, RulePolicy):
         return evaluated(self.network, self.network.mean_action, obs)
 
 
-NetworkPolicy = LearnedParticipants | LearnedMechanism
+NetworkPolicy = LearnedParticipants | LearnedBoxParticipants | LearnedMechanism
 """What the trainers of networks for any game make."""

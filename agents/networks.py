@@ -16,10 +16,14 @@ from torch import nn
 
 from lawgiver.envs.core.arrays import Array, constant, map_arrays
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.fields import Layout
+from lawgiver.envs.core.fields import Layout, bounds
 
 SMALLEST = 1e-3
 """Lower end of a log-scaled component whose field begins at 0."""
+SLOPE = 4.0
+"""Of the logistic function's argument, which makes its own slope 1 in the middle."""
+INSIDE = 0.01
+"""Distance from the bounds of a Box, as a share of its width, at which a location begins that is to start there."""
 
 
 def evaluated(network: nn.Module, function: Callable[..., Any], *arrays: Array) -> Any:
@@ -171,3 +175,52 @@ class GaussianNet(nn.Module):
         """Return the action at the mean, clipped to the Box, (..., k)."""
         mean, _ = self(obs)
         return self.to_action(mean).clamp(self.low, self.high)
+
+
+class BoxNet(nn.Module):
+    """Location and logarithm of the scale of a truncated Gaussian over a Box, in units of the Box.
+
+    A component's location is a share of its width in (0, 1), by a logistic function of slope 1 at mid-Box; see
+    :class:`lawgiver.agents.truncated_gaussian.TruncatedGaussian`. The location depends on the observation, the scale
+    does not.
+
+    Args:
+        space: space of the observations.
+        layout: layout of the action, with a width above 0 in every component.
+        start: the action at which the location begins, (k,); at a bound it begins just inside.
+        hidden: layers through which the location depends on the observation.
+        std: scale at the start, as a share of the width of the Box.
+    """
+
+    low: torch.Tensor
+    width: torch.Tensor
+
+    def __init__(
+        self, space: gymnasium.spaces.Box, layout: Layout, start: Sequence[float], hidden: Sequence[int], std: float
+    ) -> None:
+        """Build the network."""
+        super().__init__()
+        low, high = bounds(layout)
+        if not (high > low).all():
+            raise ParameterError(f"the Box of actions is {low} to {high}, allowed: a width above 0 in each component")
+        if len(start) != len(low):
+            raise ParameterError(f"start is {start!r}, allowed: {len(low)} numbers, one for each component")
+        self.register_buffer("low", torch.tensor(low, dtype=torch.float32), persistent=False)
+        self.register_buffer("width", torch.tensor(high - low, dtype=torch.float32), persistent=False)
+        share = self.to_share(torch.tensor(start, dtype=torch.float32)).clamp(INSIDE, 1 - INSIDE)
+        self.location = nn.Parameter(share.logit() / SLOPE)
+        self.log_std = nn.Parameter(torch.full((len(low),), float(np.log(std))))
+        self.body = mlp(space, hidden, len(low), zero_last=True)
+
+    def to_share(self, action: torch.Tensor) -> torch.Tensor:
+        """Convert an action (..., k) to shares of the Box."""
+        return (action - self.low) / self.width
+
+    def to_action(self, share: torch.Tensor) -> torch.Tensor:
+        """Convert shares of the Box (..., k) to an action."""
+        return self.low + share * self.width
+
+    def forward(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute location and logarithm of the scale, both (..., k), for observations (..., d)."""
+        location = torch.sigmoid(SLOPE * (self.location + self.body(obs)))
+        return location, self.log_std.expand_as(location)

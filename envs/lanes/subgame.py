@@ -63,6 +63,10 @@ class LanesSubgame(Subgame):
             shares[[0, -1]] = 0.5
         return shares
 
+    def announcements(self) -> np.ndarray:
+        """Return the moves of the grid, (A, 1)."""
+        return self.moves[:, None]
+
     def _seen(self, table: Array) -> Array:
         """Return a table (..., starts, moves) by states, (..., 1, S, moves)."""
         if self.blind:

@@ -88,6 +88,10 @@ class Subgame(ABC):
         """Return the weight of each action in a discretised action set, up to a factor, (A,)."""
         return np.ones(self.shape[2])
 
+    def announcements(self) -> np.ndarray:
+        """Return the announcements that stand for a discretised Box, (A, k); not called where they are Discrete."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which announcements its actions are")
+
     @abstractmethod
     def observations(self, parameters: np.ndarray) -> np.ndarray:
         """Compute the participants' observations in each round and state under w (D,), (T, S, d)."""
