@@ -17,6 +17,7 @@ from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.mapping import RoleMapping, assign
 from lawgiver.trainers.rllib.play import Record, RolloutSetup, make_rollout_setup, play
 from lawgiver.trainers.rllib.settings import Mechanism, RLlibAgents, RLlibConfig, RLlibTrainer
+from lawgiver.trainers.rllib.train import _of_play
 from lawgiver.trainers.settings.base import GameConfig, Resources
 
 ANNOUNCE = {"name": "public_investment", "endowments": [10, 4, 4, 4], "mechanism_mode": "announce"}
@@ -149,6 +150,21 @@ def test_both_runners_earn_the_same_with_the_same_weights() -> None:
     ours, theirs = of_batched(2000, True), of_stock(100, True)
     error = np.hypot(ours.std() / len(ours) ** 0.5, theirs.std() / len(theirs) ** 0.5)
     assert abs(ours.mean() - theirs.mean()) < 4 * error
+
+
+@pytest.mark.parametrize("mode", ["announce", "allocate"])
+def test_scores_of_rllibs_own_runner_are_a_round_whoever_moves_first(mode: str) -> None:
+    runner = runner_of(config({**ANNOUNCE, "mechanism_mode": mode, "n_rounds": 5}, "stock", steps=200))
+    runner.sample()
+    sampled = {
+        name: {agent: value.peek() for agent, value in by.items()} if isinstance(by, dict) else by.peek()
+        for name, by in runner.get_metrics().items()
+        if name in ("num_agent_steps_sampled", "num_episodes", "agent_episode_returns_mean")
+    }
+    whole = sampled["agent_episode_returns_mean"]["mechanism"]
+    game = {key: value for key, value in ANNOUNCE.items() if key != "name"}
+    table = RolloutSetup(make_game("public_investment", **{**game, "mechanism_mode": mode, "n_rounds": 5}))
+    assert _of_play(table, sampled, stock=True)["score"] == pytest.approx(whole / 5)
 
 
 def test_snapshots_stand_in_for_their_role_in_a_share_of_the_games() -> None:

@@ -227,10 +227,11 @@ class Training(session.Iterations):
 def _of_play(table: RolloutSetup, sampled: dict[str, Any], stock: bool) -> dict[str, Any]:
     """Compute the online score a round, and what the participants earned and did."""
     rounds = float(sampled["num_agent_steps_sampled"]["participant_0"]) / float(sampled["num_episodes"])
-    if stock:
-        rounds -= 1  # RLlib's own runner counts what is seen at the end of a game as a step
+    game = table.game
+    if stock and game.phase(game.initial_state(1, np.random.default_rng(0))) != "participant":
+        rounds -= 1  # RLlib's own runner counts what is seen at the end of a game as a step, but not at its beginning
     returns = {agent: float(value) / rounds for agent, value in sampled["agent_episode_returns_mean"].items()}
-    seats = table.game.agents_of("participant")
+    seats = game.agents_of("participant")
     actions = sampled.get("agent_actions_mean", {})
     return {
         "score": returns["mechanism"],
