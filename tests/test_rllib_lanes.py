@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import ray
 import torch
-from ray.rllib.core.columns import Columns
 
 from lawgiver.agents.tables import TablePolicy, equilibrium_table
 from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGameError
@@ -27,6 +26,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.rllib.connector import price_ahead
 from lawgiver.trainers.rllib.gate import exact_reply_gap
+from lawgiver.trainers.rllib.modules import anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan
 from lawgiver.trainers.rllib.play import RolloutSetup, play
 from lawgiver.trainers.rllib.results import alarms
@@ -144,11 +144,6 @@ def test_a_game_of_several_rounds_trains_on_either_runner(tmp_path: Path) -> Non
         trained(tmp_path / "myopic", *small)
 
 
-def test_participants_who_choose_from_a_box_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match=r"finitely many actions; those of lanes-v0 are|game\.n_moves"):
-        trained(tmp_path / "run", *BRIEF, "game.n_moves=null")
-
-
 def test_runs_of_the_fast_path_are_evaluated_by_the_same_tables(tmp_path: Path) -> None:
     path, summary = train("lanes", [*SMALL[:2], "trainer.iterations=20", f"run_dir={tmp_path / 'run'}"])
     again = evaluate(path, games=200)
@@ -216,7 +211,7 @@ def test_returns_less_the_price_ahead_are_the_values_of_the_equilibrium() -> Non
     games = 20_000
     modules = {role: np.full((games, count), role, dtype=object) for role, count in game.roles.items()}
     lived = play(RolloutSetup(game), games, rng, act, modules).trajectories["participant"]
-    module: Any = SimpleNamespace(log_prior=lambda batch: batch[Columns.OBS][..., -actions:])
+    module: Any = SimpleNamespace(divergence=lambda obs, logits: anchor_kl(logits, obs[..., -actions:]))
     plan = ModulePlan(gamma=1.0, inverse_temperature=level)
     obs, logits = torch.as_tensor(lived.obs), torch.as_tensor(lived.dist_inputs)
     price = price_ahead(module, plan, obs, logits, torch.as_tensor(lived.mask))

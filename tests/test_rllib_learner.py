@@ -14,7 +14,8 @@ from lawgiver.trainers.rllib.algorithm import algorithm_config, start_of
 from lawgiver.trainers.rllib.connector import gae
 from lawgiver.trainers.rllib.distributions import explored
 from lawgiver.trainers.rllib.gate import reply_gap
-from lawgiver.trainers.rllib.learner import TrainingError, anchor_kl
+from lawgiver.trainers.rllib.learner import TrainingError
+from lawgiver.trainers.rllib.modules import anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.settings.base import GameConfig, Resources

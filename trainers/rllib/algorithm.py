@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.trainers.rllib.connector import ChunksToBatch
 from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
 from lawgiver.trainers.rllib.mapping import RoleMapping, role_of
-from lawgiver.trainers.rllib.modules import KLModule, MechanismModule
+from lawgiver.trainers.rllib.modules import BoxKLModule, KLModule, MechanismModule
 from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
 from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
 from lawgiver.trainers.rllib.runner import BatchedEnvRunner
@@ -65,46 +65,56 @@ def plan_of(learning: Participants | Mechanism | GraphMechanism) -> ModulePlan:
         "warmup": learning.warmup,
         "update_every": learning.update_every,
     }
+    std = learning.std
+    common["std"] = StdSchedule(std.start, std.end, std.iterations) if isinstance(std, Schedule) else None
     if isinstance(learning, Participants):
         assert learning.inverse_temperature is not None, "the budget has not been solved"
         return ModulePlan(**common, raw_advantages=True, inverse_temperature=learning.inverse_temperature)
-    std = learning.std
-    schedule = StdSchedule(std.start, std.end, std.iterations) if isinstance(std, Schedule) else None
-    return ModulePlan(**common, std=schedule)
+    return ModulePlan(**common)
 
 
 def module_spec(
-    agents: RLlibAgents, seen: gymnasium.spaces.Box, actions: gymnasium.Space[Any], layout: Layout, start: Start
+    agents: RLlibAgents,
+    role: str,
+    seen: gymnasium.spaces.Box,
+    actions: gymnasium.Space[Any],
+    layout: Layout,
+    members: Mapping[str, Start],
 ) -> RLModuleSpec:
-    """Make the spec of a module: bounded rationality for Discrete actions, a Gaussian for a Box.
+    """Make the spec of a role's module: bounded rationality for Discrete actions and participants, else a Gaussian.
 
     Args:
         agents: settings of participants and mechanism.
+        role: whose module it is.
         seen: space of the module's observation, the prior included.
         actions: action space of one agent.
         layout: fields of a Box action; not used for Discrete ones.
-        start: initial mean action in a Box.
+        members: a mechanism's actions that announce canonical rules, by name.
 
     Raises:
-        ParameterError: if the actions are neither Discrete nor a Box.
+        ParameterError: if the actions are neither Discrete nor a bounded Box.
     """
     spaces = {"observation_space": seen, "action_space": actions}
     if isinstance(actions, gymnasium.spaces.Discrete):
         hidden = list(agents.participants.hidden)
         return RLModuleSpec(module_class=KLModule, model_config={"hidden": hidden}, **spaces)
-    if not isinstance(actions, gymnasium.spaces.Box) or len(actions.shape) != 1:
-        raise ParameterError(f"RLlib's modules play Discrete actions and flat Boxes, not {actions}")
-    learning = agents.mechanism
+    if not isinstance(actions, gymnasium.spaces.Box) or len(actions.shape) != 1 or not actions.is_bounded():
+        raise ParameterError(f"RLlib's modules play Discrete actions and flat bounded Boxes, not {actions}")
+    learning = learning_of(agents, role)
+    assert not isinstance(learning, GraphMechanism)
+    key = f"agents.{'participants' if isinstance(learning, Participants) else 'mechanism'}.start"
     std = learning.std.start if isinstance(learning.std, Schedule) else learning.std.initial
     at = {
         "layout": layout,
-        "start": start,
+        "start": start_of(layout, members, learning.start, key),
         "hidden": None if learning.hidden is None else list(learning.hidden),
         "std": std,
         "learn_std": not isinstance(learning.std, Schedule),
-        "critic": list(learning.hidden or ()),
     }
-    return RLModuleSpec(module_class=MechanismModule, model_config=at, **spaces)
+    if isinstance(learning, Participants):
+        return RLModuleSpec(module_class=BoxKLModule, model_config=at, **spaces)
+    critic = {"critic": list(learning.hidden or ())}
+    return RLModuleSpec(module_class=MechanismModule, model_config=at | critic, **spaces)
 
 
 def game_modules(table: RolloutSetup, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
@@ -113,8 +123,8 @@ def game_modules(table: RolloutSetup, agents: RLlibAgents) -> dict[str, RLModule
     for role in sorted(table.learned):
         layout = game.action_layout(role)
         fields: Layout = () if isinstance(layout, int) else layout
-        start = start_of(layout, game.members, agents.mechanism.start)
-        specs[role] = module_spec(agents, table.observation_space(role), game.action_space(role), fields, start)
+        members = game.members if role == "mechanism" else {}
+        specs[role] = module_spec(agents, role, table.observation_space(role), game.action_space(role), fields, members)
     return specs
 
 
@@ -127,8 +137,8 @@ def adapter_modules(adapter: TurnAdapter, agents: RLlibAgents) -> dict[str, RLMo
         if isinstance(space, gymnasium.spaces.Box):
             bounds = zip(space.low.tolist(), space.high.tolist(), strict=True)
             fields = tuple(Field(f"action_{i}", 1, low, high, "", "") for i, (low, high) in enumerate(bounds))
-        start = start_of(fields, {}, None)
-        specs[role_of(agent)] = module_spec(agents, adapter.observation_spaces[agent], space, fields, start)
+        role = role_of(agent)
+        specs[role] = module_spec(agents, role, adapter.observation_spaces[agent], space, fields, {})
     return specs
 
 

@@ -13,7 +13,7 @@ from ray.rllib.utils.numpy import convert_to_numpy
 from ray.rllib.utils.postprocessing.value_predictions import compute_value_targets
 
 from lawgiver.trainers.rllib.chunks import Chunk, Trajectories
-from lawgiver.trainers.rllib.modules import KLModule, anchor_kl
+from lawgiver.trainers.rllib.modules import BoundedModule
 from lawgiver.trainers.rllib.plan import ModulePlan
 
 Batch = dict[str, torch.Tensor]
@@ -112,11 +112,11 @@ def gae(
 
 def looks_ahead(module: Any, plan: ModulePlan) -> bool:
     """Check whether a module's return includes the KL cost of its later turns."""
-    return isinstance(module, KLModule) and plan.gamma > 0 and plan.kl_weight > 0
+    return isinstance(module, BoundedModule) and plan.gamma > 0 and plan.kl_weight > 0
 
 
 def price_ahead(
-    module: KLModule, plan: ModulePlan, obs: torch.Tensor, logits: torch.Tensor, inside: torch.Tensor
+    module: BoundedModule, plan: ModulePlan, obs: torch.Tensor, inputs: torch.Tensor, inside: torch.Tensor
 ) -> torch.Tensor:
     """Compute the discounted KL cost of the next turn, to be subtracted from the reward, (..., T).
 
@@ -127,10 +127,10 @@ def price_ahead(
         module: the policy.
         plan: training plan of the module.
         obs: observations, prior included, (..., T, d).
-        logits: of the policy, (..., T, n_actions).
+        inputs: parameters of the policy's distribution, (..., T, w).
         inside: turns that are no padding, (..., T).
     """
-    cost = plan.kl_weight * anchor_kl(logits, module.log_prior({Columns.OBS: obs})) * inside
+    cost = plan.kl_weight * module.divergence(obs, inputs) * inside
     return plan.gamma * torch.cat([cost[..., 1:], torch.zeros_like(cost[..., :1])], dim=-1)
 
 
@@ -157,8 +157,8 @@ class MaskedAdvantages(ConnectorV2):  # type: ignore[misc]
         with torch.no_grad():
             values = module.compute_values(rows)
             if looks_ahead(module, plan):  # the step after an episode's last turn is no real one, and costs nothing
-                logits, real = rows[Columns.ACTION_DIST_INPUTS], rows[Columns.LOSS_MASK]
-                price = price_ahead(module, plan, rows[Columns.OBS], logits, real)
+                inputs, real = rows[Columns.ACTION_DIST_INPUTS], rows[Columns.LOSS_MASK]
+                price = price_ahead(module, plan, rows[Columns.OBS], inputs, real)
                 rows[Columns.REWARDS] = torch.as_tensor(rows[Columns.REWARDS], device=price.device) - price
         reward, terminated, truncated = (
             convert_to_numpy(rows[name]) for name in (Columns.REWARDS, Columns.TERMINATEDS, Columns.TRUNCATEDS)

@@ -14,7 +14,7 @@ from ray.rllib.policy.sample_batch import SampleBatch
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.rllib.connector import MaskedAdvantages
-from lawgiver.trainers.rllib.modules import KLModule, MechanismModule, anchor_kl
+from lawgiver.trainers.rllib.modules import BoundedModule, BoxKLModule, MechanismModule
 from lawgiver.trainers.rllib.plan import ModulePlan
 
 PLANS = "plans"
@@ -126,8 +126,8 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
         module = self.module[module_id].unwrapped()
-        if isinstance(module, KLModule):
-            kl = anchor_kl(fwd_out[Columns.ACTION_DIST_INPUTS], module.log_prior(batch)).mean()
+        if isinstance(module, BoundedModule):
+            kl = module.divergence(batch[Columns.OBS], fwd_out[Columns.ACTION_DIST_INPUTS]).mean()
             self.metrics.log_value((module_id, "anchor_kl"), kl.detach(), window=1)
             loss = loss + self.plans[module_id].kl_weight * kl
         if not torch.isfinite(loss):
@@ -168,7 +168,7 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
             if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
                 raise TrainingError(f"a parameter of module {module_id!r} is no longer a finite number")
             if plan.std is not None:
-                assert isinstance(module, MechanismModule)
+                assert isinstance(module, (MechanismModule, BoxKLModule))
                 module.set_std(plan.std.at(self._weights_seq_no))
             self.metrics.log_value((module_id, "updates"), self.updates[module_id], window=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,9 @@ from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import nn
 
 from lawgiver.agents.graph_network import GraphNetwork
-from lawgiver.agents.networks import CategoricalNet, GaussianNet, ValueNet
-from lawgiver.trainers.rllib.distributions import explored
+from lawgiver.agents.networks import BoxNet, CategoricalNet, GaussianNet, ValueNet
+from lawgiver.agents.truncated_gaussian import TruncatedGaussian
+from lawgiver.trainers.rllib.distributions import explored, truncated
 
 
 def seen_part(space: gymnasium.spaces.Box, n_actions: int) -> gymnasium.spaces.Box:
@@ -25,8 +27,25 @@ def seen_part(space: gymnasium.spaces.Box, n_actions: int) -> gymnasium.spaces.B
     return gymnasium.spaces.Box(space.low[:-n_actions], space.high[:-n_actions], dtype=np.float32)
 
 
-class KLModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
-    """Participants: pi(a) proportional to pi_0(a) exp(residual(a)), with a critic of its own.
+class BoundedModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
+    """Participants of bounded rationality: a policy with a divergence from pi_0, and a critic of its own."""
+
+    @abstractmethod
+    def divergence(self, obs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Compute KL(pi || pi_0) in nats, (...).
+
+        Args:
+            obs: what the module sees, (..., d).
+            inputs: parameters of pi, (..., w).
+        """
+
+    def get_non_inference_attributes(self) -> list[str]:
+        """Name what acting does not need."""
+        return ["critic"]
+
+
+class KLModule(BoundedModule):
+    """Participants over Discrete actions: pi(a) proportional to pi_0(a) exp(residual(a)), with a critic of its own.
 
     What it sees is the agent's observation followed by log pi_0 over the actions. The residual starts at zero, so
     the policy starts at pi_0. ``model_config``: ``hidden``, the sizes of the tanh layers.
@@ -53,9 +72,47 @@ class KLModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: igno
         values: torch.Tensor = self.critic(batch[Columns.OBS][..., : -self.n_actions])
         return values
 
-    def get_non_inference_attributes(self) -> list[str]:
-        """Name what acting does not need."""
-        return ["critic"]
+    def divergence(self, obs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Compute KL(pi || pi_0) of logits (..., n_actions), (...)."""
+        return anchor_kl(inputs, self.log_prior({Columns.OBS: obs}))
+
+
+class BoxKLModule(BoundedModule):
+    """Participants in a Box: a Gaussian truncated to it, with pi_0 uniform over the Box and a critic of its own.
+
+    The truncation is the policy's own: actions lie in the Box, nothing is clipped, and the divergence from pi_0 is that
+    of what is played. ``model_config``: ``layout`` of the action, ``start`` of the location, ``hidden`` layers, ``std``
+    at the start as a share of the width of the Box, and ``learn_std``.
+    """
+
+    def setup(self) -> None:
+        """Build actor and critic."""
+        at = self.model_config
+        self.actor = BoxNet(self.observation_space, at["layout"], at["start"], at["hidden"], at["std"])
+        self.actor.log_std.requires_grad_(at["learn_std"])
+        self.critic = ValueNet(self.observation_space, at["hidden"])
+        self._distribution = truncated(*(tuple(x.tolist()) for x in (self.actor.low, self.actor.width)))
+
+    def set_std(self, std: float) -> None:
+        """Act with this scale from now on, a share of the width of the Box."""
+        with torch.no_grad():
+            self.actor.log_std.fill_(math.log(std))
+
+    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return {Columns.ACTION_DIST_INPUTS: torch.cat(self.actor(batch[Columns.OBS]), dim=-1)}
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> torch.Tensor:
+        """Compute the critic's values (...)."""
+        values: torch.Tensor = self.critic(batch[Columns.OBS])
+        return values
+
+    def divergence(self, obs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Compute KL(pi || pi_0) of locations and logarithms of scales (..., 2 k), (...)."""
+        return TruncatedGaussian(*inputs.chunk(2, dim=-1)).divergence()
+
+    def get_inference_action_dist_cls(self) -> type[TorchDistribution]:
+        """Return the distribution to act, to explore and to train with."""
+        return self._distribution
 
 
 def anchor_kl(logits: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:

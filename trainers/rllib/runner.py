@@ -29,7 +29,7 @@ sum of the learner's returns."""
 MAPPING = "policy_mapping_fn"
 """Key of the mapping in a runner's state, with which RLlib restores a runner that it replaces."""
 AGENT_ACTIONS_MEAN = "agent_actions_mean"
-"""Key of the mean action of each agent with Discrete actions, beside RLlib's own metrics."""
+"""Key of the mean action of each agent whose action is one number, beside RLlib's own metrics."""
 Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -161,13 +161,16 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
             played = record.trajectories.get(role)
             turns = record.turns[role].sum(axis=0)
             agents = self.table.game.agents_of(role)
-            for agent, earned, taken in zip(agents, returns.T, turns, strict=True):
+            for agent, earned, acted in zip(agents, returns.T, turns, strict=True):
                 log((names.EPISODE_AGENT_RETURN_MEAN, agent), float(earned.mean()), window=1)
-                self._log_turns("agent", agent, int(taken))
+                self._log_turns("agent", agent, int(acted))
             if role not in modules:
                 continue
-            if played is not None and played.actions.ndim == 2:  # Discrete
-                done = (played.actions * played.mask).sum(axis=1).reshape(returns.shape).sum(axis=0)
+            taken = None if played is None else played.actions
+            if taken is not None and taken.ndim == 3 and taken.shape[-1] == 1:
+                taken = taken[..., 0]
+            if played is not None and taken is not None and taken.ndim == 2:  # one number for each agent
+                done = (taken * played.mask).sum(axis=1).reshape(returns.shape).sum(axis=0)
                 for agent, action in zip(agents, done / turns, strict=True):
                     log((AGENT_ACTIONS_MEAN, agent), float(action), window=1)
             for module in sorted(set(modules[role].ravel().tolist())):

@@ -48,18 +48,6 @@ class Learning(Settings):
     """Largest global norm of a gradient; None for no clipping."""
 
 
-class Participants(Learning, BoundedRationality):
-    """Participants of bounded rationality, trained on raw advantages.
-
-    An inverse temperature of 0 is never trained; .inf is plain PPO.
-    """
-
-    hidden: Hidden = (32, 32)
-    lr: Positive = 3e-3
-    epochs: Natural = 4
-    minibatch_size: Natural = 1000
-
-
 class Schedule(Settings):
     """A standard deviation that shrinks geometrically."""
 
@@ -70,9 +58,26 @@ class Schedule(Settings):
 
 
 class LearnedStd(Settings):
-    """A standard deviation that is learned; an ``entropy_bonus`` keeps it from collapsing."""
+    """A standard deviation that is learned; bounded rationality or an ``entropy_bonus`` keeps it from collapsing."""
 
     initial: Positive = 0.4
+
+
+class Participants(Learning, BoundedRationality):
+    """Participants of bounded rationality, trained on raw advantages.
+
+    An inverse temperature of 0 is never trained; .inf is plain PPO. Those who choose from a Box do so by a Gaussian
+    that is truncated to it; ``start`` and ``std`` are theirs alone.
+    """
+
+    hidden: Hidden = (32, 32)
+    start: Start | None = None
+    """Action at which the location of the Gaussian begins, in a Box; None for mid-Box."""
+    std: Schedule | LearnedStd = LearnedStd(initial=1.0)
+    """Scale of the Gaussian, in a Box, as a share of its width; at 1 it is all but uniform."""
+    lr: Positive = 3e-3
+    epochs: Natural = 4
+    minibatch_size: Natural = 1000
 
 
 class Mechanism(Learning):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from lawgiver.agents.network_policies import LearnedMechanism, LearnedParticipants
+from lawgiver.agents.network_policies import LearnedBoxParticipants, LearnedMechanism, LearnedParticipants
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
@@ -14,7 +15,7 @@ from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box
 from lawgiver.trainers.rllib.algorithm import env_config
 from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
-from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig
+from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, Schedule
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
@@ -58,10 +59,14 @@ class Setup:
         policy.network.load_state_dict(weights)
         return policy
 
-    def participants(self, weights: Mapping[str, Any]) -> LearnedParticipants:
+    def participants(self, weights: Mapping[str, Any]) -> LearnedParticipants | LearnedBoxParticipants:
         """Make the participants who act by a network of these weights."""
-        learning = self.agents.participants
-        policy = LearnedParticipants(self.game, hidden=learning.hidden, anchor=anchor_of(learning))
+        learning, layout = self.agents.participants, self.game.action_layout("participant")
+        policy: LearnedParticipants | LearnedBoxParticipants
+        if isinstance(layout, int):
+            policy = LearnedParticipants(self.game, hidden=learning.hidden, anchor=anchor_of(learning))
+        else:
+            policy = LearnedBoxParticipants(self.game, hidden=learning.hidden, start=learning.start)
         policy.network.load_state_dict(weights)
         return policy
 
@@ -73,6 +78,7 @@ def prepare(config: RLlibConfig) -> Setup:
         UnsupportedGameError: if there is a budget of divergence, but no equilibrium to solve it in.
         ParameterError: naming the key that does not fit the game or the other keys.
     """
+    _check_anchor(config)
     table = make_rollout_setup(env_config(config))
     _check(config, table)
     anchor, people = table.anchors.get("participant"), config.agents.participants
@@ -85,11 +91,23 @@ def prepare(config: RLlibConfig) -> Setup:
     return Setup(config, table, inverse_temperature, best)
 
 
+def _check_anchor(config: RLlibConfig) -> None:
+    anchor = anchor_of(config.agents.participants)
+    if anchor == "uniform":
+        return
+    game = config.game.make()
+    if "participant" in game.roles and not isinstance(game.action_layout("participant"), int):
+        raise ParameterError(
+            f"agents.participants.anchor is {anchor!r}, but participants of {game.name} choose from a Box: allowed:"
+            " uniform"
+        )
+
+
 def _check(config: RLlibConfig, table: RolloutSetup) -> None:
     if set(table.game.roles) != {"participant", "mechanism"}:
         raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
     if "participant" in table.learned:
-        _check_participants(config, table.game)
+        _check_participants(config, table)
     if not table.learned:
         raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
     if table.given and config.resources.runner == "stock":
@@ -102,15 +120,36 @@ def _check(config: RLlibConfig, table: RolloutSetup) -> None:
         raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
 
 
-def _check_participants(config: RLlibConfig, game: Game[Any]) -> None:
-    if not isinstance(game.action_layout("participant"), int):
+def _check_participants(config: RLlibConfig, table: RolloutSetup) -> None:
+    game, people = table.game, config.agents.participants
+    in_a_box = not isinstance(game.action_layout("participant"), int)
+    own = {"start", "std"} & people.model_fields_set
+    if own and not in_a_box:
         raise ParameterError(
-            "trainer 'rllib' trains participants of bounded rationality, who choose among finitely many actions; those"
-            f" of {game.name} choose from a Box: give the game a number of actions (lanes: game.n_moves=101)"
+            f"agents.participants.{min(own)} belongs to participants who choose from a Box; those of {game.name} choose"
+            f" among {game.action_layout('participant')} actions: drop it"
         )
-    gamma = config.agents.participants.gamma
-    if isinstance(game, MechanismGame) and game.horizon > 1 and gamma != 1:
+    if in_a_box:
+        _check_box(config, table)
+    if isinstance(game, MechanismGame) and game.horizon > 1 and people.gamma != 1:
         raise ParameterError(
-            f"agents.participants.gamma is {gamma:g}, but participants of {game.name} look ahead over its"
+            f"agents.participants.gamma is {people.gamma:g}, but participants of {game.name} look ahead over its"
             f" {game.horizon} rounds: allowed: 1"
+        )
+
+
+def _check_box(config: RLlibConfig, table: RolloutSetup) -> None:
+    """Check settings that mean something else, or nothing, for participants who choose from a Box."""
+    game, people, mechanism = table.game, config.agents.participants, config.agents.mechanism
+    if isinstance(people.std, Schedule) and people.inverse_temperature != inf:
+        raise ParameterError(
+            "agents.participants.std is a schedule, but the spread of participants of bounded rationality follows from"
+            f" agents.participants.inverse_temperature = {people.inverse_temperature}: allowed: {{initial: ...}}, or an"
+            " inverse temperature of .inf"
+        )
+    start_of(game.action_layout("participant"), {}, people.start, "agents.participants.start")
+    if not table.given and mechanism.gate is not None and not isinstance(game, MechanismGame):
+        raise ParameterError(
+            f"agents.mechanism.gate is {mechanism.gate:g}, but the logit reply of participants of {game.name}, who"
+            " choose from a Box, is not known: allowed: null"
         )

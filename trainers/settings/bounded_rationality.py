@@ -67,8 +67,19 @@ class BoundedRationality(Settings):
         return inverse_temperature_of_budget(game, parameters, self.kl_budget, anchor)
 
 
-def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Sequence[float] | None) -> Start:
+def start_of(
+    layout: Layout | int,
+    members: Mapping[str, Start],
+    start: str | Sequence[float] | None,
+    key: str = "agents.mechanism.start",
+) -> Start:
     """Choose the initial mean of a Box action, (k,): mid-Box for None; empty for a Discrete action.
+
+    Args:
+        layout: of the action, or the number of choices of a Discrete one.
+        members: actions that announce canonical rules, by name.
+        start: a rule's name, or an action; None for the middle of the Box.
+        key: of the config, which errors name.
 
     Raises:
         ParameterError: if the family of rules has no member of that name, or the numbers do not fit.
@@ -82,13 +93,13 @@ def start_of(layout: Layout | int, members: Mapping[str, Start], start: str | Se
         fitting = [name for name, rule in members.items() if len(rule) == width(layout)]
         if start not in fitting:
             choices = f"{allowed(start, fitting)}, or a list of {width(layout)} numbers"
-            raise ParameterError(f"agents.mechanism.start is {start!r}: {choices}")
+            raise ParameterError(f"{key} is {start!r}: {choices}")
         return members[start]
     if len(start) != len(fields):
-        raise ParameterError(f"agents.mechanism.start has {len(start)} numbers, allowed: {len(fields)}")
+        raise ParameterError(f"{key} has {len(start)} numbers, allowed: {len(fields)}")
     for place, (value, field) in enumerate(zip(start, fields, strict=True), 1):
         if not field.low <= value <= field.high:  # false for NaN
             bounds = f"[{field.low:g}, {field.high:g}]"
             which = field.name if field.size == 1 else f"number {place} ({field.name})"
-            raise ParameterError(f"agents.mechanism.start has {which} = {value!r}, allowed: a number in {bounds}")
+            raise ParameterError(f"{key} has {which} = {value!r}, allowed: a number in {bounds}")
     return tuple(start)
