@@ -211,6 +211,21 @@ GAMES = {
         "divisible_good",
         {"rounds": 1, "appetite": 4, "ration": 4, "opening": [0, 0.1, 0.2, 0.3, 0.4]},
     ),
+    "combinatorial_auction": ("combinatorial_auction", {}),
+    "combinatorial_auction-grid": (
+        "combinatorial_auction",
+        {"pricing": "first", "correlation": 0.5, "n_bids": 5, "high": [2, 2, 4]},
+    ),
+    "combinatorial_auction-llllgg": ("combinatorial_auction", {"preset": "llllgg", "objective": "welfare"}),
+    "combinatorial_auction-uneven": (
+        "combinatorial_auction",
+        {
+            "n": 4,
+            "bundles": [[[1], [2]], [[2, 3]], [[1, 2], [3], [4]], [[4]]],
+            "high": [1, 2, 1.5, 1],
+            "pricing": "first",
+        },
+    ),
     "double_auction": ("double_auction", {}),
     "double_auction-many": ("double_auction", {"n": 5, "sellers": 2, "high": 3.0, "n_bids": 9}),
     "double_auction-mcafee": (

@@ -31,7 +31,6 @@ from lawgiver.envs.core.game import LARGEST_CHOICE, LARGEST_SEATS, KnownSolution
 from lawgiver.envs.double_auction import solutions
 from lawgiver.envs.double_auction.trading import k_double, mcafee
 from lawgiver.envs.families.auction_game import AuctionGame
-from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 
 PRICINGS = ("k_double", "mcafee")
@@ -112,21 +111,16 @@ class DoubleAuction(AuctionGame):
         return 2
 
     def type_layout(self) -> Layout:
-        """Return the fields of the side, and of the value or cost."""
+        """Return the fields of the value or cost, and of the side."""
         return (
-            Field("group", 2, 0, 1, "flag", "1 at the participant's side: buyer, seller"),
             Field("value", 1, 0, self.high, "money", "what a unit is worth to a buyer; what it costs a seller"),
+            Field("group", 1, 0, 1, "number", "side of the market: 0 buys, 1 sells"),
         )
 
     def initial_types(self, draws: Array) -> Array:
         """Return values or costs, uniform on [0, high], and sides by seat, (B, n, 2)."""
         sides = constant(self.groups, draws) + 0 * draws[..., 1]
         return namespace(draws).stack([self.high * draws[..., 0], sides], axis=-1)
-
-    def see_types(self, state: MechanismState) -> Array:
-        """Compute the flags of the side, and the value or cost, (B, n, 3)."""
-        values, sides = state.types[..., 0], state.types[..., 1]
-        return namespace(values).stack([1 - sides, sides, values], axis=-1)
 
     def parameter_layout(self) -> Layout:
         """Return k, where it has a say, and the spread."""
