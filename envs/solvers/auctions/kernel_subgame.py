@@ -14,6 +14,7 @@ Where rivals' types count in what the thing is worth, z also has the mean type b
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -177,6 +178,36 @@ class KernelSubgame(Subgame):
             "surplus": over_all(self.rewards(parameters, z)),
         }
 
+    def response_slope(
+        self, parameters: np.ndarray, aggregates: np.ndarray, policy: np.ndarray, inverse_temperature: float
+    ) -> np.ndarray | None:
+        """Compute dF/dz from the slopes of expected shares and payments, which are those of all types.
+
+        With pi the response of state s of group g, d pi(a) = lambda pi(a) (dQ(a) - sum_b pi(b) dQ(b)).
+        """
+        if self.rivals_count or not self.risk_neutral:
+            return None
+        shares, payments = self._outcome_slopes(parameters, self._play(aggregates)[0])
+        size, latent = len(self.groups) * self.n_bids, range(self.n_latent)
+        slope = np.empty((len(self.groups), self.n_latent, self.n_bids, len(self.groups), self.n_latent, self.n_bids))
+        for g, table in enumerate(policy.reshape(len(self.groups), self.n_types, self.n_bids)):
+            for nu, mu in product(latent, latent):  # what bidders do in nu changes by what they believe of mu
+                heard = self.chances[g, nu] * self.posterior[g, :, mu]
+                worth = _tilt(table, heard * self.worth[g, :, mu]) @ shares[:, g, mu].T
+                paid = _tilt(table, heard) @ payments[:, g, mu].T
+                slope[g, nu, :, :, mu] = (worth - paid).reshape(self.n_bids, len(self.groups), self.n_bids)
+        return inverse_temperature * slope.reshape(size * self.n_latent, -1)
+
+    def _outcome_slopes(self, parameters: np.ndarray, play: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute slopes of shares and payments (G A, G, N, A), row by the bid that gets likelier in every state."""
+        eligible = self._eligible(parameters)
+        nudge = 1e-4 * np.eye(len(self.groups) * self.n_bids).reshape(-1, len(self.groups), 1, self.n_bids)
+        there = np.broadcast_to(parameters, (2 * len(nudge), parameters.size))
+        around = np.concatenate([play + nudge, play - nudge])
+        both = self._outcomes(there, around, np.broadcast_to(eligible, (len(there), *eligible.shape)))
+        shares, payments = ((one[: len(nudge)] - one[len(nudge) :]) / 2e-4 for one in both)
+        return shares, payments
+
     # -- the table and the game ---------------------------------------------------------------------------------
 
     def nearest(self, types: Array, group: int) -> tuple[Array, Array]:
@@ -215,3 +246,9 @@ class KernelSubgame(Subgame):
                 ("stays_out", self.marginals[g] @ out[g]),
             )
         }
+
+
+def _tilt(policy: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Compute sum_s weights[s] (diag(pi_s) - pi_s pi_s'), (A, A), for policies (S, A)."""
+    weighted = weights[:, None] * policy
+    return np.asarray(np.diag(weighted.sum(axis=0)) - weighted.T @ policy)

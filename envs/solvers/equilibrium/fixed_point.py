@@ -24,6 +24,10 @@ FIRST, MORE = 8, (0, 32, 128)
 """Iterations of all problems; and further ones of the unconverged, each followed by Newton's method."""
 STEPS = 200
 """Steps in which a branch is followed, at most."""
+DENSE = 400
+"""Aggregates up to which Newton's method has the whole matrix of slopes; beyond, only what directions lead to."""
+KRYLOV, INEXACT = 80, 1e-4
+"""Directions of one step of Newton's method without the matrix, at most, and the error with which it is content."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,31 @@ class Problem:
         Rewards and aggregates are smooth: finite differences. Responses are steep at a high inverse temperature:
         analytic, dV = E[dQ], d log pi = lambda (dQ - dV).
         """
+        policy = self.response(aggregates)
+        known = self.subgame.response_slope(self.parameters, aggregates, policy, self.inverse_temperature)
+        if known is not None:
+            return known
         size = aggregates.size
         nudges = 1e-6 * (1 + np.abs(aggregates))
         around = np.concatenate([aggregates + np.diag(nudges), aggregates - np.diag(nudges)])
         rewards = self.subgame.rewards(np.broadcast_to(self.parameters, (2 * size, self.parameters.size)), around)
         moved = (rewards[:size] - rewards[size:]) / (2 * nudges[:, None, None, None])
-        policy = self.response(aggregates)
+        return np.asarray(self._turned(policy, moved).T)
+
+    def slope_along(self, aggregates: np.ndarray, policy: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """Compute dF/dz times a direction (m,) at z (m,), to which ``policy`` is the response; see :meth:`slope`."""
+        far = 1e-6 * (1 + np.abs(aggregates).max()) / max(np.abs(direction).max(), 1e-300)
+        around = np.stack([aggregates + far * direction, aggregates - far * direction])
+        rewards = self.subgame.rewards(np.broadcast_to(self.parameters, (2, self.parameters.size)), around)
+        return np.asarray(self._turned(policy, (rewards[:1] - rewards[1:]) / (2 * far))[0])
+
+    def _turned(self, policy: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """Return the changes (k, m) of the aggregates of responses for changes (k, T, S, A) of rewards."""
         turned = _tilts(self.subgame, policy, moved) * self.inverse_temperature
         far = 1e-6 / np.maximum(np.abs(turned).max(axis=(1, 2, 3)), 1e-300)
         apart = far[:, None, None, None] * turned
         after, before = self.subgame.aggregates(policy + apart), self.subgame.aggregates(policy - apart)
-        return np.asarray((after - before) / (2 * far[:, None])).T
+        return np.asarray((after - before) / (2 * far[:, None]))
 
 
 def _tilts(subgame: Subgame, policy: np.ndarray, rewards: np.ndarray) -> np.ndarray:
@@ -114,8 +132,54 @@ def _settle_one(problem: Problem, start: np.ndarray, near: np.ndarray) -> tuple[
 
 
 def _attracts(problem: Problem, aggregates: np.ndarray) -> bool:
-    """Test whether damped iteration returns to a fixed point."""
+    """Test whether damped iteration returns to a fixed point; where there are many aggregates, in most directions."""
+    if aggregates.size > DENSE:
+        projected = _krylov(problem, aggregates, problem.respond(aggregates) * np.cos(np.arange(aggregates.size)), 0.0)[
+            1
+        ]
+        return bool((np.linalg.eigvals(projected[:-1]).real > 0).all())
     return bool((np.linalg.eigvals(problem.slope(aggregates)).real < 1).all())
+
+
+def _krylov(
+    problem: Problem, aggregates: np.ndarray, start: np.ndarray, inexact: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Build orthonormal directions Q (k + 1, m) and H (k + 1, k) with (I - F_z) Q_k = Q_{k+1} H, by Arnoldi's process.
+
+    The first direction is that of ``start``; there are enough once (I - F_z) x = start is solved up to ``inexact``.
+    """
+    policy = problem.response(aggregates)
+    length = np.linalg.norm(start)
+    basis, columns = [start / length], np.zeros((KRYLOV + 1, KRYLOV))
+    for k in range(min(KRYLOV, start.size)):
+        ahead = basis[k] - problem.slope_along(aggregates, policy, basis[k])
+        known = np.array(basis)
+        for _ in range(2):  # twice is enough, whatever the rounding
+            along = known @ ahead
+            columns[: k + 1, k] += along
+            ahead = ahead - along @ known
+        columns[k + 1, k] = np.linalg.norm(ahead)
+        if columns[k + 1, k] <= 1e-12 * length:
+            return np.array([*basis, np.zeros_like(ahead)]), columns[: k + 2, : k + 1]
+        basis.append(ahead / columns[k + 1, k])
+        target = np.eye(k + 2)[0]
+        solved = columns[: k + 2, : k + 1] @ _least_squares(columns[: k + 2, : k + 1], target)
+        if np.linalg.norm(solved - target) <= inexact:
+            break
+    return np.array(basis), columns[: k + 2, : k + 1]
+
+
+def _newton_step(problem: Problem, aggregates: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """Solve (I - F_z) step = residual, (m,); up to ``INEXACT`` where there are many aggregates."""
+    if aggregates.size <= DENSE:
+        return _least_squares(np.eye(aggregates.size) - problem.slope(aggregates), residual)
+    basis, columns = _krylov(problem, aggregates, residual, INEXACT)
+    weights = _least_squares(columns, np.eye(len(columns))[0] * np.linalg.norm(residual))
+    return np.asarray(weights @ basis[:-1])
+
+
+def _least_squares(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.lstsq(matrix, target, rcond=None)[0])
 
 
 def iterate(
@@ -181,7 +245,7 @@ def newton(problem: Problem, start: np.ndarray) -> tuple[np.ndarray, float]:
     for _ in range(30):
         if residual <= problem.tolerance:
             break
-        step = np.linalg.lstsq(np.eye(start.size) - problem.slope(aggregates), found - aggregates, rcond=None)[0]
+        step = _newton_step(problem, aggregates, found - aggregates)
         for shrink in (1.0, 0.5, 0.25, 0.1, 0.02):
             moved = aggregates + shrink * step
             answer = problem.respond(moved)

@@ -69,6 +69,21 @@ class Subgame(ABC):
         Expected, of a whole game, under w (..., D): ``welfare``, and what else the mechanism may be paid.
         """
 
+    def response_slope(
+        self, parameters: np.ndarray, aggregates: np.ndarray, policy: np.ndarray, inverse_temperature: float
+    ) -> np.ndarray | None:
+        """Compute dF/dz (m, m) of the aggregates F of the response to z, row by component of F, in one go.
+
+        For subgames that know it faster than by differences in each of the aggregates; by default None.
+
+        Args:
+            parameters: w, (D,).
+            aggregates: z, (m,).
+            policy: the response to z, (T, S, A).
+            inverse_temperature: lambda, finite.
+        """
+        return None
+
     def transitions(self) -> np.ndarray:
         """Return the probability of the next state, (S, A, S); not called for a single round."""
         raise NotImplementedError(f"{type(self).__name__} has {self.shape[0]} rounds and does not say how they follow")
