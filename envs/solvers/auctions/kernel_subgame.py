@@ -54,7 +54,7 @@ class KernelSubgame(Subgame):
             and there is one latent state.
 
     Raises:
-        ParameterError: if groups differ in how many levels they have.
+        ParameterError: if groups differ in how many levels they have, or a type level is never drawn.
         UnsupportedGameError: if bidders are not risk neutral, and there are several latent states.
     """
 
@@ -85,6 +85,8 @@ class KernelSubgame(Subgame):
         self.types = np.stack([group.types for group in groups])
         joint = self.chances * (np.ones(1) if latent is None else latent)[:, None]
         self.marginals = joint.sum(axis=1)
+        if not (self.marginals > 0).all():
+            raise ParameterError(f"types have probabilities {self.marginals.tolist()}, allowed: levels above 0")
         self.posterior = np.swapaxes(joint / self.marginals[:, None], 1, 2)  # (G, S, N)
         self.worth = np.stack([group.worth for group in groups])  # (G, S, N)
 
