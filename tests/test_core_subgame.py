@@ -26,6 +26,12 @@ GAMES = {
     "divisible good": ("divisible_good", {}),
     "divisible good, full": ("divisible_good", {"agent_objective": "full", "rounds": 4, "prices": "flat"}),
     "selfish routing": ("selfish_routing", {"n": 7}),
+    "sealed bid, first price": ("sealed_bid", {"n_bids": 17, "announced": ("reserve", "entry_fee", "mix")}),
+    "sealed bid, slots": ("sealed_bid", {"n": 4, "pricing": "vcg", "slots": (1, 0.5), "n_bids": 9}),
+    "sealed bid, groups": ("sealed_bid", {"values": ((0, 1), (0, 2)), "pricing": "all_pay", "n_bids": 9}),
+    "sealed bid, handicaps": ("sealed_bid", {"announced": ("squash", "handicaps"), "quality": (1, 0.6), "n_bids": 9}),
+    "sealed bid, affiliated": ("sealed_bid", {"information": "affiliated", "n_bids": 9}),
+    "sealed bid, mineral rights": ("sealed_bid", {"information": "mineral_rights", "n": 3, "n_bids": 5}),
     "supply and demand": ("supply_demand", {"n": 10, "homes": (0.8, 0.2, 0.0)}),
 }
 LEVELS = (0.0, 0.3, 10.0, 400.0)

@@ -17,7 +17,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace, transposed
-from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.auction_game import AuctionGame
@@ -26,11 +25,11 @@ from lawgiver.envs.files.profiles import draw_profiles, read_types
 from lawgiver.envs.sealed_bid import solutions
 from lawgiver.envs.sealed_bid.members import members
 from lawgiver.envs.sealed_bid.parameters import Values, check
-from lawgiver.envs.sealed_bid.slots import Terms, hold
+from lawgiver.envs.sealed_bid.slots import Terms, hold, least_bids
+from lawgiver.envs.sealed_bid.subgame import SealedBidSubgame
 from lawgiver.envs.sealed_bid.worth import affiliated, mineral_rights, private
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.auctions.myerson import highest_values, myerson_revenue
-from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 
 
 @dataclass(frozen=True)
@@ -142,6 +141,19 @@ class SealedBid(AuctionGame):
         """Quality of each bidder."""
         return (self.quality,) * self.n if isinstance(self.quality, (int, float)) else tuple(self.quality)
 
+    @cached_property
+    def alike(self) -> tuple[tuple[int, ...], ...]:
+        """Seats by group: those of one have one distribution, one quality and one handicap, which is not announced."""
+        seats = range(self.n)
+        own = seats if "handicaps" in self.announced else self.handicaps or (0.0,) * self.n
+        kinds = list(zip(self.distributions, self.qualities, own, strict=True))
+        return tuple(tuple(i for i in seats if kinds[i] == kind) for kind in dict.fromkeys(kinds))
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the price is a mix of the own score and the next."""
+        return self.mix is not None or "mix" in self.announced
+
     @property
     def sizes(self) -> np.ndarray:
         """Sizes of the slots that somebody can be in, (K,)."""
@@ -167,11 +179,14 @@ class SealedBid(AuctionGame):
         return 1 if self.information == "private" else 2
 
     def type_layout(self) -> Layout:
-        """Return the field of the value, or of the signal."""
-        if self.information == "private":
-            least = min(each.low for each in self.distributions)
-            return (Field("value", 1, least, self.greatest, "money", "what a unit is worth to the bidder"),)
-        return (Field("signal", 1, 0, self.greatest, "money", "what the bidder knows of what a unit is worth"),)
+        """Return the field of the value, or of the signal, and where bidders are not alike that of their group."""
+        least = min(each.low for each in self.distributions)
+        own = Field("value", 1, least, self.greatest, "money", "what a unit is worth to the bidder")
+        if self.information != "private":
+            own = Field("signal", 1, 0, self.greatest, "money", "what the bidder knows of what a unit is worth")
+        if len(self.alike) == 1:
+            return (own,)
+        return own, Field("group", 1, 0, len(self.alike) - 1, "number", "of the bidders who are like this one, from 0")
 
     def parameter_layout(self) -> Layout:
         """Return the fields of what is announced."""
@@ -207,7 +222,7 @@ class SealedBid(AuctionGame):
     @cached_property
     def profiles(self) -> np.ndarray | None:
         """Values (N, n, 1) of the game's ``types_file``, from which whole profiles are drawn; None without one."""
-        return None if self.types_file is None else read_types(self.types_file, self.n, self.type_layout())
+        return None if self.types_file is None else read_types(self.types_file, self.n, self.type_layout()[:1])
 
     def initial_types(self, draws: Array) -> Array:
         """Return values (B, n, 1), or signals and the worth (B, n, 2)."""
@@ -218,8 +233,12 @@ class SealedBid(AuctionGame):
         return (affiliated if self.information == "affiliated" else mineral_rights)(draws)
 
     def see_types(self, state: MechanismState) -> Array:
-        """Return the values, or the signals without the worth, (B, n, 1)."""
-        return state.types[..., :1]
+        """Return the values, or the signals without the worth, and where there are several the groups, (B, n, d)."""
+        seen, xp = state.types[..., :1], namespace(state.types)
+        if len(self.alike) == 1:
+            return seen
+        group = [[next(g for g, seats in enumerate(self.alike) if i in seats)] for i in range(self.n)]
+        return xp.concat([seen, xp.zeros_like(seen) + constant(group, seen)], axis=-1)
 
     def announcements(self, actions: Array) -> Array:
         """Return bids (B, n) in money."""
@@ -263,6 +282,13 @@ class SealedBid(AuctionGame):
             shares = shares * quality
             payments = payments if self.pricing == "all_pay" else payments * quality
         return xp.permute_dims(xp.stack([shares, payments]), (2, 1, 0))
+
+    def least_bids(self, parameters: Array) -> Array:
+        """Compute the bid (..., n) of each bidder whose score is the reserve, under w (..., D)."""
+        xp = namespace(parameters)
+        flat = xp.reshape(parameters, (-1, parameters.shape[-1]))
+        nobody = flat[:, 0] * constant(np.zeros((self.n, 1)), flat)
+        return xp.reshape(least_bids(self.terms(flat), nobody).T, (*parameters.shape[:-1], self.n))
 
     def worth(self, types: Array) -> Array:
         """Return the worth of a unit to each bidder, (B, n, 1)."""
@@ -355,9 +381,9 @@ class SealedBid(AuctionGame):
         return next(iter(self.references().get(self.objective, {"limit": None}).values()))
 
     @cached_property
-    def subgame(self) -> Subgame:
-        """The bidders' subgame."""
-        raise UnsupportedGameError(f"{self.name} has no subgame in tables yet")
+    def subgame(self) -> SealedBidSubgame:
+        """The bidders' subgame in tables."""
+        return SealedBidSubgame(self)
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:

@@ -35,6 +35,8 @@ OUT = -1.0
 """Score of those who stay out; scores of others are at least 0."""
 AHEAD = {"first": 0, "next": 1, "skip": 2, "vcg": 1, "all_pay": 0}
 """Ranks below the last slot whose scores prices depend on."""
+ROUND_UP = 1 + 1e-12
+"""Factor of least bids, beyond rounding."""
 FEW_SLOTS = 8
 """Slots from which ranks are found by ordering the scores, not by comparison with the score in each rank."""
 
@@ -91,6 +93,17 @@ def hold(bids: Array, terms: Terms) -> tuple[Array, Array]:
     if terms.entry_fee is not None:
         payments = payments + inside * terms.entry_fee
     return shares, payments
+
+
+def least_bids(terms: Terms, bids: Array) -> Array:
+    """Compute the bids (n, B) whose scores are the reserve, in the form of ``bids`` (n, B).
+
+    Where bids are weighted or shifted it is up by more than rounding, so that no such score is below the reserve.
+    """
+    least = namespace(bids).zeros_like(bids) + terms.reserve
+    if terms.weights is not None:
+        least = least / terms.weights * ROUND_UP
+    return least if terms.handicaps is None else (least + terms.handicaps) * ROUND_UP
 
 
 def by_rank(scores: Array, terms: Terms) -> tuple[Array, Array]:

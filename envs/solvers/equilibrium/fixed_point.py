@@ -68,7 +68,7 @@ class Problem:
         policy = self.response(aggregates)
         known = self.subgame.response_slope(self.parameters, aggregates, policy, self.inverse_temperature)
         if known is not None:
-            return known
+            return np.asarray(known)
         size = aggregates.size
         nudges = 1e-6 * (1 + np.abs(aggregates))
         around = np.concatenate([aggregates + np.diag(nudges), aggregates - np.diag(nudges)])
