@@ -100,7 +100,10 @@ class LearnedBoxParticipants(Networked, Memoryless):
         return evaluated(self.network, drawn, obs, levels), state
 
     def log_density(self, obs: Array, actions: Array) -> Array:
-        """Compute log-densities (..., A) relative to pi_0, uniform, of actions (A, k), for observations (..., d)."""
+        """Compute log-densities (..., A) of actions relative to pi_0, uniform, for observations (..., d).
+
+        Actions are (A, k), or (..., A, k) where they differ between observations.
+        """
 
         def density(seen: torch.Tensor, tried: torch.Tensor) -> torch.Tensor:
             return self._gaussian(seen[..., None, :]).log_density(self.network.to_share(tried))

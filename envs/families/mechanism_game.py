@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, total, uniform, zeros
-from lawgiver.envs.core.errors import NoSolution
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout, width
 from lawgiver.envs.core.game import Draws, Game, Rewards
 from lawgiver.envs.core.objectives import welfare
@@ -177,6 +177,13 @@ class MechanismGame(Game[MechanismState]):
     def subgame(self) -> Subgame:
         """The participants' subgame under a fixed mechanism."""
 
+    def tables(self) -> Subgame | NoSolution:
+        """Make the subgame, or give the reason why there is none in tables."""
+        try:
+            return self.subgame
+        except UnsupportedGameError as error:
+            return NoSolution(str(error))
+
     def optimum(self) -> float | None:
         """Return the largest expected welfare of a whole game under a common policy, if known."""
         return None
@@ -202,9 +209,12 @@ class MechanismGame(Game[MechanismState]):
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
     ) -> dict[str, Any] | NoSolution:
         """See :func:`lawgiver.envs.solvers.equilibrium.subgame_equilibrium.exact_scores`; per round, as the mechanism
-        is paid."""
+        is paid. Without tables there are none."""
         from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import exact_scores
 
+        tables = self.tables()
+        if isinstance(tables, NoSolution):
+            return tables
         return exact_scores(self, mechanism, inverse_temperature=inverse_temperature, anchor=anchor)
 
     # -- how it is played ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
@@ -27,7 +28,7 @@ from matplotlib.figure import Figure
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
     """Draw a run: curves, scores, misreports, shares and contributions, as far as the game has them."""
     game = run.game()
-    if isinstance(game, MechanismGame):
+    if isinstance(game, MechanismGame) and not isinstance(game.tables(), NoSolution):
         yield from design.figures_of(run, summary)
         return
     yield from with_scores(run, summary, _panels(game))

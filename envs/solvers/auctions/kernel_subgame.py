@@ -99,6 +99,10 @@ class KernelSubgame(Subgame):
         """Return the group of each state: seats are known, types are not."""
         return np.repeat(np.arange(len(self.groups)), self.n_types)
 
+    def announcements(self) -> np.ndarray:
+        """Return the bids of each state's group, (S, A, 1)."""
+        return np.repeat(self.bids, self.n_types, axis=0)[..., None]
+
     # -- what everybody else does -------------------------------------------------------------------------------
 
     def aggregates(self, policy: Array) -> Array:

@@ -104,7 +104,10 @@ class Subgame(ABC):
         return np.ones(self.shape[2])
 
     def announcements(self) -> np.ndarray:
-        """Return the announcements that stand for a discretised Box, (A, k); not called where they are Discrete."""
+        """Return the announcements that stand for a discretised Box, (A, k), or (S, A, k) where states differ.
+
+        Not called where announcements are Discrete.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say which announcements its actions are")
 
     @abstractmethod
