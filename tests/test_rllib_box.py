@@ -167,6 +167,20 @@ def test_reports_of_many_numbers_train_on_either_runner(tmp_path: Path, runner: 
     assert set(load(tmp_path / "run")) == {"participant", "mechanism"}
 
 
+@pytest.mark.parametrize("game", ["sealed_bid", "double_auction"])
+def test_bidders_train_under_given_rules_and_are_evaluated(tmp_path: Path, game: str) -> None:
+    name = ("game={name: double_auction}", "agents.mechanism.given={policy: random}")
+    overrides = [*(name if game == "double_auction" else ()), *BRIEF[2:5], f"run_dir={tmp_path / 'run'}"]
+    summary = train("first_price_bidders_ppo", overrides)[1]
+    assert summary["updates"] == {"participant": 3}
+    assert summary["trained_participants"]["played"]["revenue"].mean > 0
+    people = load(tmp_path / "run", role="participant")
+    assert isinstance(people, LearnedBoxParticipants)
+    again = evaluate(tmp_path / "run", games=500)
+    assert again["simulated"]["revenue"]["given"].mean > 0
+    assert (tmp_path / "run" / "figures").is_dir()
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
