@@ -50,10 +50,12 @@ def cluster() -> Iterator[None]:
 class Training:
     """A runner and a learner of participants under a given payment, without the Algorithm around them."""
 
-    def __init__(self, participants: dict[str, Any], steps: int = 400) -> None:
-        agents = RLlibAgents.model_validate({"participants": participants, "mechanism": PAID})
+    def __init__(
+        self, participants: dict[str, Any], steps: int = 400, game: dict[str, Any] = MOVERS, given: Any = PAID
+    ) -> None:
+        agents = RLlibAgents.model_validate({"participants": participants, "mechanism": given})
         config = RLlibConfig(
-            game=GameConfig.model_validate(MOVERS),
+            game=GameConfig.model_validate(game),
             agents=agents,
             trainer=RLlibTrainer(name="rllib", steps_per_iteration=steps),
             resources=Resources(device="cpu"),
@@ -165,6 +167,18 @@ def test_reports_of_many_numbers_train_on_either_runner(tmp_path: Path, runner: 
     assert summary["updates"] == {"participant": 3, "mechanism": 3}
     assert np.isfinite(summary["online_score"])
     assert set(load(tmp_path / "run")) == {"participant", "mechanism"}
+
+
+def test_bidders_of_a_first_price_auction_learn_to_bid_half_their_value() -> None:
+    """The equilibrium of two with uniform values; tolerance: 0.05 in root mean square of the mean bid."""
+    settings = {"inverse_temperature": 300.0, "lr": 0.005, "minibatch_size": 2000, "std": {"initial": 0.2}}
+    free = {"given": {"policy": "rule", "parameters": [0.0]}}
+    training = Training(settings, 8000, {"name": "sealed_bid", "n": 2}, free)
+    training.iterate(40)
+    values = np.linspace(0.05, 1, 96)
+    seen = np.stack([values, np.zeros(96)], axis=-1)[:, None]
+    bids = training.policy().distribution(seen, None, None)[0][:, 0, 0, 0]
+    assert np.sqrt(((bids - values / 2) ** 2).mean()) < 0.05
 
 
 @pytest.mark.parametrize("game", ["sealed_bid", "double_auction"])
