@@ -22,7 +22,7 @@ from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.files.profiles import draw_profiles, read_types
-from lawgiver.envs.sealed_bid import solutions
+from lawgiver.envs.sealed_bid import beliefs, solutions
 from lawgiver.envs.sealed_bid.members import members
 from lawgiver.envs.sealed_bid.parameters import Values, check
 from lawgiver.envs.sealed_bid.slots import Terms, hold, least_bids
@@ -243,6 +243,14 @@ class SealedBid(AuctionGame):
     def announcements(self, actions: Array) -> Array:
         """Return bids (B, n) in money."""
         return actions[..., 0] if self.n_bids is None else actions * (self.largest_bid / (self.n_bids - 1))
+
+    def expected_types(self, types: Array) -> Array:
+        """Replace a worth that nobody knows by its expectation given all signals."""
+        return beliefs.expected_types(self, types)
+
+    def types_given(self, types: Array, seats: Array, draws: Array) -> Array:
+        """Draw all types given one bidder's value or signal; see the base class."""
+        return beliefs.types_given(self, types, seats, draws)
 
     # -- rules --------------------------------------------------------------------------------------------------
 

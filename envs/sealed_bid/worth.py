@@ -34,16 +34,16 @@ def private(distributions: Sequence[Distribution], draws: Array) -> Array:
 def affiliated(draws: Array) -> Array:
     """Compute signals and the common worth, (B, 2, 2), for uniform draws of that shape; one of them is not used."""
     signals = draws[..., 0] + draws[:, :1, 1]
-    return _common(signals, total(signals) / 2)
+    return common(signals, total(signals) / 2)
 
 
 def mineral_rights(draws: Array) -> Array:
     """Compute signals and the common worth, (B, n, 2), for uniform draws of that shape; the worth takes one of them."""
     worth = draws[:, 0, 1]
-    return _common(2 * worth[:, None] * draws[..., 0], worth)
+    return common(2 * worth[:, None] * draws[..., 0], worth)
 
 
-def _common(signals: Array, worth: Array) -> Array:
-    """Return types (B, n, 2) of signals (B, n) and a worth (B,) that is the same for all."""
+def common(signals: Array, worth: Array) -> Array:
+    """Join to types (B, n, 2) the signals (B, n) and a worth (B,) that is the same for all."""
     xp = namespace(signals)
     return xp.stack([signals, worth[:, None] + xp.zeros_like(signals)], axis=-1)
