@@ -114,20 +114,25 @@ def random(game: Game[Any]) -> Policy:
 
 def strict_egalitarian(game: Game[Any]) -> Policy:
     """Return the mechanism that gives everyone the same: w_i = 1/n; a tax of 1."""
-    return _canonical(game, "strict_egalitarian")
+    return canonical(game, "strict_egalitarian")
 
 
 def libertarian(game: Game[Any]) -> Policy:
     """Return the mechanism that gives back what was put in: w_i = c_i / sum c; a tax of 0."""
-    return _canonical(game, "libertarian")
+    return canonical(game, "libertarian")
 
 
 def liberal_egalitarian(game: Game[Any]) -> Policy:
     """Return the mechanism that pays for the fraction contributed: w_i = (c_i / e_i) / sum_j (c_j / e_j)."""
-    return _canonical(game, "liberal_egalitarian")
+    return canonical(game, "liberal_egalitarian")
 
 
-def _canonical(game: Game[Any], name: str) -> Policy:
+def canonical(game: Game[Any], name: str) -> Policy:
+    """Return the mechanism of one of the canonical rules of a game by name.
+
+    Raises:
+        UnsupportedGameError: if the game has no such rule.
+    """
     allocates = isinstance(game, PublicInvestment) and not game.announces
     members = FAMILIES["power"].members if allocates else game.members
     if name not in members:
@@ -159,12 +164,12 @@ def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
 
 def no_mechanism(game: Game[Any]) -> Policy:
     """Return the mechanism that announces zeros: nobody is paid or charged."""
-    return _canonical(game, "no_mechanism")
+    return canonical(game, "no_mechanism")
 
 
 def pigou(game: Game[Any]) -> Policy:
     """Return the mechanism that charges what others lose by one's doing, at the optimum; where the game knows it."""
-    return _canonical(game, "pigou")
+    return canonical(game, "pigou")
 
 
 def manifold(game: Game[Any], *, w: float, v: float) -> Policy:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+import lawgiver
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.policies import RulePolicy, UniformBox
 from lawgiver.envs.core.arrays import Array, largest, namespace, total
-from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGameError
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.double_auction import DoubleAuction
 from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.envs.sealed_bid import SealedBid
 from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 from lawgiver.trainers.audit import ex_interim
 from lawgiver.trainers.audit.auctions import audit_auction
+from lawgiver.trainers.audit.figures import gains
+from lawgiver.trainers.cli import app, main
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ class OneItem(AuctionGame):
     @cached_property
     def subgame(self) -> Subgame:
         """There is none."""
-        raise NoSolution("bids are not levels")
+        raise UnsupportedGameError("bids are not levels")
 
 
 def test_the_truth_of_an_auction_is_the_value_and_others_are_drawn_given_ones_own():
@@ -256,3 +266,205 @@ def test_wrong_input_is_named(change, said):
 def test_levels_of_bids_are_refused():
     with pytest.raises(UnsupportedGameError, match="allowed: a game whose bids are a Box"):
         audit_auction(OneItem(levels=9), Announcement((1.0,)), np.full((3, 2, 1), 0.5))
+
+
+# -- games of the suite ---------------------------------------------------------------------------------------------
+
+
+def audited_game(game, rule, count=40, seed=3, participants=None, **options):
+    types = game.initial_state(count, np.random.default_rng(seed)).types
+    who = None if participants is None else make_policy(game, "participant", participants)
+    mechanism = make_policy(game, "mechanism", rule)
+    return audit_auction(game, mechanism, types, participants=who, **{"effort": 1, **options})
+
+
+@pytest.mark.parametrize(
+    "game",
+    [
+        SealedBid(n=3, pricing="next"),
+        SealedBid(n=3, pricing="vcg", slots=(1.0, 0.5)),
+        SealedBid(n=3, pricing="vcg", slots=(1.0, 1.0), reserve=0.4, announced=("entry_fee",)),
+        SealedBid(pricing="vcg", values=((0.0, 1.0), (0.0, 2.0)), announced=("handicaps",)),
+        DoubleAuction(n=4, sellers=2, pricing="mcafee"),
+    ],
+)
+def test_truthful_auctions_leave_nothing_to_gain(game):
+    rule = "no_mechanism" if isinstance(game, DoubleAuction) else "no_reserve"
+    found = audited_game(game, rule, rivals=16)
+    assert found.largest_gain <= 1e-9 * found.scale
+    assert max(regret.gains.max() for regret in found.ex_interim.regrets.values()) <= 1e-9 * found.scale
+    assert found.data()["individual_rationality"]["share"] == 0 and found.data()["budget"]["deficit_share"] == 0
+
+
+@pytest.mark.parametrize("pricing", ["first", "all_pay"])
+def test_auctions_that_are_paid_as_bid_are_not_truthful(pricing):
+    found = audited_game(SealedBid(pricing=pricing), "no_reserve", rivals=16)
+    assert found.largest_gain > 0.1 * found.scale
+    told = found.data()
+    assert (told["individual_rationality"]["share"] > 0) == (pricing == "all_pay")
+    assert told["ex_interim"]["groups"]["bid"]["absolute"]["mean"].low > 0.01
+
+
+def test_one_buyer_and_one_seller_in_equilibrium_gain_nothing_ex_interim():
+    game = DoubleAuction()
+    found = audited_game(game, "split_the_difference", participants="equilibrium", rivals=128)
+    gain, payoff = found.ex_interim.gain("bid"), found.data()["ex_interim"]["payoff"]["mean"]
+    assert gain.low <= 0 <= gain.high < 0.04 * payoff.mean
+    assert abs(payoff.mean - 9 / 128) < 4 * payoff.standard_error
+    truth = audited_game(game, "split_the_difference", rivals=64)
+    assert truth.ex_interim.gain("bid").low > 0.1 * payoff.mean
+
+
+class MineralBids(RulePolicy):
+    """Bids 2 x / (2 + x), the equilibrium of a second-price auction of three, or a multiple of it."""
+
+    def __init__(self, factor: float) -> None:
+        """Keep the factor."""
+        self.factor = factor
+
+    def action(self, obs: Array) -> Array:
+        """Return the bids (B, n, 1)."""
+        return self.factor * 2 * obs[..., :1] / (2 + obs[..., :1])
+
+
+def test_where_nobody_knows_the_worth_bidders_in_equilibrium_gain_nothing_ex_interim():
+    game = SealedBid(3, pricing="next", information="mineral_rights")
+    types = game.initial_state(40, np.random.default_rng(4)).types
+    rule = make_policy(game, "mechanism", "no_reserve")
+    found = audit_auction(game, rule, types, participants=MineralBids(1.0), effort=1, rivals=64)
+    gain, payoff = found.ex_interim.gain("bid"), found.data()["ex_interim"]["payoff"]["mean"]
+    assert -1e-9 < gain.low <= gain.high < 1e-9, "ex post too: worth depends on the greatest signal alone"
+    assert abs(payoff.mean - 0.0452) < 4 * payoff.standard_error
+    signals = audit_auction(game, rule, types, effort=1, rivals=64)
+    assert signals.ex_interim.gain("bid").low > 0.01, "whoever bids its signal is cursed"
+    np.testing.assert_allclose(signals.types, types[..., :1])
+
+
+@pytest.mark.parametrize("preset", ["affiliated", "mineral_rights", "asymmetric", "first_price"])
+def test_types_given_ones_own_are_of_the_same_distribution(preset):
+    game, rng, count = make_game("sealed_bid", preset=preset), np.random.default_rng(6), 40_000
+    types = game.initial_state(count, rng).types
+    seats = rng.integers(game.n, size=count)
+    given = game.types_given(types, seats, rng.random((count, game.n, game.type_size)))
+    rows = np.arange(count)
+    np.testing.assert_array_equal(given[rows, seats, 0], types[rows, seats, 0])
+    assert (given[..., 0] != types[..., 0]).mean() > 0.4, "the others are drawn anew"
+    x, y = (each.reshape(count, -1) for each in (types, given))
+    for function in (lambda z: z, lambda z: z**2, lambda z: z[:, :, None] * z[:, None, :]):
+        before, after = (function(each).reshape(count, -1) for each in (x, y))
+        error = np.sqrt((before.var(0) + after.var(0)) / count)
+        assert (np.abs(before.mean(0) - after.mean(0)) < 4 * error + 1e-12).all()
+    if preset in ("affiliated", "mineral_rights"):
+        slopes = [np.cov(each[:, 0, 0] * (seats == 0), each[:, 1, 0] * (seats == 0))[0, 1] for each in (types, given)]
+        assert slopes[0] == pytest.approx(slopes[1], rel=0.1)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_the_expected_worth_given_all_signals_is_the_mean_of_the_worth(n):
+    game = SealedBid(n, pricing="next", information="mineral_rights")
+    types = game.initial_state(200_000, np.random.default_rng(7)).types
+    found = game.expected_types(types)
+    np.testing.assert_array_equal(found[..., 0], types[..., 0])
+    error, largest_signal = (types - found)[:, 0, 1], types[..., 0].max(1)
+    assert abs(error.mean()) < 4 * error.std() / len(error) ** 0.5
+    for low in np.arange(0.1, 2, 0.3):
+        there = error[(low <= largest_signal) & (largest_signal < low + 0.3)]
+        assert abs(there.mean()) < 4 * there.std() / len(there) ** 0.5
+    ends = game.expected_types(np.array([[[0.0, 0.3]] * n, [[2.0, 0.3]] * n]))
+    np.testing.assert_array_equal(ends[:, 0, 1], [0, 1])
+    torch = pytest.importorskip("torch")
+    np.testing.assert_allclose(game.expected_types(torch.from_numpy(types[:9])).numpy(), found[:9])
+
+
+def test_profiles_of_a_file_are_audited_ex_post_alone(tmp_path):
+    np.savez(tmp_path / "values.npz", values=np.random.default_rng(0).random((30, 2)))
+    game = SealedBid(types_file=tmp_path / "values.npz")
+    assert audited_game(game, "no_reserve", count=5, rivals=0).largest_gain > 0
+    with pytest.raises(UnsupportedGameError, match="profiles of a types_file"):
+        audited_game(game, "no_reserve", count=5)
+
+
+def test_a_games_members_are_mechanisms_by_name():
+    game = SealedBid(announced=("reserve", "mix"))
+    for name in ("no_reserve", "myerson_reserve", "first_price", "second_price"):
+        np.testing.assert_array_equal(make_policy(game, "mechanism", name).parameters, game.members[name])
+    with pytest.raises(UnsupportedGameError, match="'first_price' is not a rule of sealed_bid-v0"):
+        make_policy(SealedBid(), "mechanism", "first_price")
+
+
+def test_equilibrium_bidders_follow_the_rule_that_they_see():
+    game = DoubleAuction()
+    bidders = make_policy(game, "participant", "equilibrium")
+    state = game.initial_state(4, np.random.default_rng(0))
+    w = np.array([[0.5, 0.0], [1.0, 0.0], [0.5, 0.0], [0.5, 0.25]])
+    waiting = game.advance(state, w, {})[0]
+    bids, _ = bidders.act(game.observe(waiting, "participant"), None, None, None)
+    for row, seat in np.ndindex(4, 2):
+        known = game.equilibrium_bids(w[row], seat)(state.types[row, seat, 0])
+        assert bids[row, seat, 0] == pytest.approx(known)
+    torch = pytest.importorskip("torch")
+    seen = torch.from_numpy(game.observe(waiting, "participant"))
+    np.testing.assert_allclose(bidders.act(seen, None, None, None)[0].numpy(), bids)
+
+
+# -- names and the command line ---------------------------------------------------------------------------------------
+
+
+SMALL = {"profiles": 6, "effort": 1, "rivals": 16}
+
+
+def test_every_number_says_whether_it_is_ex_post_or_ex_interim(tmp_path):
+    found = lawgiver.audit("no_reserve", "sealed_bid", participants="random", **SMALL)
+    told = found.data()
+    assert told["stage"] == "ex post" == told["groups"]["bid"]["stage"]
+    assert told["ex_interim"]["stage"] == "ex interim" == told["ex_interim"]["groups"]["bid"]["stage"]
+    assert found.settings["participants"] == "random" and found.settings["rivals"] == 16
+    json_file, figure = found.save(tmp_path)
+    kept = json.loads(json_file.read_text())
+    assert kept["ex_interim"]["groups"]["bid"]["absolute"]["mean"]["how"] == "normal, held out to in sample"
+    assert figure.read_bytes()[:4] == b"\x89PNG"
+    labels = [text for axis in gains(found).axes for text in (axis.get_xlabel(), axis.get_title(), axis.get_ylabel())]
+    assert sum("ex interim" in text.lower() for text in labels) == 2
+    assert sum("ex post" in text.lower() for text in labels) >= 4
+    old = lawgiver.audit("vcg", {"name": "sequential_sales", "n": 2, "m": 1}, profiles=3, effort=1).data()
+    assert old["stage"] == "ex post" == old["groups"]["value"]["stage"] and old["ex_interim"] is None
+    assert old["payoff"] == old["truthful_payoff"]
+
+
+def test_the_command_prints_both_stages():
+    words = ("profiles=6", "effort=1", "rivals=16")
+    done = CliRunner().invoke(app, ["audit", "no_reserve", "--game", "sealed_bid", *words])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert lines[0].startswith("ex post: 6 profiles") and any(line.startswith("ex interim: own") for line in lines)
+    shown = " ".join(done.output.split())
+    assert re.search(r"ex post: worst example: participant_\d of value [\d.]+, bid [\d.]+ gains [\d.]+ on", shown)
+    assert re.search(r"ex interim: the best misreports of bid gain [\d.]+, between [\d.]+ and [\d.]+, of an", shown)
+    done = CliRunner().invoke(app, ["audit", "no_reserve", "--game", "sealed_bid", "game.pricing=next", *words])
+    assert "ex post: no profitable misreport above" in done.output
+    assert "ex interim: no gain told from 0, 0 at most" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no_reserv", "--game", "sealed_bid"], "unknown mechanism 'no_reserv': did you mean 'no_reserve'?"),
+        (["first_price", "--game", "sealed_bid"], "'first_price' is not a rule of sealed_bid-v0"),
+        (["no_reserve", "--game", "sealed_bid", "game.n_bids=9"], "bids in this sealed_bid-v0 are 9 levels, of which"),
+        (["no_reserve", "--game", "sealed_bid", "rivals=1"], "rivals is 1: allowed: 0, or an integer >= 2"),
+        (["no_reserve", "--game", "sealed_bid", "participants=nobody"], "unknown participant 'nobody'"),
+        (["no_reserve", "--game", "sealed_bid", "participants=truthful"], "'truthful' reports its type"),
+        (["no_mechanism", "--game", "double_auction", "game.n=4", "participants=equilibrium"], "4 traders under k_dou"),
+        (["{policy: rule, parameters: [2]}", "--game", "sealed_bid"], "reserve in parameters is 2"),
+        (["vcg", "--game", "sequential_sales", "participants=truthful"], "participants given for sequential_sales-v0"),
+        (["vcg", "--game", "sequential_sales", "rivals=9"], "rivals given for sequential_sales-v0"),
+        (["vcg"], "game is missing, allowed: double_auction-v0, .*sealed_bid-v0"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["lawgiver", "audit", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    shown = capsys.readouterr()
+    assert stop.value.code == 2 and not shown.out
+    assert re.search(said.replace("?", r"\?"), shown.err) and shown.err.count("\n") == 1

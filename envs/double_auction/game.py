@@ -17,7 +17,7 @@ between the prices of the two sides. It is never negative.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -25,12 +25,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import UnsupportedGameError, choice, integer, number
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import LARGEST_CHOICE, LARGEST_SEATS, KnownSolution
 from lawgiver.envs.double_auction import solutions
 from lawgiver.envs.double_auction.trading import k_double, mcafee
-from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.envs.families.auction_game import AuctionGame, BidFunction
 from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 
 PRICINGS = ("k_double", "mcafee")
@@ -213,6 +213,10 @@ class DoubleAuction(AuctionGame):
     def ceiling(self) -> float | None:
         """Return the largest gains, or the largest revenue, where that is the objective and is known."""
         return solutions.largest_revenue(self) if self.objective == "revenue" else super().ceiling()
+
+    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+        """See :func:`lawgiver.envs.double_auction.solutions.equilibrium_bids`."""
+        return solutions.equilibrium_bids(self, parameters, seat)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """The first best; with one buyer and one seller the equilibrium under each canonical rule."""

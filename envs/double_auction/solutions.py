@@ -25,7 +25,7 @@ Other equilibria exist: both name one price, for instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,14 +33,13 @@ import numpy as np
 
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.families.auction_game import BidFunction
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.auctions.myerson import highest_values
 from lawgiver.envs.solvers.equilibrium.subgame import checked_parameters
 
 if TYPE_CHECKING:
     from lawgiver.envs.double_auction.game import DoubleAuction
-
-BidFunction = Callable[[np.ndarray], np.ndarray]
 
 
 def equilibrium_bids(game: DoubleAuction, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:

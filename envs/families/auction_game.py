@@ -10,17 +10,20 @@ The mechanism is paid revenue, welfare or the bidders' surplus, once a game.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.objectives import surplus, welfare
 from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
+
+BidFunction: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""Values or signals to bids, of the same shape."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,15 @@ class AuctionGame(MechanismGame):
         xp = namespace(types)
         own = constant(range(types.shape[1]), seats) == seats[:, None]
         return xp.where(own[..., None], types, self.initial_types(draws))
+
+    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+        """Return the bids of a seat in Bayesian equilibrium, a function of its values or signals (B, k) to bids (B, k).
+
+        Args:
+            parameters: the announced w, (D,).
+            seat: index of the bidder, 0 to n - 1.
+        """
+        return NoSolution(f"no equilibrium of {self.name} is known in closed form")
 
     def bid_layout(self) -> Layout:
         """Return the fields of a bid.
