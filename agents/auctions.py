@@ -10,10 +10,13 @@ from lawgiver.agents.mechanisms import canonical
 from lawgiver.agents.policies import RulePolicy
 from lawgiver.envs.core.arrays import Array, constant, detached
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
-from lawgiver.envs.core.fields import width
+from lawgiver.envs.core.fields import columns, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.auction_game import AuctionGame
+
+GROUP = "group"
+"""Field of a type that tells groups of seats apart, and is no value."""
 
 
 def no_reserve(game: Game[Any]) -> Policy:
@@ -49,15 +52,16 @@ class EquilibriumBidders(RulePolicy):
     """
 
     def __init__(self, game: AuctionGame) -> None:
-        """Keep the game."""
+        """Keep the game; raises UnsupportedGameError where its bids are levels."""
+        game.bid_layout()
         self.game = game
-        self.bids = width(game.bid_layout())
         self.seen = width(game.type_layout())
+        self.values = [np.arange(self.seen)[at] for name, at in columns(game.type_layout()).items() if name != GROUP]
 
     def action(self, obs: Array) -> Array:
         """Return the bids (B, n, k); raises UnsupportedGameError where the equilibrium is not known."""
         shown = np.asarray(detached(obs))
-        values = shown[..., self.seen - self.bids : self.seen]
+        values = shown[..., np.concatenate(self.values)]
         rules, which = np.unique(shown[:, 0, self.seen :], axis=0, return_inverse=True)
         bids = np.empty_like(values)
         for number, rule in enumerate(rules):

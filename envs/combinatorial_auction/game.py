@@ -32,10 +32,10 @@ from lawgiver.envs.combinatorial_auction.bundles import Feasible, alike, feasibl
 from lawgiver.envs.combinatorial_auction.core_rules import RULES, shared
 from lawgiver.envs.combinatorial_auction.parameters import check
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.envs.families.auction_game import AuctionGame, BidFunction
 from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 
@@ -294,6 +294,10 @@ class CombinatorialAuction(AuctionGame):
     def ceiling(self) -> float | None:
         """Return the bound of the objective, of rational bidders."""
         return next(iter(self.references().get(self.objective, {"limit": None}).values()))
+
+    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+        """See :func:`lawgiver.envs.combinatorial_auction.solutions.equilibrium_bids`."""
+        return solutions.equilibrium_bids(self, parameters, seat)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """The equilibrium of two locals and a global, under vcg and core-selecting payments."""

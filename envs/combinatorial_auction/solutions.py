@@ -21,7 +21,7 @@ of its square and of its product with the value: one-dimensional integrals of sm
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -31,12 +31,12 @@ import numpy as np
 from lawgiver.envs.combinatorial_auction.core_rules import shared
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.families.auction_game import BidFunction
 from lawgiver.envs.solvers.equilibrium.subgame import checked_parameters
 
 if TYPE_CHECKING:
     from lawgiver.envs.combinatorial_auction.game import CombinatorialAuction
 
-BidFunction = Callable[[np.ndarray], np.ndarray]
 NODES = 64
 """Of Gauss-Legendre quadrature, for functions without kinks."""
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, largest, namespace, total
 from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.sealed_bid.worth import common
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def types_given(game: SealedBid, types: Array, seats: Array, draws: Array) -> Ar
             " distribution, or an audit of ex post gains alone (rivals=0)"
         )
     if game.information == "private":
-        return namespace(types).where(_own(types[:, 0, 0], seats, game.n)[..., None], types, game.initial_types(draws))
+        return AuctionGame.types_given(game, types, seats, draws)
     signals = types[namespace(types).arange(types.shape[0]), seats, 0]
     return (affiliated_given if game.information == "affiliated" else mineral_rights_given)(signals, seats, draws)
 
