@@ -33,6 +33,8 @@ TYPES = 128
 """Levels of private values."""
 LATENT = 40
 """Latent states of the world, and levels of a signal in a unit of it."""
+COARSE = 1 / 4
+"""Largest step of bids that stand for all in between, as a share of the range of a bidder's values."""
 JOINT = 3
 """Most bidders who meet on all joint bids."""
 
@@ -47,11 +49,19 @@ class SealedBidSubgame(KernelSubgame):
 
         Raises:
             UnsupportedGameError: if types are drawn from a file; if there are more than three bidders who are not
-                alike, or who do not know their payoff if they win and are not risk neutral; or if grids are too fine.
+                alike, or who are not risk neutral and may not pay their own bid; if there are too many joint bids; or
+                if any bid is allowed, and the levels that stand for all are too far apart.
         """
         if game.profiles is not None:
             raise UnsupportedGameError(f"{game.name} has tables for types drawn by distribution, not from types_file")
         latent, groups = _bidders(game)
+        for group in groups if game.n_bids is None else ():
+            least, greatest = float(group.types[0]), float(group.types[-1])
+            if group.step > COARSE * (greatest - least):
+                raise UnsupportedGameError(
+                    f"{game.name} has {BIDS} levels of bids up to {game.largest_bid:g} for values from {least:.6g} to "
+                    f"{greatest:.6g}, too coarse to tell them apart: allowed: n_bids, or a lower high"
+                )
         risk_neutral = not game.risk_aversion
         rivals_count = 0.5 if game.information == "affiliated" else 0.0
         super().__init__(game, groups, _kernel(game, groups), latent, rivals_count, risk_neutral=risk_neutral)
