@@ -299,6 +299,10 @@ class CombinatorialAuction(AuctionGame):
         """See :func:`lawgiver.envs.combinatorial_auction.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)
 
+    def equilibrium_outcome(self, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+        """See :func:`lawgiver.envs.combinatorial_auction.solutions.equilibrium_outcome`."""
+        return solutions.equilibrium_outcome(self, parameters)
+
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """The equilibrium of two locals and a global, under vcg and core-selecting payments."""
         return solutions.known_solutions(self)

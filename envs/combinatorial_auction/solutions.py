@@ -14,8 +14,8 @@ of its square and of its product with the value: one-dimensional integrals of sm
     >>> from lawgiver.envs.combinatorial_auction import CombinatorialAuction
     >>> game = CombinatorialAuction(correlation=1.0)
     >>> outcome = equilibrium_outcome(game, (0.0,))
-    >>> round(outcome["local"] * 27, 6), round(outcome["global"] * 27, 6), round(outcome["revenue"] * 27, 6)
-    (4.0, 13.0, 14.0)
+    >>> (outcome["payoff"] * 27).round(6).tolist(), round(outcome["revenue"] * 27, 6)
+    ([4.0, 4.0, 13.0], 14.0)
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,12 +82,12 @@ def equilibrium_bids(game: CombinatorialAuction, parameters: Sequence[float], se
     return lambda values: size * local.bid(np.asarray(values) / size)
 
 
-def equilibrium_outcome(game: CombinatorialAuction, parameters: Sequence[float]) -> Mapping[str, float] | NoSolution:
+def equilibrium_outcome(game: CombinatorialAuction, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
     """Compute what the equilibrium of two locals and a global bidder is worth, in expectation, without a reserve.
 
     Returns:
-        ``revenue``, ``welfare``, ``efficiency`` (welfare as a share of the first best), and ``local`` and ``global``,
-        their payoffs; :class:`NoSolution` where the equilibrium is not known.
+        ``revenue``, ``welfare``, ``efficiency`` (welfare as a share of the first best), ``surplus`` of the bidders, and
+        ``payoff``, of both locals and the global bidder, (3,); :class:`NoSolution` where the equilibrium is not known.
     """
     (reserve,) = checked_parameters(game, parameters)
     size, bids = scale(game), equilibrium_bids(game, parameters, 0)
@@ -167,7 +167,7 @@ class Local:
         mean, square, _ = self.moments
         return 2 * square + 2 * (self.gamma * square + (1 - self.gamma) * mean**2)
 
-    def outcome(self) -> dict[str, float]:
+    def outcome(self) -> dict[str, Any]:
         """Compute revenue, welfare, efficiency and payoffs."""
         total, square = 2 * self.moments[0], self.square_of_sum
         local, all_of_it = self.local_payoff(), (4 - 4 * total + square) / 4  # E[(2 - s)^2] / 4
@@ -177,8 +177,8 @@ class Local:
             "revenue": revenue,
             "welfare": welfare,
             "efficiency": welfare / (1 + Local("vcg", self.gamma).square_of_sum / 4),
-            "local": local,
-            "global": all_of_it,
+            "surplus": 2 * local + all_of_it,
+            "payoff": np.array([local, local, all_of_it]),
         }
 
     # -- that it is an equilibrium ------------------------------------------------------------------------------
@@ -249,13 +249,17 @@ def known_solutions(game: CombinatorialAuction) -> tuple[KnownSolution, ...]:
         return ()
     local = Local(game.pricing, game.correlation)
     source = "truth is dominant" if game.pricing == "vcg" else "Ausubel and Baranov 2020"
-    names = {"local": "payoff of a local", "global": "payoff of the global bidder", "revenue": "revenue"}
+    values = {
+        "payoff of a local": float(outcome["payoff"][0]),
+        "payoff of the global bidder": float(outcome["payoff"][2]),
+        "revenue": outcome["revenue"],
+    }
     return tuple(
         KnownSolution(
-            f"{names[what]} in equilibrium, without a reserve",
+            f"{name} in equilibrium, without a reserve",
             f"{source}; residual is what a local gains by other bids",
-            lambda what=what: outcome[what],  # type: ignore[misc]
+            partial(float, value),
             local.regret,
         )
-        for what in names
+        for name, value in values.items()
     )

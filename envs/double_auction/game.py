@@ -218,6 +218,10 @@ class DoubleAuction(AuctionGame):
         """See :func:`lawgiver.envs.double_auction.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)
 
+    def equilibrium_outcome(self, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+        """See :func:`lawgiver.envs.double_auction.solutions.equilibrium_outcome`."""
+        return solutions.equilibrium_outcome(self, parameters)
+
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """The first best; with one buyer and one seller the equilibrium under each canonical rule."""
         return solutions.known_solutions(self)

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,12 +62,12 @@ def equilibrium_bids(game: DoubleAuction, parameters: Sequence[float], seat: int
     return lambda values: game.high * offer(np.asarray(values) / game.high)
 
 
-def equilibrium_outcome(game: DoubleAuction, parameters: Sequence[float]) -> Mapping[str, float] | NoSolution:
+def equilibrium_outcome(game: DoubleAuction, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
     """Compute what the equilibrium of one buyer and one seller is worth, in expectation.
 
     Returns:
-        ``welfare`` (the gains from trade), ``revenue``, ``trade`` (its probability), and ``buyer`` and ``seller``,
-        their payoffs; :class:`NoSolution` with more traders.
+        ``welfare`` (the gains from trade), ``revenue``, ``trade`` (its probability), ``surplus`` of both traders, and
+        ``payoff``, of the buyer and of the seller, (2,); :class:`NoSolution` with more traders.
     """
     if game.n > 2:
         return NoSolution(f"the gains of {game.n} traders are not known in closed form")
@@ -103,7 +103,7 @@ class Linear:
         raised = (costs + self.spread + (1 - self.k) * self.highest_bid) / (2 - self.k)
         return np.asarray(np.maximum(costs, raised - self.spread))
 
-    def outcome(self) -> dict[str, float]:
+    def outcome(self) -> dict[str, Any]:
         """Compute welfare, revenue, the probability of trade and payoffs."""
         low, high, spread = self.lowest_ask, self.highest_bid, self.spread
         trade = (1 - low) * (high - spread) / 2
@@ -142,21 +142,21 @@ class Linear:
         return np.asarray(sum(parts))
 
 
-def _posted(spread: float) -> dict[str, float]:
+def _posted(spread: float) -> dict[str, Any]:
     """Compute the outcome of McAfee's rule with one trader a side: a price that neither of them moves."""
     price = (1 + spread) / 2
     chance = (1 - spread) / 2
     return _of_trades(chance**2, (1 + price) / 2, chance / 2, price, price - spread)
 
 
-def _of_trades(trade: float, value: float, cost: float, paid: float, received: float) -> dict[str, float]:
+def _of_trades(trade: float, value: float, cost: float, paid: float, received: float) -> dict[str, Any]:
     """Put together an outcome from the probability of trade and the means over trades."""
     return {
         "welfare": trade * (value - cost),
         "revenue": trade * (paid - received),
         "trade": trade,
-        "buyer": trade * (value - paid),
-        "seller": trade * (received - cost),
+        "surplus": trade * (value - paid + received - cost),
+        "payoff": trade * np.array([value - paid, received - cost]),
     }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -125,6 +125,15 @@ class AuctionGame(MechanismGame):
         Args:
             parameters: the announced w, (D,).
             seat: index of the bidder, 0 to n - 1.
+        """
+        return NoSolution(f"no equilibrium of {self.name} is known in closed form")
+
+    def equilibrium_outcome(self, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+        """Compute what the equilibrium of :meth:`equilibrium_bids` is worth in expectation, under w (D,).
+
+        Returns:
+            ``revenue``, ``welfare``, ``surplus``, and as ``payoff`` that of each bidder, (n,); :class:`NoSolution`
+            where they are not known.
         """
         return NoSolution(f"no equilibrium of {self.name} is known in closed form")
 
