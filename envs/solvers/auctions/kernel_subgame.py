@@ -42,7 +42,7 @@ class Kernel(Protocol):
 
 
 class KernelSubgame(Subgame):
-    """See the module's docstring. A game's own subgame says what is observed.
+    """See the module's docstring. Bidders see their type, their group where there are several, and w.
 
     Args:
         game: the auction, of a single thing.
@@ -215,6 +215,23 @@ class KernelSubgame(Subgame):
         return shares, payments
 
     # -- the table and the game ---------------------------------------------------------------------------------
+
+    def observations(self, parameters: np.ndarray) -> np.ndarray:
+        """Return the type, the group where there are several, and w, (1, S, d)."""
+        seen = [self.types.reshape(-1, 1)]
+        if len(self.groups) > 1:
+            seen.append(self.common_knowledge()[:, None])
+        return np.concatenate([*seen, np.broadcast_to(parameters, (self.shape[1], len(parameters)))], axis=-1)[None]
+
+    def locate(self, obs: Array) -> tuple[Array, Array, Array]:
+        """Return the two levels of types on either side, weighted by nearness, in the group of each bidder."""
+        xp = namespace(obs)
+        states, weights = self.nearest(obs[..., 0], 0)
+        for g in range(1, len(self.groups)):
+            own = (obs[..., 1] == g)[..., None]
+            others = self.nearest(obs[..., 0], g)
+            states, weights = xp.where(own, others[0], states), xp.where(own, others[1], weights)
+        return xp.zeros_like(states[..., 0]), states, weights
 
     def nearest(self, types: Array, group: int) -> tuple[Array, Array]:
         """Return the levels on either side of types (...) that a group's bidders see, and their weights, (..., 2)."""
