@@ -25,13 +25,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError, choice, integer, number
+from lawgiver.envs.core.errors import NoSolution, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import LARGEST_CHOICE, LARGEST_SEATS, KnownSolution
 from lawgiver.envs.double_auction import solutions
+from lawgiver.envs.double_auction.subgame import subgame
 from lawgiver.envs.double_auction.trading import k_double, mcafee
 from lawgiver.envs.families.auction_game import AuctionGame, BidFunction
-from lawgiver.envs.solvers.equilibrium.subgame import Subgame
+from lawgiver.envs.solvers.auctions.kernel_subgame import KernelSubgame
 
 PRICINGS = ("k_double", "mcafee")
 BUYER, SELLER = 0, 1
@@ -192,11 +193,9 @@ class DoubleAuction(AuctionGame):
     # -- exact solutions --------------------------------------------------------------------------------------
 
     @cached_property
-    def subgame(self) -> Subgame:
-        """The traders' subgame in tables: not yet known."""
-        raise UnsupportedGameError(
-            f"{self.name} has no subgame in tables: its equilibria are in closed form or unknown"
-        )
+    def subgame(self) -> KernelSubgame:
+        """The traders' subgame in tables."""
+        return subgame(self)
 
     def first_best(self) -> float:
         """Return the expected gains from all efficient trades."""

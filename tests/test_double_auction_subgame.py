@@ -1,0 +1,89 @@
+"""The traders' subgame of the double auction in tables, against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.make import make_game
+from lawgiver.envs.double_auction.solutions import equilibrium_bids, equilibrium_outcome, largest_welfare
+from lawgiver.envs.solvers.equilibrium.incentives import incentives
+from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
+from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve
+
+
+def played(game, w):
+    """Tabulate the equilibrium in closed form, offers shared by the two levels on either side."""
+    subgame = game.subgame
+    rows = []
+    for group, levels in zip(subgame.groups, subgame.types, strict=True):
+        at = equilibrium_bids(game, w, group.seats[0])(levels) / group.step
+        below = np.minimum(at.astype(int), subgame.n_bids - 2)
+        eye = np.eye(subgame.n_bids)
+        rows.append(eye[below] * (1 - (at - below))[:, None] + eye[below + 1] * (at - below)[:, None])
+    return np.concatenate(rows)[None]
+
+
+@pytest.mark.parametrize("params", [{}, {"high": 4.0}])
+@pytest.mark.parametrize("w", [(0.0, 0.0), (0.25, 0.0), (0.5, 0.0), (1.0, 0.0), (0.5, 1 / 3)])
+def test_the_linear_equilibrium_is_one_in_tables(params, w):
+    game = make_game("double_auction", n_bids=65, **params)
+    w = np.array([w[0], w[1] * game.high])
+    policy, exact = played(game, w), equilibrium_outcome(game, w)
+    found = game.subgame.measures(w, policy)
+    for name in ("welfare", "revenue"):
+        assert found[name] == pytest.approx(exact[name], abs=0.003 * game.high)
+    assert found["surplus"] == pytest.approx(found["welfare"] - found["revenue"], abs=1e-12)
+    assert incentives(game, w, policy)["regret"] <= 0.002 * game.high  # a level is 1/64 wide
+
+
+@pytest.mark.parametrize(("params", "w"), [({}, (0.0,)), ({}, (0.25,)), ({"n": 3, "sellers": 2, "n_bids": 33}, (0.0,))])
+def test_rational_traders_tell_the_truth_under_mcafees_rule(params, w):
+    game = make_game("double_auction", pricing="mcafee", **params)
+    subgame = game.subgame
+    found = solve(subgame, np.array(w), 3000.0, uniform_prior(subgame))
+    assert found.residual < 1e-9
+    honest = subgame.measures(np.array(w), played(game, w))
+    reached = subgame.measures(np.array(w), found.policy)
+    for name in ("welfare", "revenue"):
+        assert reached[name] == pytest.approx(honest[name], abs=0.006)
+    if game.n == 2:
+        assert reached["welfare"] == pytest.approx(equilibrium_outcome(game, w)["welfare"], abs=0.004)
+
+
+@pytest.mark.parametrize("k", [0.0, 0.5, 1.0])
+def test_the_logit_equilibrium_stays_below_the_second_best(k):
+    """It need not be the linear one, of which there are others beside: offers crowd around 1/2."""
+    game = make_game("double_auction", n_bids=33)
+    w = np.array([k, 0.0])
+    found = solve(game.subgame, w, 100.0, uniform_prior(game.subgame))
+    assert found.residual < 1e-9
+    welfare = game.subgame.measures(w, found.policy)["welfare"]
+    assert 0.1 < welfare < largest_welfare(game)
+    assert incentives(game, w, found.policy)["regret"] < 0.03
+
+
+def test_sides_mirror_each_other():
+    game = make_game("double_auction", n_bids=33)
+    found = [solve(game.subgame, np.array([k, 0.0]), 50.0, uniform_prior(game.subgame)).policy for k in (0.25, 0.75)]
+    size = game.subgame.n_types
+    buyers, sellers = found[0][0, :size], found[1][0, size:]
+    np.testing.assert_allclose(buyers, sellers[::-1, ::-1], atol=1e-8)
+
+
+def test_observations_are_found_again():
+    game = make_game("double_auction")
+    subgame, w = game.subgame, np.array([0.5, 0.125])
+    seen = subgame.observations(w)
+    state = game.initial_state(4, np.random.default_rng(0))
+    assert seen.shape == (1, 2 * subgame.n_types, game.observe(state, "participant").shape[-1])
+    rounds, states, weights = subgame.locate(seen)
+    nearest = np.take_along_axis(states, weights.argmax(-1)[..., None], axis=-1)[0, :, 0]
+    assert not rounds.any() and nearest.tolist() == list(range(subgame.shape[1]))
+    np.testing.assert_allclose(subgame.announcements()[-1, :, 0], np.linspace(0, 1, 65))
+
+
+def test_too_many_joint_offers_are_named():
+    with pytest.raises(UnsupportedGameError, match="double_auction-v0 with 6 bidders and 65 levels of bids has"):
+        make_game("double_auction", n=6, sellers=3).subgame  # noqa: B018
