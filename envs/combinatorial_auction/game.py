@@ -31,13 +31,14 @@ from lawgiver.envs.combinatorial_auction import solutions
 from lawgiver.envs.combinatorial_auction.bundles import Feasible, alike, feasible
 from lawgiver.envs.combinatorial_auction.core_rules import RULES, shared
 from lawgiver.envs.combinatorial_auction.parameters import check
+from lawgiver.envs.combinatorial_auction.subgame import subgame
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.auction_game import AuctionGame, BidFunction
 from lawgiver.envs.families.mechanism_game import MechanismState
-from lawgiver.envs.solvers.equilibrium.subgame import Subgame
+from lawgiver.envs.solvers.auctions.kernel_subgame import KernelSubgame
 
 BundleLists = Sequence[Sequence[Sequence[int]]]
 LLG: BundleLists = (((1,),), ((2,),), ((1, 2),))
@@ -272,11 +273,9 @@ class CombinatorialAuction(AuctionGame):
     # -- exact solutions --------------------------------------------------------------------------------------
 
     @cached_property
-    def subgame(self) -> Subgame:
+    def subgame(self) -> KernelSubgame:
         """The bidders' subgame in tables."""
-        raise UnsupportedGameError(
-            f"{self.name} has no subgame in tables: its equilibria are in closed form or unknown"
-        )
+        return subgame(self)
 
     def first_best(self) -> float | None:
         """Return the expected worth of the best allocations, where it is known in closed form."""
