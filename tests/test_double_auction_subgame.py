@@ -64,6 +64,41 @@ def test_the_logit_equilibrium_stays_below_the_second_best(k):
     assert incentives(game, w, found.policy)["regret"] < 0.03
 
 
+@pytest.mark.parametrize("params", [{}, {"high": 3.0}, {"pricing": "mcafee"}, {"n": 3, "sellers": 1, "n_bids": 9}])
+def test_measures_have_no_steps_in_the_spread(params):
+    game = make_game("double_auction", **{"n_bids": 17, **params})
+    step, rng = game.subgame.groups[0].step, np.random.default_rng(0)
+    policy = rng.random(game.subgame.shape) ** 2
+    policy /= policy.sum(-1, keepdims=True)
+    spreads = step * np.array([0, 0.5, 0.999, 1 - 1e-7, 1, 1 + 1e-7, 1.001, 4 - 1e-7, 4])
+    found = []
+    for spread in spreads:
+        w = np.array([0.25, spread][-len(game.rule_names) :])
+        found.append([game.subgame.measures(w, policy)[name] for name in ("welfare", "revenue")])
+    welfare, revenue = np.array(found).T / game.high
+    for values in (welfare, revenue):
+        np.testing.assert_allclose(values[[3, 5, 7]], values[[4, 4, 8]], atol=1e-6)
+        assert abs(values[2] - values[4]) < 1e-3
+    assert revenue[8] > revenue[0] + 0.01
+
+
+@pytest.mark.parametrize("w", [(0.3, 0.11), (0.7, 0.3)])
+def test_the_gradient_in_k_and_the_spread(w):
+    torch = pytest.importorskip("torch")
+    game = make_game("double_auction", n_bids=17, objective="revenue")
+    subgame, rng = game.subgame, np.random.default_rng(1)
+    policy = rng.random(subgame.shape)
+    policy /= policy.sum(-1, keepdims=True)
+    at = torch.tensor(w, dtype=torch.float64, requires_grad=True)
+    for name in ("welfare", "revenue"):
+        value = subgame.measures(at, torch.as_tensor(policy))[name]
+        (slope,) = torch.autograd.grad(value, at)
+        for i in range(2):
+            apart = np.eye(2)[i] * 1e-5
+            up, down = (subgame.measures(np.array(w) + sign * apart, policy)[name] for sign in (1, -1))
+            assert slope[i].item() == pytest.approx((up - down) / 2e-5, abs=1e-6)
+
+
 def test_sides_mirror_each_other():
     game = make_game("double_auction", n_bids=33)
     found = [solve(game.subgame, np.array([k, 0.0]), 50.0, uniform_prior(game.subgame)).policy for k in (0.25, 0.75)]
