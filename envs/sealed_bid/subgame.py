@@ -66,23 +66,6 @@ class SealedBidSubgame(KernelSubgame):
         rivals_count = 0.5 if game.information == "affiliated" else 0.0
         super().__init__(game, groups, _kernel(game, groups), latent, rivals_count, risk_neutral=risk_neutral)
 
-    def observations(self, parameters: np.ndarray) -> np.ndarray:
-        """Return the value or signal, the group where there are several, and w, (1, S, d)."""
-        seen = [self.types.reshape(-1, 1)]
-        if len(self.groups) > 1:
-            seen.append(self.common_knowledge()[:, None])
-        return np.concatenate([*seen, np.broadcast_to(parameters, (self.shape[1], len(parameters)))], axis=-1)[None]
-
-    def locate(self, obs: Array) -> tuple[Array, Array, Array]:
-        """Return the two levels of types on either side, weighted by nearness, in the group of each bidder."""
-        xp = namespace(obs)
-        states, weights = self.nearest(obs[..., 0], 0)
-        for g in range(1, len(self.groups)):
-            own = (obs[..., 1] == g)[..., None]
-            others = self.nearest(obs[..., 0], g)
-            states, weights = xp.where(own, others[0], states), xp.where(own, others[1], weights)
-        return xp.zeros_like(states[..., 0]), states, weights
-
 
 def _bidders(game: SealedBid) -> tuple[np.ndarray, tuple[Bidders, ...]]:
     """Return the probability of each latent state, (N,), and the groups of bidders."""
