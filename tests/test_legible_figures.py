@@ -20,6 +20,7 @@ from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.trainers.affine_maximiser import figures as affine_figures
 from lawgiver.trainers.audit import figures as audit_figures
+from lawgiver.trainers.audit.auctions import audit_auction
 from lawgiver.trainers.audit.core import audit_game
 from lawgiver.trainers.elections import figures as election_figures
 from lawgiver.trainers.hcmd_zero import figures as loop_figures
@@ -285,6 +286,16 @@ def test_gains_of_an_audit(n: int, tmp_path: Path):
     figure = audit_figures.gains(found)
     check(figure)
     assert ("participant" in [axis.get_ylabel() for axis in figure.axes]) == (n > audit_figures.NAMED)
+
+
+@pytest.mark.parametrize("pricing", ["first", "vcg"])
+def test_gains_of_an_audit_of_an_auction(pricing: str):
+    game = make_game("sealed_bid", pricing=pricing)
+    types = game.initial_state(4, np.random.default_rng(0)).types
+    mechanism = make_policy(game, "mechanism", "no_reserve")
+    figure = audit_figures.gains(audit_auction(game, mechanism, types, effort=1, rivals=8, gradient=False))
+    check(figure)
+    assert len(figure.axes) == 3
 
 
 # -- headings ---------------------------------------------------------------------------------------------------------
