@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.sealed_bid.slots import PRICINGS, Terms, by_order, by_rank, highest, hold
+from lawgiver.envs.sealed_bid.slots import PRICINGS, Terms, by_order, by_rank, highest, hold, of_one
 
 RNG = np.random.default_rng(0)
 
@@ -80,12 +80,14 @@ def test_fee_mix_weights_and_handicaps(pricing):
 
 @pytest.mark.parametrize("pricing", PRICINGS)
 @pytest.mark.parametrize(("n", "slots"), [(2, 1), (3, 1), (5, 2), (9, 3), (12, 12), (20, 9)])
-def test_comparison_with_ranks_and_order_agree(pricing, n, slots):
+def test_the_ways_to_compute_ranks_agree(pricing, n, slots):
     alpha = -np.sort(-RNG.integers(1, 9, slots) / 8)
-    scores = np.where(RNG.random((n, 200)) < 0.3, -1.0, RNG.integers(0, 6, (n, 200)) / 4)
+    scores = np.where(RNG.random((n, 200)) < 0.3, -1.0, RNG.integers(1, 6, (n, 200)) / 4)
     terms = Terms(alpha, pricing, reserve=np.full(200, 0.25))
-    for one, other in zip(by_rank(scores, terms), by_order(scores, terms), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-12)
+    rules = [by_rank, by_order, *([of_one] if slots == 1 and pricing != "skip" else [])]
+    for shares, charges in (rule(scores, terms) for rule in rules):
+        np.testing.assert_allclose(shares, by_rank(scores, terms)[0], atol=1e-12)
+        np.testing.assert_allclose(charges, by_rank(scores, terms)[1], atol=1e-12)
     assert (by_rank(scores, terms)[0].sum(0) <= alpha.sum() + 1e-12).all()
 
 
@@ -163,6 +165,12 @@ def test_quality_scales_shares_and_payments_per_click():
     np.testing.assert_allclose(payments, [0.5 * 0.24, 0.5 * 0.4 / 0.5, 0])
     shares, payments = np.moveaxis(game.allocate(bids[..., None], bids, w * 0)[0], -1, 0)  # squashed to equal weights
     np.testing.assert_allclose(payments, [0.5 * 0.3, 0.5 * 0.4, 0])
+
+
+def test_a_fee_is_the_same_whatever_the_quality():
+    game = make_game("sealed_bid", quality=0.5, announced=["entry_fee"])
+    found = game.allocate(np.ones((1, 2, 1)), np.array([[0.6, 0.4]]), np.array([[0.1]]))
+    np.testing.assert_allclose(found, [[[0.5, 0.4], [0, 0.1]]])
 
 
 def test_risk_averse_bidders_are_paid_the_power_of_what_they_gain():

@@ -9,7 +9,7 @@ q alpha_k out of slot k. Formulas of shares and payments are in :mod:`lawgiver.e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -17,19 +17,19 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace, transposed
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.envs.families.auction_game import AuctionGame, BidFunction
 from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.files.profiles import draw_profiles, read_types
-from lawgiver.envs.sealed_bid import beliefs, solutions
+from lawgiver.envs.sealed_bid import beliefs, limits, solutions
 from lawgiver.envs.sealed_bid.members import members
 from lawgiver.envs.sealed_bid.parameters import Values, check
 from lawgiver.envs.sealed_bid.slots import Terms, hold, least_bids
 from lawgiver.envs.sealed_bid.subgame import SealedBidSubgame
 from lawgiver.envs.sealed_bid.worth import affiliated, mineral_rights, private
 from lawgiver.envs.solvers.auctions.distributions import Distribution
-from lawgiver.envs.solvers.auctions.myerson import highest_values, myerson_revenue
 
 
 @dataclass(frozen=True)
@@ -269,8 +269,10 @@ class SealedBid(AuctionGame):
             handicaps = parameters[:, self._places["handicaps"]].T
         elif handicaps is not None:
             handicaps = constant(handicaps, parameters)[:, None]
+        qualities = None
         if set(self.qualities) != {1.0}:
-            weights = constant(self.qualities, parameters)[:, None] ** by_game("squash")
+            qualities = constant(self.qualities, parameters)[:, None]
+            weights = qualities ** by_game("squash")
         return Terms(
             slots=self.sizes,
             pricing=self.pricing,
@@ -279,16 +281,13 @@ class SealedBid(AuctionGame):
             mix=by_game("mix"),
             weights=weights,
             handicaps=handicaps,
+            qualities=qualities,
         )
 
     def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:
         """Return share and payment of each bidder, (B, n, 2), for bids (B, n) under w (B, D)."""
         xp = namespace(announcements)
         shares, payments = hold(transposed(announcements), self.terms(parameters))
-        if set(self.qualities) != {1.0}:
-            quality = constant(self.qualities, shares)[:, None]
-            shares = shares * quality
-            payments = payments if self.pricing == "all_pay" else payments * quality
         return xp.permute_dims(xp.stack([shares, payments]), (2, 1, 0))
 
     def least_bids(self, parameters: Array) -> Array:
@@ -344,29 +343,17 @@ class SealedBid(AuctionGame):
             for quality, each in zip(self.qualities, self.distributions, strict=True)
         )
 
-    def _in_slots(self, best: Callable[[Sequence[Distribution], int], float]) -> float:
-        """Compute sum_k alpha_k E[k-th highest] out of a function that returns expected sums of the m highest."""
-        steps = self.sizes - np.append(self.sizes[1:], 0.0)
-        return float(sum(step * best(self.clicks, k + 1) for k, step in enumerate(steps) if step))
-
     @cached_property
     def _best_welfare(self) -> float:
-        if self.information == "private":
-            return self._in_slots(highest_values)
-        mean = 1.0 if self.information == "affiliated" else 0.5
-        return mean * float(np.sort(self.qualities)[::-1][: len(self.sizes)] @ self.sizes)
+        return limits.best_welfare(self)
 
     def first_best(self) -> float | None:
         """Return the expected welfare of giving the slots to those to whom they are worth most."""
-        if self.profiles is None:
-            return self._best_welfare
-        best = -np.sort(-self.profiles[..., 0] * np.array(self.qualities), axis=-1)[:, : len(self.sizes)]
-        return float((best @ self.sizes).mean())
+        return self._best_welfare if self.profiles is None else limits.best_welfare_of(self, self.profiles)
 
     @cached_property
     def _revenue_limit(self) -> float | None:
-        known = self.information == "private" and self.profiles is None and not self.risk_aversion
-        return self._in_slots(myerson_revenue) if known else None
+        return limits.revenue_limit(self)
 
     def limit(self) -> float | None:
         """Return a bound of the expected revenue, Myerson's optimum, if it is known.
@@ -402,6 +389,14 @@ class SealedBid(AuctionGame):
     def baselines(self) -> tuple[str, ...]:
         """All canonical rules but the one that announces zeros, which may be no auction that anybody holds."""
         return tuple(name for name in self.members if name != "no_mechanism")
+
+    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+        """Find the bids of rational bidders; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_bids`."""
+        return solutions.equilibrium_bids(self, parameters, seat)
+
+    def equilibrium_outcome(self, parameters: Sequence[float]) -> dict[str, Any] | NoSolution:
+        """Compute what these bids lead to; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_outcome`."""
+        return solutions.equilibrium_outcome(self, parameters)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """Equilibria in closed form, with what a deviation gains."""
