@@ -1,4 +1,4 @@
-"""How participants learn: each rule in a module of its own."""
+"""Learning rules of participants, each in a module of its own."""
 
 from lawgiver.trainers.mechanism_design.two_timescale.learning.base import Learners, play
 from lawgiver.trainers.mechanism_design.two_timescale.learning.dual_averaging import DualAveraging
