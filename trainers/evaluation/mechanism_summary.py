@@ -47,8 +47,9 @@ def design_summary(
         Each of the game's own objectives a round (``welfare``, ``revenue``): of the game's baselines, ``start``,
         ``learned`` and ``best_in_box`` (in equilibrium), and the references that are known of rational participants
         (``optimum``, ``first_best``); ``gap_closed`` of the way from start to best in box, by the objective;
-        ``incentives`` by measure and mechanism; ``parameters``; and for each kind of behaviour (``threshold``) what
-        participants have ``learned`` beside the ``closed_form`` of the logit reply under the learned mechanism.
+        ``incentives`` by measure and mechanism; ``parameters``, each announced one by its name and mechanism; and for
+        each kind of behaviour (``threshold``) what participants have ``learned`` beside the ``closed_form`` of the
+        logit reply under the learned mechanism.
 
     Raises:
         UnsupportedGameError: if there is no equilibrium to score a mechanism in.
@@ -73,7 +74,10 @@ def design_summary(
         "gap_closed": gap_closed(paid[objective]) if game.objective == objective else None,
         "incentives": {measure: {name: score[measure] for name, score in found.items()} for measure in MEASURES},
         **{name: {"learned": trained[name], "closed_form": found["learned"][name]} for name in behaviour},
-        "parameters": {f"w_{j + 1}": {name: float(w[j]) for name, w in mechanisms.items()} for j in range(start.size)},
+        "parameters": {
+            parameter: {name: float(w[j]) for name, w in mechanisms.items()}
+            for j, parameter in enumerate(game.rule_names)
+        },
         "trained_participants": {
             measure: {"trained": trained[measure], "equilibrium": found["learned"][measure]}
             for measure in (*paid, *MEASURES[1:])

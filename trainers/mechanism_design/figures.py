@@ -72,7 +72,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
             f"{words(paid_by)} a round",
             ["score", "exact_score"],
         ),
-        ("Mechanism: coefficients", "utility", [key for key in last if key.startswith("coefficients/")]),
+        ("Mechanism: what it announces", _units(game), [key for key in last if key.startswith("coefficients/")]),
         ("Participants: what they do", "units of the game", behaviour),
         (f"Participants: distance from the exact reply to current play{settled}", "reply gap", ["reply_gap"]),
     ]
@@ -84,6 +84,11 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     paid = game.payment_curve()
     if paid is not None:
         yield from _payments(game, paid, summary)
+
+
+def _units(game: MechanismGame) -> str:
+    """Return the units of the announced parameters, each once."""
+    return ", ".join(dict.fromkeys(field.unit for field in game.parameter_layout()))
 
 
 def _payments(game: MechanismGame, paid: PaymentCurve, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:

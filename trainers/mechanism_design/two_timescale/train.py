@@ -192,7 +192,7 @@ def _metrics(progress: Training) -> dict[str, Any]:
         "measured_sd": float(measured.std()) / game.horizon,
         "gap_closed": setup.gap_closed(exact),
         "reply_gap": setup.learners.reply_gap(logits, w),
-        "coefficients": {f"w_{j + 1}": float(value) for j, value in enumerate(w)},
+        "coefficients": dict(zip(game.rule_names, w.tolist(), strict=True)),
         "behaviour": game.subgame.behaviour(policy),
         "closed_form": game.subgame.behaviour(play(setup.learners.best_response(logits, w))),
         "agent_updates": progress.agent_updates,
