@@ -33,13 +33,13 @@ def played(game, w=NOTHING):
 
 
 def outcome(game, policy, w=NOTHING):
-    """Return revenue and welfare, and the payoffs of a local and of the global."""
+    """Return revenue, welfare, and the payoffs of both locals and the global."""
     subgame = game.subgame
     rewards = subgame.rewards(w, subgame.aggregates(policy))
     paid = (rewards * policy).sum(-1).reshape(2, -1)
     local, everything = (subgame.marginals * paid).sum(-1)
     measures = {name: float(value) for name, value in subgame.measures(w, policy).items()}
-    return {**measures, "local": local, "global": everything}
+    return {**measures, "payoff": [local, local, everything]}
 
 
 @pytest.mark.parametrize("pricing", ["vcg", *RULES])
@@ -49,7 +49,7 @@ def test_the_closed_form_is_an_equilibrium_in_tables(pricing, gamma):
     game = auction(pricing=pricing, correlation=gamma, n_bids=33)
     policy, exact = played(game), equilibrium_outcome(game, (0.0,))
     found = outcome(game, policy)
-    for name in ("revenue", "welfare", "local", "global"):
+    for name in ("revenue", "welfare", "payoff"):
         assert found[name] == pytest.approx(exact[name], abs=0.006), name
     assert incentives(game, NOTHING, policy)["regret"] <= 0.003  # a level is 1/32 wide
 
@@ -65,7 +65,7 @@ def test_the_logit_equilibrium_comes_close_to_the_closed_form(pricing):
     # The global's loss is flat in its bid wherever locals seldom bid as much: it is judged by what it loses.
     assert incentives(game, NOTHING, found.policy)["regret"] <= 0.003
     exact, reached = equilibrium_outcome(game, (0.0,)), outcome(game, found.policy)
-    for name in ("revenue", "welfare", "local", "global"):
+    for name in ("revenue", "welfare", "payoff"):
         assert reached[name] == pytest.approx(exact[name], abs=0.006), name
 
 
@@ -82,7 +82,7 @@ def test_first_price():
     reached = outcome(game, found.policy)
     assert reached["revenue"] == pytest.approx(0.551, abs=0.004)
     assert reached["welfare"] / first_best(game) == pytest.approx(0.986, abs=0.002)
-    assert reached["local"] == pytest.approx(0.148, abs=0.003) and reached["global"] == pytest.approx(0.425, abs=0.004)
+    assert reached["payoff"] == pytest.approx([0.148, 0.148, 0.425], abs=0.003)
     assert incentives(game, NOTHING, found.policy)["regret"] <= 0.002
 
 
