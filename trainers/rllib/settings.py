@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
+from lawgiver.trainers.settings.given import Given
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Hidden = tuple[Natural, ...]
-
-
-class Given(Settings):
-    """A policy by name that plays a role in place of a learned one; its parameters stand beside the name."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    policy: str
-    """A registered name, or a run's folder."""
 
 
 class Learning(Settings):
