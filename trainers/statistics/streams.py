@@ -15,9 +15,9 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-EVALUATION, AUDIT, PAYMENT_FREE, FOLLOWER = 0x6576616C, 0x61756469, 0x66726565, 0x666F6C6C
+EVALUATION, AUDIT, PAYMENT_FREE, FOLLOWER, BIDDING = 0x6576616C, 0x61756469, 0x66726565, 0x666F6C6C, 0x62696473
 """First integers of streams that no training with the same seed draws from: those of an evaluation, of an audit, and of
-the profiles on which payment-free rules and learned followers are evaluated."""
+the profiles on which payment-free rules, learned followers and bidders are evaluated."""
 FINAL_GAMES, SCORED_ELECTIONS, FINAL_ELECTIONS = 11, 21, 22
 """Likewise, of what RLlib's trainers measure: games at the end, elections during a training and at its end."""
 
