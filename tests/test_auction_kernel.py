@@ -100,7 +100,8 @@ class Block(AuctionGame):
         groups = tuple(
             private_bidders(seat, top * quantiles, even, bids) for seat, top in zip(seats, self.tops, strict=True)
         )
-        return BlockSubgame(self, groups, JointKernel(self, groups), risk_neutral=self.aversion == 1)
+        neutral = self.aversion == 1
+        return BlockSubgame(self, groups, JointKernel(self, groups, risk_neutral=neutral), risk_neutral=neutral)
 
 
 @pytest.fixture
@@ -397,8 +398,7 @@ def test_too_many_joint_bids_are_refused():
     ):
         Block(n=3, n_bids=66).subgame  # noqa: B018
     with pytest.raises(UnsupportedGameError, match=r"not risk neutral, has .* payoffs by type"):
-        game = Block(n=3, n_bids=65, n_types=64, aversion=0.5)
-        game.subgame.rewards(np.zeros(1), game.subgame.aggregates(np.exp(uniform_prior(game.subgame))))
+        Block(n=3, n_bids=65, n_types=64, aversion=0.5).subgame  # noqa: B018
 
 
 def test_grids_that_do_not_fit_are_refused():

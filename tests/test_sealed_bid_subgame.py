@@ -269,6 +269,10 @@ def test_gradients_are_those_of_differences(params, w, monkeypatch):
             {"high": 40},
             r"up to 40 for values from 0.0039.* to 0.996.*, too coarse .*: allowed: n_bids, or a lower high",
         ),
+        (
+            {"n": 3, "risk_aversion": 0.5, "pricing": "skip"},
+            "3 bidders, not risk neutral, has 35,152,000 payoffs by type",
+        ),
         ({"n": 4, "risk_aversion": 0.5, "pricing": "next"}, "tables for pricing='first' without a mix"),
     ],
 )

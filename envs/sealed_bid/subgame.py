@@ -20,7 +20,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.solvers.auctions.bidders import Bidders, private_bidders
-from lawgiver.envs.solvers.auctions.joint_kernel import LARGEST, JointKernel
+from lawgiver.envs.solvers.auctions.joint_kernel import LARGEST, LARGEST_PAYOFFS, JointKernel
 from lawgiver.envs.solvers.auctions.kernel_subgame import Kernel, KernelSubgame
 from lawgiver.envs.solvers.auctions.rank_kernel import rank_payments, rank_shares
 
@@ -99,14 +99,16 @@ def _kernel(game: SealedBid, groups: tuple[Bidders, ...]) -> Kernel:
         UnsupportedGameError: if neither is possible.
     """
     levels = len(groups[0].bids)
-    if game.n <= JOINT and (levels**game.n <= LARGEST or len(groups) > 1):
-        return JointKernel(game, groups)
+    ranked = len(groups) == 1 and (not game.risk_aversion or (game.pricing == "first" and not game.mixes))
+    size, largest = levels**game.n, LARGEST if not game.risk_aversion else LARGEST_PAYOFFS // groups[0].worth.size
+    if game.n <= JOINT and (size <= largest or not ranked):
+        return JointKernel(game, groups, risk_neutral=not game.risk_aversion)
     if len(groups) > 1:
         raise UnsupportedGameError(
             f"{game.name} has tables for up to {JOINT} bidders who are not alike, n is {game.n}: allowed: one "
             "distribution and one quality for all, and handicaps neither announced nor different"
         )
-    if game.risk_aversion and (game.pricing != "first" or game.mixes):
+    if not ranked:
         raise UnsupportedGameError(
             f"{game.name} with risk_aversion {game.risk_aversion:g}, {game.n} bidders and {levels} levels of bids has "
             "tables for pricing='first' without a mix, or for fewer of them"

@@ -32,18 +32,25 @@ class JointKernel:
     Args:
         game: whose ``allocate`` is played, whatever the cells of bids that straddle ``least_bids``.
         groups: all bidders, with one number of bids.
+        risk_neutral: whether ``payoffs`` are not needed.
 
     Raises:
-        UnsupportedGameError: if there are too many joint bids.
+        UnsupportedGameError: if there are too many joint bids; of those who are not risk neutral, by type.
     """
 
-    def __init__(self, game: AuctionGame, groups: tuple[Bidders, ...]) -> None:
+    def __init__(self, game: AuctionGame, groups: tuple[Bidders, ...], *, risk_neutral: bool = True) -> None:
         """Seat the groups."""
         self.game, self.groups, self.levels = game, groups, len(groups[0].bids)
         if self.levels**game.n > LARGEST:
             raise UnsupportedGameError(
                 f"{game.name} with {game.n} bidders and {self.levels} levels of bids has {self.levels**game.n:,} joint "
                 f"bids, allowed: up to {LARGEST:,} ({int(LARGEST ** (1 / game.n) + 1e-9)} levels)"
+            )
+        size = groups[0].worth.size * self.levels**game.n
+        if not risk_neutral and size > LARGEST_PAYOFFS:
+            raise UnsupportedGameError(
+                f"{game.name} with {game.n} bidders, not risk neutral, has {size:,} payoffs by type and joint bid, "
+                f"allowed: up to {LARGEST_PAYOFFS:,}, with fewer levels of bids"
             )
         self.group_of = np.empty(game.n, int)
         for g, group in enumerate(groups):
@@ -97,16 +104,7 @@ class JointKernel:
         Args:
             parameters: w, (..., D).
             play: distribution of each group's bids, of one latent state, (..., G, 1, A).
-
-        Raises:
-            UnsupportedGameError: if there are too many types and joint bids.
         """
-        size = self.groups[0].worth.size * self.levels**self.game.n
-        if size > LARGEST_PAYOFFS:
-            raise UnsupportedGameError(
-                f"{self.game.name} with {self.game.n} bidders, not risk neutral, has {size:,} payoffs by type and "
-                f"joint bid, allowed: up to {LARGEST_PAYOFFS:,}, with fewer levels of bids"
-            )
         tables = self._for(parameters, play, self._payoffs)  # (..., G, S, A, M)
         each = []
         for g, group in enumerate(self.groups):
