@@ -51,9 +51,9 @@ def curves(
 
 
 def _label(metric: str) -> str:
-    """Write a metric's name as words, with a mark if it is a closed form."""
+    """Write a metric's name as words, with a mark if it is solved for and not learned."""
     what, _, name = metric.rpartition("/")
-    return f"{words(name)}, closed form" if what == "closed_form" else words(name)
+    return f"{words(name)}, exact" if what == "closed_form" else words(name)
 
 
 def welfare_equality(scores: Mapping[str, Mapping[str, float | None]], objective: str) -> Figure:
