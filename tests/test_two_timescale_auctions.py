@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 
+from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import (
     best_in_box,
@@ -153,6 +154,23 @@ def test_bidders_who_have_not_reacted_keep_the_reserve_of_a_first_price_auction_
         progress.update(number)
     assert progress.optimiser.coefficients[0] < 0.05
     assert setup.exact(progress.optimiser.coefficients) < 0.9 * setup.best.value
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("game.n_bids=null", "set game.n_bids"),
+        ("game.objective=log_nash_welfare", "objective"),
+        ("agents.mechanism.start=[1.5]", "agents.mechanism.start has reserve = 1.5"),
+        ("agents.mechanism.start=myerson", "agents.mechanism.start is 'myerson': did you mean 'myerson_reserve'"),
+        ("agents.participants.first_step=-1", "agents.participants.first_step is -1"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(override, says):
+    with pytest.raises(LawgiverError) as refusal:
+        prepare(load_config("sealed_bid", [override]))
+    assert says in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.fixture(scope="module")

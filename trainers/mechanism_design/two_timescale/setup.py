@@ -91,7 +91,7 @@ def prepare(config: TwoTimescaleConfig) -> Setup:
     if not isinstance(game.announcement_layout(), int):
         raise UnsupportedGameError(
             f"trainer 'two_timescale' learns tables of finitely many actions, those of {game.name} are a Box here (of "
-            "lanes: set game.n_moves)"
+            "lanes: set game.n_moves; of sealed_bid: set game.n_bids)"
         )
     require_own_objective(game, "two_timescale")
     radius = settings.radius if mechanism.optimiser in PERTURBED else None
