@@ -50,7 +50,7 @@ BidFunction = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Judged:
-    """How the seats of a group play.
+    """The play of the seats of a group.
 
     Attributes:
         seats: of the group; the first is judged for all of them.
@@ -90,7 +90,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How bidders play, by group of seats that neither types nor rules tell apart.
+    """The play of bidders, by group of seats that neither types nor rules tell apart.
 
     Attributes:
         groups: in the order of their first seats.
