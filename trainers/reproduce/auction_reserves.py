@@ -123,7 +123,7 @@ def learned_reserves(
 
 
 def overrides(pricing: Pricing, inverse_temperature: float, seed: int) -> tuple[str, ...]:
-    """Return what a training differs in from the packaged config."""
+    """List the overrides of the packaged config."""
     return (
         f"game.pricing={pricing}",
         f"agents.participants.inverse_temperature={inverse_temperature}",
