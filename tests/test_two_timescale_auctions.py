@@ -22,6 +22,7 @@ from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
 from lawgiver.trainers.mechanism_design.two_timescale.subgame_gradient import objective_and_gradient
 from lawgiver.trainers.mechanism_design.two_timescale.train import alarms, begin
 from lawgiver.trainers.plots import drawing, style
+from lawgiver.trainers.reproduce import auction_reserves
 from lawgiver.trainers.reproduce.auction_reserves import best_reserves
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.launch import train
@@ -242,3 +243,18 @@ def test_the_best_reserve_of_nearly_rational_bidders_is_myersons():
     assert best.parameters[0] == pytest.approx(0.5, abs=1 / 64)
     assert best.value == pytest.approx(5 / 12, abs=2e-3)
     assert math.isclose(game.limit(), 5 / 12)
+
+
+def test_learned_reserves_are_trained_once(tmp_path, monkeypatch):
+    asked = auction_reserves.overrides
+    short = ("game.n_bids=9", "trainer.iterations=20")
+    monkeypatch.setattr(auction_reserves, "overrides", lambda *setting: (*asked(*setting), *short))
+    found = auction_reserves.learned_reserves(tmp_path, 1, pricings=("next",), levels=(10.0, 30.0))
+    assert list(found) == [("next", 10.0), ("next", 30.0)]
+    learned = [run.summary["parameters"]["reserve"]["learned"] for runs in found.values() for run in runs]
+    assert 0.1 < learned[0] < 0.5
+    assert 0.1 < learned[1] < 0.6
+    assert [run.settings["game"]["pricing"] for runs in found.values() for run in runs] == ["next"] * 2
+    before = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("summary.json"))]
+    auction_reserves.learned_reserves(tmp_path, 1, pricings=("next",), levels=(10.0, 30.0))
+    assert [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("summary.json"))] == before

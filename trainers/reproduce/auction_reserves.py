@@ -31,7 +31,8 @@ N_BIDS = 65
 """Levels of bids, a 64th apart."""
 RESERVES = np.arange(49) / 64
 """The grid of reserves, a level of bids apart."""
-SEEDS = (0, 1, 2)
+SEEDS = (0,)
+"""Revenue is measured in expectation, and a single parameter perturbed to both sides: seeds hardly differ."""
 
 
 @dataclass(frozen=True)
