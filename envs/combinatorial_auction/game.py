@@ -294,11 +294,11 @@ class CombinatorialAuction(AuctionGame):
         """Return the bound of the objective, of rational bidders."""
         return next(iter(self.references().get(self.objective, {"limit": None}).values()))
 
-    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+    def equilibrium_bids(self, parameters: Sequence[float] | np.ndarray, seat: int) -> BidFunction | NoSolution:
         """See :func:`lawgiver.envs.combinatorial_auction.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)
 
-    def equilibrium_outcome(self, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+    def equilibrium_outcome(self, parameters: Sequence[float] | np.ndarray) -> Mapping[str, Any] | NoSolution:
         """See :func:`lawgiver.envs.combinatorial_auction.solutions.equilibrium_outcome`."""
         return solutions.equilibrium_outcome(self, parameters)
 

@@ -56,7 +56,9 @@ def scale(game: CombinatorialAuction) -> float | NoSolution:
     return game.high[0]
 
 
-def equilibrium_bids(game: CombinatorialAuction, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+def equilibrium_bids(
+    game: CombinatorialAuction, parameters: Sequence[float] | np.ndarray, seat: int
+) -> BidFunction | NoSolution:
     """Return the equilibrium bids of a seat as a function of its values.
 
     Truth under ``vcg``, where it is a dominant strategy, with any bundles and reserve.
@@ -82,7 +84,9 @@ def equilibrium_bids(game: CombinatorialAuction, parameters: Sequence[float], se
     return lambda values: size * local.bid(np.asarray(values) / size)
 
 
-def equilibrium_outcome(game: CombinatorialAuction, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+def equilibrium_outcome(
+    game: CombinatorialAuction, parameters: Sequence[float] | np.ndarray
+) -> Mapping[str, Any] | NoSolution:
     """Compute what the equilibrium of two locals and a global bidder is worth, in expectation, without a reserve.
 
     Returns:

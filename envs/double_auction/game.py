@@ -213,11 +213,11 @@ class DoubleAuction(AuctionGame):
         """Return the largest gains, or the largest revenue, where that is the objective and is known."""
         return solutions.largest_revenue(self) if self.objective == "revenue" else super().ceiling()
 
-    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+    def equilibrium_bids(self, parameters: Sequence[float] | np.ndarray, seat: int) -> BidFunction | NoSolution:
         """See :func:`lawgiver.envs.double_auction.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)
 
-    def equilibrium_outcome(self, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+    def equilibrium_outcome(self, parameters: Sequence[float] | np.ndarray) -> Mapping[str, Any] | NoSolution:
         """See :func:`lawgiver.envs.double_auction.solutions.equilibrium_outcome`."""
         return solutions.equilibrium_outcome(self, parameters)
 

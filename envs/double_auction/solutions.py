@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from lawgiver.envs.double_auction.game import DoubleAuction
 
 
-def equilibrium_bids(game: DoubleAuction, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+def equilibrium_bids(
+    game: DoubleAuction, parameters: Sequence[float] | np.ndarray, seat: int
+) -> BidFunction | NoSolution:
     """Return the equilibrium bid of a seat as a function of its value or cost.
 
     Truth under McAfee's rule, where it is a dominant strategy; else the linear equilibrium of one buyer and one seller.
@@ -62,7 +64,9 @@ def equilibrium_bids(game: DoubleAuction, parameters: Sequence[float], seat: int
     return lambda values: game.high * offer(np.asarray(values) / game.high)
 
 
-def equilibrium_outcome(game: DoubleAuction, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+def equilibrium_outcome(
+    game: DoubleAuction, parameters: Sequence[float] | np.ndarray
+) -> Mapping[str, Any] | NoSolution:
     """Compute what the equilibrium of one buyer and one seller is worth, in expectation.
 
     Returns:

@@ -119,7 +119,7 @@ class AuctionGame(MechanismGame):
         own = constant(range(types.shape[1]), seats) == seats[:, None]
         return xp.where(own[..., None], types, self.initial_types(draws))
 
-    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+    def equilibrium_bids(self, parameters: Sequence[float] | np.ndarray, seat: int) -> BidFunction | NoSolution:
         """Return the bids of a seat in Bayesian equilibrium, a function of its values or signals (B, k) to bids (B, k).
 
         Args:
@@ -128,7 +128,7 @@ class AuctionGame(MechanismGame):
         """
         return NoSolution(f"no equilibrium of {self.name} is known in closed form")
 
-    def equilibrium_outcome(self, parameters: Sequence[float]) -> Mapping[str, Any] | NoSolution:
+    def equilibrium_outcome(self, parameters: Sequence[float] | np.ndarray) -> Mapping[str, Any] | NoSolution:
         """Compute what the equilibrium of :meth:`equilibrium_bids` is worth in expectation, under w (D,).
 
         Returns:

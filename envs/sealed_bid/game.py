@@ -390,11 +390,11 @@ class SealedBid(AuctionGame):
         """All canonical rules but the one that announces zeros, which may be no auction that anybody holds."""
         return tuple(name for name in self.members if name != "no_mechanism")
 
-    def equilibrium_bids(self, parameters: Sequence[float], seat: int) -> BidFunction | NoSolution:
+    def equilibrium_bids(self, parameters: Sequence[float] | np.ndarray, seat: int) -> BidFunction | NoSolution:
         """Find the bids of rational bidders; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)
 
-    def equilibrium_outcome(self, parameters: Sequence[float]) -> dict[str, Any] | NoSolution:
+    def equilibrium_outcome(self, parameters: Sequence[float] | np.ndarray) -> dict[str, Any] | NoSolution:
         """Compute what these bids lead to; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_outcome`."""
         return solutions.equilibrium_outcome(self, parameters)
 

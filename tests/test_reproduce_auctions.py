@@ -1,0 +1,92 @@
+"""The tables of `lawgiver reproduce auctions`: known equilibria, learners of bids, reserves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lawgiver.trainers.bidding.judge import Judged
+from lawgiver.trainers.reproduce import auction_equilibria, auction_learners, auction_llg, auctions, reproduce
+from lawgiver.trainers.reproduce.auction_equilibria import SETTINGS, Setting, apart, played
+from lawgiver.trainers.reproduce.auction_learners import FORMATS, Learned, in_tables
+from lawgiver.trainers.statistics.estimate import Estimate
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auction_equilibria, "GAMES", 2**14)
+    monkeypatch.setattr(auction_learners, "DRAWS", 2**16)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_known_equilibria_are_what_the_rules_pay(setting: Setting):
+    (row,) = auction_equilibria.rows((setting,))
+    assert 0 <= row["furthest apart, standard errors"] <= 4
+    assert row["revenue, played"].standard_error is None or row["revenue, played"].standard_error < 0.02
+
+
+def test_a_closed_form_that_is_a_tenth_off_is_noticed():
+    game = SETTINGS[0].make()
+    found = played(game, np.zeros(1))
+    assert apart(found.revenue, 1 / 3) < 4 < apart(found.revenue, 1.1 / 3)
+    assert apart(Estimate(0.0, 0.0, 0.0, 0.0, 2, "normal"), 0.0) == 0
+
+
+def test_wrong_figures_of_coinciding_locals_are_explained():
+    rows = {row["rule"]: row for row in auction_llg.rows()}
+    for rule, right in {"nearest vcg": 4 / 27, "nearest bid": 1 / 8}.items():
+        row = rows[rule]
+        assert row["closed form"] == pytest.approx(right, abs=1e-12)
+        assert row["enumerated"] == pytest.approx(right, abs=1e-6)
+        assert row["bid counted as value"] == pytest.approx(row["in circulation"], abs=5e-5)
+
+
+@pytest.mark.parametrize(("number", "levels"), [(0, 129), (3, 129), (6, 193)])
+def test_exact_equilibria_are_near_the_closed_form(number: int, levels: int):
+    """First price, second price and all-pay of two bidders: L2 at most .004, loss at most .3 %."""
+    name, exact = next(in_tables(replace(FORMATS[number], levels=levels)))
+    assert name.startswith("exact") and exact.in_table < 1e-3
+    assert exact.judged.l2 <= 0.004 and exact.judged.relative_loss[1] <= 0.003
+
+
+def test_learners_in_tables_come_near():
+    rough = replace(FORMATS[0], levels=33)
+    found = dict(in_tables(rough))
+    assert [name.split(",")[0] for name in found] == ["exact equilibrium", "fictitious play", "dual averaging"]
+    assert all(each.judged.l2 < 0.02 and each.judged.relative_loss[1] < 0.03 for each in found.values())
+    rows = list(auction_learners.rows({name: [each] for name, each in found.items()}))
+    assert rows[0]["L2"] == found[rows[0]["learner"]].judged.l2
+
+
+def test_the_group_that_is_told_of():
+    def group(seats: tuple[int, ...], loss: float) -> Judged:
+        return Judged(seats, 1.0, (0.0, loss), None, None, "bins")
+
+    judgement = auction_learners.Judgement((group((0, 1), 0.1), group((2,), 0.9)), 64)
+    assert auction_learners.told(judgement).seats == (0, 1)
+    judgement = auction_learners.Judgement((group((0,), 0.1), group((1,), 0.2)), 64)
+    assert auction_learners.told(judgement).seats == (1,)
+
+
+def test_all_tables_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rough = replace(FORMATS[0], levels=33)
+    monkeypatch.setattr(auction_equilibria.rows, "__defaults__", (SETTINGS[:2],))
+    monkeypatch.setattr(auctions, "FORMATS", (rough,))
+    trained = Learned(Judged((0, 1), 1 / 6, (0.0, 1e-3), 0.01, 0.01, "best_bid"), seconds=1.0)
+    monkeypatch.setattr(auctions, "by_networks", lambda *args: {rough.name: {"network": [trained, trained]}})
+    small = ("trainer.iterations=2", "game.n_bids=9", "trainer.log_every=1")
+    usual = auctions.learned_reserves.__globals__["overrides"]
+    monkeypatch.setitem(auctions.learned_reserves.__globals__, "overrides", lambda *args: (*usual(*args), *small))
+    one = {"pricings": ("first",), "levels": (30.0,)}
+    best, learned = auctions.best_reserves, auctions.learned_reserves
+    monkeypatch.setattr(auctions, "best_reserves", lambda: best(**one, n_bids=9))
+    monkeypatch.setattr(auctions, "learned_reserves", lambda folder, jobs: learned(folder, jobs, **one))
+    made = reproduce("auctions", tmp_path, seeds=1)
+    assert [len(rows) for rows in made.comparisons.values()] == [2, 2, 4, 1]
+    assert (tmp_path / "reserves.png").stat().st_size > 5_000
+    assert "| network |" in made.markdown() and "| first price, 30 |" in made.markdown()
+    assert json.loads((tmp_path / "table.json").read_text())["title"] == auctions.TITLE
