@@ -21,6 +21,9 @@ Zamir (2012): there are others, which differ in what the bids are of types that 
 **First price, two bidders, any densities** from a common lowest value. With l_i(b) = ln F_i(phi_i(b)) it is l_1' = 1 /
 (phi_2 - b), and the same with 1 and 2 exchanged. It is solved downwards from a common greatest bid, which is sought
 such that both values meet the lowest bid where they should: too great a one makes a value meet its bid before.
+
+**First price, two bidders, a reserve r that one of them cannot gain by**, at or above its greatest value: it stays out,
+and the other bids r with every value above it.
 """
 
 from __future__ import annotations
@@ -175,6 +178,49 @@ class FirstPrice:
                 ((v - bids) * self.below(1 - seat, bids)).max(axis=1) - np.where(v[:, 0] < self.bottom, 0, kept)
             )
         return float(max(each.max() for each in gains))
+
+
+@dataclass(frozen=True)
+class Unrivalled(FirstPrice):
+    """Two bidders, one of whom has no value above the reserve, in closed form.
+
+    Attributes:
+        distributions: of the two values.
+        least: the reserve, at or above the greatest value of one of them.
+    """
+
+    distributions: tuple[Distribution, Distribution]
+    least: float
+
+    @property
+    def bottom(self) -> float:
+        """The reserve."""
+        return self.least
+
+    @property
+    def top(self) -> float:
+        """The reserve, which is the only bid."""
+        return self.least
+
+    def bids(self, seat: int, values: np.ndarray) -> Array:
+        """Compute the bids (...) of values (...): the reserve, or 0 for a value below it, which stays out."""
+        return np.where(np.asarray(values, float) >= self.least, self.least, 0.0)
+
+    def outcome(self) -> dict[str, Any]:
+        """Compute expected revenue, welfare, and each bidder's payoff."""
+        sold = sum(float(1 - each.cdf(np.array(self.least))) for each in self.distributions if self.least < each.high)
+        payoffs = tuple(self._payoff(seat) for seat in (0, 1))
+        return {"revenue": self.least * sold, "welfare": self.least * sold + sum(payoffs), "payoff": payoffs}
+
+    def _payoff(self, seat: int) -> float:
+        own = self.distributions[seat]
+        cuts = [float(edge) for edge in edges(own)]
+        top = np.array(own.high)
+        return float(integral(lambda v: 1 - own.cdf(v), self.least, top, cuts)) if self.least < own.high else 0.0
+
+    def gain(self, cells: int = CELLS) -> float:
+        """Compute the most that a type gains by another bid: of whoever stays out, at the reserve."""
+        return max(0.0, min(each.high for each in self.distributions) - self.least)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.errors import NoSolution, integer
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.sealed_bid.asymmetric import FirstPrice, SolvedFirstPrice, Truthful, UniformFirstPrice
+from lawgiver.envs.sealed_bid.asymmetric import FirstPrice, SolvedFirstPrice, Truthful, UniformFirstPrice, Unrivalled
 from lawgiver.envs.sealed_bid.common_worth import CommonWorth
 from lawgiver.envs.sealed_bid.symmetric import Alike
 from lawgiver.envs.solvers.auctions.distributions import Distribution
@@ -207,8 +207,9 @@ def _first_price(game: SealedBid, rule: _Rule) -> Equilibrium | NoSolution:
             "of bidders who differ an equilibrium is known where truth is dominant, and for two of them, risk neutral,"
             " for one item at the first price without fee"
         )
-    order = sorted((0, 1), key=lambda seat: game.distributions[seat].low)
-    pair = (game.distributions[order[0]], game.distributions[order[1]])
+    drawn = [each.trimmed for each in game.distributions]
+    order = sorted((0, 1), key=lambda seat: drawn[seat].low)
+    pair = (drawn[order[0]], drawn[order[1]])
     found = _of_two(pair, rule.least[0])
     if isinstance(found, NoSolution):
         return found
@@ -221,12 +222,14 @@ def _first_price(game: SealedBid, rule: _Rule) -> Equilibrium | NoSolution:
         told = found.outcome()
         return _scaled(told | {"payoff": tuple(told["payoff"][order.index(seat)] for seat in (0, 1))}, rule)
 
-    return Equilibrium(bids, outcome, found.gain, isinstance(found, UniformFirstPrice))
+    return Equilibrium(bids, outcome, found.gain, not isinstance(found, SolvedFirstPrice))
 
 
 @lru_cache(maxsize=64)
 def _of_two(pair: tuple[Distribution, Distribution], least: float) -> FirstPrice | NoSolution:
     """Find the first-price equilibrium of two bidders, the one with the lower lowest value first."""
+    if least >= min(each.high for each in pair):
+        return Unrivalled(pair, least)
     uniform = all(len(each.masses) == 1 for each in pair)
     closed = UniformFirstPrice(pair)
     if uniform and least <= closed.bottom:

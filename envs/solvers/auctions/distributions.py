@@ -71,6 +71,16 @@ class Distribution:
         return Pieces(starts, masses, below, masses * len(self.masses) / (self.high - self.low))
 
     @cached_property
+    def trimmed(self) -> Distribution:
+        """The same distribution without the gaps below the least value that is drawn and above the greatest."""
+        drawn = np.flatnonzero(np.array(self.masses) > NEGLIGIBLE)
+        first, last = int(drawn[0]), int(drawn[-1]) + 1
+        if last - first == len(self.masses):
+            return self
+        ends = np.linspace(self.low, self.high, len(self.masses) + 1)
+        return Distribution(float(ends[first]), float(ends[last]), self.masses[first:last])
+
+    @cached_property
     def segments(self) -> Segments:
         """The stretches on which the ironed virtual value is linear, in ascending order."""
         return _segments(self.pieces)
