@@ -49,10 +49,17 @@ def _plain(game: SealedBid) -> dict[str, float | tuple[float, ...]]:
     return {
         "reserve": 0.0,
         "entry_fee": 0.0,
-        "mix": 1.0 if game.pricing == "first" else 0.0,
+        "mix": _own(game),
         "squash": 1.0,
         "handicaps": (0.0,) * game.n,
     }
+
+
+def _own(game: SealedBid) -> float:
+    """Return the share of the own bid in the price, of ``first`` and ``next``."""
+    if game.mix is not None:
+        return game.mix
+    return 1.0 if game.pricing == "first" else 0.0
 
 
 def _action(game: SealedBid, w: Mapping[str, float | tuple[float, ...]]) -> tuple[float, ...]:
@@ -72,20 +79,26 @@ def _optimal(game: SealedBid) -> dict[str, float | tuple[float, ...]] | None:
         return None
     if game.information != "private" or game.profiles is not None:
         return None
-    reserve, several = optimal_reserve(game), len(game.sizes) > 1
+    differ = len(set(game.qualities)) > 1
+    if differ and game.squash != 1:
+        return None  # ranks by less than what a slot is worth
+    reserve, several, own = optimal_reserve(game), len(game.sizes) > 1, _own(game)
     if reserve is not None and "reserve" in game.announced:
-        if (several and game.pricing in ("next", "skip")) or (game.pricing == "skip" and game.n < 3):
+        nexts = game.pricing in ("first", "next") and own != 1
+        if (several and (nexts or game.pricing == "skip")) or (game.pricing == "skip" and game.n < 3):
             return None  # not revenue equivalent: no equilibrium ranks bidders by value, or none is known
+        if differ and game.pricing == "all_pay":
+            return None  # bids are paid whole, and not by quality: who bids the same score does not pay the same
         weight = game.qualities[0] ** game.squash
         return {"reserve": weight * reserve * (_share(game, reserve) if game.pricing == "all_pay" else 1.0)}
-    truthful = game.pricing == "vcg" or (game.pricing == "next" and not several and not game.mix)
+    truthful = game.pricing == "vcg" or (game.pricing in ("first", "next") and not several and own == 0)
     if truthful and game.masses is None and "handicaps" in game.announced and not game.reserve:
         return {"handicaps": tuple(each.high / 2 for each in game.distributions)}
     return None
 
 
 def _share(game: SealedBid, value: float) -> float:
-    """Return the expected share of a type whose slot goes by rank, of bidders who are alike."""
+    """Return the expected share, with quality, of a type whose slot goes by rank, of bidders who are alike."""
     below = float(game.distributions[0].cdf(np.array(value)))
     chances = [comb(game.n - 1, k) * (1 - below) ** k * below ** (game.n - 1 - k) for k in range(len(game.sizes))]
-    return float(game.sizes @ chances)
+    return game.qualities[0] * float(game.sizes @ chances)
