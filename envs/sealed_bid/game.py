@@ -25,7 +25,7 @@ from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.files.profiles import draw_profiles, read_types
 from lawgiver.envs.sealed_bid import beliefs, limits, solutions
 from lawgiver.envs.sealed_bid.members import members
-from lawgiver.envs.sealed_bid.parameters import Values, check
+from lawgiver.envs.sealed_bid.parameters import PRICES, Values, check, layout
 from lawgiver.envs.sealed_bid.slots import Terms, hold, least_bids
 from lawgiver.envs.sealed_bid.subgame import SealedBidSubgame
 from lawgiver.envs.sealed_bid.worth import affiliated, mineral_rights, private
@@ -144,10 +144,16 @@ class SealedBid(AuctionGame):
     @cached_property
     def alike(self) -> tuple[tuple[int, ...], ...]:
         """Seats by group: those of one have one distribution, one quality and one handicap, which is not announced."""
-        seats = range(self.n)
-        own = seats if "handicaps" in self.announced else self.handicaps or (0.0,) * self.n
-        kinds = list(zip(self.distributions, self.qualities, own, strict=True))
-        return tuple(tuple(i for i in seats if kinds[i] == kind) for kind in dict.fromkeys(kinds))
+        own = range(self.n) if "handicaps" in self.announced else self.handicaps or (0.0,) * self.n
+        groups: dict[Any, list[int]] = {}
+        for seat, kind in enumerate(zip(self.distributions, self.qualities, own, strict=True)):
+            groups.setdefault(kind, []).append(seat)
+        return tuple(map(tuple, groups.values()))
+
+    @cached_property
+    def _group(self) -> np.ndarray:
+        """Group of each seat, from 0, (n, 1)."""
+        return np.array([[g] for _, g in sorted((i, g) for g, seats in enumerate(self.alike) for i in seats)])
 
     @property
     def mixes(self) -> bool:
@@ -190,27 +196,12 @@ class SealedBid(AuctionGame):
 
     def parameter_layout(self) -> Layout:
         """Return the fields of what is announced."""
-        most, seats = self.greatest, self.n
-        fields = {
-            "reserve": Field("reserve", 1, 0, most, "money", "least score that takes part, and least price in scores"),
-            "entry_fee": Field("entry_fee", 1, 0, most, "money", "paid by everybody who takes part"),
-            "mix": Field("mix", 1, 0, 1, "share", "of the own bid in the price; the rest is the bid in the next rank"),
-            "squash": Field("squash", 1, 0, 1, "exponent", "of quality in scores"),
-            "handicaps": Field("handicaps", seats, 0, most, "money", "subtracted from each bidder's bid, by seat"),
-        }
-        return tuple(fields[name] for name in self.announced)
+        return layout(self)
 
     @property
     def rule_formula(self) -> str | None:
         """Formula of scores and prices."""
-        price = {
-            "first": "the own score",
-            "next": "the score in the next rank",
-            "skip": "the score two ranks below",
-            "vcg": "what the others lose",
-            "all_pay": "the bid, whoever wins",
-        }[self.pricing]
-        price = price if self.mix is None and "mix" not in self.announced else "mix own score + (1 - mix) next score"
+        price = "mix own score + (1 - mix) next score" if self.mixes else PRICES[self.pricing]
         return f"score = quality^squash (bid - handicap) >= reserve; price in scores: {price}, at least the reserve"
 
     def announcement_layout(self) -> Layout | int:
@@ -237,8 +228,7 @@ class SealedBid(AuctionGame):
         seen, xp = state.types[..., :1], namespace(state.types)
         if len(self.alike) == 1:
             return seen
-        group = [[next(g for g, seats in enumerate(self.alike) if i in seats)] for i in range(self.n)]
-        return xp.concat([seen, xp.zeros_like(seen) + constant(group, seen)], axis=-1)
+        return xp.concat([seen, xp.zeros_like(seen) + constant(self._group, seen)], axis=-1)
 
     def announcements(self, actions: Array) -> Array:
         """Return bids (B, n) in money."""

@@ -1,4 +1,4 @@
-"""Checks of the parameters of a sealed-bid auction."""
+"""Parameters of a sealed-bid auction: their checks, and the fields of those that are announced."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, allowed, brief, choice, integer, number
+from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.files.profiles import types_path
 from lawgiver.envs.sealed_bid.slots import PRICINGS
 from lawgiver.envs.sealed_bid.worth import INFORMATION
@@ -21,6 +22,14 @@ ANNOUNCED = ("reserve", "entry_fee", "mix", "squash", "handicaps")
 """What a mechanism may announce, in the order of w."""
 UNANNOUNCED = {"reserve": 0.0, "entry_fee": 0.0, "mix": None, "squash": 1.0, "handicaps": None}
 """Values of the parameters of these names, where the mechanism announces them."""
+PRICES = {
+    "first": "the own score",
+    "next": "the score in the next rank",
+    "skip": "the score two ranks below",
+    "vcg": "what the others lose",
+    "all_pay": "the bid, whoever wins",
+}
+"""Price in scores, by pricing, in words."""
 LARGEST_N = 1_000
 """Largest number of bidders."""
 MONEY = "[0, 1e12]"
@@ -62,6 +71,19 @@ def check(game: SealedBid) -> None:
     _ = game.profiles  # its own check
 
 
+def layout(game: SealedBid) -> Layout:
+    """Return the fields of what a game announces."""
+    most, seats = game.greatest, game.n
+    fields = {
+        "reserve": Field("reserve", 1, 0, most, "money", "least score that takes part, and least price in scores"),
+        "entry_fee": Field("entry_fee", 1, 0, most, "money", "paid by everybody who takes part"),
+        "mix": Field("mix", 1, 0, 1, "share", "of the own bid in the price; the rest is the bid in the next rank"),
+        "squash": Field("squash", 1, 0, 1, "exponent", "of quality in scores"),
+        "handicaps": Field("handicaps", seats, 0, most, "money", "subtracted from each bidder's bid, by seat"),
+    }
+    return tuple(fields[name] for name in game.announced)
+
+
 def _check_together(game: SealedBid) -> None:
     """Raise ParameterError if parameters do not go with one another."""
     for name in game.announced:
@@ -75,8 +97,7 @@ def _check_together(game: SealedBid) -> None:
             if getattr(game, name) != default:
                 told = f"{name} is {brief(getattr(game, name))} with information={game.information!r}"
                 raise ParameterError(f"{told}: give it with 'private' alone")
-    mixes = game.mix is not None or "mix" in game.announced
-    if mixes and game.pricing not in ("first", "next"):
+    if game.mixes and game.pricing not in ("first", "next"):
         raise ParameterError(f"pricing is {game.pricing!r} with a mix of first and next price, allowed: first, next")
     fee = game.entry_fee > 0 or "entry_fee" in game.announced
     if game.risk_aversion > 0 and (game.pricing == "all_pay" or fee):
