@@ -8,11 +8,13 @@ from functools import cached_property
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from lawgiver.envs.core.arrays import constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.envs.sealed_bid.slots import Terms, hold
 from lawgiver.envs.solvers.auctions.bidders import Bidders, eligibility, private_bidders, thinned
 from lawgiver.envs.solvers.auctions.joint_kernel import JointKernel
 from lawgiver.envs.solvers.auctions.kernel_subgame import KernelSubgame
@@ -168,6 +170,40 @@ def test_ranks_of_many_bidders_where_nobody_bids(rng):
     np.testing.assert_allclose(rank_shares(crowd, 30, (1.0,)), [0, 0, 1 / 30, 1, 1], atol=1e-12)
 
 
+@pytest.mark.parametrize(("n", "k"), [(10, 3), (30, 10), (50, 20), (100, 20), (1000, 5)])
+def test_the_price_of_many_equal_units_is_the_bid_that_gets_none(n, k, rng):
+    """A bid without ties pays the k-th highest of its rivals, or nothing: by binomial distributions of ranks."""
+    prices, play = np.linspace(0, 1, 17), rng.dirichlet(np.ones(17))
+    up_to = np.cumsum(play)
+    highest = stats.binom.cdf(k - 1, n - 1, 1 - up_to)  # of the k-th highest rival, up to each level
+    chances = np.diff(highest, prepend=0.0)
+    paid = rank_payments(play, prices, n, (1.0,) * k, "vcg")
+    shares = rank_shares(play, n, (1.0,) * k)
+    below = np.cumsum(chances * prices) - chances * prices
+    at = stats.binom.cdf(k - 1, n - 1, 1 - up_to) - stats.binom.cdf(k - 1, n - 1, 1 - up_to + play)
+    sure = stats.binom.cdf(k - 1, n - 1, 1 - up_to + play)
+    assert (shares >= sure - 1e-11)[1:].all() and (shares <= sure + at + 1e-11).all()
+    # A tie for the last slot is at the own bid, whatever share of it is got.
+    np.testing.assert_allclose(paid[1:], (below + (shares - sure) * prices)[1:], atol=1e-10)
+    several = rank_payments(torch.as_tensor(play), torch.as_tensor(prices), n, (1.0,) * k, "vcg")
+    np.testing.assert_allclose(several, paid, atol=1e-12)
+
+
+def test_the_revenue_of_many_slots_is_that_of_play(rng):
+    """Every pricing with 100 bidders and 20 slots, equal ones and falling ones, against auctions that are held."""
+    n, batch, prices, play = 100, 2000, np.linspace(0, 1, 17), rng.dirichlet(np.ones(17))
+    bids = prices[rng.choice(17, size=(n, batch), p=play)]
+    for slots in (np.ones(20), np.linspace(1, 0.1, 20)):
+        for pricing in ("next", "skip", "vcg"):
+            shares, payments = hold(bids, Terms(slots, pricing))
+            for drawn, table in (
+                (shares, rank_shares(play, n, tuple(slots))),
+                (payments, rank_payments(play, prices, n, tuple(slots), pricing)),
+            ):
+                sample = (drawn * bids).mean(axis=0)  # by own bid: totals of shares are the slots, whatever is played
+                assert abs(sample.mean() - play @ (table * prices)) < 4 * sample.std() / batch**0.5 + 1e-12
+
+
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("pricing", ["first", "next", "all_pay"])
 @pytest.mark.parametrize("reserve", [0.0, 0.25, 0.27])
@@ -195,6 +231,12 @@ def test_cells_take_part_by_how_much_of_them_is_above_the_reserve():
     )
     moved = thinned(np.full((1, 1, 4), 0.25), shares[3:4])
     np.testing.assert_allclose(moved[0, 0], [0.675, 0, 0.075, 0.25])
+
+
+def test_nobody_takes_part_above_the_largest_bid():
+    group = private_bidders((0, 1), np.ones(1), np.ones(1), np.array([0.0, 0.25, 0.5, 0.75]))
+    reserves = np.array([[0.625], [0.6875], [0.75], [0.8]]) * np.ones(2)
+    np.testing.assert_allclose(eligibility((group,), reserves)[:, 0, 3], [1, 0.5, 0, 0], atol=1e-12)
 
 
 def test_three_groups_by_enumeration(rng):

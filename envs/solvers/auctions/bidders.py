@@ -5,7 +5,9 @@ independent, a common value is a latent state itself, and types that may coincid
 them and one more in which they do not. By Bayes' rule a bidder who sees level s holds P(nu | s).
 
 A level of bids stands for the cell around it: under a reserve r the bids of a cell [b - h/2, b + h/2] that take part
-are those above r, a share clip((b + h/2 - r) / h, 0, 1) of them. The others stay out. So revenue is smooth in r.
+are those above r, a share clip((b + h/2 - r) / h, 0, 1) of them. The others stay out. The cell of the largest bid ends
+there. So revenue is smooth in r, and it is not that of a game with these levels where r lies inside a cell: there a
+level takes part as a whole, or not at all.
 """
 
 from __future__ import annotations
@@ -70,8 +72,9 @@ def eligibility(groups: tuple[Bidders, ...], least: Array) -> Array:
     xp = namespace(least)
     shares = []
     for group in groups:
-        ends = constant(group.bids + group.step / 2, least)
-        inside = xp.clip((ends - least[..., group.seats[0], None]) / group.step, 0.0, 1.0)
+        ends = np.minimum(group.bids + group.step / 2, group.bids[-1])
+        sizes = constant(ends - group.bids + group.step / 2, least)
+        inside = xp.clip((constant(ends, least) - least[..., group.seats[0], None]) / sizes, 0.0, 1.0)
         shares.append(xp.concat([xp.ones_like(inside[..., :1]), inside[..., 1:]], axis=-1))
     return xp.stack(shares, axis=-2)
 

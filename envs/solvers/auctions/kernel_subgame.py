@@ -8,6 +8,7 @@ bid independently. With X(nu, a) the expected share of a bid of level a against 
 
 X and P come from a *kernel*: the rule played on all joint bids (:mod:`.joint_kernel`), or formulas
 (:mod:`.rank_kernel`).
+Exact they are where no reserve lies inside the cell of a bid, over which they are averaged (:mod:`.bidders`).
 Where rivals' types count in what the thing is worth, z also has the mean type behind each bid.
 """
 
@@ -171,7 +172,7 @@ class KernelSubgame(Subgame):
         return namespace(table).reshape(table, (*table.shape[:-3], *self.shape))
 
     def measures(self, parameters: Array, policy: Array) -> dict[str, Array]:
-        """Compute the expected revenue, welfare, and surplus of the bidders, exactly."""
+        """Compute the expected revenue, welfare, and surplus of the bidders, exactly for bids in cells."""
         xp, z, occupancy = namespace(policy), self.aggregates(policy), self.occupancy(policy)
 
         def over_all(table: Array) -> Array:

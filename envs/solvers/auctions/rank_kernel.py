@@ -9,9 +9,11 @@ The t + 1 tied share the slots of ranks j + 1 ... j + t + 1, and what is paid fo
 or the m-th highest bid of those below: with p_c the levels and G_c the probability of a bid up to level c,
 
     G^r E[m-th highest of r below a] = p_{a-1} G^r - sum_{c < a-1} (p_{c+1} - p_c) H(c),
-    H(c) = sum_{i < m} binom(r, i) (G - G_c)^i G_c^(r - i),
+    H(c) = sum_{i < m} binom(r, i) (G - G_c)^i G_c^(r - i).
 
-by powers of G and G_c apart, so that a sum over c is the same for all a: O(A n^2) in all.
+By powers of G and G_c apart a sum over c is the same for all a, at a rounding error of binom(r, i) 2^i; where that is
+too much, the terms are summed for each a, none of which is negative. Large numbers of cases are multiplied into the
+factors of powers, since they are no floats.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.arrays import Array, constant, namespace, total
 
+ROUNDING = 1e5
+"""Largest factor of rounding errors in sums of terms with alternating signs."""
 PRICINGS = ("first", "next", "skip", "vcg", "all_pay")
 
 
@@ -58,8 +62,9 @@ def rank_shares(play: Array, n: int, slots: Sequence[float]) -> Array:
     """
     given = ranks(play)
     share = namespace(play).zeros_like(play)
-    for chance, j, t, r in _cases(n, len(slots)):
-        share = share + chance * sum(slots[j : j + t + 1]) / (t + 1) * _likely(given, j, t) * given.below**r
+    for root, j, t, r in _cases(n, len(slots)):
+        each = sum(slots[j : j + t + 1]) / (t + 1)
+        share = share + each * _likely(given, root, j, t) * (root * given.below) ** r
     return share * _bidding(play)
 
 
@@ -78,25 +83,29 @@ def rank_payments(play: Array, prices: Array, n: int, slots: Sequence[float], pr
         return prices * _bidding(play) + namespace(play).zeros_like(play)
     given = ranks(play)
     payment = namespace(play).zeros_like(play)
-    for chance, j, t, r in _cases(n, len(slots)):
+    known: dict[int, list[Array]] = {}
+    for root, j, t, r in _cases(n, len(slots)):
         own, others = _price_weights(pricing, slots, j, t)
         paid = own * prices * given.below**r
         for m, weight in others.items():
-            paid = paid + weight * _order_statistic(given, prices, m, r)
-        payment = payment + chance / (t + 1) * _likely(given, j, t) * paid
+            paid = paid + weight * _order_statistic(given, prices, m, r, known)
+        payment = payment + _likely(given, root, j, t) * (root**r / (t + 1) * paid)
     return payment * _bidding(play)
 
 
 def _cases(n: int, n_slots: int) -> Iterator[tuple[float, int, int, int]]:
-    """List the number of seatings, and of rivals above, tied and below, in which there is a slot to get."""
+    """List the rivals above, tied and below with whom there is a slot to get, after the root of how often they occur.
+
+    The number of seatings, of up to 3^(n - 1), is the root to the power of n - 1 = j + t + r.
+    """
     for j in range(min(n_slots, n)):
+        ways = math.comb(n - 1, j)
         for t in range(n - j):
-            r = n - 1 - j - t
-            yield float(math.comb(n - 1, j) * math.comb(n - 1 - j, t)), j, t, r
+            yield math.exp(math.log(ways * math.comb(n - 1 - j, t)) / (n - 1)), j, t, n - 1 - j - t
 
 
-def _likely(given: Ranks, j: int, t: int) -> Array:
-    return given.above**j * given.at**t
+def _likely(given: Ranks, root: float, j: int, t: int) -> Array:
+    return (root * given.above) ** j * (root * given.at) ** t
 
 
 def _bidding(play: Array) -> Array:
@@ -110,7 +119,7 @@ def _price_weights(pricing: str, slots: Sequence[float], j: int, t: int) -> tupl
     slot = [*slots, *[0.0] * (last + 1)]
     ahead = {"first": 0, "next": 1, "skip": 2}
     weights: dict[int, float] = {}
-    for k in range(j + 1, last + 1):
+    for k in range(j + 1, min(last, len(slots)) + 1):
         if pricing == "vcg":
             paid = {rank + 1: slot[rank - 1] - slot[rank] for rank in range(k, len(slots) + 1)}
         else:
@@ -122,17 +131,36 @@ def _price_weights(pricing: str, slots: Sequence[float], j: int, t: int) -> tupl
     return own, {m: weight for m, weight in weights.items() if weight}
 
 
-def _order_statistic(given: Ranks, prices: Array, m: int, r: int) -> Array:
-    """Compute G^r E[m-th highest price of r below], (..., A); the first price where fewer than m are below."""
-    xp, below = namespace(prices), given.below
-    rises = prices[..., 1:] - prices[..., :-1]  # from level c to c + 1
-    highest = xp.concat([prices[..., :1], prices[..., :-1]], axis=-1)
-    found = highest * below**r
-    for i in range(min(m, r + 1)):
-        for k in range(i + 1):
-            sign = math.comb(r, i) * math.comb(i, k) * (-1) ** k
-            found = found - sign * below ** (i - k) * _summed(rises * given.up_to[..., :-1] ** (r - i + k))
-    return found
+def _order_statistic(given: Ranks, prices: Array, m: int, r: int, known: dict[int, list[Array]]) -> Array:
+    """Compute G^r E[m-th highest price of r below], (..., A); the first price where fewer than m are below.
+
+    Those of each r are listed in ``known``, from m = 0: that of their own level's predecessor.
+    """
+    xp = namespace(prices)
+    if r not in known:
+        known[r] = [xp.concat([prices[..., :1], prices[..., :-1]], axis=-1) * given.below**r]
+    found, m = known[r], min(m, r + 1)
+    while len(found) <= m:
+        found.append(found[-1] - _exceeded(given, prices[..., 1:] - prices[..., :-1], len(found) - 1, r))
+    return found[m]
+
+
+def _exceeded(given: Ranks, rises: Array, i: int, r: int) -> Array:
+    """Sum rises from level c to c + 1, (..., A - 1), times how likely i of r below bid more than c, (..., A)."""
+    xp, below, ways = namespace(rises), given.below, math.comb(r, i)
+    up_to = given.up_to[..., :-1]
+    if ways * 2**i <= ROUNDING:
+        terms = (
+            ways * math.comb(i, k) * (-1) ** k * below ** (i - k) * _summed(rises * up_to ** (r - i + k))
+            for k in range(i + 1)
+        )
+        return sum(terms, xp.zeros_like(below))
+    root = math.exp(math.log(ways) / r)
+    levels = np.arange(below.shape[-1])
+    earlier = constant(levels[:-1] < levels[:, None] - 1, below)
+    between = xp.clip(below[..., :, None] - up_to[..., None, :], 0.0, None)
+    likely = (root * between) ** i * (root * up_to[..., None, :]) ** (r - i)
+    return total(earlier * likely * rises[..., None, :])
 
 
 def _summed(terms: Array) -> Array:
