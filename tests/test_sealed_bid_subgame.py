@@ -80,6 +80,16 @@ PLAYED = {
     "groups with handicaps": ({"n": 3, "values": ((0, 1), (0, 2), (1, 2)), "handicaps": (0, 0.25, 0.125)}, (0.0625,)),
     "quality": ({"pricing": "next", "quality": (1.0, 0.6), "announced": ("squash",)}, (0.5,)),
     "affiliated": ({"information": "affiliated"}, (0.0,)),
+    "affiliated, quality": ({"information": "affiliated", "quality": (1.0, 0.25), "n_bids": 5}, (0.0,)),
+    "affiliated, handicaps": ({"information": "affiliated", "handicaps": (0.0, 0.25), "pricing": "next"}, (0.0,)),
+    "mineral rights, quality": (
+        {"information": "mineral_rights", "n": 3, "quality": (1.0, 0.5, 0.5), "n_bids": 5},
+        (0.0,),
+    ),
+    "mineral rights, handicaps": (
+        {"information": "mineral_rights", "announced": ("handicaps",), "n_bids": 5},
+        (0.0, 1.25),
+    ),
     "mineral rights": ({"information": "mineral_rights", "n": 4, "pricing": "next"}, (0.0,)),
     "risk averse": ({"risk_aversion": 0.5, "pricing": "next"}, (0.28125,)),
 }
@@ -263,6 +273,11 @@ def test_gradients_are_those_of_differences(params, w, monkeypatch):
     ("params", "told"),
     [
         ({"n": 4, "announced": ("handicaps",)}, "up to 3 bidders who are not alike, n is 4"),
+        (
+            {"n": 5, "information": "mineral_rights", "quality": (1.0, 0.5, 0.5, 0.5, 0.5)},
+            "up to 3 bidders who are not alike, n is 5",
+        ),
+        ({"n": 1000, "slots": (1.0,) * 11}, "up to 10,000 bidders times slots, n is 1,000 with 11 slots: .* 10 slots"),
         ({"n": 3, "n_bids": 80, "values": ((0, 1), (0, 1), (0, 2))}, r"512,000 joint bids, allowed: up to 280,000"),
         ({"values": (10, 10.5)}, r"65 levels of bids up to 10.5 for values from 10.002 to 10.498, too coarse"),
         (
@@ -279,6 +294,22 @@ def test_gradients_are_those_of_differences(params, w, monkeypatch):
 def test_what_has_no_tables(params, told):
     with pytest.raises(UnsupportedGameError, match=told):
         SealedBid(**params).subgame  # noqa: B018
+
+
+def test_a_thousand_bidders_have_tables():
+    """Most bidders with five units, who bid evenly: the five highest bids are the largest, at a price as high."""
+    game = SealedBid(n=1000, pricing="vcg", slots=(1.0,) * 5, n_bids=5)
+    tables = game.subgame
+    measured = tables.measures(np.zeros(1), np.full(tables.shape, 0.2))
+    assert measured["revenue"] == pytest.approx(5.0, rel=1e-9)
+    assert measured["welfare"] == pytest.approx(2.5, rel=1e-9)
+
+
+def test_a_reserve_above_the_largest_bid_sells_nothing():
+    game = SealedBid(high=0.5, n_bids=9)
+    tables = game.subgame
+    measured = tables.measures(np.array([0.51]), np.full(tables.shape, 1 / 9))
+    assert measured["revenue"] == measured["welfare"] == 0
 
 
 def test_types_of_a_file_have_no_tables(tmp_path):

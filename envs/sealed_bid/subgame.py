@@ -7,7 +7,9 @@ itself. Given T a signal is S_i + T with S_i on an even grid; given V it lies in
 the cell has.
 
 A level of bids stands for the cell around it: of the level that a reserve falls into, that share takes part which is
-above (:mod:`lawgiver.envs.solvers.auctions.bidders`). Measures are smooth in reserve, fee and mix. In ``squash`` and
+above (:mod:`lawgiver.envs.solvers.auctions.bidders`). So where the reserve lies inside a cell, the tables of a game
+with ``n_bids`` levels are not those of what is played there, where a level takes part as a whole or not at all; at the
+edges of cells, and without a reserve, they are. Measures are smooth in reserve, fee and mix. In ``squash`` and
 ``handicaps`` they are not where scores are ranked otherwise: levels of bids jump over one another.
 """
 
@@ -37,6 +39,8 @@ COARSE = 1 / 4
 """Largest step of bids that stand for all in between, as a share of the range of a bidder's values."""
 JOINT = 3
 """Most bidders who meet on all joint bids."""
+LARGEST_RANKS = 10_000
+"""Most bidders times slots of formulas of ranks, some seconds for each evaluation of a mechanism."""
 
 
 class SealedBidSubgame(KernelSubgame):
@@ -70,21 +74,20 @@ class SealedBidSubgame(KernelSubgame):
 def _bidders(game: SealedBid) -> tuple[np.ndarray, tuple[Bidders, ...]]:
     """Return the probability of each latent state, (N,), and the groups of bidders."""
     bids = np.linspace(0, game.largest_bid, game.n_bids or BIDS)
-    seats = tuple(range(game.n))
     if game.information == "affiliated":
         even = np.arange(LATENT)
         signals = np.arange(1, 2 * LATENT) / LATENT  # (j + 1/2) / LATENT of the own part, and as much of the shared one
         apart = np.arange(1, 2 * LATENT) - 1 - even[:, None]
         chances = ((apart >= 0) & (apart < LATENT)) / LATENT
         worth = np.tile(signals[:, None] / 2, LATENT)
-        return np.full(LATENT, 1 / LATENT), (Bidders(seats, signals, chances, bids, worth),)
+        return np.full(LATENT, 1 / LATENT), tuple(Bidders(seats, signals, chances, bids, worth) for seats in game.alike)
     if game.information == "mineral_rights":
         worths = (np.arange(LATENT) + 0.5) / LATENT
         edges = np.linspace(0, 2 * worths[-1], 2 * LATENT)
         reached = np.clip(edges / (2 * worths[:, None]), 0, 1)
         signals = (edges[1:] + edges[:-1]) / 2
-        worth = np.tile(worths, (len(signals), 1))
-        return np.full(LATENT, 1 / LATENT), (Bidders(seats, signals, np.diff(reached), bids, worth),)
+        chances, worth = np.diff(reached), np.tile(worths, (len(signals), 1))
+        return np.full(LATENT, 1 / LATENT), tuple(Bidders(seats, signals, chances, bids, worth) for seats in game.alike)
     quantiles, even = (np.arange(TYPES) + 0.5) / TYPES, np.full(TYPES, 1 / TYPES)
     return np.ones(1), tuple(
         private_bidders(members, game.distributions[members[0]].quantile(quantiles), even, bids)
@@ -112,6 +115,11 @@ def _kernel(game: SealedBid, groups: tuple[Bidders, ...]) -> Kernel:
         raise UnsupportedGameError(
             f"{game.name} with risk_aversion {game.risk_aversion:g}, {game.n} bidders and {levels} levels of bids has "
             "tables for pricing='first' without a mix, or for fewer of them"
+        )
+    if game.n * len(game.sizes) > LARGEST_RANKS:
+        raise UnsupportedGameError(
+            f"{game.name} has tables for up to {LARGEST_RANKS:,} bidders times slots, n is {game.n:,} with "
+            f"{len(game.sizes):,} slots: allowed: up to {LARGEST_RANKS // game.n} slots"
         )
     return RankKernel(game, groups[0])
 
