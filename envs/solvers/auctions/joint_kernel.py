@@ -125,7 +125,8 @@ class JointKernel:
         if getattr(parameters, "requires_grad", False):
             made = table(flat)
             return namespace(made).reshape(made, (*parameters.shape[:-1], *made.shape[1:]))
-        distinct, which = np.unique(np.asarray(flat, float), axis=0, return_inverse=True)
+        rows = flat if type(flat) is np.ndarray else flat.detach().cpu()
+        distinct, which = np.unique(np.asarray(rows, float), axis=0, return_inverse=True)
         known = [self._known(row, table) for row in distinct]
         if len(known) == 1:
             return constant(known[0], like)
