@@ -251,15 +251,14 @@ class KernelSubgame(Subgame):
 
     @cached_property
     def _labels(self) -> tuple[str, ...]:
-        return ("",) if len(self.groups) == 1 else tuple(f"_{g + 1}" for g in range(len(self.groups)))
+        return ("",) if len(self.groups) == 1 else tuple(f"_{g}" for g in range(len(self.groups)))
 
     def behaviour(self, policy: np.ndarray) -> dict[str, float]:
-        """Summarise the mean bid, that of the middle and of the highest type, and how often a bidder stays out.
+        """Summarise the mean bid, and that of the middle and of the highest type, whether or not a reserve lets it in.
 
-        Of several groups, each by its number: ``mean_bid_1``.
+        Of several groups, each by its number, from 0 as bidders observe it: ``mean_bid_0``.
         """
         bids = self.mean_bids(policy)
-        out = policy.reshape(len(self.groups), self.n_types, self.n_bids)[..., 0]
         return {
             name + label: float(value)
             for g, label in enumerate(self._labels)
@@ -267,7 +266,6 @@ class KernelSubgame(Subgame):
                 ("mean_bid", self.marginals[g] @ bids[g]),
                 ("middle_bid", np.interp(self.types[g, [0, -1]].mean(), self.types[g], bids[g])),
                 ("highest_bid", bids[g, -1]),
-                ("stays_out", self.marginals[g] @ out[g]),
             )
         }
 
