@@ -77,7 +77,7 @@ def test_all_tables_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(auction_equilibria.rows, "__defaults__", (SETTINGS[:2],))
     monkeypatch.setattr(auctions, "FORMATS", (rough,))
     trained = Learned(Judged((0, 1), 1 / 6, (0.0, 1e-3), 0.01, 0.01, "best_bid"), seconds=1.0)
-    monkeypatch.setattr(auctions, "by_networks", lambda *args: {rough.name: {"network": [trained, trained]}})
+    monkeypatch.setattr(auctions, "by_networks", lambda *args: ({rough.name: {"network": [trained, trained]}}, ()))
     small = ("trainer.iterations=2", "game.n_bids=9", "trainer.log_every=1")
     usual = auctions.learned_reserves.__globals__["overrides"]
     monkeypatch.setitem(auctions.learned_reserves.__globals__, "overrides", lambda *args: (*usual(*args), *small))

@@ -121,7 +121,7 @@ def played(game: AuctionGame, parameters: np.ndarray, seed: int = 0) -> Played:
     state = game.initial_state(GAMES, rng)
     w = np.broadcast_to(constant(parameters, state.parameters), state.parameters.shape)
     state, *_ = game.advance(state, w, {})
-    seen = game.see_types(state)[..., : width(game.type_layout())]
+    seen = game.see_types(state)[..., : width(game.bid_layout())]
     actions = np.stack([bids(seen[:, seat]) for seat, bids in enumerate(functions)], axis=1)
     state, *_ = game.step(state, actions, {})
     found = np.column_stack([game.revenue(state), welfare(state), state.payoffs])

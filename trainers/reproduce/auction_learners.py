@@ -7,6 +7,7 @@ the mean bid of each level of the type, and what lies between two levels is inte
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve
 from lawgiver.trainers.bidding.evaluation import announced_rule, equilibrium_bids, judged
 from lawgiver.trainers.bidding.judge import Judged, Judgement, judge
 from lawgiver.trainers.mechanism_design.two_timescale.learning import DualAveraging, FictitiousPlay, Learners, play
-from lawgiver.trainers.reproduce.runs import finished
-from lawgiver.trainers.reproduce.table import Cell
+from lawgiver.trainers.reproduce.runs import finished_in_time
+from lawgiver.trainers.reproduce.table import Cell, Row
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.streams import BIDDING
@@ -105,12 +106,12 @@ FORMATS = (
 
 @dataclass(frozen=True)
 class Learned:
-    """What a learner has come to in one format.
+    """Judgement of a learner in one format.
 
     Attributes:
         judged: the group that is told of: the one that loses most, of LLG the locals.
         in_table: share of its payoff that a bidder loses in its own table, None where there is none.
-        seconds: of the processor; None where it was not measured.
+        seconds: of the processor, of what is found in a table; None for a training.
     """
 
     judged: Judged
@@ -185,8 +186,12 @@ CONTROL = FORMATS[0].name
 """The format in which RLlib trains bidders by self-play, config ``first_price_bidders_ppo``."""
 
 
-def by_networks(folder: Path, n_seeds: int, jobs: int) -> dict[str, dict[str, list[Learned]]]:
-    """Train networks in every format; return what each seed has come to, by format and learner."""
+def by_networks(folder: Path, n_seeds: int, jobs: int) -> tuple[dict[str, dict[str, list[Learned]]], tuple[Row, ...]]:
+    """Train networks in every format.
+
+    Returns:
+        what each seed has come to, by format and learner; and how long it took.
+    """
     wanted = {
         (each.name, f"network, {method}", seed): (
             folder / _slug(each.name) / method / f"s{seed}",
@@ -206,16 +211,17 @@ def by_networks(folder: Path, n_seeds: int, jobs: int) -> dict[str, dict[str, li
         for seed in range(n_seeds)
     }
     found: dict[str, dict[str, list[Learned]]] = {}
-    for (name, learner, _), run in zip(wanted, finished(list(wanted.values()), jobs), strict=True):
+    runs, times = finished_in_time(list(wanted.values()), jobs, " of networks")
+    for (name, learner, _), run in zip(wanted, runs, strict=True):
         found.setdefault(name, {}).setdefault(learner, []).append(_of_run(run))
-    return found
+    return found, times
 
 
 def _of_run(run: Run) -> Learned:
     """Judge the bidders of a run."""
     game: Any = run.game()
     found = judged(game, announced_rule(run, game), load(run.path, role="participant"), DRAWS, [0])
-    return Learned(told(found), seconds=run.summary.timing["wall_s"])
+    return Learned(told(found))
 
 
 def _slug(name: str) -> str:
@@ -228,14 +234,14 @@ def told(judgement: Judgement) -> Judged:
     In the local-local-global auction that is the locals: losses of the global bidder, who bids its value, are flat.
     """
     groups = [each for each in judgement.groups if len(each.seats) > 1] or list(judgement.groups)
-    return max(groups, key=lambda each: (each.relative_loss or (0.0, 0.0))[1])
+    return max(groups, key=lambda each: each.loss[1])
 
 
 def rows(learners: Mapping[str, Sequence[Learned]]) -> Iterator[dict[str, Cell]]:
     """Tabulate learners of one format by name: means over seeds."""
     for name, each in learners.items():
         judgements = [one.judged for one in each]
-        losses = [one.relative_loss for one in judgements if one.relative_loss is not None]
+        losses = [one.relative_loss or (math.nan, math.nan) for one in judgements]  # no share of a payoff below 0
         yield {
             "learner": name,
             "L2": _mean([one.l2 for one in judgements]),
@@ -243,7 +249,7 @@ def rows(learners: Mapping[str, Sequence[Learned]]) -> Iterator[dict[str, Cell]]
             "loss, % of payoff: at least": _mean([100 * low for low, _ in losses]),
             "at most": _mean([100 * high for _, high in losses]),
             "on its grid, %": _mean([None if one.in_table is None else 100 * one.in_table for one in each]),
-            "seconds": _mean([one.seconds for one in each]),
+            "CPU seconds": _mean([one.seconds for one in each]),
         }
 
 

@@ -57,14 +57,14 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
         A: tuple(auction_equilibria.rows()),
         LLG: tuple(auction_llg.rows()),
     }
-    networks = by_networks(folder / "bidders", n_seeds, jobs)
+    networks, times = by_networks(folder / "bidders", n_seeds, jobs)
     for each in FORMATS:
         learners: dict[str, Sequence[Learned]] = {name: [found] for name, found in in_tables(each)}
         comparisons[B.format(each.name)] = tuple(auction_learners.rows(learners | networks[each.name]))
     best = tuple(best_reserves())
     learned = learned_reserves(folder / "reserves", jobs)
     comparisons[C] = tuple(_reserves(best, learned))
-    sections = {"Two timescales: revenue beside the best reserve in the box": tuple(_reached(learned))}
+    sections = {"Two timescales: revenue beside the best reserve in the box": tuple(_reached(learned)), "Time": times}
     return Reproduction(TITLE, sections, NOTES, tuple(saved(folder, _figures(best, learned))), comparisons=comparisons)
 
 

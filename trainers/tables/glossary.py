@@ -32,6 +32,7 @@ ROWS = {
     "ceiling": "ceiling, rational people",
     "optimum": "optimum, rational people",
     "first_best": "first best, by a planner",
+    "limit": "limit, rational people",
     "best_in_box": "best in the box",
 }
 """Names of rows, where the key is unclear."""
