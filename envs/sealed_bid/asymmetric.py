@@ -36,7 +36,8 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.registry import extras
-from lawgiver.envs.sealed_bid.symmetric import CELLS, edges, integral
+from lawgiver.envs.sealed_bid.quadrature import edges, integral
+from lawgiver.envs.sealed_bid.symmetric import CELLS
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 
 SMALLEST = 1e-9

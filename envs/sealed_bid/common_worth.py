@@ -23,7 +23,8 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.sealed_bid.beliefs import worth_given_largest
-from lawgiver.envs.sealed_bid.symmetric import CELLS, integral
+from lawgiver.envs.sealed_bid.quadrature import integral
+from lawgiver.envs.sealed_bid.symmetric import CELLS
 
 TYPES = 48
 """Signals for which the best deviation is sought."""

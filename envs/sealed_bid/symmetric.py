@@ -25,54 +25,29 @@ slots, F uniform on [0, 1], no reserve: with S(v) the integral of b,
 
 For a = 1/2 it is ln(1 + v). It increases if a <= 3/4; beyond there is no equilibrium in which slots go by value.
 
-All integrals are Gauss-Legendre's, piece by piece of the density.
+Integrals are Gauss-Legendre's, piece by piece of the density, with as many nodes as the degree of x^k in F asks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import comb, factorial
+from math import ceil, comb, factorial, log
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.errors import NoSolution
+from lawgiver.envs.sealed_bid.quadrature import MOST_NODES, NODES, Function, density, edges, integral, quadrature
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
+LARGEST_DEGREE = 8192
+"""Largest degree of x^k in F, of one slot: a power of F changes at one end alone, where nodes are dense."""
 STEEPEST = 0.75
 """Largest ratio of two slots at which the generalised second-price auction of three bidders has an equilibrium here."""
 CELLS = 1024
 """Bids among which the best deviation is sought, and cells over which payments are summed."""
-
-Function = Callable[[np.ndarray], Array]
-
-
-def integral(function: Function, start: float, ends: np.ndarray, breaks: Sequence[float]) -> Array:
-    """Integrate a function from ``start`` to each of ``ends`` (...), smooth between ``breaks``."""
-    cuts = sorted({start, *(b for b in breaks if b > start)})
-    found = np.zeros(np.shape(ends))
-    for low, high in pairwise(cuts):
-        half = (np.clip(ends, low, high) - low) / 2
-        found = found + half * (function(low + half[..., None] * (NODES + 1)) @ WEIGHTS)
-    return found
-
-
-def edges(distribution: Distribution) -> Array:
-    """Return the ends of the pieces of a distribution, (k + 1,)."""
-    return np.linspace(distribution.low, distribution.high, len(distribution.masses) + 1)
-
-
-def density(distribution: Distribution, v: np.ndarray) -> Array:
-    """Return the density (...) at values (...) inside the support."""
-    masses = np.array(distribution.masses)
-    width = (distribution.high - distribution.low) / len(masses)
-    piece = np.clip(np.floor((v - distribution.low) / width).astype(int), 0, len(masses) - 1)
-    found: np.ndarray = masses[piece] / width
-    return found
 
 
 @dataclass(frozen=True)
@@ -125,9 +100,39 @@ class Alike:
             found = found + size * comb(self.n - 1, k) * (1 - below) ** k * below ** (self.n - 1 - k)
         return found
 
+    def _log_share(self, v: np.ndarray) -> Array:
+        """Compute ln x (...) of values (...), which no power of many rivals rounds to ln 0."""
+        below = self.distribution.cdf(v)
+        with np.errstate(divide="ignore"):
+            lower, upper = np.log(below), np.log1p(-np.minimum(below, 1.0))
+        found = np.full(np.shape(v), -np.inf)
+        for k, size in enumerate(self.slots):
+            ways = log(size) + log(comb(self.n - 1, k))
+            others = (k * upper if k else 0.0) + ((self.n - 1 - k) * lower if k < self.n - 1 else 0.0)
+            found = np.logaddexp(found, ways + others)
+        return found
+
+    @cached_property
+    def exponent(self) -> float:
+        """k, of the bids of ``first`` and of mixed prices; else 1."""
+        priced = self.pricing in ("first", "next") and self.own > 0
+        return 1 / (self.own * self.power) if priced else 1.0
+
+    @property
+    def degree(self) -> float:
+        """Degree of x^k in F."""
+        return (self.n - 1) * self.exponent
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes on each piece of the density."""
+        return min(max(ceil(self.degree / 2) + 2, NODES), MOST_NODES)
+
     @cached_property
     def problem(self) -> str | None:
         """Why no equilibrium is known; None if one is."""
+        if self.pricing in ("first", "all_pay") and not self.least and len(self.slots) == self.n and self._equal:
+            return "everybody gets an equal slot for any bid above 0: the least of them does not exist"
         if self.pricing == "all_pay" or self.truthful:
             return None if self.power == 1 or self.truthful else "no equilibrium of risk-averse bidders is known here"
         if self.pricing == "vcg":
@@ -136,17 +141,29 @@ class Alike:
             return self._third_price_problem()
         if self.own == 0:
             return self._next_price_problem()
-        if self.own == 1:
-            return None
-        if not self.one:
+        if self.own < 1 and not self.one:
             return "no equilibrium is known of several slots at a mixture of first and next price"
-        return None if self.power == 1 else "no equilibrium of risk-averse bidders is known at a mixed price"
+        if self.own < 1 and self.power < 1:
+            return "no equilibrium of risk-averse bidders is known at a mixed price"
+        most = LARGEST_DEGREE if self.one else 2 * MOST_NODES - 1
+        if self.degree > most:
+            return (
+                f"bids integrate a power {self.degree:.4g} of the distribution of values, (n - 1) / ((1 -"
+                f" risk_aversion) mix), which is not computed above {most}"
+            )
+        return None
+
+    @property
+    def _equal(self) -> bool:
+        return len(set(self.slots)) == 1
 
     def _third_price_problem(self) -> str | None:
         if not self.one or self.n < 3:
             return "a price two ranks below has a known equilibrium for one slot and three bidders or more"
         if self.fee or self.power < 1:
             return "a price two ranks below has a known equilibrium of risk-neutral bidders without an entry fee"
+        if len(self.distribution.pieces.starts) < len(self.distribution.masses):
+            return "a price two ranks below has a known equilibrium of values without gaps"
         bids = self._third_price(np.linspace(self.distribution.low, self.distribution.high, CELLS + 1))
         return None if (np.diff(bids) > 0).all() else "bids at a price two ranks below would not rise with the value"
 
@@ -173,7 +190,7 @@ class Alike:
     def truthful(self) -> bool:
         """Whether to bid the own value is a dominant strategy."""
         if self.pricing == "vcg":
-            return self.power == 1 or len(set(self.slots)) == 1
+            return self.power == 1 or self._equal
         return self.pricing in ("first", "next") and self.own == 0 and self.one
 
     # -- who takes part -----------------------------------------------------------------------------------------
@@ -209,11 +226,12 @@ class Alike:
         if self.truthful:
             found = v
         elif self.pricing == "all_pay":
-            found = v * self.share(v) - integral(self.share, self.cutoff, v, self.breaks) - self.floor - self.fee
+            rents = integral(self.share, self.cutoff, v, self.breaks, self.nodes)
+            found = v * self.share(v) - rents - self.floor - self.fee
         elif self.pricing == "skip":
             found = self._third_price(v)
         elif self.own > 0:
-            found = self._first_price(v, 1 / (self.own * self.power))
+            found = self._first_price(v)
         elif self.n == 2:
             found = v - self.slots[1] / self.slots[0] * (v - self.least)
         else:
@@ -221,14 +239,18 @@ class Alike:
         takes_part = (values >= self.cutoff) & (self.cutoff < self.distribution.high)
         return np.where(takes_part, found, 0.0)
 
-    def _first_price(self, v: np.ndarray, exponent: float) -> Array:
-        def powered(y: np.ndarray) -> Array:
-            return self.share(y) ** exponent
+    def _first_price(self, v: np.ndarray) -> Array:
+        logs = self._log_share(v)
+        wins = np.isfinite(logs)  # who never does bids its value
+        reached = np.where(wins, logs, 0.0)
 
-        lost = integral(powered, self.cutoff, v, self.breaks)
-        lost = lost + (self.cutoff - self.least) * powered(np.array(self.cutoff))
-        reached = powered(v)
-        return v - np.divide(lost, reached, out=np.zeros_like(v), where=reached > 0)
+        def relative(y: np.ndarray) -> Array:
+            """Compute (x(y) / x(v))^k, of y (..., m) up to v (...)."""
+            return np.exp(self.exponent * np.minimum(self._log_share(y) - reached[..., None], 0.0))
+
+        lost = integral(relative, self.cutoff, v, self.breaks, self.nodes)
+        lost = lost + (self.cutoff - self.least) * relative(np.full((*v.shape, 1), self.cutoff))[..., 0]
+        return np.where(wins, v - lost, v)
 
     def _third_price(self, v: np.ndarray) -> Array:
         return v + self.distribution.cdf(v) / ((self.n - 2) * density(self.distribution, v))
@@ -254,12 +276,16 @@ class Alike:
             def weighted(v: np.ndarray) -> Array:
                 return function(v) * density(self.distribution, v)
 
-            return float(integral(weighted, r, np.array(high), self.breaks))
+            return float(integral(weighted, r, np.array(high), self.breaks, self.nodes))
 
         welfare = n * over(lambda v: v * self.share(v))
         if self.power == 1:
-            rents = integral(lambda v: self.share(v) * (1 - self.distribution.cdf(v)), r, np.array(high), self.breaks)
-            payoff = float(rents) + self.floor * float(1 - self.distribution.cdf(np.array(r)))
+
+            def kept(v: np.ndarray) -> Array:
+                return self.share(v) * (1 - self.distribution.cdf(v))
+
+            rents = float(integral(kept, r, np.array(high), self.breaks, self.nodes))
+            payoff = rents + self.floor * float(1 - self.distribution.cdf(np.array(r)))
             return {"revenue": welfare - n * payoff, "welfare": welfare, "payoff": payoff}
         if self.truthful:
             neutral = Alike(self.n, self.pricing, self.slots, self.distribution, self.least).outcome()
@@ -275,11 +301,12 @@ class Alike:
             return self.slots[0] * (v - self.least) ** self.power
         r = np.array(self.cutoff)
         alone = self._kth_below(k, self.distribution.cdf(r)) * (v - self.least) ** self.power
-        s = (NODES + 1) / 2  # y = v - (v - r) s^2 takes the root at y = v away
+        nodes, weights = quadrature(self.nodes)
+        s = (nodes + 1) / 2  # y = v - (v - r) s^2 takes the root at y = v away
         y = v[..., None] - (v - r)[..., None] * s**2
         f = density(self.distribution, y) * self._kth_density(k, self.distribution.cdf(y))
         inner = (v[..., None] - y) ** self.power * f * (v - r)[..., None] * s
-        return self.slots[0] * (alone + inner @ WEIGHTS)
+        return self.slots[0] * (alone + inner @ weights)
 
     # -- deviations ---------------------------------------------------------------------------------------------
 
@@ -288,13 +315,13 @@ class Alike:
         rivals = self.n - 1
         found = np.zeros(np.shape(below))
         for j in range(k):
-            found = found + comb(rivals, j) * (1 - below) ** j * below ** (rivals - j)
+            found = found + float(comb(rivals, j)) * (1 - below) ** j * below ** (rivals - j)
         return found
 
     def _kth_density(self, k: int, below: np.ndarray) -> Array:
         """Return the slope of :meth:`_kth_below` in ``below``."""
         rivals = self.n - 1
-        ways = factorial(rivals) // (factorial(k - 1) * factorial(rivals - k))
+        ways = float(factorial(rivals) // (factorial(k - 1) * factorial(rivals - k)))
         return np.asarray(ways * (1 - below) ** (k - 1) * below ** (rivals - k))
 
     def gain(self, cells: int = CELLS) -> float:
@@ -311,6 +338,9 @@ class Alike:
         y = np.unique(
             np.concatenate([np.linspace(a, b, max(cells // (len(cuts) - 1), 1) + 1) for a, b in pairwise(cuts)])
         )
+        if self.n > NODES:  # who may win is within 1 / n of the greatest value, where the even grid is too wide
+            dense = self.distribution.quantile(np.linspace(0, 1, cells + 1) ** (1 / (self.n - 1)))
+            y = np.unique(np.concatenate([y, dense[dense > self.cutoff]]))
         shares, bids, values = self.share(y), self.bids(y), y[:: max(1, len(y) // 128)]
         if self.power < 1:
             apart = values[:, None] - bids
@@ -351,7 +381,7 @@ class Alike:
         for k, size in enumerate(self.slots):
             m = n - 1 - k
             top = self.least * below[0] ** m + (m * summed(at ** (m - 1)) if m else 0.0)
-            following = following + size * comb(n - 1, k) * (1 - below) ** k * top
+            following = following + size * float(comb(n - 1, k)) * (1 - below) ** k * top
         return self.own * bids * self.share(y) + (1 - self.own) * following
 
 
