@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,12 +22,17 @@ def auction(**params):
     return make_game("combinatorial_auction", **{"n_bids": 65, **params})
 
 
+def any_bids(game):
+    """Return the game with bids of any size, of which the closed forms are."""
+    return replace(game, n_bids=None)
+
+
 def played(game, w=NOTHING):
     """Tabulate the equilibrium in closed form, bids shared by the two levels on either side."""
     subgame = game.subgame
     rows = []
     for group, levels in zip(subgame.groups, subgame.types, strict=True):
-        at = equilibrium_bids(game, w, group.seats[0])(levels) / group.step
+        at = equilibrium_bids(any_bids(game), w, group.seats[0])(levels) / group.step
         below = np.minimum(at.astype(int), subgame.n_bids - 2)
         eye = np.eye(subgame.n_bids)
         rows.append(eye[below] * (1 - (at - below))[:, None] + eye[below + 1] * (at - below)[:, None])
@@ -47,7 +54,7 @@ def outcome(game, policy, w=NOTHING):
 def test_the_closed_form_is_an_equilibrium_in_tables(pricing, gamma):
     """With correlation the locals' common value is a latent state, and a local knows more of the other."""
     game = auction(pricing=pricing, correlation=gamma, n_bids=33)
-    policy, exact = played(game), equilibrium_outcome(game, (0.0,))
+    policy, exact = played(game), equilibrium_outcome(any_bids(game), (0.0,))
     found = outcome(game, policy)
     for name in ("revenue", "welfare", "payoff"):
         assert found[name] == pytest.approx(exact[name], abs=0.006), name
@@ -60,11 +67,11 @@ def test_the_logit_equilibrium_comes_close_to_the_closed_form(pricing):
     found = solve(game.subgame, NOTHING, 1000.0, uniform_prior(game.subgame))
     assert found.residual < 1e-9
     bids, values = game.subgame.mean_bids(found.policy), game.subgame.types
-    local = equilibrium_bids(game, NOTHING, 0)(values[0])
+    local = equilibrium_bids(any_bids(game), NOTHING, 0)(values[0])
     assert np.sqrt(np.mean((bids[0] - local) ** 2)) <= 0.012  # a level is 1/64 wide
     # The global's loss is flat in its bid wherever locals seldom bid as much: it is judged by what it loses.
     assert incentives(game, NOTHING, found.policy)["regret"] <= 0.003
-    exact, reached = equilibrium_outcome(game, (0.0,)), outcome(game, found.policy)
+    exact, reached = equilibrium_outcome(any_bids(game), (0.0,)), outcome(game, found.policy)
     for name in ("revenue", "welfare", "payoff"):
         assert reached[name] == pytest.approx(exact[name], abs=0.006), name
 

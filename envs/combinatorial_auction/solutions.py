@@ -31,7 +31,7 @@ import numpy as np
 from lawgiver.envs.combinatorial_auction.core_rules import shared
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.families.auction_game import BidFunction
+from lawgiver.envs.families.auction_game import BidFunction, of_levels
 from lawgiver.envs.solvers.equilibrium.subgame import checked_parameters
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def equilibrium_bids(
         seat: index of the bidder, 0 to n - 1.
     """
     (reserve,) = checked_parameters(game, parameters)
+    if (refusal := of_levels(game)) is not None:
+        return refusal
     if game.pricing == "vcg":
         return np.asarray
     size = scale(game)

@@ -33,7 +33,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.families.auction_game import BidFunction
+from lawgiver.envs.families.auction_game import BidFunction, of_levels
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.auctions.myerson import highest_values
 from lawgiver.envs.solvers.equilibrium.subgame import checked_parameters
@@ -55,6 +55,8 @@ def equilibrium_bids(
         seat: index of the participant, 0 to n - 1.
     """
     w = checked_parameters(game, parameters)
+    if (refusal := of_levels(game)) is not None:
+        return refusal
     if game.pricing == "mcafee":
         return np.asarray
     if game.n > 2:
@@ -71,11 +73,13 @@ def equilibrium_outcome(
 
     Returns:
         ``welfare`` (the gains from trade), ``revenue``, ``trade`` (its probability), ``surplus`` of both traders, and
-        ``payoff``, of the buyer and of the seller, (2,); :class:`NoSolution` with more traders.
+        ``payoff``, of the buyer and of the seller, (2,); :class:`NoSolution` with more traders, or of prices on a grid.
     """
+    w = checked_parameters(game, parameters)
+    if (refusal := of_levels(game)) is not None:
+        return refusal
     if game.n > 2:
         return NoSolution(f"the gains of {game.n} traders are not known in closed form")
-    w = checked_parameters(game, parameters)
     spread = float(w[-1]) / game.high
     found = _posted(spread) if game.pricing == "mcafee" else Linear(float(w[0]), spread).outcome()
     return {name: value if name == "trade" else game.high * value for name, value in found.items()}
@@ -203,7 +207,7 @@ def known_solutions(game: DoubleAuction) -> tuple[KnownSolution, ...]:
         lambda: first_best(game),
         gap,
     )
-    if game.n > 2 or game.pricing != "k_double":
+    if game.n > 2 or game.pricing != "k_double" or of_levels(game) is not None:
         return (known,)
     return (known, *(_equilibrium(game, rule, w) for rule, w in game.members.items() if rule in game.baselines))
 

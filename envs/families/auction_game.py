@@ -150,3 +150,14 @@ class AuctionGame(MechanismGame):
                 " allowed: a game whose bids are a Box"
             )
         return layout
+
+
+def of_levels(game: AuctionGame) -> NoSolution | None:
+    """Refuse closed forms for an auction whose bids are levels: they are of bids of any size; None for other games."""
+    levels = game.announcement_layout()
+    if not isinstance(levels, int):
+        return None
+    return NoSolution(
+        f"bids in this {game.name} are {levels} levels, and known equilibria are of bids of any size: ask the game with"
+        " n_bids=None"
+    )

@@ -30,6 +30,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.errors import NoSolution, integer
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.families.auction_game import of_levels
 from lawgiver.envs.sealed_bid.asymmetric import FirstPrice, SolvedFirstPrice, Truthful, UniformFirstPrice, Unrivalled
 from lawgiver.envs.sealed_bid.common_worth import CommonWorth
 from lawgiver.envs.sealed_bid.symmetric import Alike
@@ -108,10 +109,28 @@ def equilibrium_outcome(game: SealedBid, parameters: Sequence[float] | Array) ->
 def equilibrium(game: SealedBid, parameters: Sequence[float] | Array) -> Equilibrium | NoSolution:
     """Find the equilibrium of rational bidders under w (D,); see the module's docstring.
 
+    It is of bids of any size: there is none of bids that are levels, nor where it takes a bid above the game's largest.
+
     Raises:
         ParameterError: if w is none.
     """
     rule = _rule(game, parameters)
+    found = of_levels(game) or _of_any_bids(game, rule)
+    if isinstance(found, NoSolution) or (game.pricing != "skip" and game.largest_bid >= game.greatest):
+        return found  # nobody bids above its value at the other prices
+    tops = (
+        [each.trimmed.high for each in game.distributions]
+        if game.information == "private"
+        else [game.greatest] * game.n
+    )
+    most = max(float(found.bids(seat, np.array(top))) for seat, top in enumerate(tops))
+    if most > game.largest_bid + 1e-9 * game.greatest:
+        return NoSolution(f"bids go up to {most:.6g} in equilibrium, above the largest bid, {game.largest_bid:.6g}")
+    return found
+
+
+def _of_any_bids(game: SealedBid, rule: _Rule) -> Equilibrium | NoSolution:
+    """Find the equilibrium where there is no largest bid."""
     if game.information != "private":
         return _common(game, rule)
     if game.profiles is None and len(set(game.distributions)) == 1 and rule.even:
@@ -248,6 +267,10 @@ def _scaled(outcome: dict[str, Any], rule: _Rule) -> dict[str, Any]:
     return {"revenue": size * outcome["revenue"], "welfare": size * outcome["welfare"], "payoff": payoff}
 
 
+def _residual(game: SealedBid, solved: Equilibrium) -> float:
+    return solved.gain(GRID) / game.greatest
+
+
 def known(game: SealedBid) -> tuple[KnownSolution, ...]:
     """List revenue, welfare and bidders' surplus in equilibrium under each canonical rule for which it is known."""
     found: list[KnownSolution] = []
@@ -264,7 +287,7 @@ def known(game: SealedBid) -> tuple[KnownSolution, ...]:
                 source="equilibrium bids by quadrature; residual is the largest gain of another bid, over the greatest"
                 " value",
                 value=partial(float, outcome[measure]),
-                residual=lambda solved=solved: solved.gain(GRID) / game.greatest,  # type: ignore[misc]  # bound now
+                residual=partial(_residual, game, solved),
             )
             for measure in ("revenue", "welfare", "surplus")
         ]
