@@ -21,10 +21,15 @@ from lawgiver.envs.families.mechanism_game import MechanismGame
 
 SHARPNESS = 50.0
 """Of the softplus that keeps bids above the least one, in units of the range of values: it rounds off a 50th of it."""
+OUT = 1e-3
+"""Share of the Box of bids below which a bid is the least one, so that a bidder can stay out and pay no fee."""
 
 
 class BidNetwork(nn.Module):
     """A bid function beta(x) = softplus(x* + s f(x)), with f a SELU network and x* the truth.
+
+    Bids that are almost the least one of the Box are that one, by which bidders stay out where they can. Slopes are
+    those of the softplus all the same, so that who is out may come in again.
 
     The truth x* is the first numbers of the observed type x that do not tell groups of seats apart, one for each
     number of a bid; s is their range. f is zero at the start, so that learning begins at truthful bids (but for the
@@ -69,7 +74,10 @@ class BidNetwork(nn.Module):
         unit = self.span[self.truth]
         raw = self.body(2 * (seen - self.low) / self.span - 1)
         above = (seen[..., self.truth] - self.floor) / unit + raw
-        return (self.floor + unit * nn.functional.softplus(above, beta=SHARPNESS)).clamp(max=self.ceiling)
+        bids = (self.floor + unit * nn.functional.softplus(above, beta=SHARPNESS)).clamp(max=self.ceiling)
+        above_least = bids - self.floor
+        out = above_least < OUT * (self.ceiling - self.floor)
+        return bids - torch.where(out, above_least, 0.0).detach()  # forward the least bid, backward the softplus
 
 
 class LearnedBidders(Networked, Memoryless):

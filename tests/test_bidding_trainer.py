@@ -11,6 +11,7 @@ import pytest
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.rollout import rollout
+from lawgiver.trainers.bidding.evaluation import equilibrium_bids
 from lawgiver.trainers.bidding.judge import judge
 from lawgiver.trainers.bidding.seats import announced, payoffs
 
@@ -172,6 +173,27 @@ def test_methods_reach_the_closed_form_of_a_first_price_auction(method, settings
     made = learned(game, 250, method=method, **settings)
     (found,) = judge(game, NOTHING, made, equilibrium=lambda _: lambda seen: seen[:, 0] / 2, draws=2**15).groups
     assert found.l2 < l2 and found.relative_loss[1] < loss, found
+
+
+def test_bidders_learn_to_stay_out_where_taking_part_has_a_price() -> None:
+    """A fee of 1/4 takes the value of 1/2 to be worth it: it wins with probability 1/2. The payoff is then 1/12."""
+    game = auction(entry_fee=0.25)
+    made = learned(game, 1_000, batch=512)
+    (found,) = judge(game, NOTHING, made, equilibrium=equilibrium_bids(game, NOTHING), draws=2**15).groups
+    assert found.payoff == pytest.approx(1 / 12, abs=2e-3)
+    assert found.l2 < 0.01 and found.relative_loss[1] < 0.06, "those who are all but indifferent may still take part"
+    seen = np.linspace([0.0, 0.0], [0.4, 0.0], 50)[:, None, :].repeat(2, 1)
+    assert (made.act(seen, None, None, None)[0] == 0).all()
+
+
+def test_who_stays_out_bids_the_least_and_keeps_the_slope_to_come_in_again() -> None:
+    network = bidders(auction()).network[0]
+    with torch.no_grad():
+        network.body[-1].bias.fill_(-0.5)
+    bids = network(torch.tensor([[0.35], [0.6]]))
+    assert float(bids[0, 0]) == 0 and float(bids[1, 0]) == pytest.approx(np.logaddexp(0, 5) / 50, abs=1e-6)
+    bids[0, 0].backward()
+    assert network.body[-1].bias.grad > 0
 
 
 def test_groups_learn_bids_of_their_own() -> None:
