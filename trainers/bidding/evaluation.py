@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.bidders import truth_columns
+from lawgiver.agents.bidders import LearnedBidders, truth_columns
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
@@ -47,10 +47,13 @@ def announcement(game: MechanismGame, mechanism: Policy) -> np.ndarray:
     return np.asarray(np.clip(mean, *game.action_bounds("mechanism")))
 
 
-def judged(game: MechanismGame, parameters: np.ndarray, bidders: Policy, draws: int, seed: Sequence[int]) -> Judgement:
+def judged(
+    game: MechanismGame, parameters: np.ndarray, bidders: LearnedBidders, draws: int, seed: Sequence[int]
+) -> Judgement:
     """Judge bidders on draws of a stream of their own, beside the equilibrium where it is known."""
     known = equilibrium_bids(game, parameters)
-    return judge(game, parameters, bidders, equilibrium=known, draws=draws, seed=[BIDDING, *seed])
+    groups = bidders.settings["groups"]
+    return judge(game, parameters, bidders, equilibrium=known, groups=groups, draws=draws, seed=[BIDDING, *seed])
 
 
 def equilibrium_bids(game: MechanismGame, parameters: np.ndarray) -> Callable[[int], BidFunction | NoSolution]:

@@ -15,18 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import evolve, take_games
+from lawgiver.envs.core.arrays import evolve
 from lawgiver.envs.core.errors import NoSolution, ParameterError, UnsupportedGameError, brief, integer
 from lawgiver.envs.core.fields import width
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
 from lawgiver.trainers.bidding.deviations import gains
-from lawgiver.trainers.bidding.interim import Interim, interim
+from lawgiver.trainers.bidding.interim import Interim, interim, tabulated
 from lawgiver.trainers.bidding.seats import alike, announced, outcomes
 
 DRAWS = 2**20
@@ -94,11 +94,11 @@ class Judgement:
 
     Attributes:
         groups: in the order of their first seats.
-        draws: profiles that the payoffs are means over.
+        draws: profiles that payoff and loss of each group are means over.
     """
 
     groups: tuple[Judged, ...]
-    draws: int
+    draws: tuple[int, ...]
 
     @property
     def worst(self) -> Judged:
@@ -142,6 +142,7 @@ def judge(
     bidders: Policy | BidFunction | Sequence[BidFunction],
     *,
     equilibrium: Callable[[int], BidFunction | NoSolution] | None = None,
+    groups: Sequence[int] | None = None,
     draws: int = DRAWS,
     seed: int | Sequence[int] = 0,
 ) -> Judgement:
@@ -153,13 +154,15 @@ def judge(
         bidders: a policy of the participants; or the function of what a seat sees of its type, (B, d), to its actions,
             (B,) or (B, k), one for all seats or one for each.
         equilibrium: the bid function of each seat in equilibrium; None where it is not known.
-        draws: profiles of types and bids, at least 64; deviations in bins are tried on up to 2^17 of them.
+        groups: the group of each seat, (n,), numbered from 0 in the order of their first seats; None to find who is
+            alike by exchanging seats, which takes long where there are hundreds.
+        draws: profiles of types and bids, at least 64; deviations in bins are tried on 2^17 at most.
         seed: of everything that is drawn.
 
     Raises:
         UnsupportedGameError: if the game is another.
-        ParameterError: if there are not as many parameters or functions as needed, a function's actions have another
-            shape, or there are too few draws.
+        ParameterError: if there are not as many parameters, functions or groups as needed, a function's actions have
+            another shape, or there are too few draws.
     """
     if not isinstance(game, MechanismGame) or game.horizon != 1:
         raise UnsupportedGameError(f"bidders are judged in games in which they bid once, not in {game.name}")
@@ -168,13 +171,23 @@ def judge(
         raise ParameterError(f"parameters is {brief(parameters)}, allowed: {width(game.parameter_layout())} numbers")
     integer("draws", draws, 64)
     policy = policy_of(game, bidders)
-    numbers = alike(game, w)
-    groups = [tuple(np.flatnonzero(np.array(numbers) == group).tolist()) for group in range(max(numbers) + 1)]
+    numbers = alike(game, w) if groups is None else tuple(groups)
+    if len(numbers) != game.n or [*dict.fromkeys(numbers)] != list(range(len(set(numbers)))):
+        raise ParameterError(
+            f"groups is {brief(groups)}, allowed: numbers of {game.n} seats, from 0 in the order of their first seats"
+        )
+    alikes = [tuple(np.flatnonzero(np.array(numbers) == group).tolist()) for group in range(max(numbers) + 1)]
     rng = np.random.default_rng(seed)
-    halves = [_played(game, w, policy, draws // 2, rng) for _ in range(2)]
     own = _played(game, w, policy, min(TYPES, draws), rng)
+    tabled = [isinstance(game, AuctionGame) and isinstance(interim(game, *own, seats[0]), Interim) for seats in alikes]
+    halves = [_played(game, w, policy, draws // 2, rng) for _ in range(2)] if any(tabled) else []
+    profiles = [] if all(tabled) else [_played(game, w, policy, min(draws, PROFILES), rng)]
     known = (lambda seat: NoSolution("not asked for")) if equilibrium is None else equilibrium
-    return Judgement(tuple(_judged(game, seats, halves, own, known(seats[0])) for seats in groups), draws)
+    plays = [halves if table else profiles for table in tabled]
+    return Judgement(
+        tuple(_judged(game, *each, own, known(each[0][0])) for each in zip(alikes, plays, strict=True)),
+        tuple(sum(len(actions) for _, actions in play) for play in plays),
+    )
 
 
 def policy_of(game: MechanismGame, bidders: Policy | BidFunction | Sequence[BidFunction]) -> Policy:
@@ -219,22 +232,21 @@ def _played(game: MechanismGame, w: np.ndarray, policy: Policy, count: int, rng:
 
 
 def _judged(
-    game: MechanismGame, seats: tuple[int, ...], halves: Sequence[Play], own: Play, known: BidFunction | NoSolution
+    game: MechanismGame, seats: tuple[int, ...], plays: Sequence[Play], own: Play, known: BidFunction | NoSolution
 ) -> Judged:
-    """Judge the first seat of a group."""
+    """Judge the first seat of a group: in bins of one play, or by the tables of two."""
     seat, (state, actions) = seats[0], own
     seen = game.observe(state, "participant")[:, seat, : width(game.type_layout())]
     best = None if isinstance(known, NoSolution) else known(seen).reshape(len(seen), -1)
     distances = _distances(game, own, seat, best)
-    tables = [interim(game, *half, seat) for half in halves]
-    known_form = [table for table in tables if isinstance(table, Interim)]
-    if isinstance(game, AuctionGame) and len(known_form) == len(tables):
-        worth = game.worth(state.types)[:, seat, 0]
-        payoff, loss = _by_best_bid(known_form, worth, actions[:, seat, 0], best, game.action_bounds("participant"))
-        return Judged(seats, payoff, loss, *distances, "best_bid")
-    played = slice(0, PROFILES)
-    found = gains(game, take_games(halves[0][0], played), halves[0][1][played], seat, BINS)
-    return Judged(seats, found.payoff, (found.low, found.high), *distances, "bins")
+    if len(plays) == 1:
+        found = gains(game, *plays[0], seat, BINS)
+        return Judged(seats, found.payoff, (found.low, found.high), *distances, "bins")
+    auction = cast(AuctionGame, game)
+    tables = [tabulated(auction, *half, seat) for half in plays]
+    worth = auction.worth(state.types)[:, seat, 0]
+    payoff, loss = _by_best_bid(tables, worth, actions[:, seat, 0], best, game.action_bounds("participant"))
+    return Judged(seats, payoff, loss, *distances, "best_bid")
 
 
 def _distances(game: MechanismGame, own: Play, seat: int, best: np.ndarray | None) -> tuple[float | None, float | None]:
