@@ -198,6 +198,8 @@ def test_ex_interim_losses_are_those_of_the_closed_form(share):
     assert chosen.mean() >= known.mean() - 4 * (chosen - known).mean(1).std() / 40**0.5
     np.testing.assert_allclose(held, known, atol=0.02)
     assert gain.low < known.mean() < gain.high
+    below, above = (x.mean(1).mean() + z * x.mean(1).std(ddof=1) / 40**0.5 for x, z in ((held, -1.96), (chosen, 1.96)))
+    assert gain.ends == pytest.approx((below, above), abs=0.01 * (above - below))
     best = found.ex_interim.regrets["bid"].reports[..., 0]
     assert np.abs(best - np.minimum(found.types[..., 0] / 2, share))[found.types[..., 0] > 0.2].mean() < 0.05
 
