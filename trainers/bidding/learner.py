@@ -22,8 +22,8 @@ from lawgiver.trainers.statistics.streams import torch_generator
 SLOPES = {"smoothed": smoothed.slopes, "sorted": sorted_bids.slopes}
 """Methods that find slopes of payoffs in the own bid."""
 BETAS = (0.0, 0.99)
-"""Adam's averages of gradients and their squares. Bidders who learn against learners go round in circles with momentum:
-in an all-pay auction it doubles the loss."""
+"""Adam's averages of gradients and their squares. With momentum, bidders who learn against learners go round in
+circles."""
 GAMES, PERTURBATIONS = range(2)
 """Streams of random numbers."""
 

@@ -9,7 +9,7 @@ others (``subgame.coupled`` is False) it stays the same from step to step, so th
 1 - (1 - eta_1) .. (1 - eta_K).
 
 A step that is large beside 1 / lambda may cycle: at a high inverse temperature the response is steep in what the others
-do, and in an all-pay auction participants run after one another from about lambda = 200 on.
+do, and in an all-pay auction participants then run after one another.
 """
 
 from __future__ import annotations
