@@ -97,7 +97,7 @@ FORMATS = (
         "LLG, nearest VCG, the locals",
         {"preset": "llg", "pricing": "nearest_vcg"},
         game="combinatorial_auction",
-        levels=129,
+        levels=65,
     ),
     Format("second price, mineral rights, n = 3", {"preset": "mineral_rights"}, 1.1, levels=129),
     Format("first price, affiliated signals", {"preset": "affiliated"}, 1.4, levels=97),
