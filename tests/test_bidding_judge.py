@@ -210,7 +210,9 @@ def test_seats_are_alike_where_neither_types_nor_rules_tell_them_apart() -> None
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ((auction(), [0.0, 1.0], half), ParameterError, "allowed: 1 numbers"),
+        ((auction(), [0.0, 1.0], half), ParameterError, "allowed: 1 "),
+        ((auction(), [float("nan")], half), ParameterError, "allowed: finite numbers"),
+        ((auction(), [-0.5], half), ParameterError, r"is \[-0.5\], allowed: from \[0.0\] to"),
         ((auction(), [0.0], [half]), ParameterError, "a function, or one for each seat"),
         ((auction(), [0.0], lambda seen: seen[:3, 0]), ParameterError, "have the shape"),
         ((make_game("public_investment"), [0.0], half), UnsupportedGameError, "public_investment"),

@@ -25,6 +25,7 @@ from lawgiver.envs.core.fields import width
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
+from lawgiver.envs.solvers.equilibrium.subgame import checked_parameters
 from lawgiver.trainers.bidding.deviations import gains
 from lawgiver.trainers.bidding.interim import Interim, interim, tabulated
 from lawgiver.trainers.bidding.seats import alike, announced, outcomes
@@ -43,6 +44,9 @@ BINS = 32
 """Bins of types, about."""
 CHUNK = 2**16
 """Games in which policies act at once."""
+
+ROUNDING = 1e-9
+"""Payoffs below this share of what a best reply gains are 0."""
 
 BidFunction = Callable[[np.ndarray], np.ndarray]
 """Actions (B,) or (B, k) of a seat for what it sees of its types, (B, d)."""
@@ -70,9 +74,9 @@ class Judged:
 
     @property
     def relative_loss(self) -> tuple[float, float] | None:
-        """The bracket as a share of the expected payoff, None where that is not positive."""
+        """The bracket as a share of the expected payoff, None where that is not positive but for rounding."""
         low, high = self.loss
-        return (low / self.payoff, high / self.payoff) if self.payoff > 0 else None
+        return (low / self.payoff, high / self.payoff) if self.payoff > ROUNDING * high else None
 
     def data(self) -> dict[str, Any]:
         """Write everything as plain data."""
@@ -166,9 +170,10 @@ def judge(
     """
     if not isinstance(game, MechanismGame) or game.horizon != 1:
         raise UnsupportedGameError(f"bidders are judged in games in which they bid once, not in {game.name}")
-    w = np.asarray(parameters, float)
-    if w.shape != (width(game.parameter_layout()),):
-        raise ParameterError(f"parameters is {brief(parameters)}, allowed: {width(game.parameter_layout())} numbers")
+    w = np.asarray(checked_parameters(game, parameters))
+    low, high = game.action_bounds("mechanism")
+    if ((w < low) | (w > high)).any():
+        raise ParameterError(f"parameters is {w.tolist()}, allowed: from {low.tolist()} to {high.tolist()}")
     integer("draws", draws, 64)
     policy = policy_of(game, bidders)
     numbers = alike(game, w) if groups is None else tuple(groups)
