@@ -24,7 +24,7 @@ from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.one_round import SOLVED
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve
-from lawgiver.trainers.bidding.evaluation import announced_rule, equilibrium_bids, judged
+from lawgiver.trainers.bidding.evaluation import announced_rule, equilibrium_bids
 from lawgiver.trainers.bidding.judge import Judged, Judgement, judge
 from lawgiver.trainers.mechanism_design.two_timescale.learning import DualAveraging, FictitiousPlay, Learners, play
 from lawgiver.trainers.reproduce.runs import finished_in_time
@@ -220,8 +220,9 @@ def by_networks(folder: Path, n_seeds: int, jobs: int) -> tuple[dict[str, dict[s
 def _of_run(run: Run) -> Learned:
     """Judge the bidders of a run."""
     game: Any = run.game()
-    found = judged(game, announced_rule(run, game), load(run.path, role="participant"), DRAWS, [0])
-    return Learned(told(found))
+    w, bidders = announced_rule(run, game), load(run.path, role="participant")
+    known = equilibrium_bids(game, w)
+    return Learned(told(judge(game, w, bidders, equilibrium=known, draws=DRAWS, seed=[BIDDING, 0])))
 
 
 def _slug(name: str) -> str:
