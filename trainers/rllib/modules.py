@@ -27,7 +27,40 @@ def seen_part(space: gymnasium.spaces.Box, n_actions: int) -> gymnasium.spaces.B
     return gymnasium.spaces.Box(space.low[:-n_actions], space.high[:-n_actions], dtype=np.float32)
 
 
-class BoundedModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
+class CriticModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]  # RLlib has no types
+    """A policy with a critic of its own, which acting does not need."""
+
+    def get_non_inference_attributes(self) -> list[str]:
+        """Name what acting does not need."""
+        return ["critic"]
+
+
+class BoxModule(CriticModule):
+    """A policy in a Box: its ``actor`` gives location and logarithm of the scale of its distribution."""
+
+    actor: Any
+    critic: ValueNet
+    _distribution: type[TorchDistribution]
+
+    def set_std(self, std: float) -> None:
+        """Act with this scale from now on, in the unit of ``model_config["std"]``."""
+        with torch.no_grad():
+            self.actor.log_std.fill_(math.log(std))
+
+    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return {Columns.ACTION_DIST_INPUTS: torch.cat(self.actor(batch[Columns.OBS]), dim=-1)}
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> torch.Tensor:
+        """Compute the critic's values (...)."""
+        values: torch.Tensor = self.critic(batch[Columns.OBS])
+        return values
+
+    def get_inference_action_dist_cls(self) -> type[TorchDistribution]:
+        """Return the distribution to act, to explore and to train with."""
+        return self._distribution
+
+
+class BoundedModule(CriticModule):
     """Participants of bounded rationality: a policy with a divergence from pi_0, and a critic of its own."""
 
     @abstractmethod
@@ -38,10 +71,6 @@ class BoundedModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type:
             obs: what the module sees, (..., d).
             inputs: parameters of pi, (..., w).
         """
-
-    def get_non_inference_attributes(self) -> list[str]:
-        """Name what acting does not need."""
-        return ["critic"]
 
 
 class KLModule(BoundedModule):
@@ -77,7 +106,7 @@ class KLModule(BoundedModule):
         return anchor_kl(inputs, self.log_prior({Columns.OBS: obs}))
 
 
-class BoxKLModule(BoundedModule):
+class BoxKLModule(BoundedModule, BoxModule):
     """Participants in a Box: a Gaussian truncated to it, with pi_0 uniform over the Box and a critic of its own.
 
     The truncation is the policy's own: actions lie in the Box, nothing is clipped, and the divergence from pi_0 is that
@@ -93,26 +122,9 @@ class BoxKLModule(BoundedModule):
         self.critic = ValueNet(self.observation_space, at["hidden"])
         self._distribution = truncated(*(tuple(x.tolist()) for x in (self.actor.low, self.actor.width)))
 
-    def set_std(self, std: float) -> None:
-        """Act with this scale from now on, a share of the width of the Box."""
-        with torch.no_grad():
-            self.actor.log_std.fill_(math.log(std))
-
-    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        return {Columns.ACTION_DIST_INPUTS: torch.cat(self.actor(batch[Columns.OBS]), dim=-1)}
-
-    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> torch.Tensor:
-        """Compute the critic's values (...)."""
-        values: torch.Tensor = self.critic(batch[Columns.OBS])
-        return values
-
     def divergence(self, obs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Compute KL(pi || pi_0) of locations and logarithms of scales (..., 2 k), (...)."""
         return TruncatedGaussian(*inputs.chunk(2, dim=-1)).divergence()
-
-    def get_inference_action_dist_cls(self) -> type[TorchDistribution]:
-        """Return the distribution to act, to explore and to train with."""
-        return self._distribution
 
 
 def anchor_kl(logits: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:
@@ -137,7 +149,7 @@ class GraphActor(nn.Module):
         return logits, self.log_std.expand_as(logits)
 
 
-class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: ignore[misc]
+class MechanismModule(BoxModule):
     """A mechanism that acts in a Box: a Gaussian in exploration space, with a critic of its own.
 
     ``model_config``: ``layout`` of the action, ``start`` of the mean, ``hidden`` layers of the mean's dependence on
@@ -153,27 +165,6 @@ class MechanismModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # typ
         self.actor.log_std.requires_grad_(at["learn_std"])
         self.critic = ValueNet(self.observation_space, at["critic"])
         self._distribution = explored(tuple(self.actor.get_buffer("logarithmic").tolist()))
-
-    def set_std(self, std: float) -> None:
-        """Explore with this standard deviation from now on."""
-        with torch.no_grad():
-            self.actor.log_std.fill_(math.log(std))
-
-    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        return {Columns.ACTION_DIST_INPUTS: torch.cat(self.actor(batch[Columns.OBS]), dim=-1)}
-
-    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> torch.Tensor:
-        """Return the critic's values (...)."""
-        values: torch.Tensor = self.critic(batch[Columns.OBS])
-        return values
-
-    def get_non_inference_attributes(self) -> list[str]:
-        """Name what acting does not need."""
-        return ["critic"]
-
-    def get_inference_action_dist_cls(self) -> type[TorchDistribution]:
-        """Return the distribution to act, to explore and to train with."""
-        return self._distribution
 
 
 class GraphMechanismModule(MechanismModule):
