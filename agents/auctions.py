@@ -10,13 +10,19 @@ from lawgiver.agents.mechanisms import canonical
 from lawgiver.agents.policies import RulePolicy
 from lawgiver.envs.core.arrays import Array, constant, detached
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
-from lawgiver.envs.core.fields import columns, width
+from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.auction_game import AuctionGame
 
 GROUP = "group"
 """Field of a type that tells groups of seats apart, and is no value."""
+
+
+def truth_columns(seen: Layout) -> np.ndarray:
+    """Return the columns of an observed type that do not tell groups of seats apart: values or signals."""
+    flags = np.concatenate([np.full(field.size, field.name == GROUP) for field in seen])
+    return np.flatnonzero(~flags)
 
 
 def no_reserve(game: Game[Any]) -> Policy:
@@ -56,12 +62,12 @@ class EquilibriumBidders(RulePolicy):
         game.bid_layout()
         self.game = game
         self.seen = width(game.type_layout())
-        self.values = [np.arange(self.seen)[at] for name, at in columns(game.type_layout()).items() if name != GROUP]
+        self.values = truth_columns(game.type_layout())
 
     def action(self, obs: Array) -> Array:
         """Return the bids (B, n, k); raises UnsupportedGameError where the equilibrium is not known."""
         shown = np.asarray(detached(obs))
-        values = shown[..., np.concatenate(self.values)]
+        values = shown[..., self.values]
         rules, which = np.unique(shown[:, 0, self.seen :], axis=0, return_inverse=True)
         bids = np.empty_like(values)
         for number, rule in enumerate(rules):

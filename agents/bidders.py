@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lawgiver.agents.auctions import GROUP
+from lawgiver.agents.auctions import truth_columns
 from lawgiver.agents.networks import Networked, evaluated
 from lawgiver.agents.policies import Memoryless
 from lawgiver.envs.core.arrays import Array, Rng, namespace
@@ -128,12 +128,6 @@ class LearnedBidders(Networked, Memoryless):
         bids, state = self.act(obs, mask, state, None)
         xp = namespace(bids)
         return xp.stack([bids, xp.zeros_like(bids)], axis=-2), state
-
-
-def truth_columns(seen: Layout) -> np.ndarray:
-    """Return the columns of an observed type that do not tell groups of seats apart: values or signals."""
-    flags = np.concatenate([np.full(field.size, field.name == GROUP) for field in seen])
-    return np.flatnonzero(~flags)
 
 
 def bid_layout(game: Game[Any]) -> Layout:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.bidders import LearnedBidders, truth_columns
+from lawgiver.agents.auctions import truth_columns
+from lawgiver.agents.bidders import LearnedBidders
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
@@ -63,7 +64,7 @@ def equilibrium_bids(game: MechanismGame, parameters: np.ndarray) -> Callable[[i
         """Return the bid function of a seat, or why it is not known."""
         if not isinstance(game, AuctionGame):
             return NoSolution(f"{game.name} is no auction")
-        bids, values = game.equilibrium_bids(parameters.tolist(), seat), truth_columns(game.type_layout())
+        bids, values = game.equilibrium_bids(parameters, seat), truth_columns(game.type_layout())
         return bids if isinstance(bids, NoSolution) else lambda seen: np.asarray(bids(seen[:, values]))
 
     return by_seat
