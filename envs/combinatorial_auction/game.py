@@ -290,10 +290,6 @@ class CombinatorialAuction(AuctionGame):
             "surplus": {"limit": best},
         }
 
-    def ceiling(self) -> float | None:
-        """Return the bound of the objective, of rational bidders."""
-        return next(iter(self.references().get(self.objective, {"limit": None}).values()))
-
     def equilibrium_bids(self, parameters: Sequence[float] | np.ndarray, seat: int) -> BidFunction | NoSolution:
         """See :func:`lawgiver.envs.combinatorial_auction.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)

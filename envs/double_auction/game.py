@@ -209,10 +209,6 @@ class DoubleAuction(AuctionGame):
         """List what rational traders could reach: of gains from trade, and of what the market keeps."""
         return {**super().references(), "revenue": {"optimum": solutions.largest_revenue(self)}}
 
-    def ceiling(self) -> float | None:
-        """Return the largest gains, or the largest revenue, where that is the objective and is known."""
-        return solutions.largest_revenue(self) if self.objective == "revenue" else super().ceiling()
-
     def equilibrium_bids(self, parameters: Sequence[float] | np.ndarray, seat: int) -> BidFunction | NoSolution:
         """See :func:`lawgiver.envs.double_auction.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)

@@ -69,6 +69,10 @@ class AuctionGame(MechanismGame):
         """All canonical rules."""
         return tuple(self.members)
 
+    def ceiling(self) -> float | None:
+        """Return the first of the references of the objective, which no rule surpasses among rational bidders."""
+        return next(iter(self.references().get(self.objective, {}).values()), None)
+
     def own_measure(self, state: MechanismState) -> Array:
         """Compute revenue, welfare or surplus, (B,)."""
         return self.measures()[self.objective](state)

@@ -361,10 +361,6 @@ class SealedBid(AuctionGame):
             "surplus": {"limit": None if self.risk_aversion else best},
         }
 
-    def ceiling(self) -> float | None:
-        """Return the bound of the objective, of rational bidders."""
-        return next(iter(self.references().get(self.objective, {"limit": None}).values()))
-
     @cached_property
     def subgame(self) -> SealedBidSubgame:
         """The bidders' subgame in tables."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.bidders import LearnedBidders, truth_columns
+from lawgiver.agents.auctions import truth_columns
+from lawgiver.agents.bidders import LearnedBidders
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.trainers.bidding.evaluation import announced_rule, equilibrium_bids

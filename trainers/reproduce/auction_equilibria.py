@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import constant
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.fields import width
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.objectives import welfare
 from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.trainers.bidding.seats import announced
 from lawgiver.trainers.reproduce.table import Cell
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import BIDDING
@@ -118,9 +118,7 @@ def played(game: AuctionGame, parameters: np.ndarray, seed: int = 0) -> Played:
             raise UnsupportedGameError(f"{game.name}: {bids}")
         functions.append(bids)
     rng = np.random.default_rng([BIDDING, seed])
-    state = game.initial_state(GAMES, rng)
-    w = np.broadcast_to(constant(parameters, state.parameters), state.parameters.shape)
-    state, *_ = game.advance(state, w, {})
+    state = announced(game, parameters, GAMES, rng)
     seen = game.see_types(state)[..., : width(game.bid_layout())]
     actions = np.stack([bids(seen[:, seat]) for seat, bids in enumerate(functions)], axis=1)
     state, *_ = game.step(state, actions, {})
