@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
+from lawgiver.envs.families.auction_game import AuctionGame
 
 os.environ.setdefault("RAY_worker_niceness", "0")
 """Ray's workers are nice by default: beside other work on the machine they would get next to nothing of it."""
@@ -247,3 +251,21 @@ def game(request: pytest.FixtureRequest) -> Game:
 def all_games() -> dict[str, tuple[str, dict[str, object]]]:
     """Return the games that the suite covers, by label."""
     return GAMES
+
+
+@pytest.fixture
+def played() -> Callable[[AuctionGame, Sequence[float]], np.ndarray]:
+    """Known equilibria of auctions on their grids of bids: bids are shared by the two levels on either side."""
+
+    def table(game: AuctionGame, w: Sequence[float]) -> np.ndarray:
+        subgame: Any = game.subgame
+        rows = []
+        for group, levels in zip(subgame.groups, subgame.types, strict=True):
+            bids: Any = replace(game, n_bids=None).equilibrium_bids(w, group.seats[0])
+            at = bids(levels) / group.step
+            below = np.minimum(at.astype(int), subgame.n_bids - 2)
+            eye = np.eye(subgame.n_bids)
+            rows.append(eye[below] * (1 - (at - below))[:, None] + eye[below + 1] * (at - below)[:, None])
+        return np.concatenate(rows)[None]
+
+    return table

@@ -150,7 +150,7 @@ def audited(rule, count=40, share=None, n=2, **options):
 
 
 def loss(values, share):
-    """Return what a best bid gains against one rival that bids this share of a value, over bidding the same share."""
+    """Compute the gain of a best bid against one rival that bids this share of a value, over the same share."""
     best = np.minimum(values / 2, share)
     return (values - best) * np.minimum(best / share, 1) - (values - share * values) * values
 

@@ -22,23 +22,6 @@ def auction(**params):
     return make_game("combinatorial_auction", **{"n_bids": 65, **params})
 
 
-def any_bids(game):
-    """Return the game with bids of any size, of which the closed forms are."""
-    return replace(game, n_bids=None)
-
-
-def played(game, w=NOTHING):
-    """Tabulate the equilibrium in closed form, bids shared by the two levels on either side."""
-    subgame = game.subgame
-    rows = []
-    for group, levels in zip(subgame.groups, subgame.types, strict=True):
-        at = equilibrium_bids(any_bids(game), w, group.seats[0])(levels) / group.step
-        below = np.minimum(at.astype(int), subgame.n_bids - 2)
-        eye = np.eye(subgame.n_bids)
-        rows.append(eye[below] * (1 - (at - below))[:, None] + eye[below + 1] * (at - below)[:, None])
-    return np.concatenate(rows)[None]
-
-
 def outcome(game, policy, w=NOTHING):
     """Return revenue, welfare, and the payoffs of both locals and the global."""
     subgame = game.subgame
@@ -51,10 +34,10 @@ def outcome(game, policy, w=NOTHING):
 
 @pytest.mark.parametrize("pricing", ["vcg", *RULES])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0])
-def test_the_closed_form_is_an_equilibrium_in_tables(pricing, gamma):
+def test_the_closed_form_is_an_equilibrium_in_tables(pricing, gamma, played):
     """With correlation the locals' common value is a latent state, and a local knows more of the other."""
     game = auction(pricing=pricing, correlation=gamma, n_bids=33)
-    policy, exact = played(game), equilibrium_outcome(any_bids(game), (0.0,))
+    policy, exact = played(game, NOTHING), equilibrium_outcome(replace(game, n_bids=None), (0.0,))
     found = outcome(game, policy)
     for name in ("revenue", "welfare", "payoff"):
         assert found[name] == pytest.approx(exact[name], abs=0.006), name
@@ -67,11 +50,11 @@ def test_the_logit_equilibrium_comes_close_to_the_closed_form(pricing):
     found = solve(game.subgame, NOTHING, 1000.0, uniform_prior(game.subgame))
     assert found.residual < 1e-9
     bids, values = game.subgame.mean_bids(found.policy), game.subgame.types
-    local = equilibrium_bids(any_bids(game), NOTHING, 0)(values[0])
+    local = equilibrium_bids(replace(game, n_bids=None), NOTHING, 0)(values[0])
     assert np.sqrt(np.mean((bids[0] - local) ** 2)) <= 0.012  # a level is 1/64 wide
     # The global's loss is flat in its bid wherever locals seldom bid as much: it is judged by what it loses.
     assert incentives(game, NOTHING, found.policy)["regret"] <= 0.003
-    exact, reached = equilibrium_outcome(any_bids(game), (0.0,)), outcome(game, found.policy)
+    exact, reached = equilibrium_outcome(replace(game, n_bids=None), (0.0,)), outcome(game, found.policy)
     for name in ("revenue", "welfare", "payoff"):
         assert reached[name] == pytest.approx(exact[name], abs=0.006), name
 
@@ -94,7 +77,7 @@ def test_first_price():
 
 
 @pytest.mark.parametrize("reserve", [0.1, 0.3, 0.5, 0.8])
-def test_what_a_reserve_earns_is_what_play_earns(reserve):
+def test_what_a_reserve_earns_is_what_play_earns(reserve, played):
     """Under truth; between levels too, as a level stands for the cell around it."""
     game, draws = auction(pricing="vcg"), 200_000
     w = np.array([reserve])

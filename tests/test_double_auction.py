@@ -247,7 +247,7 @@ def test_mcafees_share_of_the_gains(size, share, kept):
 @pytest.mark.parametrize(("n", "sellers"), [(2, 1), (5, 2), (6, 3)])
 @pytest.mark.parametrize("spread", [0.0, 0.25])
 def test_truth_is_dominant_under_mcafees_rule(n, sellers, spread):
-    """Whatever the others offer: on a grid, so that offers tie with each other and with the deviation."""
+    """On a grid of all that the others may offer, so that offers tie with each other and with the deviation."""
     game, rng = auction(n=n, sellers=sellers, pricing="mcafee"), np.random.default_rng(5)
     offers = rng.integers(0, 9, (3000, n)) / 8
     w = np.full((3000, 1), spread)

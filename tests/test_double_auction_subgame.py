@@ -9,35 +9,18 @@ import pytest
 
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.double_auction.solutions import equilibrium_bids, equilibrium_outcome, largest_welfare
+from lawgiver.envs.double_auction.solutions import equilibrium_outcome, largest_welfare
 from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.subgame import uniform_prior
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve
 
 
-def any_bids(game):
-    """Return the game with bids of any size, of which the closed forms are."""
-    return replace(game, n_bids=None)
-
-
-def played(game, w):
-    """Tabulate the equilibrium in closed form, offers shared by the two levels on either side."""
-    subgame = game.subgame
-    rows = []
-    for group, levels in zip(subgame.groups, subgame.types, strict=True):
-        at = equilibrium_bids(any_bids(game), w, group.seats[0])(levels) / group.step
-        below = np.minimum(at.astype(int), subgame.n_bids - 2)
-        eye = np.eye(subgame.n_bids)
-        rows.append(eye[below] * (1 - (at - below))[:, None] + eye[below + 1] * (at - below)[:, None])
-    return np.concatenate(rows)[None]
-
-
 @pytest.mark.parametrize("params", [{}, {"high": 4.0}])
 @pytest.mark.parametrize("w", [(0.0, 0.0), (0.25, 0.0), (0.5, 0.0), (1.0, 0.0), (0.5, 1 / 3)])
-def test_the_linear_equilibrium_is_one_in_tables(params, w):
+def test_the_linear_equilibrium_is_one_in_tables(params, w, played):
     game = make_game("double_auction", n_bids=65, **params)
     w = np.array([w[0], w[1] * game.high])
-    policy, exact = played(game, w), equilibrium_outcome(any_bids(game), w)
+    policy, exact = played(game, w), equilibrium_outcome(replace(game, n_bids=None), w)
     found = game.subgame.measures(w, policy)
     for name in ("welfare", "revenue"):
         assert found[name] == pytest.approx(exact[name], abs=0.003 * game.high)
@@ -46,7 +29,7 @@ def test_the_linear_equilibrium_is_one_in_tables(params, w):
 
 
 @pytest.mark.parametrize(("params", "w"), [({}, (0.0,)), ({}, (0.25,)), ({"n": 3, "sellers": 2, "n_bids": 33}, (0.0,))])
-def test_rational_traders_tell_the_truth_under_mcafees_rule(params, w):
+def test_rational_traders_tell_the_truth_under_mcafees_rule(params, w, played):
     game = make_game("double_auction", pricing="mcafee", **params)
     subgame = game.subgame
     found = solve(subgame, np.array(w), 3000.0, uniform_prior(subgame))
@@ -56,7 +39,9 @@ def test_rational_traders_tell_the_truth_under_mcafees_rule(params, w):
     for name in ("welfare", "revenue"):
         assert reached[name] == pytest.approx(honest[name], abs=0.006)
     if game.n == 2:
-        assert reached["welfare"] == pytest.approx(equilibrium_outcome(any_bids(game), w)["welfare"], abs=0.004)
+        assert reached["welfare"] == pytest.approx(
+            equilibrium_outcome(replace(game, n_bids=None), w)["welfare"], abs=0.004
+        )
 
 
 @pytest.mark.parametrize("k", [0.0, 0.5, 1.0])

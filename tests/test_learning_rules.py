@@ -43,7 +43,7 @@ def learners(game, rule, level, updates):
 
 
 def settled(people, tried, times):
-    """Return what participants play who meet the same mechanisms again and again, (k, T, S, A)."""
+    """Train participants who meet the same mechanisms again and again; return their play, (k, T, S, A)."""
     populations = np.stack([people.beginning] * len(tried))
     for _ in range(times):
         populations = np.stack(

@@ -38,7 +38,7 @@ def learners(game, rule, level, updates, **more):
 
 
 def settled(people, times, step=0.2):
-    """Return what bidders play who meet the same reserve again and again, (T, S, A)."""
+    """Train bidders who meet the same reserve again and again; return their play, (T, S, A)."""
     population = people.beginning
     for _ in range(times):
         population = people.respond(population, W[None], step)[0]
@@ -46,7 +46,7 @@ def settled(people, times, step=0.2):
 
 
 def lost(game, policy):
-    """Return what a bidder loses who plays a table against itself, as a share of what it could get."""
+    """Compute the loss of a bidder who plays a table against itself, as a share of what it could get."""
     rewards = game.subgame.rewards(W, game.subgame.aggregates(policy))
     occupancy = game.subgame.initial_distribution()
     best = float(occupancy @ rewards[0].max(axis=-1))
