@@ -179,7 +179,7 @@ def _rule(game: SealedBid, parameters: Sequence[float] | Array) -> _Rule:
     ones = np.ones(game.n)
     weights = ones if terms.weights is None else np.broadcast_to(terms.weights, (game.n, 1))[:, 0]
     shifts = 0.0 if terms.handicaps is None else np.broadcast_to(terms.handicaps, (game.n, 1))[:, 0]
-    least = np.ravel(terms.reserve) / weights + shifts
+    least = np.ravel(terms.reserve) / weights + shifts  # as it is: that of the rule is rounded up, to be let in
     even = bool(np.ptp(weights) == 0 and np.ptp(least) == 0 and len(set(game.qualities)) == 1)
     mix = None if terms.mix is None else float(np.ravel(terms.mix)[0])
     own = (1.0 if game.pricing == "first" else 0.0) if mix is None else mix
@@ -207,8 +207,7 @@ def _truthful(game: SealedBid, rule: _Rule) -> Equilibrium:
 
 def _common(game: SealedBid, rule: _Rule) -> Equilibrium | NoSolution:
     plain = rule.even and not rule.fee and not any(rule.least) and not game.risk_aversion and len(rule.sizes) == 1
-    pricing = {"vcg": "next"}.get(game.pricing, game.pricing)
-    pricing = {0.0: "next", 1.0: "first"}.get(rule.own, "") if pricing in ("first", "next") else ""
+    pricing = {0.0: "next", 1.0: "first"}.get(rule.own, "") if game.pricing in ("first", "next", "vcg") else ""
     if not plain or not pricing:
         return NoSolution(
             "of a common worth an equilibrium is known for one item at the first or next price, of risk-neutral bidders"
