@@ -44,6 +44,8 @@ from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
 
+PAPERS = ", ".join(sorted(reproduce.PAPERS))
+
 
 def meeting(game: Lanes, threshold: float) -> np.ndarray:
     """Return the table in which everybody who starts behind a threshold of the grid moves up to it."""
@@ -140,13 +142,19 @@ def test_what_is_compared_in_many_ways_has_a_row_each():
 
 def test_tables_too_wide_for_the_screen_are_turned(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "80")
-    measures = [f"a_long_measure_{i}" for i in range(6)]
-    wide = {measure: {"start": 0.25, "learned": 0.5} for measure in measures}
-    show_summary({"incentives": wide, "parameters": {"w_1": {"start": 0.125, "learned": 2.0}}})
+    names = [f"a_long_parameter_{i}" for i in range(6)]
+    summary = {
+        "welfare": {"start": 0.75, "learned": 1.5},
+        "incentives": {"regret": {"start": 0.125, "learned": 0.0625}},
+        "parameters": {name: {"start": 0.25, "learned": 0.5} for name in names},
+    }
+    show_summary(summary)
     said = capsys.readouterr().out
-    assert all(re.search(rf"{measure} +0.25 +0.5\n", said) for measure in measures)
-    assert re.search(r"start +0.125\n", said)  # as it was: it fits
+    assert all(re.search(rf"{name} +0.25 +0.5\n", said) for name in names)
+    assert re.search(r"welfare +0.75 +1.5\n", said)
     assert "…" not in said
+    show_summary(summary | {"parameters": {"w_1": summary["parameters"][names[0]]}})
+    assert re.search(r"start +0.75 +0.25\n", capsys.readouterr().out)  # as it was: it fits
 
 
 # -- figures --------------------------------------------------------------------------------------------------------
@@ -284,7 +292,7 @@ def test_what_is_compared_is_a_valid_config(kinds: str):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rnd"], "unknown paper 'rnd': did you mean 'rmd'? allowed: affine_maximisers, hcmd_zero, payment_free, rmd"),
+        (["rnd"], f"unknown paper 'rnd': did you mean 'rmd'? allowed: {PAPERS}"),
         (["rmd", "--seeds", "0"], "seeds is 0, allowed: an integer >= 1"),
         (["rmd", "--jobs", "0"], "jobs is 0, allowed: an integer >= 1"),
     ],
@@ -340,7 +348,7 @@ def test_help_is_quick_and_complete():
             "--out DIR",
             "--seeds K",
             "--jobs J",
-            "Papers: affine_maximisers, hcmd_zero, payment_free, rmd",
+            f"Papers: {PAPERS}",
             "130 interrupted",
         )
     )
