@@ -90,7 +90,7 @@ def gap(place: Path, told: dict[str, Any]) -> tuple[float, float, float, float]:
     assert learner.stored is not None
     train, other = (
         welfare(game, mechanism, types.double().numpy())["nash_welfare_ratio_to_pf"]
-        for types in (learner.stored[:COMPARED], fresh)
+        for types in (learner.stored.types[:COMPARED], fresh)
     )
     gains = [told["gap"][side]["relative_gain"] for side in ("train", "fresh")]
     return train - other, gains[1] - gains[0], gains[0], gains[1]

@@ -15,10 +15,11 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.evaluation.evaluate import evaluate
+from lawgiver.trainers.misreports.search import Ascent, Cases
 from lawgiver.trainers.payment_free import learner, train
 from lawgiver.trainers.payment_free.evaluation import judge
 from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, thorough
-from lawgiver.trainers.payment_free.misreport_search import Ascent, Cases, proposed, search, worth
+from lawgiver.trainers.payment_free.misreports import misreported, proposed, search, worth
 from lawgiver.trainers.payment_free.objective import Bound, terms
 from lawgiver.trainers.payment_free.settings import ExSNet, Lagrangian, PaymentFreeTrainer, RPFNet
 from lawgiver.trainers.payment_free.train import make_mechanism
@@ -64,7 +65,7 @@ def gains(game, rule, types, own):
     cases = Cases.of(game, types)
     with torch.no_grad():
         truth = worth(rule(*game.split(types)), types)
-        return cases.utilities(rule, own.flatten(0, 1)).view_as(truth) - truth
+        return misreported(rule, cases, own.flatten(0, 1)).view_as(truth) - truth
 
 
 def weights(game, mechanism, *how):
@@ -118,7 +119,7 @@ def test_the_search_stays_within_bounds_and_never_returns_what_is_worse():
     best = -torch.inf
     for _ in range(4):
         start = search(network, cases, start, Ascent(3, 0.1), rng(1))
-        now = cases.utilities(network, start).detach()
+        now = misreported(network, cases, start).detach()
         assert (now >= best).all(), "it goes on from where it has stopped"
         assert (start >= cases.low).all() and (start <= cases.high).all()
         best = now
@@ -224,7 +225,7 @@ def test_profiles_take_turns():
     game = market(2, 1)
     settings = PaymentFreeTrainer(name="payment_free", updates=9, batch=8, samples=26)
     learner = Learner(game, network_of(game), settings, 0, "cpu")
-    turns = [learner._turn(number).tolist() for number in range(1, 7)]
+    turns = [learner.stored.turn(number).tolist() for number in range(1, 7)]
     first, second = ([index for turn in some for index in turn] for some in (turns[:3], turns[3:]))
     assert len(set(first)) == len(set(second)) == 24 and first != second
 
@@ -234,9 +235,9 @@ def test_some_profiles_are_of_those_who_gain_by_what_they_say():
     settings = PaymentFreeTrainer(name="payment_free", batch=4, samples=200, untruthful=0.3)
     learner = Learner(game, network_of(game), settings, 0, "cpu")
     honest = Learner(game, network_of(game), settings.model_copy(update={"untruthful": 0.0}), 0, "cpu")
-    lies = (learner.stored != honest.stored).any(-1)
+    lies = (learner.stored.types != honest.stored.types).any(-1)
     assert 0.2 < float(lies.double().mean()) < 0.35
-    gained = gains(game, proportionally_fair(game, 1e-3), honest.stored, learner.stored)
+    gained = gains(game, proportionally_fair(game, 1e-3), honest.stored.types, learner.stored.types)
     assert gained.min() > -1e-9 and gained[lies].mean() > 0.01
 
 

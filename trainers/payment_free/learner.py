@@ -10,7 +10,9 @@ from torch import nn
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
-from lawgiver.trainers.payment_free.misreport_search import Ascent, Cases, Rule, search
+from lawgiver.trainers.misreports.search import Ascent, Cases
+from lawgiver.trainers.misreports.stored import StoredProfiles
+from lawgiver.trainers.payment_free.misreports import Rule, search
 from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
 from lawgiver.trainers.settings.annealing import stage
@@ -77,8 +79,7 @@ class Learner:
         device: of torch.
 
     Attributes:
-        stored: types of the profiles that are trained on, (L, n, 2m); None if each update has fresh ones.
-        misreports: the best found for them so far, (L, n, 2m), from which the next search starts.
+        stored: the profiles that are trained on; None if each update has fresh ones.
     """
 
     def __init__(
@@ -89,10 +90,10 @@ class Learner:
         self.ascent = Ascent(settings.misreports.steps, settings.misreports.step)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
         self.bound = None if settings.target is None else Bound(settings.target, settings.lagrangian)
-        self.stored: torch.Tensor | None = None
+        self.stored: StoredProfiles | None = None
         if settings.samples is not None:
-            self.stored = self.profiles(settings.samples, torch_generator(device, seed, PROFILES))
-            self.misreports = self.stored.clone()
+            types = self.profiles(settings.samples, torch_generator(device, seed, PROFILES))
+            self.stored = StoredProfiles(types, settings.batch, (seed, ORDER))
 
     def profiles(self, count: int, rng: torch.Generator) -> torch.Tensor:
         """Draw types (count, n, 2m) to train on, a share ``settings.untruthful`` of them replaced by misreports."""
@@ -113,14 +114,14 @@ class Learner:
         if self.stored is None:
             types = start = self.profiles(self.settings.batch, rng)
         else:
-            index = self._turn(number)
-            types, start = self.stored[index], self.misreports[index]
+            index = self.stored.turn(number)
+            types, start = self.stored.types[index], self.stored.misreports[index]
         self.network.train()
         self.network.requires_grad_(False)
         own = search(self.network, Cases.of(self.game, types), start.flatten(0, 1), self.ascent, rng).view_as(types)
         self.network.requires_grad_(True)
         if self.stored is not None:
-            self.misreports[index] = own
+            self.stored.misreports[index] = own
         found = terms(self.game, self.network, types, own)
         loss = self._loss(found)
         at, over = stage(number, self.settings)
@@ -152,25 +153,13 @@ class Learner:
         self.bound.move()
         return {"multiplier": self.bound.multiplier, "penalty": self.bound.penalty}
 
-    def _turn(self, number: int) -> torch.Tensor:
-        """Choose the stored profiles of an update, (batch,): all in a random order, then in the next.
-
-        The remainder of an order that does not fill a batch is left out.
-        """
-        count, batch = len(self.misreports), self.settings.batch
-        epoch, place = divmod(number - 1, count // batch)
-        order = torch.randperm(
-            count, generator=torch_generator(self.device, self.seed, ORDER, epoch), device=self.device
-        )
-        return order[place * batch : (place + 1) * batch]
-
     def state(self) -> dict[str, Any]:
         """Collect all that the next update depends on."""
         state: dict[str, Any] = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
         if self.bound is not None:
             state["bound"] = self.bound.state()
         if self.stored is not None:
-            state["misreports"] = self.misreports
+            state["misreports"] = self.stored.misreports
         return state
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -180,4 +169,4 @@ class Learner:
         if self.bound is not None:
             self.bound.restore(state["bound"])
         if self.stored is not None:
-            self.misreports = state["misreports"].to(self.device)
+            self.stored.misreports = state["misreports"].to(self.device)

@@ -9,7 +9,8 @@ import torch
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.payment_free_allocation.measures import LEAST, mean_log_utility
-from lawgiver.trainers.payment_free.misreport_search import Cases, Rule, worth
+from lawgiver.trainers.misreports.search import Cases
+from lawgiver.trainers.payment_free.misreports import Rule, worth
 from lawgiver.trainers.payment_free.settings import Lagrangian
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from lawgiver.trainers.misreports.settings import Misreports
 from lawgiver.trainers.settings.annealing import AnnealOver
 from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, TrainerSettings
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, le=1)]
 Gain = Literal["relative", "absolute"]
 """Gains of misreports: relative to the truthful utility, or in the unit of utilities."""
 
@@ -37,15 +37,6 @@ class PaymentFreeAgents(Settings):
     """The mechanism; the participants search misreports."""
 
     mechanism: Annotated[ExSNet | RPFNet, Field(discriminator="network")]
-
-
-class Misreports(Settings):
-    """Search of misreports at each update; see :func:`lawgiver.trainers.payment_free.misreport_search.search`."""
-
-    steps: Natural = 4
-    """Of the ascent."""
-    step: Share = 0.2
-    """Greatest length of the first of them, as a share of the range of each number; they get shorter."""
 
 
 class Lagrangian(Settings):

@@ -20,7 +20,7 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.trainers.payment_free.evaluation import judge, welfare
 from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, thorough
-from lawgiver.trainers.payment_free.misreport_search import Rule
+from lawgiver.trainers.payment_free.misreports import Rule
 from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeConfig, RPFNet
 from lawgiver.trainers.runs import loop
@@ -134,7 +134,7 @@ def _beside(learner: Learner, count: int) -> dict[str, Any]:
     fresh = learner.truthful(count, torch_generator(learner.device, learner.seed, FRESH, 1))
     stored = learner.stored
     return {
-        "gap": None if stored is None else gap(learner, stored, fresh),
+        "gap": None if stored is None else gap(learner, stored.types, fresh),
         "baselines": baselines(learner, fresh),
     }
 
