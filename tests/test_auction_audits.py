@@ -204,6 +204,39 @@ def test_ex_interim_losses_are_those_of_the_closed_form(share):
     assert np.abs(best - np.minimum(found.types[..., 0] / 2, share))[found.types[..., 0] > 0.2].mean() < 0.05
 
 
+def test_a_first_price_auction_that_is_gamed_brings_the_second_value_or_half_of_the_first():
+    """Ex post the winner bids just above the other's value; ex interim the best reply to the truth is half a value."""
+    found = audited("first_price", count=60)
+    values, told = found.types[..., 0], found.data()
+    np.testing.assert_allclose(found.gamed.sum(1), values.min(1), atol=2e-3)
+    np.testing.assert_allclose(found.ex_interim.gamed.sum(1), values.max(1) / 2, atol=0.1)
+    interim = told["ex_interim"]["revenue_gamed"]
+    assert interim.mean == pytest.approx(values.max(1).mean() / 2, abs=0.01)
+    assert told["revenue"].mean == pytest.approx(values.max(1).mean())
+    assert abs(interim.mean - 1 / 3) < 4 * interim.standard_error
+
+
+def test_in_equilibrium_a_first_price_auction_that_is_gamed_ex_interim_brings_as_much():
+    """Ex post the loser outbids the other where its value allows, and else the winner goes down to the loser's bid."""
+    found = audited("first_price", share=0.5)
+    told, (low, high) = found.data(), np.sort(found.types[..., 0]).T
+    assert told["ex_interim"]["revenue_gamed"].mean == pytest.approx(told["revenue"].mean, abs=0.01)
+    np.testing.assert_allclose(found.gamed.sum(1), np.where(low > high / 2, high, low) / 2, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "game"),
+    [
+        ("no_reserve", {"name": "sealed_bid", "pricing": "vcg", "slots": [1, 0.5], "n": 3}),
+        ("no_mechanism", {"name": "double_auction", "pricing": "mcafee", "n": 4, "sellers": 2, "objective": "revenue"}),
+    ],
+)
+def test_a_truthful_auction_is_paid_the_same_when_everybody_looks_for_gains(mechanism, game):
+    told = lawgiver.audit(mechanism, game, profiles=20, effort=1, rivals=16).data()
+    assert told["revenue"] == told["revenue_gamed"] == told["ex_interim"]["revenue_gamed"]
+    assert told["revenue"].mean > 0
+
+
 def test_the_interval_of_ex_interim_gains_covers_the_truth():
     game, share, runs = OneItem(), 0.8, 60
     truth = loss((np.arange(100_000) + 0.5) / 100_000, share).mean()

@@ -75,6 +75,30 @@ def test_in_a_first_price_auction_the_winner_shades_down_to_the_second():
     assert told["report"]["value"][0] == pytest.approx(second[profile], abs=1e-4)
 
 
+def test_revenue_falls_to_the_second_value_when_a_first_price_auction_is_gamed():
+    """The winner reports just above the second, which is the truth of the loser, who cannot gain."""
+    game = make_game("sequential_sales", n=2, m=1, mechanism_mode="allocate")
+    found = lawgiver.audit("pay_as_bid", game, profiles=60, effort=1)
+    values = found.types[..., 0]
+    np.testing.assert_allclose(found.payments.sum(1), values.max(1))
+    np.testing.assert_allclose(found.gamed.sum(1), values.min(1), atol=1e-3)
+    told = found.data()
+    for name, paid in {"revenue": values.max(1), "revenue_gamed": values.min(1)}.items():
+        assert told[name].mean == pytest.approx(paid.mean(), abs=1e-3)
+        assert told[name].standard_error == pytest.approx(paid.std(ddof=1) / 60**0.5, abs=1e-3)
+
+
+def test_a_truthful_mechanism_is_paid_the_same_when_everybody_looks_for_gains():
+    told = lawgiver.audit("vcg", {"name": "sequential_sales", "n": 3, "m": 2}, profiles=20, effort=1).data()
+    assert told["revenue_gamed"] == told["revenue"] and told["revenue"].mean == told["budget"]["mean"].mean > 0
+
+
+def test_revenue_is_told_only_where_the_mechanism_is_paid_it():
+    other = {"name": "sequential_sales", "n": 2, "m": 1, "objective": "welfare"}
+    told = lawgiver.audit("vcg", other, profiles=2, effort=1).data()
+    assert told["revenue"] is None and told["revenue_gamed"] is None
+
+
 def smooth(types, reports):
     """Gains only in the second number of demand, by a report of 0.3 + 0.2 x the true value of the first good."""
     target = 0.3 + 0.2 * types[..., 0]

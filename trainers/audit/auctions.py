@@ -20,7 +20,7 @@ from lawgiver.envs.core.errors import integer
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.families.mechanism_game import MechanismState
-from lawgiver.trainers.audit.core import CHUNK, EFFORT, announced, audit
+from lawgiver.trainers.audit.core import CHUNK, EFFORT, announced, audit, gamed
 from lawgiver.trainers.audit.ex_interim import RIVALS, best_replies
 from lawgiver.trainers.audit.result import Audit
 from lawgiver.trainers.audit.trials import Response, bounds
@@ -83,11 +83,12 @@ def audit_auction(
         gradient=gradient,
         reports=bidding(types),
     )
-    interim = None
     if rivals:
-        interim = best_replies(game, response, bidding, types, found, rivals, chunk)
+        found = replace(found, ex_interim=best_replies(game, response, bidding, types, found, rivals, chunk))
+    if game.objective == "revenue":
+        found = gamed(found, response, chunk)
     seen = np.asarray(game.see_types(_waiting(game, rule, types)))
-    return replace(found, types=seen, type_layout=game.type_layout(), truthful=participants is None, ex_interim=interim)
+    return replace(found, types=seen, type_layout=game.type_layout(), truthful=participants is None)
 
 
 def response_of_auction(game: AuctionGame, rule: np.ndarray) -> Response:

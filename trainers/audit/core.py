@@ -19,7 +19,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.play_out import final_state
 from lawgiver.envs.families.reporting_game import ReportingGame
-from lawgiver.trainers.audit.result import Audit, scale_of
+from lawgiver.trainers.audit.result import Audit, Regret, scale_of
 from lawgiver.trainers.audit.search import Search
 from lawgiver.trainers.audit.trials import Own, Response, bounds, own_of, truth
 
@@ -124,9 +124,23 @@ def audit_game(
         floor=game.relative_floor,
         own=own_of_game(game, mechanism),
     )
+    found = gamed(found, response_of(game, mechanism), chunk) if game.objective == "revenue" else found
     parts = (found.types[start : start + chunk] for start in range(0, len(found.types), chunk))
     envy = [each for part in parts if (each := game.envy(final_state(game, rule, part, part))) is not None]
     return replace(found, envy=np.concatenate(envy)) if envy else found
+
+
+def gamed(found: Audit, response: Response, chunk: int) -> Audit:
+    """Let everybody report its best reply under the rule that was audited, ex post and, where known, ex interim."""
+    interim = found.ex_interim
+
+    def paid(regret: Regret) -> np.ndarray:
+        """Compute the payments (P, n) where all play the best reports found."""
+        return truth(response, found.types, chunk, found.best_replies(regret))[1]
+
+    if interim is not None:
+        interim = replace(interim, gamed=paid(interim.joint))
+    return replace(found, gamed=paid(found.joint), ex_interim=interim)
 
 
 def response_of(game: ReportingGame, mechanism: Policy) -> Response:

@@ -45,12 +45,20 @@ class ExInterim:
         regrets: by group of fields, over the first sample: chosen by it, hence too large on average.
         held_out: gains of the same reports over the second sample, by group: too small on average, (P, n).
         rivals: draws of the others' types in each sample.
+        gamed: payments where everybody plays the best reports of :attr:`joint`, (P, n); None where the mechanism is not
+            paid revenue.
     """
 
     payoffs: np.ndarray
     regrets: Mapping[str, Regret]
     held_out: Mapping[str, np.ndarray]
     rivals: int
+    gamed: np.ndarray | None = None
+
+    @property
+    def joint(self) -> Regret:
+        """Regret from misreports of all fields."""
+        return list(self.regrets.values())[-1]
 
     def gain(self, name: str) -> Estimate:
         """Estimate the mean gain of a group: that of the second sample, with an interval up to that of the first."""
@@ -70,6 +78,7 @@ class ExInterim:
             "misreports_tried": sum(regret.tried for regret in self.regrets.values()),
             "payoff": {"mean": payoff, "min": self.payoffs.min(), "max": self.payoffs.max()},
             "groups": {name: self._of_group(name, payoff.mean, shown) for name in self.regrets},
+            "revenue_gamed": None if self.gamed is None else Estimate.of_samples(self.gamed.sum(1)),
         }
 
     def _of_group(

@@ -75,6 +75,8 @@ class Audit:
         type_layout: of types, where reports have other fields; else None.
         truthful: whether the truth is played, and not what given participants do.
         ex_interim: gains of participants who know only their own types; None where they are not measured.
+        gamed: payments where everybody reports its :meth:`best_replies`, (P, n); None where the mechanism is not paid
+            revenue.
         mechanism: what was audited, as it was given to :func:`lawgiver.audit`.
         settings: those of that audit, defaults and the game included; empty for a rule given as a function.
     """
@@ -93,6 +95,7 @@ class Audit:
     type_layout: Layout | None = None
     truthful: bool = True
     ex_interim: ExInterim | None = None
+    gamed: np.ndarray | None = None
     mechanism: Any = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -111,6 +114,12 @@ class Audit:
     def profitable_above(self) -> float:
         """Gain up to which no misreport counts as profitable, in the unit of payoffs."""
         return PROFITABLE * self.scale
+
+    def best_replies(self, regret: Regret) -> np.ndarray:
+        """Select the best reports found, and what is played where none of them is profitable, (P, n, k)."""
+        profitable = regret.gains[..., None] > self.profitable_above
+        replies: np.ndarray = np.where(profitable, regret.reports, self.types if self.played is None else self.played)
+        return replies
 
     @property
     def joint(self) -> Regret:
@@ -153,10 +162,13 @@ class Audit:
         ``budget``: an estimate of the ``mean`` and the ``sd`` of what the mechanism takes in a game, and the
         ``deficit_share`` of games in which that is below 0. ``payments``: ``mean``, ``min``, ``max`` and the mean
         ``by_participant``. ``envy``: an estimate of the ``mean``, ``max``, ``mean_of_most`` and the ``share`` of
-        participants who envy somebody; null where it is not known. ``ex_interim``: null where it is not measured; else
-        ``payoff``, what participants who know only their own types expect, and ``groups``: the ``mean`` gain of the
-        best misreports found on one sample of the others' types, judged on another (see
-        :mod:`lawgiver.trainers.audit.ex_interim`), its value ``in_sample`` and the difference, the ``bias``.
+        participants who envy somebody; null where it is not known. ``revenue``: an estimate of the mean of what the
+        mechanism takes in a game, and ``revenue_gamed``: the same where everybody reports the best misreport found
+        against what the others play, all at once; null where the mechanism is not paid revenue. ``ex_interim``: null
+        where it is not measured; else ``payoff``, what participants who know only their own types expect, and
+        ``groups``: the ``mean`` gain of the best misreports found on one sample of the others' types, judged on another
+        (see :mod:`lawgiver.trainers.audit.ex_interim`), its value ``in_sample`` and the difference, the ``bias``; and
+        ``revenue_gamed``, where everybody reports those.
         """
         takings = self.payments.sum(1)
         tiny = ROUNDING * self.scale
@@ -193,6 +205,8 @@ class Audit:
                 "by_participant": self.payments.mean(0),
             },
             "envy": None if self.envy is None else {**_told(self.envy), "share": (self.envy > tiny).mean()},
+            "revenue": None if self.gamed is None else Estimate.of_samples(takings),
+            "revenue_gamed": None if self.gamed is None else Estimate.of_samples(self.gamed.sum(1)),
             "ex_interim": None if self.ex_interim is None else self.ex_interim.data(self._shown),
         }
         data: dict[str, Any] = with_estimates(plain(found))

@@ -62,6 +62,8 @@ def show_audit(found: Mapping[str, Any]) -> None:
         envy = found["envy"]
         truthful.add_row("envy", f"{_with_error(envy['mean'])}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
     show(truthful)
+    if found["revenue"] is not None:
+        _show_revenue(found)
     say(f"ex post: {_verdict(found)}")
     if interim is not None:
         say(f"ex interim: {_interim_verdict(interim)}")
@@ -83,6 +85,22 @@ def _show_ex_interim(found: Mapping[str, Any]) -> None:
         shares = ["-" if share[key] is None else f"{share[key]:.2%}" for key in ("mean", "high")]
         by_first = f"{group['absolute']['in_sample'].mean:.3g}"
         table.add_row(name, _with_error(gain, 3), f"[{low:.2g}, {high:.2g}]", by_first, *shares)
+    show(table)
+
+
+def _show_revenue(found: Mapping[str, Any]) -> None:
+    """Print revenue as it is played, and where everybody plays the best misreport found against that."""
+    table = new_table("revenue a game", "gamed: everybody reports the best misreport found, all at once")
+    table.add_column("mean", justify="right", no_wrap=True)
+    table.add_column(f"{confidence()} interval", justify="right", no_wrap=True)
+    interim = found["ex_interim"]
+    played = "if all tell the truth" if found["played"] == "truth" else "by the bids of these participants"
+    rows = {played: found["revenue"], "gamed, ex post": found["revenue_gamed"]}
+    if interim is not None:
+        rows["gamed, ex interim"] = interim["revenue_gamed"]
+    for name, value in rows.items():
+        low, high = value.ends
+        table.add_row(name, _with_error(value), f"[{low:.4g}, {high:.4g}]")
     show(table)
 
 
