@@ -9,7 +9,6 @@ the reports.
 from __future__ import annotations
 
 import math
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, evolve, namespace, softmax
-from lawgiver.envs.core.errors import ParameterError, choice, integer, number
+from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, box, columns
+from lawgiver.envs.families.ends import Ends, checked_ends, each_end
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState, simplex_error
 from lawgiver.envs.solvers.auctions.distributions import Distribution
 from lawgiver.envs.solvers.mdp.affine import settle
@@ -35,11 +35,6 @@ LARGEST_N = 1_000
 LARGEST_TREE = 200_000
 """Largest number of (history, action) pairs of a tree: each has a boost."""
 TYPES = ("uniform", "piecewise")
-BY_NUMBER = re.compile(r"(\d+(?:\.\d+)?)?(/?)i")
-"""Ends of distributions by the participant's number: ``i``, ``3i``, ``1/i``."""
-
-Ends = float | str | Sequence[float]
-"""One end of all participants' distributions, or one a participant, or a rule by the participant's number."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class MDPGame(ReportingGame):
             Distribution(0, 1, masses)  # its own check
             object.__setattr__(self, "masses", tuple(masses))
         for end in ("low", "high"):
-            object.__setattr__(self, end, _ends(end, getattr(self, end), self.n))
+            object.__setattr__(self, end, checked_ends(end, getattr(self, end), self.n))
         _ = self.distributions  # their own check
 
     def check_tree(self, depth: int, n_actions: int) -> None:
@@ -118,7 +113,7 @@ class MDPGame(ReportingGame):
     @cached_property
     def distributions(self) -> tuple[Distribution, ...]:
         """Distribution of each participant's private numbers."""
-        lows, highs = (_each(end, self.n) for end in (self.low, self.high))
+        lows, highs = (each_end(end, self.n) for end in (self.low, self.high))
         masses = (1.0,) if self.masses is None else tuple(self.masses)
         return tuple(Distribution(low, high, masses) for low, high in zip(lows, highs, strict=True))
 
@@ -268,26 +263,3 @@ class MDPGame(ReportingGame):
             if wrong.size:
                 return f"has {wrong[0]:g} among {field.name}, allowed: numbers in [{field.low:g}, {field.high:g}]"
         return None
-
-
-def _ends(name: str, given: Any, n: int) -> Ends:
-    """Return one end of the distributions as it is kept: a number, a rule, or a tuple of n numbers."""
-    if isinstance(given, str):
-        if not BY_NUMBER.fullmatch(given):
-            raise ParameterError(f"{name} is {given!r}, allowed: a number, {n} numbers, or a rule such as i, 3i or 1/i")
-        return given
-    if isinstance(given, (Sequence, np.ndarray)):
-        if len(given) != n:
-            raise ParameterError(f"{name} has {len(given)} numbers, allowed: one, or {n}, one a participant")
-        return tuple(number(f"{name}[{i}]", value, "(-inf, inf)") for i, value in enumerate(given))
-    return number(name, given, "(-inf, inf)")
-
-
-def _each(end: Ends, n: int) -> tuple[float, ...]:
-    """Return one end for each participant."""
-    if isinstance(end, str):
-        match = BY_NUMBER.fullmatch(end)
-        assert match is not None
-        factor = float(match[1] or 1)
-        return tuple(factor / i if match[2] else factor * i for i in range(1, n + 1))
-    return (end,) * n if isinstance(end, (int, float)) else tuple(end)

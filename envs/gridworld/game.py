@@ -26,7 +26,8 @@ from lawgiver.envs.core.drawings import Drawing, board
 from lawgiver.envs.core.errors import ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.families.ends import Ends
+from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.gridworld import solutions
 from lawgiver.envs.gridworld.solutions import EDGES, Edges

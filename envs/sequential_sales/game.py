@@ -22,7 +22,8 @@ from lawgiver.envs.core.arrays import Array, constant
 from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.families.ends import Ends
+from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.solvers.auctions.myerson import highest_values, myerson_revenue
 from lawgiver.envs.solvers.mdp.tree import Tree
 

@@ -36,7 +36,8 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
-from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.families.ends import Ends
+from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.solvers.mdp.discounted import Discounted
 from lawgiver.envs.solvers.mdp.finite_horizon import FiniteHorizon

@@ -27,7 +27,8 @@ from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, select
 from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.families.mdp_game import Ends, MDPGame
+from lawgiver.envs.families.ends import Ends
+from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 from lawgiver.envs.solvers.mdp.tree import Tree
