@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -109,6 +109,25 @@ class Distribution:
         k = _stretch(v, segments.starts)
         starts, first, slope = (constant(x, v)[k] for x in (segments.starts, segments.first, segments.slopes))
         return first + (inside - starts) * slope
+
+    def critical(self, t: Array, *, above: bool = False) -> Array:
+        """Return the least value (...) whose ironed virtual value is at least ``t`` (...), or above it.
+
+        Where no value's is, the greatest value. The two differ where a stretch of values has the virtual value t.
+
+        >>> Distribution(0.0, 1.0).critical(np.array([-3.0, 0.0, 0.5]))
+        array([0.  , 0.5 , 0.75])
+        """
+        xp, segments = namespace(t), self.segments
+        last = np.minimum(segments.last, np.append(segments.first[1:], np.inf))  # a rise that rounds beyond a flat
+        k = _place(t, last, "right" if above else "left")
+        beyond = k == len(last)
+        k = xp.where(beyond, xp.full_like(k, len(last) - 1), k)
+        starts, ends, first, slopes = (
+            constant(x, t)[k] for x in (segments.starts, segments.ends, segments.first, segments.slopes)
+        )
+        inside = starts + xp.clip(t - first, 0.0, None) / xp.where(slopes > 0, slopes, xp.ones_like(slopes))
+        return xp.where(beyond, ends, xp.where(slopes > 0, xp.minimum(inside, ends), starts))
 
     def virtual_survival(self, t: np.ndarray) -> np.ndarray:
         """Return the probability (...) that the ironed virtual value is above ``t`` (...); NumPy."""
@@ -215,8 +234,14 @@ def _segments(pieces: Pieces) -> Segments:
 
 def _stretch(x: Array, starts: np.ndarray) -> Array:
     """Return the index (...) of the interval that contains ``x`` (...), of intervals that start at ``starts`` (k,)."""
-    xp = namespace(x)
-    return xp.sum(xp.astype(x[..., None] >= constant(starts[1:], x), xp.int64), axis=-1)
+    return _place(x, starts[1:], "right")
+
+
+def _place(x: Array, among: np.ndarray, side: Literal["left", "right"]) -> Array:
+    """Count the ascending numbers ``among`` (k,) that are below ``x`` (...), of ``right`` the equal ones as well."""
+    if type(x) is np.ndarray:
+        return np.searchsorted(constant(among, x), x, side=side)
+    return namespace(x).searchsorted(constant(np.ascontiguousarray(among), x), x.contiguous(), side=side)
 
 
 def _checked(masses: Sequence[float]) -> tuple[float, ...]:

@@ -17,10 +17,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from lawgiver.envs.core.arrays import Array, namespace
 from lawgiver.envs.core.errors import integer
 from lawgiver.envs.solvers.auctions.distributions import Distribution
+from lawgiver.envs.solvers.auctions.exponential import Exponential
 
 Survival = Callable[[np.ndarray], np.ndarray]
+Marginal = Distribution | Exponential
+"""Distribution of one number, with its virtual values."""
 
 
 def myerson_revenue(distributions: Sequence[Distribution], m: int) -> float:
@@ -48,6 +52,38 @@ def highest_values(distributions: Sequence[Distribution], m: int) -> float:
     """
     breaks = [np.linspace(d.low, d.high, len(d.masses) + 1) for d in distributions]
     return _highest(m, breaks, [_above(d) for d in distributions])
+
+
+def optimal_sale(distributions: Sequence[Marginal], values: Array) -> tuple[Array, Array]:
+    """Sell one item by Myerson's rule: to the highest ironed virtual value above 0, at the least value that wins.
+
+    Those who are equally high share the item. If k bidders would then share, one with the share x(v) pays
+    v x(v) less the integral of x up to v: s / k where it shares, on a stretch of values from s to e with one virtual
+    value, and e - (e - s) / k where it wins alone.
+
+    Args:
+        distributions: of the n bidders' values, independent.
+        values: what they report, (B, n), on NumPy or torch.
+
+    Returns:
+        shares and payments, (B, n) each.
+    """
+    xp = namespace(values)
+    virtual = xp.stack([each.virtual_value(values[:, i]) for i, each in enumerate(distributions)], axis=-1)
+    nothing = xp.zeros_like(virtual[:, :1])
+    shares, payments = [], []
+    for i, own in enumerate(distributions):
+        mine = virtual[:, i]
+        others = xp.concat([virtual[:, :i], virtual[:, i + 1 :], nothing], axis=-1)
+        rival = xp.max(others, axis=-1)
+        count = 1 + xp.sum(xp.astype(others[:, :-1] == rival[:, None], values.dtype), axis=-1)
+        start, end = (own.critical(rival, above=above) for above in (False, True))
+        alone, level = mine > rival, (mine == rival) & (rival > 0)
+        share = xp.where(level, 1 / count, xp.astype(alone, values.dtype))
+        price = xp.where(level, start / count, end - xp.where(rival > 0, (end - start) / count, 0 * end))
+        shares.append(share)
+        payments.append(xp.where(alone | level, price, xp.zeros_like(price)))
+    return xp.stack(shares, axis=-1), xp.stack(payments, axis=-1)
 
 
 def _above(distribution: Distribution) -> Survival:
