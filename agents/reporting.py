@@ -1,22 +1,23 @@
 """Policies of reporting games: truthful participants, and mechanisms that decide by reports.
 
-Where the mechanism announces its rule, it sends log w and b of an affine maximiser and the game does the rest; where it
-decides after the reports, the same rule is worked out from what it sees. The rules are those of
-:mod:`lawgiver.envs.solvers.mdp.affine`, on NumPy and on torch.
+Where the mechanism of a Markov decision process announces its rule, it sends log w and b of an affine maximiser and the
+game does the rest; where it decides after the reports, the same rule is worked out from what it sees. These rules are
+those of :mod:`lawgiver.envs.solvers.mdp.affine`, on NumPy and on torch. Other games know their own by name.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
 from lawgiver.agents.learned import fill
+from lawgiver.agents.mechanisms import canonical
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy, point_mass
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, number
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.fields import box, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -185,6 +186,24 @@ class PayAsBid(DirectMechanism):
         return game.in_slices(decided, reports.shape[0])
 
 
+class NamedRule(DirectMechanism):
+    """One of the rules by the reports that a game knows by name (``allocate`` mode).
+
+    Args:
+        game: the game.
+        name: of the rule, among its ``direct_rules``.
+    """
+
+    def __init__(self, game: ReportingGame, name: str) -> None:
+        """Look the rule up."""
+        super().__init__(game)
+        self._rule = game.direct_rules[name]
+
+    def decision(self, reports: Array) -> Array:
+        """Return the decision (B, d)."""
+        return self._rule(reports)
+
+
 def truthful(game: Game[Any]) -> Policy:
     """Return participants who report what they are. Every reporting game has them, and every menu of misreports."""
     if isinstance(game, RepeatedAllocation):
@@ -195,8 +214,40 @@ def truthful(game: Game[Any]) -> Policy:
 
 
 def vcg(game: Game[Any]) -> Policy:
-    """Return the dynamic VCG mechanism: weights of 1, no boosts."""
-    return AffineMaximiser(process_of(game, "vcg"))
+    """Return the VCG mechanism: greatest reported welfare, and everybody pays what the others lose by it."""
+    return named_rule(game, "vcg") if _knows_rules(game) else AffineMaximiser(process_of(game, "vcg"))
+
+
+def item_myerson(game: Game[Any]) -> Policy:
+    """Return the auction that sells every item by Myerson's rule, as if there were no other."""
+    return named_rule(game, "item_myerson")
+
+
+def bundle_myerson(game: Game[Any]) -> Policy:
+    """Return the auction that sells all items together by Myerson's rule."""
+    return named_rule(game, "bundle_myerson")
+
+
+def named_rule(game: Game[Any], name: str) -> Policy:
+    """Return a rule of a reporting game by name: announced where the mechanism announces, else by the reports.
+
+    Raises:
+        UnsupportedGameError: if the game has no such rule, or its mechanism cannot announce it.
+    """
+    if not _knows_rules(game):
+        raise UnsupportedGameError(f"mechanism {name!r} sells items by reported values; {game.name} has none")
+    if game.announces:
+        return canonical(game, name)
+    if name not in game.direct_rules:
+        raise UnsupportedGameError(
+            f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, game.direct_rules)}"
+        )
+    return NamedRule(game, name)
+
+
+def _knows_rules(game: Game[Any]) -> TypeGuard[ReportingGame]:
+    """Check whether a game knows rules by name that decide by the reports."""
+    return isinstance(game, ReportingGame) and bool(game.direct_rules)
 
 
 def affine_maximiser(game: Game[Any], *, log_weights: Numbers | None = None, boosts: Numbers | None = None) -> Policy:
@@ -223,6 +274,8 @@ def affine_maximiser(game: Game[Any], *, log_weights: Numbers | None = None, boo
 
 def pay_as_bid(game: Game[Any]) -> Policy:
     """Return the mechanism that serves those who say they want most, at the price they say (``allocate`` mode only)."""
+    if _knows_rules(game):
+        return named_rule(game, "pay_as_bid")
     process = process_of(game, "pay_as_bid")
     if process.announces:
         raise UnsupportedGameError(

@@ -143,6 +143,20 @@ GAMES = {
     "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),
     "lanes-blind": ("lanes", {"n": 3, "agent_objective": "blind", "payment_on": "u", "n_moves": 5}),
     "lanes-any_move": ("lanes", {"n": 2, "n_moves": None, "payment_on": "x0", "degree": 1}),
+    "multi_item_auction": ("multi_item_auction", {}),
+    "multi_item_auction-announce": (
+        "multi_item_auction",
+        {"n": 2, "m": 3, "mechanism_mode": "announce", "entries": 5, "high": "i"},
+    ),
+    "multi_item_auction-unit": (
+        "multi_item_auction",
+        {"n": 3, "m": 2, "demand": "unit", "distribution": "exponential", "objective": "welfare"},
+    ),
+    "multi_item_auction-one_bidder": (
+        "multi_item_auction",
+        {"n": 1, "m": 2, "demand": "unit", "low": 2.0, "high": 3.0, "mechanism_mode": "announce"},
+    ),
+    "multi_item_auction-triangle": ("multi_item_auction", {"n": 2, "distribution": "triangle", "high": 3.0}),
     "payment_free_allocation": ("payment_free_allocation", {}),
     "payment_free_allocation-announce": (
         "payment_free_allocation",

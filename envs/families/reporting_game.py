@@ -129,6 +129,14 @@ class ReportingGame(TwoModes[ReportingState]):
         """
         return self.decide(parameters, reports)
 
+    @property
+    def direct_rules(self) -> Mapping[str, Callable[[Array], Array]]:
+        """Canonical rules by name that decide by the reports: decisions (B, d) for reports (B, n, k); by default none.
+
+        They need not be among those that can be announced, :attr:`members`.
+        """
+        return {}
+
     @abstractmethod
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
         """Return the state with the utilities and payments of a decision (B, d), and whatever a game adds to it."""
