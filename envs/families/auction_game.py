@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -19,15 +19,14 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.fields import Layout, width
-from lawgiver.envs.core.objectives import surplus, welfare
-from lawgiver.envs.families.mechanism_game import MechanismGame, MechanismState
+from lawgiver.envs.families.revenue_game import RevenueGame
 
 BidFunction: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """Values or signals to bids, of the same shape."""
 
 
 @dataclass(frozen=True)
-class AuctionGame(MechanismGame):
+class AuctionGame(RevenueGame):
     """Participants who bid under announced rules.
 
     Args:
@@ -36,9 +35,6 @@ class AuctionGame(MechanismGame):
             ``surplus``, their payoffs; or an objective of the entry-point group.
     """
 
-    objective: str = field(default="revenue", kw_only=True)
-
-    objectives: ClassVar[tuple[str, ...]] = ("revenue", "welfare", "surplus")
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the worth of what it gets less what it pays, when the auction is over",
         "mechanism": "the `objective`, when the auction is over; `revenue` is the sum of payments",
@@ -68,27 +64,6 @@ class AuctionGame(MechanismGame):
     def baselines(self) -> tuple[str, ...]:
         """All canonical rules."""
         return tuple(self.members)
-
-    def ceiling(self) -> float | None:
-        """Return the first of the references of the objective, which no rule surpasses among rational bidders."""
-        return next(iter(self.references().get(self.objective, {}).values()), None)
-
-    def own_measure(self, state: MechanismState) -> Array:
-        """Compute revenue, welfare or surplus, (B,)."""
-        return self.measures()[self.objective](state)
-
-    def measures(self) -> dict[str, Callable[[MechanismState], Array]]:
-        """Return revenue, welfare and surplus, and the objective where it is another."""
-        own: dict[str, Callable[[MechanismState], Array]] = {
-            "revenue": self.revenue,
-            "welfare": welfare,
-            "surplus": surplus,
-        }
-        return own if self.objective in own else {self.objective: self.measure, **own}
-
-    def revenue(self, state: MechanismState) -> Array:
-        """Compute the sum of payments of the last round, (B,)."""
-        return -self.deficit(state)
 
     # -- what audits and judges of bids ask ---------------------------------------------------------------------
 

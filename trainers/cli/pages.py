@@ -194,7 +194,7 @@ def _docstring(factory: Any) -> tuple[str, dict[str, str]]:
 
 def _parameters(factory: Any, arguments: dict[str, str]) -> Iterable[tuple[str, str, str]]:
     fields = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
-    for field in fields:
+    for field in (each for each in fields if each.init):
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         told = "required" if default is dataclasses.MISSING else f"`{default!r}`"
         yield f"`{field.name}`", told, _markdown(arguments.get(field.name, ""))
