@@ -24,7 +24,7 @@ uninterrupted one, provided that all random draws of an update depend on the sta
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -71,6 +71,7 @@ def train(
     log_every: int = 1,
     checkpoint_every: int,
     early: Collection[int] = (),
+    finished: Callable[[], bool] = lambda: False,
 ) -> None:
     """Carry out the remaining updates of a run.
 
@@ -79,22 +80,26 @@ def train(
     Args:
         run: its folder receives metrics and checkpoints.
         learner: learner in the state of a new training.
-        updates: number of updates of the whole training, those before an interruption included.
+        updates: number of updates of the whole training, those before an interruption included; the most, where
+            ``finished`` may end it earlier.
         log_every: updates between two lines of metrics; the last update always has one.
         checkpoint_every: updates between two checkpoints; the last update always has one.
         early: numbers of further updates with a line of metrics.
+        finished: whether the learner's state needs no further update; asked after each of them.
 
     Raises:
         RunError: if a number that has to be finite is not, naming the last good checkpoint; if the newest checkpoint is
             damaged or is no state of this training; or if the folder cannot be written.
     """
     done = _resume(run, learner)
+    if done and finished():
+        return
     logged, since = done, time.monotonic()
     with run.progress(updates, run.name, done) as show:
         for update in range(done + 1, updates + 1):
             numbers = learner.update(update)
             run.require_finite(update, numbers)
-            last = update == updates
+            last = update == updates or finished()
             if last or update % log_every == 0 or update in early:
                 report = learner.report(numbers)
                 now = time.monotonic()
@@ -104,6 +109,8 @@ def train(
                 run.log(update, report.metrics, {**timing, **report.timing})
             if last or update % checkpoint_every == 0:
                 run.save_checkpoint(update, lambda folder: save_state(folder, learner.state()))
+            if last:
+                break
 
 
 def _resume(run: TrainingRun, learner: Learner) -> int:
