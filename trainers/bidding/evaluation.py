@@ -9,12 +9,12 @@ import numpy as np
 
 from lawgiver.agents.auctions import truth_columns
 from lawgiver.agents.bidders import LearnedBidders
-from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.make import make_policy
-from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.trainers.bidding.judge import BidFunction, Judgement, judge
+from lawgiver.trainers.evaluation.announcement import announcement
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
@@ -32,20 +32,6 @@ def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
 def announced_rule(run: Run, game: MechanismGame) -> np.ndarray:
     """Return the w (D,) under which a run's bidders have learned."""
     return announcement(game, make_policy(game, "mechanism", **run.settings["agents"]["mechanism"]["given"]))
-
-
-def announcement(game: MechanismGame, mechanism: Policy) -> np.ndarray:
-    """Return the w (D,) that a mechanism announces.
-
-    Raises:
-        UnsupportedGameError: if it draws its announcement.
-    """
-    rng = np.random.default_rng(0)
-    seen = game.observe(game.initial_state(1, rng), "mechanism")
-    mean, deviation = np.asarray(mechanism.distribution(seen, None, mechanism.initial_state(1, rng))[0], float)[0, 0]
-    if deviation.any():
-        raise UnsupportedGameError(f"bidders learn under a rule that is the same in all games, not under {mechanism!r}")
-    return np.asarray(np.clip(mean, *game.action_bounds("mechanism")))
 
 
 def judged(

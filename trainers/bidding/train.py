@@ -8,10 +8,11 @@ from typing import Any
 
 from lawgiver.agents.bidders import LearnedBidders, bid_layout
 from lawgiver.envs.core.make import make_policy
-from lawgiver.trainers.bidding.evaluation import announcement, judged
+from lawgiver.trainers.bidding.evaluation import judged
 from lawgiver.trainers.bidding.learner import Learner
 from lawgiver.trainers.bidding.seats import alike
 from lawgiver.trainers.bidding.settings import BiddingConfig
+from lawgiver.trainers.evaluation.announcement import announcement
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seeded
