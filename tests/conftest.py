@@ -279,6 +279,19 @@ GAMES = {
         "double_auction",
         {"n": 7, "sellers": 4, "pricing": "mcafee", "objective": "revenue"},
     ),
+    "price_competition": ("price_competition", {"rounds": 6}),
+    "price_competition-unequal": (
+        "price_competition",
+        {
+            "n": 3,
+            "quality": [2.0, 2.0, 1.5],
+            "cost": [1.0, 1.2, 0.8],
+            "announced": ["price_cap", "unit_tax", "steering"],
+            "n_prices": 4,
+            "rounds": 4,
+            "objective": "welfare",
+        },
+    ),
 }
 """The games that every suite-wide test is run on: each registered game, with parameters that change its course."""
 
