@@ -158,6 +158,13 @@ def test_a_mechanism_is_scored_as_the_page_says(tmp_path):
     assert "best in the box: -0.264" in printed
 
 
+def test_prices_are_learned_as_the_page_says(tmp_path):
+    (example,) = [block for block in blocks("docs/concepts/algorithmic_collusion.md") if block.language == "python"]
+    printed = run(example, tmp_path, tmp_path)
+    assert re.search(r"price +Nash 1.473  monopoly 1.925\n", printed)
+    assert 0.3 < float(re.findall(r"profit gain ([\d.]+)", printed)[0]) < 0.9
+
+
 def test_a_rule_is_audited_as_the_page_says(tmp_path):
     (example,) = [block for block in blocks("docs/concepts/audits.md") if block.language == "python"]
     printed = run(example, tmp_path, tmp_path)
