@@ -166,14 +166,14 @@ GAMES = {
         "payment_free_allocation",
         {"n": 4, "m": 1, "supply": [0.7], "present": 0.4, "value_high": 9.0, "value_beta": [2, 5]},
     ),
-    "payment_policies": ("payment_policies", {"values": [4, 2], "rounds": 60, "n_bids": 11, "menu": [0, 0.5, 2]}),
+    "payment_policies": ("payment_policies", {"values": [4, 2], "rounds": 24, "n_bids": 11, "menu": [0, 0.5, 2]}),
     "payment_policies-first_price": (
         "payment_policies",
         {
             "stage": "first_price",
             "values": [2, 1.9],
             "announced": ["reserve", "mix", "tax"],
-            "rounds": 40,
+            "rounds": 16,
             "n_bids": 6,
             "menu": [0.2],
             "learner": "regret_matching",
@@ -187,13 +187,13 @@ GAMES = {
             "menu": [0, 1, 2.1, 3],
             "learner": "multiplicative_weights",
             "learning_rate": 0.1,
-            "rounds": 100,
+            "rounds": 24,
             "objective": "surplus",
         },
     ),
     "payment_policies-uneven": (
         "payment_policies",
-        {"stage": [[[2, -1], [0, 3]], [[1, 0], [4, 2]]], "menu": [0, 1, 4], "rounds": 50},
+        {"stage": [[[2, -1], [0, 3]], [[1, 0], [4, 2]]], "menu": [0, 1, 4], "rounds": 16},
     ),
     "sequential_sales": ("sequential_sales", {}),
     "sequential_sales-allocate": (

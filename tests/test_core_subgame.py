@@ -32,6 +32,11 @@ GAMES = {
     "sealed bid, handicaps": ("sealed_bid", {"announced": ("squash", "handicaps"), "quality": (1, 0.6), "n_bids": 9}),
     "sealed bid, affiliated": ("sealed_bid", {"information": "affiliated", "n_bids": 9}),
     "sealed bid, mineral rights": ("sealed_bid", {"information": "mineral_rights", "n": 3, "n_bids": 5}),
+    "payment policies": ("payment_policies", {"rounds": 60, "n_bids": 9, "menu": (0, 0.1, 0.3, 0.5)}),
+    "payment policies, dilemma": (
+        "payment_policies",
+        {"stage": "prisoners_dilemma", "rounds": 60, "menu": (0, 2.1, 3)},
+    ),
     "supply and demand": ("supply_demand", {"n": 10, "homes": (0.8, 0.2, 0.0)}),
 }
 LEVELS = (0.0, 0.3, 10.0, 400.0)

@@ -270,6 +270,63 @@ def test_the_gradient_in_what_is_announced(w):
         assert gradient[j] == pytest.approx((far[1] - far[0]) / 2e-4, abs=1e-4)
 
 
+# -- a seller who learns ----------------------------------------------------------------------------------------------
+
+SMALL = (
+    "game.n_bids=11",
+    "game.rounds=300",
+    "game.menu=[0,0.05,0.1,0.2]",
+    "trainer.iterations=40",
+    "trainer.log_every=20",
+)
+
+
+@pytest.mark.parametrize(
+    ("least", "overrides"),
+    [
+        (0.98, ()),
+        (0.98, ("game.announced=[reserve]", "agents.mechanism.start=[0.3]", "trainer.radius.initial=0.02")),
+        (
+            0.98,
+            (
+                *("game.stage=prisoners_dilemma", "game.announced=[tax]", "game.menu=[0,1,2.1,3]"),
+                *("game.objective=welfare", "game.n_bids=21", "agents.participants.inverse_temperature=5"),
+                "agents.mechanism.start=[0.5]",
+            ),
+        ),
+    ],
+)
+def test_what_the_seller_learns_is_nearly_the_best_in_the_box(least, overrides):
+    pytest.importorskip("torch")
+    from lawgiver.trainers.mechanism_design.two_timescale.setup import prepare
+    from lawgiver.trainers.mechanism_design.two_timescale.train import begin
+    from lawgiver.trainers.runs.config import load_config
+
+    setup = prepare(load_config("payment_policies", [*SMALL, *overrides]))
+    progress = begin(setup)
+    for number in range(setup.config.trainer.iterations):
+        progress.update(number)
+    assert setup.exact(setup.start) < 0.9 * setup.best.value
+    assert setup.exact(progress.optimiser.coefficients) > least * setup.best.value
+
+
+def test_the_summary_of_a_training_names_rules_and_payments(tmp_path):
+    pytest.importorskip("torch")
+    from lawgiver.trainers.runs.launch import train
+
+    short = ("trainer.iterations=2", "trainer.log_every=1", f"run_dir={tmp_path / 'run'}")
+    _, summary = train("payment_policies", [*SMALL, *short])
+    mechanisms = ["no_reserve", "second_price", "first_price", "start", "learned", "best_in_box"]
+    assert list(summary["revenue"]) == [*mechanisms, "first_best"]
+    assert list(summary["parameters"]) == ["mix"]
+    assert summary["parameters"]["mix"]["first_price"] == 1
+    assert {"welfare", "surplus", "gap_closed", "incentives", "payment_0", "payment_1"} <= set(summary)
+    for name in mechanisms:
+        kept = summary["welfare"][name] - summary["revenue"][name]
+        assert summary["surplus"][name] == pytest.approx(kept, abs=1e-12)
+        assert summary["incentives"]["expected_budget"][name] == pytest.approx(-summary["revenue"][name])
+
+
 # -- bad input --------------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from lawgiver.trainers.bidding.judge import Judged
-from lawgiver.trainers.reproduce import auction_equilibria, auction_learners, auction_llg, auctions, reproduce
+from lawgiver.trainers.reproduce import (
+    auction_equilibria,
+    auction_learners,
+    auction_llg,
+    auction_payments,
+    auctions,
+    reproduce,
+)
 from lawgiver.trainers.reproduce.auction_equilibria import SETTINGS, Setting, apart, played
 from lawgiver.trainers.reproduce.auction_learners import FORMATS, Learned, in_tables
 from lawgiver.trainers.statistics.estimate import Estimate
@@ -85,8 +92,43 @@ def test_all_tables_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     best, learned = auctions.best_reserves, auctions.learned_reserves
     monkeypatch.setattr(auctions, "best_reserves", lambda: best(**one, n_bids=9))
     monkeypatch.setattr(auctions, "learned_reserves", lambda folder, jobs: learned(folder, jobs, **one))
+    small_payments(monkeypatch)
     made = reproduce("auctions", tmp_path, seeds=1)
-    assert [len(rows) for rows in made.comparisons.values()] == [2, 2, 4, 1]
+    assert [len(rows) for rows in made.comparisons.values()] == [2, 2, 4, 1, 2, 2]
+    assert (tmp_path / "payments.png").stat().st_size > 20_000 < (tmp_path / "payment_formats.png").stat().st_size
     assert (tmp_path / "reserves.png").stat().st_size > 5_000
     assert "| network |" in made.markdown() and "| first price, 30 |" in made.markdown()
     assert json.loads((tmp_path / "table.json").read_text())["title"] == auctions.TITLE
+
+
+QUICK = {"n_bids": 11, "rounds": 400, "learning_rate": 0.5}
+
+
+def small_payments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let fewer agents learn for a shorter time, and the seller of the packaged config in a few iterations."""
+    stages = tuple(
+        auction_payments.Stage(each.name, {**each.params, **QUICK})
+        for each in auction_payments.STAGES
+        if each.game.is_auction
+    )[:2]
+    short = ("trainer.iterations=2", "trainer.log_every=1", "game.n_bids=6", "game.rounds=40", "game.menu=[0,0.1]")
+    answers = {
+        name: (*overrides, *short)
+        for name, overrides in auction_payments.ANSWERS.items()
+        if "second" in name or not overrides
+    }
+    monkeypatch.setattr(auction_payments.rows, "__defaults__", (stages,))
+    monkeypatch.setattr(auction_payments.learned_answers, "__defaults__", (answers,))
+    monkeypatch.setattr(auction_payments.figures, "__defaults__", (stages,))
+    monkeypatch.setattr(auction_payments, "MIXES", np.linspace(0, 1, 3))
+
+
+def test_payments_are_collusive_and_to_pay_nothing_is_not_stable():
+    stages = [auction_payments.Stage(each.name, {**each.params, **QUICK}) for each in auction_payments.STAGES[:4]]
+    found = list(auction_payments.rows(stages))
+    assert all(row["best payment alone gains"] > 0.05 for row in found)
+    assert [row["share of revenue left"] < 0.1 for row in found[:2]] == [True, True]
+    assert all(row["share of revenue left"] < 0.5 for row in found)
+    assert all(row["a deviation gains"] <= 0.002 for row in found)
+    total = [row["equilibrium: first gets"] + row["second gets"] for row in found]
+    assert all(after > row["nobody pays: first"] + row["second"] for row, after in zip(found, total, strict=True))

@@ -1,8 +1,8 @@
 """Auctions: known equilibria, learners of bids, and reserve prices for bidders of bounded rationality.
 
 Not one paper but what a number of them know: equilibria in closed form (Krishna 2009), logit equilibria (McKelvey and
-Palfrey 1995; Goeree, Holt and Palfrey 2002), core-selecting auctions (Ausubel and Baranov 2020), and the learners of
-Bichler et al. 2021 and 2023.
+Palfrey 1995; Goeree, Holt and Palfrey 2002), core-selecting auctions (Ausubel and Baranov 2020), the learners of
+Bichler et al. 2021 and 2023, and payments between learning agents (Kolumbus, Halpern and Tardos 2024).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from lawgiver.trainers.reproduce import auction_equilibria, auction_learners, auction_llg
+from lawgiver.trainers.reproduce import auction_equilibria, auction_learners, auction_llg, auction_payments
 from lawgiver.trainers.reproduce.auction_learners import FORMATS, Learned, by_networks, in_tables
 from lawgiver.trainers.reproduce.auction_reserves import BestReserve, Pricing, best_reserves, learned_reserves
 from lawgiver.trainers.reproduce.runs import saved
@@ -26,7 +26,7 @@ NAMES: Mapping[Pricing, str] = {"first": "first price", "next": "second price"}
 Trainings: TypeAlias = Mapping[tuple[Pricing, float], Sequence[Run]]
 """Runs of reserves that were learned, by pricing and inverse temperature."""
 
-TITLE = "Auctions: known equilibria, learners of bids, and reserve prices for bidders of bounded rationality"
+TITLE = "Auctions: known equilibria, learners of bids, reserves for bounded bidders, and payments between agents"
 A = "A. Known equilibria, played by the rules and in closed form"
 LLG = "LLG with locals of one and the same value: what a local earns"
 B = "B. {}: learners of bids"
@@ -48,6 +48,7 @@ NOTES = (
     "C: the best of 49 reserves, a level of 65 bids apart, in exact logit equilibria. Learned: config sealed_bid, 33"
     " bids, in which bidders learn by fictitious play while the reserve moves; its share is of the revenue of the best"
     " reserve of its own box, in exact equilibria.",
+    *auction_payments.NOTES,
 )
 
 
@@ -64,8 +65,12 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     best = tuple(best_reserves())
     learned = learned_reserves(folder / "reserves", jobs)
     comparisons[C] = tuple(_reserves(best, learned))
+    answers = auction_payments.learned_answers(folder / "payments", jobs)
+    comparisons[auction_payments.TITLE] = tuple(auction_payments.rows())
+    comparisons[auction_payments.SELLERS] = tuple(auction_payments.sellers(answers))
     sections = {"Two timescales: revenue beside the best reserve in the box": tuple(_reached(learned)), "Time": times}
-    return Reproduction(TITLE, sections, NOTES, tuple(saved(folder, _figures(best, learned))), comparisons=comparisons)
+    drawn = (*saved(folder, _figures(best, learned)), *saved(folder, auction_payments.figures(answers)))
+    return Reproduction(TITLE, sections, NOTES, drawn, comparisons=comparisons)
 
 
 def _reserves(best: Sequence[BestReserve], learned: Trainings) -> Iterator[dict[str, Cell]]:
