@@ -260,7 +260,7 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, monkeypatc
     assert not first.summary["alarms"] and len(first.lines()) < 34, "all sessions had converged before the last update"
     kept = [{k: v for k, v in run.summary.items() if k not in ("timing", "commit")} for run in (first, second)]
     assert kept[0] == kept[1]
-    names = {"given"} if name == "price_competition" else {"learned", "start", "best_of_grid"}
+    names = {"given"} if name == "price_competition" else {"learned", "no_mechanism", "best_of_grid"}
     assert set(first.summary["periods"]) == names
     found = evaluate(first.path, seed=3)
     assert found["profit"][sorted(names)[-1] if "given" in names else "learned"].n == 5

@@ -1,4 +1,4 @@
-"""The tables of `lawgiver reproduce auctions`: known equilibria, learners of bids, reserves."""
+"""The tables of `lawgiver reproduce auctions`: known equilibria, learners of bids, reserves, and collusion."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from lawgiver.trainers.bidding.judge import Judged
 from lawgiver.trainers.reproduce import (
+    auction_collusion,
     auction_equilibria,
     auction_learners,
     auction_llg,
@@ -20,6 +21,7 @@ from lawgiver.trainers.reproduce import (
 )
 from lawgiver.trainers.reproduce.auction_equilibria import SETTINGS, Setting, apart, played
 from lawgiver.trainers.reproduce.auction_learners import FORMATS, Learned, in_tables
+from lawgiver.trainers.reproduce.runs import saved
 from lawgiver.trainers.statistics.estimate import Estimate
 
 
@@ -79,7 +81,56 @@ def test_the_group_that_is_told_of():
     assert auction_learners.told(judgement).seats == (1,)
 
 
+@pytest.fixture
+def few_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = ("trainer.sessions=3", "trainer.stable_for=1000", "agents.participants.exploration_decay=2e-3")
+    prices, moves = "game.n_prices=3", ("iterations=2", "updates_per_evaluation=1", "grid=2")
+    changes = {each.key: [x for x in each.overrides if "decay" not in x] for each in auction_collusion.FIRMS}
+    firms = [
+        replace(each, overrides=(*changes[each.key], *few, prices))
+        for each in auction_collusion.FIRMS
+        if each.key in auction_collusion.SHOWN
+    ]
+    steering = "game.announced=[steering]"
+    regulated = [
+        replace(each, overrides=(*more, *few, prices, *(f"agents.mechanism.{move}" for move in moves)))
+        for each, more in zip(auction_collusion.REGULATED[::2], [(), (steering,)], strict=True)
+    ]
+    auction = replace(
+        auction_collusion.AUCTIONS[0],
+        overrides=(
+            *few[:2],
+            "agents.mechanism.given.policy=no_reserve",
+            *few[2:],
+            "agents.participants.memory=false",
+            "agents.participants.discount=0",
+        ),
+    )
+    monkeypatch.setattr(auction_collusion, "FIRMS", tuple(firms))
+    monkeypatch.setattr(auction_collusion, "REGULATED", tuple(regulated))
+    monkeypatch.setattr(auction_collusion, "AUCTIONS", (auction,))
+
+
+def test_collusion_in_small(tmp_path: Path, few_sessions: None):
+    """Every row is filled, and what is known stands beside what was learned."""
+    runs = auction_collusion.trained(tmp_path, jobs=1)
+    firms, regulators, bidders = auction_collusion.comparisons(runs).values()
+    assert [row["firms"] for row in firms] == [each.name for each in auction_collusion.FIRMS]
+    assert firms[0]["reported"] == "about 0.85" and all(row["profit gain"].n == 3 for row in firms)
+    assert firms[2]["rival's answer"] == 0, "no memory"
+    known = {row["regulation"]: row["consumer surplus"] for row in regulators}
+    assert known["none, Nash equilibrium of a round"] == pytest.approx(0.715098, abs=1e-6)
+    assert known["none does better: prices of cost"] == pytest.approx(1.175566, abs=1e-6)
+    assert known["price cap, best of a grid"].mean == pytest.approx(1.175566, abs=1e-6)
+    assert 0 <= bidders[0]["revenue"].mean <= 0.95
+    (drawn,) = saved(tmp_path, auction_collusion.figures(runs))
+    assert drawn.stat().st_size > 5_000
+
+
 def test_all_tables_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    told = {"F": [{"firms": "two", "profit gain": 0.5}]}
+    for name, made in {"trained": {}, "comparisons": told, "figures": ()}.items():
+        monkeypatch.setattr(auction_collusion, name, lambda *args, made=made: made)
     rough = replace(FORMATS[0], levels=33)
     monkeypatch.setattr(auction_equilibria.rows, "__defaults__", (SETTINGS[:2],))
     monkeypatch.setattr(auctions, "FORMATS", (rough,))
@@ -94,7 +145,7 @@ def test_all_tables_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(auctions, "learned_reserves", lambda folder, jobs: learned(folder, jobs, **one))
     small_payments(monkeypatch)
     made = reproduce("auctions", tmp_path, seeds=1)
-    assert [len(rows) for rows in made.comparisons.values()] == [2, 2, 4, 1, 2, 2]
+    assert [len(rows) for rows in made.comparisons.values()] == [2, 2, 4, 1, 2, 2, 1]
     assert (tmp_path / "payments.png").stat().st_size > 20_000 < (tmp_path / "payment_formats.png").stat().st_size
     assert (tmp_path / "reserves.png").stat().st_size > 5_000
     assert "| network |" in made.markdown() and "| first price, 30 |" in made.markdown()

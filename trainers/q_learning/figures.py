@@ -86,12 +86,14 @@ def over_grid(summary: Mapping[str, Any], objective: str) -> Figure:
         capsize=2,
         label="Q-learners, by a grid",
     )
-    for key in ("start", "learned"):
+    for key in ("no_mechanism", "start", "learned"):
+        if key not in summary[objective]:
+            continue
         found = summary[objective][key]
         axis.plot(
             summary["parameters"][name][key],
             mean_of(found),
-            color=COLOURS[key],
+            color=COLOURS.get(key, COLOURS["start"]),
             marker="o",
             markersize=8,
             linestyle="",

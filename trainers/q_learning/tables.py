@@ -22,6 +22,7 @@ JUDGED = tuple(MEANINGS)
 NAMES = {
     "given": "Q-learners",
     "learned": "Q-learners, learned mechanism",
+    "no_mechanism": "Q-learners, no mechanism",
     "start": "Q-learners, its start",
     "best_of_grid": "Q-learners, best of a grid",
     "nash": "Nash equilibrium of a round",

@@ -31,6 +31,8 @@ BEGIN, REGULATE, PLAY = 0, 1, 2
 """Streams of random numbers, each by the number of the update."""
 EARLY = (1, 2, 3, 5, 10, 20, 30)
 """Updates that are logged whatever ``log_every`` is."""
+BASELINE = "no_mechanism"
+"""Canonical mechanism beside which a learned one is shown; the start, of games that have none of this name."""
 LARGEST_GRID = 4_096
 """Mechanisms of a grid."""
 
@@ -40,8 +42,8 @@ def train(config: QLearningConfig, run: TrainingRun) -> dict[str, Any]:
 
     Returns:
         What :func:`lawgiver.trainers.q_learning.evaluation.measured` tells of the mechanism that is ``given``; or of
-        the one that was ``learned``, of its ``start`` and of the ``best_of_grid``. Besides, by mechanism, the share of
-        sessions that ``converged`` and the ``periods`` that they took; what is announced, ``parameters``; the whole
+        the one that was ``learned``, of ``no_mechanism`` and of the ``best_of_grid``. Besides, by mechanism, the share
+        of sessions that ``converged`` and the ``periods`` that they took; what is announced, ``parameters``; the whole
         ``grid``; and ``alarms``.
 
     Raises:
@@ -158,10 +160,11 @@ class Training:
         self.sessions = one_of(copies, rng)
 
     def _announce(self) -> None:
-        """Let participants learn anew: under the learned mechanism, its start, and those of a grid."""
+        """Let participants learn anew: under the learned mechanism, under none, and under those of a grid."""
         assert isinstance(self.config.agents.mechanism, Regulator) and self.optimiser is not None
         grid = _grid(self.game, self.config.agents.mechanism.grid)
-        self.parameters = np.concatenate([[self.optimiser.coefficients], [self.optimiser.start], grid])
+        none = self.game.members.get(BASELINE, self.optimiser.start)
+        self.parameters = np.concatenate([[self.optimiser.coefficients], [none], grid])
         self.sessions = _sessions(self.config, self.game, self.rule, self.parameters)
         self.settling = True
 
@@ -231,7 +234,7 @@ def _conclude(training: Training, run: TrainingRun) -> dict[str, Any]:
     names = {"given": 0}
     grid: dict[str, Any] = {}
     if training.optimiser is not None:
-        names = {"learned": 0, "start": 1}
+        names = {"learned": 0, BASELINE if BASELINE in game.members else "start": 1}
         numbers = range(2, len(training.parameters))
         worth = outcome.occupation * sessions.stage.objective[sessions.mechanisms]
         reached = [Estimate.of_samples(worth[sessions.mechanisms == m].sum(axis=1)) for m in numbers]
@@ -267,9 +270,9 @@ def _alarms(values: Mapping[str, Any], sessions: Sessions) -> list[str]:
             f"{int(sessions.active.sum())} of {len(sessions.active)} sessions have not converged: give them more"
             " trainer.updates"
         )
-    if "start" in values and values["learned"].ends[1] < values["start"].ends[0]:
+    if BASELINE in values and values["learned"].ends[1] < values[BASELINE].ends[0]:
         found.append(
-            f"the learned mechanism is worse than the start: {values['learned'].mean:.4g} against"
-            f" {values['start'].mean:.4g}; participants may need more agents.mechanism.updates_per_evaluation"
+            f"the learned mechanism is worse than none: {values['learned'].mean:.4g} against"
+            f" {values[BASELINE].mean:.4g}; participants may need more agents.mechanism.updates_per_evaluation"
         )
     return found

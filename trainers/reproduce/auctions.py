@@ -1,17 +1,25 @@
-"""Auctions: known equilibria, learners of bids, and reserve prices for bidders of bounded rationality.
+"""Auctions and pricing: equilibria, learners of bids, reserve prices, payments between agents, and collusion.
 
 Not one paper but what a number of them know: equilibria in closed form (Krishna 2009), logit equilibria (McKelvey and
 Palfrey 1995; Goeree, Holt and Palfrey 2002), core-selecting auctions (Ausubel and Baranov 2020), the learners of
-Bichler et al. 2021 and 2023, and payments between learning agents (Kolumbus, Halpern and Tardos 2024).
+Bichler et al. 2021 and 2023, payments between learning agents (Kolumbus, Halpern and Tardos 2024), and pricing
+algorithms that collude (Calvano et al. 2020).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from lawgiver.trainers.reproduce import auction_equilibria, auction_learners, auction_llg, auction_payments
+from lawgiver.trainers.reproduce import (
+    auction_collusion,
+    auction_equilibria,
+    auction_learners,
+    auction_llg,
+    auction_payments,
+)
 from lawgiver.trainers.reproduce.auction_learners import FORMATS, Learned, by_networks, in_tables
 from lawgiver.trainers.reproduce.auction_reserves import BestReserve, Pricing, best_reserves, learned_reserves
 from lawgiver.trainers.reproduce.runs import saved
@@ -26,7 +34,7 @@ NAMES: Mapping[Pricing, str] = {"first": "first price", "next": "second price"}
 Trainings: TypeAlias = Mapping[tuple[Pricing, float], Sequence[Run]]
 """Runs of reserves that were learned, by pricing and inverse temperature."""
 
-TITLE = "Auctions: known equilibria, learners of bids, reserves for bounded bidders, and payments between agents"
+TITLE = "Auctions and pricing: equilibria, learners of bids, reserves, payments between agents, and collusion"
 A = "A. Known equilibria, played by the rules and in closed form"
 LLG = "LLG with locals of one and the same value: what a local earns"
 B = "B. {}: learners of bids"
@@ -49,6 +57,7 @@ NOTES = (
     " bids, in which bidders learn by fictitious play while the reserve moves; its share is of the revenue of the best"
     " reserve of its own box, in exact equilibria.",
     *auction_payments.NOTES,
+    *auction_collusion.NOTES,
 )
 
 
@@ -68,8 +77,11 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     answers = auction_payments.learned_answers(folder / "payments", jobs)
     comparisons[auction_payments.TITLE] = tuple(auction_payments.rows())
     comparisons[auction_payments.SELLERS] = tuple(auction_payments.sellers(answers))
+    colluding = auction_collusion.trained(folder / "collusion", jobs)
+    comparisons |= auction_collusion.comparisons(colluding)
     sections = {"Two timescales: revenue beside the best reserve in the box": tuple(_reached(learned)), "Time": times}
-    drawn = (*saved(folder, _figures(best, learned)), *saved(folder, auction_payments.figures(answers)))
+    figures = (_figures(best, learned), auction_payments.figures(answers), auction_collusion.figures(colluding))
+    drawn = tuple(saved(folder, itertools.chain(*figures)))
     return Reproduction(TITLE, sections, NOTES, drawn, comparisons=comparisons)
 
 
