@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -75,8 +76,12 @@ class Cases:
 
     def reported(self, own: torch.Tensor) -> torch.Tensor:
         """Combine reports of all, (C, n, k), with ``own`` (C, k) of those who may misreport."""
-        mine = torch.nn.functional.one_hot(self.seats, self.types.shape[1]).to(torch.bool)
-        return torch.where(mine[..., None], own[:, None], self.types)
+        return torch.where(self._misreported, own[:, None], self.types)
+
+    @cached_property
+    def _misreported(self) -> torch.Tensor:
+        """Mark those who may misreport, bool (C, n, 1)."""
+        return torch.nn.functional.one_hot(self.seats, self.types.shape[1])[..., None].to(torch.bool)
 
     def mine(self, x: torch.Tensor) -> torch.Tensor:
         """Select what belongs to those who may misreport, (C, ...), out of what belongs to all, (C, n, ...)."""
@@ -97,11 +102,14 @@ def search(
         ascent: step sizes.
         rng: generator of step lengths.
     """
-    with torch.no_grad():
-        best, record = starts[0], payoffs(starts[0])
-        for start in starts[1:]:
-            best, record = _better(best, record, start, payoffs(start))
-    here, draw = best, torch.rand(len(cases), 1, generator=rng, device=rng.device)
+    best = starts[0]
+    if len(starts) > 1:
+        with torch.no_grad():
+            record = payoffs(best)
+            for start in starts[1:]:
+                best, record = _better(best, record, start, payoffs(start))
+    here, record = best, torch.full_like(best[:, 0], -torch.inf)
+    draw = torch.rand(len(cases), 1, generator=rng, device=rng.device)
     reach = SHORTEST**draw * (cases.high - cases.low)
     for length in ascent.lengths():
         own = here.detach().requires_grad_()

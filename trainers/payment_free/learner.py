@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from lawgiver.trainers.misreports.stored import StoredProfiles
 from lawgiver.trainers.payment_free.misreports import Rule, search
 from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
-from lawgiver.trainers.settings.annealing import stage
+from lawgiver.trainers.settings.annealing import cosine
 from lawgiver.trainers.statistics.streams import torch_generator
 
 SMOOTH = 1e-3
@@ -124,9 +123,8 @@ class Learner:
             self.stored.misreports[index] = own
         found = terms(self.game, self.network, types, own)
         loss = self._loss(found)
-        at, over = stage(number, self.settings)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * (1 + math.cos(math.pi * (at - 1) / over)) / 2
+            group["lr"] = self.settings.learning_rate * cosine(number, self.settings)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

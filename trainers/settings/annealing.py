@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -37,3 +38,9 @@ def stage(update: int, settings: Annealed) -> tuple[int, int]:
     over = settings.anneal_over or settings.updates
     assert over is not None, "the number of updates has not been spelled out"
     return min(update, over), over
+
+
+def cosine(update: int, settings: Annealed) -> float:
+    """Compute the factor of a learning rate that falls from 1, at the first update, along a cosine."""
+    at, over = stage(update, settings)
+    return (1 + math.cos(math.pi * (at - 1) / over)) / 2

@@ -1,0 +1,44 @@
+"""The table of an auction that was learned: revenue and regret, beside auctions that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lawgiver.trainers.tables.cells import Table, cell
+from lawgiver.trainers.tables.glossary import mechanism_words
+
+MEANINGS = {
+    "limit": "greatest revenue of any truthful auction that nobody loses by",
+    "regret_budget": "that the training allowed each bidder, money",
+}
+"""One line by key of the summary."""
+COLUMNS = {
+    "revenue": "revenue",
+    "regret": "regret a bidder",
+    "regret_added": "added",
+    "largest_gain": "largest gain",
+    "revenue_gamed": "when gamed",
+}
+"""Columns by key of a mechanism's measures."""
+
+
+def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
+    """Tabulate revenue, regret and revenue when gamed, a row for each mechanism, and the limit where it is known."""
+    found = numbers.get("mechanisms")
+    if not isinstance(found, Mapping):
+        return
+    rows = {
+        mechanism_words(name): {column: cell(measured[key]) for key, column in COLUMNS.items()}
+        for name, measured in found.items()
+    }
+    if numbers.get("limit") is not None:
+        limit = {"revenue": cell(numbers["limit"])}
+        rows[mechanism_words("limit")] = {column: limit.get(column, "-") for column in COLUMNS.values()}
+    yield Table(
+        "Auctions",
+        rows,
+        ("mechanisms", "limit"),
+        "revenue: of truthful bidders; regret: mean ex post gain of the best misreport found; added: how much of it the"
+        " last doubling of the search has found; when gamed: revenue when everybody reports that misreport",
+    )
