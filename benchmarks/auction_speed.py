@@ -124,9 +124,20 @@ def solvers() -> None:
             print(f"logit equilibrium, {pricing}, n = {n}, 65 bids, lambda 1,000: {took:.2f} s")
 
 
+def payments() -> None:
+    """Print the processor seconds in which agents learn under all 64 pairs of payments."""
+    for stage in ("second_price", "first_price", "prisoners_dilemma"):
+        bids = {} if stage == "prisoners_dilemma" else {"n_bids": 51}
+        game = make_game("payment_policies", stage=stage, rounds=8_000, learning_rate=0.05, **bids)
+        start = time.process_time()
+        game.subgame.tables(np.zeros(1), np.zeros(1))
+        print(f"payments, {stage}, 64 pairs, 8,000 rounds of hedge: {time.process_time() - start:.2f} s")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     print(machine())
     rules()
     views()
     solvers()
+    payments()

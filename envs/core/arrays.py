@@ -77,6 +77,11 @@ def detached(x: Array) -> Array:
     return x if type(x) is np.ndarray else x.detach()
 
 
+def as_numpy(x: Array) -> np.ndarray:
+    """Return an array of either backend, on any device, as NumPy's, without its gradient."""
+    return x if type(x) is np.ndarray else np.asarray(x.detach().cpu())
+
+
 def floats(x: Array, like: Array) -> Array:
     """Return ``x`` in the floating dtype of ``like`` without a copy where it already has it."""
     if x.dtype == like.dtype:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, detached, namespace, select
+from lawgiver.envs.core.arrays import Array, as_numpy, constant, namespace, select
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.revenue_game import RevenueGame
@@ -219,7 +219,7 @@ class PaymentPolicies(RevenueGame):
         """
         xp = namespace(announcements)
         told = xp.concat([parameters, announcements], axis=-1)
-        rows = np.asarray(detached(told) if type(told) is np.ndarray else detached(told).cpu(), float)
+        rows = as_numpy(told)
         _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         w, made = (each[self._index(first, told)] for each in (parameters, announcements))
         if len(np.unique(rows[first, : parameters.shape[-1]], axis=0)) == 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, detached, namespace
+from lawgiver.envs.core.arrays import Array, as_numpy, constant, detached, namespace
 from lawgiver.envs.solvers.equilibrium.subgame import Subgame
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class PaymentSubgame(Subgame):
         By the own amount and by the other's. Those of one and the same mechanism in all rows have no leading axes.
         """
         xp = namespace(parameters)
-        flat = np.asarray(detached(xp.reshape(parameters, (-1, parameters.shape[-1]))).tolist(), float)
+        flat = np.asarray(as_numpy(xp.reshape(parameters, (-1, parameters.shape[-1]))), float)
         if getattr(parameters, "requires_grad", False):
             return self._with_slopes(parameters, flat, like)
         distinct, which = np.unique(flat, axis=0, return_inverse=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.arrays import Array, as_numpy, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.solvers.auctions.bidders import Bidders
 
@@ -125,8 +125,7 @@ class JointKernel:
         if getattr(parameters, "requires_grad", False):
             made = table(flat)
             return namespace(made).reshape(made, (*parameters.shape[:-1], *made.shape[1:]))
-        rows = flat if type(flat) is np.ndarray else flat.detach().cpu()
-        distinct, which = np.unique(np.asarray(rows, float), axis=0, return_inverse=True)
+        distinct, which = np.unique(np.asarray(as_numpy(flat), float), axis=0, return_inverse=True)
         known = [self._known(row, table) for row in distinct]
         if len(known) == 1:
             return constant(known[0], like)

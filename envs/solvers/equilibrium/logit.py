@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace, softmax
+from lawgiver.envs.core.arrays import Array, as_numpy, constant, log_softmax, namespace, softmax
 from lawgiver.envs.solvers.equilibrium.joint_grid import JointGrid
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 
@@ -188,18 +188,14 @@ def solve_tables(
     for row in range(inverse_temperature.shape[0]):
         if float(residual[row]) <= TOLERANCE and not bool(rational[row]):
             continue
-        one = [_numpy(table[row : row + 1]) for table in tables]
+        one = [as_numpy(table[row : row + 1]) for table in tables]
         target = min(float(inverse_temperature[row]), RATIONAL)
-        traced, left = trace(grid, one, tuple(_numpy(prior[row : row + 1]) for prior in priors), target)
+        traced, left = trace(grid, one, tuple(as_numpy(prior[row : row + 1]) for prior in priors), target)
         if left < float(residual[row]) or bool(rational[row]):
             residual[row] = left
             for strategy, p in zip(strategies, traced, strict=True):
                 strategy[row] = constant(p[0], like=strategy)
     return Equilibrium(strategies, residual)
-
-
-def _numpy(x: Array) -> np.ndarray:
-    return x if type(x) is np.ndarray else np.asarray(x.detach().cpu())
 
 
 def _look(

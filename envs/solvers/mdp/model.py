@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, detached, floats, largest, namespace, total
+from lawgiver.envs.core.arrays import Array, as_numpy, detached, floats, largest, namespace, total
 from lawgiver.envs.core.errors import ParameterError, choice, number
 
 Regulariser = Literal["policy", "occupancy"]
@@ -206,8 +206,3 @@ def smooth(q: Array, temperature: float) -> tuple[Array, Array]:
     weights = xp.exp((q - top) / temperature)
     mass = total(weights)
     return top[..., 0] + temperature * xp.log(mass), weights / mass[..., None]
-
-
-def as_numpy(x: Array) -> np.ndarray:
-    """Return an array of either backend as NumPy's."""
-    return x if type(x) is np.ndarray else np.asarray(x.detach().cpu())
