@@ -11,6 +11,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.solvers.mdp.tree import Tree
 from lawgiver.trainers.settings.annealing import AnnealOver
+from lawgiver.trainers.settings.annealing import Temperature as Falling
 from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 
 Method = Literal["annealed", "regularised", "zeroth_order", "grid_search"]
@@ -31,15 +32,11 @@ class AffineAgents(Settings):
     mechanism: Mechanism = Mechanism()
 
 
-class Temperature(Settings):
+class Temperature(Falling):
     """Of the smoothed problem, in units of the mean of the greatest private numbers; falls geometrically."""
 
     start: Positive = 0.2
     end: Positive = 0.005
-
-    def at(self, done: float) -> float:
-        """Compute the temperature after a share ``done`` of the updates, in [0, 1]."""
-        return float(self.start ** (1 - done) * self.end**done)
 
 
 class Evaluation(Settings):

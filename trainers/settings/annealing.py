@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from lawgiver.trainers.settings.base import Natural
+from lawgiver.trainers.settings.base import Natural, Settings
 
 
 class Annealed(Protocol):
@@ -31,6 +31,17 @@ AnnealOver = Annotated[Natural | None, AfterValidator(_as_long_as_it_trains), Fi
 
 A run's config.yaml stores the number, so that a training which is prolonged stays at the end of the schedule.
 """
+
+
+class Temperature(Settings):
+    """Of a smoothed problem, in units that the trainer names; falls geometrically."""
+
+    start: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    end: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    def at(self, done: float) -> float:
+        """Compute the temperature after a share ``done`` of the updates, in [0, 1]."""
+        return float(self.start ** (1 - done) * self.end**done)
 
 
 def stage(update: int, settings: Annealed) -> tuple[int, int]:

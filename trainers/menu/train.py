@@ -1,0 +1,91 @@
+"""The trainer ``menu``: the numbers of a menu that serve an objective best, judged without smoothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.multi_item_auction.game import MultiItemAuction
+from lawgiver.trainers.menu.evaluation import compared, deciding, measured
+from lawgiver.trainers.menu.learner import Learner
+from lawgiver.trainers.menu.settings import MenuConfig
+from lawgiver.trainers.runs import loop
+from lawgiver.trainers.runs.compatibility import require_own_objective
+from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.statistics.streams import MENUS
+
+PROBE = 1
+"""Stream of the profiles that every line of metrics is measured on."""
+
+
+def train(config: MenuConfig, run: TrainingRun) -> dict[str, Any]:
+    """Train a menu in the run's folder; return its objective beside those of named auctions.
+
+    Returns:
+        what :func:`lawgiver.trainers.menu.evaluation.compared` does, and the number of numbers that are learned.
+
+    Raises:
+        UnsupportedGameError: if the game sells no items, or announces menus with fewer entries.
+        RunError: if a gradient is not finite; the last checkpoint is then the last good state.
+    """
+    game, settings = config.game.make(), config.trainer
+    if not isinstance(game, MultiItemAuction):
+        raise UnsupportedGameError(
+            f"trainer 'menu' sells several items by reported values, as in multi_item_auction, not {game.name}"
+        )
+    require_own_objective(game, "menu")
+    learner = Learner(game, config.agents.mechanism, settings, config.seed, config.resources.torch_device())
+    learner.menu(game)  # where menus are announced, it has to have entries enough
+    probe = np.random.default_rng([MENUS, config.seed, PROBE])
+    loop.train(
+        run,
+        Training(learner, deciding(game), game.initial_state(settings.evaluation.probe, probe).types),
+        updates=settings.updates,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+    )
+    run.save_policy("mechanism", learner.menu(game))
+    trained = run.wall_s
+    found = compared(deciding(game), learner.menu(deciding(game)), settings.evaluation.profiles, [config.seed])
+    return {
+        **found,
+        "parameters": learner.size,
+        "updates": settings.updates,
+        "timing": {"training_s": trained, "evaluation_s": run.wall_s - trained},
+    }
+
+
+@dataclass
+class Training:
+    """A learner whose menu is measured on the same profiles for each line of metrics.
+
+    Attributes:
+        learner: of the numbers.
+        game: in ``allocate`` mode.
+        probe: types of the profiles, (P, n, m).
+    """
+
+    learner: Learner
+    game: MultiItemAuction
+    probe: np.ndarray
+
+    def update(self, number: int) -> Mapping[str, float]:
+        """Take one step."""
+        return self.learner.update(number)
+
+    def report(self, numbers: Mapping[str, float]) -> loop.Report:
+        """Report the objective of the exact menu on the probe."""
+        reached = float(measured(self.game, self.learner.menu(self.game), self.probe).mean())
+        return loop.Report({"objective": reached, **numbers}, f"{self.game.objective} {reached:.4f}")
+
+    def state(self) -> dict[str, Any]:
+        """Collect the learner's state."""
+        return self.learner.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.learner.restore(state)
