@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from lawgiver.envs.multi_item_auction import menus
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction, sold_shares
 from lawgiver.trainers.menu.objective import smoothed
 from lawgiver.trainers.menu.settings import Mechanism, MenuTrainer
-from lawgiver.trainers.settings.annealing import Temperature, stage
+from lawgiver.trainers.settings.annealing import Temperature, cosine, stage
 from lawgiver.trainers.statistics.streams import torch_generator
 
 UNIT = 4_096
@@ -84,7 +83,7 @@ class Learner:
         settings = self.settings
         at, over = stage(number, settings)
         temperature = self.temperature.at((at - 1) / max(over - 1, 1))
-        slower = 0.5 * (1 + math.cos(math.pi * (at - 1) / over))
+        slower = cosine(number, settings)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * slower
         values = self.game.types_of(self.game.draw_initial(settings.batch, self.rng)["types"]) / self.unit
