@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from lawgiver.trainers.bidding.judge import Judged
+from lawgiver.trainers.regret_net import evaluation as regret_net_evaluation
 from lawgiver.trainers.reproduce import (
     auction_collusion,
     auction_equilibria,
     auction_learners,
     auction_llg,
+    auction_menus,
     auction_payments,
     auctions,
     reproduce,
@@ -127,7 +129,39 @@ def test_collusion_in_small(tmp_path: Path, few_sessions: None):
     assert drawn.stat().st_size > 5_000
 
 
+@pytest.fixture
+def few_menus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two small auctions be learned shortly, one of them by a network as well."""
+    tiny = ("trainer.updates=20", "trainer.batch=64", "trainer.evaluation.profiles=2000")
+    network = ("trainer.updates=4", "trainer.batch=64", "trainer.samples=64", "trainer.evaluation.instances=4")
+    settings = [
+        replace(auction_menus.SETTINGS[0], menu=tiny, network=network),
+        replace(auction_menus.SETTINGS[-1], menu=(*auction_menus.FEW, *tiny)),
+    ]
+    monkeypatch.setattr(auction_menus, "SETTINGS", tuple(settings))
+    monkeypatch.setattr(auction_menus, "AUDITED", 4)
+    monkeypatch.setattr(regret_net_evaluation, "MEASURED", 2_000)
+
+
+def test_optimal_auctions_in_small(tmp_path: Path, few_menus: None):
+    runs, times = auction_menus.trained(tmp_path, n_seeds=1, jobs=1)
+    (rows,) = auction_menus.comparisons(runs).values()
+    menu, network, item = rows
+    assert [row["auction"].split(": ")[1] for row in rows] == ["menu", "RegretNet", "menu"]
+    assert menu["optimum"] == network["optimum"] == pytest.approx(0.5492, abs=1e-4)
+    assert item["optimum"] == pytest.approx(2.2976, abs=1e-4)
+    assert menu["regret a bidder"].mean <= 1e-9 < network["regret a bidder"].mean
+    assert menu["when gamed"].mean == pytest.approx(menu["claimed"].mean, abs=1e-9)
+    assert 0 < menu["share of the optimum"].mean < 1
+    assert menu["item"] == pytest.approx(0.5, abs=0.05) and menu["VCG"] == 0
+    assert times[0].quantity.startswith("seconds that 3 trainings took of auctions")
+    (drawn,) = saved(tmp_path, auction_menus.figures(runs))
+    assert drawn.stat().st_size > 5_000
+
+
 def test_all_tables_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(auction_menus, "SETTINGS", ())
+    monkeypatch.setattr(auction_menus, "comparisons", lambda runs: {auction_menus.TITLE: [{"auction": "none"}]})
     told = {"F": [{"firms": "two", "profit gain": 0.5}]}
     for name, made in {"trained": {}, "comparisons": told, "figures": ()}.items():
         monkeypatch.setattr(auction_collusion, name, lambda *args, made=made: made)
@@ -145,7 +179,7 @@ def test_all_tables_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(auctions, "learned_reserves", lambda folder, jobs: learned(folder, jobs, **one))
     small_payments(monkeypatch)
     made = reproduce("auctions", tmp_path, seeds=1)
-    assert [len(rows) for rows in made.comparisons.values()] == [2, 2, 4, 1, 2, 2, 1]
+    assert [len(rows) for rows in made.comparisons.values()] == [2, 2, 4, 1, 1, 2, 2, 1]
     assert (tmp_path / "payments.png").stat().st_size > 20_000 < (tmp_path / "payment_formats.png").stat().st_size
     assert (tmp_path / "reserves.png").stat().st_size > 5_000
     assert "| network |" in made.markdown() and "| first price, 30 |" in made.markdown()

@@ -27,7 +27,7 @@ from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import solve
 from lawgiver.trainers.bidding.evaluation import announced_rule, equilibrium_bids
 from lawgiver.trainers.bidding.judge import Judged, Judgement, judge
 from lawgiver.trainers.mechanism_design.two_timescale.learning import DualAveraging, FictitiousPlay, Learners, play
-from lawgiver.trainers.reproduce.runs import finished_in_time
+from lawgiver.trainers.reproduce.runs import finished_in_time, slug
 from lawgiver.trainers.reproduce.table import Cell, Row
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
@@ -194,7 +194,7 @@ def by_networks(folder: Path, n_seeds: int, jobs: int) -> tuple[dict[str, dict[s
     """
     wanted = {
         (each.name, f"network, {method}", seed): (
-            folder / _slug(each.name) / method / f"s{seed}",
+            folder / slug(each.name) / method / f"s{seed}",
             "first_price_bidders",
             (*each.overrides, *NETWORKS[method], f"seed={seed}"),
         )
@@ -204,7 +204,7 @@ def by_networks(folder: Path, n_seeds: int, jobs: int) -> tuple[dict[str, dict[s
     }
     wanted |= {
         (CONTROL, "network, PPO by self-play", seed): (
-            folder / _slug(CONTROL) / "ppo" / f"s{seed}",
+            folder / slug(CONTROL) / "ppo" / f"s{seed}",
             "first_price_bidders_ppo",
             (f"seed={seed}",),
         )
@@ -223,10 +223,6 @@ def _of_run(run: Run) -> Learned:
     w, bidders = announced_rule(run, game), load(run.path, role="participant")
     known = equilibrium_bids(game, w)
     return Learned(told(judge(game, w, bidders, equilibrium=known, draws=DRAWS, seed=[BIDDING, 0])))
-
-
-def _slug(name: str) -> str:
-    return "_".join("".join(letter if letter.isalnum() else " " for letter in name.lower()).split())
 
 
 def told(judgement: Judgement) -> Judged:

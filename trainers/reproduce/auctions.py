@@ -18,6 +18,7 @@ from lawgiver.trainers.reproduce import (
     auction_equilibria,
     auction_learners,
     auction_llg,
+    auction_menus,
     auction_payments,
 )
 from lawgiver.trainers.reproduce.auction_learners import FORMATS, Learned, by_networks, in_tables
@@ -56,6 +57,7 @@ NOTES = (
     "C: the best of 49 reserves, a level of 65 bids apart, in exact logit equilibria. Learned: config sealed_bid, 33"
     " bids, in which bidders learn by fictitious play while the reserve moves; its share is of the revenue of the best"
     " reserve of its own box, in exact equilibria.",
+    *auction_menus.NOTES,
     *auction_payments.NOTES,
     *auction_collusion.NOTES,
 )
@@ -74,13 +76,23 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     best = tuple(best_reserves())
     learned = learned_reserves(folder / "reserves", jobs)
     comparisons[C] = tuple(_reserves(best, learned))
+    selling, spent = auction_menus.trained(folder / "auctions", n_seeds, jobs)
+    comparisons |= auction_menus.comparisons(selling)
     answers = auction_payments.learned_answers(folder / "payments", jobs)
     comparisons[auction_payments.TITLE] = tuple(auction_payments.rows())
     comparisons[auction_payments.SELLERS] = tuple(auction_payments.sellers(answers))
     colluding = auction_collusion.trained(folder / "collusion", jobs)
     comparisons |= auction_collusion.comparisons(colluding)
-    sections = {"Two timescales: revenue beside the best reserve in the box": tuple(_reached(learned)), "Time": times}
-    figures = (_figures(best, learned), auction_payments.figures(answers), auction_collusion.figures(colluding))
+    sections = {
+        "Two timescales: revenue beside the best reserve in the box": tuple(_reached(learned)),
+        "Time": (*times, *spent),
+    }
+    figures = (
+        _figures(best, learned),
+        auction_menus.figures(selling),
+        auction_payments.figures(answers),
+        auction_collusion.figures(colluding),
+    )
     drawn = tuple(saved(folder, itertools.chain(*figures)))
     return Reproduction(TITLE, sections, NOTES, drawn, comparisons=comparisons)
 

@@ -58,6 +58,11 @@ def finished_in_time(
     return runs, (total, now)
 
 
+def slug(name: str) -> str:
+    """Write a name as that of a folder: lower-case letters and digits, joined by underscores."""
+    return "_".join("".join(letter if letter.isalnum() else " " for letter in name.lower()).split())
+
+
 def missing(places: Sequence[Path]) -> int:
     """Count the folders without a finished run."""
     return sum(not launch.is_finished(place) for place in places)
