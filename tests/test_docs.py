@@ -131,6 +131,12 @@ def test_affine_maximisers_settle_as_the_page_says(tmp_path):
     assert "2 states, 4 boosts" in printed
 
 
+def test_menus_earn_what_the_page_says(tmp_path):
+    (example,) = [block for block in blocks("docs/concepts/optimal_auctions.md") if block.language == "python"]
+    earned, limit = map(float, run(example, tmp_path, tmp_path).split())
+    assert limit == pytest.approx((12 + 2 * 2**0.5) / 27) and earned == pytest.approx(limit, abs=0.005)
+
+
 def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
     printed = [
         run(block, tmp_path, tmp_path)

@@ -32,9 +32,9 @@ AUDITED = 100
 NOTES = (
     "D: claimed, the revenue of truthful bidders on 200,000 fresh profiles. Regret: mean ex post gain of a bidder by"
     " the best misreport that the audit has found. When gamed: the revenue when everybody reports that. Means over"
-    " seeds; in square brackets their interval. Share of the optimum: by differences to the optimal auction, profile by profile,"
-    " which vary less than revenue. Item and bundle: Myerson's rule for every item as if there were no other, and for"
-    " all items together. Optima are exact; where none is given none is known.",
+    " seeds; in square brackets their interval. Share of the optimum: by differences to the optimal auction, profile by"
+    " profile, which vary less than revenue. Item and bundle: Myerson's rule for every item as if there were no other,"
+    " and for all items together. Optima are exact; where none is given none is known.",
     "Published revenues of networks are those claimed, at regrets up to some thousandths, and are no bounds of what"
     " truthful auctions earn; published optima of one item are means of about 10^4 draws.",
 )
