@@ -87,7 +87,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Judged:
-    """What a learned auction earns.
+    """Judgement of a learned auction.
 
     Attributes:
         claimed: revenue of truthful bidders.
