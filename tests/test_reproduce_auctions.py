@@ -200,7 +200,7 @@ def small_payments(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
         name: (*overrides, *short)
         for name, overrides in auction_payments.ANSWERS.items()
-        if "second" in name or not overrides
+        if "second price" in name or not overrides
     }
     monkeypatch.setattr(auction_payments.rows, "__defaults__", (stages,))
     monkeypatch.setattr(auction_payments.learned_answers, "__defaults__", (answers,))

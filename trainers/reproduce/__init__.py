@@ -13,7 +13,7 @@ from lawgiver.trainers.runs.atomic_files import write_json
 
 PAPERS = {
     "affine_maximisers": ("torch",),
-    "auctions": ("torch", "solve", "rllib"),
+    "auctions": ("torch", "solve", "bo", "rllib"),
     "hcmd_zero": ("torch", "solve"),
     "payment_free": ("torch",),
     "rmd": ("torch", "solve"),

@@ -45,7 +45,9 @@ NOTES = (
     " there the equilibrium depends on how fast and for how long agents learn.",
     "E: the seller's answers are trained by the packaged config payment_policies, whose agents bid on a coarser grid"
     " and learn faster; principals are of inverse temperature 30. The reserve is close to what the first bidder is"
-    " ready to pay, as it is the same in every round.",
+    " ready to pay, as it is the same in every round. Best in the box is what a search finds: a seller may do better.",
+    "E: where agents run in circles (equal values, the first price) revenue is jagged in what is announced, and two"
+    " timescales, whose steps are local, end on some hill. Bayesian optimisation of exact equilibria looks everywhere.",
 )
 CONFIG = "payment_policies"
 LONG: Mapping[str, Any] = {"n_bids": 51, "rounds": 8000, "learning_rate": 0.05}
@@ -111,12 +113,23 @@ STAGES = (
         {"stage": "prisoners_dilemma", "menu": (0, 0.5, 1, 1.5, 2.1, 2.5, 3), "rounds": 8000, "learning_rate": 0.05},
     ),
 )
+EQUAL = ("game.values=[1,1]",)
 RESERVE = ("game.announced=[reserve]", "agents.mechanism.start=[0.2]", "trainer.radius.initial=0.02")
+SEARCH = (
+    "agents.mechanism.optimiser=bayesian",
+    "agents.participants.learning=equilibrium",
+    "trainer.iterations=60",
+    "trainer.log_every=20",
+    "trainer.checkpoint_every=20",
+)
+"""Bayesian optimisation of the principals' exact equilibrium: for revenue with many local maxima."""
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "weight of the own bid in the price, values 1 and 0.5": (),
-    "weight of the own bid in the price, values 1 and 1": ("game.values=[1,1]",),
-    "reserve of a second-price auction, values 1 and 0.5": RESERVE,
-    "reserve of a first-price auction, values 1 and 0.5": ("game.stage=first_price", *RESERVE),
+    "weight of the own bid, values 1 and 1": EQUAL,
+    "the same, Bayesian": (*EQUAL, *SEARCH),
+    "reserve at the second price, values 1 and 0.5": RESERVE,
+    "reserve at the first price, values 1 and 0.5": ("game.stage=first_price", *RESERVE),
+    "the same at the first price, Bayesian": ("game.stage=first_price", *RESERVE[:2], *SEARCH),
 }
 """Overrides of the packaged config, by what the seller announces."""
 
