@@ -31,9 +31,11 @@ Sends = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """A mechanism: what it sends, (S, n) or (S, k), for endowments and contributions (S, n)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Round:
     """One condition of a game: every joint contribution, and the prior of the participants.
+
+    Two of the same game, endowments and priors are equal.
 
     Attributes:
         game: whose rules apply.
@@ -57,6 +59,15 @@ class Round:
     def endowments(self) -> tuple[int, ...]:
         """Of each seat."""
         return tuple(int(e) for e in self.given[0])
+
+    def _key(self) -> tuple[object, ...]:
+        return self.game, self.endowments, self.labels, self.priors.shape, self.priors.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Round) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
 
 def rounds(game: PublicInvestment, anchor: Policy | None = None, *, weights: bool = False) -> list[Round]:

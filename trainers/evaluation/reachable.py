@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ def reachable(
     return mean_scores(by_condition)
 
 
+@lru_cache(maxsize=64)  # the seeds of an experiment and its evaluation have the same conditions
 def _designed(at: Round, inverse_temperature: float, updates: int) -> np.ndarray:
     """Optimise the weights (S, n) by gradient ascent, from the most promising of several starts."""
 
@@ -110,7 +112,9 @@ def _designed(at: Round, inverse_temperature: float, updates: int) -> np.ndarray
     best = tables[int(np.argmax(reached))]
     climb(best, updates)
     with torch.no_grad():
-        return np.asarray(best(at.given, at.contributions))
+        weights = np.asarray(best(at.given, at.contributions))
+    weights.flags.writeable = False  # whoever asks again gets the same array
+    return weights
 
 
 def _best(at: Round, designed: np.ndarray, inverse_temperature: float) -> RoundEquilibrium | NoSolution:
