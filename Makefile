@@ -13,6 +13,8 @@ EXTRAS_torchrl := ,benchmarl,skrl
 # One thread each: the networks are small, and the default thread counts slow them down many times over.
 export OMP_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
+# Compiled once: the tests start hundreds of processes, and each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
