@@ -1,9 +1,12 @@
 """The documentation is run as it stands: README, walk-throughs, pages of the games. The site is built."""
 
+import contextlib
+import io
 import json
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 import zlib
@@ -11,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.envs.taxed_dilemma import TaxedDilemma
-from lawgiver.trainers.cli import pages
+from lawgiver.trainers.cli import app, pages
 from lawgiver.trainers.cli.pages import game_page
 from lawgiver.trainers.runs.packaged_configs import config_names
 
@@ -45,8 +49,13 @@ def blocks(page, heading=None, language=None):
     return [Block(*parts) for parts in found if language is None or parts[0] in language]
 
 
-def run(block, folder, site):
-    """Carry a block out in a folder: write its file, or run it. Returns what it prints."""
+def run(block, folder, site=None):
+    """Carry a block out in a folder: write its file, or run it. Returns what it prints.
+
+    Without a ``site``, where packages are installed, it is run in this process, which has imported everything already.
+    """
+    if site is None:
+        return run_here(block, folder)
     if block.file:
         (folder / block.file).parent.mkdir(exist_ok=True)
         (folder / block.file).write_text(block.text)
@@ -56,6 +65,20 @@ def run(block, folder, site):
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{block.text}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def run_here(block, folder):
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
+        if block.language == "python":
+            exec(compile(block.text, "example", "exec"), {"__name__": "__main__"})
+            return printed.getvalue()
+        for line in block.text.splitlines():
+            program, *arguments = shlex.split(line, comments=True)
+            assert program == "lawgiver"
+            done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+            print(done.stdout, end="")
+    return printed.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +121,7 @@ def test_the_site_has_every_part(site):
 
 
 def test_get_started_prints_what_it_shows(tmp_path):
-    printed = "".join(
-        run(block, tmp_path, tmp_path) for block in blocks("docs/get_started.md", language=("sh", "python"))
-    )
+    printed = "".join(run(block, tmp_path) for block in blocks("docs/get_started.md", language=("sh", "python")))
     assert (tmp_path / "first" / "figures" / "payments.png").exists()
     for block in blocks("docs/get_started.md", language=("text",))[1:]:
         for line in filter(None, block.text.splitlines()):
@@ -109,23 +130,23 @@ def test_get_started_prints_what_it_shows(tmp_path):
 
 def test_environments_are_stepped_as_the_page_says(tmp_path):
     (example,) = blocks("docs/how_to/own_algorithm.md", language=("python",))
-    assert run(example, tmp_path, tmp_path).startswith("(4096, ")
+    assert run(example, tmp_path).startswith("(4096, ")
 
 
 def test_views_for_other_libraries_are_made_as_the_page_says(tmp_path):
     examples = blocks("docs/how_to/other_libraries.md", language=("python",))
-    printed = [run(block, tmp_path, tmp_path) for block in examples if "stable_baselines3" not in block.text]
+    printed = [run(block, tmp_path) for block in examples if "stable_baselines3" not in block.text]
     assert printed == ["", "(2, 2, 2)\n"]
 
 
 def test_election_page(tmp_path):
     (example,) = [block for block in blocks("docs/concepts/elections.md") if block.language == "python"]
-    assert "mechanism_1" in run(example, tmp_path, tmp_path)
+    assert "mechanism_1" in run(example, tmp_path)
 
 
 def test_affine_maximisers_settle_as_the_page_says(tmp_path):
     (example,) = [block for block in blocks("docs/concepts/affine_maximisers.md") if block.language == "python"]
-    printed = run(example, tmp_path, tmp_path)
+    printed = run(example, tmp_path)
     assert "VCG: values [9. 0.] payments [6. 0.]" in printed
     assert "boosted: values [0. 6.] payments [0. 4.]" in printed
     assert "2 states, 4 boosts" in printed
@@ -139,7 +160,7 @@ def test_menus_earn_what_the_page_says(tmp_path):
 
 def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
     printed = [
-        run(block, tmp_path, tmp_path)
+        run(block, tmp_path)
         for block in blocks("docs/concepts/payment_free_allocation.md")
         if block.language == "python"
     ]
@@ -151,7 +172,7 @@ def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
 def test_readme_tour(tmp_path):
     pytest.importorskip("torch")
     tour, trained = blocks("README.md", language=("python",))
-    printed = run(Block("python", "", tour.text + trained.text), tmp_path, tmp_path)
+    printed = run(Block("python", "", tour.text + trained.text), tmp_path)
     found = re.findall(r"Nash welfare +([\d.]+)", printed)
     assert [float(number) for number in found] == [6.87, 7.99, 8.05, 8.69]
     assert "LearnedGraphMechanism(" in printed and "[[0.5 " in printed
@@ -159,7 +180,7 @@ def test_readme_tour(tmp_path):
 
 def test_a_mechanism_is_scored_as_the_page_says(tmp_path):
     (example,) = blocks("docs/concepts/mechanism_games.md")
-    printed = run(example, tmp_path, tmp_path)
+    printed = run(example, tmp_path)
     assert re.search(r"welfare +-0.4183\n", printed)
     assert "best in the box: -0.264" in printed
 
@@ -173,7 +194,7 @@ def test_prices_are_learned_as_the_page_says(tmp_path):
 
 def test_a_rule_is_audited_as_the_page_says(tmp_path):
     (example,) = [block for block in blocks("docs/concepts/audits.md") if block.language == "python"]
-    printed = run(example, tmp_path, tmp_path)
+    printed = run(example, tmp_path)
     gain, known = (float(number) for number in re.findall(r"(?:mean gain|which gains) ([\d.]+)", printed))
     assert known > 0.05 and abs(gain - known) <= 0.002
 
