@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from lawgiver.envs.core import registry
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.settings.base import Resources
 
 os.environ.setdefault("RAY_worker_niceness", "0")
 """Ray's workers are nice by default: beside other work on the machine they would get next to nothing of it."""
@@ -31,6 +34,12 @@ trainer:
 """
 
 
+@cache
+def starts_ray(file: Path) -> bool:
+    """Whether tests of a file use Ray, by :func:`ray_cluster`."""
+    return file.suffix == ".py" and "ray_cluster" in file.read_text()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep a file's tests in one process, and all that start Ray in the same: two at once would starve each other."""
@@ -39,10 +48,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            starts_ray = file.endswith(".py") and "ray.shutdown()" in (config.rootpath / file).read_text()
-            return "ray" if starts_ray else file
+            return "ray" if starts_ray(config.rootpath / file) else file
 
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what starts Ray in one go."""
+    items.sort(key=lambda item: not starts_ray(item.path))
+
+
+@pytest.fixture
+def ray_cluster() -> None:
+    """Start one Ray for all tests that need it, which takes seconds."""
+    start_ray(Resources(num_env_runners=2, num_learners=2))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+    """Stop Ray after the last test that needs it."""
+    try:
+        return (yield)
+    finally:
+        if "ray" in sys.modules and starts_ray(item.path) and not (nextitem and starts_ray(nextitem.path)):
+            sys.modules["ray"].shutdown()
 
 
 @pytest.fixture

@@ -380,15 +380,15 @@ def test_bad_settings_are_named() -> None:
         JointTable(huge, torch.zeros(1))
 
 
-def test_workers_share_a_batch_and_their_gradients_are_averaged() -> None:
-    import ray
-
+def test_workers_share_a_batch_and_their_gradients_are_averaged(
+    ray_cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     game = PublicInvestment(n_rounds=3)
     mechanism, same = (mechanism_of(game) for _ in range(2))
-    try:
-        train(mechanism, game, resources=Resources(num_learners=2), updates=2, batch=40)
-    finally:
-        ray.shutdown()
+    started: list[Resources] = []
+    monkeypatch.setattr("lawgiver.trainers.hcmd_zero.optimise.start_ray", started.append)  # it runs already
+    train(mechanism, game, resources=Resources(num_learners=2), updates=2, batch=40)
+    assert [use.num_learners for use in started] == [2]
     parameters = list(same.network.parameters())
     adam = torch.optim.Adam(parameters, lr=0.01)
     shards = [SelfPlay(same, *payoff_minded(game), game, 4, (1, rank)) for rank in (1, 2)]

@@ -42,6 +42,7 @@ from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import Resources
 from lawgiver.trainers.statistics.estimate import Estimate
 
 PAPERS = ", ".join(sorted(reproduce.PAPERS))
@@ -412,17 +413,15 @@ def test_hcmd_zero_beside_what_can_be_attained(tmp_path, monkeypatch):
 QUICK = (*rmd.TWO_POINT, "trainer.iterations=3", "trainer.log_every=1", *SMALL)
 
 
-def test_trainings_at_once_are_the_same_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import ray
-
+def test_trainings_at_once_are_the_same_trainings(ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     wanted = [(tmp_path / f"s{seed}", "lanes", (*QUICK, f"seed={seed}")) for seed in range(3)]
     alone = launch.ensure(tmp_path / "alone", *wanted[1][1:2], *wanted[1][2])
     launch.ensure(*wanted[0][:2], *wanted[0][2])
     written = (tmp_path / "s0" / "summary.json").stat().st_mtime_ns
-    try:
-        found = launch.ensure_all(wanted, jobs=2)
-    finally:
-        ray.shutdown()
+    started: list[Resources] = []
+    monkeypatch.setattr(launch, "start_ray", started.append)  # it runs already
+    found = launch.ensure_all(wanted, jobs=2)
+    assert [use.concurrent_seeds for use in started] == [2]
     assert [summary["seed"] for summary in found] == [0, 1, 2]
     differing = {"timing": None, "commit": None}  # somebody may commit meanwhile
     assert {**found[1], **differing} == {**alone, **differing}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import ray
 import torch
 
 from lawgiver.agents.network_policies import LearnedBoxParticipants
@@ -25,6 +23,8 @@ from lawgiver.trainers.runs.launch import train
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.settings.base import GameConfig, Resources
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
 W = (3.0, -1.5)
 BEST = (W[0] - 0.1) / (-2 * W[1])
 """Where a mover who is paid W_1 y + W_2 y^2 for ending at y, and pays 0.1 a unit of movement, wants to end."""
@@ -39,12 +39,6 @@ BRIEF = (
     "trainer.score_every=1",
     "agents.mechanism.warmup=0",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    yield
-    ray.shutdown()
 
 
 class Training:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import ray
 import torch
 
 from lawgiver.agents.tables import TablePolicy, equilibrium_table
@@ -36,16 +34,12 @@ from lawgiver.trainers.runs.launch import train
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
 SMALL = ("game.n=3", "game.n_moves=11", "resources.device=cpu")
 BRIEF = (*SMALL, "trainer.iterations=3", "trainer.steps_per_iteration=40", "trainer.score_every=1")
 ADAPTED = ("agents.mechanism.gate=null", "agents.mechanism.warmup=0")
 W = np.array([0.2, -1.5])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    yield
-    ray.shutdown()
 
 
 def trained(path: Path, *overrides: str) -> dict[str, Any]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import ray
 import torch
 
 from lawgiver.agents.graph_network import LearnedGraphMechanism
@@ -28,9 +26,7 @@ from lawgiver.trainers.rllib.snapshots import freeze, seat
 from lawgiver.trainers.rllib.stock import TurnAdapter
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.loading import load
-from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.training_run import TrainingRun
-from lawgiver.trainers.settings.base import Resources
 
 ELECTION = {
     "name": "election",
@@ -39,13 +35,6 @@ ELECTION = {
     "voters": {"policy": "experience", "sensitivity": 18.0, "fairness": 0.0},
 }
 PARAMS = {key: value for key, value in ELECTION.items() if key != "name"}
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    start_ray(Resources(num_env_runners=1))
-    yield
-    ray.shutdown()
 
 
 def config(path: Path | None = None, trainer: Any = None, mechanism: Any = None, **use: Any) -> SelfPlayConfig:
@@ -160,7 +149,7 @@ class PowerCutError(Exception):
 
 
 @pytest.mark.parametrize("runners", [0, 1])
-def test_a_resumed_self_play_equals_an_uninterrupted_one(cluster: None, tmp_path: Path, runners: int) -> None:
+def test_a_resumed_self_play_equals_an_uninterrupted_one(ray_cluster: None, tmp_path: Path, runners: int) -> None:
     whole, parts = (config(tmp_path / name, num_env_runners=runners) for name in ("whole", "cut"))
     run = TrainingRun.create("test", whole)
     summary = run.finish(train(whole, run))
@@ -201,7 +190,7 @@ def test_a_resumed_self_play_equals_an_uninterrupted_one(cluster: None, tmp_path
     np.testing.assert_array_equal(both, np.repeat(ours, 2, axis=1))
 
 
-def test_copies_stay_as_they_were_on_learners_and_runners(cluster: None) -> None:
+def test_copies_stay_as_they_were_on_learners_and_runners(ray_cluster: None) -> None:
     algorithm = session.build(algorithm_config(config(num_env_runners=1)))
     try:
         league = League("mechanism", 2, 1.0, 0.8)
@@ -246,7 +235,7 @@ def _acting(weights: dict[str, Any]) -> dict[str, Any]:
     return {name: np.array(value) for name, value in weights.items() if name.startswith("actor")}
 
 
-def test_it_learns_to_pay_those_who_vote(cluster: None, tmp_path: Path) -> None:
+def test_it_learns_to_pay_those_who_vote(ray_cluster: None, tmp_path: Path) -> None:
     """Where everyone gives everything and votes for the larger payoff, votes are bought with others' shares."""
     data = config(
         tmp_path / "run",

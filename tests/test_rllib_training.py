@@ -6,14 +6,12 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
-import ray
 import torch
 from pettingzoo import ParallelEnv
 
@@ -23,11 +21,12 @@ from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.rllib.train import train
-from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import GameConfig, Resources
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 GAME = {
     "name": "public_investment",
@@ -39,13 +38,6 @@ AGENTS = {
     "mechanism": {"start": "libertarian", "hidden": None, "warmup": 2, "gate": None},
     "participants": {"minibatch_size": 200},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    start_ray(Resources(num_env_runners=2, num_learners=2))
-    yield
-    ray.shutdown()
 
 
 def config(
@@ -314,10 +306,13 @@ def test_the_stock_runner_trains_on_somebody_elses_environment() -> None:
         algorithm.stop()
 
 
-def test_the_stock_runner_trains_the_main_job(tmp_path: Path) -> None:
+def test_the_stock_runner_trains_the_main_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = config(tmp_path / "stock", iterations=3, runner="stock")
+    started: list[Resources] = []
+    monkeypatch.setattr(session, "start_ray", started.append)  # it runs already
     run = TrainingRun.create("test", given)
     summary = run.finish(train(given, run))
     assert summary["updates"] == {"participant": 3, "mechanism": 1}
     assert summary["env_steps"] == 1200
+    assert started == [given.resources]
     assert 7 < summary["online_score"] < 8.7
