@@ -19,6 +19,7 @@ from lawgiver.envs.core import registry
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families.auction_game import AuctionGame
+from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.settings.base import Resources
 
@@ -102,6 +103,12 @@ def walk(plugin: Path, tmp_path: Path) -> Path:
     file = tmp_path / "walk.yaml"
     file.write_text(WALK)
     return file
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the figures of trainings, which take most of the time of a short one."""
+    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
 
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -287,12 +287,6 @@ def test_reserve_prices_attain_the_limit(parameters):
 QUICK = ("trainer.log_every=10", "trainer.evaluation.probe=100", "trainer.evaluation.profiles=2000")
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Leave out the figures, which take the most time."""
-    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
-
-
 def trained(problem, seed=0, search=Annealed, **settings):
     chosen = AffineTrainer(name="affine_maximiser", **settings)
     planned = budget(chosen, on_tree=isinstance(problem.game.mdp, Tree))

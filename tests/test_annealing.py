@@ -15,6 +15,8 @@ from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring
 from lawgiver.trainers.settings.annealing import stage
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 AFFINE = ["game.n=3", "game.m=1", "trainer.batch=32", "trainer.log_every=10", "trainer.evaluation={profiles: 500}"]
 TINY = {
     "affine_maximiser": [*AFFINE, "trainer.start=uniform"],

@@ -381,13 +381,12 @@ DESIGNER = (
 )
 
 
-def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
+def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, undrawn, monkeypatch):
     pytest.importorskip("torch")
     from lawgiver.trainers.runs import launch
     from lawgiver.trainers.runs.run import Run
     from lawgiver.trainers.runs.training_run import TrainingRun
 
-    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
     _, whole = launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'whole'}"])
     log = TrainingRun.log
 

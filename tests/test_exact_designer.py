@@ -167,7 +167,7 @@ def test_the_trainer_leaves_a_mechanism_that_scores_what_it_says(tmp_path):
     assert set(summary["robustness"]) == {"0.5", "1", "2", "5", "20", "1, anchored low"}
 
 
-def test_the_trainer_designs_announced_rules(tmp_path, caplog):
+def test_the_trainer_designs_announced_rules(tmp_path, undrawn, caplog):
     caplog.set_level("INFO", logger="lawgiver")
     overrides = [
         "game.mechanism_mode=announce",
@@ -181,7 +181,7 @@ def test_the_trainer_designs_announced_rules(tmp_path, caplog):
     assert told[-1].startswith("searching for the best mechanism: 1000 updates in each of"), "which takes long"
 
 
-def test_a_design_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch):
+def test_a_design_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, undrawn, monkeypatch):
     overrides = ["trainer.updates=20", "trainer.log_every=5", "trainer.checkpoint_every=8", "game.endowments=[4,2,2]"]
     _, whole = train("exact_designer", [*overrides, f"run_dir={tmp_path / 'whole'}"])
     update = Ascent.update

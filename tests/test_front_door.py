@@ -152,7 +152,7 @@ def test_training_gives_the_numbers_of_the_command_line(run: lawgiver.Run, tmp_p
         assert file.read_bytes() == (other.path / file.relative_to(run.path)).read_bytes()
 
 
-def test_resuming_gives_the_numbers_of_the_command_line(run: lawgiver.Run, tmp_path: Path):
+def test_resuming_gives_the_numbers_of_the_command_line(run: lawgiver.Run, undrawn: None, tmp_path: Path):
     for name in ("python", "shell"):
         lawgiver.train("exact_designer", SMALL, run_dir=tmp_path / name, seed=3)
     further = lawgiver.resume(lawgiver.open_run(tmp_path / "python"), {"trainer.updates": 3})

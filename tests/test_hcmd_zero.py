@@ -59,12 +59,6 @@ def game_of(run):
     return Run.open(run).game()
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Leave out the figures, which take the most time."""
-    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hcmd") / "run"

@@ -206,8 +206,7 @@ def test_walks_on_torch_are_those_on_numpy():
     assert state.collected.numpy() == pytest.approx(walk(game, net, types, types).collected)
 
 
-def test_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
+def test_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, undrawn, monkeypatch):
     _, whole = launch.train("learned_follower", [*SMALL, f"run_dir={tmp_path / 'whole'}"])
     log = TrainingRun.log
 

@@ -176,7 +176,7 @@ def unsearched(monkeypatch):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(rule, tmp_path, monkeypatch, unsearched):
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(rule, tmp_path, monkeypatch, unsearched, undrawn):
     overrides = [*SMALL, "trainer.checkpoint_every=5", f"agents.participants.learning={rule}"]
     whole, summary = train("lanes", [*overrides, f"run_dir={tmp_path / 'whole'}"])
     again, _ = train("lanes", [*overrides, f"run_dir={tmp_path / 'again'}"])

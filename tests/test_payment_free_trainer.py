@@ -278,9 +278,8 @@ def test_known_rules_are_judged_as_what_they_are():
         ["rpf_net", "trainer.batch=4", "trainer.misreports.steps=1", "trainer.evaluation.compared=0"],
     ],
 )
-def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, tmp_path, monkeypatch):
+def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, tmp_path, undrawn, monkeypatch):
     config, *overrides = changes
-    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
     monkeypatch.setattr(train, "PROBE", 10)
     monkeypatch.setattr(learner, "ROUNDS", 1)
     monkeypatch.setattr(train, "judge", weights)  # what is judged has to be the same to the last digit

@@ -101,7 +101,7 @@ def test_both_learn_and_the_tables_are_exact(tmp_path: Path) -> None:
     ],
     ids=["full", "blind-anchored", "stock", "budget"],
 )
-def test_readings_runners_anchors_and_budgets_train(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+def test_readings_runners_anchors_and_budgets_train(undrawn: None, tmp_path: Path, overrides: tuple[str, ...]) -> None:
     summary = trained(tmp_path / "run", *BRIEF, *ADAPTED, *overrides)
     assert summary["updates"] == {"participant": 3, "mechanism": 3}
     assert np.isfinite(summary["welfare"]["learned"])
@@ -119,7 +119,7 @@ DIVISIBLE = (
 )
 
 
-def test_a_game_of_several_rounds_trains_on_either_runner(tmp_path: Path) -> None:
+def test_a_game_of_several_rounds_trains_on_either_runner(undrawn: None, tmp_path: Path) -> None:
     small = (
         "trainer.iterations=2",
         "trainer.steps_per_iteration=60",

@@ -30,6 +30,8 @@ from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import Estimate, t_quantile
 from lawgiver.trainers.statistics.seeds import aggregate, over_seeds
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def run(walk: Path, tmp_path: Path) -> TrainingRun:

@@ -191,7 +191,7 @@ def same(first, second):
     assert {**one, "timing": None, "commit": None} == {**other, "timing": None, "commit": None}
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(run, tmp_path, monkeypatch):
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(run, tmp_path, undrawn, monkeypatch):
     calls, update = 0, Training.update
 
     def stop(learner, number):
@@ -210,7 +210,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(run, tmp_path
     same(run[0], tmp_path / "stopped")
 
 
-def test_a_run_can_be_prolonged(run, tmp_path):
+def test_a_run_can_be_prolonged(run, tmp_path, undrawn):
     overrides = (*SMALL, "trainer.iterations=20", "trainer.log_every=10", "trainer.checkpoint_every=20")
     train("lanes", [*overrides, f"run_dir={tmp_path / 'short'}"])
     resume(tmp_path / "short", ["trainer.iterations=40"])

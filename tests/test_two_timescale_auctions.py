@@ -245,7 +245,7 @@ def test_the_best_reserve_of_nearly_rational_bidders_is_myersons():
     assert math.isclose(game.limit(), 5 / 12)
 
 
-def test_learned_reserves_are_trained_once(tmp_path, monkeypatch):
+def test_learned_reserves_are_trained_once(tmp_path, undrawn, monkeypatch):
     asked = auction_reserves.overrides
     short = ("game.n_bids=9", "trainer.iterations=20")
     monkeypatch.setattr(auction_reserves, "overrides", lambda *setting: (*asked(*setting), *short))
