@@ -102,7 +102,8 @@ def test_a_games_page_says_what_there_is(name: str):
         for field in game.observation_layout(role):
             assert f"| `{field.name}` | {field.size} | [{field.low:g}, {field.high:g}] | {field.unit} |" in page
     for parameter in dataclasses.fields(game):
-        assert re.search(rf"\| `{parameter.name}` \| `.+` \| `?\w", page)
+        told = re.search(rf"\| `{parameter.name}` \| `.+` \| `?\w", page)
+        assert bool(told) == parameter.init, parameter.name  # the others cannot be given
     for solution in game.known_solutions():
         assert solution.name in page
     assert game.reference in page
