@@ -21,7 +21,10 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
 from lawgiver.envs.multi_item_auction import menus
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
-from lawgiver.envs.solvers.mdp.model import MEMORY, in_slices
+from lawgiver.envs.solvers.mdp.model import in_slices
+
+SLICE = 128.0
+"""Memory that menus take at once, MiB."""
 
 
 class AuctionRule(DirectMechanism):
@@ -126,17 +129,21 @@ class LearnedMenu(AuctionRule):
         ends = {"least boost": float(self.boosts.min()), "greatest boost": float(self.boosts.max())}
         return {**weights, **ends, "entries": len(self.boosts)}
 
-    def sell(self, values: Array) -> tuple[Array, Array]:
-        """Return the shares (B, n, m) of the chosen entries, and the payments (B, n)."""
+    def choose(self, values: Array) -> menus.Sold:
+        """Return the chosen entries (B,) and the payments (B, n) for reported values (B, n, m)."""
         shares, boosts, log_weights = (constant(each, values) for each in self.state().values())
         weights = namespace(values).exp(log_weights)
-        sold = menus.choose(menus.worths(values, shares, weights), boosts, weights)
-        return menus.given(shares, sold.entry), sold.payments
+        return menus.choose(menus.worths(values, shares, weights), boosts, weights)
+
+    def sell(self, values: Array) -> tuple[Array, Array]:
+        """Return the shares (B, n, m) of the chosen entries, and the payments (B, n)."""
+        sold = self.choose(values)
+        return menus.given(constant(self.shares, values), sold.entry), sold.payments
 
     def decision(self, reports: Array) -> Array:
         """Return the decision (B, d), computed in slices of bounded memory."""
         size = 4 * self.auction.n * len(self.boosts)
-        return in_slices(lambda some: super(LearnedMenu, self).decision(reports[some]), len(reports), size, MEMORY)
+        return in_slices(lambda some: super(LearnedMenu, self).decision(reports[some]), len(reports), size, SLICE)
 
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the parameters (B, D) where they are announced, else the decision (B, d); and the memory."""

@@ -12,7 +12,6 @@ from lawgiver.agents.direct_auctions import LearnedMenu
 from lawgiver.agents.reporting import NamedRule
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.play_out import play_out
-from lawgiver.envs.multi_item_auction import menus
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
 from lawgiver.envs.multi_item_auction.solutions import known_menu
 from lawgiver.trainers.runs.config import validate
@@ -23,7 +22,7 @@ from lawgiver.trainers.statistics.streams import MENUS
 
 NAMED = ("vcg", "item_myerson", "bundle_myerson")
 """Auctions that a menu is compared with, where the game knows them."""
-CHUNK = 20_000
+CHUNK = 4_096
 """Profiles that are played at once."""
 
 
@@ -92,9 +91,6 @@ def best_auction(game: MultiItemAuction) -> Policy | None:
 
 def used_entries(menu: LearnedMenu, types: np.ndarray) -> np.ndarray:
     """List the entries of a menu that some profile of types (B, n, m) chooses, ascending."""
-    weights, found = np.exp(menu.log_weights), []
-    for start in range(0, len(types), CHUNK):
-        worth = menus.worths(types[start : start + CHUNK], menu.shares, weights)
-        found.append(np.unique(menus.choose(worth, menu.boosts).entry))
-    chosen = np.unique(np.concatenate(found))
+    parts = (types[start : start + CHUNK] for start in range(0, len(types), CHUNK))
+    chosen = np.unique(np.concatenate([np.unique(menu.choose(part).entry) for part in parts]))
     return chosen[chosen < len(menu.boosts)]
