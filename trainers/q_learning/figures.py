@@ -34,7 +34,9 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     known = column(summary, objective)
     yield "curves.png", curves(panels, lines, {name: known.get(name) for name in ("nash", "monopoly", "ceiling")})
     moves: Mapping[str, Mapping[str, Sequence[float]]] = summary["deviation"]
-    yield "deviation.png", deviations({NAMES[name]: path for name, path in moves.items()}, column(summary, "price"))
+    acted = game.observation_layout("participant")[0].name.removeprefix("own_")
+    paths = {NAMES[name]: path for name, path in moves.items()}
+    yield "deviation.png", deviations(paths, column(summary, acted), acted if acted in summary else "action")
     grid = summary.get("grid")
     if grid and len(grid["parameters"][0]) == 1:
         yield "grid.png", over_grid(summary, objective)
@@ -64,6 +66,7 @@ def deviations(
                 axis.axhline(references[key], color="#555555", linewidth=1, linestyle=style, label=NAMES[key])
         axis.set_title(name, fontsize=10, loc="left")
         axis.set_xlabel("period")
+        axis.locator_params(axis="x", integer=True)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(label)
     legend_beside(axes[-1])
