@@ -267,14 +267,17 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, monkeypatc
     assert {path.name for path in first.figures()} >= {"curves.png", "deviation.png"}
 
 
-def test_a_cap_is_learned_while_firms_learn(tmp_path: Path):
-    """Consumers are best off at prices of cost, whatever firms do."""
+@pytest.mark.parametrize(("exploration", "iterations"), [(0.1, 30), (None, 8)])
+def test_a_cap_is_learned_while_firms_learn(tmp_path: Path, exploration: float | None, iterations: int):
+    """Consumers are best off at prices of cost, whatever firms do: who learn on, or anew under each cap."""
     small = (
         "game.n_prices=6",
         "trainer.sessions=8",
         "trainer.stable_for=3000",
         "agents.participants.exploration_decay=1e-3",
-        "agents.mechanism={start: [0.8], iterations: 30, updates_per_evaluation: 1, grid: 3}",
+        "agents.mechanism={start: [0.8], updates_per_evaluation: 1, grid: 3}",
+        f"agents.mechanism.iterations={iterations}",
+        f"agents.mechanism.exploration={'null' if exploration is None else exploration}",
     )
     run, summary = launch.train("price_regulation", [*small, f"run_dir={tmp_path / 'cap'}"])
     game = Run.open(run).game()

@@ -55,8 +55,9 @@ class Regulator(Settings):
     iterations: Natural = 100
     updates_per_evaluation: Natural = 5
     """Thousand periods under each mechanism that is tried."""
-    exploration: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Probability of exploring meanwhile: who no longer explores does not find out that the rules have changed."""
+    exploration: Annotated[float, Field(gt=0, le=1)] | None = 0.1
+    """Probability of exploring meanwhile: who no longer explores does not find out that the rules have changed. None:
+    participants learn anew under each mechanism that is tried, and explore less and less (nested)."""
     grid: Annotated[int, Field(ge=0, le=101)] = 9
     """Values of each parameter on a grid of the box, under which participants learn as well in the end, to compare."""
 

@@ -21,7 +21,7 @@ from lawgiver.trainers.q_learning.evaluation import measured
 from lawgiver.trainers.q_learning.outcome import outcome_of
 from lawgiver.trainers.q_learning.sessions import Rule, Sessions, one_of, rule_of
 from lawgiver.trainers.q_learning.settings import BLOCK, Announcing, QLearningConfig, Regulator
-from lawgiver.trainers.q_learning.stage import require_stage, stage_of
+from lawgiver.trainers.q_learning.stage import Stage, require_stage, stage_of
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.bounded_rationality import start_of
@@ -132,11 +132,17 @@ class Training:
         """Play a block of periods in the sessions that have not converged."""
         sessions, settings = self.sessions, self.config.trainer
         on = sessions.active.copy()
-        periods = sessions.periods + np.arange(1, BLOCK + 1)
-        exploration = np.exp(-self.config.agents.participants.exploration_decay * periods)
-        sessions.play(exploration, np.random.default_rng([self.config.seed, PLAY, number]))
+        sessions.play(self._exploration(sessions), np.random.default_rng([self.config.seed, PLAY, number]))
         sessions.retire(settings.stable_for)
         self.measured = float(sessions.stage.objective[sessions.mechanisms[on], sessions.played].mean())
+
+    def _exploration(self, sessions: Sessions) -> np.ndarray:
+        """Compute the probability of exploring in each period of the next block, (BLOCK,)."""
+        mechanism = self.config.agents.mechanism
+        if not self.settling and isinstance(mechanism, Regulator) and mechanism.exploration is not None:
+            return np.full(BLOCK, mechanism.exploration)
+        periods = sessions.periods + np.arange(1, BLOCK + 1)
+        return np.asarray(np.exp(-self.config.agents.participants.exploration_decay * periods))
 
     def _regulate(self, number: int) -> None:
         """Let a copy of every session learn on under each mechanism that is tried, and move w.
@@ -149,15 +155,23 @@ class Training:
         rng = np.random.default_rng([self.config.seed, REGULATE, number])
         tried = optimiser.ask(rng)
         stage, common = stage_of(self.game, tried), int(rng.integers(2**63))
-        copies = [sessions.under(stage, k) for k in range(len(tried))]
+        copies = [
+            sessions.under(stage, k) if mechanism.exploration is not None else self._anew(stage, k, common)
+            for k in range(len(tried))
+        ]
         for copy in copies:
             draws = np.random.default_rng(common)
             for _ in range(mechanism.updates_per_evaluation):
-                copy.play(np.full(BLOCK, mechanism.exploration), draws)
+                copy.play(self._exploration(copy), draws)
         values = [float(stage.objective[k, copy.played].mean()) for k, copy in enumerate(copies)]
         optimiser.tell(values)
         self.parameters, self.measured = tried, float(np.mean(values))
         self.sessions = one_of(copies, rng)
+
+    def _anew(self, stage: Stage, number: int, seed: int) -> Sessions:
+        """Start all sessions under one mechanism of a stage."""
+        mechanisms = np.full(self.config.trainer.sessions, number)
+        return Sessions.begin(stage, self.rule, mechanisms, np.random.default_rng([seed, BEGIN]))
 
     def _announce(self) -> None:
         """Let participants learn anew: under the learned mechanism, under none, and under those of a grid."""

@@ -64,10 +64,12 @@ SHOWN = ("alpha_0.15_beta_4e-06", "no_future", "no_memory")
 STEERED = (
     "game.announced=[steering]",
     "agents.mechanism.start=no_mechanism",
-    "agents.mechanism.updates_per_evaluation=20",
-    "agents.mechanism.iterations=40",
+    "agents.mechanism.exploration=null",
+    "agents.mechanism.updates_per_evaluation=80",
+    "agents.mechanism.iterations=20",
 )
 TAXED = ("game.announced=[unit_tax]", *STEERED[1:])
+"""Both pay only once firms have reacted, who therefore learn anew under each mechanism that is tried."""
 REGULATED = (
     Setting("price_cap", "price cap"),
     Setting("unit_tax", "unit tax", TAXED),
@@ -107,9 +109,10 @@ NOTES = (
     " reply of one round, after which everybody goes on by strategy: both in per cent of the payoff, discounted. The"
     " rival's answer is the change of its price in the period after. Firms without a memory cannot answer: their prices"
     " are high because they have not learned better, which the gain of a best reply says.",
-    "Regulators: packaged config price_regulation. Firms learn anew under what was learned in the end, under no"
-    " regulation and under each of five values on a grid. Prices of cost, which a cap of 0 enforces, are the best for"
-    " consumers that any regulation of firms that make no loss can reach.",
+    "Regulators: packaged config price_regulation; a tax and steering pay only once firms have reacted, so that there"
+    " firms learn anew, for 80,000 periods, under each mechanism that is tried. In the end they learn anew under what"
+    " was learned, under no regulation and under each of five values on a grid. Prices of cost, which a cap of 0"
+    " enforces, are the best for consumers that any regulation of firms that make no loss can reach.",
     "Auctions: 19 bids 0.05, .., 0.95 and staying out, no memory, alpha 0.05, beta 0.0001. Where Q begins decides; the"
     " direction (first price far below second price, unless bidders are impatient) is that of Banchio and Skrzypacz,"
     " whose own parameters are not ours.",
