@@ -15,6 +15,11 @@ from lawgiver.trainers.tables.glossary import mechanism_words
 # isort: split
 from matplotlib.figure import Figure
 
+EARLY = 10
+"""The first of so many parts of a training is left out of the scale of revenue: regret has no price yet."""
+WIDEST = 6
+"""Regrets on the way that are drawn, at most, in units of the audited one."""
+
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
     """Draw the learning curves of an auction, and claimed revenue, regret and revenue when gamed beside baselines."""
@@ -43,7 +48,17 @@ def learning(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
     figure = curves(panels, history, {**known, "limit": summary.get("limit")})
     if len(figure.axes) > 1:
         figure.axes[1].set_yscale("log")
+        late = [row["revenue"] for row in history[len(history) // EARLY :]]
+        shown = [*late, *known.values(), *([summary["limit"]] if summary.get("limit") else [])]
+        figure.axes[0].set_ylim(*_around(shown))
     return figure
+
+
+def _around(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an axis that shows all of these values."""
+    low, high = min(values), max(values)
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
 
 
 def standing(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Figure:
@@ -56,7 +71,8 @@ def standing(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
     figure = new_figure(8.4, 4.4)
     axis, measured = figure.subplots(), summary["mechanisms"]
     colours = named_colours([*measured, "limit"])
-    way = [(row["regret"], row["revenue"]) for row in history]
+    end = measured["learned"]["regret"].mean
+    way = [(row["regret"], row["revenue"]) for row in history if row["regret"] <= WIDEST * end]
     if way:
         label = "training, regret by its own search"
         axis.plot(*zip(*way, strict=True), color="#999999", linewidth=1, marker=".", markersize=3, label=label)
@@ -70,8 +86,6 @@ def standing(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
     if summary["limit"] is not None:
         label = mechanism_words("limit")
         axis.axhline(summary["limit"], color=colours["limit"], linestyle="--", linewidth=1, label=label)
-    end = measured["learned"]["regret"].mean
-    axis.set_xlim(-0.4 * end if end else None, 6 * end if end else None)
     axis.set_xlabel("mean gain of a bidder by the best misreport found, money")
     axis.set_ylabel("revenue, money")
     axis.grid(alpha=0.3)

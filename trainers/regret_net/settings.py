@@ -60,13 +60,13 @@ class RegretNetTrainer(TrainerSettings):
     """Ascent of revenue less the bidders' regrets, at the price that keeps these within a budget."""
 
     name: Literal["regret_net"]
-    updates: Natural = 6_000
+    updates: Natural = 5_000
     anneal_over: AnnealOver = None
     """Updates over which learning rate and budget fall; None for ``updates``. A run that is prolonged stays at its
     end."""
     batch: Natural = 128
     """Profiles an update; all of their bidders misreport, each alone."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Of Adam; it falls to nothing along a cosine."""
     budget: Budget = Budget()
     dual: Dual = Dual()
