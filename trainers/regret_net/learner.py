@@ -20,13 +20,14 @@ from torch import nn
 from lawgiver.envs.core.arrays import evolve
 from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
+from lawgiver.trainers.audit.trials import bounds
 from lawgiver.trainers.misreports.search import Ascent, Cases, search
 from lawgiver.trainers.misreports.stored import StoredProfiles
 from lawgiver.trainers.regret_net.settings import Budget, Dual, RegretNetTrainer
 from lawgiver.trainers.settings.annealing import cosine, stage
 from lawgiver.trainers.statistics.streams import torch_generator
 
-PROFILES, ORDER, UPDATE = range(3)
+PROFILES, ORDER, UPDATE, STARTS = range(4)
 """Streams of random numbers."""
 LEAST = 1e-9
 """Regret by budget, and revenue by the scale of the game, below which they count as this: logarithms are finite."""
@@ -114,6 +115,10 @@ class Learner:
         self.multiplier = Multiplier(settings.dual)
         types = game.initial_state(settings.samples, torch_generator(device, seed, PROFILES)).types.float()
         self.stored = StoredProfiles(types, settings.batch, (seed, ORDER))
+        # Searches that all start at the truth stay near it: they miss far misreports, which lose more revenue.
+        anywhere = torch.rand(types.shape, generator=torch_generator(device, seed, STARTS), device=device)
+        low, high = (torch.as_tensor(end, dtype=types.dtype, device=device) for end in bounds(game.type_layout()))
+        self.stored.misreports = low + (high - low) * anywhere
 
     def update(self, number: int) -> dict[str, float]:
         """Search misreports and take one step; return its metrics. ``number`` counts from 1."""
