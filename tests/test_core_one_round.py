@@ -57,7 +57,7 @@ def test_an_outcome_drawn_by_lot_is_noticed():
 
 def test_a_table_says_why_a_mechanism_has_no_scores():
     game = make_game(**GAMES["allocate"])
-    table = score_table(game, make_policy(game, "mechanism", "random"), inverse_temperature=1.0)
+    table = score_table(game, make_policy(game, "mechanism", "random"), inverse_temperature=1.0, updates=1)
     assert table.value("learned", "surplus") is None and "at random" in table.reasons()["learned"]
 
 
