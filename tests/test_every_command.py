@@ -25,7 +25,7 @@ Told = tuple[int, str, str]
 """Exit code, stdout and stderr."""
 
 HELPER = Path(__file__).with_name("every_command.py")
-OPTIONAL = ("torch", "ray", "matplotlib", "scipy", "pyarrow", "nashpy")
+OPTIONAL = ("torch", "ray", "matplotlib", "scipy", "sklearn", "pyarrow", "nashpy")
 TINY = ("trainer.updates=1", "trainer.log_every=1", "game.n=2", "game.m=1", "trainer.evaluation.profiles=16")
 AUDIT = ("audit", "vcg", "--game", "sequential_sales", "profiles=2", "effort=1", "gradient=false")
 TOURNAMENT = ("tournament", "libertarian", "strict_egalitarian", "games=4")
@@ -156,7 +156,12 @@ def test_a_plain_environment(tmp_path: Path, finished: Path) -> None:
         said = one_line(result)
         assert f"pip install 'lawgiver[{extras}]', with -c constraints.txt" in said, (command, said)
         named = said.partition(" needs ")[2].partition(":")[0].split(", ")
-        brought = {"torch": {"torch", "scipy"}, "rllib": {"ray", "torch", "scipy"}, "solve": {"scipy", "nashpy"}}
+        brought = {
+            "torch": {"torch", "scipy"},
+            "rllib": {"ray", "torch", "scipy"},
+            "solve": {"scipy", "nashpy"},
+            "bo": {"sklearn", "scipy"},
+        }
         assert set(named) == set().union(*(brought[extra] for extra in extras.split(","))), command
 
 
