@@ -219,3 +219,12 @@ def test_the_table_treats_equals_equally():
         same = actions[:, i] == actions[:, i + 1]
         np.testing.assert_allclose(weights[same, i], weights[same, i + 1])
     np.testing.assert_allclose(weights.sum(1), 1.0)
+
+
+def test_a_search_is_made_again_for_other_people_or_another_game_alone():
+    game = game_of(3, 3)
+    at = rounds(game)[0]
+    assert rounds(game)[0] == at and hash(rounds(game)[0]) == hash(at)
+    assert rounds(game, low_anchor(game))[0] != at, "the prior is another"
+    assert rounds(game_of(3, 3, objective="surplus"))[0] != at
+    assert rounds(game_of(3, 3), weights=True)[0] == at
