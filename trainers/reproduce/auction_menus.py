@@ -67,8 +67,8 @@ SETTINGS = (
     Setting("1 x 2, unit demand, U[0, 1]", "n: 1, demand: unit"),
     Setting("1 x 2, U[0, 4] and U[0, 3]", "n: 1, high: [[4, 3]]"),
     Setting("2 x 2, U[0, 1]", "n: 2", network=()),
-    Setting("2 x 3, U[0, 1]", "m: 3"),
-    Setting("2 x 5, U[0, 1]", "m: 5", ("agents.mechanism.entries=128",)),
+    Setting("2 x 3, U[0, 1]", "m: 3", ("agents.mechanism.start=item_myerson",)),
+    Setting("2 x 5, U[0, 1]", "m: 5", ("agents.mechanism={entries: 128, start: item_myerson}",)),
     Setting(
         "3 x 10, U[0, 1]",
         "n: 3, m: 10",
