@@ -62,7 +62,11 @@ FEW = ("agents.mechanism.entries=16",)
 SETTINGS = (
     Setting("1 x 2, U[0, 1]", "n: 1", network=()),
     Setting("1 x 2, unit demand, U[2, 3]", "preset: unit_demand"),
-    Setting("1 x 2, U[4, 16] and U[4, 7]", "preset: unequal_items"),
+    Setting(
+        "1 x 2, U[4, 16] and U[4, 7]",
+        "preset: unequal_items",
+        ("agents.mechanism.entries=128", "trainer.temperature={start: 0.005, end: 0.001}"),
+    ),
     Setting("1 x 2, triangle", "preset: triangle"),
     Setting("1 x 2, unit demand, U[0, 1]", "n: 1, demand: unit"),
     Setting("1 x 2, U[0, 4] and U[0, 3]", "n: 1, high: [[4, 3]]"),
