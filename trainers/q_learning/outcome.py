@@ -1,12 +1,13 @@
 """Outcome of sessions: the cycle that greedy play ends in, best replies to it, and a forced deviation.
 
-High prices alone prove no collusion: learners may ask them because they have not learned better. It is one if nobody
-gains by leaving it, because the others reply. So three things are told of each session:
+High prices alone prove no collusion: learners may ask them because they have not learned better. What tells the two
+apart is whether a deviation is answered. So three things are told of each session:
 
 - the *cycle* of joint actions that greedy play ends in, and what it is worth;
-- what a *best reply* to the others' strategies would gain, by dynamic programming over the states that they react to;
 - a *forced deviation*: one agent plays its best reply of a single round once, and everybody, it included, goes on by
-  strategy. If the others punish it, it would rather not have deviated.
+  strategy. If the others punish it, it would rather not have deviated;
+- what a *best reply* to the others' strategies would gain, by dynamic programming over the states that they react to:
+  0 in an equilibrium, which learners do not quite reach.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Firms: the benchmark of Calvano et al. 2020. That prices are above the Nash equilibrium proves no collusion: firms that
 cannot punish, for want of a memory, end up even higher, because they have not learned better. So each row says what a
-best reply would gain, and what a forced deviation gains once the rival has answered it. Bidders: the setting of Banchio
-and Skrzypacz 2022, two bidders of value 1 who remember nothing.
+forced deviation gains once the rival has answered it, and what a best reply to the rival's strategy would. Bidders: the
+setting of Banchio and Skrzypacz 2022, two bidders of value 1 who remember nothing.
 """
 
 from __future__ import annotations
@@ -107,8 +107,9 @@ NOTES = (
     " and 1 at the largest joint profit, the mean over sessions of the cycle that greedy play ends in, in square"
     " brackets its interval. A best reply is one to the rival's strategy, by dynamic programming; a deviation the best"
     " reply of one round, after which everybody goes on by strategy: both in per cent of the payoff, discounted. The"
-    " rival's answer is the change of its price in the period after. Firms without a memory cannot answer: their prices"
-    " are high because they have not learned better, which the gain of a best reply says.",
+    " rival's answer is the change of its price in the period after. Firms without a memory cannot answer, and a"
+    " deviation pays: their prices are high because they have not learned better. A best reply that knows the rival's"
+    " strategy gains in every row but the one of delta 0: no learners are quite in equilibrium.",
     "Regulators: packaged config price_regulation; a tax and steering pay only once firms have reacted, so that there"
     " firms learn anew, for 80,000 periods, under each mechanism that is tried. In the end they learn anew under what"
     " was learned, under no regulation and under each of five values on a grid. Prices of cost, which a cap of 0"
