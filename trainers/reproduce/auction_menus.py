@@ -35,6 +35,9 @@ NOTES = (
     " seeds; in square brackets their interval. Share of the optimum: by differences to the optimal auction, profile by"
     " profile, which vary less than revenue. Item and bundle: Myerson's rule for every item as if there were no other,"
     " and for all items together. Optima are exact; where none is given none is known.",
+    "Menus for two bidders with three items or more, for three with ten, and for five with one start from what"
+    " Myerson's rule allocates, item by item; others from random lotteries. A menu weighs values linearly, cannot iron:"
+    " of the irregular item it comes to a second price with a reserve, which falls short of Myerson's rule.",
     "Published revenues of networks are those claimed, at regrets up to some thousandths, and are no bounds of what"
     " truthful auctions earn; published optima of one item are means of about 10^4 draws.",
 )
@@ -85,7 +88,7 @@ SETTINGS = (
     Setting("3 x 1, U[0, 1]", "n: 3, m: 1", FEW),
     Setting("3 x 1, exponential, mean 3", "preset: exponential_item", FEW),
     Setting("3 x 1, irregular", "preset: irregular_item", FEW),
-    Setting("5 x 1, U[0, i]", "preset: asymmetric_item", FEW),
+    Setting("5 x 1, U[0, i]", "preset: asymmetric_item", ("agents.mechanism={entries: 16, start: item_myerson}",)),
 )
 
 
