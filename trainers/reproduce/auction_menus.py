@@ -82,7 +82,7 @@ SETTINGS = (
         (
             "agents.mechanism={entries: 1024, start: item_myerson}",
             "trainer.temperature={start: 0.004, end: 0.001}",
-            "trainer.updates=2500",
+            "trainer.updates=1000",
         ),
     ),
     Setting("3 x 1, U[0, 1]", "n: 3, m: 1", FEW),
