@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from math import perm
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lawgiver.envs.core.fields import LOGIT_BOUND
 from lawgiver.envs.multi_item_auction.menus import logits_of
+from lawgiver.envs.multi_item_auction.values import PIECES
+from lawgiver.envs.solvers.auctions.exponential import Exponential
+from lawgiver.envs.solvers.auctions.myerson import Marginal
 
 if TYPE_CHECKING:
     from lawgiver.envs.multi_item_auction.game import MultiItemAuction
@@ -18,28 +22,27 @@ if TYPE_CHECKING:
 def members(game: MultiItemAuction) -> dict[str, tuple[float, ...]]:
     """Return the announced parameters of the menus that have a name, where ``game.entries`` are enough for them.
 
-    VCG has an entry for each way to hand out all items. If bidders are alike and virtual values rise evenly, Myerson's
-    rule is VCG with a reserve price, which a boost of minus the reserve prices of what is sold stands for.
+    VCG has an entry for each way to hand out all items. If bidders are alike and virtual values rise, Myerson's rule is
+    VCG with a reserve price, which a boost of minus the reserve prices of what is sold stands for.
     """
     n, m, unit = game.n, game.m, game.demand == "unit"
     found: dict[str, tuple[float, ...]] = {}
-    if n**m <= game.entries or (unit and (n + 1) ** m <= game.entries):
+    if (perm(max(n, m), min(n, m)) if unit else n**m) <= game.entries:
         owners = list(_matchings(n, m) if unit else itertools.product(range(n), repeat=m))
-        if len(owners) <= game.entries:
-            found["vcg"] = announced(game, _given(owners, n), np.zeros(len(owners)))
-    if not _reserves_do(game):
+        found["vcg"] = announced(game, _given(owners, n), np.zeros(len(owners)))
+    if game.profiles is not None or any(row != game.distributions[0] for row in game.distributions):
         return found
-    if not unit and (n + 1) ** m - 1 <= game.entries:
-        reserves = np.array([_reserve(each) for each in game.distributions[0]])
+    items = game.distributions[0]
+    if not unit and (n + 1) ** m - 1 <= game.entries and all(_reserve_does(n, each) for each in items):
+        reserves = np.array([_reserve(each) for each in items])
         owners = [each for each in itertools.product(range(n + 1), repeat=m) if any(i < n for i in each)]
         shares = _given(owners, n)
         found["item_myerson"] = announced(game, shares, -(shares.sum(1) @ reserves))
-    bundles = np.eye(n)[:, :, None] * np.ones(m)
-    if unit:
-        bundles = np.einsum("ik,jl->ijkl", np.eye(n), np.eye(m)).reshape(-1, n, m)
-    if len(bundles) <= game.entries:
-        reserve = _reserve(game.bundles[0])
-        found["bundle_myerson"] = announced(game, bundles, np.full(len(bundles), -reserve))
+    if (n * m if unit else n) <= game.entries and _reserve_does(n, game.bundles[0]):
+        bundles = np.eye(n)[:, :, None] * np.ones(m)
+        if unit:
+            bundles = np.einsum("ik,jl->ijkl", np.eye(n), np.eye(m)).reshape(-1, n, m)
+        found["bundle_myerson"] = announced(game, bundles, np.full(len(bundles), -_reserve(game.bundles[0])))
     return found
 
 
@@ -51,14 +54,20 @@ def announced(game: MultiItemAuction, shares: np.ndarray, boosts: np.ndarray) ->
     return (*logits.ravel().tolist(), *boosts.tolist(), *[0.0] * spare, *[0.0] * game.n)
 
 
-def _reserves_do(game: MultiItemAuction) -> bool:
-    """Whether bidders are alike and reserve prices make a second-price auction optimal, for items and the bundle."""
-    alike = all(row == game.distributions[0] for row in game.distributions)
-    return game.profiles is None and alike and game.distribution in ("uniform", "exponential")
+def _reserve_does(n: int, distribution: Marginal) -> bool:
+    """Whether a reserve price makes a second-price auction between n alike bidders optimal.
+
+    It does unless virtual values above 0 are ironed; on less than a piece that an approximation has brought with it.
+    """
+    if n == 1 or isinstance(distribution, Exponential):
+        return True
+    flat = (distribution.segments.slopes == 0) & (distribution.segments.first > 0)
+    widths = (distribution.segments.ends - distribution.segments.starts)[flat]
+    return bool((widths < (distribution.high - distribution.low) / PIECES).all())
 
 
-def _reserve(distribution: object) -> float:
-    return float(distribution.critical(np.zeros(1))[0])  # type: ignore[attr-defined]
+def _reserve(distribution: Marginal) -> float:
+    return float(distribution.critical(np.zeros(1), above=True)[0])
 
 
 def _given(owners: list[tuple[int, ...]], n: int) -> np.ndarray:
@@ -67,9 +76,15 @@ def _given(owners: list[tuple[int, ...]], n: int) -> np.ndarray:
 
 
 def _matchings(n: int, m: int) -> Iterator[tuple[int, ...]]:
-    """Enumerate the ways to give as many items as possible to bidders, one each."""
-    size = min(n, m)
-    for each in itertools.product(range(n + 1), repeat=m):
-        served = [i for i in each if i < n]
-        if len(served) == size == len(set(served)):
-            yield each
+    """Enumerate the ways to give as many items as possible to bidders, one each: the owner of each item, n for nobody.
+
+    There are max(n, m)! / |n - m|! of them.
+    """
+    if n >= m:
+        yield from itertools.permutations(range(n), m)
+        return
+    for items in itertools.permutations(range(m), n):
+        owners = [n] * m
+        for i, item in enumerate(items):
+            owners[item] = i
+        yield tuple(owners)
