@@ -19,7 +19,7 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, inte
 from lawgiver.envs.core.fields import LOGIT_BOUND
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
-from lawgiver.envs.multi_item_auction import menus
+from lawgiver.envs.multi_item_auction import menus, rules
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
 from lawgiver.envs.solvers.mdp.model import in_slices
 
@@ -105,7 +105,7 @@ class LearnedMenu(AuctionRule):
         self._check()
 
     def _check(self) -> None:
-        wrong = self.auction.shares_error(self.shares)
+        wrong = rules.shares_error(self.shares, self.auction.demand == "unit")
         if wrong is not None:
             raise ParameterError(f"an entry of the menu {wrong}")
 

@@ -41,8 +41,6 @@ LARGEST_MATCHING = 12
 LARGEST_VALUE = "[0, 1e12]"
 WEIGHT_BOUND = 3.0
 """Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
-EXCESS = 1e-6
-"""Tolerance of a supplied mechanism's shares."""
 
 
 @dataclass(frozen=True)
@@ -351,23 +349,11 @@ class MultiItemAuction(ReportingGame):
             field = self.rule_names[k]
             return f"has {field} = {outcome[game, k]:g}, allowed: numbers in [{low[k]:g}, {high[k]:g}]"
         shares, fractions = self.split(outcome)
-        fault = self.shares_error(shares)
+        fault = rules.shares_error(shares, self.demand == "unit")
         if fault is not None:
             return fault
-        wrong = fractions[(fractions < -EXCESS) | (fractions > 1 + EXCESS)]
+        wrong = fractions[(fractions < -rules.EXCESS) | (fractions > 1 + rules.EXCESS)]
         return f"takes {wrong[0]:g} of what shares are worth, allowed: a fraction in [0, 1]" if wrong.size else None
-
-    def shares_error(self, shares: np.ndarray) -> str | None:
-        """Describe the fault of shares (B, n, m); None if they are feasible."""
-        if (shares < -EXCESS).any():
-            return f"sells a share of {shares.min():g}, allowed: at least 0"
-        over = np.argwhere(shares.sum(1) > 1 + EXCESS)
-        if len(over):
-            game, j = over[0].tolist()
-            return f"sells {shares[game, :, j].sum():g} of item {j}, allowed: no more than 1, all there is"
-        if self.demand == "unit" and (shares.sum(2) > 1 + EXCESS).any():
-            return f"sells {shares.sum(2).max():g} items to a bidder of unit demand, allowed: no more than 1"
-        return None
 
     # -- what it is about ---------------------------------------------------------------------------------------
 

@@ -12,6 +12,27 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, namespace, total
 from lawgiver.envs.solvers.auctions.myerson import Marginal, optimal_sale
 
+EXCESS = 1e-6
+"""Tolerance of a supplied mechanism's shares."""
+
+
+def shares_error(shares: np.ndarray, unit: bool) -> str | None:
+    """Describe the fault of shares (B, n, m); None if they are feasible.
+
+    Args:
+        shares: of each item, of each bidder.
+        unit: whether a bidder's own add up to 1 at most, too.
+    """
+    if (shares < -EXCESS).any():
+        return f"sells a share of {shares.min():g}, allowed: at least 0"
+    over = np.argwhere(shares.sum(1) > 1 + EXCESS)
+    if len(over):
+        game, j = over[0].tolist()
+        return f"sells {shares[game, :, j].sum():g} of item {j}, allowed: no more than 1, all there is"
+    if unit and (shares.sum(2) > 1 + EXCESS).any():
+        return f"sells {shares.sum(2).max():g} items to a bidder of unit demand, allowed: no more than 1"
+    return None
+
 
 def highest(values: Array) -> tuple[Array, Array]:
     """Give each item to who values it most; return the shares, and what the others would make of each, (B, n, m)."""
