@@ -7,6 +7,7 @@ import pytest
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.payment_policies import game as rules
 from lawgiver.envs.payment_policies import solutions
 from lawgiver.envs.payment_policies.dynamics import LEARNERS
 from lawgiver.envs.payment_policies.stages import TWO_BY_TWO, auction_outcomes
@@ -178,7 +179,7 @@ def test_equal_participants_who_pay_alike_get_alike():
 
 @pytest.mark.parametrize("learner", LEARNERS)
 @pytest.mark.parametrize("params", [{"announced": ("reserve", "mix", "tax"), "n_bids": 11}, {"stage": "chicken"}])
-def test_torch_plays_as_numpy_does(params, learner):
+def test_torch_plays_as_numpy_does(params, learner, monkeypatch):
     torch = pytest.importorskip("torch")
     game = make_game("payment_policies", learner=learner, learning_rate=0.1, rounds=60, **params)
     rng = np.random.default_rng(2)
@@ -189,7 +190,10 @@ def test_torch_plays_as_numpy_does(params, learner):
     by_numpy = game.allocate(types, game.announcements(actions), w)
     there = [torch.as_tensor(each) for each in (types, actions, w)]
     by_torch = game.allocate(there[0], game.announcements(there[1]), there[2])
+    monkeypatch.setattr(rules, "TABLES_MEMORY", 3 * game.numbers / 2**17)
     np.testing.assert_allclose(by_torch.numpy(), by_numpy, atol=1e-10)
+    in_threes = game.allocate(types, game.announcements(actions), w)
+    np.testing.assert_allclose(in_threes, by_numpy, atol=1e-12)
 
 
 def test_bids_above_the_value_are_never_made():

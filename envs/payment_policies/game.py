@@ -27,10 +27,11 @@ from lawgiver.envs.payment_policies import solutions
 from lawgiver.envs.payment_policies.dynamics import Agents, LearnerName, averages
 from lawgiver.envs.payment_policies.parameters import MENU, N_BIDS, VALUES, check, layout
 from lawgiver.envs.payment_policies.stages import FORMATS, TWO_BY_TWO, Payoffs, auction_outcomes, matrix_outcomes
-from lawgiver.envs.payment_policies.subgame import PaymentSubgame
+from lawgiver.envs.payment_policies.subgame import TABLES_MEMORY, PaymentSubgame
+from lawgiver.envs.solvers.mdp.model import in_slices
 
-AT_ONCE = 256
-"""Different mechanisms under which agents learn at once: the tables of an auction take up to a megabyte each."""
+TABLES = 16
+"""Numbers for each joint action of a stage game while its tables are made, about."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,11 @@ class PaymentPolicies(RevenueGame):
         known = FORMATS.get(str(self.stage), 0.0) if name == "mix" else 0.0
         return namespace(parameters).zeros_like(parameters[:, 0]) + known
 
+    @property
+    def numbers(self) -> int:
+        """Numbers that the tables of one mechanism take while they are made, about."""
+        return TABLES * int(self.agents.legal.shape[-1]) ** 2
+
     def allocate(self, types: Array, announcements: Array, parameters: Array) -> Array:
         """Play what agents learn: worth, price, payments made and received, (B, 2, 4), for payments (B, 2) under w.
 
@@ -225,8 +231,9 @@ class PaymentPolicies(RevenueGame):
         if len(np.unique(rows[first, : parameters.shape[-1]], axis=0)) == 1:
             found = self.learned(w[:1], made[None])[0]
         else:
-            parts = [slice(i, i + AT_ONCE) for i in range(0, len(first), AT_ONCE)]
-            found = xp.concat([self.learned(w[part], made[part, None])[:, 0] for part in parts])
+            found = in_slices(
+                lambda some: self.learned(w[some], made[some, None])[:, 0], len(first), self.numbers, TABLES_MEMORY
+            )
         return found[self._index(which.ravel(), told)]
 
     def _index(self, places: np.ndarray, like: Array) -> Array:

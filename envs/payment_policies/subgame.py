@@ -21,6 +21,8 @@ KEPT = 2**22
 """Numbers in the tables of mechanisms that are kept, about."""
 TOGETHER = 2**17
 """Mixed actions of agents, in numbers, that are played at once: beyond a processor's cache rounds take longer."""
+TABLES_MEMORY = 128.0
+"""MiB of the tables of different mechanisms under which agents learn at once."""
 NUDGE = 1e-4
 """Step of differences in w, as a share of the box."""
 WORTH, MONEY = np.array([1.0, 0.0, 0.0, 0.0]), np.array([0.0, -1.0, -1.0, 1.0])
@@ -79,7 +81,8 @@ class PaymentSubgame(Subgame):
         missing = np.array([row for row in rows if row.tobytes() not in self._kept])
         found = {row.tobytes(): self._kept[row.tobytes()] for row in rows if row.tobytes() in self._kept}
         profiles, actions = self.shape[-1] ** 2, self.game.agents.legal.shape[-1]
-        at_once = max(1, TOGETHER // (2 * profiles * actions))
+        fit = int(TABLES_MEMORY * 2**20 / 8 / self.game.numbers)
+        at_once = max(1, min(fit, TOGETHER // (2 * profiles * actions)))
         for i in range(0, len(missing), at_once):
             some = missing[i : i + at_once]
             found |= {row.tobytes(): table for row, table in zip(some, self._played(some), strict=True)}
