@@ -14,7 +14,8 @@ from lawgiver.envs.core.make import make_game
 from lawgiver.envs.multi_item_auction import menus
 from lawgiver.envs.multi_item_auction.solutions import corners_of, known_menu, revenue_of
 from lawgiver.trainers.audit import audit_game
-from lawgiver.trainers.menu.evaluation import best_auction, measured
+from lawgiver.trainers.evaluation.item_auctions import measured
+from lawgiver.trainers.menu.evaluation import best_auction, compared, deciding
 from lawgiver.trainers.menu.learner import Learner, myerson_start, unit_of
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
@@ -226,3 +227,13 @@ def test_best_auctions_attain_the_limit():
     assert best_auction(make()) is None
     assert isinstance(best_auction(make(n=3, m=1)), NamedRule)
     assert best_auction(replace(make(), demand="unit", objective="welfare")) is None
+
+
+def test_profiles_of_a_file_are_judged_once_each(tmp_path):
+    values = np.random.default_rng(0).random((7, 2, 2))
+    np.savez(tmp_path / "types.npz", values=values)
+    game = deciding(make(types_file=str(tmp_path / "types.npz")))
+    menu = LearnedMenu(game, shares=np.ones((1, 2, 2)) / 2, boosts=np.zeros(1))
+    found = compared(game, menu, 1_000, [0])["revenue"]
+    second = np.sort(values, axis=1)[:, 0].sum(-1)
+    assert found["vcg"].n == 7 and found["vcg"].mean == pytest.approx(second.mean())

@@ -147,17 +147,31 @@ def test_terms_and_judgement_of_a_network_that_reads_nothing_are_known():
     assert abs(judged["revenue_gamed"].mean) < 4 * judged["revenue_gamed"].standard_error, "nobody pays"
 
 
+def test_profiles_of_a_file_are_judged_once_each_and_gamed_revenue_has_no_error_of_its_own(tmp_path):
+    values = np.random.default_rng(0).random((9, 2, 2))
+    np.savez(tmp_path / "types.npz", values=values)
+    game = auction(types_file=str(tmp_path / "types.npz"))
+    judged = judge(game, nothing_read(game), 30, 1, [3])
+    assert judged["revenue"].n == judged["revenue_gamed"].n == 9
+    assert judged["revenue"].mean == pytest.approx(values.sum() / 6 / 9, rel=1e-5)
+    gamed = judged["revenue_gamed"]
+    assert gamed.mean == pytest.approx(0, abs=1e-3), "nobody pays"
+    assert gamed.standard_error < 0.1 * judged["revenue"].standard_error, "in none of the profiles"
+
+
 def test_known_auctions_are_judged_as_what_they_are():
     game = auction()
     judged = beside_baselines(game, nothing_read(game), 6, 1, [0])
-    assert list(judged["mechanisms"]) == ["learned", "vcg", "item_myerson", "bundle_myerson"]
+    assert list(judged["regret"]) == ["learned", "vcg", "item_myerson", "bundle_myerson"]
     for name, known in {"vcg": 2 / 3, "item_myerson": 5 / 6}.items():
-        found = judged["mechanisms"][name]
+        found = {measure: judged[measure][name] for measure in ("revenue", "largest_gain", "revenue_gamed")}
         assert abs(found["revenue"].mean - known) < 4 * found["revenue"].standard_error
         assert found["largest_gain"] < 1e-12 and found["revenue_gamed"].mean == found["revenue"].mean
-    assert judged["limit"] is None
+    assert judged["revenue"]["limit"] is None
     single = auction(n=1)
-    assert beside_baselines(single, nothing_read(single), 2, 1, [0])["limit"] == pytest.approx((12 + 8**0.5) / 27)
+    assert beside_baselines(single, nothing_read(single), 2, 1, [0])["revenue"]["limit"] == pytest.approx(
+        (12 + 8**0.5) / 27
+    )
 
 
 def test_the_search_finds_the_best_report_from_the_truth():
@@ -237,7 +251,7 @@ def test_for_one_bidder_and_one_item_it_learns_a_price_near_one_half():
 def test_resumed_it_ends_as_if_it_had_not_been_interrupted(overrides, tmp_path, monkeypatch):
     def weights(game, mechanism, *how):
         numbers = {name: array.tolist() for name, array in mechanism.state().items()}
-        return {"mechanisms": {"learned": {"revenue": Estimate.of_seeds([0.5])}}, "weights": numbers}
+        return {"revenue": {"learned": Estimate.of_seeds([0.5])}, "weights": numbers}
 
     monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
     monkeypatch.setattr(train, "PROBE", 10)
@@ -267,20 +281,21 @@ def test_a_run_from_the_command_line_is_complete(tmp_path):
     result = CliRunner().invoke(app, ["train", "regret_net", *QUICK, "game.n=1", f"run_dir={folder}"])
     assert result.exit_code == 0, result.output
     summary = json.loads((folder / "summary.json").read_text())
-    assert list(summary["mechanisms"]) == ["learned", "vcg", "item_myerson", "bundle_myerson"]
-    for found in summary["mechanisms"].values():
-        assert set(found) == {"revenue", "regret", "regret_added", "largest_gain", "revenue_gamed"}
-        assert found["revenue"]["se"] >= 0 and found["revenue_gamed"]["low"] <= found["revenue_gamed"]["high"]
-    assert summary["limit"] == pytest.approx(0.54920, abs=1e-5) and summary["regret_budget"] > 0
+    names = ["learned", "vcg", "item_myerson", "bundle_myerson"]
+    assert list(summary["revenue"]) == [*names, "limit"]
+    for measure in ("regret", "regret_added", "largest_gain", "revenue_gamed"):
+        assert list(summary[measure]) == names
+    for name in names:
+        gamed = summary["revenue_gamed"][name]
+        assert summary["revenue"][name]["se"] >= 0 and gamed["low"] <= gamed["high"]
+    assert summary["revenue"]["limit"] == pytest.approx(0.54920, abs=1e-5) and summary["regret_budget"] > 0
     assert {path.name for path in (folder / "figures").iterdir()} == {"curves.png", "standing.png"}
     for word in ("when gamed", "item myerson", "limit"):
         assert word in result.output
     mechanism = lawgiver.load(folder, "mechanism")
     assert mechanism.kind == "auction_net" and not mechanism.network.training
     again = lawgiver.evaluate(folder)
-    assert again["mechanisms"]["learned"]["revenue"].mean == pytest.approx(
-        summary["mechanisms"]["learned"]["revenue"]["mean"], abs=0.05
-    )
+    assert again["revenue"]["learned"].mean == pytest.approx(summary["revenue"]["learned"]["mean"], abs=0.05)
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,14 @@ import numpy as np
 from lawgiver.agents.direct_auctions import LearnedMenu
 from lawgiver.agents.reporting import NamedRule
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
 from lawgiver.envs.multi_item_auction.solutions import known_menu
+from lawgiver.trainers.evaluation.item_auctions import BASELINES, CHUNK, judged_profiles, measured
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import MENUS
-
-NAMED = ("vcg", "item_myerson", "bundle_myerson")
-"""Auctions that a menu is compared with, where the game knows them."""
-CHUNK = 4_096
-"""Profiles that are played at once."""
 
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
@@ -46,18 +41,18 @@ def compared(game: MultiItemAuction, menu: LearnedMenu, profiles: int, seed: Seq
     Args:
         game: in ``allocate`` mode.
         menu: played exactly, nothing is smoothed.
-        profiles: number of them, >= 2.
+        profiles: number of them, >= 2; those of a file are taken instead, once each.
         seed: of a stream from which no training draws.
 
     Returns:
-        by the objective's name: ``learned``, each auction of ``NAMED``, and ``limit``, None where none is known;
+        by the objective's name: ``learned``, each auction of ``BASELINES``, and ``limit``, None where none is known;
         ``ratio_to_limit``, where an auction attains the limit: estimated by the difference to it, profile by profile,
         which varies far less than what either earns; ``entries`` and how many of them are ever chosen,
         ``entries_used``.
     """
-    types = game.initial_state(profiles, np.random.default_rng([MENUS, *seed])).types
+    types = judged_profiles(game, profiles, np.random.default_rng([MENUS, *seed]))
     learned = measured(game, menu, types)
-    known = {name: measured(game, NamedRule(game, name), types) for name in NAMED if name in game.direct_rules}
+    known = {name: measured(game, NamedRule(game, name), types) for name in BASELINES if name in game.direct_rules}
     limit, best = game.limit(), best_auction(game)
     ratio = None
     if limit and best is not None:
@@ -69,12 +64,6 @@ def compared(game: MultiItemAuction, menu: LearnedMenu, profiles: int, seed: Seq
         "entries": len(menu.boosts),
         "entries_used": len(used_entries(menu, types)),
     }
-
-
-def measured(game: MultiItemAuction, mechanism: Policy, types: np.ndarray) -> np.ndarray:
-    """Compute the objective of each profile of types (B, n, m) under truthful reports, (B,)."""
-    parts = (types[start : start + CHUNK] for start in range(0, len(types), CHUNK))
-    return np.concatenate([game.measure(play_out(game, mechanism, part, part)) for part in parts])
 
 
 def best_auction(game: MultiItemAuction) -> Policy | None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from lawgiver.agents.direct_auctions import LearnedMenu
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
-from lawgiver.trainers.menu.evaluation import NAMED, best_auction, deciding
+from lawgiver.trainers.evaluation.item_auctions import BASELINES
+from lawgiver.trainers.menu.evaluation import best_auction, deciding
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import new_figure
@@ -34,7 +35,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
         ("Gradient", "norm", ["gradient_norm"]),
     ]
     found = summary[game.objective]
-    known = {words(name): mean_of(found[name]) for name in NAMED if name in found}
+    known = {words(name): mean_of(found[name]) for name in BASELINES if name in found}
     figure = curves(panels, flat(run), {**known, "limit": found["limit"]})
     if figure.axes:
         yield "curves.png", figure

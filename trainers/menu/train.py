@@ -10,7 +10,8 @@ import numpy as np
 
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
-from lawgiver.trainers.menu.evaluation import compared, deciding, measured
+from lawgiver.trainers.evaluation.item_auctions import measured
+from lawgiver.trainers.menu.evaluation import compared, deciding
 from lawgiver.trainers.menu.learner import Learner
 from lawgiver.trainers.menu.settings import MenuConfig
 from lawgiver.trainers.runs import loop

@@ -27,7 +27,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     figure = learning(history, summary)
     if figure.axes:
         yield "curves.png", figure
-    if "mechanisms" in summary:
+    if "regret" in summary:
         yield "standing.png", standing(history, summary)
 
 
@@ -36,20 +36,21 @@ def learning(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
 
     Args:
         history: one mapping for each line of metrics.
-        summary: of the run, with ``mechanisms`` and ``limit``.
+        summary: of the run, by measure and auction.
     """
     panels = [
         ("Revenue of truthful bidders, the same fresh profiles throughout", "money", ["revenue"]),
         ("Mean gain of a bidder by the misreport that the training finds", "money", ["regret", "budget"]),
         ("Price of regret, in units of revenue", "money / money", ["multiplier"]),
     ]
-    measured = summary.get("mechanisms", {})
-    known = {name: mean_of(each["revenue"]) for name, each in measured.items() if name != "learned"}
-    figure = curves(panels, history, {**known, "limit": summary.get("limit")})
+    revenue = summary.get("revenue", {})
+    limit = revenue.get("limit")
+    known = {name: mean_of(each) for name, each in revenue.items() if name not in ("learned", "limit")}
+    figure = curves(panels, history, {**known, "limit": limit})
     if len(figure.axes) > 1:
         figure.axes[1].set_yscale("log")
         late = [row["revenue"] for row in history[len(history) // EARLY :]]
-        shown = [*late, *known.values(), *([summary["limit"]] if summary.get("limit") else [])]
+        shown = [*late, *known.values(), *([limit] if limit else [])]
         figure.axes[0].set_ylim(*_around(shown))
     return figure
 
@@ -66,26 +67,26 @@ def standing(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
 
     Args:
         history: one mapping for each line of metrics.
-        summary: of the run, with ``mechanisms`` and ``limit``.
+        summary: of the run, by measure and auction.
     """
     figure = new_figure(8.4, 4.4)
-    axis, measured = figure.subplots(), summary["mechanisms"]
-    colours = named_colours([*measured, "limit"])
-    end = measured["learned"]["regret"].mean
+    axis, limit = figure.subplots(), summary["revenue"]["limit"]
+    colours = named_colours([*summary["regret"], "limit"])
+    end = summary["regret"]["learned"].mean
     way = [(row["regret"], row["revenue"]) for row in history if row["regret"] <= WIDEST * end]
     if way:
         label = "training, regret by its own search"
         axis.plot(*zip(*way, strict=True), color="#999999", linewidth=1, marker=".", markersize=3, label=label)
-    for name, each in measured.items():
-        revenue, regret, gamed = each["revenue"], each["regret"], each["revenue_gamed"]
+    for name, regret in summary["regret"].items():
+        revenue, gamed = summary["revenue"][name], summary["revenue_gamed"][name]
         colour, words = colours[name], mechanism_words(name)
         bars = {"color": colour, "capsize": 3, "xerr": regret.half}
         axis.errorbar(regret.mean, revenue.mean, yerr=revenue.half, fmt="o", label=words, **bars)
         if name == "learned":
             axis.errorbar(regret.mean, gamed.mean, yerr=gamed.half, fmt="v", label=f"{words}, when gamed", **bars)
-    if summary["limit"] is not None:
+    if limit is not None:
         label = mechanism_words("limit")
-        axis.axhline(summary["limit"], color=colours["limit"], linestyle="--", linewidth=1, label=label)
+        axis.axhline(limit, color=colours["limit"], linestyle="--", linewidth=1, label=label)
     axis.set_xlabel("mean gain of a bidder by the best misreport found, money")
     axis.set_ylabel("revenue, money")
     axis.grid(alpha=0.3)

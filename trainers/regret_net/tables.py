@@ -25,20 +25,19 @@ COLUMNS = {
 
 def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
     """Tabulate revenue, regret and revenue when gamed, a row for each mechanism, and the limit where it is known."""
-    found = numbers.get("mechanisms")
-    if not isinstance(found, Mapping):
+    if not isinstance(numbers.get("regret"), Mapping):
         return
     rows = {
-        mechanism_words(name): {column: cell(measured[key]) for key, column in COLUMNS.items()}
-        for name, measured in found.items()
+        mechanism_words(name): {column: cell(numbers[key][name]) for key, column in COLUMNS.items()}
+        for name in numbers["regret"]
     }
-    if numbers.get("limit") is not None:
-        limit = {"revenue": cell(numbers["limit"])}
+    if numbers["revenue"]["limit"] is not None:
+        limit = {"revenue": cell(numbers["revenue"]["limit"])}
         rows[mechanism_words("limit")] = {column: limit.get(column, "-") for column in COLUMNS.values()}
     yield Table(
         "Auctions",
         rows,
-        ("mechanisms", "limit"),
+        tuple(COLUMNS),
         "revenue: of truthful bidders; regret: mean ex post gain of the best misreport found; added: how much of it the"
         " last doubling of the search has found; when gamed: revenue when everybody reports that misreport",
     )

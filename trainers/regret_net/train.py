@@ -16,7 +16,8 @@ import numpy as np
 from lawgiver.agents.auction_net import LearnedAuction
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
-from lawgiver.trainers.regret_net.evaluation import beside_baselines, revenues
+from lawgiver.trainers.evaluation.item_auctions import measured
+from lawgiver.trainers.regret_net.evaluation import beside_baselines
 from lawgiver.trainers.regret_net.learner import Learner
 from lawgiver.trainers.regret_net.settings import RegretNetConfig
 from lawgiver.trainers.runs import loop
@@ -64,7 +65,7 @@ def train(config: RegretNetConfig, run: TrainingRun) -> dict[str, Any]:
     trained = run.wall_s
     evaluation = settings.evaluation
     judged = beside_baselines(game, mechanism, evaluation.instances, evaluation.effort, [config.seed])
-    revenue = judged["mechanisms"]["learned"]["revenue"]
+    revenue = judged["revenue"]["learned"]
     return {
         **judged,
         "regret_budget": settings.budget.end * revenue.mean / game.n,
@@ -98,7 +99,7 @@ class Training:
         """Report the revenue on the probe, and the means of the recent updates."""
         learner, recent = self.learner, self.recent
         learner.network.eval().cpu()
-        revenue = float(revenues(learner.game, self.mechanism, self.probe).mean())
+        revenue = float(measured(learner.game, self.mechanism, self.probe).mean())
         learner.network.to(learner.device)
         means = {name: sum(each[name] for each in recent) / len(recent) for name in numbers}
         self.recent = []

@@ -167,9 +167,8 @@ def _baseline(summary: Any, name: str) -> float | None:
 def judge(run: Run) -> Judged:
     """Read what a run's auction earns, and audit it if that is a menu: a network's audit is in its summary."""
     summary = run.summary
-    if "mechanisms" in summary:
-        measured = summary["mechanisms"]["learned"]
-        return Judged(measured["revenue"], measured["regret"], measured["revenue_gamed"])
+    if "regret" in summary:
+        return Judged(*(summary[measure]["learned"] for measure in ("revenue", "regret", "revenue_gamed")))
     game: Any = run.game()
     types = game.initial_state(AUDITED, np.random.default_rng([AUDIT, run.settings["seed"]])).types
     found = audit_game(game, load(run.path, role="mechanism", game=game), types, effort=1, seed=run.settings["seed"])
