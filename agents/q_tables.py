@@ -28,6 +28,11 @@ class LearnedQTables(DiscretePolicy):
         memory: whether the state is the last joint action, which the game then has to show
             (:class:`~lawgiver.envs.families.repeated_stage.RepeatedStage`); without, there is a single state.
 
+    Attributes:
+        tables: Q, (sessions, n, states, actions).
+        last_joint: joint action with which each session's learning ended, (sessions,), numbered with the last
+            participant's action fastest; None where it is not known.
+
     Raises:
         UnsupportedGameError: if the game does not fit.
         ParameterError: if ``sessions`` is no positive integer.
@@ -47,6 +52,7 @@ class LearnedQTables(DiscretePolicy):
         self.places = actions ** np.arange(n - 1, -1, -1)
         self.tables = np.zeros((sessions, n, actions**n if memory else 1, actions))
         self.greedy = self.tables.argmax(axis=-1)
+        self.last_joint: np.ndarray | None = None
 
     def initial_state(self, batch: int, rng: Rng) -> Memory:
         """Draw the session that plays each game, numbers (B,)."""
@@ -66,12 +72,22 @@ class LearnedQTables(DiscretePolicy):
         return point_mass(chosen, self.n_actions, obs), state
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return Q, (sessions, n, states, actions)."""
-        return {"tables": self.tables}
+        """Return Q, ``tables``, and the joint actions with which learning ended, ``last_joint``, where known."""
+        last = {} if self.last_joint is None else {"last_joint": self.last_joint}
+        return {"tables": self.tables, **last}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take the numbers of saved tables."""
-        fill(self.state(), arrays)
+        """Take the numbers of saved tables.
+
+        Raises:
+            ValueError: if names or shapes are others, or a joint action is none of the game's.
+        """
+        last = {"last_joint": np.zeros(len(self.tables), np.int64)} if "last_joint" in arrays else {}
+        fill({"tables": self.tables, **last}, arrays)
+        self.last_joint = last.get("last_joint")
+        joint = self.n_actions ** len(self.places)
+        if self.last_joint is not None and not ((self.last_joint >= 0) & (self.last_joint < joint)).all():
+            raise ValueError(f"joint actions are numbered from 0 to {joint - 1:,}")
         self.greedy = self.tables.argmax(axis=-1)
 
 

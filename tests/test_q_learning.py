@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,12 @@ torch = pytest.importorskip("torch")
 
 from lawgiver.agents.learned import load_policy, save_policy  # noqa: E402
 from lawgiver.agents.q_tables import LearnedQTables  # noqa: E402
+from lawgiver.trainers.cli import main  # noqa: E402
 from lawgiver.trainers.evaluation.evaluate import evaluate  # noqa: E402
 from lawgiver.trainers.q_learning import train as training  # noqa: E402
 from lawgiver.trainers.q_learning.outcome import following, outcome_of  # noqa: E402
 from lawgiver.trainers.runs import launch  # noqa: E402
+from lawgiver.trainers.runs.atomic_files import RunError  # noqa: E402
 from lawgiver.trainers.runs.run import Run  # noqa: E402
 
 SHORT = (
@@ -254,6 +258,12 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, monkeypatc
     with pytest.raises(BaseException):  # noqa: B017 - what an interruption becomes is the launcher's affair
         launch.train(name, [*more, f"run_dir={tmp_path / 'killed'}"])
     monkeypatch.undo()
+    with pytest.raises(RunError, match="is not finished: continue it with lawgiver train --resume"):
+        evaluate(tmp_path / "killed")
+    monkeypatch.setattr(sys, "argv", ["lawgiver", "evaluate", str(tmp_path / "killed")])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
     resumed, _ = launch.resume(tmp_path / "killed")
     first, second = Run.open(whole), Run.open(resumed)
     assert without_clock(first) == without_clock(second)
@@ -262,9 +272,18 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, monkeypatc
     assert kept[0] == kept[1]
     names = {"given"} if name == "price_competition" else {"learned", "no_mechanism", "best_of_grid"}
     assert set(first.summary["periods"]) == names
-    found = evaluate(first.path, seed=3)
-    assert found["profit"][sorted(names)[-1] if "given" in names else "learned"].n == 5
+    found, which = evaluate(first.path, seed=3), "given" if "given" in names else "learned"
+    for key in ("profit", "price", "profit_gain", "best_reply_gain", "deviation_gain"):
+        if which in first.summary.get(key, {}):
+            assert found[key][which].mean == pytest.approx(first.summary[key][which].mean), key
+    assert found["profit_gain_from_drawn_prices"][which].n == found["profit"][which].n == 5
     assert {path.name for path in first.figures()} >= {"curves.png", "deviation.png"}
+    older = first.load("participant")
+    older.last_joint = None
+    shutil.rmtree(first.policies / "participant")
+    save_policy(first.policies / "participant", older)
+    with pytest.raises(RunError, match="does not say with which joint action each session ended"):
+        evaluate(first.path)
 
 
 @pytest.mark.parametrize(("exploration", "iterations"), [(0.1, 30), (None, 8)])

@@ -15,6 +15,7 @@ from lawgiver.trainers.evaluation.announcement import announcement
 from lawgiver.trainers.q_learning.outcome import NOTHING, Outcome, outcome_of
 from lawgiver.trainers.q_learning.sessions import Sessions, rule_of
 from lawgiver.trainers.q_learning.stage import stage_of
+from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
@@ -25,17 +26,37 @@ KNOWN = ("nash", "monopoly")
 
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
-    """Evaluate a run's tables once more, greedy play beginning at joint actions drawn afresh; see :func:`measured`."""
+    """Evaluate a run's tables once more, greedy play beginning where each session's learning ended.
+
+    Returns:
+        What :func:`measured` tells, as the run's summary has it. With a memory, ``profit_gain_from_drawn_prices``
+        beside it: that of greedy play from joint actions drawn uniformly. Play that begins elsewhere may end in
+        another cycle, through states in which learners have hardly been and have not learned what to do.
+
+    Raises:
+        RunError: if the training has not finished, or the run does not say where sessions ended.
+    """
+    run.require_finished()
     game, config = run.game(), validate(run.settings)
     policies, given = load(run.path), run.settings["agents"]["mechanism"].get("given")
     mechanism = policies["mechanism"] if given is None else make_policy(game, "mechanism", **given)
     stage = stage_of(game, announcement(game, mechanism)[None])
     tables = policies["participant"].tables
-    rule, count = rule_of(game, config.agents.participants), len(tables)
-    states = np.random.default_rng(seed).integers(stage.joint, size=count)
-    nobody = np.zeros(count, np.int64)
-    sessions = Sessions(stage, rule, nobody, tables, states, 0, nobody, np.zeros(count, bool))
-    return measured(game, outcome_of(sessions), sessions, {"learned" if given is None else "given": 0})
+    last = policies["participant"].last_joint
+    if last is None:
+        raise RunError(f"{run.path} does not say with which joint action each session ended: train it anew")
+    rule, nobody = rule_of(game, config.agents.participants), np.zeros(len(tables), np.int64)
+    names = {"learned" if given is None else "given": 0}
+
+    def found(states: np.ndarray) -> dict[str, Any]:
+        sessions = Sessions(stage, rule, nobody, tables, states, 0, nobody, np.zeros(len(tables), bool))
+        return measured(game, outcome_of(sessions), sessions, names)
+
+    ended = found(last)
+    if "profit_gain" in ended and rule.memory:
+        drawn = found(np.random.default_rng(seed).integers(stage.joint, size=len(tables)))
+        ended["profit_gain_from_drawn_prices"] = drawn["profit_gain"]
+    return ended
 
 
 def measured(game: Game[Any], outcome: Outcome, sessions: Sessions, names: Mapping[str, int]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from lawgiver.trainers.tables.glossary import mechanism_words
 from lawgiver.trainers.tables.wording import words
 
 MEANINGS = {
-    "profit_gain": "0 in the Nash equilibrium of a round, 1 at the largest joint profit",
+    "profit_gain": "0 in the Nash equilibrium of a round without regulation, 1 at its largest joint profit, below 0 for"
+    " less profit than in that equilibrium; in greedy play that goes on from where learning ended",
+    "profit_gain_from_drawn_prices": "the same, in greedy play from actions drawn uniformly",
     "best_reply_gain": "what a best reply to the others' strategies would gain, as a share of the payoff",
     "deviation_gain": "what one best reply of a round gains, with all that follows it, as a share of the payoff",
     "rival_reply": "change of the others' action (price) in the period after a forced deviation",

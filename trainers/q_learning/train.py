@@ -257,7 +257,8 @@ def _conclude(training: Training, run: TrainingRun) -> dict[str, Any]:
             grid = {"grid": {"parameters": training.parameters[2:].tolist(), objective: reached}}
         run.save_policy("mechanism", LearnedMechanism(game, start=training.parameters[0].tolist(), hidden=None))
     participants = LearnedQTables(game, sessions=settings.sessions, memory=training.rule.memory)
-    participants.restore({"tables": sessions.tables[sessions.mechanisms == 0]})
+    first = sessions.mechanisms == 0
+    participants.restore({"tables": sessions.tables[first], "last_joint": sessions.states[first]})
     run.save_policy("participant", participants)
     found = measured(game, outcome, sessions, names)
     if game.ceiling() is not None:

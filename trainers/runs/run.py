@@ -146,6 +146,15 @@ class Run:
         """Whether the training is complete."""
         return (self.path / "summary.json").exists()
 
+    def require_finished(self) -> None:
+        """Check that the training is complete.
+
+        Raises:
+            RunError: if it is not.
+        """
+        if not self.finished:
+            raise RunError(f"{self.path} is not finished: continue it with lawgiver train --resume {self.path}")
+
     @property
     def summary(self) -> Summary:
         """Results of a finished run.
@@ -153,8 +162,7 @@ class Run:
         Raises:
             RunError: if it is not finished, the file is damaged, or it is of another format than this version writes.
         """
-        if not self.finished:
-            raise RunError(f"{self.path} is not finished: continue it with lawgiver train --resume {self.path}")
+        self.require_finished()
         return read_summary(self.path / "summary.json")
 
     def lines(self) -> list[dict[str, Any]]:
