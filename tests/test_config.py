@@ -216,3 +216,40 @@ def test_another_trainer_takes_over_what_means_the_same_to_it():
     assert changed.mechanism.start == "no_mechanism"
     back = load_config("lanes_rllib", ["trainer.name=two_timescale"]).agents
     assert back.participants.inverse_temperature == 100.0 and back.participants.learning == "relaxed_logits"
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "said"),
+    [
+        (
+            "price_competition",
+            "agents.mechanism.given=no_mechanism",
+            "agents.mechanism.given is 'no_mechanism': input should be a valid dictionary or instance of Given",
+        ),
+        ("price_competition", "agents.mechanism.given={polcy: random}", "agents.mechanism.given.policy is missing"),
+        (
+            "price_regulation",
+            "agents.mechanism.iterations=0",
+            "agents.mechanism.iterations is 0: input should be greater",
+        ),
+        (
+            "price_regulation",
+            "agents.mechanism.optimiser=foo",
+            "agents.mechanism.optimiser is 'foo': allowed: one_point, score_function, two_point",
+        ),
+        (
+            "price_regulation",
+            "agents.mechanism.iteratons=3",
+            "unknown key 'agents.mechanism.iteratons': did you mean 'iterations'? allowed: exploration, ",
+        ),
+        (
+            "price_competition",
+            "agents.mechanism={strat: 3}",
+            "unknown key 'agents.mechanism.strat': did you mean 'start'? allowed: exploration, ",
+        ),
+    ],
+)
+def test_of_a_union_the_member_that_the_keys_mean_is_told_of(name: str, override: str, said: str):
+    with pytest.raises(ParameterError) as error:
+        load_config(name, [override])
+    assert str(error.value).startswith(said)

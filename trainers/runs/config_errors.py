@@ -26,9 +26,10 @@ def one_line(error: Exception) -> str:
 def config_error(model: type[BaseModel], data: Any, error: ValidationError) -> str:
     """Format one of the validation errors of ``data`` as one line.
 
-    Unknown keys come first; then the deepest error, since the intended member of a union validates furthest.
+    Of a union of models, the errors of the one whose keys are most like those given count. Unknown keys come first;
+    then the deepest error, since the intended member of a union validates furthest.
     """
-    details = error.errors(include_url=False)
+    details = [each for each in error.errors(include_url=False) if _intended(model, data, each["loc"])]
     first = min(details, key=lambda detail: (detail["type"] != "extra_forbidden", -len(detail["loc"])))
     loc = first["loc"]
     path = _path(data, loc)
@@ -98,7 +99,7 @@ def _elsewhere(path: str, siblings: list[str], paths: list[str]) -> str | None:
     key = path.rpartition(".")[2]
 
     def nearness(name: str) -> float:
-        return difflib.SequenceMatcher(None, key, name).ratio()
+        return _nearness(key, name)
 
     least = max([NEAR, *map(nearness, siblings)])
     by_name: dict[str, list[str]] = {}
@@ -132,13 +133,39 @@ def _discriminator_error(path: str, context: Mapping[str, Any]) -> str:
 
 def _path(data: Any, loc: tuple[int | str, ...]) -> str:
     """Format a location as a path in the data, without the parts that pydantic adds for members of a union."""
+    return ".".join(_walk(data, loc)[0])
+
+
+def _walk(data: Any, loc: tuple[int | str, ...]) -> tuple[list[str], Any]:
+    """Follow a location; return the parts that the data have, and the value there."""
     shown = []
     for part in loc:
         known = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
         if known:
             data = data[part]
             shown.append(str(part))
-    return ".".join(shown)
+    return shown, data
+
+
+def _intended(model: type[BaseModel], data: Any, loc: tuple[int | str, ...]) -> bool:
+    """Test whether the models of unions that a location goes through have the keys most like those given."""
+    for depth, part in enumerate(loc):
+        members = {member.__name__: member for member in _models(_at(model, loc[:depth]))}
+        given = _walk(data, loc[:depth])[1]
+        if len(members) < 2 or part not in members or not isinstance(given, dict) or part in given:
+            continue
+        likeness = {
+            name: sum(max(_nearness(str(key), known) for known in member.model_fields) for key in given)
+            for name, member in members.items()
+        }
+        if likeness[str(part)] < max(likeness.values()):
+            return False
+    return True
+
+
+def _nearness(key: str, other: str) -> float:
+    """Measure how alike two keys are, in [0, 1]."""
+    return difflib.SequenceMatcher(None, key, other).ratio()
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -170,11 +197,12 @@ def _at(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[Any, ...]:
 
 
 def _with_tag(hints: tuple[Any, ...], tag: int | str) -> tuple[Any, ...]:
-    """List the models of a union that have a key whose only value is ``tag``."""
+    """List the models of a union that are called ``tag``, or have a key whose only value it is."""
     return tuple(
         model
         for model in _models(hints)
-        if any(typing.get_args(known.annotation) == (tag,) for known in model.model_fields.values())
+        if model.__name__ == tag
+        or any(typing.get_args(known.annotation) == (tag,) for known in model.model_fields.values())
     )
 
 
