@@ -219,3 +219,9 @@ def test_bad_parameters_are_one_line(params, told):
     with pytest.raises(ParameterError, match=told) as caught:
         game(**params)
     assert "\n" not in str(caught.value)
+
+
+def test_no_ceiling_is_known_where_firms_can_sell_below_cost():
+    wide = game(extension=2.0)
+    assert (wide.action_values()[:, 0] < 1).any()
+    assert wide.ceiling() is None

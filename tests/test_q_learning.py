@@ -12,7 +12,7 @@ import pytest
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.rollout import rollout
-from lawgiver.trainers.q_learning.sessions import Rule, Sessions
+from lawgiver.trainers.q_learning.sessions import Rule, Sessions, one_of
 from lawgiver.trainers.q_learning.settings import Regulator
 from lawgiver.trainers.q_learning.stage import Stage, stage_of
 
@@ -23,6 +23,7 @@ from lawgiver.agents.q_tables import LearnedQTables  # noqa: E402
 from lawgiver.trainers.cli import main  # noqa: E402
 from lawgiver.trainers.evaluation.evaluate import evaluate  # noqa: E402
 from lawgiver.trainers.q_learning import train as training  # noqa: E402
+from lawgiver.trainers.q_learning.evaluation import deviation_paths, measured  # noqa: E402
 from lawgiver.trainers.q_learning.outcome import following, outcome_of  # noqa: E402
 from lawgiver.trainers.runs import launch  # noqa: E402
 from lawgiver.trainers.runs.atomic_files import RunError  # noqa: E402
@@ -35,6 +36,11 @@ SHORT = (
     "trainer.log_every=1",
     "trainer.checkpoint_every=2",
     "agents.participants.exploration_decay=1e-3",
+)
+SMALL = "trainer.sessions=1"
+TAXED = (
+    "agents.participants={memory: false, discount: 0.9}",
+    "agents.mechanism={given: {policy: libertarian}}",
 )
 FREE = {"memory": True, "discount": 0.95, "learning_rate": 0.15, "initial": "rival_uniform"}
 
@@ -126,6 +132,19 @@ def test_sessions_learn_as_a_loop_over_agents_does(memory):
     assert (made.greedy == made.tables.argmax(axis=-1)).all() and (made.values == made.tables.max(axis=-1)).all()
 
 
+def test_a_session_goes_on_as_one_of_its_copies():
+    _, stage = pricing(n_prices=3)
+    two = Stage(3, *(np.repeat(x, 2, axis=0) for x in (stage.payoffs, stage.objective)), {})
+    begun = Sessions.begin(two, rule(), np.zeros(200, int), np.random.default_rng(0))
+    copies = [begun.under(two, k) for k in (0, 1)]
+    for k, copy in enumerate(copies):
+        copy.tables[:], copy.states[:] = k, k
+    taken = one_of(copies, np.random.default_rng(1))
+    assert 70 < taken.mechanisms.sum() < 130, "both are drawn"
+    assert (taken.states == taken.mechanisms).all()
+    assert (taken.tables == taken.mechanisms[:, None, None, None]).all()
+
+
 # -- what sessions have come to ------------------------------------------------------------------------------
 
 
@@ -172,6 +191,13 @@ def test_cycles_best_replies_and_deviations_by_brute_force():
             without = [stage.payoffs[0, int(acts @ stage.places), agent] for acts in kept[1:]]
             some = 0.2 * np.dot(np.subtract(paid, without), 0.8 ** np.arange(len(paid)))
             assert found.deviation.gain[s, agent] == pytest.approx(some, abs=0.01)
+    prices, everyone = game.action_values(), np.ones(6, bool)
+    paths = deviation_paths(game, found, everyone)
+    for s, t in np.ndindex(6, 5):
+        asked = [[prices[j, found.deviation.actions[s, i, t, j]] for j in range(3)] for i in range(3)]
+        assert paths["own"][s, t] == pytest.approx(np.mean([asked[i][i] for i in range(3)]))
+        others = [(asked[i][(i + 1) % 3] + asked[i][(i + 2) % 3]) / 2 for i in range(3)]
+        assert paths["others"][s, t] == pytest.approx(np.mean(others))
 
 
 def test_firms_collude_and_punish_a_deviation():
@@ -184,6 +210,17 @@ def test_firms_collude_and_punish_a_deviation():
     rival = [prices[1 - i, moves.actions[:, i, 2, 1 - i]] - prices[1 - i, moves.kept[:, i, 2, 1 - i]] for i in (0, 1)]
     assert np.mean(rival) < -0.05
     assert moves.gain.mean() < 0 and (moves.gain < 0).mean() > 0.7
+    told = measured(game, found, made, {"given": 0})
+    assert told["profit_gain"]["given"].mean == pytest.approx(gains(game, made).mean())
+    assert told["rival_reply"]["given"].mean == pytest.approx(np.mean(rival))
+    paid = found.payoffs.sum(axis=1)
+    for key, gained in (("best_reply_gain", found.best_reply_gain), ("deviation_gain", moves.gain)):
+        share, one_left_out = gained.sum() / paid.sum(), []
+        for s in range(32):
+            one_left_out.append(np.delete(gained, s, axis=0).sum() / np.delete(paid, s).sum())
+        assert told[key]["given"].mean == pytest.approx(share)
+        jackknife = np.sqrt(31 * np.var(one_left_out))
+        assert told[key]["given"].standard_error == pytest.approx(jackknife, rel=0.05)
 
 
 def test_without_a_future_or_a_memory_there_is_no_punishment():
@@ -339,7 +376,16 @@ trainer: {{name: q_learning, sessions: 20, stable_for: 3000}}
         (["agents.mechanism={start: no_mechanism, grid: 200}"], "grid"),
         (["game={name: price_competition, n: 4}"], "the tables of 100 sessions would hold"),
         (["game={name: price_competition, n: 4, n_prices: 100}"], "joint ones under each of 1 mechanisms"),
+        (
+            ["agents.mechanism={start: no_mechanism, grid: 50}", "trainer.sessions=1000"],
+            "the tables of 52,000 sessions",
+        ),
+        (
+            ["game.n_prices=200", "agents.mechanism={start: no_mechanism, grid: 50}", SMALL],
+            "under each of 52 mechanisms",
+        ),
         (["agents.mechanism={given: {policy: random}}"], "the same in all games"),
+        (["game={name: taxed_dilemma, mechanism_mode: allocate}", *TAXED], "needs a mechanism that announces first"),
         (["game={name: public_investment}"], "trainer 'q_learning'|do not see what all did last|given"),
     ],
 )

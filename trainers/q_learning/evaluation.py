@@ -89,7 +89,7 @@ def measured(game: Game[Any], outcome: Outcome, sessions: Sessions, names: Mappi
             found["profit_gain"][name] = Estimate.of_samples((paid - ends[0]) / (ends[1] - ends[0]))
         for key, gains in (("best_reply_gain", outcome.best_reply_gain), ("deviation_gain", outcome.deviation.gain)):
             if paid.mean() > NOTHING:
-                found[key][name] = Estimate.of_samples(gains[on].sum(axis=-1) / paid.mean())
+                found[key][name] = Estimate.of_ratio(gains[on].sum(axis=-1), paid)
         paths = deviation_paths(game, outcome, on)
         found["deviation"][name] = {key: path.mean(axis=0) for key, path in paths.items()}
         found["rival_reply"][name] = Estimate.of_samples((paths["others"] - paths["others_kept"])[:, 2])

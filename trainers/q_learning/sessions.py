@@ -65,6 +65,20 @@ class Rule:
         return np.asarray(first / (1 - self.discount))
 
 
+def require_tables(sessions: int, n: int, states: int, actions: int) -> None:
+    """Check that the tables of all sessions are small enough.
+
+    Raises:
+        ParameterError: if they are not.
+    """
+    size = sessions * n * states * actions
+    if size > LARGEST_TABLES:
+        raise ParameterError(
+            f"the tables of {sessions:,} sessions would hold {size:,} numbers ({n} agents, {states:,} states,"
+            f" {actions} actions), allowed: {LARGEST_TABLES:,}; take fewer sessions, actions or agents"
+        )
+
+
 @dataclass
 class Sessions:
     """All sessions of a training.
@@ -114,12 +128,7 @@ class Sessions:
             ParameterError: if the tables would be too large.
         """
         count, states = len(mechanisms), rule.states(stage)
-        size = count * stage.n * states * stage.actions
-        if size > LARGEST_TABLES:
-            raise ParameterError(
-                f"the tables of {count:,} sessions would hold {size:,} numbers ({stage.n} agents, {states:,} states,"
-                f" {stage.actions} actions), allowed: {LARGEST_TABLES:,}; take fewer sessions, actions or agents"
-            )
+        require_tables(count, stage.n, states, stage.actions)
         first = rule.beginning(stage)[mechanisms]
         tables = np.repeat(first[:, :, None, :], states, axis=2)
         began = rng.integers(stage.joint, size=count)

@@ -75,11 +75,26 @@ def require_stage(game: Game[Any]) -> int:
     return actions
 
 
+def require_joint(actions: int, n: int, mechanisms: int) -> int:
+    """Check that n participants have few enough joint actions under so many mechanisms, and count them.
+
+    Raises:
+        ParameterError: if there are too many.
+    """
+    joint = int(actions**n)
+    if joint * mechanisms > LARGEST_JOINT:
+        raise ParameterError(
+            f"{n} participants with {actions} actions each have {joint:,} joint ones under each of {mechanisms}"
+            f" mechanisms, allowed: {LARGEST_JOINT:,} in all"
+        )
+    return joint
+
+
 def stage_of(game: Game[Any], parameters: np.ndarray) -> Stage:
     """Tabulate a round of a game under announced mechanisms.
 
     Args:
-        game: whose mechanism, if it has one, announces before participants act, and who are paid as they do.
+        game: whose mechanism announces before participants act, and who are paid as they do.
         parameters: w of each mechanism, (M, D); what its actions are.
 
     Raises:
@@ -87,12 +102,7 @@ def stage_of(game: Game[Any], parameters: np.ndarray) -> Stage:
         ParameterError: if there are too many joint actions.
     """
     actions, n = require_stage(game), game.roles["participant"]
-    joint = actions**n
-    if joint * len(parameters) > LARGEST_JOINT:
-        raise ParameterError(
-            f"{n} participants with {actions} actions each have {joint:,} joint ones under each of {len(parameters)}"
-            f" mechanisms, allowed: {LARGEST_JOINT:,} in all"
-        )
+    joint = require_joint(actions, n, len(parameters))
     played = [_played(game, parameters, actions, seed) for seed in (0, 1)]
     spread = np.abs(played[0][0] - played[1][0]).max()
     if spread > SAME * (1 + np.abs(played[0][0]).max()):
@@ -118,11 +128,12 @@ def _played(
     choices = np.stack(np.unravel_index(np.arange(actions**n), (actions,) * n), axis=-1)
     choices, rng = np.tile(choices, (len(parameters), 1)), np.random.default_rng(seed)
     state = game.initial_state(len(choices), rng)
-    if game.phase(state) == "mechanism":
+    announces = game.phase(state) == "mechanism"  # else it acts after participants, and the round is not over
+    if announces:
         announced = np.repeat(parameters, actions**n, axis=0)[:, None, :]
         state, *_ = game.step(state, announced, game.draw(len(choices), rng))
     mask = game.legal_actions(state, "participant")
-    if game.phase(state) != "participant" or (mask is not None and not mask.all()):
+    if not announces or game.phase(state) != "participant" or (mask is not None and not mask.all()):
         raise UnsupportedGameError(
             f"trainer 'q_learning' needs a mechanism that announces first, and participants who may do everything: in"
             f" {game.name} it is otherwise"

@@ -19,9 +19,9 @@ from lawgiver.trainers.evaluation.announcement import announcement
 from lawgiver.trainers.mechanism_design.optimisers import Optimiser, make_optimiser
 from lawgiver.trainers.q_learning.evaluation import measured
 from lawgiver.trainers.q_learning.outcome import outcome_of
-from lawgiver.trainers.q_learning.sessions import Rule, Sessions, one_of, rule_of
+from lawgiver.trainers.q_learning.sessions import Rule, Sessions, one_of, require_tables, rule_of
 from lawgiver.trainers.q_learning.settings import BLOCK, Announcing, QLearningConfig, Regulator
-from lawgiver.trainers.q_learning.stage import Stage, require_stage, stage_of
+from lawgiver.trainers.q_learning.stage import Stage, require_joint, require_stage, stage_of
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.bounded_rationality import start_of
@@ -94,7 +94,7 @@ class Training:
             LawgiverError: if the config does not fit the game.
         """
         game, mechanism = config.game.make(), config.agents.mechanism
-        require_stage(game)
+        actions, n = require_stage(game), game.roles["participant"]
         if config.agents.participants.memory:
             require_repeated(game)
         rule = rule_of(game, config.agents.participants)
@@ -104,7 +104,9 @@ class Training:
         else:
             w = np.array(start_of(game.action_layout("mechanism"), game.members, mechanism.start))
             optimiser = _optimiser(game, mechanism, w)
-            _grid(game, mechanism.grid)  # its own check
+            announced = 2 + len(_grid(game, mechanism.grid))  # all that is played in the end: too late to refuse then
+            joint = require_joint(actions, n, announced)
+            require_tables(announced * config.trainer.sessions, n, joint if rule.memory else 1, actions)
         sessions = _sessions(config, game, rule, w[None])
         return cls(config, game, rule, optimiser, w[None], sessions, settling=optimiser is None)
 

@@ -78,6 +78,21 @@ class Estimate:
         return cls.normal(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values))
 
     @classmethod
+    def of_ratio(cls, above: np.ndarray, below: np.ndarray) -> Self:
+        """Estimate a ratio of means of many independent pairs (n,), its error by the delta method.
+
+        Args:
+            above: numerators.
+            below: denominators, of a mean other than 0.
+        """
+        scale = float(below.mean())
+        ratio = float(above.mean()) / scale
+        if len(above) < 2:
+            return cls(ratio, None, None, None, len(above), "normal")
+        error = float((above - ratio * below).std(ddof=1) / abs(scale) / np.sqrt(len(above)))
+        return cls.normal(ratio, error, len(above))
+
+    @classmethod
     def student(cls, mean: float, standard_error: float, n: int, freedom: int, level: float = LEVEL) -> Self:
         """Estimate a mean whose standard error is itself estimated, with ``freedom`` degrees of freedom."""
         half = t_quantile(freedom, level) * standard_error
