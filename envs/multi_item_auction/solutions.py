@@ -32,6 +32,9 @@ from lawgiver.envs.solvers.auctions.myerson import Marginal, highest_values, mye
 if TYPE_CHECKING:
     from lawgiver.envs.multi_item_auction.game import MultiItemAuction
 
+LEVELS = 100_000
+"""Virtual values at which Myerson's revenue is added up."""
+
 
 @dataclass(frozen=True)
 class KnownMenu:
@@ -180,8 +183,31 @@ def _expected_highest(distributions: list[Marginal]) -> float:
     return highest_values([each for each in distributions if isinstance(each, Distribution)], 1)
 
 
+def revenue_by_quadrature(distributions: list[Marginal]) -> float:
+    """Compute the expected highest virtual value, where above 0, by the midpoint rule.
+
+    It is the integral over t of the probability that a bidder's value is above the least one whose virtual value is
+    beyond t. That falls from 1 at most to 0, so that the error is half a step at most.
+    """
+    step = max(each.high for each in distributions) / LEVELS
+    t = step * (np.arange(LEVELS) + 0.5)
+    below = [np.clip(each.cdf(each.critical(t, above=True)), 0, 1) for each in distributions]
+    return step * float(np.sum(1 - np.prod(below, axis=0)))
+
+
 def known_solutions(game: MultiItemAuction) -> tuple[KnownSolution, ...]:
-    """The best menu for one bidder and two items; residual is how far its revenue is off, by areas of polygons."""
+    """Myerson's revenue of one item; the best menu for one bidder and two, whose residual is by areas of polygons."""
+    if game.m == 1 and game.profiles is None:
+        sold = [row[0] for row in game.distributions]
+        return (
+            KnownSolution(
+                name="Myerson's revenue: to the highest virtual value above 0, at the least value that wins",
+                source="Myerson 1981; residual is how far it is from the integral over virtual values by midpoints",
+                value=lambda: myerson(sold),
+                residual=lambda: abs(myerson(sold) - revenue_by_quadrature(sold)),
+                tolerance=max(each.high for each in sold) / LEVELS,
+            ),
+        )
     known = known_menu(game)
     if known is None:
         return ()
