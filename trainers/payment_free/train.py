@@ -7,7 +7,7 @@ reported gains are therefore those of an audit of the exact rule on fresh profil
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def train(config: PaymentFreeConfig, run: TrainingRun) -> dict[str, Any]:
     probe = game.initial_state(PROBE, torch_generator("cpu", config.seed, FRESH)).types.double().numpy()
     loop.train(
         run,
-        Training(learner, mechanism, probe),
+        loop.Averaged(learner, partial(described, learner, mechanism, probe)),
         updates=settings.updates,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
@@ -79,46 +79,15 @@ def train(config: PaymentFreeConfig, run: TrainingRun) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Training:
-    """A learner whose mechanism is evaluated on the same profiles for each line of metrics.
-
-    Attributes:
-        learner: of the network.
-        mechanism: that plays by it.
-        probe: types of the profiles, (PROBE, n, 2m).
-        recent: numbers of the updates since the last line of metrics, which has their means.
-    """
-
-    learner: Learner
-    mechanism: LearnedExSNet | LearnedRPFNet
-    probe: np.ndarray
-    recent: list[dict[str, float]] = field(default_factory=list)
-
-    def update(self, number: int) -> Mapping[str, float]:
-        """Take one step."""
-        self.recent.append(self.learner.update(number))
-        return self.recent[-1]
-
-    def report(self, metrics: Mapping[str, float]) -> loop.Report:
-        """Report the welfare on the probe, and the means of the recent updates."""
-        learner, recent = self.learner, self.recent
-        learner.network.eval().cpu()
-        reached = {k: mean_of(value) for k, value in welfare(learner.game, self.mechanism, self.probe).items()}
-        learner.network.to(learner.device)
-        means = {name: sum(each[name] for each in recent) / len(recent) for name in metrics}
-        self.recent = []
-        note = f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative_gain']:.4f}"
-        return loop.Report({**reached, **means}, note)
-
-    def state(self) -> dict[str, Any]:
-        """Collect the learner's state, and the numbers that no line of metrics has yet."""
-        return {"learner": self.learner.state(), "recent": self.recent}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self.learner.restore(state["learner"])
-        self.recent = list(state["recent"])
+def described(
+    learner: Learner, mechanism: LearnedExSNet | LearnedRPFNet, probe: np.ndarray, means: Mapping[str, float]
+) -> loop.Report:
+    """Describe a training by the welfare on the profiles ``probe`` (P, n, 2m), and by the means of recent updates."""
+    learner.network.eval().cpu()
+    reached = {k: mean_of(value) for k, value in welfare(learner.game, mechanism, probe).items()}
+    learner.network.to(learner.device)
+    note = f"{reached['nash_welfare_ratio_to_pf']:.4f} of Nash welfare, gain {means['relative_gain']:.4f}"
+    return loop.Report({**reached, **means}, note)
 
 
 def make_mechanism(game: PaymentFreeAllocation, settings: ExSNet | RPFNet, seed: int) -> LearnedExSNet | LearnedRPFNet:

@@ -8,7 +8,7 @@ left of it when everybody reports the best misreport found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def train(config: RegretNetConfig, run: TrainingRun) -> dict[str, Any]:
     probe = game.initial_state(PROBE, torch_generator("cpu", config.seed, FRESH)).types.double().numpy()
     loop.train(
         run,
-        Training(learner, mechanism, probe),
+        loop.Averaged(learner, partial(described, learner, mechanism, probe)),
         updates=settings.updates,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
@@ -74,42 +74,11 @@ def train(config: RegretNetConfig, run: TrainingRun) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Training:
-    """A learner whose mechanism is evaluated on the same profiles for each line of metrics.
-
-    Attributes:
-        learner: of the network.
-        mechanism: that plays by it.
-        probe: types of the profiles, (PROBE, n, m).
-        recent: numbers of the updates since the last line of metrics, which has their means.
-    """
-
-    learner: Learner
-    mechanism: LearnedAuction
-    probe: np.ndarray
-    recent: list[dict[str, float]] = field(default_factory=list)
-
-    def update(self, number: int) -> Mapping[str, float]:
-        """Take one step."""
-        self.recent.append(self.learner.update(number))
-        return self.recent[-1]
-
-    def report(self, numbers: Mapping[str, float]) -> loop.Report:
-        """Report the revenue on the probe, and the means of the recent updates."""
-        learner, recent = self.learner, self.recent
-        learner.network.eval().cpu()
-        revenue = float(measured(learner.game, self.mechanism, self.probe).mean())
-        learner.network.to(learner.device)
-        means = {name: sum(each[name] for each in recent) / len(recent) for name in numbers}
-        self.recent = []
-        return loop.Report({"revenue": revenue, **means}, f"revenue {revenue:.4f}, regret {means['regret']:.5f}")
-
-    def state(self) -> dict[str, Any]:
-        """Collect the learner's state, and the numbers that no line of metrics has yet."""
-        return {"learner": self.learner.state(), "recent": self.recent}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self.learner.restore(state["learner"])
-        self.recent = list(state["recent"])
+def described(
+    learner: Learner, mechanism: LearnedAuction, probe: np.ndarray, means: Mapping[str, float]
+) -> loop.Report:
+    """Describe a training by the revenue on the profiles ``probe`` (P, n, m), and by the means of recent updates."""
+    learner.network.eval().cpu()
+    revenue = float(measured(learner.game, mechanism, probe).mean())
+    learner.network.to(learner.device)
+    return loop.Report({"revenue": revenue, **means}, f"revenue {revenue:.4f}, regret {means['regret']:.5f}")

@@ -63,6 +63,54 @@ class Learner(Protocol):
         """Restore what :meth:`state` returned; the state of another training may raise any exception."""
 
 
+class Updated(Protocol):
+    """State of a training and its update, for :class:`Averaged`, which reports on it."""
+
+    def update(self, number: int) -> dict[str, float]:
+        """Carry out update ``number``; see :class:`Learner`."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Collect everything the next update depends on."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state` returned."""
+
+
+@dataclass
+class Averaged:
+    """A learner whose lines of metrics have the means of the updates since the line before.
+
+    Attributes:
+        learner: that is updated.
+        described: makes a line of metrics of these means.
+        recent: numbers of the updates since the last line.
+    """
+
+    learner: Updated
+    described: Callable[[Mapping[str, float]], Report]
+    recent: list[dict[str, float]] = field(default_factory=list)
+
+    def update(self, number: int) -> Mapping[str, float]:
+        """Take one step."""
+        self.recent.append(self.learner.update(number))
+        return self.recent[-1]
+
+    def report(self, numbers: Mapping[str, float]) -> Report:
+        """Describe the training by the means of the recent updates."""
+        means = {name: sum(each[name] for each in self.recent) / len(self.recent) for name in numbers}
+        self.recent = []
+        return self.described(means)
+
+    def state(self) -> dict[str, Any]:
+        """Collect the learner's state, and the numbers that no line of metrics has yet."""
+        return {"learner": self.learner.state(), "recent": self.recent}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.learner.restore(state["learner"])
+        self.recent = list(state["recent"])
+
+
 def train(
     run: TrainingRun,
     learner: Learner,
