@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +118,27 @@ def choice(name: str, value: object, options: Iterable[str]) -> str:
     if isinstance(value, str) and value in options:
         return value
     raise ParameterError(f"{name} is {brief(value)}: {allowed(value if isinstance(value, str) else '', options)}")
+
+
+def distinct_choices(name: str, given: object, options: Sequence[str], told: str | None = None) -> tuple[str, ...]:
+    """Check that a parameter is a list of one or more different names, and return them in the order of ``options``.
+
+    Args:
+        name: name of the parameter.
+        given: the value given, of any type.
+        options: the names that may be in it.
+        told: what is allowed, in a message about a list that is none, or has a name twice.
+
+    Raises:
+        ParameterError: naming the parameter, its value and what is allowed.
+    """
+    if isinstance(given, (list, tuple)) and given:
+        found = {choice(f"{name}[{i}]", each, options) for i, each in enumerate(given)}
+        if len(found) == len(given):
+            return tuple(option for option in options if option in found)
+    raise ParameterError(
+        f"{name} is {brief(given)}, allowed: {told or 'a list of different names, ' + allowed('', options)}"
+    )
 
 
 def sums_to_one(sums: Any) -> Any:

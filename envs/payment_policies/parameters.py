@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, brief, choice, integer, number
+from lawgiver.envs.core.errors import ParameterError, brief, choice, distinct_choices, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.payment_policies.dynamics import LEARNERS
 from lawgiver.envs.payment_policies.stages import checked_stage
@@ -67,12 +67,8 @@ def _announced(given: Any, *, auction: bool) -> tuple[str, ...]:
     options = ("reserve", "mix", "tax") if auction else ("tax",)
     if given is None:
         return options[:1]
-    if isinstance(given, (list, tuple)) and given:
-        found = {choice(f"announced[{i}]", name, options) for i, name in enumerate(given)}
-        if len(found) == len(given):
-            return tuple(name for name in options if name in found)
     told = f"a list of different names out of {', '.join(options)}, or None"
-    raise ParameterError(f"announced is {brief(given)}, allowed: {told}")
+    return distinct_choices("announced", given, options, told)
 
 
 def _numbers(name: str, given: Any, told: str) -> list[Any]:

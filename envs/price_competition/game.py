@@ -17,14 +17,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, select, total, uniform, zeros
-from lawgiver.envs.core.errors import ParameterError, allowed, brief, choice, integer, number
+from lawgiver.envs.core.errors import ParameterError, brief, distinct_choices, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.price_competition.demand import Demand, logit_demand, steered_demand
 from lawgiver.envs.price_competition.solutions import Market, monopoly_prices, nash_prices
 
 ANNOUNCED = ("price_cap", "unit_tax", "steering")
-"""What a mechanism may announce, in the order of w."""
+"""Names of the numbers that a mechanism may announce, in the order of w."""
 LARGEST_N = 4
 """Firms: the last prices of all are a learner's state, and their number grows as the power of n."""
 LARGEST_GRID = 1_000
@@ -140,7 +140,7 @@ class PriceCompetition(Game[PriceState]):
             "discount": number("discount", self.discount, "[0, 1)"),
             "n_prices": integer("n_prices", self.n_prices, 2, LARGEST_GRID),
             "extension": number("extension", self.extension, "[0, 100]"),
-            "announced": _announced(self.announced),
+            "announced": distinct_choices("announced", self.announced, ANNOUNCED),
             "rounds": integer("rounds", self.rounds, 1),
         }
         for name, value in checked.items():
@@ -442,11 +442,3 @@ def _by_firm(name: str, given: Any, n: int, interval: str) -> float | tuple[floa
     if len(given) != n:
         raise ParameterError(f"{name} has {len(given)} numbers, allowed: {n}, one a firm")
     return tuple(number(f"{name}[{i}]", value, interval) for i, value in enumerate(given))
-
-
-def _announced(given: Any) -> tuple[str, ...]:
-    if isinstance(given, (list, tuple)) and given:
-        found = {choice(f"announced[{i}]", name, ANNOUNCED) for i, name in enumerate(given)}
-        if len(found) == len(given):
-            return tuple(name for name in ANNOUNCED if name in found)
-    raise ParameterError(f"announced is {brief(given)}, allowed: a list of different names, {allowed('', ANNOUNCED)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, allowed, brief, choice, integer, number
+from lawgiver.envs.core.errors import ParameterError, brief, choice, distinct_choices, integer, number
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.files.profiles import types_path
 from lawgiver.envs.sealed_bid.slots import PRICINGS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lawgiver.envs.sealed_bid.game import SealedBid
 
 ANNOUNCED = ("reserve", "entry_fee", "mix", "squash", "handicaps")
-"""What a mechanism may announce, in the order of w."""
+"""Names of the numbers that a mechanism may announce, in the order of w."""
 UNANNOUNCED = {"reserve": 0.0, "entry_fee": 0.0, "mix": None, "squash": 1.0, "handicaps": None}
 """Values of the parameters of these names, where the mechanism announces them."""
 PRICES = {
@@ -49,7 +49,7 @@ def check(game: SealedBid) -> None:
     choice("information", game.information, INFORMATION)
     settings = {
         "n": n,
-        "announced": _announced(game.announced),
+        "announced": distinct_choices("announced", game.announced, ANNOUNCED),
         "slots": _slots(game.slots),
         "values": _values(game.values, n),
         "masses": None if game.masses is None else _masses(game.masses),
@@ -105,14 +105,6 @@ def _check_together(game: SealedBid) -> None:
         raise ParameterError(
             f"risk_aversion is {game.risk_aversion:g} with {told}, allowed: 0, where bidders pay who win nothing"
         )
-
-
-def _announced(given: Any) -> tuple[str, ...]:
-    if isinstance(given, (list, tuple)) and given:
-        found = {choice(f"announced[{i}]", name, ANNOUNCED) for i, name in enumerate(given)}
-        if len(found) == len(given):
-            return tuple(name for name in ANNOUNCED if name in found)
-    raise ParameterError(f"announced is {brief(given)}, allowed: a list of different names, {allowed('', ANNOUNCED)}")
 
 
 def _slots(given: Any) -> tuple[float, ...]:
