@@ -9,19 +9,19 @@ import numpy as np
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.solvers.equilibrium.one_round import inexact, mean_outcome
 
 
 def announcement(game: Game[Any], mechanism: Policy) -> np.ndarray:
     """Return the w (D,) that a mechanism announces in every game alike.
 
     Raises:
-        UnsupportedGameError: if it draws its announcement.
+        UnsupportedGameError: if it remembers, or draws its announcement.
     """
-    rng = np.random.default_rng(0)
-    seen = game.observe(game.initial_state(1, rng), "mechanism")
-    mean, deviation = np.asarray(mechanism.distribution(seen, None, mechanism.initial_state(1, rng))[0], float)[0, 0]
-    if deviation.any():
+    state = game.initial_state(1, np.random.default_rng(0))
+    if inexact(game, mechanism, state):
         raise UnsupportedGameError(
             f"participants learn under a rule that is the same in all games, not under {mechanism!r}"
         )
-    return np.asarray(np.clip(mean, *game.action_bounds("mechanism")))
+    announced: np.ndarray = np.asarray(mean_outcome(game, mechanism, state), float)[0]
+    return announced
