@@ -361,3 +361,24 @@ def played() -> Callable[[AuctionGame, Sequence[float]], np.ndarray]:
         return np.concatenate(rows)[None]
 
     return table
+
+
+@pytest.fixture
+def slopes_agree() -> Callable[[Sequence[Any], Callable[[], Any]], None]:
+    """A check that the gradient of a loss in each of its parameters, float64, is that of central differences."""
+    import torch
+
+    from lawgiver.trainers.statistics.streams import torch_generator
+
+    def check(parameters: Sequence[Any], loss: Callable[[], Any]) -> None:
+        for parameter, slope in zip(parameters, torch.autograd.grad(loss(), list(parameters)), strict=True):
+            direction = torch.randn(parameter.shape, generator=torch_generator("cpu", 0, 5)).double()
+            ends = []
+            for step in (1e-5, -1e-5):
+                with torch.no_grad():
+                    parameter.add_(step * direction)
+                    ends.append(float(loss()))
+                    parameter.sub_(step * direction)
+            assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(float((slope * direction).sum()), rel=1e-3, abs=1e-7)
+
+    return check
