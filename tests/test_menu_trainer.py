@@ -77,14 +77,14 @@ def test_starts_and_units():
     values = game.initial_state(20_000, np.random.default_rng(0)).types
     assert unit_of(game, values) == pytest.approx(2.0, abs=0.02)
     assert unit_of(make(n=1, demand="unit"), values[:, :1, :2]) == pytest.approx(2 / 3, abs=0.01)
-    logits, boosts = myerson_start(game, 40, np.random.default_rng(0))
+    logits, boosts = myerson_start(game, 40, 1.0, np.random.default_rng(0))
     shares = menus.shares_of(logits)
     sold = (shares > 0.5).sum((1, 2))
     assert boosts == pytest.approx(-0.5 * sold, abs=1e-9) and set(sold) <= {0, 1, 2, 3}
     kinds = {tuple(each) for each in (shares > 0.5).reshape(40, -1)}
     assert len(kinds) == 3**3  # each of the allocations, and some of them twice
     with pytest.raises(UnsupportedGameError, match=r"'item_myerson' is not a rule"):
-        myerson_start(make(demand="unit"), 4, np.random.default_rng(0))
+        myerson_start(make(demand="unit"), 4, 1.0, np.random.default_rng(0))
 
 
 def test_a_menu_for_one_bidder_comes_near_the_optimum(tmp_path, undrawn):

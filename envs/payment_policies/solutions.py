@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lawgiver.envs.payment_policies.game import PaymentPolicies
 
 TOLERANCE = 2e-3
-"""What a deviation may gain in an equilibrium, as a share of :attr:`MechanismGame.welfare_scale`."""
+"""Largest gain of a deviation in what counts as an equilibrium, as a share of :attr:`MechanismGame.welfare_scale`."""
 LEVEL = 100.0
 """Inverse temperature of the logit equilibrium that is known, over the scale of welfare."""
 

@@ -55,11 +55,12 @@ def checked_stage(given: Any) -> str | Payoffs:
             f"stage is {brief(given)}, allowed: payoffs of a two-by-two game, numbers (2, 2, 2) by the first's action, "
             f"the second's, and whose they are; or one of {', '.join(names)}"
         )
-    cells = [
-        [tuple(number(f"stage[{i}][{j}][{k}]", float(table[i, j, k]), "[-1e12, 1e12]") for k in (0, 1)) for j in (0, 1)]
-        for i in (0, 1)
-    ]
-    return tuple((one, other) for one, other in cells)  # type: ignore[misc]  # pairs
+
+    def cell(i: int, j: int) -> tuple[float, float]:
+        one, other = (number(f"stage[{i}][{j}][{k}]", float(table[i, j, k]), "[-1e12, 1e12]") for k in (0, 1))
+        return one, other
+
+    return tuple((cell(i, 0), cell(i, 1)) for i in (0, 1))
 
 
 def matrix_outcomes(payoffs: Payoffs) -> np.ndarray:

@@ -51,11 +51,13 @@ class Learner:
         self.rng = torch_generator(device, seed, UPDATES)
         start = np.random.default_rng([seed, START])
         self.unit = unit_of(game, game.initial_state(UNIT, start).types)
-        make = random_start if mechanism.start == "random" else myerson_start
-        logits, boosts = make(game, mechanism.entries, start)
+        if mechanism.start == "random":
+            logits, boosts = random_start(game, mechanism.entries, start)
+        else:
+            logits, boosts = myerson_start(game, mechanism.entries, self.unit, start)
         self.logits, self.boosts, self.log_weights = (
             torch.tensor(each, dtype=torch.float32, device=device).requires_grad_()
-            for each in (logits, boosts if mechanism.start == "random" else boosts / self.unit, np.zeros(game.n))
+            for each in (logits, boosts, np.zeros(game.n))
         )
         slow = [self.boosts] + ([self.log_weights] if game.n > 1 and mechanism.weights == "learned" else [])
         self.rates = (settings.learning_rate, settings.boost_learning_rate)
@@ -135,8 +137,10 @@ def random_start(game: MultiItemAuction, entries: int, rng: np.random.Generator)
     return rng.normal(0, SPREAD, (entries, game.n + 1, game.m)), rng.uniform(-LOWEST, 0, entries)
 
 
-def myerson_start(game: MultiItemAuction, entries: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Compute logits (J, n + 1, m) and boosts (J,), in money, of what Myerson's rule, item by item, allocates.
+def myerson_start(
+    game: MultiItemAuction, entries: int, unit: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute logits (J, n + 1, m), and boosts (J,) in units, of what Myerson's rule, item by item, allocates.
 
     Different allocations of drawn profiles come first; a menu with more entries than there are has some again.
 
@@ -150,4 +154,4 @@ def myerson_start(game: MultiItemAuction, entries: int, rng: np.random.Generator
     full = np.concatenate([shares, 1 - shares.sum(1, keepdims=True)], 1)
     reserves = np.array([[float(each.critical(np.zeros(1))[0]) for each in row] for row in game.distributions])
     logits = SHARP * full + rng.normal(0, NOISE, full.shape)
-    return logits, -(shares * reserves).sum((1, 2))
+    return logits, -(shares * reserves).sum((1, 2)) / unit

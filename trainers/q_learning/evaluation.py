@@ -22,7 +22,7 @@ from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
 
 KNOWN = ("nash", "monopoly")
-"""What a round is compared with, by name."""
+"""Solutions that a round is compared with, by name."""
 
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
