@@ -207,5 +207,6 @@ def figures(runs: Trainings) -> Iterator[tuple[str, str, Figure]]:
         axis.set_xlabel("audited regret a bidder (1/1000)")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("revenue")
-    legend_beside(axes[-1])
+    entries = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    legend_beside(axes[-1], handles=list(entries.values()))  # not every panel has an optimum
     yield "auctions.png", "multi_item_auction-v0: revenue of learned auctions by audited regret", figure
