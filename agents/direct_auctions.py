@@ -59,7 +59,8 @@ class AuctionRule(DirectMechanism):
 class LearnedMenu(AuctionRule):
     """A menu with given entries, which can be kept in a folder once they are learned; see :mod:`~.menus` of the game.
 
-    In ``announce`` mode the game's ``entries`` have to be as many at least; the rest give nothing.
+    In ``announce`` mode the game's ``entries`` have to be as many at least; the rest give nothing. Boosts and weights
+    have to lie within the bounds of what is announced: cut off they would be another menu.
 
     Args:
         game: the game.
@@ -72,7 +73,7 @@ class LearnedMenu(AuctionRule):
         shares: float64, like ``boosts`` and ``log_weights``.
 
     Raises:
-        UnsupportedGameError: if the game sells no items, or announces menus with fewer entries.
+        UnsupportedGameError: if the game sells no items, or announces menus with fewer entries or narrower bounds.
         ParameterError: if there is no entry, or one that hands out more than there is.
     """
 
@@ -108,6 +109,13 @@ class LearnedMenu(AuctionRule):
         wrong = rules.shares_error(self.shares, self.auction.demand == "unit")
         if wrong is not None:
             raise ParameterError(f"an entry of the menu {wrong}")
+        if not self.auction.announces:
+            return
+        fault = self.auction.menu_error(self.announced[None])
+        if fault is not None:
+            raise UnsupportedGameError(
+                f"a menu cannot be announced that {fault}; play it with mechanism_mode='allocate'"
+            )
 
     def __repr__(self) -> str:
         """Give the number of entries and the weights."""

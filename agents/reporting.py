@@ -8,7 +8,7 @@ those of :mod:`lawgiver.envs.solvers.mdp.affine`, on NumPy and on torch. Other g
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
@@ -236,18 +236,17 @@ def named_rule(game: Game[Any], name: str) -> Policy:
     """
     if not _knows_rules(game):
         raise UnsupportedGameError(f"mechanism {name!r} sells items by reported values; {game.name} has none")
-    if game.announces:
-        return canonical(game, name)
-    if name not in game.direct_rules:
-        raise UnsupportedGameError(
-            f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, game.direct_rules)}"
-        )
-    return NamedRule(game, name)
+    known: Collection[str] = game.members if game.announces else game.direct_rules
+    if name not in known:
+        reason = game.inapplicable_rules.get(name)
+        where = game.name if reason is None else f"{game.name} {reason}"
+        raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {where}; {allowed(name, known)}")
+    return canonical(game, name) if game.announces else NamedRule(game, name)
 
 
 def _knows_rules(game: Game[Any]) -> TypeGuard[ReportingGame]:
     """Check whether a game knows rules by name that decide by the reports."""
-    return isinstance(game, ReportingGame) and bool(game.direct_rules)
+    return isinstance(game, ReportingGame) and bool(game.direct_rules or game.inapplicable_rules)
 
 
 def affine_maximiser(game: Game[Any], *, log_weights: Numbers | None = None, boosts: Numbers | None = None) -> Policy:

@@ -195,7 +195,9 @@ def test_best_matchings_by_enumeration(n, m):
 def test_named_auctions_are_truthful(demand, name):
     game = make(n=3, m=2, demand=demand)
     if name not in game.direct_rules:
-        with pytest.raises(UnsupportedGameError, match=r"'item_myerson' is not a rule of .*allowed: bundle"):
+        with pytest.raises(
+            UnsupportedGameError, match=r"unit demand: items sold apart .* allowed: bundle_myerson, pay"
+        ):
             make_policy(game, "mechanism", name)
         return
     found = audit_game(game, make_policy(game, "mechanism", name), types_of(game, 60), effort=1)
@@ -363,7 +365,7 @@ def test_named_menus_are_the_rules_of_the_same_name(params, names):
 def test_large_menus_have_names_only_where_they_fit():
     game = make(n=3, m=4, mechanism_mode="announce", entries=10)
     assert set(game.members) == {"bundle_myerson"}
-    with pytest.raises(UnsupportedGameError, match=r"'vcg' is not a rule of .*allowed: bundle_myerson"):
+    with pytest.raises(UnsupportedGameError, match=r"'vcg' is not a rule .* up to entries=10; allowed: bundle_myerson"):
         make_policy(game, "mechanism", "vcg")
     assert not make(n=2, m=1, preset="irregular_item", mechanism_mode="announce").members.keys() - {"vcg"}
     assert set(make(n=1, m=30, demand="unit", mechanism_mode="announce").members) == set()
@@ -384,6 +386,36 @@ def test_learned_menus_are_saved_announced_and_refused(tmp_path):
     with pytest.raises(UnsupportedGameError, match="a menu of 4 entries cannot be announced in a game with entries=3"):
         load_policy(tmp_path, make(mechanism_mode="announce", entries=3))
     assert menu.rule_parameters()["entries"] == 4 and "4 entries" in repr(menu)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"boosts": np.array([0.1, -2.5])}, r"has boosts_2 = -2.5, allowed: numbers in \[-2, 2\]"),
+        ({"log_weights": np.array([4.0, 0])}, r"has log_weights_1 = 4, allowed: numbers in \[-3, 3\]"),
+    ],
+)
+def test_menus_outside_of_what_can_be_announced_are_refused_and_not_cut_off(numbers, words, tmp_path):
+    game, announcing = make(), make(mechanism_mode="announce", entries=2)
+    menu = LearnedMenu(game, **{**random_menu(2, 2, 2), **numbers})
+    with pytest.raises(UnsupportedGameError, match=f"{words}; play it with mechanism_mode='allocate'"):
+        LearnedMenu(announcing, **menu.state())
+    save_policy(tmp_path, menu)
+    with pytest.raises(UnsupportedGameError, match=words):
+        load_policy(tmp_path, announcing)
+    assert isinstance(load_policy(tmp_path, game), LearnedMenu)
+
+
+def test_announced_menus_stay_within_their_box():
+    """All actions of a menu at the bounds lie in the action space, and amount to the menu itself."""
+    game = make(mechanism_mode="announce", entries=3)
+    numbers = {"boosts": np.array([2.0, -2.0]), "log_weights": np.array([3.0, -3.0])}
+    menu = LearnedMenu(game, **{**random_menu(2, 2, 2), **numbers})
+    action = menu.action(game.observe(game.initial_state(1, np.random.default_rng(0)), "mechanism"))[0, 0]
+    assert game.action_space("mechanism").contains(action.astype(np.float32))
+    shares, boosts, weights = game.menu_of(action)
+    assert shares[:2] == pytest.approx(menu.shares, abs=1e-7) and boosts.tolist() == [2.0, -2.0, 0.0]
+    assert np.log(weights) == pytest.approx(menu.log_weights)
 
 
 @pytest.mark.parametrize(
@@ -436,6 +468,13 @@ def test_actions_are_decisions_and_back(demand):
     assert (done.payments == 0).all()
 
 
+def test_matchings_too_large_to_search_are_named():
+    game = make(n=13, m=13, demand="unit")
+    assert set(game.direct_rules) == {"bundle_myerson"}
+    with pytest.raises(UnsupportedGameError, match="with more than 12 bidders and items: no best matching is searched"):
+        make_policy(game, "mechanism", "vcg")
+
+
 def test_envy_and_welfare():
     game = make(objective="welfare")
     types = types_of(game, 1_000)
@@ -467,6 +506,9 @@ def test_types_of_a_file(tmp_path):
     game = make(types_file=str(tmp_path / "types.npz"), objective="welfare")
     assert game.limit() == pytest.approx(values.max(1).sum(-1).mean())
     assert set(game.direct_rules) == {"vcg", "pay_as_bid"}
+    for name in ("item_myerson", "bundle_myerson"):
+        with pytest.raises(UnsupportedGameError, match=r"types_file, .* needs distributions of values; allowed: pay"):
+            make_policy(game, "mechanism", name)
     unit = make(types_file=str(tmp_path / "types.npz"), objective="welfare", demand="unit")
     straight, crossed = values[:, 0, 0] + values[:, 1, 1], values[:, 0, 1] + values[:, 1, 0]
     assert unit.limit() == pytest.approx(np.maximum(straight, crossed).mean())

@@ -137,6 +137,11 @@ class ReportingGame(TwoModes[ReportingState]):
         """
         return {}
 
+    @property
+    def inapplicable_rules(self) -> Mapping[str, str]:
+        """Canonical rules by name that the game lacks with its parameters, and which of these rule them out."""
+        return {}
+
     @abstractmethod
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
         """Return the state with the utilities and payments of a decision (B, d), and whatever a game adds to it."""

@@ -38,6 +38,8 @@ LARGEST_PROBLEM = 1_000
 """Largest number of (bidder, item) pairs."""
 LARGEST_MATCHING = 12
 """Items, or bidders if they are fewer, of which the best matching is searched: a table of all sets of them."""
+NAMED = ("vcg", "pay_as_bid", "bundle_myerson", "item_myerson")
+"""Auctions by name, of which parameters may rule out some."""
 LARGEST_VALUE = "[0, 1e12]"
 WEIGHT_BOUND = 3.0
 """Largest absolute value of log w in an announcement: weights from 1/20 to 20."""
@@ -231,17 +233,37 @@ class MultiItemAuction(ReportingGame):
 
     @property
     def direct_rules(self) -> Mapping[str, Callable[[Array], Array]]:
-        """Decisions (B, d) of named auctions by reports, (B, n, m); those that need distributions not for a file."""
+        """Decisions (B, d) of named auctions by reports, (B, n, m)."""
         unit = self.demand == "unit"
-        sales: dict[str, Callable[[Array], tuple[Array, Array]]] = {}
-        if self.matchable or not unit:
-            sales["vcg"] = lambda reports: rules.vcg(reports, unit)
-            sales["pay_as_bid"] = lambda reports: rules.pay_as_bid(reports, unit)
-        if self.profiles is None:
-            sales["bundle_myerson"] = lambda reports: rules.bundle_myerson(reports, self.bundles, unit)
-            if not unit or self.m == 1:  # items sold apart would compete for a bidder who wants one
-                sales["item_myerson"] = lambda reports: rules.item_myerson(reports, self.distributions)
-        return {name: self._direct(sale) for name, sale in sales.items()}
+        sales: dict[str, Callable[[Array], tuple[Array, Array]]] = {
+            "vcg": lambda reports: rules.vcg(reports, unit),
+            "pay_as_bid": lambda reports: rules.pay_as_bid(reports, unit),
+            "bundle_myerson": lambda reports: rules.bundle_myerson(reports, self.bundles, unit),
+            "item_myerson": lambda reports: rules.item_myerson(reports, self.distributions),
+        }
+        absent = self._without_direct
+        return {name: self._direct(sale) for name, sale in sales.items() if name not in absent}
+
+    @property
+    def _without_direct(self) -> dict[str, str]:
+        absent: dict[str, str] = {}
+        if self.demand == "unit" and not self.matchable:
+            large = f"of unit demand with more than {LARGEST_MATCHING} bidders and items: no best matching is searched"
+            absent |= dict.fromkeys(("vcg", "pay_as_bid"), large)
+        if self.demand == "unit" and self.m > 1:
+            absent["item_myerson"] = "of unit demand: items sold apart compete for a bidder who has a use for one"
+        if self.profiles is not None:
+            drawn = "with types_file, which has profiles: the rule needs distributions of values"
+            absent |= dict.fromkeys(("bundle_myerson", "item_myerson"), drawn)
+        return absent
+
+    @property
+    def inapplicable_rules(self) -> Mapping[str, str]:
+        """Named auctions that there are not, and which parameter rules them out."""
+        if not self.announces:
+            return self._without_direct
+        unknown = f"with mechanism_mode='announce': it is no known menu of up to entries={self.entries}"
+        return {name: self._without_direct.get(name, unknown) for name in NAMED if name not in self.members}
 
     def _direct(self, sale: Callable[[Array], tuple[Array, Array]]) -> Callable[[Array], Array]:
         size = 2 ** min(self.n, self.m) * (self.n + 1) if self.demand == "unit" else self.n * self.m
@@ -341,19 +363,22 @@ class MultiItemAuction(ReportingGame):
     def outcome_error(self, state: ReportingState, outcome: np.ndarray) -> str | None:
         """Describe the fault of a supplied mechanism's menu, shares or paid fractions; None if valid."""
         if self.announces:
-            low, high = bounds(self.rule_layout())
-            wrong = np.argwhere(~within(outcome, low, high))
-            if not len(wrong):
-                return None
-            game, k = wrong[0].tolist()
-            field = self.rule_names[k]
-            return f"has {field} = {outcome[game, k]:g}, allowed: numbers in [{low[k]:g}, {high[k]:g}]"
+            return self.menu_error(outcome)
         shares, fractions = self.split(outcome)
         fault = rules.shares_error(shares, self.demand == "unit")
         if fault is not None:
             return fault
         wrong = fractions[(fractions < -rules.EXCESS) | (fractions > 1 + rules.EXCESS)]
         return f"takes {wrong[0]:g} of what shares are worth, allowed: a fraction in [0, 1]" if wrong.size else None
+
+    def menu_error(self, parameters: np.ndarray) -> str | None:
+        """Describe the fault of announced parameters (B, D); None if they lie within their bounds."""
+        low, high = bounds(self.rule_layout())
+        wrong = np.argwhere(~within(parameters, low, high))
+        if not len(wrong):
+            return None
+        game, k = wrong[0].tolist()
+        return f"has {self.rule_names[k]} = {parameters[game, k]:g}, allowed: numbers in [{low[k]:g}, {high[k]:g}]"
 
     # -- what it is about ---------------------------------------------------------------------------------------
 
