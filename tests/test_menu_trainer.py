@@ -11,11 +11,12 @@ from lawgiver.agents.direct_auctions import LearnedMenu
 from lawgiver.agents.reporting import NamedRule
 from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
+from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.multi_item_auction import menus
 from lawgiver.envs.multi_item_auction.solutions import corners_of, known_menu, revenue_of
 from lawgiver.trainers.audit import audit_game
 from lawgiver.trainers.evaluation.item_auctions import measured
-from lawgiver.trainers.menu.evaluation import best_auction, compared, deciding
+from lawgiver.trainers.menu.evaluation import best_auction, compared
 from lawgiver.trainers.menu.learner import Learner, myerson_start, unit_of
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
@@ -137,14 +138,22 @@ def test_a_run_that_is_interrupted_ends_as_one_that_is_not(tmp_path, undrawn, mo
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def test_menus_are_learned_to_be_announced_and_for_welfare(tmp_path, undrawn):
-    changes = ["game.mechanism_mode=announce", "game.entries=9", "agents.mechanism.entries=8", "game.objective=welfare",
-               "agents.mechanism.weights=fixed", "trainer.updates=20", "trainer.batch=64", *QUICK]  # fmt: skip
+def test_menus_are_learned_for_welfare_and_then_announced(tmp_path, undrawn):
+    changes = ["agents.mechanism.entries=8", "game.objective=welfare", "agents.mechanism.weights=fixed",
+               "trainer.updates=20", "trainer.batch=64", *QUICK]  # fmt: skip
     folder, summary = launch.train("menu", [*changes, f"run_dir={tmp_path / 'r'}"])
     assert summary["welfare"]["vcg"].mean == pytest.approx(4 / 3, abs=0.02)
     assert summary["ratio_to_limit"].mean < 1
     assert not lawgiver.load(folder, "mechanism").log_weights.any()
     assert summary["parameters"] == 8 * (3 * 2 + 1)
+    game, announcing = make(), make(mechanism_mode="announce", entries=9)
+    types = game.initial_state(200, np.random.default_rng(0)).types
+    one, other = (play_out(each, lawgiver.load(folder, "mechanism", game=each), types, types)
+                  for each in (game, announcing))  # fmt: skip
+    assert other.parameters.shape == (200, 9 * (3 * 2 + 1) + 2)
+    assert other.payments == pytest.approx(one.payments, abs=1e-6) and one.shares.max() > 0.5
+    with pytest.raises(UnsupportedGameError, match="8 entries cannot be announced in a game with entries=7"):
+        lawgiver.load(folder, "mechanism", game=make(mechanism_mode="announce", entries=7))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +161,8 @@ def test_menus_are_learned_to_be_announced_and_for_welfare(tmp_path, undrawn):
     [
         (["game={name: sequential_sales}"], UnsupportedGameError, "sells several items by reported values"),
         (["game.objective=rawlsian"], UnsupportedGameError, "has none for objective 'rawlsian'"),
-        (["game.mechanism_mode=announce", "game.entries=4"], UnsupportedGameError, "entries=4, allowed: entries=64"),
+        (["game.mechanism_mode=announce"], UnsupportedGameError, "needs game.mechanism_mode='allocate'; once learned"),
+        (["game.entries=4"], ParameterError, "game.entries is 4: .*; allowed: agents.mechanism.entries"),
         (["agents.mechanism.entries=0"], ParameterError, "agents.mechanism.entries"),
         (["trainer.temperature={start: 0.1}"], ParameterError, "temperature"),
     ],
@@ -232,7 +242,7 @@ def test_best_auctions_attain_the_limit():
 def test_profiles_of_a_file_are_judged_once_each(tmp_path):
     values = np.random.default_rng(0).random((7, 2, 2))
     np.savez(tmp_path / "types.npz", values=values)
-    game = deciding(make(types_file=str(tmp_path / "types.npz")))
+    game = make(types_file=str(tmp_path / "types.npz"))
     menu = LearnedMenu(game, shares=np.ones((1, 2, 2)) / 2, boosts=np.zeros(1))
     found = compared(game, menu, 1_000, [0])["revenue"]
     second = np.sort(values, axis=1)[:, 0].sum(-1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,15 +23,9 @@ from lawgiver.trainers.statistics.streams import MENUS
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
     """Compare a run's menu on fresh profiles, as many as its config asks for; see :func:`compared`."""
     config = validate(run.settings)
-    made: Any = config.game.make()
-    game = deciding(made)
+    game: Any = config.game.make()
     menu = load(run.path, role="mechanism", game=game)
     return compared(game, menu, config.trainer.evaluation.profiles, seed)
-
-
-def deciding(game: MultiItemAuction) -> MultiItemAuction:
-    """Return the game in ``allocate`` mode, in which a menu of any size is exact."""
-    return replace(game, mechanism_mode="allocate")
 
 
 def compared(game: MultiItemAuction, menu: LearnedMenu, profiles: int, seed: Sequence[int]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from lawgiver.agents.direct_auctions import LearnedMenu
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
 from lawgiver.trainers.evaluation.item_auctions import BASELINES
-from lawgiver.trainers.menu.evaluation import best_auction, deciding
+from lawgiver.trainers.menu.evaluation import best_auction
 from lawgiver.trainers.plots.curves import curves
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import new_figure
@@ -40,7 +40,6 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     if figure.axes:
         yield "curves.png", figure
     if (game.n, game.m) == (1, 2):
-        game = deciding(game)
         menus = {"learned": load(run.path, role="mechanism", game=game)}
         best = best_auction(game)
         yield "menu.png", maps(game, menus | ({"optimum": best} if isinstance(best, LearnedMenu) else {}))

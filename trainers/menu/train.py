@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
 from lawgiver.trainers.evaluation.item_auctions import measured
-from lawgiver.trainers.menu.evaluation import compared, deciding
+from lawgiver.trainers.menu.evaluation import compared
 from lawgiver.trainers.menu.learner import Learner
 from lawgiver.trainers.menu.settings import MenuConfig
 from lawgiver.trainers.runs import loop
@@ -30,7 +30,8 @@ def train(config: MenuConfig, run: TrainingRun) -> dict[str, Any]:
         what :func:`lawgiver.trainers.menu.evaluation.compared` does, and the number of numbers that are learned.
 
     Raises:
-        UnsupportedGameError: if the game sells no items, or announces menus with fewer entries.
+        UnsupportedGameError: if the game sells no items, or announces a menu.
+        ParameterError: if the config gives entries twice, of the menu and of what the game announces.
         RunError: if a gradient is not finite; the last checkpoint is then the last good state.
     """
     game, settings = config.game.make(), config.trainer
@@ -38,20 +39,29 @@ def train(config: MenuConfig, run: TrainingRun) -> dict[str, Any]:
         raise UnsupportedGameError(
             f"trainer 'menu' sells several items by reported values, as in multi_item_auction, not {game.name}"
         )
+    if game.announces:
+        raise UnsupportedGameError(
+            "trainer 'menu' learns the same menu in either mode, and needs game.mechanism_mode='allocate'; once learned"
+            " it is announced wherever it plays a game with mechanism_mode='announce' and entries enough"
+        )
+    if "entries" in config.game.parameters:
+        raise ParameterError(
+            f"game.entries is {game.entries}: it bounds menus that are announced, not the one that is learned; allowed:"
+            " agents.mechanism.entries"
+        )
     require_own_objective(game, "menu")
     learner = Learner(game, config.agents.mechanism, settings, config.seed, config.resources.torch_device())
-    learner.menu(game)  # where menus are announced, it has to have entries enough
     probe = np.random.default_rng([MENUS, config.seed, PROBE])
     loop.train(
         run,
-        Training(learner, deciding(game), game.initial_state(settings.evaluation.probe, probe).types),
+        Training(learner, game, game.initial_state(settings.evaluation.probe, probe).types),
         updates=settings.updates,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
     )
     run.save_policy("mechanism", learner.menu(game))
     trained = run.wall_s
-    found = compared(deciding(game), learner.menu(deciding(game)), settings.evaluation.profiles, [config.seed])
+    found = compared(game, learner.menu(game), settings.evaluation.profiles, [config.seed])
     return {
         **found,
         "parameters": learner.size,
@@ -66,7 +76,7 @@ class Training:
 
     Attributes:
         learner: of the numbers.
-        game: in ``allocate`` mode.
+        game: the game.
         probe: types of the profiles, (P, n, m).
     """
 
