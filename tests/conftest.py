@@ -192,6 +192,7 @@ GAMES = {
         "multi_item_auction",
         {"n": 1, "m": 2, "demand": "unit", "low": 2.0, "high": 3.0, "mechanism_mode": "announce"},
     ),
+    "multi_item_auction-one_item": ("multi_item_auction", {"preset": "irregular_item"}),
     "multi_item_auction-triangle": ("multi_item_auction", {"n": 2, "distribution": "triangle", "high": 3.0}),
     "payment_free_allocation": ("payment_free_allocation", {}),
     "payment_free_allocation-announce": (
