@@ -2,8 +2,8 @@
 
 What is announced makes a bimatrix game of finitely many amounts, with exact payoffs: pure equilibria are found by
 looking at all of them, mixed ones by Lemke and Howson's algorithm (nashpy). As agents learn for finitely many rounds,
-payoffs of amounts that hardly matter differ in the last digits; an equilibrium is one in which nobody gains more than a
-tolerance.
+payoffs of amounts that hardly matter differ in the last digits: pairs of which nobody gains more than a tolerance by
+another amount are approximate equilibria, and come after the exact ones.
 
 In a two-by-two game the first action of an agent is a dominant one once it is paid
 
@@ -34,18 +34,20 @@ if TYPE_CHECKING:
     from lawgiver.envs.payment_policies.game import PaymentPolicies
 
 TOLERANCE = 2e-3
-"""Largest gain of a deviation in what counts as an equilibrium, as a share of :attr:`MechanismGame.welfare_scale`."""
+"""Largest gain of a deviation from an approximate equilibrium, as a share of :attr:`MechanismGame.welfare_scale`."""
+EXACT = 1e-9
+"""That of an exact one: rounding."""
 LEVEL = 100.0
 """Inverse temperature of the logit equilibrium that is known, over the scale of welfare."""
 
 
 @dataclass(frozen=True)
 class PaymentEquilibrium:
-    """A Nash equilibrium of the payment game.
+    """A Nash equilibrium of the payment game, or an approximate one.
 
     Attributes:
         strategies: probability of each amount of the menu, by participant, (2, M).
-        regret: the most that a participant gains by another amount, in units of payoff.
+        regret: the most that a participant gains by another amount, in units of payoff; rounding in an exact one.
     """
 
     strategies: np.ndarray
@@ -84,25 +86,38 @@ def pure_equilibria(
         tolerance: what a deviation may gain, as a share of the game's scale of welfare, >= 0.
 
     Returns:
-        those who pay least in all first.
+        exact equilibria before approximate ones, and of each kind those who pay least in all first.
     """
     apart = regrets(payment_game(game, parameters)) / game.welfare_scale
     found = [(int(i), int(j)) for i, j in np.argwhere(apart <= tolerance)]
-    return sorted(found, key=lambda pair: (round(game.menu[pair[0]] + game.menu[pair[1]], 12), apart[pair]))
+
+    def order(pair: tuple[int, int]) -> tuple[bool, float, float]:
+        return bool(apart[pair] > EXACT), round(game.menu[pair[0]] + game.menu[pair[1]], 12), float(apart[pair])
+
+    return sorted(found, key=order)
 
 
 def equilibrium(game: PaymentPolicies, parameters: Sequence[float] | np.ndarray) -> PaymentEquilibrium:
-    """Find a Nash equilibrium of the payment game under w (D,): of pure ones that who pay least in all, or a mixed one.
+    """Find a Nash equilibrium of the payment game under w (D,).
+
+    It is the exact pure one in which least is offered in all; where none is pure, a mixed one; and where the algorithm
+    ends at none, that of the approximate ones from which a deviation gains least.
 
     Raises:
-        ConvergenceError: if there is no pure one, and no mixed one is found.
-        MissingExtraError: if there is no pure one, and nashpy is not installed.
+        ConvergenceError: if there is no pure one, approximate or not, and no mixed one is found.
+        MissingExtraError: if there is no exact pure one, and nashpy is not installed.
     """
     pure = pure_equilibria(game, parameters)
-    if not pure:
-        return mixed_equilibrium(game, parameters)
-    payoffs = payment_game(game, parameters)
-    return PaymentEquilibrium(np.eye(len(game.menu))[list(pure[0])], float(regrets(payoffs)[pure[0]]))
+    regret = regrets(payment_game(game, parameters))
+    candidates = [PaymentEquilibrium(np.eye(len(game.menu))[list(pair)], float(regret[pair])) for pair in pure]
+    if candidates and candidates[0].regret <= EXACT * game.welfare_scale:
+        return candidates[0]
+    try:
+        candidates.append(mixed_equilibrium(game, parameters))
+    except ConvergenceError:
+        if not candidates:
+            raise
+    return min(candidates, key=lambda each: each.regret)
 
 
 def mixed_equilibrium(game: PaymentPolicies, parameters: Sequence[float] | np.ndarray) -> PaymentEquilibrium:

@@ -38,8 +38,8 @@ NOTES = (
     " stable, and that equilibria in first- and second-price auctions are collusive, with low revenue. Settings and"
     " numbers are this library's. Agents learn by hedge where nothing else is said, for 8,000 rounds at a rate of .05 a"
     " unit of payoff, in auctions from 51 bids; amounts are 0, .01, .02, .05, .1, .2, .3, .5 in auctions and 0, .5, 1,"
-    " 1.5, 2.1, 2.5, 3 in the dilemma. Of several equilibria (a deviation gains at most .002) that stands here in which"
-    " least is offered.",
+    " 1.5, 2.1, 2.5, 3 in the dilemma. Of several equilibria from which a deviation gains nothing, up to rounding, that"
+    " stands here in which least is offered.",
     "E: values are fixed, so that agents who learn from means do not come to bid the lower value: at the second price"
     " and without payments the seller is paid .27, not .5. First-price auctions of equal values run in circles:"
     " there the equilibrium depends on how fast and for how long agents learn.",
@@ -91,7 +91,7 @@ class Stage:
 
     @cached_property
     def equilibrium(self) -> PaymentEquilibrium:
-        """The equilibrium in which least is offered."""
+        """The exact equilibrium in which least is offered."""
         return equilibrium(self.game, self.parameters)
 
 
