@@ -22,6 +22,7 @@ from lawgiver.agents.learned import load_policy, save_policy  # noqa: E402
 from lawgiver.agents.q_tables import LearnedQTables  # noqa: E402
 from lawgiver.trainers.cli import main  # noqa: E402
 from lawgiver.trainers.evaluation.evaluate import evaluate  # noqa: E402
+from lawgiver.trainers.q_learning import summary as summaries  # noqa: E402
 from lawgiver.trainers.q_learning import train as training  # noqa: E402
 from lawgiver.trainers.q_learning.evaluation import deviation_paths, measured  # noqa: E402
 from lawgiver.trainers.q_learning.outcome import following, outcome_of  # noqa: E402
@@ -340,6 +341,70 @@ def test_a_cap_is_learned_while_firms_learn(tmp_path: Path, exploration: float |
     assert summary["parameters"]["price_cap"]["learned"] < 0.05
     assert summary["consumer_surplus"]["learned"].mean > 0.95 * game.ceiling()
     assert summary["consumer_surplus"]["best_of_grid"].mean == pytest.approx(game.ceiling())
+
+
+def regulated(path: Path, *more: str) -> tuple[Run, dict]:
+    small = (
+        "game.n_prices=6",
+        "trainer.sessions=8",
+        "trainer.stable_for=2000",
+        "trainer.log_every=1",
+        "agents.participants.exploration_decay=2e-3",
+        "agents.mechanism.iterations=1",
+        "agents.mechanism.updates_per_evaluation=1",
+    )
+    run, summary = launch.train("price_regulation", [*small, *more, f"run_dir={path}"])
+    return Run.open(run), summary
+
+
+def test_the_best_of_a_grid_is_judged_by_sessions_of_its_own(tmp_path: Path, monkeypatch):
+    """Of sixty mechanisms that are all the same the best is luck, which does not come again."""
+    free = make_game("price_competition", n_prices=6).members["no_mechanism"]
+    monkeypatch.setattr(training, "grid_of", lambda game, count: np.tile(free, (60, 1)))
+    _, summary = regulated(tmp_path / "same")
+    grid, judged = summary["grid"]["consumer_surplus"], summary["consumer_surplus"]["best_of_grid"]
+    means = np.array([each.mean for each in grid])
+    assert means.max() > means.mean() + 2 * means.std(), "the luckiest is far from the truth"
+    assert judged.mean < means.mean() + 1.5 * means.std() and judged.ends[0] <= means.mean() <= judged.ends[1]
+    assert judged.n == summary["periods"]["best_of_grid"].n == 8
+    assert summary["parameters"]["price_cap"]["best_of_grid"] == free[0]
+
+
+def test_lines_of_a_regulator_are_about_what_it_has_learned(tmp_path: Path, monkeypatch):
+    """Over all its sessions, those that have converged included; the comparison is logged apart, and ends last."""
+    seen, play = [], Sessions.play
+
+    def watched(self, *args):
+        play(self, *args)
+        seen.append(self)
+
+    monkeypatch.setattr(Sessions, "play", watched)
+    run, summary = regulated(tmp_path / "lines", "agents.mechanism.grid=3", "agents.mechanism.start=no_mechanism")
+    lines, levels = run.lines()[1:], {}
+    assert "comparison" not in run.lines()[0]
+    for line, sessions in zip(lines, seen[2:], strict=True):  # after the two mechanisms that were tried
+        if not (sessions.mechanisms == 0).any():
+            assert line.keys() == {"iteration", "comparison", "timing"}
+            continue
+        assert line["periods"] == 1_000 * (line["iteration"] - 1) and 0 <= line["active"] <= 8
+    assert lines[-1]["comparison"]["active"] == 0 and lines[-1].keys() == {"iteration", "comparison", "timing"}
+    own = [line for line in lines if "consumer_surplus" in line]
+    assert own[0]["active"] == 8 and own[-1]["active"] == 0
+    assert own[0]["comparison"]["active"] == 4 * 8
+    assert own[-1]["consumer_surplus"] == pytest.approx(summary["consumer_surplus"]["learned"].mean, abs=2e-3)
+    assert {path.name for path in run.figures()} == {"curves.png", "deviation.png", "grid.png"}
+
+
+def test_best_replies_are_computed_of_what_is_reported(tmp_path: Path, monkeypatch):
+    asked = []
+
+    def counted(sessions):
+        asked.append(len(sessions.states))
+        return outcome_of(sessions)
+
+    monkeypatch.setattr(summaries, "outcome_of", counted)
+    regulated(tmp_path / "run", "agents.mechanism.grid=4")
+    assert asked == [3 * 8], "learned, none and the best of the grid"
 
 
 def test_bidders_of_fixed_values_learn_without_memory(tmp_path: Path):

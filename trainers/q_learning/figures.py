@@ -32,7 +32,9 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     panels += [("What is announced", key, [f"parameters/{key}"]) for key in summary.get("parameters", {})]
     panels += [("Sessions that still learn", "sessions", ["active"])]
     known = column(summary, objective)
-    yield "curves.png", curves(panels, lines, {name: known.get(name) for name in ("nash", "monopoly", "ceiling")})
+    figure = curves(panels, lines, {name: known.get(name) for name in ("nash", "monopoly", "ceiling")})
+    _mark_announcement(figure, run.settings["agents"]["mechanism"].get("iterations", 0))
+    yield "curves.png", figure
     moves: Mapping[str, Mapping[str, Sequence[float]]] = summary["deviation"]
     acted = game.observation_layout("participant")[0].name.removeprefix("own_")
     paths = {NAMES[name]: path for name, path in moves.items()}
@@ -40,6 +42,16 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     grid = summary.get("grid")
     if grid and len(grid["parameters"][0]) == 1:
         yield "grid.png", over_grid(summary, objective)
+
+
+def _mark_announcement(figure: Figure, iterations: int) -> None:
+    """Mark, in learning curves, from where on a mechanism that has learned is announced; 0 for one that is given."""
+    label = "thousand periods"
+    if iterations:
+        label = f"iteration of the mechanism; from the dotted line on, {label} under what it has learned"
+        for axis in figure.axes:
+            axis.axvline(iterations, color="#999999", linewidth=1, linestyle=":")
+    figure.axes[-1].set_xlabel(label)
 
 
 def deviations(

@@ -60,6 +60,13 @@ class Outcome:
     deviation: Deviation
 
 
+def objective_reached(sessions: Sessions) -> np.ndarray:
+    """Compute the mean objective of the cycle that greedy play ends in, (S,)."""
+    follow = following(sessions)
+    occupation = _occupation(follow, _on_cycle(follow, sessions.states))
+    return np.asarray((occupation * sessions.stage.objective[sessions.mechanisms]).sum(axis=1))
+
+
 def outcome_of(sessions: Sessions) -> Outcome:
     """Evaluate the greedy strategies of all sessions."""
     follow = following(sessions)

@@ -30,6 +30,8 @@ from lawgiver.trainers.q_learning.stage import Stage
 
 LARGEST_TABLES = 2**28
 """Numbers in the tables of all sessions: 2 GiB."""
+EACH = ("mechanisms", "tables", "states", "changed", "active")
+"""What every session has of its own, by the name of the array."""
 
 
 @dataclass(frozen=True)
@@ -201,14 +203,22 @@ class Sessions:
         mechanisms = np.full(len(self.states), number)
         return Sessions(stage, self.rule, mechanisms, periods=self.periods, **kept)
 
+    def only(self, on: np.ndarray) -> Sessions:
+        """Keep some of the sessions, (S,) bool."""
+        return Sessions(self.stage, self.rule, periods=self.periods, **{x: getattr(self, x)[on] for x in EACH})
+
+    def joined(self, others: Sessions) -> Sessions:
+        """Put sessions of the same stage after these."""
+        both = {x: np.concatenate([getattr(self, x), getattr(others, x)]) for x in EACH}
+        return Sessions(self.stage, self.rule, periods=max(self.periods, others.periods), **both)
+
     def retire(self, stable_for: int) -> None:
         """Stop the sessions in which no greedy action has changed for so many periods."""
         self.active &= self.periods - self.changed < stable_for
 
     def state(self) -> dict[str, Any]:
         """Collect what a checkpoint stores."""
-        names = ("mechanisms", "tables", "states", "periods", "changed", "active")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in (*EACH, "periods")}
 
 
 def one_of(copies: Sequence[Sessions], rng: np.random.Generator) -> Sessions:
@@ -218,8 +228,7 @@ def one_of(copies: Sequence[Sessions], rng: np.random.Generator) -> Sessions:
     def taken(name: str) -> np.ndarray:
         return np.stack([getattr(copy, name) for copy in copies])[chosen, each]
 
-    arrays = {name: taken(name) for name in ("mechanisms", "tables", "states", "changed", "active")}
-    return Sessions(copies[0].stage, copies[0].rule, periods=copies[0].periods, **arrays)
+    return Sessions(copies[0].stage, copies[0].rule, periods=copies[0].periods, **{x: taken(x) for x in EACH})
 
 
 def rule_of(game: Game[Any], settings: QLearners) -> Rule:

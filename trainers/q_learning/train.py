@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.network_policies import LearnedMechanism
-from lawgiver.agents.q_tables import LearnedQTables, require_repeated
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.agents.q_tables import require_repeated
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.objectives import objective_of
 from lawgiver.trainers.evaluation.announcement import announcement
 from lawgiver.trainers.mechanism_design.optimisers import Optimiser, make_optimiser
-from lawgiver.trainers.q_learning.evaluation import measured
-from lawgiver.trainers.q_learning.outcome import outcome_of
+from lawgiver.trainers.q_learning.grid import best_of_grid, grid_of
 from lawgiver.trainers.q_learning.sessions import Rule, Sessions, one_of, require_tables, rule_of
 from lawgiver.trainers.q_learning.settings import BLOCK, Announcing, QLearningConfig, Regulator
 from lawgiver.trainers.q_learning.stage import Stage, require_joint, require_stage, stage_of
+from lawgiver.trainers.q_learning.summary import BASELINE, conclude
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.bounded_rationality import start_of
-from lawgiver.trainers.statistics.estimate import Estimate
 
-BEGIN, REGULATE, PLAY = 0, 1, 2
-"""Streams of random numbers, each by the number of the update."""
+BEGIN, REGULATE, PLAY, JUDGE = 0, 1, 2, 3
+"""Streams of random numbers: the first joint actions, and each update's or block's by its number."""
 EARLY = (1, 2, 3, 5, 10, 20, 30)
 """Updates that are logged whatever ``log_every`` is."""
-BASELINE = "no_mechanism"
-"""Canonical mechanism beside which a learned one is shown; the start, of games that have none of this name."""
-LARGEST_GRID = 4_096
-"""Mechanisms of a grid."""
+KEPT = ("parameters", "levels", "measured", "settling")
+"""What a checkpoint stores as it is."""
 
 
 def train(config: QLearningConfig, run: TrainingRun) -> dict[str, Any]:
     """Train Q-learners, and a mechanism if it learns, in the run's folder; return the summary.
 
     Returns:
-        What :func:`lawgiver.trainers.q_learning.evaluation.measured` tells of the mechanism that is ``given``; or of
-        the one that was ``learned``, of ``no_mechanism`` and of the ``best_of_grid``. Besides, by mechanism, the share
-        of sessions that ``converged`` and the ``periods`` that they took; what is announced, ``parameters``; the whole
-        ``grid``; and ``alarms``.
+        What :func:`lawgiver.trainers.q_learning.summary.conclude` tells.
 
     Raises:
         LawgiverError: if the config does not fit the game.
@@ -53,13 +44,13 @@ def train(config: QLearningConfig, run: TrainingRun) -> dict[str, Any]:
     loop.train(
         run,
         training,
-        updates=training.iterations + settings.updates,
+        updates=training.iterations + training.stages * settings.updates,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
         early=EARLY,
         finished=training.finished,
     )
-    return _conclude(training, run)
+    return conclude(training, run)
 
 
 @dataclass
@@ -71,10 +62,13 @@ class Training:
         game: that is played.
         rule: by which participants learn.
         optimiser: of the mechanism; None for a given one.
-        parameters: w of the mechanisms that are played, (M, D).
+        parameters: w of the mechanisms that are played, (M, D): in the end what was learned, what it is compared with,
+            and a grid.
         sessions: under them.
-        measured: mean of the objective in the last block.
+        levels: mean of the objective in the last block that each session has played, (S,).
+        measured: mean of the objective in the last block, in the end that of the first mechanism alone.
         settling: whether the mechanisms stay as they are.
+        judged: fresh sessions under the best of the grid, once all others are done; None before.
     """
 
     config: QLearningConfig
@@ -83,8 +77,10 @@ class Training:
     optimiser: Optimiser | None
     parameters: np.ndarray
     sessions: Sessions
-    measured: float = field(default=0.0)
-    settling: bool = field(default=False)
+    levels: np.ndarray
+    measured: float = 0.0
+    settling: bool = False
+    judged: Sessions | None = None
 
     @classmethod
     def begin(cls, config: QLearningConfig) -> Training:
@@ -104,11 +100,12 @@ class Training:
         else:
             w = np.array(start_of(game.action_layout("mechanism"), game.members, mechanism.start))
             optimiser = _optimiser(game, mechanism, w)
-            announced = 2 + len(_grid(game, mechanism.grid))  # all that is played in the end: too late to refuse then
+            announced = 2 + len(grid_of(game, mechanism.grid))  # all that is played in the end: too late to refuse then
             joint = require_joint(actions, n, announced)
             require_tables(announced * config.trainer.sessions, n, joint if rule.memory else 1, actions)
         sessions = _sessions(config, game, rule, w[None])
-        return cls(config, game, rule, optimiser, w[None], sessions, settling=optimiser is None)
+        levels = np.zeros(len(sessions.states))
+        return cls(config, game, rule, optimiser, w[None], sessions, levels, settling=optimiser is None)
 
     @property
     def iterations(self) -> int:
@@ -116,9 +113,20 @@ class Training:
         mechanism = self.config.agents.mechanism
         return mechanism.iterations if isinstance(mechanism, Regulator) else 0
 
+    @property
+    def stages(self) -> int:
+        """Number of times that sessions are given ``trainer.updates`` to converge."""
+        mechanism = self.config.agents.mechanism
+        return 2 if isinstance(mechanism, Regulator) and mechanism.grid else 1
+
     def finished(self) -> bool:
-        """Test whether all sessions have converged, under mechanisms that stay as they are."""
-        return self.settling and not self.sessions.active.any()
+        """Test whether all sessions are done, under mechanisms that stay as they are."""
+        last = self.sessions if self.stages == 1 else self.judged
+        return self.settling and last is not None and self._done(self.sessions) and self._done(last)
+
+    def _done(self, sessions: Sessions) -> bool:
+        """Test whether sessions have converged, or have had their time."""
+        return not sessions.active.any() or sessions.periods >= self.config.trainer.updates * BLOCK
 
     def update(self, number: int) -> dict[str, float]:
         """Let the mechanism take one step, or participants learn for a block; return the mean objective."""
@@ -127,16 +135,36 @@ class Training:
         else:
             if not self.settling:
                 self._announce()
-            self._play(number)
+            if self._done(self.sessions):
+                self._judge()
+            else:
+                self._settle()
         return {objective_of(self.game): self.measured}
 
-    def _play(self, number: int) -> None:
+    def _settle(self) -> None:
+        """Play a block under the mechanisms that are announced in the end, and measure the first of them."""
+        sessions, on = self.sessions, self.sessions.active.copy()
+        self._play(sessions, PLAY)
+        self.levels[on] = sessions.stage.objective[sessions.mechanisms[on], sessions.played].mean(axis=0)
+        self.measured = float(self.levels[sessions.mechanisms == 0].mean())
+        self.judged = None  # what was judged before is not, if more updates are given
+
+    def _judge(self) -> None:
+        """Play a block of fresh sessions under the best of the grid.
+
+        The sessions by which it was chosen would flatter it: the largest of noisy means is too large on average.
+        """
+        if self.judged is None:
+            best = np.full(self.config.trainer.sessions, best_of_grid(self.sessions))
+            rng = np.random.default_rng([self.config.seed, JUDGE])
+            self.judged = Sessions.begin(self.sessions.stage, self.rule, best, rng)
+        self._play(self.judged, JUDGE)
+
+    def _play(self, sessions: Sessions, stream: int) -> None:
         """Play a block of periods in the sessions that have not converged."""
-        sessions, settings = self.sessions, self.config.trainer
-        on = sessions.active.copy()
-        sessions.play(self._exploration(sessions), np.random.default_rng([self.config.seed, PLAY, number]))
-        sessions.retire(settings.stable_for)
-        self.measured = float(sessions.stage.objective[sessions.mechanisms[on], sessions.played].mean())
+        block = sessions.periods // BLOCK + 1
+        sessions.play(self._exploration(sessions), np.random.default_rng([self.config.seed, stream, block]))
+        sessions.retire(self.config.trainer.stable_for)
 
     def _exploration(self, sessions: Sessions) -> np.ndarray:
         """Compute the probability of exploring in each period of the next block, (BLOCK,)."""
@@ -178,37 +206,47 @@ class Training:
     def _announce(self) -> None:
         """Let participants learn anew: under the learned mechanism, under none, and under those of a grid."""
         assert isinstance(self.config.agents.mechanism, Regulator) and self.optimiser is not None
-        grid = _grid(self.game, self.config.agents.mechanism.grid)
+        grid = grid_of(self.game, self.config.agents.mechanism.grid)
         none = self.game.members.get(BASELINE, self.optimiser.start)
         self.parameters = np.concatenate([[self.optimiser.coefficients], [none], grid])
         self.sessions = _sessions(self.config, self.game, self.rule, self.parameters)
+        self.levels = np.zeros(len(self.sessions.states))
         self.settling = True
 
     def report(self, numbers: Mapping[str, float]) -> loop.Report:
-        """Report measures of the last block, and how far participants and mechanism have come."""
-        sessions, game = self.sessions, self.game
-        metrics: dict[str, Any] = {**numbers, "active": int(sessions.active.sum())}
+        """Report on the given or the learned mechanism and its participants, and how far its comparison is."""
+        sessions, game = self.sessions if self.judged is None else self.judged, self.game
+        metrics: dict[str, Any] = {}
         if not self.settling:
             assert self.optimiser is not None
-            metrics["parameters"] = dict(zip(game.rule_names, self.optimiser.coefficients.tolist(), strict=True))
+            parameters = dict(zip(game.rule_names, self.optimiser.coefficients.tolist(), strict=True))
+            metrics = {**numbers, "active": int(sessions.active.sum()), "parameters": parameters}
             return loop.Report(metrics, f"{objective_of(game)} {self.measured:.4g}")
-        metrics["periods"] = sessions.periods
-        metrics["exploration"] = float(np.exp(-self.config.agents.participants.exploration_decay * sessions.periods))
-        note = f"{metrics['active']} of {len(sessions.active)} sessions still learn"
-        return loop.Report(metrics, note)
+        own, count = sessions.mechanisms == 0, int(sessions.active.sum())
+        if own.any():
+            decay = self.config.agents.participants.exploration_decay
+            metrics = {**numbers, "active": int(sessions.active[own].sum()), "periods": sessions.periods}
+            metrics["exploration"] = float(np.exp(-decay * sessions.periods))
+        if not own.all():
+            metrics["comparison"] = {"active": int(sessions.active[~own].sum()), "periods": sessions.periods}
+        return loop.Report(metrics, f"{count} of {len(sessions.active)} sessions still learn")
 
     def state(self) -> dict[str, Any]:
         """Collect everything that a checkpoint stores."""
         optimiser = None if self.optimiser is None else self.optimiser.state()
-        kept = {name: getattr(self, name) for name in ("parameters", "measured", "settling")}
-        return {"optimiser": optimiser, "sessions": self.sessions.state(), **kept}
+        judged = None if self.judged is None else self.judged.state()
+        kept = {name: getattr(self, name) for name in KEPT}
+        return {"optimiser": optimiser, "sessions": self.sessions.state(), "judged": judged, **kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state` returned."""
         if self.optimiser is not None:
             self.optimiser.restore(state["optimiser"])
-        self.parameters, self.measured, self.settling = (state[x] for x in ("parameters", "measured", "settling"))
-        self.sessions = Sessions(stage_of(self.game, self.parameters), self.rule, **state["sessions"])
+        for name in KEPT:
+            setattr(self, name, state[name])
+        stage = stage_of(self.game, self.parameters)
+        self.sessions = Sessions(stage, self.rule, **state["sessions"])
+        self.judged = None if state["judged"] is None else Sessions(stage, self.rule, **state["judged"])
 
 
 def _optimiser(game: Game[Any], mechanism: Regulator, start: np.ndarray) -> Optimiser:
@@ -228,68 +266,3 @@ def _sessions(config: QLearningConfig, game: Game[Any], rule: Rule, parameters: 
     numbers = np.repeat(np.arange(len(parameters)), config.trainer.sessions)
     rng = np.random.default_rng([config.seed, BEGIN])
     return Sessions.begin(stage_of(game, parameters), rule, numbers, rng)
-
-
-def _grid(game: Game[Any], count: int) -> np.ndarray:
-    """Lay a grid of ``count`` values of each parameter over the box, (count^D, D); empty for 0."""
-    low, high = game.action_bounds("mechanism")
-    if count ** len(low) > LARGEST_GRID:
-        raise ParameterError(
-            f"agents.mechanism.grid is {count}, {count ** len(low):,} mechanisms of {len(low)} parameters, allowed: up"
-            f" to {LARGEST_GRID:,}"
-        )
-    axes = np.linspace(low, high, count) if count > 1 else (low + high)[None] / 2 * np.ones((count, 1))
-    return np.array(list(itertools.product(*axes.T))).reshape(-1, len(low))
-
-
-def _conclude(training: Training, run: TrainingRun) -> dict[str, Any]:
-    """Save the policies, and measure what they have come to."""
-    game, sessions, settings = training.game, training.sessions, training.config.trainer
-    objective = objective_of(game)
-    outcome = outcome_of(sessions)
-    names = {"given": 0}
-    grid: dict[str, Any] = {}
-    if training.optimiser is not None:
-        names = {"learned": 0, BASELINE if BASELINE in game.members else "start": 1}
-        numbers = range(2, len(training.parameters))
-        worth = outcome.occupation * sessions.stage.objective[sessions.mechanisms]
-        reached = [Estimate.of_samples(worth[sessions.mechanisms == m].sum(axis=1)) for m in numbers]
-        if reached:
-            names["best_of_grid"] = 2 + int(np.argmax([each.mean for each in reached]))
-            grid = {"grid": {"parameters": training.parameters[2:].tolist(), objective: reached}}
-        run.save_policy("mechanism", LearnedMechanism(game, start=training.parameters[0].tolist(), hidden=None))
-    participants = LearnedQTables(game, sessions=settings.sessions, memory=training.rule.memory)
-    first = sessions.mechanisms == 0
-    participants.restore({"tables": sessions.tables[first], "last_joint": sessions.states[first]})
-    run.save_policy("participant", participants)
-    found = measured(game, outcome, sessions, names)
-    if game.ceiling() is not None:
-        found[objective]["ceiling"] = game.ceiling()
-    by_name = {name: sessions.mechanisms == number for name, number in names.items()}
-    parameters = dict(zip(game.rule_names, training.parameters.T, strict=True))
-    return {
-        **found,
-        "converged": {name: float((~sessions.active[on]).mean()) for name, on in by_name.items()},
-        "periods": {name: Estimate.of_samples(sessions.changed[on]) for name, on in by_name.items()},
-        "parameters": {
-            key: {name: float(column[number]) for name, number in names.items()} for key, column in parameters.items()
-        },
-        **grid,
-        "alarms": _alarms(found[objective], sessions),
-    }
-
-
-def _alarms(values: Mapping[str, Any], sessions: Sessions) -> list[str]:
-    """Describe results that a reader of the summary should not overlook, one sentence each."""
-    found = []
-    if sessions.active.any():
-        found.append(
-            f"{int(sessions.active.sum())} of {len(sessions.active)} sessions have not converged: give them more"
-            " trainer.updates"
-        )
-    if BASELINE in values and values["learned"].ends[1] < values[BASELINE].ends[0]:
-        found.append(
-            f"the learned mechanism is worse than none: {values['learned'].mean:.4g} against"
-            f" {values[BASELINE].mean:.4g}; participants may need more agents.mechanism.updates_per_evaluation"
-        )
-    return found
