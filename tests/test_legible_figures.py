@@ -321,6 +321,21 @@ def test_contributions_have_their_legend_below():
     assert legend.get_window_extent().y1 <= min(axis.get_window_extent().y0 for axis in figure.axes)
 
 
+def test_headings_are_not_broken_between_a_name_and_its_number(tmp_path):
+    pairs = [f"w_{k} = {k}" for k in range(40)]
+    drawn = style.new_figure(4, 3)
+    style.save(drawn, tmp_path / "curves.png", f"lanes\nlearned rule: {', '.join(pairs)}")
+    lines = drawn.get_suptitle().split("\n")
+    assert len(lines) > 5 and all(any(pair in line for line in lines) for pair in pairs)
+
+
+def test_a_scale_leaves_the_start_of_a_training_out():
+    history = [{"iteration": k, "m0": value} for k, value in ((1, 0.0), (100, 0.1), (101, 0.8), (1_000, 0.9))]
+    figure = run_curves.curves([("a", "b", ["m0"])], history, {"limit": 1.0})
+    run_curves.scale_late(figure.axes[0], history, "m0", [1.0])
+    assert figure.axes[0].get_ylim() == pytest.approx((0.79, 1.01))
+
+
 def test_headings_are_broken_to_the_width_of_the_figure(tmp_path):
     drawn = style.new_figure(4, 3)
     style.save(drawn, tmp_path / "narrow.png", "a config, seed 0: a game of a long name, with parameters " * 3)

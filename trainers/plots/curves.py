@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lawgiver.trainers.plots.style import MARKERS, free_colours, legend_beside, named_colours, new_figure
@@ -11,6 +11,9 @@ from lawgiver.trainers.tables.wording import words
 
 # isort: split
 from matplotlib.figure import Figure
+
+EARLY = 10
+"""The first of so many parts of a training is left out of a scale where it would hide what comes after."""
 
 
 def curves(
@@ -48,6 +51,22 @@ def curves(
             legend_beside(axis)
     axes[-1].set_xlabel("iteration")
     return figure
+
+
+def scale_late(axis: Any, history: Sequence[Mapping[str, Any]], metric: str, references: Iterable[float]) -> None:
+    """Fit the vertical axis to references and to a metric, but for the first :data:`EARLY`-th of the iterations.
+
+    Args:
+        axis: a panel of :func:`curves`.
+        history: one mapping an iteration, with ``iteration`` and the metric; not empty.
+        metric: that is drawn in the panel.
+        references: heights of its horizontal lines.
+    """
+    late = [row[metric] for row in history if row["iteration"] * EARLY > history[-1]["iteration"]]
+    shown = [*late, *references]
+    low, high = min(shown), max(shown)
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    axis.set_ylim(low - margin, high + margin)
 
 
 def _label(metric: str) -> str:

@@ -84,6 +84,10 @@ LETTERS_AN_INCH = 13
 """Of a heading: as many of its size as stand side by side for certain."""
 
 
+TIED = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+"""Sign of equality at which no line is broken."""
+
+
 def save(figure: Figure, path: Path, heading: str | None = None) -> None:
     """Write a figure as PNG, whole or not at all.
 
@@ -97,7 +101,8 @@ def save(figure: Figure, path: Path, heading: str | None = None) -> None:
     """
     if heading is not None:
         room, own = int(LETTERS_AN_INCH * figure.get_figwidth()), figure.get_suptitle()
-        lines = [part for line in [*heading.split("\n"), own] for part in textwrap.wrap(line, room)]
+        whole = heading.replace(" = ", TIED)  # a number stays beside its name
+        lines = [part.replace(TIED, " = ") for line in [*whole.split("\n"), own] for part in textwrap.wrap(line, room)]
         figure.suptitle("\n".join(lines), fontsize=9, x=0.01, ha="left")
         figure.set_figheight(figure.get_figheight() + 0.2 * (1 + len(lines)))
     with replacing(path) as temporary:
