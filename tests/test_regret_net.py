@@ -264,7 +264,7 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(overrides, tmp_path, 
         [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
         for part in ("whole", "parts")
     ]
-    assert lines[0] == lines[1] and [line["iteration"] for line in lines[0]] == [4, 8]
+    assert lines[0] == lines[1] and [line["iteration"] for line in lines[0]] == [1, 4, 8]
 
 
 def test_a_run_from_the_command_line_is_complete(tmp_path):
@@ -287,6 +287,16 @@ def test_a_run_from_the_command_line_is_complete(tmp_path):
     assert mechanism.kind == "auction_net" and not mechanism.network.training
     again = lawgiver.evaluate(folder)
     assert again["revenue"]["learned"].mean == pytest.approx(summary["revenue"]["learned"]["mean"], abs=0.05)
+
+
+@pytest.mark.parametrize(("updates", "logged"), [(1, [1]), (7, [*range(1, 8)]), (120, [1, *range(2, 121, 2)])])
+def test_short_trainings_have_a_curve(updates, logged, tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
+    monkeypatch.setattr(train, "PROBE", 10)
+    monkeypatch.setattr(evaluation, "MEASURED", 10)
+    changes = [*QUICK, "trainer.log_every=null", f"trainer.updates={updates}", "trainer.misreports.steps=1"]
+    folder, _ = launch.train("regret_net", [*changes, "game.n=1", "game.m=1", f"run_dir={tmp_path / 'run'}"])
+    assert [line["iteration"] for line in lawgiver.open_run(folder).lines()] == logged
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lawgiver.trainers.plots.curves import curves
+from lawgiver.trainers.plots.curves import curves, scale_late
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import legend_beside, named_colours, new_figure
 from lawgiver.trainers.runs.run import Run
@@ -15,8 +15,6 @@ from lawgiver.trainers.tables.glossary import mechanism_words
 # isort: split
 from matplotlib.figure import Figure
 
-EARLY = 10
-"""The first of so many parts of a training is left out of the scale of revenue: regret has no price yet."""
 WIDEST = 6
 """Regrets on the way that are drawn, at most, in units of the audited one."""
 
@@ -49,17 +47,9 @@ def learning(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
     figure = curves(panels, history, {**known, "limit": limit})
     if len(figure.axes) > 1:
         figure.axes[1].set_yscale("log")
-        late = [row["revenue"] for row in history[len(history) // EARLY :]]
-        shown = [*late, *known.values(), *([limit] if limit else [])]
-        figure.axes[0].set_ylim(*_around(shown))
+        # At first regret has no price yet: revenue is far from what it comes to.
+        scale_late(figure.axes[0], history, "revenue", [*known.values(), *([limit] if limit else [])])
     return figure
-
-
-def _around(values: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of an axis that shows all of these values."""
-    low, high = min(values), max(values)
-    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - margin, high + margin
 
 
 def standing(history: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Figure:

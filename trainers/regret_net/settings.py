@@ -73,7 +73,8 @@ class RegretNetTrainer(TrainerSettings):
     misreports: Misreports = Misreports()
     samples: Natural = 16_384
     """Stored profiles, whose searches of misreports are warm-started when a profile recurs."""
-    log_every: Natural = 100
+    log_every: Natural | None = None
+    """Updates between two lines of metrics; None for a fiftieth of ``updates``, no more than 100."""
     checkpoint_every: Natural = 1_000
     evaluation: Evaluation = Evaluation()
 

@@ -26,6 +26,8 @@ from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 PROBE = 10_000
 """Profiles on which revenue is computed for each line of metrics, always the same ones."""
+LINES, APART = 50, 100
+"""Lines of metrics of a short training; and updates between those of a long one."""
 FRESH = 10
 """Stream of random numbers, beside those of the learner."""
 
@@ -57,8 +59,9 @@ def train(config: RegretNetConfig, run: TrainingRun) -> dict[str, Any]:
         run,
         loop.Averaged(learner, partial(described, learner, mechanism, probe)),
         updates=settings.updates,
-        log_every=settings.log_every,
+        log_every=settings.log_every or min(max(settings.updates // LINES, 1), APART),
         checkpoint_every=settings.checkpoint_every,
+        early=(1,),
     )
     mechanism.network.eval().cpu()
     run.save_policy("mechanism", mechanism)
