@@ -11,7 +11,7 @@ from lawgiver.agents.direct_auctions import LearnedMenu
 from lawgiver.envs.multi_item_auction.game import MultiItemAuction
 from lawgiver.trainers.evaluation.item_auctions import BASELINES
 from lawgiver.trainers.menu.evaluation import best_auction
-from lawgiver.trainers.plots.curves import curves
+from lawgiver.trainers.plots.curves import curves, scale_late
 from lawgiver.trainers.plots.history import flat
 from lawgiver.trainers.plots.style import new_figure
 from lawgiver.trainers.runs.loading import load
@@ -29,15 +29,23 @@ CELLS = 201
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
     """Draw the learning curves of a menu, and with one bidder and two items its map."""
     game: Any = run.game()
-    objective = words(game.objective)
+    objective, probe = words(game.objective), run.settings["trainer"]["evaluation"]["probe"]
     panels = [
-        (f"The exact menu: expected {objective}, on the same profiles", objective, ["objective"]),
-        ("Gradient", "norm", ["gradient_norm"]),
+        (
+            f"The exact menu: mean {objective} of the same {probe:,} profiles throughout",
+            f"{objective}, money",
+            ["objective"],
+        ),
+        ("Gradient of the smoothed objective, in units of the greatest welfare", "norm", ["gradient_norm"]),
     ]
     found = summary[game.objective]
-    known = {words(name): mean_of(found[name]) for name in BASELINES if name in found}
-    figure = curves(panels, flat(run), {**known, "limit": found["limit"]})
+    known = {name: mean_of(found[name]) for name in BASELINES if name in found}
+    # VCG takes nothing of one bidder: from 0 on the scale would show nothing of what is learned.
+    shown = {words(name): value for name, value in known.items() if value != 0}
+    history, limit = flat(run), found["limit"]
+    figure = curves(panels, history, {**shown, "limit": limit})
     if figure.axes:
+        scale_late(figure.axes[0], history, "objective", [*shown.values(), *([] if limit is None else [limit])])
         yield "curves.png", figure
     if (game.n, game.m) == (1, 2):
         menus = {"learned": load(run.path, role="mechanism", game=game)}

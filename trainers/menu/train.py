@@ -19,6 +19,8 @@ from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import MENUS
 
+EARLY = (1, 10, 20, 30, 50)
+"""Updates that are logged whatever ``log_every`` is: most is learned then."""
 PROBE = 1
 """Stream of the profiles that every line of metrics is measured on."""
 
@@ -58,6 +60,7 @@ def train(config: MenuConfig, run: TrainingRun) -> dict[str, Any]:
         updates=settings.updates,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
+        early=EARLY,
     )
     run.save_policy("mechanism", learner.menu(game))
     trained = run.wall_s
