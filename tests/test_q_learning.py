@@ -380,7 +380,7 @@ def test_lines_of_a_regulator_are_about_what_it_has_learned(tmp_path: Path, monk
 
     monkeypatch.setattr(Sessions, "play", watched)
     run, summary = regulated(tmp_path / "lines", "agents.mechanism.grid=3", "agents.mechanism.start=no_mechanism")
-    lines, levels = run.lines()[1:], {}
+    lines = run.lines()[1:]
     assert "comparison" not in run.lines()[0]
     for line, sessions in zip(lines, seen[2:], strict=True):  # after the two mechanisms that were tried
         if not (sessions.mechanisms == 0).any():
