@@ -47,8 +47,8 @@ def played(made: PriceCompetition, w, choices):
 def test_prices_and_profits_of_the_benchmark(n, nash, monopoly, profits):
     made = game(n=n)
     assert made.nash == pytest.approx(nash, abs=5e-6)
-    assert made.joint_optimum == pytest.approx(monopoly, abs=5e-6)
-    for prices, profit in zip((made.nash, made.joint_optimum), profits, strict=True):
+    assert made.monopoly == pytest.approx(monopoly, abs=5e-6)
+    for prices, profit in zip((made.nash, made.monopoly), profits, strict=True):
         assert made.market.profits(prices) == pytest.approx(profit, abs=5e-6)
     grid, d = made.action_values(), monopoly - nash
     assert grid[0, [0, -1]] == pytest.approx([nash - 0.1 * d, monopoly + 0.1 * d], abs=1e-5)
@@ -69,8 +69,8 @@ def test_nobody_gains_by_another_price_and_all_together_not_either(params):
         prices[:, firm] = np.linspace(market.cost[firm], made.nash[firm] + 2, 4_001)
         assert market.profits(prices)[:, firm].max() <= market.profits(made.nash)[firm] + 1e-12
     rng = np.random.default_rng(0)
-    near = made.joint_optimum + 0.3 * rng.normal(size=(4_000, made.n))
-    assert market.profits(near).sum(axis=1).max() <= market.profits(made.joint_optimum).sum()
+    near = made.monopoly + 0.3 * rng.normal(size=(4_000, made.n))
+    assert market.profits(near).sum(axis=1).max() <= market.profits(made.monopoly).sum()
     assert all(solution.residual() < 1e-9 for solution in made.known_solutions())
 
 

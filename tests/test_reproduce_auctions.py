@@ -122,7 +122,7 @@ def test_collusion_in_small(tmp_path: Path, few_sessions: None):
     assert firms[2]["rival's answer"] == 0, "no memory"
     known = {row["regulation"]: row["consumer surplus"] for row in regulators}
     assert known["none, Nash equilibrium of a round"] == pytest.approx(0.715098, abs=1e-6)
-    assert known["none does better: prices of cost"] == pytest.approx(1.175566, abs=1e-6)
+    assert known["ceiling: prices at cost"] == pytest.approx(1.175566, abs=1e-6)
     assert known["price cap, best of a grid"].mean == pytest.approx(1.175566, abs=1e-6)
     assert 0 <= bidders[0]["revenue"].mean <= 0.95
     (drawn,) = saved(tmp_path, auction_collusion.figures(runs))

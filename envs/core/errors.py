@@ -190,6 +190,34 @@ def number(name: str, value: object, interval: str) -> float:
     raise ParameterError(f"{name} is {brief(value)}, allowed: a number in {interval}")
 
 
+def one_each(name: str, given: Any, size: int, interval: str, each: str) -> tuple[float, ...]:
+    """Return a list, tuple or array of one axis as a tuple of floats.
+
+    Args:
+        name: name of the parameter.
+        given: the value given, of any type.
+        size: how many numbers there have to be.
+        interval: where each has to lie, see :func:`number`.
+        each: what each of them belongs to, in words.
+
+    Raises:
+        ParameterError: naming the parameter, or the entry at fault, and what is allowed.
+    """
+    flat = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim == 1)
+    if not flat or not len(given):
+        raise ParameterError(f"{name} is {brief(given)}, allowed: a list of {size} numbers, one {each}")
+    if len(given) != size:
+        raise ParameterError(f"{name} has {len(given)} numbers, allowed: {size}, one {each}")
+    return tuple(number(f"{name}[{i}]", value, interval) for i, value in enumerate(given))
+
+
+def one_or_each(name: str, given: Any, size: int, interval: str, each: str) -> float | tuple[float, ...]:
+    """Return a number that is the same for all, or one for each; see :func:`one_each`."""
+    if isinstance(given, (list, tuple, np.ndarray)):
+        return one_each(name, given, size, interval, each)
+    return number(name, given, interval)
+
+
 def integer(name: str, value: object, low: int, high: float = math.inf) -> int:
     """Return a parameter as an int in ``low`` to ``high``, both included; Python's or NumPy's, no bool.
 

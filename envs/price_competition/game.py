@@ -2,9 +2,9 @@
 
 Firms sell differentiated products to consumers of logit demand (:mod:`lawgiver.envs.price_competition.demand`). Each
 chooses among ``n_prices`` prices, from a little below those of the Nash equilibrium of a single round to a little above
-those at which the joint profit is largest, and sees what all of them asked in the last round. Whether firms that learn
-from their profits alone come to ask more than in the Nash equilibrium, and what keeps them there, is the question of
-Calvano et al. 2020; what a regulator, who moves first, can do about it is that of Johnson et al. 2023.
+those of a monopoly, at which the joint profit is largest, and sees what all of them asked in the last round. Whether
+firms that learn from their profits alone come to ask more than in the Nash equilibrium, and what keeps them there, is
+the question of Calvano et al. 2020; what a regulator, who moves first, can do about it is that of Johnson et al. 2023.
 """
 
 from __future__ import annotations
@@ -17,21 +17,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, select, total, uniform, zeros
-from lawgiver.envs.core.errors import ParameterError, brief, distinct_choices, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.price_competition.demand import Demand, logit_demand, steered_demand
+from lawgiver.envs.price_competition.parameters import ANNOUNCED, FORMULAS, check, layout
 from lawgiver.envs.price_competition.solutions import Market, monopoly_prices, nash_prices
-
-ANNOUNCED = ("price_cap", "unit_tax", "steering")
-"""Names of the numbers that a mechanism may announce, in the order of w."""
-LARGEST_N = 4
-"""Firms: the last prices of all are a learner's state, and their number grows as the power of n."""
-LARGEST_GRID = 1_000
-"""Prices of a firm."""
-SIZE = "[-1e6, 1e6]"
-LEAST_GAP = 1e-9
-"""Between the prices of the Nash equilibrium and of the joint optimum, by their size: below it a grid has no steps."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +71,7 @@ class PriceCompetition(Game[PriceState]):
         discount: delta in [0, 1), the weight that a firm gives the next round's profit in this one's; rewards are not
             discounted.
         n_prices: prices that a firm can ask, evenly spaced, at least 2.
-        extension: xi >= 0: with d from the Nash equilibrium's price to that of the joint optimum, prices begin xi d
+        extension: xi >= 0: with d from the Nash equilibrium's price to that of monopoly, prices begin xi d
             below the one and end xi d above the other.
         announced: what the mechanism announces, one or more of ``price_cap``, ``unit_tax``, ``steering``.
         rounds: number of rounds, >= 1.
@@ -118,7 +108,10 @@ class PriceCompetition(Game[PriceState]):
         "participant": "the firm's profit, once a round",
         "mechanism": "the `objective`, once a round",
     }
-    unaudited: ClassVar[str] = "firms report nothing: train learners of prices with the trainer q_learning"
+    unaudited: ClassVar[str] = (
+        "firms report nothing: lawgiver evaluate RUN measures what best replies to the learners of prices that"
+        " the trainer q_learning has trained would gain"
+    )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "Everything announced, three unequal firms": {
             "n": 3,
@@ -130,29 +123,7 @@ class PriceCompetition(Game[PriceState]):
 
     def __post_init__(self) -> None:
         """Check every parameter."""
-        n = integer("n", self.n, 2, LARGEST_N)
-        checked = {
-            "n": n,
-            "quality": _by_firm("quality", self.quality, n, SIZE),
-            "cost": _by_firm("cost", self.cost, n, "[0, 1e6]"),
-            "outside": number("outside", self.outside, SIZE),
-            "differentiation": number("differentiation", self.differentiation, "(0, 1e6]"),
-            "discount": number("discount", self.discount, "[0, 1)"),
-            "n_prices": integer("n_prices", self.n_prices, 2, LARGEST_GRID),
-            "extension": number("extension", self.extension, "[0, 100]"),
-            "announced": distinct_choices("announced", self.announced, ANNOUNCED),
-            "rounds": integer("rounds", self.rounds, 1),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
-        self.check_objective()
-        nash, joint = self.nash, self.joint_optimum
-        if (joint - nash).min() <= LEAST_GAP * np.abs(joint).max():
-            raise ParameterError(
-                f"quality is {brief(self.quality)} with cost={brief(self.cost)}, outside={self.outside:g} and"
-                f" differentiation={self.differentiation:g}: allowed: firms that lose customers to each other, here the"
-                " prices of the Nash equilibrium and of the joint optimum are the same"
-            )
+        check(self)
 
     # -- the market ---------------------------------------------------------------------------------------------
 
@@ -171,15 +142,15 @@ class PriceCompetition(Game[PriceState]):
         return nash_prices(self.market)
 
     @cached_property
-    def joint_optimum(self) -> np.ndarray:
-        """Prices at which the sum of profits of a round is largest, without regulation, (n,)."""
+    def monopoly(self) -> np.ndarray:
+        """Monopoly prices: those of the largest joint profit of a round, without regulation, (n,)."""
         return monopoly_prices(self.market)
 
     @cached_property
     def _grid(self) -> tuple[np.ndarray, np.ndarray]:
         """The least price of each firm and the step to the next, (n,) each."""
-        beyond = self.extension * (self.joint_optimum - self.nash)
-        low, high = self.nash - beyond, self.joint_optimum + beyond
+        beyond = self.extension * (self.monopoly - self.nash)
+        low, high = self.nash - beyond, self.monopoly + beyond
         return low, (high - low) / (self.n_prices - 1)
 
     def action_values(self) -> np.ndarray:
@@ -193,14 +164,14 @@ class PriceCompetition(Game[PriceState]):
         return float((self.action_values()[:, -1] - np.array(self.market.cost)).max())
 
     def references(self) -> Mapping[str, Mapping[str, float | None]]:
-        """List measures of a round without regulation, in Nash equilibrium and at the joint optimum."""
+        """List measures of a round without regulation, in Nash equilibrium and at monopoly prices."""
 
         def told(prices: np.ndarray) -> dict[str, float]:
             profit, surplus = float(self.market.profits(prices).sum()), float(self.market.demand(prices).surplus)
             measured = {"consumer_surplus": surplus, "welfare": surplus + profit, "profit": profit}
             return {**measured, "price": float(prices.mean())}
 
-        nash, monopoly = told(self.nash), told(self.joint_optimum)
+        nash, monopoly = told(self.nash), told(self.monopoly)
         return {name: {"nash": nash[name], "monopoly": monopoly[name]} for name in nash}
 
     # -- who does and sees what ---------------------------------------------------------------------------------
@@ -217,12 +188,7 @@ class PriceCompetition(Game[PriceState]):
     @property
     def rule_formula(self) -> str | None:
         """Formula of what is announced."""
-        parts = {
-            "price_cap": "price charged = min(price, cost + price_cap)",
-            "unit_tax": "consumers pay unit_tax a unit on top, and get it back in equal parts",
-            "steering": "with probability steering the cheapest is shown alone",
-        }
-        return "; ".join(parts[name] for name in self.announced)
+        return "; ".join(FORMULAS[name] for name in self.announced)
 
     @property
     def roles(self) -> Mapping[str, int]:
@@ -240,13 +206,7 @@ class PriceCompetition(Game[PriceState]):
 
     def parameter_layout(self) -> Layout:
         """Return the fields of w."""
-        most = self.largest_margin
-        fields = {
-            "price_cap": Field("price_cap", 1, 0, most, "money", "greatest price that is charged, above the cost"),
-            "unit_tax": Field("unit_tax", 1, -most, most, "money", "on each unit; below 0 a subsidy"),
-            "steering": Field("steering", 1, 0, 1, "probability", "that the cheapest product is shown alone"),
-        }
-        return tuple(fields[name] for name in self.announced)
+        return layout(self)
 
     def observation_layout(self, role: str) -> Layout:
         """Everybody sees the last prices, a firm its own first; firms see the round and w as well."""
@@ -414,7 +374,7 @@ class PriceCompetition(Game[PriceState]):
         return float(self.market.demand(cost).surplus)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """Prices and profits of the Nash equilibrium and of the joint optimum, checked by the slopes of profits."""
+        """Prices and profits of the Nash equilibrium and of monopoly, checked by the slopes of profits."""
 
         def solution(name: str, what: str, prices: np.ndarray, slopes: np.ndarray) -> tuple[KnownSolution, ...]:
             def off() -> float:
@@ -428,17 +388,8 @@ class PriceCompetition(Game[PriceState]):
             )
 
         own = np.diag(self.market.slopes(self.nash))
-        joint = self.market.slopes(self.joint_optimum).sum(axis=0)
+        joint = self.market.slopes(self.monopoly).sum(axis=0)
         return (
             *solution("Nash equilibrium of a round", "markup mu / (1 - q_i)", self.nash, own),
-            *solution("largest joint profit", "markup mu / q_0", self.joint_optimum, joint),
+            *solution("monopoly", "markup mu / q_0", self.monopoly, joint),
         )
-
-
-def _by_firm(name: str, given: Any, n: int, interval: str) -> float | tuple[float, ...]:
-    """Return a number for all firms, or one for each."""
-    if not isinstance(given, (list, tuple, np.ndarray)):
-        return number(name, given, interval)
-    if len(given) != n:
-        raise ParameterError(f"{name} has {len(given)} numbers, allowed: {n}, one a firm")
-    return tuple(number(f"{name}[{i}]", value, interval) for i, value in enumerate(given))

@@ -1,10 +1,10 @@
-"""Prices in Nash equilibrium of a single round, and at the largest joint profit, under logit demand.
+"""Prices in Nash equilibrium of a single round, and of monopoly, the largest joint profit, under logit demand.
 
-A firm's best reply leaves it a markup of p_i - c_i = mu / (1 - q_i), the joint optimum all of them the same markup
+A firm's best reply leaves it a markup of p_i - c_i = mu / (1 - q_i), monopoly all of them the same markup
 mu / q_0, with q_0 the share of consumers who buy nothing (Anderson, de Palma and Thisse 1992, chapter 7).
 
 Nash: let H be the denominator of demand. Then log q_i + 1 / (1 - q_i) = (a_i - c_i) / mu - log H, whose left side rises
-in q_i, so that H fixes all q_i; and the shares add up to one at a single H. Both are found by bisection. Joint optimum:
+in q_i, so that H fixes all q_i; and the shares add up to one at a single H. Both are found by bisection. Monopoly:
 with x the markup by mu, x = 1 + V exp(-x), V = sum_i exp((a_i - c_i - a_0) / mu), by bisection as well.
 
     >>> market = Market(quality=(2.0, 2.0), cost=(1.0, 1.0), outside=0.0, scale=0.25)
@@ -87,7 +87,7 @@ def nash_prices(market: Market) -> np.ndarray:
 
 
 def monopoly_prices(market: Market) -> np.ndarray:
-    """Find the prices (n,) at which the sum of all profits is largest."""
+    """Find the monopoly prices (n,), at which the sum of all profits is largest."""
     log_v = np.logaddexp.reduce(market.worth - market.outside / market.scale)
     high = 2.0 + max(float(log_v), 0.0)
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, brief, choice, distinct_choices, integer, number
+from lawgiver.envs.core.errors import (
+    ParameterError,
+    brief,
+    choice,
+    distinct_choices,
+    integer,
+    number,
+    one_each,
+    one_or_each,
+)
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.files.profiles import types_path
 from lawgiver.envs.sealed_bid.slots import PRICINGS
@@ -53,7 +62,7 @@ def check(game: SealedBid) -> None:
         "slots": _slots(game.slots),
         "values": _values(game.values, n),
         "masses": None if game.masses is None else _masses(game.masses),
-        "quality": _by_bidder("quality", game.quality, n, "(0, 1]"),
+        "quality": one_or_each("quality", game.quality, n, "(0, 1]", "a bidder"),
         "risk_aversion": number("risk_aversion", game.risk_aversion, "[0, 1)"),
         "high": None if game.high is None else number("high", game.high, "(0, 1e12]"),
         "n_bids": None if game.n_bids is None else integer("n_bids", game.n_bids, 2),
@@ -61,7 +70,7 @@ def check(game: SealedBid) -> None:
         "entry_fee": number("entry_fee", game.entry_fee, MONEY),
         "mix": None if game.mix is None else number("mix", game.mix, "[0, 1]"),
         "squash": number("squash", game.squash, "[0, 1]"),
-        "handicaps": None if game.handicaps is None else _one_each("handicaps", game.handicaps, n, MONEY),
+        "handicaps": None if game.handicaps is None else one_each("handicaps", game.handicaps, n, MONEY, "a bidder"),
         "types_file": types_path(game.types_file),
     }
     for name, value in settings.items():
@@ -146,16 +155,3 @@ def _pair(name: str, given: Any, told: str) -> tuple[float, float]:
 def _masses(given: Any) -> tuple[float, ...]:
     Distribution(0.0, 1.0, given)  # its own check
     return tuple(float(mass) for mass in given)
-
-
-def _by_bidder(name: str, given: Any, n: int, interval: str) -> float | tuple[float, ...]:
-    if isinstance(given, (list, tuple, np.ndarray)):
-        return _one_each(name, given, n, interval)
-    return number(name, given, interval)
-
-
-def _one_each(name: str, given: Any, n: int, interval: str) -> tuple[float, ...]:
-    numbers = _list(name, given)
-    if len(numbers) != n:
-        raise ParameterError(f"{name} has {len(numbers)} numbers, allowed: {n}, one a bidder")
-    return tuple(number(f"{name}[{i}]", value, interval) for i, value in enumerate(numbers))

@@ -1,4 +1,4 @@
-"""Measures of what Q-learners have come to, beside the Nash equilibrium of a round and the joint optimum."""
+"""Measures of what Q-learners have come to, beside the Nash equilibrium of a round and monopoly."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def measured(game: Game[Any], outcome: Outcome, sessions: Sessions, names: Mappi
     Returns:
         By measure of the game and by mechanism: the mean over sessions of the cycle that greedy play ends in, with its
         interval, and beside them what is known of the game. Likewise ``profit_gain``, where profits in Nash equilibrium
-        (0) and at the joint optimum (1) are known, ``best_reply_gain`` and ``deviation_gain``, as shares of payoffs,
+        (0) and of monopoly (1) are known, ``best_reply_gain`` and ``deviation_gain``, as shares of payoffs,
         ``rival_reply`` and ``deviation``, see :mod:`lawgiver.trainers.q_learning.outcome`.
     """
     objective = objective_of(game)

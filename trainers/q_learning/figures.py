@@ -32,7 +32,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     panels += [("What is announced", key, [f"parameters/{key}"]) for key in summary.get("parameters", {})]
     panels += [("Sessions that still learn", "sessions", ["active"])]
     known = column(summary, objective)
-    figure = curves(panels, lines, {name: known.get(name) for name in ("nash", "monopoly", "ceiling")})
+    figure = curves(panels, lines, {NAMES[name]: known.get(name) for name in ("nash", "monopoly", "ceiling")})
     _mark_announcement(figure, run.settings["agents"]["mechanism"].get("iterations", 0))
     yield "curves.png", figure
     moves: Mapping[str, Mapping[str, Sequence[float]]] = summary["deviation"]
@@ -117,8 +117,7 @@ def over_grid(summary: Mapping[str, Any], objective: str) -> Figure:
     for key, style in (("nash", "--"), ("monopoly", "-."), ("ceiling", "-")):
         if summary[objective].get(key) is not None:
             value = mean_of(summary[objective][key])
-            label = NAMES.get(key, "at prices of cost: no mechanism does better")
-            axis.axhline(value, color="#555555", linewidth=1, linestyle=style, label=label)
+            axis.axhline(value, color="#555555", linewidth=1, linestyle=style, label=NAMES[key])
     axis.set(xlabel=words(name), ylabel=f"{words(objective)}, a period")
     axis.grid(alpha=0.3)
     legend_beside(axis)

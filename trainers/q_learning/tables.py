@@ -10,7 +10,7 @@ from lawgiver.trainers.tables.glossary import mechanism_words
 from lawgiver.trainers.tables.wording import words
 
 MEANINGS = {
-    "profit_gain": "0 in the Nash equilibrium of a round without regulation, 1 at its largest joint profit, below 0 for"
+    "profit_gain": "0 in the Nash equilibrium of a round without regulation, 1 at monopoly prices, below 0 for"
     " less profit than in that equilibrium; in greedy play that goes on from where learning ended",
     "profit_gain_from_drawn_prices": "the same, in greedy play from actions drawn uniformly",
     "best_reply_gain": "what a best reply to the others' strategies would gain, as a share of the payoff",
@@ -28,7 +28,8 @@ NAMES = {
     "start": "Q-learners, its start",
     "best_of_grid": "Q-learners, best of a grid",
     "nash": "Nash equilibrium of a round",
-    "monopoly": "largest joint profit",
+    "monopoly": "monopoly",
+    "ceiling": "ceiling",
 }
 """Rows by key."""
 
