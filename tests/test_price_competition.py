@@ -225,3 +225,11 @@ def test_no_ceiling_is_known_where_firms_can_sell_below_cost():
     wide = game(extension=2.0)
     assert (wide.action_values()[:, 0] < 1).any()
     assert wide.ceiling() is None
+
+
+def test_prices_at_cost_are_announced_by_the_cap_alone():
+    assert game(announced=["unit_tax", "steering"]).members == {"no_mechanism": (0.0, 0.0)}
+    made = game(**UNEQUAL, **EVERYTHING)
+    assert made.members == {"no_mechanism": (made.largest_margin, 0.0, 0.0), "price_at_cost": (0.0, 0.0, 0.0)}
+    charged, _ = made.sales(np.full((1, 3), made.n_prices - 1.0), np.array([made.members["price_at_cost"]]))
+    assert charged[0] == pytest.approx(UNEQUAL["cost"])

@@ -213,6 +213,7 @@ def test_firms_collude_and_punish_a_deviation():
     assert moves.gain.mean() < 0 and (moves.gain < 0).mean() > 0.7
     told = measured(game, found, made, {"given": 0})
     assert told["profit_gain"]["given"].mean == pytest.approx(gains(game, made).mean())
+    assert told["profit_gain"]["given"].standard_error == pytest.approx(gains(game, made).std(ddof=1) / np.sqrt(32))
     assert told["rival_reply"]["given"].mean == pytest.approx(np.mean(rival))
     paid = found.payoffs.sum(axis=1)
     for key, gained in (("best_reply_gain", found.best_reply_gain), ("deviation_gain", moves.gain)):
@@ -220,6 +221,8 @@ def test_firms_collude_and_punish_a_deviation():
         for s in range(32):
             one_left_out.append(np.delete(gained, s, axis=0).sum() / np.delete(paid, s).sum())
         assert told[key]["given"].mean == pytest.approx(share)
+        errors = gained.sum(axis=1) - share * paid
+        assert told[key]["given"].standard_error == pytest.approx(errors.std(ddof=1) / np.sqrt(32) / paid.mean())
         jackknife = np.sqrt(31 * np.var(one_left_out))
         assert told[key]["given"].standard_error == pytest.approx(jackknife, rel=0.05)
 

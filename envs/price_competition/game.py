@@ -363,9 +363,9 @@ class PriceCompetition(Game[PriceState]):
     # -- what is known ------------------------------------------------------------------------------------------
 
     def ceiling(self) -> float | None:
-        """Return consumer surplus, or welfare, at prices of cost, where a cap can bring them about.
+        """Return consumer surplus, or welfare, at prices at cost, where a cap can bring them about.
 
-        Firms that do not sell below cost leave consumers no more, and prices of cost make welfare largest.
+        Firms that do not sell below cost leave consumers no more, and prices at cost make welfare largest.
         """
         cost = np.array(self.market.cost)
         loses = (self.action_values()[:, 0] < cost).any()
