@@ -232,6 +232,23 @@ def test_measures_are_what_games_pay_on_average():
     )
 
 
+def test_infos_hold_payments_and_revenue():
+    game = make_game("payment_policies", announced=("reserve", "tax"))
+    state = game.initial_state(1, np.random.default_rng(0))
+    assert not any(np.any(value) for value in game.infos(state).values())
+    state, *_ = game.advance(state, np.array([[0.1, 0.5]]), {})
+    state, rewards, _, _ = game.step(state, np.array([[5.0, 2.0]]), {})
+    infos = game.infos(state)
+    assert {name: value.shape for name, value in infos.items()} == {
+        "utilities": (1, 2),
+        "payments": (1, 2),
+        "revenue": (1,),
+    }
+    np.testing.assert_allclose(infos["utilities"] - infos["payments"], rewards["participant"], atol=1e-12)
+    np.testing.assert_allclose(infos["payments"].sum(-1), infos["revenue"], atol=1e-12)
+    assert infos["revenue"] == rewards["mechanism"][:, 0] > 0
+
+
 def test_nash_equilibria_by_support_enumeration_contain_the_pure_ones():
     nashpy = pytest.importorskip("nashpy")
     game = make_game("payment_policies", stage="chicken", menu=(0, 0.3, 1.1, 1.6))

@@ -113,6 +113,10 @@ class Game(ABC, Generic[StateT]):
     """Objectives of the game's own, by name; see :meth:`own_measure`. A game with a parameter ``objective`` takes those
     of the entry-point group ``lawgiver.objectives`` as well."""
 
+    payoff_unit: ClassVar[str] = "utility"
+    """Unit of participants' payoffs, as fields of its layouts name units: ``money``, ``points``, ``utility``."""
+    measure_meanings: ClassVar[Mapping[str, str]] = {}
+    """Definitions of measures that mean something of their own in this game, by name, each with its unit."""
     summary: ClassVar[str] = ""
     """What the mechanism does, in up to 50 characters, for lists of games."""
     reward_meaning: ClassVar[Mapping[str, str]] = {}

@@ -35,6 +35,7 @@ class AuctionGame(RevenueGame):
             ``surplus``, their payoffs; or an objective of the entry-point group.
     """
 
+    payoff_unit: ClassVar[str] = "money"
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the worth of what it gets less what it pays, when the auction is over",
         "mechanism": "the `objective`, when the auction is over; `revenue` is the sum of payments",

@@ -56,6 +56,7 @@ class TaxedGame(TwoModes[TaxedState]):
 
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = True
+    payoff_unit: ClassVar[str] = "points"
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the round's payoff after tax in points, once the round is over",
         "mechanism": "the `objective` of the round's payoffs, once the round is over",

@@ -98,6 +98,7 @@ class MultiItemAuction(ReportingGame):
     types_file: str | None = None
 
     name: ClassVar[str] = "multi_item_auction-v0"
+    payoff_unit: ClassVar[str] = "money"
     summary: ClassVar[str] = "sells several items by reported values"
     reference: ClassVar[str] = (
         "Duetting, Feng, Narasimhan, Parkes and Ravindranath 2019, Optimal Auctions through Deep Learning; Myerson 1981"

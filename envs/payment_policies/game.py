@@ -22,6 +22,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, as_numpy, constant, namespace, select
 from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.families.revenue_game import RevenueGame
 from lawgiver.envs.payment_policies import solutions
 from lawgiver.envs.payment_policies.dynamics import Agents, LearnerName, averages
@@ -82,6 +83,11 @@ class PaymentPolicies(RevenueGame):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "Format and tax announced": {"announced": ("reserve", "mix", "tax")},
         "A two-by-two game": {"stage": "prisoners_dilemma", "menu": (0.0, 1.0, 2.1, 3.0)},
+    }
+    payoff_unit: ClassVar[str] = "money"
+    measure_meanings: ClassVar[Mapping[str, str]] = {
+        "revenue": "what the mechanism is paid, taxes included, money",
+        "surplus": "what principals get, payments between them included, money",
     }
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "what its agent gets less what it pays, payments between principals included: the average of a "
@@ -244,6 +250,13 @@ class PaymentPolicies(RevenueGame):
     def transfer(self, types: Array, allocations: Array, parameters: Array) -> Array:
         """Compute what participants receive less what they pay, to each other and to the mechanism, (B, 2)."""
         return allocations[..., 3] - allocations[..., 2] - allocations[..., 1]
+
+    def infos(self, state: MechanismState) -> Mapping[str, Array]:
+        """Return what joint actions were worth and what participants paid on balance, (B, 2) each, and revenue, (B,).
+
+        Payments include those between principals; all are of the last round, zeros before there is one.
+        """
+        return {"utilities": state.utilities, "payments": 0 - state.transfers, "revenue": self.revenue(state)}
 
     def utility(self, types: Array, allocations: Array) -> Array:
         """Return the worth of the joint actions that are played, (B, 2)."""

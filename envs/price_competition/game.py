@@ -95,6 +95,13 @@ class PriceCompetition(Game[PriceState]):
     objective: str = "consumer_surplus"
 
     name: ClassVar[str] = "price_competition-v0"
+    payoff_unit: ClassVar[str] = "money"
+    measure_meanings: ClassVar[Mapping[str, str]] = {
+        "consumer_surplus": "of a consumer, money",
+        "welfare": "consumer surplus and profits, money",
+        "profit": "of all firms together, money",
+        "price": "mean price that is charged, money",
+    }
     summary: ClassVar[str] = "caps, taxes or steers firms that set prices"
     reference: ClassVar[str] = (
         "Calvano, Calzolari, Denicolò and Pastorello 2020, Artificial Intelligence, Algorithmic Pricing, and"

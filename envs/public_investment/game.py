@@ -73,6 +73,7 @@ class PublicInvestment(TwoModes[PublicInvestmentState]):
     objective: str = "log_nash_welfare"
 
     name: ClassVar[str] = "public_investment-v0"
+    payoff_unit: ClassVar[str] = "points"
     summary: ClassVar[str] = "shares out a fund, or announces the rule before"
     reference: ClassVar[str] = (
         "Koster et al. 2022, Nat Hum Behav 6:1398-1407; Balaguer et al. 2022, arXiv 2202.10122, 3.1"

@@ -72,6 +72,7 @@ class SequentialSales(MDPGame):
     types_file: str | None = None
 
     name: ClassVar[str] = "sequential_sales-v0"
+    payoff_unit: ClassVar[str] = "money"
     summary: ClassVar[str] = "sells items one after the other to bidders"
     reference: ClassVar[str] = (
         "Curry, Thoma et al. 2024, Automated Design of Affine Maximizer Mechanisms in Dynamic Settings, section 5"

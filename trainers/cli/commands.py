@@ -140,7 +140,7 @@ def train(
     except Interrupted as stop:
         typer.echo(f"interrupted; continue with: lawgiver train --resume {stop.path}", err=True)
         raise typer.Exit(130) from None
-    show_summary(run.summary, trainer_of(run))
+    show_summary(run.summary, trainer_of(run), run.game())
     for line in ending(run):
         typer.echo(line)
     typer.echo(f"run: {run.path}")
@@ -177,7 +177,8 @@ def evaluate(
     if as_json:
         typer.echo(to_json(whole, indent=2))
     else:
-        show_summary(found, trainer_of(Run.open(folder)))
+        opened = Run.open(folder)
+        show_summary(found, trainer_of(opened), opened.game())
     if out is not None:
         write_json(out / "evaluation.json", whole)
         typer.echo(f"written: {out / 'evaluation.json'}", err=as_json)

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any, TypeGuard
 
 from lawgiver.agents.naming import rule_text
+from lawgiver.envs.core.game import Game
 from lawgiver.trainers.cli.printing import new_table, say, show, show_cells
 from lawgiver.trainers.runs.trainer import Trainer
 from lawgiver.trainers.statistics.estimate import Estimate, confidence, mean_of
@@ -151,12 +152,13 @@ def _verdict(found: Mapping[str, Any]) -> str:
     )
 
 
-def show_summary(summary: Mapping[str, Any], trainer: Trainer | None = None) -> None:
+def show_summary(summary: Mapping[str, Any], trainer: Trainer | None = None, game: Game[Any] | None = None) -> None:
     """Print a summary, also one over seeds: the learned rule, tables with titles, single numbers, and alarms.
 
     Args:
         summary: summary of a run, or results of its evaluation.
         trainer: trainer of the run, with its own tables and meanings of numbers; None for the defaults.
+        game: game of the run, in whose units measures are defined; None where it is not known.
     """
     numbers = summary.get("aggregate", summary)
     if isinstance(numbers.get("rule"), Mapping):
@@ -166,14 +168,15 @@ def show_summary(summary: Mapping[str, Any], trainer: Trainer | None = None) -> 
     shown = {"rule", "populations", "reasons", "robustness", "all_conditions", "by_condition", "updates", *ALONE}
     for table in tables_of(numbers) if trainer is None else trainer.tables(numbers):
         if table.rows:
-            show_cells(table.rows, table.title + of, table.caption)
+            caption = "; ".join(filter(None, (table.caption, defined(table.measures, game)))) or None
+            show_cells(table.rows, table.title + of, caption)
         shown |= set(table.keys)
     shown -= {"updates"} if not isinstance(numbers.get("updates"), Mapping) or is_value(numbers["updates"]) else set()
     left = {key: value for key, value in numbers.items() if key not in shown}
-    _show_columns({key: value for key, value in left.items() if key != "timing" and _is_column(value)}, of=of)
+    _show_columns({key: value for key, value in left.items() if key != "timing" and _is_column(value)}, game, of=of)
     for name, value in left.items():
         if name != "timing" and _is_table(value):
-            _show_columns(value, words(name), of=of)
+            _show_columns(value, game, words(name), of=of)
     _show_singles(left, numbers, of, {} if trainer is None else trainer.meanings)
     for line in _elsewhere(numbers):
         say(line)
@@ -248,14 +251,16 @@ def _show_singles(
         show(singles)
 
 
-def _show_columns(columns: Columns, title: str = "", of: str = "") -> None:
+def _show_columns(columns: Columns, game: Game[Any] | None, title: str = "", of: str = "") -> None:
     """Print columns of named values, those with the same names side by side."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for key, column in columns.items():
         groups.setdefault(tuple(column), []).append(key)
     for rows, keys in groups.items():
         named = title or ", ".join(map(words, keys))
-        show_cells({name: {key: cell(columns[key][name]) for key in keys} for name in rows}, named + of, defined(keys))
+        show_cells(
+            {name: {key: cell(columns[key][name]) for key in keys} for name in rows}, named + of, defined(keys, game)
+        )
 
 
 def _singles(numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

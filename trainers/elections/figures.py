@@ -158,7 +158,7 @@ def reward_and_inequality(rewards: Mapping[str, np.ndarray]) -> Figure:
     for x, y, colour, marker, label in means:  # above every group's dot
         axis.scatter(x, y, s=150, color=colour, marker=marker, edgecolors="black", linewidths=1.3, label=label)
     axis.set_xlabel("inequality: Gini of the group's total rewards (0 = equal)")
-    axis.set_ylabel("total log reward of the group\n(sum of log(points over the game + 0.001))")
+    axis.set_ylabel("total log reward of the group\n(sum of log(payoff over the game + 0.001))")
     axis.set_title("Productivity and inequality, a dot a group", fontsize=11)
     axis.grid(alpha=0.3)
     legend_beside(axis, fontsize=9, labelspacing=1.0)

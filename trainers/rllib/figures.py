@@ -45,7 +45,7 @@ def _panels(game: Game[Any]) -> Panels:
     did = [
         (
             "Participants: mean action",
-            "points",
+            "action",
             [f"participant/action/participant_{i}" for i in range(game.roles["participant"])],
         )
     ]

@@ -24,13 +24,15 @@ class Table:
         title: the line above it.
         rows: cells as they are printed, by row and column; nothing is printed of a table without rows.
         keys: keys of the summary that the table shows, so that they are not printed again.
-        caption: the line below it.
+        caption: the line below it, before the definitions of measures.
+        measures: measures that the line below it defines, in the units of the game.
     """
 
     title: str
     rows: Mapping[str, Mapping[str, str]]
     keys: tuple[str, ...]
     caption: str | None = None
+    measures: tuple[str, ...] = ()
 
 
 def cell(value: Any) -> str:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import definition
 from lawgiver.trainers.tables.wording import words
 
 MEASURES = {
     "log_nash_welfare": "sum of log(payoff + 0.001)",
     "mean_log_utility": "mean of weight times log utility",
-    "surplus": "sum of payoffs less endowments, points",
-    "rawlsian": "least payoff, points",
+    "surplus": "sum of payoffs, {unit}",
+    "rawlsian": "least payoff, {unit}",
     "gini": "inequality of payoffs, 0 = equal",
     "welfare": "sum of utilities, without transfers",
-    "payments": "what the mechanism pays out, utility",
+    "payments": "what the mechanism pays out, {unit}",
     "efficiency": "share of what could be used that is",
     "revenue": "sum of payments",
     "makespan": "time until the last worker is done",
     "kl": "divergence from the anchor, nats",
-    "ir_violation": "by how much the worst-off falls short of 0, utility",
-    "expected_budget": "what the mechanism pays out a game, utility",
-    "regret": "what a rational participant would gain by leaving this behaviour, utility",
-    "misreport_regret": "what the best misreport of a type gains, utility",
+    "ir_violation": "by how much the worst-off falls short of 0, {unit}",
+    "expected_budget": "what the mechanism pays out a game, {unit}",
+    "regret": "what a rational participant would gain by leaving this behaviour, {unit}",
+    "misreport_regret": "what the best misreport of a type gains, {unit}",
 }
-"""Unit or definition of what mechanisms are measured by."""
+"""Definition of what mechanisms are measured by, with the game's unit of payoffs where there is one."""
+ENDOWED = {"surplus": "sum of payoffs less endowments, {unit}"}
+"""The same in games whose participants hold something before a round."""
 
 ROWS = {
     "reachable": "best found",
@@ -65,7 +70,32 @@ def meanings(numbers: Mapping[str, Any]) -> dict[str, str]:
     return MEANINGS | (CANONICAL_GAPS if "reachable_gap_closed" in numbers else BOX_GAP)
 
 
-def defined(names: list[str]) -> str | None:
+def measure_meaning(name: str, game: Game[Any] | None = None) -> str | None:
+    """Write the definition of a measure or registered objective, in the units of a game; None where there is none.
+
+    Args:
+        name: of the measure.
+        game: whose summary it is in; of an election the one that is played. None where it is not known.
+    """
+    if game is None:
+        return _in_units(MEASURES, name, "in the game's unit") or definition(name)
+    played = game.base_game
+    own = played.measure_meanings.get(name)
+    known = MEASURES | (ENDOWED if name in ENDOWED and _endowed(played) else {})
+    return own or _in_units(known, name, played.payoff_unit) or definition(name)
+
+
+def _in_units(known: Mapping[str, str], name: str, unit: str) -> str | None:
+    return known[name].format(unit=unit) if name in known else None
+
+
+def _endowed(game: Game[Any]) -> bool:
+    """Check whether participants hold something before a round."""
+    held = getattr(game.initial_state(1, np.random.default_rng(0)), "endowments", None)
+    return held is not None and bool(np.any(held))
+
+
+def defined(names: Iterable[str], game: Game[Any] | None = None) -> str | None:
     """Write one line with the definitions of measures and registered objectives; None if none of them has one."""
-    known = {name: MEASURES.get(name) or definition(name) for name in names}
+    known = {name: measure_meaning(name, game) for name in names}
     return "; ".join(f"{words(name)}: {what}" for name, what in known.items() if what) or None

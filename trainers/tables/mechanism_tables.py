@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lawgiver.trainers.tables.cells import Table, cell
-from lawgiver.trainers.tables.glossary import defined, mechanism_words
+from lawgiver.trainers.tables.glossary import mechanism_words
 from lawgiver.trainers.tables.votes import vote_shares
 from lawgiver.trainers.tables.wording import words
 
@@ -51,7 +51,7 @@ def _canonical(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
         row = {words(m): cell(played.get(m)) for m in measures}
         rows = dict([*list(rows.items())[:place], (PLAYED, row), *list(rows.items())[place:]])
     told_by = (*measures, "trained_participants")
-    yield Table(f"Mechanisms, a round: {people}", rows, told_by, defined(measures))
+    yield Table(f"Mechanisms, a round: {people}", rows, told_by, measures=tuple(measures))
 
 
 def _by_condition(conditions: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
@@ -69,7 +69,7 @@ def _by_condition(conditions: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
         for condition in conditions
     }
     title = f"A round by endowments (points): {words(objective)}"
-    yield Table(title, rows, ("by_condition",), defined([objective]))
+    yield Table(title, rows, ("by_condition",), measures=(objective,))
 
 
 def _designed(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
@@ -86,7 +86,7 @@ def _designed(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
             for name in shown
         },
         (*paid, "parameters"),
-        defined(list(paid)),
+        measures=tuple(paid),
     )
     trained = numbers.get("trained_participants", {})
     measures = [*paid, *numbers["incentives"]]
@@ -99,7 +99,7 @@ def _designed(numbers: Mapping[str, Any], people: str) -> Iterator[Table]:
             for m in measures
         },
         ("incentives", "trained_participants"),
-        defined([*numbers["incentives"]]),
+        measures=tuple(numbers["incentives"]),
     )
     kinds = [k for k, v in numbers.items() if isinstance(v, Mapping) and set(v) == {"learned", "closed_form"}]
     if kinds:
@@ -124,7 +124,7 @@ def _beside(trained: Mapping[str, Mapping[str, Any]], people: str) -> Table:
         f"The given mechanism, a round: beside trained participants, {people}",
         rows,
         ("trained_participants",),
-        defined(list(trained["equilibrium"])),
+        measures=tuple(trained["equilibrium"]),
     )
 
 
@@ -138,4 +138,4 @@ def played(numbers: Mapping[str, Any]) -> Iterator[Table]:
         mechanism_words(name): {words(m): cell(numbers["simulated"][m].get(name)) for m in measures} for name in names
     }
     people = numbers.get("populations", {}).get("simulated", "the participants of the config")
-    yield Table(f"Mechanisms, a round as played: {people}", rows, ("simulated",), defined(measures))
+    yield Table(f"Mechanisms, a round as played: {people}", rows, ("simulated",), measures=tuple(measures))
