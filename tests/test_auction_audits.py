@@ -286,7 +286,7 @@ def test_points_of_the_lattice_cover_the_cube():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"rivals": 1}, "rivals is 1, allowed: an integer >= 2"),
+        ({"rivals": 1}, "rivals is 1, allowed: 0 for gains ex post alone, or an integer >= 2"),
         ({"rivals": -1}, "rivals is -1"),
         ({"effort": 0}, "effort is 0"),
         ({"participants": 3}, "participant is 3"),
@@ -498,7 +498,10 @@ def test_the_command_prints_both_stages():
         (["no_reserv", "--game", "sealed_bid"], "unknown mechanism 'no_reserv': did you mean 'no_reserve'?"),
         (["first_price", "--game", "sealed_bid"], "'first_price' is not a rule of sealed_bid-v0"),
         (["no_reserve", "--game", "sealed_bid", "game.n_bids=9"], "bids in this sealed_bid-v0 are 9 levels, of which"),
-        (["no_reserve", "--game", "sealed_bid", "rivals=1"], "rivals is 1: allowed: 0, or an integer >= 2"),
+        (
+            ["no_reserve", "--game", "sealed_bid", "rivals=1"],
+            "rivals is 1: allowed: 0 for gains ex post alone, or an integer >= 2",
+        ),
         (["no_reserve", "--game", "sealed_bid", "participants=nobody"], "unknown participant 'nobody'"),
         (["no_reserve", "--game", "sealed_bid", "participants=truthful"], "'truthful' reports its type"),
         (["no_mechanism", "--game", "double_auction", "game.n=4", "participants=equilibrium"], "4 traders under k_dou"),

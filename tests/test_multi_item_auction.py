@@ -105,6 +105,12 @@ def test_the_triangle_is_uniform():
         ({"high": 0.0}, r"high is 0.0, allowed: a number in \(0.0, inf\)"),
         ({"masses": [1, 2]}, "masses is .* with distribution='uniform': give it with 'piecewise' alone"),
         ({"distribution": "triangle", "low": 0.5}, "allowed: 0, and one number"),
+        ({"mean": 2.0}, "mean is 2.0 with distribution='uniform', which has no mean: allowed: 1.0, or leave it out"),
+        (
+            {"distribution": "exponential", "high": 3.0},
+            "high is 3.0 with distribution='exponential'",
+        ),
+        ({"distribution": "exponential", "low": [0.0, 0.5]}, "distribution='exponential', which has no low"),
         ({"mean": 0}, r"mean is 0, allowed: a number in \(0, 1e10\]"),
         ({"entries": 0}, "entries is 0, allowed: an integer >= 1"),
         ({"objective": "gain"}, "objective"),

@@ -8,11 +8,12 @@ import itertools
 import numpy as np
 import pytest
 
-from lawgiver.envs.core.errors import ConvergenceError, ParameterError
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families.repeated_stage import RepeatedStage
 from lawgiver.envs.price_competition import PriceCompetition, solutions
 from lawgiver.envs.price_competition.demand import logit_demand, steered_demand
+from lawgiver.trainers.audit.named import audit
 
 UNEQUAL = {"n": 3, "quality": (2.0, 1.7, 1.5), "cost": (1.0, 1.2, 0.8)}
 EVERYTHING = {"announced": ("price_cap", "unit_tax", "steering")}
@@ -233,3 +234,8 @@ def test_prices_at_cost_are_announced_by_the_cap_alone():
     assert made.members == {"no_mechanism": (made.largest_margin, 0.0, 0.0), "price_at_cost": (0.0, 0.0, 0.0)}
     charged, _ = made.sales(np.full((1, 3), made.n_prices - 1.0), np.array([made.members["price_at_cost"]]))
     assert charged[0] == pytest.approx(UNEQUAL["cost"])
+
+
+def test_an_audit_of_prices_points_to_their_evaluation():
+    with pytest.raises(UnsupportedGameError, match="firms report nothing: lawgiver evaluate RUN"):
+        audit("no_mechanism", "price_competition")

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, evolve, namespace, total
-from lawgiver.envs.core.errors import ParameterError, choice, integer, number
+from lawgiver.envs.core.errors import ParameterError, brief, choice, integer, number
 from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, bounds, within
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.ends import Ends
@@ -68,8 +68,8 @@ class MultiItemAuction(ReportingGame):
             each of several pieces of equal width; ``exponential`` with mean ``mean``; ``triangle``, a bidder's values
             are uniform where they are at least 0 and add up to ``high`` at most.
         low: least value, >= 0: one for all, one a bidder, a rule by the bidder's number i = 1, ..., n, or n rows of m
-            numbers, one an item; not used by the last two distributions.
-        high: the greatest, likewise, above it; not used by ``exponential``.
+            numbers, one an item; not of the last two distributions.
+        high: the greatest, likewise, above it; not of ``exponential``.
         masses: relative probabilities of the pieces, where the distribution is ``piecewise``.
         mean: of ``exponential`` values, > 0, which go up to 40 times as much.
         entries: of the menu that is announced, >= 1, in ``announce`` mode.
@@ -153,6 +153,13 @@ class MultiItemAuction(ReportingGame):
             for row in values.each_item(kept, self.n, self.m):
                 for value in row:
                     number(end, value, LARGEST_VALUE)
+        unused = {"low": 0.0, "high": 1.0} if self.distribution == "exponential" else {"mean": 1.0}
+        for name, default in unused.items():
+            if getattr(self, name) != default:
+                raise ParameterError(
+                    f"{name} is {brief(getattr(self, name))} with distribution={self.distribution!r}, which has no"
+                    f" {name}: allowed: {default}, or leave it out"
+                )
         if self.distribution == "triangle" and (self.low != 0 or not isinstance(self.high, float)):
             raise ParameterError(
                 f"low is {self.low!r} and high {self.high!r} with distribution='triangle', allowed: 0, and one number"

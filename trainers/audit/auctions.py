@@ -16,7 +16,7 @@ import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, evolve, namespace
 from lawgiver.envs.core.checks import check_policy
-from lawgiver.envs.core.errors import integer
+from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.envs.families.mechanism_game import MechanismState
@@ -62,9 +62,8 @@ def audit_auction(
         ParameterError: if an argument is outside its range, or a policy does not play the game.
         UnsupportedGameError: if bids are levels, or the others' types given one's own are not known.
     """
-    integer("rivals", rivals, 0)
-    if rivals:
-        integer("rivals", rivals, 2)
+    if integer("rivals", rivals, 0) == 1:
+        raise ParameterError("rivals is 1, allowed: 0 for gains ex post alone, or an integer >= 2")
     layout = game.bid_layout()
     check_policy(game, "mechanism", mechanism, playable=False)
     if participants is not None:

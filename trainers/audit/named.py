@@ -35,7 +35,7 @@ AUDITED = ReportingGame, AuctionGame
 
 def _sample(count: int) -> int:
     if count < 0 or count == 1:
-        raise ValueError("allowed: 0, or an integer >= 2")
+        raise ValueError("allowed: 0 for gains ex post alone, or an integer >= 2")
     return count
 
 
