@@ -14,7 +14,7 @@ import numpy as np
 
 from lawgiver.agents.policies import RulePolicy, uniform_policy
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, counted, number
 from lawgiver.envs.core.fields import LOGIT_BOUND, columns, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -136,7 +136,10 @@ def canonical(game: Game[Any], name: str) -> Policy:
     allocates = isinstance(game, PublicInvestment) and not game.announces
     members = FAMILIES["power"].members if allocates else game.members
     if name not in members:
-        raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, members)}")
+        direct = getattr(game, "direct_rules", ())
+        raise UnsupportedGameError(
+            f"mechanism {name!r} is not a rule of {game.name}: {allowed(name, members or direct)}"
+        )
     if isinstance(game, PublicInvestment) and allocates:
         return FamilyWeights(game, FAMILIES["power"], members[name])
     return Announcement(members[name])
@@ -150,7 +153,7 @@ def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
         raise UnsupportedGameError(f"mechanism 'rule' announces numbers; that of {game.name} has {layout} choices")
     if not listed or len(parameters) != width(layout):
         meant = ", ".join(f"{field.size} {field.name} in [{field.low:g}, {field.high:g}]" for field in layout)
-        given = f"has {len(parameters)} numbers" if listed else f"is {parameters!r}"
+        given = f"has {counted(len(parameters), 'number')}" if listed else f"is {parameters!r}"
         raise ParameterError(f"parameters {given}, allowed: one number for each of {meant}")
     fields = [field for field in layout for _ in range(field.size)]
     chosen = [

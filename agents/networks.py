@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from lawgiver.envs.core.arrays import Array, constant, map_arrays
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, counted
 from lawgiver.envs.core.fields import Layout, bounds
 
 SMALLEST = 1e-3
@@ -145,7 +145,9 @@ class GaussianNet(nn.Module):
         super().__init__()
         fields = [field for field in layout for _ in range(field.size)]
         if len(start) != len(fields):
-            raise ParameterError(f"start is {start!r}, allowed: {len(fields)} numbers, one for each component")
+            raise ParameterError(
+                f"start is {start!r}, allowed: {counted(len(fields), 'number')}, one for each component"
+            )
         low = torch.tensor([max(f.low, SMALLEST) if f.scale == "log" else f.low for f in fields])
         high = torch.tensor([f.high for f in fields])
         self.register_buffer("logarithmic", torch.tensor([f.scale == "log" for f in fields]), persistent=False)
@@ -204,7 +206,7 @@ class BoxNet(nn.Module):
         if not (high > low).all():
             raise ParameterError(f"the Box of actions is {low} to {high}, allowed: a width above 0 in each component")
         if len(start) != len(low):
-            raise ParameterError(f"start is {start!r}, allowed: {len(low)} numbers, one for each component")
+            raise ParameterError(f"start is {start!r}, allowed: {counted(len(low), 'number')}, one for each component")
         self.register_buffer("low", torch.tensor(low, dtype=torch.float32), persistent=False)
         self.register_buffer("width", torch.tensor(high - low, dtype=torch.float32), persistent=False)
         share = self.to_share(torch.tensor(start, dtype=torch.float32)).clamp(INSIDE, 1 - INSIDE)

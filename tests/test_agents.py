@@ -245,7 +245,7 @@ def test_learned_policies_survive_saving(tmp_path):
 def test_corrupt_policies_are_named(tmp_path):
     game = announce()
     save_policy(tmp_path, LearnedMechanism(game, start=(1.0, 1.0), hidden=None))
-    with pytest.raises(ParameterError, match=r"start is \[1\.0, 1\.0\], allowed: 1 numbers"):
+    with pytest.raises(ParameterError, match=r"start is \[1\.0, 1\.0\], allowed: 1 number"):
         load_policy(tmp_path, make_game("taxed_dilemma"))
     with pytest.raises(PolicyFileError, match="does not fit public_investment"):
         save_policy(tmp_path / "people", LearnedParticipants(game, hidden=(4,)))
@@ -298,7 +298,7 @@ def test_named_mechanisms_of_lanes_announce_their_coefficients():
 
 
 def test_a_rule_says_how_many_numbers_it_takes():
-    with pytest.raises(ParameterError, match=r"has 1 numbers, .* for each of 2 coefficients in \[-4, 4\]"):
+    with pytest.raises(ParameterError, match=r"has 1 number, .* for each of 2 coefficients in \[-4, 4\]"):
         make_policy(make_game("lanes"), "mechanism", {"policy": "rule", "parameters": [0]})
 
 

@@ -524,3 +524,17 @@ def test_mistakes_are_one_line_and_exit_code_2(arguments, said, run, monkeypatch
     shown = capsys.readouterr()
     assert stop.value.code == 2 and not shown.out
     assert re.search(said.replace("?", r"\?"), shown.err) and shown.err.count("\n") == 1
+
+
+def test_a_preset_is_given_as_to_solve():
+    game = {"name": "multi_item_auction", "preset": "two_items"}
+    found = lawgiver.audit("vcg", "multi_item_auction", preset="two_items", profiles=4, effort=1)
+    assert found.data()["groups"] == lawgiver.audit("vcg", game, profiles=4, effort=1).data()["groups"]
+    assert found.settings["game"]["preset"] == "two_items"
+
+
+def test_rules_of_the_game_are_named_where_another_is_asked_for():
+    with pytest.raises(
+        UnsupportedGameError, match=r"is not a rule of multi_item_auction-v0: .*allowed: .*item_myerson"
+    ):
+        lawgiver.audit("myerson_reserve", "multi_item_auction", profiles=4)

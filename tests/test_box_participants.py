@@ -147,5 +147,5 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
         LearnedBoxParticipants(make_game("lanes"), hidden=(4,))
     with pytest.raises(UnsupportedGameError, match="learned participants need Discrete actions"):
         LearnedParticipants(make_game("lanes", n_moves=None), hidden=(4,))
-    with pytest.raises(ParameterError, match=re.escape("start is [0.1, 0.2], allowed: 1 numbers")):
+    with pytest.raises(ParameterError, match=re.escape("start is [0.1, 0.2], allowed: 1 number")):
         movers(start=(0.1, 0.2))

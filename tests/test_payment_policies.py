@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import lawgiver
 from lawgiver.envs.core.errors import ConvergenceError, LawgiverError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.payment_policies import game as rules
@@ -286,6 +287,16 @@ def test_an_approximate_equilibrium_is_the_last_resort(monkeypatch):
     assert solutions.equilibrium(game, NOTHING).regret == pytest.approx(1e-3)
 
 
+def test_solve_names_an_approximate_equilibrium(monkeypatch):
+    game = make_game("payment_policies", menu=(0, 0.1), rounds=40)
+    exact = lawgiver.solve(game)[0]
+    assert exact.quantity.startswith("revenue in a Nash") and exact.residual < 1e-9
+    found = solutions.PaymentEquilibrium(np.array([[1.0, 0.0], [1.0, 0.0]]), 1e-3)
+    monkeypatch.setattr(solutions, "equilibrium", lambda *_: found)
+    near = lawgiver.solve(game)[0]
+    assert near.quantity == f"approximate {exact.quantity}" and near.residual == 1e-3 and near.value is not None
+
+
 def test_a_mixed_equilibrium_is_found_where_there_is_no_pure_one():
     pytest.importorskip("nashpy")
     cycle = (((-2, 3), (3, -2)), ((2, -2), (0, 3)))
@@ -387,7 +398,11 @@ def test_the_summary_of_a_training_names_rules_and_payments(tmp_path):
         ({"stage": [[[1, 2], [3, 4]], [[1, 2], [3]]]}, "numbers (2, 2, 2)"),
         ({"stage": [[[1, 2], [3, 4]], [[1, 2], [3, np.inf]]]}, "stage[1][1][1] is inf"),
         ({"stage": "chicken", "values": (1, 2)}, "values is (1.0, 2.0) with stage='chicken'"),
-        ({"stage": "chicken", "announced": ["reserve"]}, "announced[0] is 'reserve': allowed: tax"),
+        (
+            {"stage": "chicken", "announced": ["reserve"]},
+            "announced is ['reserve'] with stage='chicken', which has no reserve",
+        ),
+        ({"stage": "chicken", "announced": ("mix", "tax")}, "which has no mix, allowed: ['tax']"),
         ({"announced": []}, "announced is [], allowed: a list of different names"),
         ({"values": (1, 0)}, "values[1] is 0"),
         ({"values": 1}, "values is 1, allowed: two numbers"),

@@ -28,7 +28,7 @@ from lawgiver.envs.sealed_bid import SealedBid
         ({"values": ((0, 1), 2)}, "allowed: least and greatest value, or 2 such pairs"),
         ({"values": 3}, "values is 3, allowed: least and greatest value"),
         ({"masses": [0, 0]}, "masses is .*, allowed: the relative probabilities"),
-        ({"quality": [1]}, "quality has 1 numbers, allowed: 2, one a bidder"),
+        ({"quality": [1]}, "quality has 1 number, allowed: 2, one a bidder"),
         ({"quality": 0}, r"quality is 0, allowed: a number in \(0, 1\]"),
         ({"risk_aversion": 1}, r"risk_aversion is 1, allowed: a number in \[0, 1\)"),
         ({"risk_aversion": 0.5, "pricing": "all_pay"}, "risk_aversion is 0.5 with pricing='all_pay', allowed: 0"),

@@ -103,6 +103,11 @@ def brief(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun, which takes an s where it is not 1: ``1 number``, ``2 numbers``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def choice(name: str, value: object, options: Iterable[str]) -> str:
     """Check that a parameter is one of several names, and return it.
 
@@ -160,7 +165,7 @@ def distribution(name: str, given: Any, size: int, each: str) -> tuple[float, ..
     """
     flat = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim == 1)
     if not flat or len(given) != size:
-        raise ParameterError(f"{name} is {brief(given)}, allowed: a list of {size} numbers, one {each}")
+        raise ParameterError(f"{name} is {brief(given)}, allowed: a list of {counted(size, 'number')}, one {each}")
     chances = [number(f"{name}[{i}]", chance, "[0, 1.000001]") for i, chance in enumerate(given)]
     total = math.fsum(chances)
     if not sums_to_one(total):
@@ -205,9 +210,9 @@ def one_each(name: str, given: Any, size: int, interval: str, each: str) -> tupl
     """
     flat = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim == 1)
     if not flat or not len(given):
-        raise ParameterError(f"{name} is {brief(given)}, allowed: a list of {size} numbers, one {each}")
+        raise ParameterError(f"{name} is {brief(given)}, allowed: a list of {counted(size, 'number')}, one {each}")
     if len(given) != size:
-        raise ParameterError(f"{name} has {len(given)} numbers, allowed: {size}, one {each}")
+        raise ParameterError(f"{name} has {counted(len(given), 'number')}, allowed: {size}, one {each}")
     return tuple(number(f"{name}[{i}]", value, interval) for i, value in enumerate(given))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, number
+from lawgiver.envs.core.errors import ParameterError, counted, number
 
 BY_NUMBER = re.compile(r"(\d+(?:\.\d+)?)?(/?)i")
 """Ends of distributions by the participant's number: ``i``, ``3i``, ``1/i``."""
@@ -29,7 +29,7 @@ def checked_ends(name: str, given: Any, n: int) -> Ends:
         return given
     if isinstance(given, (Sequence, np.ndarray)):
         if len(given) != n:
-            raise ParameterError(f"{name} has {len(given)} numbers, allowed: one, or {n}, one a participant")
+            raise ParameterError(f"{name} has {counted(len(given), 'number')}, allowed: one, or {n}, one a participant")
         return tuple(number(f"{name}[{i}]", value, "(-inf, inf)") for i, value in enumerate(given))
     return number(name, given, "(-inf, inf)")
 

@@ -22,7 +22,7 @@ from lawgiver.envs.core.errors import ParameterError, choice, integer
 from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, box, columns
 from lawgiver.envs.families.ends import Ends, checked_ends, each_end
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState, simplex_error
-from lawgiver.envs.solvers.auctions.distributions import Distribution
+from lawgiver.envs.solvers.auctions.distributions import MASSES, Distribution
 from lawgiver.envs.solvers.mdp.affine import settle
 from lawgiver.envs.solvers.mdp.model import MDP, MEMORY, check_memory, in_slices
 
@@ -69,6 +69,8 @@ class MDPGame(ReportingGame):
         self.check_choices()
         choice("types", self.types, TYPES)
         if (self.types == "piecewise") != (self.masses is not None):
+            if self.masses is None:
+                raise ParameterError(f"masses is None with types='piecewise', allowed: {MASSES}")
             raise ParameterError(f"masses is {self.masses!r} with types={self.types!r}: give it with 'piecewise' alone")
         if self.masses is not None:
             masses: Any = self.masses

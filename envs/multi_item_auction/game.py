@@ -27,7 +27,7 @@ from lawgiver.envs.families.ends import Ends
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
 from lawgiver.envs.multi_item_auction import members, menus, rules, solutions, values
 from lawgiver.envs.multi_item_auction.values import DEMANDS, DISTRIBUTIONS, Rows
-from lawgiver.envs.solvers.auctions.distributions import Distribution
+from lawgiver.envs.solvers.auctions.distributions import MASSES, Distribution
 from lawgiver.envs.solvers.auctions.exponential import Exponential
 from lawgiver.envs.solvers.auctions.myerson import Marginal
 from lawgiver.envs.solvers.mdp.model import MEMORY, in_slices
@@ -141,6 +141,8 @@ class MultiItemAuction(ReportingGame):
 
     def _check_values(self) -> None:
         if (self.distribution == "piecewise") != (self.masses is not None):
+            if self.masses is None:
+                raise ParameterError(f"masses is None with distribution='piecewise', allowed: {MASSES}")
             raise ParameterError(
                 f"masses is {self.masses!r} with distribution={self.distribution!r}: give it with 'piecewise' alone"
             )

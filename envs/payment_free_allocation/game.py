@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, softmax
-from lawgiver.envs.core.errors import ParameterError, integer, number
+from lawgiver.envs.core.errors import ParameterError, counted, integer, number
 from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
@@ -355,7 +355,7 @@ def _positive(name: str, given: Any, count: int, *, none: bool) -> float | tuple
         return None
     if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str):
         if len(given) != count:
-            raise ParameterError(f"{name} has {len(given)} numbers, allowed: one, or {count}")
+            raise ParameterError(f"{name} has {counted(len(given), 'number')}, allowed: one, or {count}")
         return tuple(number(f"{name}[{i}]", value, "(0, 1e12]") for i, value in enumerate(given))
     return number(name, given, "(0, 1e12]")
 

@@ -42,7 +42,7 @@ def check(game: PaymentPolicies) -> None:
     for name, value in settings.items():
         object.__setattr__(game, name, value)
     choice("learner", game.learner, LEARNERS)
-    object.__setattr__(game, "announced", _announced(game.announced, auction=game.is_auction))
+    object.__setattr__(game, "announced", _announced(game))
     game.check_objective()
     if not game.is_auction:
         for name, default in (("values", VALUES), ("n_bids", N_BIDS)):
@@ -63,8 +63,15 @@ def layout(game: PaymentPolicies) -> Layout:
     return tuple(fields[name] for name in game.announced_names)
 
 
-def _announced(given: Any, *, auction: bool) -> tuple[str, ...]:
-    options = ("reserve", "mix", "tax") if auction else ("tax",)
+def _announced(game: PaymentPolicies) -> tuple[str, ...]:
+    given: Any = game.announced
+    options = ("reserve", "mix", "tax") if game.is_auction else ("tax",)
+    of_auctions = [each for each in ("reserve", "mix") if isinstance(given, (list, tuple)) and each in given]
+    if of_auctions and not game.is_auction:
+        raise ParameterError(
+            f"announced is {brief(given)} with stage={brief(game.stage)}, which has no {of_auctions[0]}, allowed:"
+            " ['tax'], or None; or a stage that is an auction, 'second_price' or 'first_price'"
+        )
     if given is None:
         return options[:1]
     told = f"a list of different names out of {', '.join(options)}, or None"

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lawgiver.envs.core.arrays import map_arrays
-from lawgiver.envs.core.errors import ActionError, ParameterError, brief, choice, integer, seed_number
+from lawgiver.envs.core.errors import ActionError, ParameterError, brief, choice, counted, integer, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import PolicyLike
 from lawgiver.envs.core.validation import check_actions
@@ -176,7 +176,9 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         """Return one seed a game, None where one number or none is given for all."""
         if isinstance(seed, (list, tuple)) or (isinstance(seed, np.ndarray) and seed.ndim):
             if len(seed) != self.num_envs:
-                raise ParameterError(f"seed has {len(seed)} numbers, allowed: one, or one for each of {self.num_envs}")
+                raise ParameterError(
+                    f"seed has {counted(len(seed), 'number')}, allowed: one, or one for each of {self.num_envs}"
+                )
             return [None if s is None else seed_number(f"seed[{i}]", s) for i, s in enumerate(seed)]
         if not masked or seed is None:
             return None

@@ -67,6 +67,7 @@ class AuditOptions(TypedDict, total=False):
     chunk: int
     gradient: bool
     rivals: int
+    preset: str
 
 
 def audit(
@@ -93,7 +94,8 @@ def audit(
             the search, in pairs of rounds, >= 1; 2), ``seed`` (of the types and of the search; 0), ``chunk`` (games
             played in parallel, which bounds memory; 4096), ``gradient`` (whether gradients are used, where torch is
             installed and the rule has any; True), ``rivals`` (draws of the others' types in each of two samples, for ex
-            interim gains in auctions, 0 for none; 256). A key such as ``game.n`` changes one parameter of the game.
+            interim gains in auctions, 0 for none; 256). A key such as ``game.n`` changes one parameter of the game,
+            and ``preset`` names its published settings.
 
     Returns:
         the audit: ``.regrets`` by group of fields, ``.largest_gain``, ``.payoffs``, ``.payments``, ex post, and
@@ -113,7 +115,8 @@ def audit(
         True
     """
     subject = os.fspath(mechanism) if isinstance(mechanism, os.PathLike) else mechanism
-    data = apply_overrides({"game": _played(subject, game)}, settings)
+    given = {"game.preset" if key == "preset" else key: value for key, value in settings.items()}
+    data = apply_overrides({"game": _played(subject, game)}, given)
     if isinstance(data["game"], dict) and "name" not in data["game"]:
         raise ParameterError(f"game is missing, allowed: {', '.join(_audited_games())}")
     asked = checked(AuditSettings, data)

@@ -257,6 +257,7 @@ AUDITED = """KEY=VALUE, by default:
   participants=  bidders of an auction, whose bids are audited in place of the
                  truth: a name, a run's folder, or '{policy: NAME, ...}'
   game.KEY=...   parameters of the game, as on its page
+  preset=        published settings of the game by name
 
 Examples:
 

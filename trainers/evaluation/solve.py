@@ -12,13 +12,16 @@ from lawgiver.envs.core.make import make_game
 from lawgiver.trainers.evaluation.payoff_table import PayoffTable, read_payoffs
 from lawgiver.trainers.runs.overrides import game_settings
 
+ROUNDING = 1e-6
+"""Largest residual of an exact solution."""
+
 
 @dataclass(frozen=True)
 class Solution:
     """A quantity of a game that is known exactly.
 
     Attributes:
-        quantity: what it is, in words.
+        quantity: what it is, in words; ``approximate`` where the residual is more than rounding.
         value: None where the residual is too large for the number to be certain.
         residual: how far it is from satisfying the equation that defines it, computed anew.
         tolerance: the largest residual at which there is a value.
@@ -72,5 +75,6 @@ def solve(game: str | Mapping[str, Any] | Game[Any] | Path | PayoffTable) -> tup
     for known in made.known_solutions():
         residual = known.residual()
         value = known.value() if residual <= known.tolerance else None
-        found.append(Solution(known.name, value, residual, known.tolerance, known.source))
+        quantity = known.name if value is None or residual <= ROUNDING else f"approximate {known.name}"
+        found.append(Solution(quantity, value, residual, known.tolerance, known.source))
     return tuple(found)

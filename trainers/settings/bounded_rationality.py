@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, counted
 from lawgiver.envs.core.fields import Layout, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
@@ -92,11 +92,11 @@ def start_of(
     if isinstance(start, str):
         fitting = [name for name, rule in members.items() if len(rule) == width(layout)]
         if start not in fitting:
-            choices = f"{allowed(start, fitting)}, or a list of {width(layout)} numbers"
+            choices = f"{allowed(start, fitting)}, or a list of {counted(width(layout), 'number')}"
             raise ParameterError(f"{key} is {start!r}: {choices}")
         return members[start]
     if len(start) != len(fields):
-        raise ParameterError(f"{key} has {len(start)} numbers, allowed: {len(fields)}")
+        raise ParameterError(f"{key} has {counted(len(start), 'number')}, allowed: {len(fields)}")
     for place, (value, field) in enumerate(zip(start, fields, strict=True), 1):
         if not field.low <= value <= field.high:  # false for NaN
             bounds = f"[{field.low:g}, {field.high:g}]"

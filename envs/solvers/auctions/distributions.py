@@ -29,6 +29,10 @@ NEGLIGIBLE = 1e-12
 """A piece with less mass than this is a gap: nothing is drawn from it."""
 
 
+MASSES = "a list of relative probabilities of the pieces, numbers >= 0"
+"""What masses may be, in messages."""
+
+
 @dataclass(frozen=True)
 class Distribution:
     """A density that is constant on each of several pieces of equal width.

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace
-from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.errors import ParameterError, counted
 from lawgiver.envs.core.fields import width
 from lawgiver.envs.solvers.equilibrium.prior import ILLEGAL
 
@@ -223,7 +223,9 @@ def checked_parameters(game: MechanismGame, parameters: Any, *, batched: bool = 
         try:
             w: Array = np.asarray(parameters, np.float64)
         except (TypeError, ValueError):
-            raise ParameterError(f"parameters is {parameters!r}, allowed: {size} numbers ({fields})") from None
+            raise ParameterError(
+                f"parameters is {parameters!r}, allowed: {counted(size, 'number')} ({fields})"
+            ) from None
     else:
         w = parameters
         xp = namespace(w)
