@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from lawgiver.envs.core.make import make_policy
+from lawgiver.trainers.cli.commands import app
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.cli.printing import show_cells
@@ -225,3 +227,22 @@ def test_no_word_of_a_heading_is_cut(width: int, number: str, capsys, monkeypatc
             assert "…" not in printed
             words = {word for name in (*mechanisms[:n_mechanisms], *measures[:n_measures]) for word in name.split()}
             assert words <= set(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["combinatorial_auction", "pricing=first"],
+            "not known: equilibrium, without a reserve: the equilib",
+        ),
+        (
+            ["sealed_bid", "n_bids=11"],
+            "not known: equilibrium under no_reserve: bids in this sealed_bid-v0 are 11",
+        ),
+    ],
+)
+def test_solve_tells_why_a_solution_is_not_known(arguments, says):
+    printed = CliRunner().invoke(app, ["solve", *arguments])
+    assert printed.exit_code == 0 and says in printed.stdout
+    assert "not known:" not in CliRunner().invoke(app, ["solve", arguments[0]]).stdout

@@ -400,3 +400,7 @@ class Game(ABC, Generic[StateT]):
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """List the exactly known solutions of the game with these parameters."""
         return ()
+
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """List the solutions that such games have, but not with these parameters, each with the reason."""
+        return {}

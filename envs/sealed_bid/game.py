@@ -380,6 +380,11 @@ class SealedBid(AuctionGame):
         """Find the bids of rational bidders; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)
 
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """The outcomes of canonical rules whose equilibrium is not known."""
+        found = {name: solutions.equilibrium_outcome(self, self.members[name]) for name in self.baselines}
+        return {f"equilibrium under {k}": each for k, each in found.items() if isinstance(each, NoSolution)}
+
     def equilibrium_outcome(self, parameters: Sequence[float] | np.ndarray) -> dict[str, Any] | NoSolution:
         """Compute what these bids lead to; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_outcome`."""
         return solutions.equilibrium_outcome(self, parameters)

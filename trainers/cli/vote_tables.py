@@ -70,8 +70,10 @@ def show_payoffs(solved: Mapping[str, Any]) -> None:
     say(f"fictitious play: {play['rounds']:,} rounds, regret {play['regret']:.1g}; all mixtures in %")
 
 
-def show_solutions(solutions: Sequence[Solution]) -> None:
-    """Print the exact solutions of a game, with their sources."""
+def show_solutions(solutions: Sequence[Solution], unknown: Mapping[str, object]) -> None:
+    """Print the reasons why some solutions are not known, then the known ones with their sources."""
+    for name, reason in unknown.items():
+        say(f"not known: {name}: {reason}")
     if not solutions:
         say("nothing is known exactly of this game")
         return
