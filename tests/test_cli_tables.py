@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from lawgiver.envs.core.make import make_policy
-from lawgiver.trainers.cli.commands import app
+import lawgiver
+from lawgiver.envs.core.errors import ConvergenceError
+from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.trainers.cli.commands import app, keyed
 from lawgiver.trainers.cli.ending import commands, ending
 from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.cli.printing import show_cells
@@ -232,17 +237,54 @@ def test_no_word_of_a_heading_is_cut(width: int, number: str, capsys, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (
-            ["combinatorial_auction", "pricing=first"],
-            "not known: equilibrium, without a reserve: the equilib",
-        ),
-        (
-            ["sealed_bid", "n_bids=11"],
-            "not known: equilibrium under no_reserve: bids in this sealed_bid-v0 are 11",
-        ),
+        ("combinatorial_auction pricing=first", "equilibrium under no_reserve: the equilibrium of first-price package"),
+        ("sealed_bid n_bids=11", "no_reserve, equilibrium under myerson_reserve: bids in this sealed_bid-v0 are 11"),
+        ("sealed_bid preset=asymmetric values=[[0,1],[0,2]] masses=[1,2]", "its bids are in no closed form"),
+        ("double_auction n=4", "equilibrium under buyers_bid: the gains of 4 traders are not known in closed form"),
+        ("multi_item_auction n=3", "truthful auction: of 3 bidders it is known for one item, not for 2"),
+        ("multi_item_auction n=1 m=3", "of one bidder it is known for up to two items, not for 3"),
+        ("multi_item_auction n=1 distribution=exponential", "for some distributions, not for this one"),
+        ("sequential_sales low=0.5", "Myerson's revenue: it is in closed form with objective='revenue', types='unif"),
+        ("tabular_mdp", "greatest revenue of a truthful mechanism: no theory has it for tables of any kind"),
     ],
 )
-def test_solve_tells_why_a_solution_is_not_known(arguments, says):
-    printed = CliRunner().invoke(app, ["solve", *arguments])
-    assert printed.exit_code == 0 and says in printed.stdout
-    assert "not known:" not in CliRunner().invoke(app, ["solve", arguments[0]]).stdout
+def test_solve_tells_why_a_solution_is_not_known(arguments, says, tmp_path):
+    name, *parameters = arguments.split()
+    printed = CliRunner().invoke(app, ["solve", name, *parameters, "--out", str(tmp_path)])
+    assert printed.exit_code == 0 and "not known: " in printed.stdout and says in printed.stdout
+    written = json.loads((tmp_path / "solutions.json").read_text())["solutions"]
+    found = lawgiver.solve({"name": name, **keyed(parameters)})
+    assert written == [asdict(each) for each in found]
+    assert all((each["value"] is None) == (each["reason"] is not None) for each in written)
+
+
+@pytest.mark.parametrize("name", ["sealed_bid", "double_auction", "combinatorial_auction", "sequential_sales"])
+def test_what_is_known_has_no_reason(name):
+    assert {each.reason for each in lawgiver.solve(name)} == {None}
+
+
+def test_a_solution_that_is_not_found_stands_beside_the_others(monkeypatch):
+    """An iteration that does not converge costs its own solution, whether the residual or the value needs it."""
+
+    def nowhere() -> float:
+        raise ConvergenceError("ends nowhere")
+
+    game = make_game("double_auction")
+    others = game.known_solutions()
+    known = (
+        KnownSolution("a", "s", lambda: 1.0, nowhere),
+        KnownSolution("b", "s", nowhere, lambda: 1e-9),
+        KnownSolution("c", "s", lambda: 1.0, lambda: 0.5, tolerance=0.25),
+        KnownSolution("d", "s", lambda: 1.0, lambda: 1e-3, tolerance=0.25, exact=1e-9),
+        KnownSolution("e", "s", lambda: 1.0, lambda: 1e-3, tolerance=0.25),
+    )
+    monkeypatch.setattr(type(game), "known_solutions", lambda self: (*known, *others))
+    a, b, c, d, e, *rest = lawgiver.solve(game)
+    assert (a.value, a.residual, a.reason) == (None, None, "ends nowhere")
+    assert (b.value, b.residual, b.reason) == (None, 1e-9, "ends nowhere")
+    assert (c.value, c.residual) == (None, 0.5) and c.reason.startswith("'c' is not known here: its residual is 0.5")
+    assert (d.quantity, d.value) == ("approximate d", 1.0) and (e.quantity, e.value) == ("e", 1.0)
+    assert [each.quantity for each in rest] == [each.name for each in others]
+    printed = CliRunner().invoke(app, ["solve", "double_auction"])
+    assert printed.exit_code == 0 and "not known: a, b: ends nowhere" in printed.stdout
+    assert "gains from all efficient" in printed.stdout

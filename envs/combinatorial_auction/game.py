@@ -302,11 +302,6 @@ class CombinatorialAuction(AuctionGame):
         """The equilibrium of two locals and a global, under vcg and core-selecting payments."""
         return solutions.known_solutions(self)
 
-    def unknown_solutions(self) -> Mapping[str, NoSolution]:
-        """The equilibrium without a reserve, where it is not known."""
-        found = solutions.equilibrium_outcome(self, (0.0,))
-        return {"equilibrium, without a reserve": found} if isinstance(found, NoSolution) else {}
-
 
 def _padded(rows: Sequence[Sequence[int]], width: int) -> np.ndarray:
     return np.array([[*row, *[0] * (width - len(row))] for row in rows])

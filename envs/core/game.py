@@ -56,7 +56,8 @@ class KnownSolution:
     """An exactly known quantity of the game.
 
     ``residual`` recomputes it and returns how far it is from satisfying the equation that defines it. ``value`` returns
-    the number only where that is at most ``tolerance``.
+    the number only where that is at most ``tolerance``. Of a solution that may be approximate ``exact`` is the largest
+    residual of an exact one; None where the residual measures the error of the check, not that of the value.
 
     Raises:
         ConvergenceError: by ``value``, where the residual is larger, or no number.
@@ -67,6 +68,7 @@ class KnownSolution:
     value: Callable[[], float]
     residual: Callable[[], float]
     tolerance: float = 1e-6
+    exact: float | None = None
 
     def __post_init__(self) -> None:
         """Make ``value`` check the residual first."""

@@ -101,7 +101,7 @@ def welfare(state: HasUtilities) -> Array:
 
 
 def surplus(state: HasPayoffs) -> Array:
-    """Return the sum of payoffs less the sum of endowments: the value that the group has created."""
+    """Return the sum of payoffs, less endowments where there are any: the value that the group has created."""
     return total(state.payoffs - state.endowments)
 
 

@@ -117,6 +117,11 @@ class AuctionGame(RevenueGame):
         """
         return NoSolution(f"no equilibrium of {self.name} is known in closed form")
 
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """List the canonical rules whose equilibrium is not known, each with the reason."""
+        found = {name: self.equilibrium_outcome(self.members[name]) for name in self.baselines}
+        return {f"equilibrium under {k}": each for k, each in found.items() if isinstance(each, NoSolution)}
+
     def bid_layout(self) -> Layout:
         """Return the fields of a bid.
 

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, evolve, namespace, total
-from lawgiver.envs.core.errors import ParameterError, brief, choice, integer, number
+from lawgiver.envs.core.errors import NoSolution, ParameterError, brief, choice, integer, number
 from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, bounds, within
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.ends import Ends
@@ -421,8 +421,13 @@ class MultiItemAuction(ReportingGame):
         return {**super().picture(state, index), **sold}
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
-        """The best menu, for one bidder and two items where it is known in closed form."""
+        """Myerson's revenue of one item; the best menu for one bidder and two, where it is known in closed form."""
         return solutions.known_solutions(self)
+
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """List the greatest revenue of any truthful auction, where it is not known."""
+        reason = solutions.unknown_revenue(self)
+        return {} if reason is None else {"greatest revenue of a truthful auction": reason}
 
 
 def sold_shares(state: ReportingState) -> Array:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.multi_item_auction.rules import most_matched
 from lawgiver.envs.solvers.auctions.distributions import Distribution
@@ -160,6 +161,19 @@ def best_revenue(game: MultiItemAuction) -> float | None:
         return myerson([row[0] for row in game.distributions])
     known = known_menu(game)
     return None if known is None else known.revenue
+
+
+def unknown_revenue(game: MultiItemAuction) -> NoSolution | None:
+    """Give the reason why the greatest revenue is not known; None where it is."""
+    if best_revenue(game) is not None:
+        return None
+    if game.profiles is not None:
+        return NoSolution("types_file has profiles, and known auctions are of distributions of values")
+    if game.n > 1:
+        return NoSolution(f"of {game.n} bidders it is known for one item, not for {game.m}")
+    if game.m > 2:
+        return NoSolution(f"of one bidder it is known for up to two items, not for {game.m}")
+    return NoSolution("of one bidder and two items it is known for some distributions, not for this one")
 
 
 def best_welfare(game: MultiItemAuction) -> float | None:

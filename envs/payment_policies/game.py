@@ -252,7 +252,7 @@ class PaymentPolicies(RevenueGame):
         return allocations[..., 3] - allocations[..., 2] - allocations[..., 1]
 
     def infos(self, state: MechanismState) -> Mapping[str, Array]:
-        """Return what joint actions were worth and what participants paid on balance, (B, 2) each, and revenue, (B,).
+        """List the worth of the joint actions and payments on balance, (B, 2) each, and revenue, (B,).
 
         Payments include those between principals; all are of the last round, zeros before there is one.
         """

@@ -180,6 +180,7 @@ def _equilibria(game: PaymentPolicies, rule: str) -> tuple[KnownSolution, KnownS
         lambda: worth(equilibrium(game, w).policy),
         lambda: equilibrium(game, w).regret / game.welfare_scale,
         TOLERANCE,
+        exact=EXACT,
     )
     bounded = KnownSolution(
         f"{measure} in the logit equilibrium at inverse temperature {level:g}, {rule}",

@@ -380,11 +380,6 @@ class SealedBid(AuctionGame):
         """Find the bids of rational bidders; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_bids`."""
         return solutions.equilibrium_bids(self, parameters, seat)
 
-    def unknown_solutions(self) -> Mapping[str, NoSolution]:
-        """The outcomes of canonical rules whose equilibrium is not known."""
-        found = {name: solutions.equilibrium_outcome(self, self.members[name]) for name in self.baselines}
-        return {f"equilibrium under {k}": each for k, each in found.items() if isinstance(each, NoSolution)}
-
     def equilibrium_outcome(self, parameters: Sequence[float] | np.ndarray) -> dict[str, Any] | NoSolution:
         """Compute what these bids lead to; see :func:`lawgiver.envs.sealed_bid.solutions.equilibrium_outcome`."""
         return solutions.equilibrium_outcome(self, parameters)
@@ -392,3 +387,7 @@ class SealedBid(AuctionGame):
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """Equilibria in closed form, with what a deviation gains."""
         return solutions.known(self)
+
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """List the canonical rules whose equilibrium is not known, or not in closed form, each with the reason."""
+        return {**super().unknown_solutions(), **solutions.numerical(self)}

@@ -291,3 +291,14 @@ def known(game: SealedBid) -> tuple[KnownSolution, ...]:
             for measure in ("revenue", "welfare", "surplus")
         ]
     return tuple(found)
+
+
+def numerical(game: SealedBid) -> dict[str, NoSolution]:
+    """List the canonical rules whose equilibrium is found by a differential equation, which is no known solution."""
+    found = {name: equilibrium(game, game.members[name]) for name in game.baselines}
+    reason = NoSolution("its bids are in no closed form; game.equilibrium_outcome(parameters) solves for them")
+    return {
+        f"equilibrium under {name}": reason
+        for name, each in found.items()
+        if not isinstance(each, NoSolution) and not each.closed
+    }

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant
-from lawgiver.envs.core.errors import ParameterError, integer
+from lawgiver.envs.core.errors import NoSolution, ParameterError, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.ends import Ends
@@ -153,9 +153,8 @@ class SequentialSales(MDPGame):
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """Myerson's revenue, in closed form where values are alike and uniform from 0."""
-        alike = len(set(self.distributions)) == 1 and self.types == "uniform" and not self.type_range[0]
         limit = self._limit
-        if not alike or self.objective != "revenue" or limit is None:
+        if not self._in_closed_form or limit is None:
             return ()
         return (
             KnownSolution(
@@ -165,3 +164,18 @@ class SequentialSales(MDPGame):
                 residual=lambda: abs(limit - self.type_range[1] * uniform_revenue(self.n, self.m)),
             ),
         )
+
+    @property
+    def _in_closed_form(self) -> bool:
+        alike = len(set(self.distributions)) == 1 and self.types == "uniform" and not self.type_range[0]
+        return alike and self.objective == "revenue" and self.profiles is None
+
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """List Myerson's revenue, where it is in no closed form."""
+        if self._in_closed_form:
+            return {}
+        return {
+            "Myerson's revenue": NoSolution(
+                "it is in closed form with objective='revenue', types='uniform', low=0 and one high for all bidders"
+            )
+        }

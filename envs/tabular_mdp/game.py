@@ -26,7 +26,7 @@ for product 1 or 2, which fails with probability 0.2 and leaves it idle. Each pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
@@ -34,7 +34,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
-from lawgiver.envs.core.errors import ParameterError, choice, integer
+from lawgiver.envs.core.errors import NoSolution, ParameterError, choice, integer
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.families.ends import Ends
 from lawgiver.envs.families.mdp_game import MDPGame
@@ -242,3 +242,11 @@ class TabularMDPGame(MDPGame):
             steps = self.mdp.horizon if rate == 1 else (1 - rate**self.mdp.horizon) / (1 - rate)
         greatest = float(np.abs(self._features).sum(axis=-3).max()) or 1.0
         return self.n * steps * greatest * max(abs(end) for end in self.type_range)
+
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """List the best mechanism: no theory has it for a process of any kind."""
+        return {
+            f"greatest {self.objective} of a truthful mechanism": NoSolution(
+                "no theory has it for tables of any kind; the trainer affine_maximiser searches for it"
+            )
+        }

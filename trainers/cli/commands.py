@@ -237,7 +237,7 @@ def solve(
         show_payoffs(found)
     else:
         solutions = lawgiver.solve({"name": name, **parameters})
-        show_solutions(solutions, lawgiver.make_game(**{"name": name, **parameters}).unknown_solutions())
+        show_solutions(solutions)
         found = {"solutions": [asdict(each) for each in solutions]}
     if out is not None:
         write_json(out / "solutions.json", found)

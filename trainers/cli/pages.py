@@ -13,8 +13,8 @@ import numpy as np
 from lawgiver.envs.core.fields import Layout
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.objectives import definition
 from lawgiver.envs.core.registry import GAMES, game_name, lookup
-from lawgiver.trainers.tables.glossary import measure_meaning
 
 
 def game_page(name: str) -> str:
@@ -88,7 +88,7 @@ def _reward(game: Game[Any], role: str) -> str:
         if game.objectives:
             own = ", ".join(f"`{name}`" for name in game.objectives)
             return f"{lines}; allowed: {own}, and what `lawgiver list objectives` lists."
-        what = measure_meaning(objective, game)
+        what = definition(objective)
         lines += f": {what}." if what else "."
     return lines
 

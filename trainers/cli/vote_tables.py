@@ -70,18 +70,24 @@ def show_payoffs(solved: Mapping[str, Any]) -> None:
     say(f"fictitious play: {play['rounds']:,} rounds, regret {play['regret']:.1g}; all mixtures in %")
 
 
-def show_solutions(solutions: Sequence[Solution], unknown: Mapping[str, object]) -> None:
+def show_solutions(solutions: Sequence[Solution]) -> None:
     """Print the reasons why some solutions are not known, then the known ones with their sources."""
-    for name, reason in unknown.items():
-        say(f"not known: {name}: {reason}")
+    known = [each for each in solutions if each.value is not None]
+    unknown: dict[str | None, list[str]] = {}
+    for each in solutions:
+        if each.value is None:
+            unknown.setdefault(each.reason, []).append(each.quantity)
+    for reason, quantities in unknown.items():
+        say(f"not known: {', '.join(quantities)}: {reason}")
     if not solutions:
         say("nothing is known exactly of this game")
+    if not known:
         return
     table = new_table("quantity")
     for heading in ("value", "residual"):
         table.add_column(heading, justify="right")
     table.add_column("source")
-    for known in solutions:
-        table.add_row(known.quantity, cell(known.value), f"{known.residual:.1g}", known.source)
+    for each in known:
+        table.add_row(each.quantity, cell(each.value), f"{each.residual:.1g}", each.source)
     table.columns[0].no_wrap = False
     show(table)

@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.errors import ConvergenceError
+from lawgiver.envs.core.game import Game, KnownSolution
 from lawgiver.envs.core.make import make_game
 from lawgiver.trainers.evaluation.payoff_table import PayoffTable, read_payoffs
 from lawgiver.trainers.runs.overrides import game_settings
 
-ROUNDING = 1e-6
-"""Largest residual of an exact solution."""
-
 
 @dataclass(frozen=True)
 class Solution:
-    """A quantity of a game that is known exactly.
+    """A quantity of a game that is known exactly, or the reason why it is not.
 
     Attributes:
-        quantity: what it is, in words; ``approximate`` where the residual is more than rounding.
-        value: None where the residual is too large for the number to be certain.
-        residual: how far it is from satisfying the equation that defines it, computed anew.
-        tolerance: the largest residual at which there is a value.
-        source: the theorem or algorithm, and what the residual is.
+        quantity: what it is, in words, which begin with ``approximate`` where the value is no more than that.
+        value: None where the number is not known.
+        residual: how far it is from satisfying the equation that defines it, computed anew; None where it is not found.
+        tolerance: the largest residual at which there is a value; None where there is no equation.
+        source: the theorem or algorithm, and what the residual is; None where there is no theorem.
+        reason: why there is no value; None where there is one.
     """
 
     quantity: str
     value: float | None
-    residual: float
-    tolerance: float
-    source: str
+    residual: float | None
+    tolerance: float | None
+    source: str | None
+    reason: str | None = None
 
 
 @overload
@@ -52,9 +52,10 @@ def solve(game: str | Mapping[str, Any] | Game[Any] | Path | PayoffTable) -> tup
             :func:`lawgiver.trainers.evaluation.payoff_table.read_payoffs`), or a PayoffTable.
 
     Returns:
-        of a game its known solutions, each with the residual of the equation that defines it; none where nothing is
-        known. Of a table ``dominance`` by player, ``equilibria`` with their payoffs and regrets, ``fictitious_play``,
-        and whether it is ``symmetric``.
+        of a game its known solutions, each with the residual of the equation that defines it, then those that such
+        games have but not with these parameters, each with the reason; none where nothing is known. Of a table
+        ``dominance`` by player, ``equilibria`` with their payoffs and regrets, ``fictitious_play``, and whether it is
+        ``symmetric``.
 
     Raises:
         ParameterError: if the file or a parameter is wrong.
@@ -71,10 +72,16 @@ def solve(game: str | Mapping[str, Any] | Game[Any] | Path | PayoffTable) -> tup
     if isinstance(game, PayoffTable):
         return game.solved()
     made = game if isinstance(game, Game) else make_game(**game_settings(game))
-    found = []
-    for known in made.known_solutions():
-        residual = known.residual()
-        value = known.value() if residual <= known.tolerance else None
-        quantity = known.name if value is None or residual <= ROUNDING else f"approximate {known.name}"
-        found.append(Solution(quantity, value, residual, known.tolerance, known.source))
-    return tuple(found)
+    unknown = (Solution(name, None, None, None, None, why.reason) for name, why in made.unknown_solutions().items())
+    return (*map(_computed, made.known_solutions()), *unknown)
+
+
+def _computed(known: KnownSolution) -> Solution:
+    residual = None
+    try:
+        residual = float(known.residual())
+        value = float(known.value())
+    except ConvergenceError as error:
+        return Solution(known.name, None, residual, known.tolerance, known.source, str(error))
+    quantity = known.name if known.exact is None or residual <= known.exact else f"approximate {known.name}"
+    return Solution(quantity, value, residual, known.tolerance, known.source)
