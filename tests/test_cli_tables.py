@@ -288,3 +288,20 @@ def test_a_solution_that_is_not_found_stands_beside_the_others(monkeypatch):
     printed = CliRunner().invoke(app, ["solve", "double_auction"])
     assert printed.exit_code == 0 and "not known: a, b: ends nowhere" in printed.stdout
     assert "gains from all efficient" in printed.stdout
+
+
+def test_rounding_errors_are_written_as_zero():
+    """Below 1e-12 of what was computed with; an error that is no rounding error stays."""
+    assert cell(2.5e-17, 0.8) == cell(Estimate.normal(2.5e-17, 4e-18, 500), 0.8) == "0"
+    assert cell(Estimate.normal(2.5e-11, 4e-12, 500), 8e5) == "0"
+    assert cell(Estimate.normal(2.5e-11, 4e-12, 500)) == "2.5e-11 ±4e-12" and cell(2.5e-17) == "2.5e-17"
+    assert cell(Estimate.normal(1e-14, 0.2, 500), 1.0) == "0 ±0.2"
+    assert cell(Estimate.normal(1e-11, 1e-14, 500), 1.0) == "1e-11"
+
+
+@pytest.mark.parametrize("high", ["1.0", "1e6"])
+def test_gains_in_a_truthful_auction_are_printed_as_zero(high):
+    arguments = ["vcg", "--game", "multi_item_auction", "profiles=20", "effort=1", f"game.high={high}"]
+    printed = CliRunner().invoke(app, ["audit", *arguments]).stdout
+    assert re.search(r"^value +0 ±0 +0 +0 ±0 +0 +\S+ *$", printed, re.MULTILINE), printed
+    assert "profiles of 2 participants" in printed

@@ -218,13 +218,21 @@ def test_another_trainer_takes_over_what_means_the_same_to_it():
     assert back.participants.inverse_temperature == 100.0 and back.participants.learning == "relaxed_logits"
 
 
+def test_a_given_policy_is_a_name_or_a_mapping():
+    kept = [
+        load_config("price_competition", [f"agents.mechanism.given={given}"]).agents.mechanism.given
+        for given in ("random", "{policy: random}")
+    ]
+    assert kept[0] == kept[1] and kept[0].policy == "random"
+
+
 @pytest.mark.parametrize(
     ("name", "override", "said"),
     [
         (
             "price_competition",
-            "agents.mechanism.given=no_mechanism",
-            "agents.mechanism.given is 'no_mechanism': input should be a valid dictionary or instance of Given",
+            "agents.mechanism.given=3",
+            "agents.mechanism.given is 3: input should be a valid dictionary or instance of Given",
         ),
         ("price_competition", "agents.mechanism.given={polcy: random}", "agents.mechanism.given.policy is missing"),
         (

@@ -103,6 +103,8 @@ def test_the_triangle_is_uniform():
         ({"high": [[1, 2, 3]]}, r"high has rows of \[3\] numbers, allowed: one number, or 2 rows of 2"),
         ({"high": "1/k"}, "high is '1/k', allowed: a number, 2 numbers, or a rule such as i, 3i or 1/i"),
         ({"high": 0.0}, r"high is 0.0, allowed: a number in \(0.0, inf\)"),
+        ({"high": float("nan")}, r"high is nan, allowed: a finite number$"),
+        ({"high": [1.0, float("inf")]}, r"high\[1\] is inf, allowed: a finite number$"),
         ({"masses": [1, 2]}, "masses is .* with distribution='uniform': give it with 'piecewise' alone"),
         ({"distribution": "triangle", "low": 0.5}, "allowed: 0, and one number"),
         ({"mean": 2.0}, "mean is 2.0 with distribution='uniform', which has no mean: allowed: 1.0, or leave it out"),

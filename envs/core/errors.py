@@ -192,7 +192,11 @@ def number(name: str, value: object, interval: str) -> float:
         below = value < high or (interval[-1] == "]" and value == high)
         if above and below:  # NaN is neither
             return float(value)
-    raise ParameterError(f"{name} is {brief(value)}, allowed: a number in {interval}")
+    if interval == "(-inf, inf)":
+        raise ParameterError(f"{name} is {brief(value)}, allowed: a finite number")
+    infinite = isinstance(value, (float, np.floating)) and not np.isfinite(value)
+    finite = "finite " if infinite and interval.endswith("inf)") else ""
+    raise ParameterError(f"{name} is {brief(value)}, allowed: a {finite}number in {interval}")
 
 
 def one_each(name: str, given: Any, size: int, interval: str, each: str) -> tuple[float, ...]:

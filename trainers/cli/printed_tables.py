@@ -7,11 +7,13 @@ from importlib.util import find_spec
 from typing import Any, TypeGuard
 
 from lawgiver.agents.naming import rule_text
+from lawgiver.envs.core.errors import counted
 from lawgiver.envs.core.game import Game
+from lawgiver.trainers.audit.result import PROFITABLE
 from lawgiver.trainers.cli.printing import new_table, say, show, show_cells
 from lawgiver.trainers.runs.trainer import Trainer
 from lawgiver.trainers.statistics.estimate import Estimate, confidence, mean_of
-from lawgiver.trainers.tables.cells import ERRORS, cell, has_error, is_value
+from lawgiver.trainers.tables.cells import ERRORS, cell, has_error, is_value, rounded
 from lawgiver.trainers.tables.glossary import ROWS, defined, meanings
 from lawgiver.trainers.tables.mechanism_tables import tables_of
 from lawgiver.trainers.tables.wording import words
@@ -30,16 +32,18 @@ def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
 
 def show_audit(found: Mapping[str, Any]) -> None:
     """Print the results of an audit, given as :meth:`lawgiver.trainers.audit.Audit.data`."""
-    games = f"{found['profiles']:,} profiles of {found['participants']} participants, effort {found['effort']}"
+    seats = counted(found["participants"], "participant")
+    games = f"{found['profiles']:,} profiles of {seats}, effort {found['effort']}"
     added = "added: how much of the relative gain the last doubling of the effort has found"
     table = new_table("misreporting", f"ex post: {games}; ± standard error; {added}")
     for column in ("mean gain", "largest", "relative", "largest", "added"):
         table.add_column(column, justify="right", no_wrap=True)
+    payoffs = found["profitable_above"] / PROFITABLE
     for name, group in found["groups"].items():
         cells = [
             cell
-            for gains in (group["absolute"], group["relative"])
-            for cell in (_with_error(gains["mean"], 3), f"{gains['max']:.3g}")
+            for gains, scale in ((group["absolute"], payoffs), (group["relative"], 1.0))
+            for cell in (_with_error(gains["mean"], 3, scale), f"{rounded(gains['max'], scale):.3g}")
         ]
         table.add_row(name, *cells, f"{group['doubling']['relative']:.1g}")
     show(table)
@@ -126,8 +130,8 @@ def _fields(numbers: Mapping[str, list[Any]]) -> Iterator[str]:
     yield from (f"{name} {' '.join(f'{x:.4g}' for x in values)}" for name, values in numbers.items())
 
 
-def _with_error(value: Estimate, digits: int = 4) -> str:
-    return f"{value.mean:.{digits}g} ±{value.standard_error:.1g}"
+def _with_error(value: Estimate, digits: int = 4, scale: float = 0.0) -> str:
+    return f"{rounded(value.mean, scale):.{digits}g} ±{rounded(value.standard_error or 0.0, scale):.1g}"
 
 
 def _verdict(found: Mapping[str, Any]) -> str:

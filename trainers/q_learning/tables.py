@@ -48,7 +48,8 @@ def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
         | {words(key): cell(column.get(name)) for key, column in parameters.items()}
         for name in shown
     }
-    yield Table("A period, once greedy play has become periodic", rows, (*measures, "parameters"))
+    title = "A period, once greedy play has become periodic"
+    yield Table(title, rows, (*measures, "parameters"), measures=tuple(measures))
     judged = [key for key in JUDGED if numbers.get(key)]
     names = dict.fromkeys(name for key in judged for name in numbers[key])
     rows = {_row(name): {words(key): cell(numbers[key].get(name)) for key in judged} for name in names}

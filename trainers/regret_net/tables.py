@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lawgiver.trainers.statistics.estimate import mean_of
 from lawgiver.trainers.tables.cells import Table, cell
 from lawgiver.trainers.tables.glossary import mechanism_words
 
@@ -27,8 +28,9 @@ def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
     """Tabulate revenue, regret and revenue when gamed, a row for each mechanism, and the limit where it is known."""
     if not isinstance(numbers.get("regret"), Mapping):
         return
+    scale = max(mean_of(value) or 0.0 for value in numbers["revenue"].values())
     rows = {
-        mechanism_words(name): {column: cell(numbers[key][name]) for key, column in COLUMNS.items()}
+        mechanism_words(name): {column: cell(numbers[key][name], scale) for key, column in COLUMNS.items()}
         for name in numbers["regret"]
     }
     if numbers["revenue"]["limit"] is not None:

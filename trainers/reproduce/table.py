@@ -9,9 +9,8 @@ from typing import Any, TypeAlias
 
 from lawgiver.envs.files.json_text import plain
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
+from lawgiver.trainers.tables.cells import rounded
 
-ROUNDING = 1e-12
-"""Numbers below it are shown as 0."""
 NOT_GIVEN = "not given"
 """Entry for a number that the paper does not print."""
 
@@ -133,13 +132,8 @@ def _value(value: Estimate | float | None) -> str:
 
 
 def _with(value: float, error: float | None) -> str:
-    return _cell(value) + ("" if error is None else f" ± {_rounded(error):.1g}")
+    return _cell(value) + ("" if error is None else f" ± {rounded(error):.1g}")
 
 
 def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{_rounded(value):,.4g}"
-
-
-def _rounded(value: float) -> float:
-    """Round to 0 what differs from it by rounding errors only."""
-    return 0.0 if abs(value) < ROUNDING else value
+    return "-" if value is None else f"{rounded(value):,.4g}"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
+from typing import Any
+
+from pydantic import ConfigDict, model_validator
 
 from lawgiver.trainers.settings.base import Settings
 
 
 class Given(Settings):
-    """A policy by name that plays a role in place of a learned one; its parameters stand beside the name."""
+    """A policy that plays a role in place of a learned one: its name, or ``policy`` and its parameters beside it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     policy: str
     """A registered name, or a run's folder."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, given: Any) -> Any:
+        return {"policy": given} if isinstance(given, str) else given

@@ -14,6 +14,8 @@ ERRORS = "after ±: standard errors"
 """Caption of a table with a ±."""
 SAME = 1e-12
 """Relative spread below which seeds differ by rounding errors only."""
+ROUNDING = 1e-12
+"""Numbers below it, in units of what they are measured by, are shown as 0."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,23 @@ class Table:
     measures: tuple[str, ...] = ()
 
 
-def cell(value: Any) -> str:
-    """Write a number, an estimate with its standard error, or a count by seeds; ``-`` for what is not known."""
+def rounded(value: float, scale: float = 1.0) -> float:
+    """Round to 0 what differs from it by rounding errors only, for numbers of the size of ``scale``."""
+    return 0.0 if abs(value) < ROUNDING * scale else value
+
+
+def cell(value: Any, scale: float = 0.0) -> str:
+    """Write a number, an estimate with its standard error, or a count by seeds; ``-`` for what is not known.
+
+    Args:
+        value: the number.
+        scale: size of the numbers by which it was computed, whose rounding errors are written as 0.
+    """
     if value is None:
         return "-"
     if isinstance(value, Estimate):
-        return _estimate(value)
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+        return _estimate(value, scale)
+    return f"{rounded(value, scale):,.4g}" if isinstance(value, float) else str(value)
 
 
 def has_error(value: Any) -> bool:
@@ -49,13 +61,13 @@ def has_error(value: Any) -> bool:
     return "±" in cell(value)
 
 
-def _estimate(value: Estimate) -> str:
+def _estimate(value: Estimate, scale: float) -> str:
     values = value.values
     if values is not None and all(isinstance(each, int) for each in values):  # counts vary by design, not by chance
         least, most = min(values), max(values)
         return f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    mean, error = float(value.mean), value.standard_error
-    if error is None or not np.isfinite(error) or error <= SAME * abs(mean):
+    mean, error = rounded(float(value.mean), scale), value.standard_error
+    if error is None or not np.isfinite(error) or error <= max(SAME * abs(mean), ROUNDING * scale):
         return cell(mean)
     return f"{cell(mean)} ±{error:.1g}"
 
