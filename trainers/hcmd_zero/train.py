@@ -34,9 +34,9 @@ from lawgiver.trainers.hcmd_zero.judges import Judges
 from lawgiver.trainers.hcmd_zero.model import DivergedError, FittedParticipants, cross_entropy, fit
 from lawgiver.trainers.hcmd_zero.optimise import games_each, optimise
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
-from lawgiver.trainers.hcmd_zero.steps import Steps
 from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json
 from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.runs.steps import Steps
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seed
 
