@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.elections.records import Records, RecordsError, concatenate, select
-from lawgiver.trainers.elections.records.readers import read_records
+from lawgiver.trainers.elections.records.readers import read_behaviour, read_records
 from lawgiver.trainers.elections.records.source import TableError
 from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.runs.atomic_files import RunError
@@ -34,7 +34,7 @@ def made(groups=3, episodes=2, rounds=3, n=4, seed=0, votes=-1):
 
 def assert_same(found, expected):
     for field in fields(Records):
-        np.testing.assert_array_equal(getattr(found, field.name), getattr(expected, field.name))
+        np.testing.assert_equal(getattr(found, field.name), getattr(expected, field.name))
 
 
 def arrays(records, **changed):
@@ -136,6 +136,78 @@ def test_tables_hold_records_exactly(tmp_path_factory, groups, episodes, rounds,
     pacsv.write_csv(table.take(order), folder / "b.csv")
     seen = list(dict.fromkeys(table["group"].to_numpy()[order].tolist()))
     assert_same(read_records(folder / "b.csv"), select(records, seen))
+
+
+def of_commons(groups=3, episodes=2, rounds=3, n=4, seed=0):
+    """Return records of offers that change from round to round out of a pool."""
+    rng = np.random.default_rng(seed)
+    offers = rng.random((groups, episodes, rounds, n)) * 50
+    returns = np.floor(offers * rng.random(offers.shape))
+    pool = {"pool": rng.random(offers.shape[:3]) * 200, "shock": rng.normal(size=offers.shape[:3])}
+    return Records(offers, returns, np.zeros_like(offers), np.full((groups, n), -1), pool)
+
+
+@settings(max_examples=20, deadline=None)
+@given(*[st.integers(1, 4)] * 4, st.integers(0, 2**32 - 1))
+def test_tables_hold_endowments_by_round_and_numbers_of_the_group_exactly(
+    tmp_path_factory, groups, episodes, rounds, n, seed
+):
+    folder = tmp_path_factory.mktemp("tables")
+    records = of_commons(groups, episodes, rounds, n, seed)
+    write_table(folder / "a.parquet", records)
+    pacsv.write_csv(pq.read_table(folder / "a.parquet"), folder / "a.csv")
+    for file in ("a.parquet", "a.csv"):
+        found = read_records(folder / file, endowments="by_round", shared=("pool", "shock"))
+        assert_same(found, records)
+        assert found.shared.keys() == records.shared.keys()
+        np.testing.assert_array_equal(found.payoffs, records.endowments - records.contributions)
+
+
+def test_constant_endowments_can_be_read_by_round(tmp_path):
+    records = made()
+    write_table(tmp_path / "a.parquet", records)
+    found = read_records(tmp_path / "a.parquet", endowments="by_round")
+    assert found.by_round and not records.by_round
+    np.testing.assert_array_equal(found.endowments, records.endowments_by_round)
+    np.testing.assert_array_equal(found.payoffs, records.payoffs)
+
+
+def test_records_by_round_are_chosen_and_joined_among_their_like():
+    records = of_commons()
+    parts = [select(records, slice(2)), select(records, [2])]
+    assert parts[1].shared["pool"].shape == (1, 2, 3)
+    assert_same(concatenate(parts), records)
+    with pytest.raises(RecordsError, match=r"constant, with \[\] and by round, with \['pool', 'shock'\]"):
+        concatenate([records, made()])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"endowments": -np.ones((3, 2, 3, 4))}, "endowments of group 0, episode 0, round 0, participant 0: is -1"),
+        ({"endowments": np.ones((3, 2, 2, 4))}, "endowments: shape is (3, 2, 2, 4), allowed: (3, 2, 3, 4)"),
+        ({"shared": {"pool": np.ones((3, 2))}}, "pool: shape is (3, 2), allowed: (group, episode, round)"),
+        ({"shared": {"pool": np.full((3, 2, 3), np.inf)}}, "pool of group 0, episode 0, round 0: is inf"),
+        ({"shared": {"vote": np.ones((3, 2, 3))}}, "vote: is a number of the group, allowed: another name"),
+    ],
+)
+def test_records_by_round_refuse_what_does_not_fit(changed, said):
+    with pytest.raises(RecordsError, match=re.escape(said)):
+        Records(**arrays(of_commons(), **changed))
+
+
+def test_groups_that_played_other_numbers_of_rounds_are_kept_apart(tmp_path):
+    long, short = of_commons(2, 1, 5), of_commons(3, 1, 2, seed=1)
+    tables = []
+    for at, records in enumerate((long, short)):
+        write_table(tmp_path / "one.parquet", records)
+        table = pq.read_table(tmp_path / "one.parquet").to_pydict()
+        tables.append(pa.table(table | {"group": [f"{at}-{group}" for group in table["group"]]}))
+    pq.write_table(pa.concat_tables(tables), tmp_path / "all.parquet")
+    found = read_behaviour(tmp_path / "all.parquet", endowments="by_round", shared=["pool", "shock"])
+    assert not found.left_out
+    for records, expected in zip(found.records, (long, short), strict=True):
+        assert_same(records, expected)
 
 
 def test_mechanisms_stand_beside_the_episodes(tmp_path):
@@ -282,6 +354,37 @@ def test_the_good_file_is_good(rows, tmp_path):
 def test_a_broken_row_is_named(rows, tmp_path, line, changes, said):
     rows[line - 2] |= changes
     assert said_of(write(tmp_path, rows)) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"pool": 7},
+            "FILE, line 3, column 'pool': is 7, but 50 in line 2, allowed: the same in all rows of a round of",
+        ),
+        ({"pool": None}, "FILE, line 3, column 'pool': is empty, allowed: a number"),
+        ({"endowment": 1}, "FILE, line 3, column 'contribution': is 2, allowed: 0 to the endowment, 1"),
+        ({"endowment": -1}, "FILE, line 3, column 'endowment': is -1, allowed: at least 0"),
+    ],
+)
+def test_a_broken_row_of_a_table_by_round_is_named(rows, tmp_path, changes, said):
+    rows = [row | {"pool": 50} for row in rows]
+    path = write(tmp_path, rows, "good.csv")
+    assert (read_records(path, endowments="by_round", shared=("pool",)).shared["pool"] == 50).all()
+    rows[1] |= changes
+    assert said_of(write(tmp_path, rows), endowments="by_round", shared=("pool",)).startswith(said)
+
+
+def test_what_is_asked_of_a_table_is_checked(tmp_path):
+    write_table(tmp_path / "a.parquet", made())
+    with pytest.raises(ParameterError, match="did you mean 'by_round'"):
+        read_records(tmp_path / "a.parquet", endowments="round")
+    for wrong in ("pool", ["vote"], [1]):
+        with pytest.raises(ParameterError, match=r"shared is .*, allowed: names of columns other than"):
+            read_records(tmp_path / "a.parquet", shared=wrong)
+    with pytest.raises(TableError, match="column 'pool' is missing"):
+        read_records(tmp_path / "a.parquet", shared=["pool"])
 
 
 def test_lines_are_counted_past_blank_ones(rows, tmp_path):

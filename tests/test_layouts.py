@@ -27,7 +27,7 @@ def files(tmp_path, monkeypatch):
 
 def test_the_page_is_right():
     blocks = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
-    assert len(FILES) == 3 and len(blocks) == 4
+    assert len(FILES) == 4 and len(blocks) == 5
     scope = {"read_records": read_records}
     for block in blocks[1:]:
         exec(block, scope)

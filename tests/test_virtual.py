@@ -17,7 +17,7 @@ from lawgiver.agents.virtual_networks import ContributionNet, arranged, arrangem
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.public_investment.game import PublicInvestment
-from lawgiver.trainers.elections.records.records import Records, RecordsError, concatenate, select
+from lawgiver.trainers.elections.records.records import AXES, Records, RecordsError, concatenate, select
 from lawgiver.trainers.hcmd_zero.decisions import ContributionData, VoteData
 from lawgiver.trainers.hcmd_zero.model import DivergedError, cross_entropy, fit
 from lawgiver.trainers.hcmd_zero.settings import ModelSettings
@@ -369,7 +369,7 @@ def test_records_of_another_game_are_refused() -> None:
         (replace(records, contributions=records.contributions * 0.5), "a whole number of coins"),
         (replace(records, endowments=records.endowments + 5), r"participant 0: is 15, allowed: 1\.\.10"),
         (
-            Records(*(x[..., :3] for x in vars(records).values())),
+            Records(*(getattr(records, name)[..., :3] for name in AXES)),
             "10 rounds of 3 participants, allowed: 10 rounds of 4",
         ),
     ):

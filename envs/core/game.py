@@ -27,6 +27,7 @@ from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterErr
 from lawgiver.envs.core.fields import Layout, bounds, box, component_names
 from lawgiver.envs.core.objectives import check_objective, computable, gini, registered
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.recorded import Recorded
 
 Draws = dict[str, Array]
 """The random numbers of a step by name, each with a leading batch axis."""
@@ -256,6 +257,11 @@ class Game(ABC, Generic[StateT]):
         if not isinstance(role, str) or role not in spaces:
             self.check_role(role)
         return spaces[role][2]
+
+    @property
+    def recorded(self) -> Recorded | None:
+        """Fields of participants' observations that their behaviour is recorded by; None where it is not recorded."""
+        return None
 
     # -- the dynamics -------------------------------------------------------------------------------------------
 

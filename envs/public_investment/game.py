@@ -26,6 +26,7 @@ from lawgiver.envs.core.errors import NoSolution, ParameterError, choice, intege
 from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.core.recorded import Recorded
 from lawgiver.envs.families.two_modes import TwoModes
 from lawgiver.envs.public_investment.endowments import CONDITIONS, checked_endowments
 from lawgiver.envs.public_investment.rule_families import FAMILIES, RuleFamily
@@ -143,6 +144,11 @@ class PublicInvestment(TwoModes[PublicInvestmentState]):
     def rule_formula(self) -> str | None:
         """The family's formula, of a mechanism that announces."""
         return self.family.formula if self.announces else None
+
+    @property
+    def recorded(self) -> Recorded | None:
+        """Behaviour is recorded in allocate mode: an announced rule is no part of the records."""
+        return None if self.announces else Recorded("endowments", "contributions", "payouts")
 
     @cached_property
     def _richest(self) -> int:

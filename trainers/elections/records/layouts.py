@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -49,11 +49,18 @@ class Layout:
     rounds: Rounds = "together"
 
     @classmethod
-    def of(cls, columns: Mapping[str, str | float] | None, counted_from: int | None, rounds: Rounds) -> Layout:
-        """Check the arguments."""
+    def of(
+        cls,
+        columns: Mapping[str, str | float] | None,
+        counted_from: int | None,
+        rounds: Rounds,
+        shared: Sequence[str] = (),
+    ) -> Layout:
+        """Check the arguments; ``shared`` are further columns that may have other names in a file."""
+        names = (*NAMES, *shared)
         for name, given in (columns or {}).items():
-            if name not in NAMES:
-                raise ParameterError(f"columns: {name!r} is no column of the table: {allowed(str(name), NAMES)}")
+            if name not in names:
+                raise ParameterError(f"columns: {name!r} is no column of the table: {allowed(str(name), names)}")
             if not ((is_number(given) and math.isfinite(given)) or (isinstance(given, str) and given)):
                 raise ParameterError(
                     f"columns: {name!r} is {given!r}, allowed: the column's name in the file, or a number for all rows"

@@ -5,22 +5,21 @@ from __future__ import annotations
 import csv
 import errno
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.errors import choice
 from lawgiver.envs.core.registry import extras
 from lawgiver.envs.files.delimited import QUOTED, delimiter_of, without_declaration
 from lawgiver.envs.files.reading import LARGEST_FILE, open_regular, read_text
 from lawgiver.trainers.elections.records import release
 from lawgiver.trainers.elections.records.layouts import Layout, Rounds
-from lawgiver.trainers.elections.records.records import Records
+from lawgiver.trainers.elections.records.records import COLUMNS, Records
 from lawgiver.trainers.elections.records.source import Source, TableError
-from lawgiver.trainers.elections.records.table import COLUMNS, Behaviour, Votes, behaviour_of, records_of
+from lawgiver.trainers.elections.records.table import Behaviour, Endowments, Votes, Wanted, behaviour_of, records_of
 
 with extras("tables of behaviour"):
     import pyarrow as pa
@@ -44,6 +43,8 @@ def read_records(
     columns: Mapping[str, str | float] | None = None,
     counted_from: int | None = None,
     rounds: Rounds = "together",
+    endowments: Endowments = "constant",
+    shared: Sequence[str] = (),
 ) -> Records:
     """Read the behaviour in a file whose groups all have one size and numbers of rounds.
 
@@ -56,15 +57,17 @@ def read_records(
         columns: what columns of the tidy table are called in the file, or the number that they hold in every row.
         counted_from: the number of the first episode, round and participant, and that votes count from: 0 or 1; None
             for 0, and for oTree 1.
-        rounds: ``apart`` if each round is a group of its own, of one round: where people are matched anew every round,
-            or their endowments change; participants are then any names, and votes are not read.
+        rounds: ``apart`` if each round is a group of its own, of one round: where people are matched anew every round;
+            participants are then any names, and votes are not read.
+        endowments: ``constant`` if a participant has the same endowment in all rounds, ``by_round`` if not.
+        shared: columns of further numbers of the group, the same in all rows of a round, such as ``pool``.
 
     Raises:
         TableError: if there is no such file, or it is no table, or naming the row and the column at fault.
         ParameterError: if an argument is none of what is allowed.
     """
-    source, participants = _tidy(path, votes, participants, Layout.of(columns, counted_from, rounds))
-    return records_of(source, votes, participants)
+    wanted = Wanted.of(votes, participants, endowments, shared)
+    return records_of(*_tidy(path, wanted, Layout.of(columns, counted_from, rounds, wanted.shared)))
 
 
 def read_behaviour(
@@ -75,19 +78,20 @@ def read_behaviour(
     columns: Mapping[str, str | float] | None = None,
     counted_from: int | None = None,
     rounds: Rounds = "together",
+    endowments: Endowments = "constant",
+    shared: Sequence[str] = (),
 ) -> Behaviour:
     """Read the behaviour in a file of groups of any sizes, without incomplete groups.
 
     A whole group is left out if a row or a number of one of its participants is missing, for instance after a dropout.
     Arguments and errors are those of :func:`read_records`.
     """
-    source, participants = _tidy(path, votes, participants, Layout.of(columns, counted_from, rounds))
-    return behaviour_of(source, votes, participants)
+    wanted = Wanted.of(votes, participants, endowments, shared)
+    return behaviour_of(*_tidy(path, wanted, Layout.of(columns, counted_from, rounds, wanted.shared)))
 
 
-def _tidy(path: str | Path, votes: Votes, participants: int | None, layout: Layout) -> tuple[Source, int | None]:
-    """Read the rows of a file as those of the tidy table, and the number of participants in its groups."""
-    choice("votes", votes, get_args(Votes))
+def _tidy(path: str | Path, wanted: Wanted, layout: Layout) -> tuple[Source, Wanted]:
+    """Read the rows of a file as those of the tidy table, and find what is wanted of them."""
     path = Path(path)
     readers = {".csv": _csv, ".parquet": _parquet}
     if path.suffix not in readers:
@@ -99,8 +103,8 @@ def _tidy(path: str | Path, votes: Votes, participants: int | None, layout: Layo
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise TableError(f"{path} is no {path.suffix} table: {str(error).splitlines()[0]}") from error
     if release.known(source.columns) and not layout.columns:
-        return release.tidy(source), participants or release.PARTICIPANTS
-    return layout.tidy(source), participants
+        return release.tidy(source), replace(wanted, participants=wanted.participants or release.PARTICIPANTS)
+    return layout.tidy(source), wanted
 
 
 def _parquet(path: Path) -> Source:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from lawgiver.envs.core.errors import ParameterError, choice
 from lawgiver.envs.core.registry import extras
-from lawgiver.trainers.elections.records.records import Records, RecordsError
+from lawgiver.trainers.elections.records.records import TAKEN, Records, RecordsError
 from lawgiver.trainers.elections.records.source import Source, TableError, joined
 from lawgiver.trainers.runs.atomic_files import replacing
 
@@ -18,14 +20,40 @@ with extras("tables of behaviour"):
     import pyarrow.parquet as pq
 
 PLACE = ("group", "episode", "round", "participant")
-COLUMNS = (*PLACE, "endowment", "contribution", "payout", "vote")
-"""Of the tidy table, which may have ``mechanism`` and any other column besides."""
 ARRAYS = {"endowments": "endowment", "contributions": "contribution", "payouts": "payout", "votes": "vote"}
 """The column that an array of :class:`Records` stands in."""
 
 Votes = Literal["required", "optional", "ignored"]
+Endowments = Literal["constant", "by_round"]
 NEEDED = ("endowment", "contribution", "payout")
 """Columns of which every row needs a number."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a table.
+
+    Attributes:
+        votes: ``required`` if everybody must have voted; ``optional``: a vote may be empty, or the whole column
+            missing; ``ignored``: it is not looked at.
+        participants: the number that every group must have; None for any, the same in all groups.
+        endowments: ``constant`` if a participant has the same in all rows, ``by_round`` if not.
+        shared: columns of further numbers of the group, the same in all rows of a round.
+    """
+
+    votes: Votes = "optional"
+    participants: int | None = None
+    endowments: Endowments = "constant"
+    shared: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, votes: Votes, participants: int | None, endowments: Endowments, shared: Sequence[str]) -> Self:
+        """Check the arguments."""
+        choice("votes", votes, get_args(Votes))
+        choice("endowments", endowments, get_args(Endowments))
+        if isinstance(shared, str) or not all(isinstance(name, str) and name not in TAKEN for name in shared):
+            raise ParameterError(f"shared is {shared!r}, allowed: names of columns other than {', '.join(TAKEN)}")
+        return cls(votes, participants, endowments, tuple(dict.fromkeys(shared)))
 
 
 @dataclass(frozen=True)
@@ -41,14 +69,14 @@ class Behaviour:
     left_out: tuple[str, ...]
 
 
-def behaviour_of(source: Source, votes: Votes, participants: int | None) -> Behaviour:
+def behaviour_of(source: Source, wanted: Wanted) -> Behaviour:
     """Convert the rows of a tidy table to records, separated by shape and without incomplete groups.
 
     Arguments and errors are those of :func:`records_of`; also raised if no group is left.
     """
     group, names = source.labels("group")
     sizes = np.stack([source.integers(name) for name in PLACE[1:]], axis=1)
-    missing = np.any([source.empty(name) for name in NEEDED], axis=0)
+    missing = np.any([source.empty(name) for name in (*NEEDED, *wanted.shared)], axis=0)
     shapes: dict[tuple[int, ...], list[int]] = {}
     left_out = []
     for at, name in enumerate(names):
@@ -59,14 +87,14 @@ def behaviour_of(source: Source, votes: Votes, participants: int | None) -> Beha
         elif rows.sum() != np.prod(shape):
             _, cell = _missing(sizes[rows], source.first)
             left_out.append(f"group {name}: there is no row of {cell}")
-        elif participants is not None and shape[-1] != participants:
-            left_out.append(f"group {name}: has {shape[-1]} participants, not {participants}")
+        elif wanted.participants is not None and shape[-1] != wanted.participants:
+            left_out.append(f"group {name}: has {shape[-1]} participants, not {wanted.participants}")
         else:
             shapes.setdefault(shape, []).append(at)
     if not shapes:
         raise TableError(f"{source.path}: no group is complete; {left_out[0]}")
     parts = [source.keep(np.isin(group, members)) for members in shapes.values()]
-    return Behaviour(tuple(records_of(part, votes, participants) for part in parts), tuple(left_out))
+    return Behaviour(tuple(records_of(part, wanted) for part in parts), tuple(left_out))
 
 
 def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> None:
@@ -88,10 +116,11 @@ def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> N
         "episode": episode,
         "round": round_,
         "participant": participant,
-        "endowment": np.broadcast_to(records.endowments[:, None, None, :], shape).reshape(-1),
+        "endowment": records.endowments_by_round.reshape(-1),
         "contribution": records.contributions.reshape(-1),
         "payout": records.payouts.reshape(-1),
         "vote": pa.array(votes.astype(np.int32), mask=votes < 0),
+        **{name: values[group, episode, round_] for name, values in records.shared.items()},
     }
     if mechanisms is not None:
         names = np.broadcast_to(np.asarray(mechanisms, object), shape[:2])
@@ -100,45 +129,50 @@ def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> N
         pq.write_table(pa.table(columns), temporary)
 
 
-def records_of(source: Source, votes: Votes, participants: int | None) -> Records:
+def records_of(source: Source, wanted: Wanted) -> Records:
     """Convert the rows of a tidy table, in any order, to records.
-
-    Args:
-        source: the rows.
-        votes: ``required`` if everybody must have voted; ``optional``: a vote may be empty, or the whole column
-            missing; ``ignored``: it is not looked at.
-        participants: the number that every group must have; None for any, the same in all groups.
 
     Raises:
         TableError: naming the row and the column at fault.
     """
     if not len(source.rows):
         raise TableError(f"{source.path} holds no rows, allowed: at least one group")
-    index = _index(source, participants)
+    index = _index(source, wanted.participants)
+    endowments = source.numbers("endowment")
+    group, participant = source.labels("group")[0], source.integers("participant")
+    asked = _votes(source, wanted.votes, group, participant)
+    if wanted.endowments == "constant":
+        source.alike("endowment", endowments, (group, participant), "a participant")
+    source.alike("vote", asked, (group, participant), "a participant")
+    shared = {name: source.numbers(name) for name in wanted.shared}
+    round_ = (group, *(source.integers(name) for name in ("episode", "round"))) if shared else ()
+    for name, values in shared.items():
+        source.alike(name, values, round_, "a round of the group")
+    try:
+        return Records(
+            endowments=endowments[index][:, 0, 0] if wanted.endowments == "constant" else endowments[index],
+            contributions=source.numbers("contribution")[index],
+            payouts=source.numbers("payout")[index],
+            votes=asked[index][:, 0, 0],
+            shared={name: values[index[..., 0]] for name, values in shared.items()},
+        )
+    except RecordsError as error:
+        place = error.index if len(error.index) != 2 else (error.index[0], 0, 0, error.index[1])
+        row = index[place] if len(place) == index.ndim else index[(*place, 0)]
+        raise source.error(row, ARRAYS.get(error.name, error.name), error.reason) from error
+
+
+def _votes(source: Source, votes: Votes, group: np.ndarray, participant: np.ndarray) -> np.ndarray:
+    """Find the vote of each row's participant, (N,), -1 for none; it may stand in one of their rows alone."""
     asked = np.full(len(source.rows), -1)
     if votes == "required" or (votes == "optional" and "vote" in source.columns):
         asked = source.integers("vote", empty=-1)
     if votes == "required":
         source.refuse("vote", asked < 0, lambda row: "is empty, allowed: the episode voted for, as votes are required")
-    endowments = source.numbers("endowment")
-    group, participant = source.labels("group")[0], source.integers("participant")
     _, person = np.unique(joined(group, participant), return_inverse=True)
     said = np.full(person.max() + 1, -1)
     np.maximum.at(said, person, asked)
-    asked = np.where(asked < 0, said[person], asked)  # a vote may stand in one of the participant's rows alone
-    for name, values in (("endowment", endowments), ("vote", asked)):
-        source.alike(name, values, (group, participant), "a participant")
-    try:
-        return Records(
-            endowments=endowments[index][:, 0, 0],
-            contributions=source.numbers("contribution")[index],
-            payouts=source.numbers("payout")[index],
-            votes=asked[index][:, 0, 0],
-        )
-    except RecordsError as error:
-        g, *between, p = error.index
-        row = index[(g, *(between or (0, 0)), p)]
-        raise source.error(row, ARRAYS[error.name], error.reason) from error
+    return np.where(asked < 0, said[person], asked)
 
 
 def _index(source: Source, participants: int | None) -> np.ndarray:
