@@ -1,101 +1,86 @@
 """Virtual participants: networks fitted to records of behaviour, as participants and as voters.
 
-The networks and what they see are in :mod:`lawgiver.agents.virtual_networks`; :mod:`lawgiver.trainers.hcmd_zero.model`
-fits them. They play the public investment game in allocate mode, where participants see the last round.
+The networks and what they see are in :mod:`lawgiver.agents.virtual_networks`;
+:mod:`lawgiver.trainers.elections.virtual_people` fits them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 
 from lawgiver.agents.networks import Networked, evaluated
-from lawgiver.agents.policies import DiscretePolicy
+from lawgiver.agents.recurrent_participants import RecurrentParticipants
 from lawgiver.agents.virtual_networks import (
     ContributionNet,
     VoteNet,
+    arrangement,
     contribution_features,
     legal_log_softmax,
     own_arrangement,
     vote_features,
 )
-from lawgiver.envs.core.arrays import Array, Rng, constant, zeros
-from lawgiver.envs.core.errors import UnsupportedGameError, integer
-from lawgiver.envs.core.fields import columns
+from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Memory
-from lawgiver.envs.election.experience import experience_layout
-from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.envs.core.recorded import recorded_columns
+from lawgiver.envs.election.state import phases
 
 
-def allocating(game: Game[Any], who: str) -> PublicInvestment:
-    """Return the game if it is one that virtual participants know.
-
-    Raises:
-        UnsupportedGameError: unless it is the public investment game in allocate mode.
-    """
-    if not isinstance(game, PublicInvestment) or game.announces:
-        raise UnsupportedGameError(f"{who} play public_investment with mechanism_mode='allocate', not {game!r}")
-    return game
-
-
-class VirtualParticipants(Networked, DiscretePolicy):
-    """Participants who contribute by a contribution network; their memory is its LSTM's.
-
-    They begin every game anew: what they saw in an earlier one is forgotten.
-    """
+class VirtualParticipants(RecurrentParticipants):
+    """Participants who contribute by a contribution network; their memory is its LSTM's, hidden and cell state."""
 
     kind: ClassVar[str] = "virtual_participants"
-    role: ClassVar[str] = "participant"
+    n_memories: ClassVar[int] = 2
 
     def __init__(self, game: Game[Any], *, n_linear: int, n_hidden: int, sees_payouts: bool = True) -> None:
         """Build the network with random weights, which are not trained through the policy.
 
         Raises:
-            UnsupportedGameError: unless the game is public investment in allocate mode.
+            UnsupportedGameError: if behaviour in the game is not recorded, its endowments change from round to round,
+                or its mechanism pays nothing.
             ParameterError: if a size is below 1.
         """
-        game = allocating(game, "virtual participants")
+        super().__init__(game, "virtual participants")
+        if self.at.by_round or self.at.payouts is None:
+            raise UnsupportedGameError(
+                f"virtual participants need endowments of the whole game, and payouts, not {game!r}"
+            )
         n_linear, n_hidden = integer("n_linear", n_linear, 1), integer("n_hidden", n_hidden, 1)
         self.settings = {"n_linear": n_linear, "n_hidden": n_hidden, "sees_payouts": bool(sees_payouts)}
-        self.n, self.top = game.n, game.largest_endowment
         self.network: ContributionNet = ContributionNet(
-            game.n, self.top + 1, n_linear, n_hidden, sees_payouts=bool(sees_payouts)
+            self.at.n, self.at.n_actions, n_linear, n_hidden, sees_payouts=bool(sees_payouts)
         )
         self.network.requires_grad_(False)
-        self._columns = columns(game.observation_layout("participant"))
 
-    def initial_state(self, batch: int, rng: Rng) -> Memory:
-        """Return the LSTM's hidden and cell state, zeros (B, n, n_hidden) each, on the backend of ``rng``."""
-        shape = (batch, self.n, self.network.n_hidden)
-        return zeros(rng, shape), zeros(rng, shape)
-
-    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
-        """Return log-probabilities (B, n, n_actions), minus infinity where illegal, and the LSTM's new state.
-
-        On torch they are differentiable with respect to the observations and the state.
-        """
-        if mask is None:
-            mask = constant(range(self.top + 1), obs) <= obs[..., self._columns["own_endowment"]]
-        log_probabilities, h, c = evaluated(self.network, self._step, obs, mask, *state)
-        return log_probabilities, (h, c)
-
-    def _step(
-        self, obs: torch.Tensor, mask: torch.Tensor, h: torch.Tensor, c: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        at = self._columns
-        endowments = obs[..., at["endowments"]]
-        features = contribution_features(
-            endowments,
-            obs[..., at["contributions"]],
-            obs[..., at["payouts"]],
-            own_arrangement(endowments)[..., None, :, :],
-            sees_payouts=self.network.sees_payouts,
-            top=self.top,
-        ).squeeze(-2)
+    def _step(self, obs: torch.Tensor, mask: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        endowments, h, c = obs[..., self.at.endowments], *state
+        seen = (obs[..., self.at.contributions], obs[..., self.at.payouts])
+        arranged = own_arrangement(endowments)[..., None, :, :]
+        features = self._features(endowments, *seen, arranged).squeeze(-2)
         logits, (h, c) = self.network.step(features, (h, c))
         return legal_log_softmax(logits, mask.bool()), h, c
+
+    def features(
+        self,
+        endowments: torch.Tensor,
+        contributions: torch.Tensor,
+        payouts: torch.Tensor,
+        shared: Mapping[str, torch.Tensor],
+    ) -> torch.Tensor:
+        """See :class:`RecurrentParticipants`."""
+        return self._features(endowments, contributions, payouts, arrangement(endowments))
+
+    def _features(
+        self, endowments: torch.Tensor, contributions: torch.Tensor, payouts: torch.Tensor, arranged: torch.Tensor
+    ) -> torch.Tensor:
+        sees, top = self.network.sees_payouts, self.at.top
+        features: torch.Tensor = contribution_features(
+            endowments, contributions, payouts, arranged, sees_payouts=sees, top=top
+        )
+        return features
 
 
 class VirtualVoters(Networked):
@@ -112,14 +97,18 @@ class VirtualVoters(Networked):
             relative: whether amounts are in endowments of the voter, instead of in largest endowments.
 
         Raises:
-            UnsupportedGameError: unless the game is public investment in allocate mode.
+            UnsupportedGameError: if behaviour in the game is not recorded.
+            ParameterError: if amounts are to be in endowments, and these change from round to round.
         """
-        game = allocating(game, "virtual voters")
+        self.at = recorded_columns(game, "virtual voters")
+        if relative and self.at.by_round:
+            raise ParameterError(
+                f"relative is True, allowed: False, as endowments of {game.name} change in every round"
+            )
         self.settings = {"relative": bool(relative)}
-        self.n, self.n_rounds, self.top = game.n, game.n_rounds, game.largest_endowment
-        self.network: VoteNet = VoteNet(game.n, game.n_rounds, relative=bool(relative))
+        self.n_rounds = phases(game).count("participant")
+        self.network: VoteNet = VoteNet(self.at.n, self.n_rounds, relative=bool(relative))
         self.network.requires_grad_(False)
-        self._columns = columns(experience_layout(game))
 
     def __repr__(self) -> str:
         """Give the settings."""
@@ -138,15 +127,33 @@ class VirtualVoters(Networked):
         return evaluated(self.network, self._vote, experience)
 
     def _vote(self, experience: torch.Tensor) -> torch.Tensor:
-        at = self._columns
-        endowments = experience[..., 0, at["endowments"]]
-        features = vote_features(
-            endowments,
-            experience[..., at["contributions"]],
-            experience[..., at["payouts"]],
-            own_arrangement(endowments)[..., None, :, :],
-            top=self.top,
-            relative=self.network.relative,
-        ).squeeze(-2)
-        logits: torch.Tensor = self.network(features)
+        endowments, contributions = experience[..., self.at.endowments], experience[..., self.at.contributions]
+        paid = self.at.payouts
+        payouts = torch.zeros_like(contributions) if paid is None else experience[..., paid]
+        first = endowments[..., :1, :]
+        arranged = own_arrangement(self._ranked_by(first[..., 0, :]))[..., None, :, :]
+        given = endowments if self.at.by_round else first
+        logits: torch.Tensor = self.network(self._features(given, contributions, payouts, arranged).squeeze(-2))
         return logits.log_softmax(-1)
+
+    def features(self, endowments: torch.Tensor, contributions: torch.Tensor, payouts: torch.Tensor) -> torch.Tensor:
+        """Compute the network's features of recorded games, (G, E, n, d).
+
+        Args:
+            endowments: of each round, (G, E, T, n), or of all, (G, 1, 1, n), points.
+            contributions: (G, E, T, n), points.
+            payouts: (G, E, T, n), points.
+        """
+        arranged = arrangement(self._ranked_by(endowments[:, :1, 0, :]))
+        return self._features(endowments, contributions, payouts, arranged)
+
+    def _ranked_by(self, endowments: torch.Tensor) -> torch.Tensor:
+        """Choose what the others are arranged by: endowments where they are those of the game, else all are alike."""
+        return torch.ones_like(endowments) if self.at.by_round else endowments
+
+    def _features(
+        self, endowments: torch.Tensor, contributions: torch.Tensor, payouts: torch.Tensor, arranged: torch.Tensor
+    ) -> torch.Tensor:
+        relative, top = self.network.relative, self.at.top
+        features: torch.Tensor = vote_features(endowments, contributions, payouts, arranged, top=top, relative=relative)
+        return features

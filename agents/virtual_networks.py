@@ -105,7 +105,8 @@ def vote_features(
     """Compute the vote network's features of an episode.
 
     Args:
-        endowments: (..., n), points. Axes of size 1 broadcast, as those of ``arrangement`` do.
+        endowments: of each round, (..., T, n), or of all, (..., 1, n), points. Axes of size 1 broadcast, as those of
+            ``arrangement`` do.
         contributions: (..., T, n), points.
         payouts: (..., T, n), points.
         arrangement: (..., f, n, n) as :func:`arrangement` returns it (f = n).
@@ -116,7 +117,7 @@ def vote_features(
         (..., f, T * 3n): round by round, slot by slot, e, c and payout in that unit.
     """
     xp = namespace(contributions)
-    repeated = xp.broadcast_to(endowments[..., None, :], contributions.shape)
+    repeated = xp.broadcast_to(endowments, contributions.shape)
     numbers = xp.stack([repeated, contributions, payouts], axis=-1) / top
     seen = xp.moveaxis(_seen(numbers, arrangement[..., None, :, :, :]), -3, -2)
     if relative:
@@ -160,6 +161,10 @@ class ContributionNet(nn.Module):
             shown.append(h)
         logits = torch.addmm(self.output.bias[:, None], self.output.weight, torch.cat(shown, dim=1))
         return logits.view(-1, rounds, sequences).permute(2, 1, 0)
+
+    def log_probabilities(self, features: torch.Tensor, legal: torch.Tensor) -> torch.Tensor:
+        """Compute log-probabilities (N, T, n_actions) of whole games, minus infinity where not ``legal``."""
+        return legal_log_softmax(self(features), legal)
 
     def step(self, features: torch.Tensor, state: LstmState) -> tuple[torch.Tensor, LstmState]:
         """Return logits (..., n_actions), not masked, and the new state, for one round of features (..., d)."""

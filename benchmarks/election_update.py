@@ -137,7 +137,9 @@ def plain_games(
         contributions.append(state.contributions)
         payouts.append(state.payouts)
     made, paid = torch.stack(contributions, 1), torch.stack(payouts, 1)
-    votes = players.voter(vote_features(endowments, made, paid, arranged, top=top, relative=players.voter.relative))
+    votes = players.voter(
+        vote_features(endowments[..., None, :], made, paid, arranged, top=top, relative=players.voter.relative)
+    )
     return PlainGames(votes, of_contributions, of_logits)
 
 

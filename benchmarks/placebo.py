@@ -18,7 +18,8 @@ import numpy as np
 
 from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import select
-from lawgiver.trainers.hcmd_zero.model import cross_entropy, fit
+from lawgiver.trainers.elections.virtual_people.losses import cross_entropy
+from lawgiver.trainers.hcmd_zero.model import fit
 from lawgiver.trainers.hcmd_zero.settings import ModelSettings
 from lawgiver.trainers.runs.run import Run
 

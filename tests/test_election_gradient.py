@@ -21,8 +21,8 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.gradients.election import Campaign, Elections, advantages, votes
 from lawgiver.trainers.elections.gradients.joint_table import JointTable
 from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, LstmPlayers
+from lawgiver.trainers.elections.virtual_people.losses import DivergedError
 from lawgiver.trainers.evaluation.vote_shares import hold
-from lawgiver.trainers.hcmd_zero.model import DivergedError
 from lawgiver.trainers.hcmd_zero.optimise import SelfPlay, optimise
 from lawgiver.trainers.settings.base import Resources
 

@@ -20,10 +20,10 @@ from lawgiver.envs.files.json_text import plain
 from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import Records, select
 from lawgiver.trainers.elections.records.table import write_table
+from lawgiver.trainers.elections.virtual_people.losses import cross_entropy
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.hcmd_zero.acquire import provided
 from lawgiver.trainers.hcmd_zero.judges import rivals
-from lawgiver.trainers.hcmd_zero.model import cross_entropy
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import RunError
 from lawgiver.trainers.runs.config import load_config

@@ -18,8 +18,10 @@ from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.records import AXES, Records, RecordsError, concatenate, select
-from lawgiver.trainers.hcmd_zero.decisions import ContributionData, VoteData
-from lawgiver.trainers.hcmd_zero.model import DivergedError, cross_entropy, fit
+from lawgiver.trainers.elections.virtual_people.decisions import ContributionData, VoteData
+from lawgiver.trainers.elections.virtual_people.losses import DivergedError, cross_entropy
+from lawgiver.trainers.elections.virtual_people.votes import fit_votes, voters_of
+from lawgiver.trainers.hcmd_zero.model import fit
 from lawgiver.trainers.hcmd_zero.settings import ModelSettings
 
 GAME: PublicInvestment = make_game("public_investment")  # type: ignore[assignment]
@@ -425,7 +427,5 @@ def test_the_data_choose_the_unit() -> None:
 
 
 def _fit_votes_of(records: Records) -> Any:
-    from lawgiver.trainers.hcmd_zero.model import _fit_votes, _voters
-
     units: Any = ("largest_endowment", "own_endowment")
-    return _fit_votes({unit: VoteData.of(records, _voters(GAME, unit)) for unit in units}, GAME, QUICK, 0)
+    return fit_votes({unit: VoteData.of(records, voters_of(GAME, unit)) for unit in units}, GAME, QUICK.vote_l2, 0)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.fields import columns
+
+if TYPE_CHECKING:
+    from lawgiver.envs.core.game import Game
 
 
 @dataclass(frozen=True)
@@ -26,3 +34,61 @@ class Recorded:
     payouts: str | None = None
     shared: tuple[str, ...] = ()
     by_round: bool = False
+
+
+@dataclass(frozen=True)
+class RecordedColumns:
+    """Columns of a participant's observation that are recorded, see :class:`Recorded`.
+
+    Attributes:
+        n: participants.
+        n_actions: choices of a participant, 0 to ``n_actions`` - 1.
+        top: largest endowment.
+        endowments: columns of the field.
+        contributions: columns of the field.
+        payouts: columns of the field, None if nothing is paid.
+        shared: column of each field, by name.
+        units: largest value of each shared field, by name.
+        by_round: whether endowments change from round to round.
+    """
+
+    n: int
+    n_actions: int
+    top: float
+    endowments: slice
+    contributions: slice
+    payouts: slice | None
+    shared: Mapping[str, slice]
+    units: Mapping[str, float]
+    by_round: bool
+
+
+def recorded_columns(game: Game[Any], who: str) -> RecordedColumns:
+    """Find the columns of a game's observations that are recorded.
+
+    Args:
+        game: the game.
+        who: who needs them, for the message.
+
+    Raises:
+        UnsupportedGameError: if behaviour in the game is not recorded.
+    """
+    declared, n_actions = game.recorded, game.action_layout("participant")
+    if declared is None or not isinstance(n_actions, int):
+        raise UnsupportedGameError(
+            f"{who} need a game whose records of behaviour are declared, such as public_investment with"
+            f" mechanism_mode='allocate', not {game!r}"
+        )
+    layout = game.observation_layout("participant")
+    at, high = columns(layout), {field.name: float(field.high) for field in layout}
+    return RecordedColumns(
+        n=game.roles["participant"],
+        n_actions=n_actions,
+        top=high[declared.endowments],
+        endowments=at[declared.endowments],
+        contributions=at[declared.contributions],
+        payouts=None if declared.payouts is None else at[declared.payouts],
+        shared={name: at[name] for name in declared.shared},
+        units={name: high[name] for name in declared.shared},
+        by_round=declared.by_round,
+    )

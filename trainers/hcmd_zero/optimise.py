@@ -21,7 +21,7 @@ from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.gradients.election import Campaign
 from lawgiver.trainers.elections.gradients.joint_table import JointTable
 from lawgiver.trainers.elections.gradients.virtual_players import LinearVoters, LstmPlayers
-from lawgiver.trainers.hcmd_zero.model import DivergedError
+from lawgiver.trainers.elections.virtual_people.losses import DivergedError
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.settings.base import Resources
 from lawgiver.trainers.statistics.streams import torch_generator

@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from lawgiver.trainers.elections.virtual_people import Unit
 from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 
 GROUPS = (73, 45, 51, 101, 53, 49, 42)
 """Of people in each iteration (Table 1)."""
-
-Unit = Literal["largest_endowment", "own_endowment"]
-"""What voters measure amounts in."""
 
 RIVALS = ("liberal_egalitarian", "strict_egalitarian", "libertarian")
 

@@ -26,12 +26,13 @@ from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.elections.tournament import round_robin
+from lawgiver.trainers.elections.virtual_people.losses import DivergedError, cross_entropy
 from lawgiver.trainers.evaluation.vote_shares import held_evenly
 from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, counts_of, provided, require_votes
 from lawgiver.trainers.hcmd_zero.convergence import convergence
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
-from lawgiver.trainers.hcmd_zero.model import DivergedError, FittedParticipants, cross_entropy, fit
+from lawgiver.trainers.hcmd_zero.model import FittedParticipants, fit
 from lawgiver.trainers.hcmd_zero.optimise import games_each, optimise
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
 from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json

@@ -163,7 +163,9 @@ class LinearVoters:
         def logits(endowments: torch.Tensor, amounts: torch.Tensor) -> torch.Tensor:
             arranged, top = arrangement(endowments), game.largest_endowment
             relative = network.relative
-            features = vote_features(endowments, amounts[:, 0], amounts[:, 1], arranged, top=top, relative=relative)
+            features = vote_features(
+                endowments[None], amounts[:, 0], amounts[:, 1], arranged, top=top, relative=relative
+            )
             return exact.forward(features)[..., None]
 
         by_amounts, constant = _affine(logits, game, (2, game.n_rounds, game.n))

@@ -1,0 +1,91 @@
+"""The base of participants who are a recurrent network: its memory, legal choices and features."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import torch
+
+from lawgiver.agents.networks import Networked, evaluated
+from lawgiver.agents.policies import DiscretePolicy
+from lawgiver.envs.core.arrays import Array, Rng, constant, zeros
+from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory
+from lawgiver.envs.core.recorded import recorded_columns
+
+
+class RecurrentNetwork(Protocol):
+    """A network from what one participant knows in each round to the log-probabilities of its choices."""
+
+    n_hidden: int
+    """Units of each array of its memory."""
+
+    def log_probabilities(self, features: torch.Tensor, legal: torch.Tensor) -> torch.Tensor:
+        """Compute log-probabilities (N, T, n_actions) of N whole games, minus infinity where not legal.
+
+        Args:
+            features: known before each of T choices, (N, T, d).
+            legal: bool (N, T, n_actions), or (N, 1, n_actions) for all rounds.
+        """
+
+
+class RecurrentParticipants(Networked, DiscretePolicy, ABC):
+    """Participants of a game whose behaviour is recorded, who choose by one network, each by itself.
+
+    They begin every game anew: what they saw in an earlier one is forgotten.
+    """
+
+    kind: ClassVar[str]
+    role: ClassVar[str] = "participant"
+    n_memories: ClassVar[int]
+    """Arrays of the network's memory."""
+
+    settings: dict[str, Any]
+    network: Any
+    """A torch module that is a :class:`RecurrentNetwork`."""
+
+    def __init__(self, game: Game[Any], who: str) -> None:
+        """Find what is recorded; ``who`` is named in messages.
+
+        Raises:
+            UnsupportedGameError: if behaviour in the game is not recorded.
+        """
+        self.at = recorded_columns(game, who)
+
+    def initial_state(self, batch: int, rng: Rng) -> Memory:
+        """Return the network's memory, zeros (B, n, n_hidden) each, on the backend of ``rng``."""
+        shape = (batch, self.at.n, self.network.n_hidden)
+        return tuple(zeros(rng, shape) for _ in range(self.n_memories))
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return log-probabilities (B, n, n_actions), minus infinity where illegal, and the network's new memory.
+
+        On torch they are differentiable with respect to the observations and the state.
+        """
+        if mask is None:
+            mask = constant(range(self.at.n_actions), obs) <= obs[..., self.at.endowments][..., :1]
+        log_probabilities, *memory = evaluated(self.network, self._step, obs, mask, *state)
+        return log_probabilities, tuple(memory)
+
+    @abstractmethod
+    def _step(self, obs: torch.Tensor, mask: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return log-probabilities (B, n, n_actions) and the new memory, for observations (B, n, d)."""
+
+    @abstractmethod
+    def features(
+        self,
+        endowments: torch.Tensor,
+        contributions: torch.Tensor,
+        payouts: torch.Tensor,
+        shared: Mapping[str, torch.Tensor],
+    ) -> torch.Tensor:
+        """Compute the network's features of every round of recorded games, (G, E, T, n, d).
+
+        Args:
+            endowments: of each round, (G, E, T, n), or of all, (G, 1, 1, n), points.
+            contributions: of the round before, (G, E, T, n), points; 0 in the first.
+            payouts: of the round before, (G, E, T, n), points; 0 in the first.
+            shared: numbers of the group as the round began, (G, E, T), by name.
+        """

@@ -1,0 +1,6 @@
+"""Virtual participants and voters, fitted to records of behaviour."""
+
+from typing import Literal
+
+Unit = Literal["largest_endowment", "own_endowment"]
+"""What voters measure amounts in."""
