@@ -19,8 +19,9 @@ def advance_to_mechanism(election: Election, state: ElectionState, draws: Draws,
     ``index`` counts the phases since the last turn, each of which has random numbers of its own.
     """
     while True:
-        if state.turn and state.turn % len(election.schedule) == 0:
+        if _round_is_over(election, state):
             state = _remember_round(election, state)
+        if state.turn and state.turn % len(election.schedule) == 0:
             if state.turn == len(election.turns):
                 return state
             state = _next_game(election, state)
@@ -30,10 +31,19 @@ def advance_to_mechanism(election: Election, state: ElectionState, draws: Draws,
         index += 1
 
 
+def _round_is_over(election: Election, state: ElectionState) -> bool:
+    """Check whether a round is to be remembered before anybody acts again.
+
+    People see it as it was only until the next one begins: a mechanism that moves first then changes what they see.
+    """
+    if election.turns[: state.turn].count("participant") == len(state.experience):
+        return False
+    ended = state.turn % len(election.schedule) == 0
+    return ended or state.base.turn == 0 or election.turns[state.turn] == "participant"
+
+
 def _choose(election: Election, state: ElectionState, draws: Draws, index: int) -> ElectionState:
-    """Update people's memory with the last round, and draw their choices."""
-    if election.schedule[: state.turn % len(election.schedule)].count("participant"):
-        state = _remember_round(election, state)
+    """Update people's memory, and draw their choices."""
     seen = election.game.observe(state.base, "participant")
     legal = election.game.legal_actions(state.base, "participant")
     logs, memory = election.people.distribution(seen, legal, state.memory)
