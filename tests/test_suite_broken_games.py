@@ -9,6 +9,7 @@ from lawgiver.envs.core.arrays import namespace, uniform
 from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.objectives import surplus
+from lawgiver.envs.core.recorded import Recorded
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.public_investment import PublicInvestment
 from lawgiver.envs.taxed_dilemma import TaxedDilemma
@@ -303,6 +304,31 @@ class HidesRule(PublicInvestment):
 
 
 @dataclass(frozen=True)
+class RecordsNoPayouts(PublicInvestment):
+    """Declares that nothing is paid beside what is kept."""
+
+    recorded = Recorded("endowments", "contributions")
+
+
+@dataclass(frozen=True)
+class RecordsStrangers(PublicInvestment):
+    """Declares a field that participants do not see."""
+
+    recorded = Recorded("coins", "contributions", "payouts")
+
+
+@dataclass(frozen=True)
+class RecordsUnseen(PublicInvestment):
+    """Shows no endowments before participants choose."""
+
+    recorded = Recorded("endowments", "contributions", "payouts")
+
+    def observe(self, state, role):
+        seen = super().observe(state, role)
+        return seen if role == "mechanism" or state.turn else 0 * seen
+
+
+@dataclass(frozen=True)
 class MisspellsPhase(TaxedDilemma):
     """Says that a role acts that it does not have."""
 
@@ -343,6 +369,9 @@ class MisspellsPhase(TaxedDilemma):
         (NamesNoObjective(), r"it does not name the objective that its mechanism is paid: allowed: .*surplus"),
         (PaysOnAnnouncement(), r"at step 0 the reward of mechanism is off the state's objective 'log_nash_welfare' by"),
         (HidesTax(), r"participants do not see what the mechanism announced at step 0, which changes their pay"),
+        (RecordsNoPayouts(), r"endowment - contribution \+ payout is off by .* from what participants earn"),
+        (RecordsStrangers(), r"recorded names \['coins'\], which are no fields of participants"),
+        (RecordsUnseen(), r"its legal actions are not 0 to the endowment that is recorded"),
         (HidesRule(), r"participants do not see what the mechanism announced at step 0, which changes their pay"),
         (
             MisspellsPhase(),

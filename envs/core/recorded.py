@@ -92,3 +92,9 @@ def recorded_columns(game: Game[Any], who: str) -> RecordedColumns:
         units={name: high[name] for name in declared.shared},
         by_round=declared.by_round,
     )
+
+
+def round_is_over(game: Game[Any], state: Any) -> bool:
+    """Check whether a round is over, in a state after participants have acted: the next begins, or they act again."""
+    over: bool = state.turn == 0 or game.phase(state) == "participant"
+    return over

@@ -18,6 +18,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.registry import OBJECTIVES, names
 from lawgiver.envs.core.rollout import Step
 from lawgiver.envs.testing.play import SLACK, random_steps, require
+from lawgiver.envs.testing.recorded import check_recorded
 from lawgiver.envs.views.rendering import text
 
 ROUNDING = 1e-9
@@ -302,6 +303,7 @@ RULE_CHECKS = (
     check_payments,
     check_rewards,
     check_announcements,
+    check_recorded,
     check_saving,
     check_pictures,
     check_known_solutions,
