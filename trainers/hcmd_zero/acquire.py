@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.election.experience import experience_layout
 from lawgiver.envs.election.game import Election
-from lawgiver.envs.election.state import ElectionState
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.records.readers import read_records
+from lawgiver.trainers.elections.records.recording import recorded_election
 from lawgiver.trainers.elections.records.records import Records
 from lawgiver.trainers.evaluation.vote_shares import hold
 from lawgiver.trainers.runs.atomic_files import RunError
@@ -34,14 +32,8 @@ def acquire(
     conditions = np.array(game.conditions, float)
     opening = game.initial_state_from(conditions[np.arange(groups) % len(conditions)])
     in_turn = np.tile(np.arange(2), (groups, 1))  # both are the same: seat 0 is the first game, seat 1 the second
-    return recorded(election, game, hold(election, [mechanism, mechanism], opening, rng, in_turn))
-
-
-def recorded(election: Election, game: PublicInvestment, state: ElectionState) -> Records:
-    """Convert the games of an election to records; an episode's number is the seat of its mechanism."""
-    lived, at = election.experience(state), columns(experience_layout(game))
-    own = {name: lived[..., at[name].start].transpose(0, 2, 3, 1) for name in ("contributions", "payouts")}
-    return Records(endowments=state.opening.endowments, votes=state.votes, **own)
+    (records,) = recorded_election(election, hold(election, [mechanism, mechanism], opening, rng, in_turn))
+    return records
 
 
 def check_source(source: Path, iterations: int) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
+from lawgiver.trainers.elections.records.recording import recorded_election
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.evaluation.vote_shares import estimates, group_scores, held_by_condition
-from lawgiver.trainers.hcmd_zero.acquire import recorded
 from lawgiver.trainers.hcmd_zero.judges import LEARNED, Judges
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
@@ -66,7 +66,7 @@ def judge(
         for condition, state in held_by_condition(election, [mechanism, policy], games, rng):
             found[condition] = np.asarray(election.vote_shares(state)[:, 0])
             if len(first) < len(game.conditions):
-                first.append(recorded(election, game, state))
+                first += recorded_election(election, state)
         shares[rival][name] = estimates(found, rng)
     played = concatenate(first)
     return {"vote_share": shares, "groups": compared(played, (LEARNED, next(iter(judges.rivals))))}, played
