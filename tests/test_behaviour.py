@@ -198,12 +198,10 @@ def test_records_by_round_refuse_what_does_not_fit(changed, said):
 
 def test_groups_that_played_other_numbers_of_rounds_are_kept_apart(tmp_path):
     long, short = of_commons(2, 1, 5), of_commons(3, 1, 2, seed=1)
-    tables = []
-    for at, records in enumerate((long, short)):
-        write_table(tmp_path / "one.parquet", records)
-        table = pq.read_table(tmp_path / "one.parquet").to_pydict()
-        tables.append(pa.table(table | {"group": [f"{at}-{group}" for group in table["group"]]}))
-    pq.write_table(pa.concat_tables(tables), tmp_path / "all.parquet")
+    write_table(tmp_path / "all.parquet", [long, short], "equal")
+    assert sorted(set(pq.read_table(tmp_path / "all.parquet")["group"].to_pylist())) == [0, 1, 2, 3, 4]
+    with pytest.raises(RecordsError, match="allowed: one kind"):
+        write_table(tmp_path / "all.parquet", [long, made()])
     found = read_behaviour(tmp_path / "all.parquet", endowments="by_round", shared=["pool", "shock"])
     assert not found.left_out
     for records, expected in zip(found.records, (long, short), strict=True):

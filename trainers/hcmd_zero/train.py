@@ -22,13 +22,14 @@ from lawgiver.envs.core.registry import extras
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.public_investment.game import PublicInvestment
 from lawgiver.trainers.elections.gradients.joint_table import require_tabulable
+from lawgiver.trainers.elections.records.provided import check_source, counts_of, require_votes
 from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.elections.records.records import Records, concatenate
 from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.elections.tournament import round_robin
 from lawgiver.trainers.elections.virtual_people.losses import DivergedError, cross_entropy
 from lawgiver.trainers.evaluation.vote_shares import held_evenly
-from lawgiver.trainers.hcmd_zero.acquire import acquire, check_source, counts_of, provided, require_votes
+from lawgiver.trainers.hcmd_zero.acquire import acquire, provided
 from lawgiver.trainers.hcmd_zero.convergence import convergence
 from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
@@ -231,7 +232,7 @@ class Loop:
         )
         if population_hash(self.election.people, self.election.voting) != self.hash:
             raise RunError("the people that data were acquired from have changed during the run")
-        meta_games, seconds = self.results["meta_game"], self.steps.seconds
+        meta_games = self.results["meta_game"]
         updates = sum(result["updates"] for result in self.results["optimise"])
         return {
             "vote_share": judged["vote_share"],
@@ -246,9 +247,8 @@ class Loop:
             "population_hash": self.hash,
             "updates": updates,
             "timing": {
-                "wall_s": sum(seconds.values()) + self.run.wall_s - self.steps.spent_here,
-                "updates_per_s": updates / seconds["optimise"],
-                **{f"{name}_s": spent for name, spent in seconds.items()},
+                **self.steps.timing(),
+                "updates_per_s": updates / self.steps.seconds["optimise"],
             },
         }
 

@@ -1,4 +1,7 @@
-"""The steps of a run, each a folder that is written atomically; completed steps are skipped."""
+"""The steps of a run that goes through the same ones over and over, each a folder that is written atomically.
+
+Completed steps are skipped, so that a run which is killed anywhere is resumed at the step in which it was.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +65,11 @@ class Steps:
         self._logged += 1
         self.run.log(self._logged, {"iteration_of_the_loop": iteration, "step": name, **result}, {"step_s": seconds})
         return path, result
+
+    def timing(self) -> dict[str, float]:
+        """Compute the seconds of the run, ``wall_s``, and of the steps of each name, in all processes so far."""
+        steps = {f"{name}_s": spent for name, spent in self.seconds.items()}
+        return {"wall_s": sum(steps.values()) + self.run.wall_s - self.spent_here, **steps}
 
     def _carry_out(self, path: Path, work: Callable[[Path], dict[str, Any]], facts: Mapping[str, Any]) -> None:
         started = time.monotonic()

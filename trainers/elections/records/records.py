@@ -131,13 +131,22 @@ def concatenate(records: Sequence[Records]) -> Records:
     if len(set(shapes)) != 1:
         found = " and ".join(map(str, sorted(set(shapes)))) or "nothing"
         raise RecordsError("contributions", (), f"of {found}, allowed: one (episodes, rounds, participants) for all")
-    kinds = {(one.by_round, tuple(sorted(one.shared))) for one in records}
-    if len(kinds) != 1:
-        told = " and ".join(f"{'by round' if by else 'constant'}, with {list(names)}" for by, names in sorted(kinds))
-        raise RecordsError("endowments", (), f"are {told}, allowed: one kind and the same numbers of the group for all")
+    require_one_kind(records)
     arrays = {name: np.concatenate([getattr(one, name) for one in records]) for name in AXES}
     shared = {name: np.concatenate([one.shared[name] for one in records]) for name in records[0].shared}
     return Records(**arrays, shared=shared)
+
+
+def require_one_kind(records: Sequence[Records]) -> None:
+    """Check that endowments are by round in all records or in none, and that all share the same numbers of the group.
+
+    Raises:
+        RecordsError: if not.
+    """
+    kinds = {(one.by_round, tuple(sorted(one.shared))) for one in records}
+    if len(kinds) > 1:
+        told = " and ".join(f"{'by round' if by else 'constant'}, with {list(names)}" for by, names in sorted(kinds))
+        raise RecordsError("endowments", (), f"are {told}, allowed: one kind and the same numbers of the group for all")
 
 
 def select(records: Records, index: Any) -> Records:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, choice
 from lawgiver.envs.core.registry import extras
-from lawgiver.trainers.elections.records.records import TAKEN, Records, RecordsError
+from lawgiver.trainers.elections.records.records import TAKEN, Records, RecordsError, require_one_kind
 from lawgiver.trainers.elections.records.source import Source, TableError, joined
 from lawgiver.trainers.runs.atomic_files import replacing
 
@@ -97,22 +97,33 @@ def behaviour_of(source: Source, wanted: Wanted) -> Behaviour:
     return Behaviour(tuple(records_of(part, wanted) for part in parts), tuple(left_out))
 
 
-def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> None:
+def write_table(path: str | Path, records: Records | Sequence[Records], mechanisms: Any = None) -> None:
     """Write records as a Parquet file, at once; docs/reference/behaviour_records.md describes it.
 
     Args:
         path: of the file, which a new one takes the place of.
-        records: to write.
+        records: to write; several where groups played different numbers of rounds.
         mechanisms: the names of the mechanisms: one for all, one an episode (E,), or (G, E); None leaves them out.
 
     Raises:
         RunError: if the file cannot be written.
+        RecordsError: if endowments are by round in some of the records alone, or numbers of the group are.
     """
-    path, shape = Path(path), records.contributions.shape
+    path, parts = Path(path), [records] if isinstance(records, Records) else list(records)
+    require_one_kind(parts)
+    firsts = np.cumsum([0, *map(len, parts)])
+    tables = [_table(part, int(first), mechanisms) for part, first in zip(parts, firsts[:-1], strict=True)]
+    with replacing(path) as temporary:
+        pq.write_table(pa.concat_tables(tables), temporary)
+
+
+def _table(records: Records, first: int, mechanisms: Any) -> Any:
+    """Convert records to a table whose groups are numbered from ``first``."""
+    shape = records.contributions.shape
     group, episode, round_, participant = np.indices(shape, np.int32).reshape(4, -1)
     votes = np.broadcast_to(records.votes[:, None, None, :], shape).reshape(-1)
     columns = {
-        "group": group,
+        "group": group + np.int32(first),
         "episode": episode,
         "round": round_,
         "participant": participant,
@@ -120,13 +131,12 @@ def write_table(path: str | Path, records: Records, mechanisms: Any = None) -> N
         "contribution": records.contributions.reshape(-1),
         "payout": records.payouts.reshape(-1),
         "vote": pa.array(votes.astype(np.int32), mask=votes < 0),
-        **{name: values[group, episode, round_] for name, values in records.shared.items()},
+        **{name: records.shared[name][group, episode, round_] for name in sorted(records.shared)},
     }
     if mechanisms is not None:
         names = np.broadcast_to(np.asarray(mechanisms, object), shape[:2])
         columns["mechanism"] = pa.array(names[group, episode], pa.string())
-    with replacing(path) as temporary:
-        pq.write_table(pa.table(columns), temporary)
+    return pa.table(columns)
 
 
 def records_of(source: Source, wanted: Wanted) -> Records:
