@@ -53,6 +53,7 @@ from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.objectives import gini, log_nash_welfare, rawlsian, surplus, welfare
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy, PolicyLike
+from lawgiver.envs.core.recorded import Recorded
 from lawgiver.envs.core.rollout import Step, rollout
 from lawgiver.lazy import lazily
 
@@ -126,6 +127,7 @@ __all__ = [
     "Policy",
     "PolicyLike",
     "PublicInvestment",
+    "Recorded",
     "Report",
     "ReportingGame",
     "ReportingState",
