@@ -1,4 +1,4 @@
-"""What the records of participants' behaviour are made of, declared by their game."""
+"""The fields of observations that participants' behaviour is recorded by, declared by their game."""
 
 from __future__ import annotations
 

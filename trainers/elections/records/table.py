@@ -31,7 +31,7 @@ NEEDED = ("endowment", "contribution", "payout")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of a table.
+    """Requirements of a table of behaviour.
 
     Attributes:
         votes: ``required`` if everybody must have voted; ``optional``: a vote may be empty, or the whole column

@@ -28,7 +28,7 @@ P = TypeVar("P", bound=RecurrentParticipants)
 
 @dataclass(frozen=True)
 class Schedule:
-    """How candidates are trained.
+    """Settings of Adam and of early stopping, for all candidates.
 
     Attributes:
         learning_rate: of Adam, above 0.

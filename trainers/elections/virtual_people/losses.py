@@ -1,4 +1,4 @@
-"""What every fit to records has in common: groups held out, and cross-entropy per decision."""
+"""The common part of every fit to records: groups held out, and cross-entropy per decision."""
 
 from __future__ import annotations
 
