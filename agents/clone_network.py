@@ -17,7 +17,7 @@ LEAST_NOISE = 0.01
 
 
 class CloneNet(nn.Module):
-    """From what one participant knows in each round to log-probabilities of whole numbers of points.
+    """From what one participant knows in each round to the probabilities of whole numbers of points.
 
     The GRU gives six numbers: the weights of nothing, everything, any and an aim; the aim, and the noise around it.
 
@@ -34,33 +34,41 @@ class CloneNet(nn.Module):
         self.gru = nn.GRU(n_features, n_hidden, batch_first=True)
         self.output = nn.Linear(n_hidden, AIMS + 3)
 
-    def log_probabilities(self, features: torch.Tensor, legal: torch.Tensor) -> torch.Tensor:
-        """Compute log-probabilities (N, T, n_actions) of whole games, minus infinity where not legal.
+    def log_likelihood(self, features: torch.Tensor, most: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+        """Compute the log-probability of each choice of whole games, (N, T).
 
         Args:
             features: (N, T, d).
-            legal: bool (N, T, n_actions), or (N, 1, n_actions) for all rounds: 0 to the whole points of the endowment.
+            most: whole points of the endowment, (N, T), or (N, 1) for all rounds.
+            chosen: whole points that were given, (N, T).
         """
         hidden, _ = self.gru(features)
-        return self.choice(hidden, legal)
+        found: torch.Tensor = self.given(hidden).log_probability(chosen.to(hidden.dtype), most.to(hidden.dtype))
+        return found
 
     def step(
         self, features: torch.Tensor, legal: torch.Tensor, hidden: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute the same (..., n_actions) of one round, features (..., d), and the new hidden state (..., units)."""
+        """Compute log-probabilities of all choices in one round.
+
+        Args:
+            features: (..., d).
+            legal: bool (..., n_actions): 0 to the whole points of the endowment.
+            hidden: state before, (..., n_hidden).
+
+        Returns:
+            (..., n_actions), minus infinity where not legal, and the new state (..., n_hidden).
+        """
         flat, before = features.reshape(-1, 1, features.shape[-1]), hidden.reshape(1, -1, self.n_hidden)
         shown, _ = self.gru(flat, before)
-        after = shown.reshape(hidden.shape)
-        return self.choice(after, legal), after
+        after, most = shown.reshape(hidden.shape), legal.sum(-1).to(hidden.dtype) - 1
+        return self.given(after).log_probabilities(most, self.n_actions), after
 
-    def choice(self, hidden: torch.Tensor, legal: torch.Tensor) -> torch.Tensor:
-        """Compute log-probabilities (..., n_actions) for hidden states (..., units)."""
+    def given(self, hidden: torch.Tensor) -> ReturnedFraction:
+        """Compute the distribution of what is given for hidden states (..., n_hidden)."""
         told = self.output(hidden)
-        given = ReturnedFraction(
+        return ReturnedFraction(
             weights=told[..., :-2].softmax(-1),
             aims=0.5 + told[..., -2:-1],
             noise=LEAST_NOISE + told[..., -1:].sigmoid(),
         )
-        most = legal.sum(-1).to(told.dtype) - 1
-        log_probabilities: torch.Tensor = given.log_probabilities(most, self.n_actions)
-        return log_probabilities

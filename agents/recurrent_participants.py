@@ -17,17 +17,18 @@ from lawgiver.envs.core.recorded import recorded_columns
 
 
 class RecurrentNetwork(Protocol):
-    """A network from what one participant knows in each round to the log-probabilities of its choices."""
+    """A network from what one participant knows in each round to the probabilities of its choices."""
 
     n_hidden: int
     """Units of each array of its memory."""
 
-    def log_probabilities(self, features: torch.Tensor, legal: torch.Tensor) -> torch.Tensor:
-        """Compute log-probabilities (N, T, n_actions) of N whole games, minus infinity where not legal.
+    def log_likelihood(self, features: torch.Tensor, most: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+        """Compute the log-probability of each choice of N whole games, (N, T).
 
         Args:
             features: known before each of T choices, (N, T, d).
-            legal: bool (N, T, n_actions), or (N, 1, n_actions) for all rounds.
+            most: the largest legal choice, whole, (N, T), or (N, 1) for all rounds; 0 is the least.
+            chosen: the choices, whole, (N, T).
         """
 
 

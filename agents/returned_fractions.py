@@ -53,11 +53,18 @@ class ReturnedFraction:
 
         Minus infinity above the offer, which is at most ``n_actions - 1`` points; of less than 1 point 0 is returned.
         """
+        return self._whole(constant(np.arange(n_actions + 1), self.aims), offers)
+
+    def log_probability(self, points: Array, offers: Array) -> Array:
+        """Compute that of returning so many whole points (...) of offers >= 0 (...), (...)."""
+        return self._whole(points[..., None] + constant([0.0, 1.0], self.aims), offers)[..., 0]
+
+    def _whole(self, ends: Array, offers: Array) -> Array:
+        """Compute the log-probabilities of L successive whole points, given with the one after, (..., L + 1)."""
         xp = namespace(self.aims)
-        top = xp.floor(offers)[..., None]
-        action = constant(np.arange(n_actions), self.aims)
+        top, action = xp.floor(offers)[..., None], ends[..., :-1]
         legal = action <= top
-        bells = self._cells(constant(np.arange(n_actions + 1), self.aims) / (top + 1))
+        bells = self._cells(ends / (top + 1))
         found = self.weights[..., ANY, None] / (top + 1) + xp.sum(self.weights[..., AIMS:, None] * bells, axis=-2)
         found = found + xp.where(action == 0, self.weights[..., NOTHING, None], xp.zeros_like(found))
         found = found + xp.where(action == top, self.weights[..., EVERYTHING, None], xp.zeros_like(found))

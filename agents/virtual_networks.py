@@ -162,9 +162,10 @@ class ContributionNet(nn.Module):
         logits = torch.addmm(self.output.bias[:, None], self.output.weight, torch.cat(shown, dim=1))
         return logits.view(-1, rounds, sequences).permute(2, 1, 0)
 
-    def log_probabilities(self, features: torch.Tensor, legal: torch.Tensor) -> torch.Tensor:
-        """Compute log-probabilities (N, T, n_actions) of whole games, minus infinity where not ``legal``."""
-        return legal_log_softmax(self(features), legal)
+    def log_likelihood(self, features: torch.Tensor, most: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+        """Compute log-probabilities of whole points ``chosen`` (N, T), 0 to ``most`` (N, T or 1), of whole games."""
+        legal = torch.arange(self.output.out_features) <= most[..., None]
+        return legal_log_softmax(self(features), legal).gather(-1, chosen[..., None]).squeeze(-1)
 
     def step(self, features: torch.Tensor, state: LstmState) -> tuple[torch.Tensor, LstmState]:
         """Return logits (..., n_actions), not masked, and the new state, for one round of features (..., d)."""

@@ -41,7 +41,7 @@ class ContributionData:
     Attributes:
         features: (G, S, T, d).
         chosen: (G, S, T), whole.
-        legal: (G, S, T, n_actions), or (G, S, 1, n_actions) if the same in all rounds.
+        most: whole points of the endowment, (G, S, T), or (G, S, 1) if the same in all rounds.
         counted: choices among several, bool (G, S, T): a contribution that was forced says nothing.
         decisions: (G,), how many those are.
     """
@@ -49,7 +49,7 @@ class ContributionData:
     what: ClassVar[str] = "contributions"
     features: torch.Tensor
     chosen: torch.Tensor
-    legal: torch.Tensor
+    most: torch.Tensor
     counted: torch.Tensor
     decisions: torch.Tensor
 
@@ -76,26 +76,23 @@ class ContributionData:
         shared = {name: _float(records.shared[name]) for name in at.shared}
         features = participants.features(endowments, _last(contributions), _last(payouts), shared)
         exact = torch.from_numpy(records.endowments).reshape(endowments.shape)  # float32 may round an offer up
-        most = exact.transpose(2, 3).expand(-1, episodes, -1, -1)
-        legal = torch.arange(at.n_actions) <= most[..., None]  # (G, E, n, T or 1, n_actions)
+        most = exact.floor().long().transpose(2, 3).expand(-1, episodes, -1, -1)  # (G, E, n, T or 1)
         counted = (most >= 1).expand(-1, -1, -1, rounds).reshape(groups, episodes * n, rounds)
         return cls(
             features=features.transpose(2, 3).reshape(groups, episodes * n, rounds, -1).contiguous(),
             chosen=contributions.long().transpose(2, 3).reshape(groups, episodes * n, rounds),
-            legal=legal.reshape(groups, episodes * n, -1, at.n_actions),
+            most=most.reshape(groups, episodes * n, -1),
             counted=counted,
             decisions=counted.sum((1, 2)),
         )
 
     def _padded(self, sequences: int, rounds: int) -> tuple[torch.Tensor, ...]:
-        """Fill up to numbers of sequences and rounds, with decisions that do not count; one choice of them is legal."""
+        """Fill up to numbers of sequences and rounds, with decisions that do not count: 0 of 0."""
         more = (0, rounds - self.chosen.shape[2], 0, sequences - self.chosen.shape[1])
-        legal = functional.pad(self.legal.expand(-1, -1, self.chosen.shape[2], -1), (0, 0, *more))
-        legal = legal | (torch.arange(legal.shape[-1]) == 0)
         return (
             functional.pad(self.features, (0, 0, *more)),
             functional.pad(self.chosen, more),
-            legal,
+            functional.pad(self.most.expand_as(self.chosen), more),
             functional.pad(self.counted, more),
             self.decisions,
         )
@@ -105,11 +102,10 @@ class ContributionData:
 
     def losses(self, network: nn.Module, groups: torch.Tensor) -> torch.Tensor:
         """See :class:`Data`."""
-        features, legal = self.features[groups].flatten(0, 1), self.legal[groups].flatten(0, 1)
-        log_probabilities: torch.Tensor = network.log_probabilities(features, legal)  # type: ignore[operator]
-        chosen = log_probabilities.gather(-1, self.chosen[groups].flatten(0, 1)[..., None])
+        taken = (array[groups].flatten(0, 1) for array in (self.features, self.most, self.chosen))
+        found: torch.Tensor = network.log_likelihood(*taken)  # type: ignore[operator]
         counted = self.counted[groups].reshape(len(groups), -1)
-        return -chosen.reshape(len(groups), -1).where(counted, 0.0).sum(-1)
+        return -found.reshape(len(groups), -1).where(counted, 0.0).sum(-1)
 
 
 @dataclass(frozen=True)
