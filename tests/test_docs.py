@@ -128,6 +128,11 @@ def test_get_started_prints_what_it_shows(tmp_path):
             assert line.split() in [given.split() for given in printed.splitlines()], line
 
 
+def test_clones_are_fitted_as_the_page_on_people_does(tmp_path):
+    (example,) = blocks("docs/how_to/own_people.md", language=("python",))
+    assert "n_hidden" in run(example, tmp_path)
+
+
 def test_environments_are_stepped_as_the_page_says(tmp_path):
     (example,) = blocks("docs/how_to/own_algorithm.md", language=("python",))
     assert run(example, tmp_path).startswith("(4096, ")
