@@ -310,6 +310,32 @@ GAMES = {
             "pricing": "first",
         },
     ),
+    "commons_trust": ("commons_trust", {}),
+    "commons_trust-continuum": (
+        "commons_trust",
+        {"n": 2, "first_pool": 7.5, "capacity": 12, "growth": 1.1, "integer_returns": False, "objective": "rawlsian"},
+    ),
+    "commons_trust-announce": (
+        "commons_trust",
+        {
+            "n": 3,
+            "mechanism_mode": "announce",
+            "n_rounds": 8,
+            "integer_returns": False,
+            "objective": "log_nash_welfare",
+        },
+    ),
+    "commons_trust-game_long_rule": (
+        "commons_trust",
+        {
+            "mechanism_mode": "announce",
+            "announce_every": "game",
+            "capacity": 40,
+            "first_pool": 30,
+            "continuation": 0.7,
+            "min_rounds": 3,
+        },
+    ),
     "double_auction": ("double_auction", {}),
     "double_auction-many": ("double_auction", {"n": 5, "sellers": 2, "high": 3.0, "n_bids": 9}),
     "double_auction-mcafee": (
