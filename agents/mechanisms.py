@@ -1,7 +1,8 @@
 """Mechanisms by name: rules that share a fund, or announce parameters.
 
-Where a mechanism shares a fund after the contributions (allocate mode), a rule gives weights; where it announces the
-parameters of a rule out of a family, only members of that family can be announced, others are refused by name.
+Where a mechanism shares a fund after the contributions, or offers a pool (allocate mode), a rule gives weights or
+offers; where it announces the parameters of a rule out of a family, only members of that family can be announced,
+others are refused by name.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.agents.commons import FamilyOffers
 from lawgiver.agents.policies import RulePolicy, uniform_policy
+from lawgiver.envs.commons_trust.game import CommonsTrust
+from lawgiver.envs.commons_trust.rule_family import LAYOUT
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, counted, number
-from lawgiver.envs.core.fields import LOGIT_BOUND, columns, width
+from lawgiver.envs.core.fields import LOGIT_BOUND, Layout, columns, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.public_investment.game import PublicInvestment
@@ -142,12 +146,23 @@ def canonical(game: Game[Any], name: str) -> Policy:
         )
     if isinstance(game, PublicInvestment) and allocates:
         return FamilyWeights(game, FAMILIES["power"], members[name])
-    return Announcement(members[name])
+    return _member(game, members[name])
+
+
+def _member(game: Game[Any], parameters: Sequence[float]) -> Policy:
+    """Make the mechanism that announces a rule, or makes the offers that it leads to."""
+    if isinstance(game, CommonsTrust) and not game.announces:
+        return FamilyOffers(game, parameters)
+    return Announcement(parameters)
 
 
 def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
     """Return the member of the game's own family of rules with these parameters, for instance (p, q) = (5, 0.5)."""
-    layout = game.family.layout if isinstance(game, PublicInvestment) else game.action_layout("mechanism")
+    layout: Layout | int
+    if isinstance(game, PublicInvestment):
+        layout = game.family.layout
+    else:
+        layout = LAYOUT if isinstance(game, CommonsTrust) else game.action_layout("mechanism")
     listed = isinstance(parameters, (Sequence, np.ndarray)) and not isinstance(parameters, str)
     if isinstance(layout, int):
         raise UnsupportedGameError(f"mechanism 'rule' announces numbers; that of {game.name} has {layout} choices")
@@ -162,7 +177,27 @@ def rule(game: Game[Any], *, parameters: Sequence[float]) -> Policy:
     ]
     if isinstance(game, PublicInvestment) and not game.announces:
         return FamilyWeights(game, game.family, chosen)
-    return Announcement(chosen)
+    return _member(game, chosen)
+
+
+def equal_offers(game: Game[Any]) -> Policy:
+    """Return the mechanism that offers everyone the same part of all of the pool."""
+    return canonical(game, "equal_offers")
+
+
+def mixed_offers(game: Game[Any]) -> Policy:
+    """Return the mechanism that offers half of the pool in equal parts, half in proportion to the last returns."""
+    return canonical(game, "mixed_offers")
+
+
+def proportional_offers(game: Game[Any]) -> Policy:
+    """Return the mechanism that offers all of the pool in proportion to the last returns."""
+    return canonical(game, "proportional_offers")
+
+
+def interpolating_offers(game: Game[Any]) -> Policy:
+    """Return the mechanism between the two: the weight of equal parts is (pool / capacity)^22."""
+    return canonical(game, "interpolating_offers")
 
 
 def no_mechanism(game: Game[Any]) -> Policy:

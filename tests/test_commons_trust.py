@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lawgiver.envs.commons_trust.rule_family import MEMBERS, family_offers
-from lawgiver.envs.core.errors import ActionError, LawgiverError
+from lawgiver.envs.core.errors import ActionError, LawgiverError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import columns
-from lawgiver.envs.core.make import make_game
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.testing.play import UniformPlayer
 from lawgiver.envs.views.parallel import GameParallelEnv
@@ -315,3 +315,53 @@ def test_games_with_a_continuation_end_at_random_after_their_least_number_of_rou
 def test_bad_parameters_are_named(params, said):
     with pytest.raises(LawgiverError, match=said):
         make_game("commons_trust", **params)
+
+
+# -- mechanisms by name ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_named_mechanisms_do_in_either_mode_what_the_rule_says(name):
+    made = [make_game("commons_trust", mechanism_mode=mode) for mode in ("allocate", "announce")]
+    states = [fresh(game) for game in made]
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        for i, game in enumerate(made):
+            policy = make_policy(game, "mechanism", name)
+            same = make_policy(game, "mechanism", "rule", parameters=MEMBERS[name])
+            sent, _ = policy.act(game.observe(states[i], "mechanism"), None, None, rng)
+            assert np.array_equal(sent, same.act(game.observe(states[i], "mechanism"), None, None, rng)[0])
+            states[i], *_ = game.step(states[i], sent, {})
+        assert states[0].offers == pytest.approx(states[1].offers, abs=1e-9)
+        returns = rng.integers(0, np.floor(np.minimum(*(state.offers for state in states))) + 1)
+        states = [game.step(state, returns, {})[0] for game, state in zip(made, states, strict=True)]
+
+
+def test_random_offers_are_a_uniform_share_of_the_pool_uniform_on_the_simplex():
+    game = make_game("commons_trust", n=3)
+    policy = make_policy(game, "mechanism", "random_offers")
+    batch = 40_000
+    obs = game.observe(game.initial_state_from(np.full(batch, 80.0)), "mechanism")
+    offers = policy.act(obs, None, None, np.random.default_rng(0))[0][:, 0]
+    moments = policy.distribution(obs[:1], None, None)[0][0, 0]
+    assert offers.mean(0) == pytest.approx(moments[0], abs=4 * moments[1, 0] / batch**0.5)
+    assert offers.std(0) == pytest.approx(moments[1], rel=0.02)
+    share, part = offers.sum(-1) / 80, offers[:, 0] / offers.sum(-1)
+    for level in (0.2, 0.5, 0.8):  # U is uniform; a part of three on the simplex lies below x with chance 1 - (1 - x)^2
+        near = 4 * 0.5 / batch**0.5
+        assert (share < level).mean() == pytest.approx(level, abs=near)
+        assert (part < level).mean() == pytest.approx(1 - (1 - level) ** 2, abs=near)
+
+
+def test_mechanisms_of_other_games_and_modes_are_refused_by_name():
+    announces = make_game("commons_trust", mechanism_mode="announce")
+    for game, name, said in (
+        (make_game("commons_trust"), "libertarian", "libertarian.*equal_offers"),
+        (announces, "random_offers", "random_offers.*allowed.*equal_offers"),
+        (make_game("public_investment"), "equal_offers", "equal_offers.*libertarian"),
+        (make_game("taxed_dilemma"), "random_offers", "plays commons_trust"),
+    ):
+        with pytest.raises(UnsupportedGameError, match=said):
+            make_policy(game, "mechanism", name)
+    with pytest.raises(ParameterError, match=r"exponent in parameters is 51, allowed: a number in \[0.0, 50.0\]"):
+        make_policy(make_game("commons_trust"), "mechanism", "rule", parameters=(1, 51, 0))
