@@ -291,7 +291,7 @@ def test_games_with_a_continuation_end_at_random_after_their_least_number_of_rou
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"growth": 0}, r"growth is 0, allowed: a number in \(0, inf\)"),
+        ({"growth": 0}, r"growth is 0, allowed: a number in \(0, 1e6\]"),
         ({"growth": -1.4}, "growth is -1.4"),
         ({"growth": float("nan")}, "growth is nan"),
         ({"capacity": 100}, "first_pool is 200, allowed: at most the capacity, which is 100"),

@@ -14,7 +14,7 @@ from lawgiver.envs.commons_trust.state import CommonsTrustState
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, select, total, uniform, zeros
 from lawgiver.envs.core.errors import ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns, width
-from lawgiver.envs.core.game import Draws, Rewards
+from lawgiver.envs.core.game import Draws, KnownSolution, Rewards
 from lawgiver.envs.families.two_modes import TwoModes
 
 SMALLEST_OFFER = 1.0
@@ -46,7 +46,7 @@ class CommonsTrust(TwoModes[CommonsTrustState]):
         n: number of participants, >= 2.
         first_pool: the pool before the first round in points, > 0 and at most ``capacity``.
         capacity: the most that the pool can hold in points, > 0.
-        growth: what a returned point becomes, > 0.
+        growth: what a returned point becomes, > 0 and at most a million.
         n_rounds: rounds after which a game is cut off, >= 1.
         continuation: chance of another round after each from ``min_rounds`` on, in [0, 1); None for a game of
             ``n_rounds`` rounds.
@@ -100,7 +100,7 @@ class CommonsTrust(TwoModes[CommonsTrustState]):
             "n": integer("n", self.n, 2),
             "capacity": number("capacity", self.capacity, "(0, inf)"),
             "first_pool": number("first_pool", self.first_pool, "(0, inf)"),
-            "growth": number("growth", self.growth, "(0, inf)"),
+            "growth": number("growth", self.growth, "(0, 1e6]"),
             "n_rounds": integer("n_rounds", self.n_rounds, 1),
         }
         for name, value in checked.items():
@@ -332,6 +332,12 @@ class CommonsTrust(TwoModes[CommonsTrustState]):
         picture["completed rounds"] = np.asarray(state.round[index : index + 1])
         rule = columns(LAYOUT) if self.announces else {}
         return picture | {f"rule {name}": np.asarray(state.rule[index, at]) for name, at in rule.items()}
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """See :mod:`lawgiver.envs.commons_trust.solutions`."""
+        from lawgiver.envs.commons_trust.solutions import known_solutions
+
+        return known_solutions(self)
 
 
 def within_pool(offers: Array, pool: Array) -> Array:
