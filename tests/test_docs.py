@@ -197,6 +197,17 @@ def test_prices_are_learned_as_the_page_says(tmp_path):
     assert 0.3 < float(re.findall(r"profit gain ([\d.]+)", printed)[0]) < 0.9
 
 
+def test_a_common_pool_is_solved_as_the_page_says(tmp_path):
+    page = "docs/concepts/commons.md"
+    examples = "".join(block.text for block in blocks(page) if block.language == "python")
+    printed = run(Block("python", "", examples), tmp_path)
+    told = (ROOT / page).read_text()
+    for number in re.findall(r"^ *([\d.]+)  (?:most|kept)", printed, re.MULTILINE):
+        assert f"| {float(number):.2f} |" in told
+    kept = re.findall(r" kept (\d\.\d{3})  residual \de-\d\d", printed)
+    assert kept == ["2.062", "1.992", "1.569", "1.259"]
+
+
 def test_a_rule_is_audited_as_the_page_says(tmp_path):
     (example,) = [block for block in blocks("docs/concepts/audits.md") if block.language == "python"]
     printed = run(example, tmp_path)

@@ -1,4 +1,4 @@
-"""Games whose mechanism announces a rule before they act, or allocates after them."""
+"""Games whose mechanism announces a rule, or decides the outcome itself."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ MODES = ("announce", "allocate")
 
 
 class TwoModes(Game[StateT]):
-    """A game whose mechanism moves before or after the participants.
+    """A game whose mechanism announces a rule before the participants act, or decides round by round.
 
     A game of this family is a dataclass with these two fields:
 
-        mechanism_mode: ``announce``, the mechanism moves first, or ``allocate``, it moves last.
+        mechanism_mode: ``announce``, the mechanism moves first, or ``allocate``, it decides itself: after the
+            participants, unless its decision is what they have to choose from.
         objective: the mechanism's reward.
     """
 
@@ -30,5 +31,5 @@ class TwoModes(Game[StateT]):
 
     @cached_property
     def announces(self) -> bool:
-        """Whether the mechanism moves first."""
+        """Whether the mechanism announces a rule."""
         return self.mechanism_mode == "announce"
