@@ -202,7 +202,7 @@ def test_a_common_pool_is_solved_as_the_page_says(tmp_path):
     examples = "".join(block.text for block in blocks(page) if block.language == "python")
     printed = run(Block("python", "", examples), tmp_path)
     told = (ROOT / page).read_text()
-    for number in re.findall(r"^ *([\d.]+)  (?:most|kept)", printed, re.MULTILINE):
+    for number in re.findall(r"^ *(\d+\.\d{4})  (?:most|kept)", printed, re.MULTILINE):
         assert f"| {float(number):.2f} |" in told
     kept = re.findall(r" kept (\d\.\d{3})  residual \de-\d\d", printed)
     assert kept == ["2.062", "1.992", "1.569", "1.259"]

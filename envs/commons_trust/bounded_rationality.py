@@ -41,7 +41,7 @@ SAME = 1e-6
 
 @dataclass(frozen=True)
 class BoundedPlay:
-    """What participants of bounded rationality do at T rounds, K pools, n seats and A fractions.
+    """Behaviour of participants of bounded rationality at T rounds, K pools, n seats and A fractions.
 
     Attributes:
         pools: (K,), even, from 0 to the capacity.

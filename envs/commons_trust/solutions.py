@@ -1,4 +1,4 @@
-"""What is known exactly of the common-pool trust game.
+"""Exact solutions of the common-pool trust game: a planner who dictates, reciprocators, the selfish.
 
 *A planner who dictates returns.* With growth g > 1 a returned point is worth g one round later, as long as the pool
 does not overflow. So all is returned until the pool would be full, from then on what growth gives beyond the capacity C
