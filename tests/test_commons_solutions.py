@@ -46,6 +46,22 @@ def test_known_solutions_satisfy_their_equations(growth, first_share, n_rounds, 
         assert solution.residual() <= 1e-9, solution.name
 
 
+@pytest.mark.parametrize(
+    ("params", "known", "why"),
+    [
+        ({"growth": 0.9}, 3, "growth below 1"),
+        ({"growth": 4.0}, 4, "growth of n or more"),
+        ({"n_rounds": 1}, 4, "two rounds or more"),
+        ({"n_rounds": 201}, 0, "up to 200 rounds"),
+        ({"preset": "experiment_4"}, 1, "fixed number of rounds"),
+    ],
+)
+def test_what_is_not_known_has_its_reason(params, known, why):
+    game = make_game("commons_trust", **params)
+    assert len(game.known_solutions()) == known and len(game.unknown_solutions()) == 5 - known
+    assert any(why in str(reason) for reason in game.unknown_solutions().values())
+
+
 @settings(max_examples=40)
 @given(growths, first_shares, st.integers(1, 25))
 def test_no_planner_consumes_more_than_the_closed_form(growth, first_share, n_rounds):

@@ -12,7 +12,7 @@ import numpy as np
 from lawgiver.envs.commons_trust.rule_family import FORMULA, LAYOUT, MEMBERS, family_offers
 from lawgiver.envs.commons_trust.state import CommonsTrustState
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, select, total, uniform, zeros
-from lawgiver.envs.core.errors import ParameterError, choice, integer, number
+from lawgiver.envs.core.errors import NoSolution, ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, KnownSolution, Rewards
 from lawgiver.envs.families.two_modes import TwoModes
@@ -338,6 +338,12 @@ class CommonsTrust(TwoModes[CommonsTrustState]):
         from lawgiver.envs.commons_trust.solutions import known_solutions
 
         return known_solutions(self)
+
+    def unknown_solutions(self) -> Mapping[str, NoSolution]:
+        """See :mod:`lawgiver.envs.commons_trust.solutions`."""
+        from lawgiver.envs.commons_trust.solutions import unknown_solutions
+
+        return unknown_solutions(self)
 
 
 def within_pool(offers: Array, pool: Array) -> Array:

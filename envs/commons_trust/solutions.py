@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lawgiver.envs.commons_trust.rule_family import MEMBERS, family_offers
+from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import KnownSolution
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ RECIPROCATED = 0.8
 """The fraction that reciprocators return in the known solution about them."""
 LONGEST_CHECK = 200
 """Rounds up to which the known solutions are played and checked."""
+DICTATED = "most that a planner who dictates returns can have kept, a participant and round"
+RECIPROCAL = f"kept a participant and round under any rule if everybody returns {RECIPROCATED:g} of each offer"
+THRESHOLD = "fraction of every offer that keeps up a pool that is offered whole"
+SELFISH = "kept a participant and round by the selfish under equal offers, who know the last round"
+CONTEST = "return of the selfish in the last round but one under proportional offers, from a full pool"
 SOURCE = "Koster, Pislar et al. 2025, rules of the game"
 
 
@@ -148,15 +154,28 @@ def played_pools(
 
 
 def known_solutions(game: CommonsTrust) -> tuple[KnownSolution, ...]:
-    """List the known solutions; of a game of a random number of rounds the threshold alone, of a very long one none."""
+    """List the solutions that are known with these parameters; see :func:`unknown_solutions`."""
+    unknown = unknown_solutions(game)
+    made = {DICTATED: _dictated, RECIPROCAL: _reciprocal, THRESHOLD: _threshold, SELFISH: _selfish, CONTEST: _contest}
+    return tuple(make(game) for name, make in made.items() if name not in unknown)
+
+
+def unknown_solutions(game: CommonsTrust) -> dict[str, NoSolution]:
+    """List the solutions that are not known with these parameters, each with the reason."""
+    names = (DICTATED, RECIPROCAL, THRESHOLD, SELFISH, CONTEST)
     if game.n_rounds > LONGEST_CHECK:
-        return ()
-    threshold = (_threshold(game),) if game.growth >= 1 else ()
+        return dict.fromkeys(names, NoSolution(f"it is played and checked for up to {LONGEST_CHECK} rounds"))
+    unknown = {}
+    if game.growth < 1:
+        unknown[THRESHOLD] = NoSolution("with growth below 1 no fraction of an offer keeps up the pool")
+    if game.growth >= game.n:
+        unknown[SELFISH] = NoSolution("with growth of n or more the selfish return something")
+    if game.n_rounds == 1 or game.growth * (game.n - 1) < game.n:
+        unknown[CONTEST] = NoSolution("it is known for two rounds or more and growth of at least n / (n - 1)")
     if game.continuation is not None:
-        return threshold
-    selfish = (_selfish(game),) if game.growth < game.n else ()
-    contest = (_contest(game),) if game.n_rounds > 1 and game.growth * (game.n - 1) >= game.n else ()
-    return (_dictated(game), _reciprocal(game), *threshold, *selfish, *contest)
+        random = NoSolution("it is known for a fixed number of rounds, without a continuation")
+        unknown |= dict.fromkeys((DICTATED, RECIPROCAL, SELFISH, CONTEST), random)
+    return unknown
 
 
 def _a_round(game: CommonsTrust, consumed: float) -> float:
@@ -173,7 +192,7 @@ def _dictated(game: CommonsTrust) -> KnownSolution:
         return off / game.capacity
 
     return KnownSolution(
-        name="most that a planner who dictates returns can have kept, a participant and round",
+        name=DICTATED,
         source=f"{SOURCE}; dynamic programme over the pool (Bellman 1957)",
         value=lambda: _a_round(game, most_consumed(*parameters)),
         residual=residual,
@@ -189,7 +208,7 @@ def _reciprocal(game: CommonsTrust) -> KnownSolution:
         return max(float(np.abs(each - pools).max()) for each in played) / game.capacity
 
     return KnownSolution(
-        name=f"kept a participant and round under any rule if everybody returns {RECIPROCATED:g} of each offer",
+        name=RECIPROCAL,
         source=f"{SOURCE}; R_t = min(capacity, R_0 ({RECIPROCATED:g} growth)^t)",
         value=lambda: _a_round(game, (1 - RECIPROCATED) * float(pools[:-1].sum())),
         residual=residual,
@@ -204,7 +223,7 @@ def _threshold(game: CommonsTrust) -> KnownSolution:
         return max(float(np.abs(each - game.first_pool).max()) for each in played) / game.capacity
 
     return KnownSolution(
-        name="fraction of every offer that keeps up a pool that is offered whole",
+        name=THRESHOLD,
         source=f"{SOURCE}; growth * fraction = 1",
         value=lambda: 1 / game.growth,
         residual=residual,
@@ -221,7 +240,7 @@ def _selfish(game: CommonsTrust) -> KnownSolution:
         return (off + max(float((gains - gains[0]).max()), 0.0)) / game.capacity
 
     return KnownSolution(
-        name="kept a participant and round by the selfish under equal offers, who know the last round",
+        name=SELFISH,
         source="backward induction: of a point returned growth / n come back",
         value=lambda: _a_round(game, game.first_pool),
         residual=residual,
@@ -239,7 +258,7 @@ def _contest(game: CommonsTrust) -> KnownSolution:
         return max(float((worth - worth[-1]).max()), 0.0) / game.capacity
 
     return KnownSolution(
-        name="return of the selfish in the last round but one under proportional offers, from a full pool",
+        name=CONTEST,
         source="Tullock 1980, Efficient rent seeking: a contest for the capacity, (n - 1) / n^2 of it each",
         value=lambda: each,
         residual=residual,
