@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lawgiver.envs.commons_trust.rule_family import MEMBERS, family_offers
@@ -188,6 +188,7 @@ def test_infos_flag_exclusion_and_the_pool():
 
 
 @given(st.floats(0.0, 200.0), st.lists(amounts, min_size=4, max_size=4))
+@example(1.5, [0.0, 0.0, 0.0, 5e-324])
 def test_members_are_the_papers_formulas(pool, returns):
     state = np.array([pool]), np.array([returns])
     whole = sum(returns)

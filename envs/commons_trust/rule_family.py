@@ -59,5 +59,5 @@ def family_offers(parameters: Array, pool: Array, returns: Array, capacity: floa
     whole, returned = pool[..., None], total(returns)[..., None]
     equal = xp.zeros_like(returns) + whole / returns.shape[-1]
     none = returned <= 0
-    by_returns = xp.where(none, equal, whole * returns / xp.where(none, 1.0, returned))
+    by_returns = xp.where(none, equal, whole * (returns / xp.where(none, 1.0, returned)))  # a product may underflow
     return w * equal + (1 - w) * by_returns
