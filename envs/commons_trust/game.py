@@ -15,6 +15,7 @@ from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, name
 from lawgiver.envs.core.errors import NoSolution, ParameterError, choice, integer, number
 from lawgiver.envs.core.fields import Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, KnownSolution, Rewards
+from lawgiver.envs.core.recorded import Recorded
 from lawgiver.envs.families.two_modes import TwoModes
 
 SMALLEST_OFFER = 1.0
@@ -136,6 +137,13 @@ class CommonsTrust(TwoModes[CommonsTrustState]):
     def rule_formula(self) -> str | None:
         """The family's formula, of a mechanism that announces."""
         return FORMULA if self.announces else None
+
+    @property
+    def recorded(self) -> Recorded | None:
+        """Behaviour in whole points is recorded, where nothing is offered between a round and the next."""
+        if self._announces_once or not self.integer_returns:
+            return None
+        return Recorded("offers", "returns", shared=("pool",), by_round=True)
 
     @property
     def _announces_once(self) -> bool:
