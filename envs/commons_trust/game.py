@@ -77,6 +77,7 @@ class CommonsTrust(TwoModes[CommonsTrustState]):
     objective: str = "surplus"
 
     name: ClassVar[str] = "commons_trust-v0"
+    payoff_unit: ClassVar[str] = "points"
     summary: ClassVar[str] = "entrusts a common pool to those who keep it up"
     reference: ClassVar[str] = "Koster, Pislar et al. 2025, Nat Commun 16:2824; arXiv 2404.15059"
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
