@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lawgiver.agents.people import SimulatedPeople, Traits, fitted_traits, population_hash
+from lawgiver.agents.people import fitted_traits, population_hash
+from lawgiver.agents.people.public_investment import SimulatedPeople, Traits
 from lawgiver.agents.voters import experience
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.trainers.elections.calibration import (
+from lawgiver.trainers.calibration.public_investment import (
     GAME,
     MECHANISMS,
     ROLES,
@@ -77,7 +78,7 @@ def main() -> None:
         traits = fit(generations=GENERATIONS, refinements=REFINEMENTS)
         write_json(FILE, {"source": "benchmarks/calibrate_people.py", "traits": asdict(traits)})
     else:
-        traits = Traits(**fitted_traits())
+        traits = Traits(**fitted_traits(GAME.name))
     print("\n## Traits\n")
     header("trait", "value")
     for name, value in asdict(traits).items():

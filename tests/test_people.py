@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from lawgiver.agents.people import Traits, fitted_traits, population_hash, simulated_people
+from lawgiver.agents.people import fitted_traits, population_hash, simulated_people
+from lawgiver.agents.people.public_investment import Traits
 from lawgiver.agents.voters import SENSITIVITY, experience, inequity_averse, random
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
@@ -17,7 +18,7 @@ from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.registry import lookup, names
 from lawgiver.envs.election.experience import experience_layout
-from lawgiver.trainers.elections.calibration import (
+from lawgiver.trainers.calibration.public_investment import (
     BOUNDS,
     cell_errors,
     fit,
@@ -188,10 +189,10 @@ def test_the_hash_tells_populations_apart_and_nothing_else():
     people, voter = simulated_people(GAME), experience(GAME)
     assert population_hash(people, voter) == population_hash(simulated_people(GAME), experience(GAME))
     assert len(population_hash(people, voter)) == 64
-    changed = simulated_people(GAME, noise=fitted_traits()["noise"] + 1e-9)
+    changed = simulated_people(GAME, noise=fitted_traits(GAME.name)["noise"] + 1e-9)
     others = (changed, voter), (people, experience(GAME, fairness=3.0)), (people,)
     assert len({population_hash(people, voter), *(population_hash(*members) for members in others)}) == 4
-    assert set(fitted_traits()) == set(Traits.__dataclass_fields__)
+    assert set(fitted_traits(GAME.name)) == set(Traits.__dataclass_fields__)
     with pytest.raises(ParameterError, match="no settings"):
         population_hash(make_policy(GAME, "participant", "random"))
 

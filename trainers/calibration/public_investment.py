@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lawgiver.agents.people import SimulatedPeople, Traits
+from lawgiver.agents.people.public_investment import SimulatedPeople, Traits
 from lawgiver.agents.policies import draw_discrete
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy

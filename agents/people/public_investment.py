@@ -1,4 +1,4 @@
-"""Simulated people of the public investment game, calibrated to human contributions (Koster et al. 2022).
+"""People of the public investment game, calibrated to human contributions (Koster et al. 2022).
 
 They observe endowments, contributions and payouts, but not the mechanism. Their behaviour is set by
 :class:`Traits`; the values by default were fitted by ``benchmarks/calibrate_people.py`` to agents/data.
@@ -6,21 +6,15 @@ They observe endowments, contributions and payouts, but not the mechanism. Their
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import cache
-from importlib.resources import files
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lawgiver.agents.population import Population
 from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, softmax, uniform
-from lawgiver.envs.core.errors import ArgumentError, ParameterError, allowed, number
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -107,6 +101,8 @@ class SimulatedPeople(Population[PeopleMemory]):
     """People with individual propensities to give, who learn the return of giving and follow others."""
 
     kind: ClassVar[str] = "simulated_people"
+    traits_type: ClassVar[type[Traits]] = Traits
+    intervals: ClassVar[Mapping[str, str]] = INTERVALS
 
     def __init__(self, game: Game[Any], traits: Traits) -> None:
         """Read the last round's columns of the observation."""
@@ -179,45 +175,3 @@ class SimulatedPeople(Population[PeopleMemory]):
         weight = is_own + (1 - is_own) * traits.social * alike
         moments = [xp.ones_like(given), given, received, given**2, given * received]
         return xp.stack([xp.sum(weight * moment, axis=-1) for moment in moments], axis=-1)
-
-
-@cache
-def fitted_traits() -> Mapping[str, float]:
-    """Return the fitted traits, agents/data/people.json."""
-    traits: dict[str, float] = json.loads((files("lawgiver.agents") / "data" / "people.json").read_text())["traits"]
-    return traits
-
-
-def simulated_people(game: Game[Any], **traits: float) -> Policy:
-    """Return the population of simulated people; traits that are not given are the fitted ones.
-
-    They are drawn anew, each with an own character, for every group. They need public_investment with
-    ``participant_observation="paper"``.
-
-    Raises:
-        ParameterError: if a trait is unknown or outside its range.
-        UnsupportedGameError: if participants do not see payouts.
-    """
-    known = [field.name for field in fields(Traits)]
-    for name in traits:
-        if name not in known:
-            raise ArgumentError(f"participant 'simulated_people' has no parameter {name!r}: {allowed(name, known)}")
-    chosen = {name: number(name, value, INTERVALS[name]) for name, value in {**fitted_traits(), **traits}.items()}
-    return SimulatedPeople(game, Traits(**chosen))
-
-
-def population_hash(*members: Any) -> str:
-    """Return a sha256 (hex) over the settings of a population: its participants, its voters.
-
-    Args:
-        members: policies and voters, in an order of your own; each with ``settings``, plain data that hold everything
-            it was made with, fitted numbers included.
-
-    Raises:
-        ParameterError: if one has no settings, so that nothing could be said about it.
-    """
-    for member in members:
-        if not isinstance(getattr(member, "settings", None), Mapping):
-            raise ParameterError(f"{type(member).__name__} has no settings to hash, allowed: a mapping of plain data")
-    text = json.dumps([dict(member.settings) for member in members], sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Fits of simulated people to what humans did, one module a game."""
