@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -95,6 +96,31 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     yield site
     registry._entries.cache_clear()
     sys.modules.pop("fake_trainer", None)
+
+
+@pytest.fixture(scope="module")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Path]]:
+    """Install packages, given by their source, into a folder on the path of this process and of those it starts."""
+    site = tmp_path_factory.mktemp("site")
+    before, modules = os.environ.get("PYTHONPATH"), set(sys.modules)
+
+    def install(source: Path) -> Path:
+        copy = tmp_path_factory.mktemp("source")
+        shutil.copytree(source, copy, dirs_exist_ok=True)
+        options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(site)]
+        subprocess.run([sys.executable, "-m", "pip", "install", *options, str(copy)], check=True)
+        registry._entries.cache_clear()
+        return site
+
+    sys.path.insert(0, str(site))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(site), before or ""])
+    yield install
+    sys.path.remove(str(site))
+    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+    registry._entries.cache_clear()
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(site)):
+            del sys.modules[name]
 
 
 @pytest.fixture

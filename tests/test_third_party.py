@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ pytest.importorskip("torch")
 
 import lawgiver
 from lawgiver.agents.learned import PolicyFileError, load_policy, save_policy
-from lawgiver.envs.core import registry
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.registry import GAMES, names
@@ -34,22 +33,9 @@ CLAIMS = {"name": "orchard_claims", "objective": "even_gain"}
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory):
-    """Install the package into a folder that is on the path of this process and of those it starts."""
-    source, site = (tmp_path_factory.mktemp(name) for name in ("source", "site"))
-    shutil.copytree(SOURCE, source, dirs_exist_ok=True)
-    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(site)]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True)
-    before, path = os.environ.get("PYTHONPATH"), os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
-    sys.path.insert(0, str(site))
-    os.environ["PYTHONPATH"] = path
-    registry._entries.cache_clear()
-    yield site
-    sys.path.remove(str(site))
-    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
-    registry._entries.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "orchard"]:
-        del sys.modules[name]
+def site(install: Callable[[Path], Path]) -> Path:
+    """Install the package; return the folder on the path that it is in."""
+    return install(SOURCE)
 
 
 def config_of(folder: Path, game: dict[str, Any], trainer: str = "orchard_ascent") -> Path:
