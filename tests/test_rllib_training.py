@@ -21,6 +21,7 @@ from lawgiver.trainers.rllib.learner import TrainingError
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.rllib.train import train
+from lawgiver.trainers.runs.launch import resume
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.state import restoring, save_state
 from lawgiver.trainers.runs.training_run import TrainingRun
@@ -120,14 +121,14 @@ def test_rllibs_own_runner_draws_nothing_twice_after_an_interruption(tmp_path: P
     assert len(set(scores)) == 4, scores
 
 
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, undrawn: None) -> None:
     whole, cut = config(tmp_path / "whole"), config(tmp_path / "cut")
     run = TrainingRun.create("test", whole)
     summary = run.finish(train(whole, run))
     interrupted(cut, after=5)
     torch.manual_seed(99)  # whatever else went on in between
     np.random.default_rng()
-    again = resumed(tmp_path / "cut", cut)
+    _, again = resume(tmp_path / "cut")  # by the config that the run has stored
     assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
     assert again["exact_score"] == summary["exact_score"]
     assert summary["updates"] == {"participant": 6, "mechanism": 4}

@@ -123,7 +123,8 @@ def _check(config: RLlibConfig, table: RolloutSetup) -> None:
 def _check_participants(config: RLlibConfig, table: RolloutSetup) -> None:
     game, people = table.game, config.agents.participants
     in_a_box = not isinstance(game.action_layout("participant"), int)
-    own = {"start", "std"} & people.model_fields_set
+    default = type(people)()  # a run that is resumed has every key in its config
+    own = {name for name in ("start", "std") if getattr(people, name) != getattr(default, name)}
     if own and not in_a_box:
         raise ParameterError(
             f"agents.participants.{min(own)} belongs to participants who choose from a Box; those of {game.name} choose"
