@@ -58,17 +58,25 @@ class Weights(RulePolicy):
 
     @abstractmethod
     def weights(self, endowments: Array, contributions: Array) -> Array:
-        """Return weights (..., n) that sum to one."""
+        """Return weights (..., n) that sum to one; those of a first round, with a memory."""
+
+    def next_weights(self, endowments: Array, contributions: Array, state: Memory) -> tuple[Array, Memory]:
+        """Return the weights (B, n) and the new memory; a mechanism with a memory overrides it."""
+        return self.weights(endowments, contributions), state
 
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the weights (B, n) and the memory."""
         seen = obs[:, 0]
-        return self.weights(seen[:, self._columns["endowments"]], seen[:, self._columns["contributions"]]), state
+        return self.next_weights(seen[:, self._columns["endowments"]], seen[:, self._columns["contributions"]], state)
+
+    def next_action(self, obs: Array, state: Memory) -> tuple[Array, Memory]:
+        """Return logits (B, 1, n) whose softmax is the weights, floored, and the memory."""
+        weights, state = self.outcome(obs, None, state, None)
+        return weights_to_logits(weights)[:, None], state
 
     def action(self, obs: Array) -> Array:
         """Return logits (B, 1, n) whose softmax is the weights, floored."""
-        weights, _ = self.outcome(obs, None, None, None)
-        return weights_to_logits(weights)[:, None]
+        return self.next_action(obs, None)[0]
 
 
 def weights_to_logits(weights: Array) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lawgiver.agents.memory import Recurrence, beside, remembered
 from lawgiver.envs.core.arrays import Array, constant, map_arrays
 from lawgiver.envs.core.errors import ParameterError, counted
 from lawgiver.envs.core.fields import Layout, bounds
@@ -89,19 +90,39 @@ def mlp(space: gymnasium.spaces.Box, hidden: Sequence[int], outputs: int, *, zer
     return nn.Sequential(*layers, last)
 
 
-class CategoricalNet(nn.Module):
+class Remembering(nn.Module):
+    """A network of what an agent sees: its observation and, with ``memory`` units, the state of its memory."""
+
+    def __init__(self, space: gymnasium.spaces.Box, memory: int) -> None:
+        """Build the memory, if there is one."""
+        super().__init__()
+        self.scaled = Scaled(space)
+        self.memory = Recurrence(int(np.prod(space.shape)), memory) if memory else None
+
+    def features(self, obs: torch.Tensor) -> torch.Tensor:
+        """Compute the input of the memory for an observation, (..., d)."""
+        return cast(torch.Tensor, self.scaled(obs))
+
+    def recall(self, obs: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the input of the network, (..., d + h), and the new state of its memory, (..., h)."""
+        assert self.memory is not None
+        state = self.memory.step(self.features(obs), state)
+        return beside(obs, state), state
+
+
+class CategoricalNet(Remembering):
     """Logits that are added to the log-probabilities of the anchor: (..., n_actions), zero at the start.
 
     The policy is proportional to pi_0(a) exp(logits(a)); it starts at the anchor pi_0 exactly.
     """
 
-    def __init__(self, space: gymnasium.spaces.Box, n_actions: int, hidden: Sequence[int]) -> None:
-        """Build the network."""
-        super().__init__()
-        self.body = mlp(space, hidden, n_actions, zero_last=True)
+    def __init__(self, space: gymnasium.spaces.Box, n_actions: int, hidden: Sequence[int], memory: int = 0) -> None:
+        """Build the network, with ``memory`` units of memory."""
+        super().__init__(space, memory)
+        self.body = mlp(remembered(space, memory), hidden, n_actions, zero_last=True)
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
-        """Compute the logits added to log pi_0 for observations (..., d)."""
+        """Compute the logits added to log pi_0 for what is seen, (..., d)."""
         return cast(torch.Tensor, self.body(obs))
 
 
@@ -118,7 +139,7 @@ class ValueNet(nn.Module):
         return cast(torch.Tensor, self.body(obs)).squeeze(-1)
 
 
-class GaussianNet(nn.Module):
+class GaussianNet(Remembering):
     """Mean and standard deviation of a Gaussian over a Box action, in exploration space.
 
     Args:
@@ -127,6 +148,7 @@ class GaussianNet(nn.Module):
         start: the action at which the mean begins, (k,).
         hidden: layers through which the mean depends on the observation; None for a mean that does not.
         std: standard deviation at the start, in exploration space.
+        memory: units of memory, 0 for none; it needs ``hidden``.
     """
 
     logarithmic: torch.Tensor
@@ -140,9 +162,10 @@ class GaussianNet(nn.Module):
         start: Sequence[float],
         hidden: Sequence[int] | None,
         std: float,
+        memory: int = 0,
     ) -> None:
         """Build the network."""
-        super().__init__()
+        super().__init__(space, memory)
         fields = [field for field in layout for _ in range(field.size)]
         if len(start) != len(fields):
             raise ParameterError(
@@ -156,7 +179,8 @@ class GaussianNet(nn.Module):
         action = torch.tensor(start, dtype=torch.float32).clamp(low, high)
         self.location = nn.Parameter(self.to_exploration(action))
         self.log_std = nn.Parameter(torch.full((len(fields),), float(np.log(std))))
-        self.body = None if hidden is None else mlp(space, hidden, len(fields), zero_last=True)
+        seen = remembered(space, memory)
+        self.body = None if hidden is None else mlp(seen, hidden, len(fields), zero_last=True)
 
     def to_exploration(self, action: torch.Tensor) -> torch.Tensor:
         """Return an action (..., k) in exploration space."""
@@ -179,7 +203,7 @@ class GaussianNet(nn.Module):
         return self.to_action(mean).clamp(self.low, self.high)
 
 
-class BoxNet(nn.Module):
+class BoxNet(Remembering):
     """Location and logarithm of the scale of a truncated Gaussian over a Box, in units of the Box.
 
     A component's location is a share of its width in (0, 1), by a logistic function of slope 1 at mid-Box; see
@@ -192,16 +216,23 @@ class BoxNet(nn.Module):
         start: the action at which the location begins, (k,); at a bound it begins just inside.
         hidden: layers through which the location depends on the observation.
         std: scale at the start, as a share of the width of the Box.
+        memory: units of memory, 0 for none.
     """
 
     low: torch.Tensor
     width: torch.Tensor
 
     def __init__(
-        self, space: gymnasium.spaces.Box, layout: Layout, start: Sequence[float], hidden: Sequence[int], std: float
+        self,
+        space: gymnasium.spaces.Box,
+        layout: Layout,
+        start: Sequence[float],
+        hidden: Sequence[int],
+        std: float,
+        memory: int = 0,
     ) -> None:
         """Build the network."""
-        super().__init__()
+        super().__init__(space, memory)
         low, high = bounds(layout)
         if not (high > low).all():
             raise ParameterError(f"the Box of actions is {low} to {high}, allowed: a width above 0 in each component")
@@ -212,7 +243,7 @@ class BoxNet(nn.Module):
         share = self.to_share(torch.tensor(start, dtype=torch.float32)).clamp(INSIDE, 1 - INSIDE)
         self.location = nn.Parameter(share.logit() / SLOPE)
         self.log_std = nn.Parameter(torch.full((len(low),), float(np.log(std))))
-        self.body = mlp(space, hidden, len(low), zero_last=True)
+        self.body = mlp(remembered(space, memory), hidden, len(low), zero_last=True)
 
     def to_share(self, action: torch.Tensor) -> torch.Tensor:
         """Convert an action (..., k) to shares of the Box."""

@@ -51,17 +51,21 @@ class RulePolicy(Memoryless, ABC):
 
     @abstractmethod
     def action(self, obs: Array) -> Array:
-        """Return the action (B, 1, k) for observations (B, 1, d)."""
+        """Return the action (B, 1, k) for observations (B, 1, d); at the start of a game, with a memory."""
+
+    def next_action(self, obs: Array, state: Memory) -> tuple[Array, Memory]:
+        """Return the action (B, 1, k) and the new memory; a rule with a memory overrides it."""
+        return self.action(obs), state
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return the action as mean, with standard deviation 0, (B, 1, 2, k), and the memory."""
-        action = self.action(obs)
+        action, state = self.next_action(obs, state)
         xp = namespace(action)
         return xp.stack([action, xp.zeros_like(action)], axis=-2), state
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the action (B, 1, k) and the memory."""
-        return self.action(obs), state
+        return self.next_action(obs, state)
 
 
 class UniformBox(Memoryless):

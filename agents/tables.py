@@ -100,15 +100,18 @@ def tabulate(game: MechanismGame, policy: Policy, parameters: np.ndarray) -> np.
     Where announcements are a Box, these are its densities at the announcements of the subgame, as shares of their sum.
 
     Raises:
-        UnsupportedGameError: if announcements are a Box and the policy has no method ``log_density(obs, actions)``.
+        UnsupportedGameError: if the policy remembers, or if announcements are a Box and it has no method
+            ``log_density(obs, actions)``.
     """
     require_policy(game, "participant", policy)
     subgame = game.subgame
     legal = np.broadcast_to(subgame.legal(), subgame.shape)
     seen = subgame.observations(parameters)
+    memory = policy.initial_state(len(seen), np.random.default_rng(0))
+    if memory is not None:
+        raise UnsupportedGameError(f"{policy!r} remembers: what it does in {game.name} is no table by round and state")
     if not isinstance(game.announcement_layout(), int):
         if not hasattr(policy, "log_density"):
             raise UnsupportedGameError(f"{policy!r} has no densities to tabulate in {game.name}: give it log_density")
         return np.asarray(log_softmax(policy.log_density(seen, subgame.announcements()) + uniform_prior(subgame)))
-    memory = policy.initial_state(len(seen), np.random.default_rng(0))
-    return np.asarray(policy.distribution(seen, legal, memory)[0])
+    return np.asarray(policy.distribution(seen, legal, None)[0])

@@ -79,7 +79,7 @@ def beach_plot(conditions: Sequence[Sequence[int]], weights: Weights) -> Figure:
 
 
 def weights_of(game: PublicInvestment, mechanism: Policy) -> Weights:
-    """Convert a memoryless mechanism to the weights behind the payouts of a round."""
+    """Convert a mechanism to the weights behind the payouts of a round: of the first, where it remembers."""
     check_policy(game, "mechanism", mechanism, distribution=True)
     sent = weight_function(game, mechanism)
     return lambda e, c: np.asarray(after_round(game, sent(e, c), e, c).weights)
