@@ -26,7 +26,7 @@ from lawgiver.trainers.rllib.connector import price_ahead
 from lawgiver.trainers.rllib.gate import exact_reply_gap
 from lawgiver.trainers.rllib.modules import anchor_kl
 from lawgiver.trainers.rllib.plan import ModulePlan
-from lawgiver.trainers.rllib.play import RolloutSetup, play
+from lawgiver.trainers.rllib.play import RolloutSetup, State, play
 from lawgiver.trainers.rllib.results import alarms
 from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.runs.config import load_config
@@ -194,13 +194,13 @@ def test_returns_less_the_price_ahead_are_the_values_of_the_equilibrium() -> Non
     people = TablePolicy(game, np.asarray(solved.log_policy))
     rng, actions = np.random.default_rng(5), subgame.shape[2]
 
-    def act(module: str, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def act(module: str, obs: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, State]:
         if module == "mechanism":
-            return np.tile(w, (len(obs), 1)), np.zeros(len(obs)), np.zeros((len(obs), 2))
+            return np.tile(w, (len(obs), 1)), np.zeros(len(obs)), np.zeros((len(obs), 2)), state
         seen = obs[:, None, :-actions].astype(float)
         logs = np.asarray(people.distribution(seen, None, None)[0])[:, 0]
         chosen = (np.exp(logs).cumsum(-1) < rng.random((len(obs), 1))).sum(-1).clip(max=actions - 1)
-        return chosen, np.zeros(len(obs)), np.maximum(logs, -1e9)
+        return chosen, np.zeros(len(obs)), np.maximum(logs, -1e9), state
 
     games = 20_000
     modules = {role: np.full((games, count), role, dtype=object) for role, count in game.roles.items()}

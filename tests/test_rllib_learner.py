@@ -195,7 +195,7 @@ def test_participants_settle_where_bounded_rationality_says(temperature: float) 
     module = training.learner.module["participant"].unwrapped()
     obs = torch.as_tensor(chunk.obs[:2, 0])  # head and tail
     logits = module.forward_inference({Columns.OBS: obs})[Columns.ACTION_DIST_INPUTS]
-    found = anchor_kl(logits, module.log_prior({Columns.OBS: obs})).numpy()
+    found = anchor_kl(logits, module.log_prior(obs)).numpy()
     for seat, largest in enumerate((10, 4)):
         exact = truncated_geometric(largest, 0.6 * temperature)
         divergence = (exact * np.log(np.maximum(exact, 1e-300) * (largest + 1))).sum()

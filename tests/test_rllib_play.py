@@ -15,7 +15,7 @@ from lawgiver.envs.views.parallel import GameParallelEnv
 from lawgiver.trainers.rllib.algorithm import algorithm_config, start_of
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.mapping import RoleMapping, assign
-from lawgiver.trainers.rllib.play import Record, RolloutSetup, make_rollout_setup, play
+from lawgiver.trainers.rllib.play import Record, RolloutSetup, State, make_rollout_setup, play
 from lawgiver.trainers.rllib.settings import Mechanism, RLlibAgents, RLlibConfig, RLlibTrainer
 from lawgiver.trainers.rllib.train import _of_play
 from lawgiver.trainers.settings.base import GameConfig, Resources
@@ -45,14 +45,14 @@ class Scripted:
     def __init__(self, table: RolloutSetup) -> None:
         self.table, self.rng, self.taken = table, np.random.default_rng(3), []
 
-    def __call__(self, module: str, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def __call__(self, module: str, obs: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, State]:
         space = self.table.game.action_space(module)
         if hasattr(space, "n"):
             actions = self.rng.integers(space.n, size=len(obs))
         else:
             actions = self.rng.normal(space.low, 1.0, size=(len(obs), *space.shape)).astype(np.float32)
         self.taken.append((module, actions))
-        return actions, np.zeros(len(obs), np.float32), np.zeros((len(obs), 2), np.float32)
+        return actions, np.zeros(len(obs), np.float32), np.zeros((len(obs), 2), np.float32), None
 
 
 def played(game: dict[str, Any], games: int) -> tuple[RolloutSetup, Scripted, Record]:
@@ -185,12 +185,12 @@ def test_each_module_plays_its_own_rows() -> None:
     modules["mechanism"] = np.array([["mechanism"], ["mechanism.0"], ["mechanism"]], dtype=object)
     asked: dict[str, int] = {}
 
-    def act(module: str, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def act(module: str, obs: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, State]:
         asked[module] = asked.get(module, 0) + len(obs)
         logits = np.full((len(obs), 4), 5.0 if module == "mechanism.0" else 0.0, np.float32)
         logits[:, 0] = 0.0
         actions = logits if module.startswith("mechanism") else np.ones(len(obs), np.int64)
-        return actions, np.zeros(len(obs), np.float32), np.zeros((len(obs), 1), np.float32)
+        return actions, np.zeros(len(obs), np.float32), np.zeros((len(obs), 1), np.float32), None
 
     record = play(table, 3, np.random.default_rng(0), act, modules)
     assert asked == {"participant": 120, "mechanism": 20, "mechanism.0": 10}

@@ -18,7 +18,7 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.rllib import session
 from lawgiver.trainers.rllib.mapping import EpisodeId, assign
-from lawgiver.trainers.rllib.play import make_rollout_setup, play
+from lawgiver.trainers.rllib.play import State, make_rollout_setup, play
 from lawgiver.trainers.rllib.self_play.league import League, LeagueMapping
 from lawgiver.trainers.rllib.self_play.train import algorithm_config, train
 from lawgiver.trainers.rllib.settings import SelfPlayConfig
@@ -60,9 +60,12 @@ def test_seats_that_take_turns_get_their_own_turns_and_are_paid_for_them() -> No
     table = make_rollout_setup({"game": "election", "params": PARAMS})
     game, games = table.game, 40
 
-    def act(module: str, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def act(module: str, obs: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, State]:
+        """Keep, as the state, the number of turns and the sum of what was seen."""
         asked.append((module, len(obs)))
-        return sent(obs), obs.sum(axis=1), obs[:, :2]
+        now = np.stack([np.ones(len(obs)), obs.sum(axis=1)], axis=1)
+        before = np.zeros_like(now) if state is None else state
+        return sent(obs), before[:, 1], before, before + now
 
     asked: list[tuple[str, int]] = []
     mapping = LeagueMapping("mechanism", 2, ("a", "b"), (0.5, 0.5))
@@ -83,8 +86,9 @@ def test_seats_that_take_turns_get_their_own_turns_and_are_paid_for_them() -> No
 
     np.testing.assert_array_equal(found.obs, seen)
     np.testing.assert_array_equal(found.actions, sent(found.obs))
-    np.testing.assert_array_equal(found.logp, found.obs.sum(axis=-1))
-    np.testing.assert_array_equal(found.dist_inputs, found.obs[..., :2])
+    earlier = np.cumsum(found.obs.sum(axis=-1), axis=1)[:, :-1]  # only what was seen in the own turns
+    np.testing.assert_allclose(found.logp, np.pad(earlier, [(0, 0), (1, 0)]), rtol=1e-6)
+    np.testing.assert_array_equal(found.dist_inputs[..., 0], np.broadcast_to(np.arange(3), (2 * games, 3)))
     np.testing.assert_array_equal(found.lengths, 3)
     np.testing.assert_allclose(found.rewards[:, -1], paid)
     np.testing.assert_array_equal(found.rewards[:, :-1], 0)
@@ -148,9 +152,13 @@ class PowerCutError(Exception):
     """Stands for a kill in mid-training."""
 
 
-@pytest.mark.parametrize("runners", [0, 1])
-def test_a_resumed_self_play_equals_an_uninterrupted_one(ray_cluster: None, tmp_path: Path, runners: int) -> None:
-    whole, parts = (config(tmp_path / name, num_env_runners=runners) for name in ("whole", "cut"))
+@pytest.mark.parametrize(("runners", "memory"), [(0, 0), (1, 0), (0, 3)])
+def test_a_resumed_self_play_equals_an_uninterrupted_one(
+    ray_cluster: None, tmp_path: Path, runners: int, memory: int
+) -> None:
+    whole, parts = (
+        config(tmp_path / name, mechanism={"memory": memory}, num_env_runners=runners) for name in ("whole", "cut")
+    )
     run = TrainingRun.create("test", whole)
     summary = run.finish(train(whole, run))
 
@@ -185,8 +193,9 @@ def test_a_resumed_self_play_equals_an_uninterrupted_one(ray_cluster: None, tmp_
     base = policies["mechanism"]
     ruled = make_policy(config().game.make(), "mechanism", str(tmp_path / "whole"))  # sits in an election, too
     obs = np.array([[[10.0, 4, 4, 4, 5, 2, 0, 4]]])
-    ours, _ = base.act(obs, None, None, np.random.default_rng(0))
-    both, _ = ruled.act(np.repeat(obs, 2, axis=1), None, (None, None), np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    ours, _ = base.act(obs, None, base.initial_state(1, rng), rng)
+    both, _ = ruled.act(np.repeat(obs, 2, axis=1), None, ruled.initial_state(1, rng), rng)
     np.testing.assert_array_equal(both, np.repeat(ours, 2, axis=1))
 
 

@@ -39,6 +39,10 @@ AGENTS = {
     "mechanism": {"start": "libertarian", "hidden": None, "warmup": 2, "gate": None},
     "participants": {"minibatch_size": 200},
 }
+REMEMBERING = {
+    "mechanism": {"start": "libertarian", "hidden": [8], "memory": 4, "warmup": 2, "gate": 0.5},
+    "participants": {"minibatch_size": 200, "memory": 6, "gamma": 0.5},
+}
 
 
 def config(
@@ -90,14 +94,18 @@ def weights(path: Path, role: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "use",
-    [{"num_env_runners": 2}, {"num_env_runners": 1, "num_learners": 2}],
-    ids=["two runners", "a runner and two learners"],
+    ("use", "agents"),
+    [
+        ({"num_env_runners": 2}, AGENTS),
+        ({"num_env_runners": 1, "num_learners": 2}, AGENTS),
+        ({"num_env_runners": 1, "num_learners": 2}, REMEMBERING),
+    ],
+    ids=["two runners", "a runner and two learners", "a runner and two learners, with a memory"],
 )
 def test_a_resumed_training_on_several_processes_equals_an_uninterrupted_one(
-    tmp_path: Path, use: dict[str, int]
+    tmp_path: Path, use: dict[str, int], agents: dict[str, Any]
 ) -> None:
-    agents = {**AGENTS, "mechanism": {**AGENTS["mechanism"], "snapshot_every": 1}}
+    agents = {**agents, "mechanism": {**agents["mechanism"], "snapshot_every": 1}}
     whole = config(tmp_path / "whole", 4, {**GAME, "endowments": [3, 2]}, agents, **use)
     run = TrainingRun.create("test", whole)
     run.finish(train(whole, run))
@@ -144,6 +152,34 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, undrawn:
 
     policies = load(played.path)
     assert set(policies) == {"mechanism", "participant"}
+
+
+def test_a_resumed_training_with_a_memory_equals_an_uninterrupted_one(tmp_path: Path, undrawn: None) -> None:
+    agents = {**REMEMBERING, "mechanism": {**REMEMBERING["mechanism"], "snapshot_every": 2}}
+    whole, cut = (config(tmp_path / name, agents=agents) for name in ("whole", "cut"))
+    run = TrainingRun.create("test", whole)
+    summary = run.finish(train(whole, run))
+    interrupted(cut, after=5)
+    torch.manual_seed(99)
+    _, again = resume(tmp_path / "cut")
+    assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
+    assert all(again[name] == value for name, value in summary.items() if name != "timing")
+    assert summary["updates"] == {"participant": 6, "mechanism": 4}
+    for role in ("mechanism", "participant"):
+        assert weights(tmp_path / "cut", role) == weights(tmp_path / "whole", role)
+    assert summary["exact_score"] is None
+    assert "remembers" in summary["reasons"]["learned"]
+
+
+def test_no_units_of_memory_are_no_memory(tmp_path: Path) -> None:
+    none = {role: {**settings, "memory": 0} for role, settings in AGENTS.items()}
+    for name, agents in (("absent", AGENTS), ("none", none)):
+        given = config(tmp_path / name, 3, agents=agents)
+        run = TrainingRun.create("test", given)
+        run.finish(train(given, run))
+    assert metrics(tmp_path / "none") == metrics(tmp_path / "absent")
+    for role in ("mechanism", "participant"):
+        assert weights(tmp_path / "none", role) == weights(tmp_path / "absent", role)
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_and_names_the_last_checkpoint(tmp_path: Path) -> None:

@@ -96,8 +96,9 @@ def module_spec(
     """
     spaces = {"observation_space": seen, "action_space": actions}
     if isinstance(actions, gymnasium.spaces.Discrete):
-        hidden = list(agents.participants.hidden)
-        return RLModuleSpec(module_class=KLModule, model_config={"hidden": hidden}, **spaces)
+        people = agents.participants
+        sizes = {"hidden": list(people.hidden), "memory": people.memory}
+        return RLModuleSpec(module_class=KLModule, model_config=sizes, **spaces)
     if not isinstance(actions, gymnasium.spaces.Box) or len(actions.shape) != 1 or not actions.is_bounded():
         raise ParameterError(f"RLlib's modules play Discrete actions and flat bounded Boxes, not {actions}")
     learning = learning_of(agents, role)
@@ -110,6 +111,7 @@ def module_spec(
         "hidden": None if learning.hidden is None else list(learning.hidden),
         "std": std,
         "learn_std": not isinstance(learning.std, Schedule),
+        "memory": learning.memory,
     }
     if isinstance(learning, Participants):
         return RLModuleSpec(module_class=BoxKLModule, model_config=at, **spaces)
@@ -238,7 +240,11 @@ def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = N
     Args:
         config: of the experiment; its game is not used where ``parallel_env`` is given.
         parallel_env: makes a third party's PettingZoo ParallelEnv; it must be importable on the workers.
+
+    Raises:
+        ParameterError: if a module is to have a memory.
     """
+    require_memoryless(config.agents)
     if parallel_env is None:
         given = env_config(config)
         table = make_rollout_setup(given)
@@ -247,6 +253,18 @@ def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = N
         given = {"parallel_env": parallel_env}
         modules, max_steps = adapter_modules(TurnAdapter(given), config.agents), None
     return stock(_rllib_common(config, modules, given), config.resources, max_steps)
+
+
+def require_memoryless(agents: RLlibAgents) -> None:
+    """Check that no module has a memory, which RLlib's own runner does not carry along.
+
+    Raises:
+        ParameterError: naming the setting.
+    """
+    for name in ("participants", "mechanism"):
+        memory = getattr(agents, name).memory
+        if memory:
+            raise ParameterError(f"agents.{name}.memory is {memory}, allowed with resources.runner=stock: 0")
 
 
 def stock(common: PPOConfig, resources: Resources, max_steps: int | None) -> PPOConfig:

@@ -57,8 +57,7 @@ def _columns(module: Any, part: Trajectories, plan: ModulePlan) -> Batch:
     # A copy: chunks from another process are read-only, which torch does not want to share.
     arrays = {name: torch.tensor(array, device=device) for name, array in vars(part).items()}
     with torch.no_grad():
-        values = module.compute_values({Columns.OBS: arrays["obs"]})
-        bootstrap = module.compute_values({Columns.OBS: arrays["last_obs"]})
+        values, bootstrap = module.values_of_games(arrays["obs"], arrays["last_obs"], arrays["lengths"])
     bootstrap = torch.where(arrays["terminated"], torch.zeros_like(bootstrap), bootstrap)
     rewards = arrays["rewards"]
     if looks_ahead(module, plan):
@@ -74,6 +73,8 @@ def _columns(module: Any, part: Trajectories, plan: ModulePlan) -> Batch:
         Postprocessing.ADVANTAGES: advantages,
         Postprocessing.VALUE_TARGETS: advantages + values,
     }
+    if module.actor.memory is not None:  # minibatches are then of whole games
+        columns[Columns.T] = torch.arange(rewards.shape[1], device=device).expand(rewards.shape)
     if bool(part.mask.all()):
         return {name: column.flatten(0, 1) for name, column in columns.items()}
     return {name: column[kept] for name, column in columns.items()}

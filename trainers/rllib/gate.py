@@ -7,6 +7,7 @@ behaviour that would not last. Its updates are therefore held while that distanc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,24 +81,41 @@ def _shares(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _first_turn(
-    setup: RolloutSetup, modules: Mapping[str, Any], rng: np.random.Generator, games: int
-) -> tuple[Any, np.ndarray, torch.Tensor]:
-    """Play to the participants' first turn; return the state, their observations and logits (B, n, n_actions)."""
-    module = modules["participant"]
-    assert isinstance(module, KLModule)
-    state = _play_others(setup, modules, setup.game.initial_state(games, rng), rng)[0]
-    obs = setup.see(state, "participant")
-    return state, obs, module.forward_inference({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
+@dataclass(frozen=True)
+class _Play:
+    """Games in progress.
+
+    Attributes:
+        state: of the games.
+        memories: of the roles' modules that have acted and have a memory, (B, n_role, ...) each.
+    """
+
+    state: Any
+    memories: Mapping[str, torch.Tensor]
+
+
+def _asked(
+    setup: RolloutSetup, modules: Mapping[str, Any], role: str, play: _Play
+) -> tuple[np.ndarray, torch.Tensor, _Play]:
+    """Query a role's module: its observations, the parameters of its distribution, and the games after that."""
+    obs = setup.see(play.state, role)
+    batch = {Columns.OBS: torch.from_numpy(obs)}
+    if role in play.memories:
+        batch[Columns.STATE_IN] = play.memories[role]
+    found = modules[role].forward_inference(batch)
+    kept = {role: found[Columns.STATE_OUT]} if Columns.STATE_OUT in found else {}
+    return obs, found[Columns.ACTION_DIST_INPUTS], replace(play, memories={**play.memories, **kept})
 
 
 def _reply_gap(
     setup: RolloutSetup, modules: Mapping[str, Any], inverse_temperature: float, rng: np.random.Generator, games: int
 ) -> float:
     module = modules["participant"]
-    state, obs, logits = _first_turn(setup, modules, rng, games)
+    assert isinstance(module, KLModule)
+    play, _ = _play_others(setup, modules, _Play(setup.game.initial_state(games, rng), {}), rng)
+    obs, logits, play = _asked(setup, modules, "participant", play)
     actions = module.get_exploration_action_dist_cls().from_logits(logits).sample().numpy()
-    payoffs = _counterfactuals(setup, modules, state, actions, module.n_actions, rng)
+    payoffs = _counterfactuals(setup, modules, play, actions, module.n_actions, rng)
     payoffs = _averaged(payoffs.reshape(-1, module.n_actions), obs.reshape(-1, obs.shape[-1]))
     prior = obs[..., -module.n_actions :].reshape(-1, module.n_actions).astype(float)
     reply = softmax(prior + inverse_temperature * payoffs)
@@ -106,46 +124,45 @@ def _reply_gap(
 
 
 def _play_others(
-    setup: RolloutSetup, modules: Mapping[str, Any], state: Any, rng: np.random.Generator
-) -> tuple[Any, np.ndarray]:
-    """Play everybody's mean until the participants act or the games are over; return the state and their earnings."""
+    setup: RolloutSetup, modules: Mapping[str, Any], play: _Play, rng: np.random.Generator
+) -> tuple[_Play, np.ndarray]:
+    """Play everybody's mean until the participants act or the games are over; return the games and their earnings."""
     game = setup.game
     earned: Any = 0.0
     for _ in range(game.max_steps):
-        role = game.phase(state)
+        role = game.phase(play.state)
         if role == "participant":
             break
-        obs = setup.see(state, role)
-        inputs = modules[role].forward_inference({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
+        _, inputs, play = _asked(setup, modules, role, play)
         distribution = modules[role].get_inference_action_dist_cls().from_logits(inputs)
         state, rewards, terminated, truncated = setup.step(
-            state, role, distribution.to_deterministic().sample().numpy(), rng
+            play.state, role, distribution.to_deterministic().sample().numpy(), rng
         )
-        earned = earned + rewards["participant"]
+        play, earned = replace(play, state=state), earned + rewards["participant"]
         if (terminated | truncated).all():
             break
-    return state, earned
+    return play, earned
 
 
 def _counterfactuals(
     setup: RolloutSetup,
     modules: Mapping[str, Any],
-    state: Any,
+    play: _Play,
     actions: np.ndarray,
     n_actions: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Compute the payoff of each action of each seat while the others act as they do, (B, n, n_actions)."""
     games, seats = actions.shape
-    copies = take_games(state, np.repeat(np.arange(games), n_actions))
+    copies = take_games(play, np.repeat(np.arange(games), n_actions))
     payoffs = np.empty((games, seats, n_actions))
     for seat in range(seats):
         tried = np.repeat(actions, n_actions, axis=0)
         tried[:, seat] = np.tile(np.arange(n_actions), games)
-        after, rewards, terminated, truncated = setup.step(copies, "participant", tried, rng)
+        after, rewards, terminated, truncated = setup.step(copies.state, "participant", tried, rng)
         earned = rewards["participant"]
         if not (terminated | truncated).all():
-            earned = earned + _play_others(setup, modules, after, rng)[1]
+            earned = earned + _play_others(setup, modules, replace(copies, state=after), rng)[1]
         payoffs[:, seat] = earned[:, seat].reshape(games, n_actions)
     return payoffs
 

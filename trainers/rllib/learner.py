@@ -14,6 +14,7 @@ from ray.rllib.policy.sample_batch import SampleBatch
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.rllib.connector import MaskedAdvantages
+from lawgiver.trainers.rllib.minibatches import Decisions, Games
 from lawgiver.trainers.rllib.modules import BoundedModule, BoxKLModule, MechanismModule
 from lawgiver.trainers.rllib.plan import ModulePlan
 
@@ -100,19 +101,26 @@ class TwoTimescaleLearner(PPOTorchLearner):  # type: ignore[misc]
         if real is not None:  # RLlib's own episodes end with a step that never was
             columns = {name: column[real] for name, column in columns.items()}
         total = len(columns[Columns.ACTIONS])
-        count = self._agreed(max(1, round(total / plan.minibatch_size)))
+        units = Games(columns[Columns.T]) if Columns.T in columns else Decisions(total)
+        count = self._agreed(max(1, round(total / plan.minibatch_size)), len(units))
         device = columns[Columns.ACTIONS].device
         for _ in range(plan.epochs):
-            for index in torch.from_numpy(rng.permutation(total)).to(device).tensor_split(count):
+            for chosen in torch.from_numpy(rng.permutation(len(units))).to(device).tensor_split(count):
+                index = units.rows(chosen)
                 yield SampleBatch({name: column[index] for name, column in columns.items()})
 
-    def _agreed(self, count: int) -> int:
-        """Take the largest count of any learner, as all must take the same number of gradient steps."""
+    def _agreed(self, count: int, units: int) -> int:
+        """Take the largest count of any learner, as all must take the same number of gradient steps.
+
+        Args:
+            count: of minibatches, as this learner would have it.
+            units: number of units that it draws them from; no learner has fewer of these than minibatches.
+        """
         if self.config.num_learners < 2:
-            return count
-        largest = torch.tensor(count, device=self._device)
-        torch.distributed.all_reduce(largest, op=torch.distributed.ReduceOp.MAX)
-        return int(largest)
+            return min(count, units)
+        extremes = torch.tensor([count, -units], device=self._device)
+        torch.distributed.all_reduce(extremes, op=torch.distributed.ReduceOp.MAX)
+        return min(int(extremes[0]), -int(extremes[1]))
 
     def compute_loss_for_module(
         self, *, module_id: str, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]

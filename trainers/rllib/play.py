@@ -17,9 +17,11 @@ from lawgiver.envs.core.rollout import choose
 from lawgiver.envs.solvers.equilibrium.prior import log_prior
 from lawgiver.trainers.rllib.chunks import Trajectories
 
-Act = Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-"""Maps a module's id and observations (R, d) to raw actions, their log-probabilities (R,) and the parameters of their
-distribution (R, w)."""
+State = np.ndarray | None
+"""State of the memory of R agents, (R, ...); None at the start of games, and always for modules without a memory."""
+Act = Callable[[str, np.ndarray, State], tuple[np.ndarray, np.ndarray, np.ndarray, State]]
+"""Maps a module's id, observations (R, d) and the state before them to raw actions, their log-probabilities (R,), the
+parameters of their distribution (R, w) and the new state."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,13 @@ def play(
         setup: the game, its priors and given policies.
         games: number of games, B.
         rng: for the game's own randomness.
-        act: maps observations to actions.
+        act: maps observations to actions; agents' states begin at None, and are zeros for those who have not acted yet.
         modules: by learned role, id of each agent's module, (B, n_role).
     """
     game = setup.game
     rows = {role: {m: ids.ravel() == m for m in sorted(set(ids.ravel().tolist()))} for role, ids in modules.items()}
     seats = {role: _RoleTurns() for role in setup.learned}
+    states: dict[str, State] = dict.fromkeys(setup.learned)
     memory = {role: policy.initial_state(games, rng) for role, policy in setup.given.items()}
     returns = {role: np.zeros((games, count)) for role, count in game.roles.items()}
     turns = {role: np.zeros((games, count), np.int64) for role, count in game.roles.items()}
@@ -150,7 +153,8 @@ def play(
         else:
             count = game.roles[role]
             obs = setup.see(state, role).reshape(games * count, -1)
-            taken = _act(act, rows[role], obs, acting.ravel() if game.seats_take_turns else None)
+            own_turn = acting.ravel() if game.seats_take_turns else None
+            taken, states[role] = _act(act, rows[role], obs, states[role], own_turn)
             seats[role].turns.append({"obs": obs, **taken, "acting": acting.ravel()})
             seats[role].rewards.append(np.zeros((games, count)))
             actions = taken["actions"].reshape(games, count, *taken["actions"].shape[1:])
@@ -180,28 +184,35 @@ def play(
     return Record(trajectories, returns, turns, steps)
 
 
-def _act(act: Act, rows: dict[str, np.ndarray], obs: np.ndarray, acting: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Compute the actions of all agents; rows of agents that do not act are zeros.
+def _act(
+    act: Act, rows: dict[str, np.ndarray], obs: np.ndarray, state: State, acting: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], State]:
+    """Compute the actions of all agents and their new state; rows of agents that do not act are zeros.
 
     Args:
         act: maps observations to actions.
         rows: agents of each module, bool (R,).
         obs: observations of the agents, (R, d).
+        state: of the agents, (R, ...), which those who do not act keep.
         acting: agents whose turn it is, bool (R,); None for all.
     """
     columns = ("actions", "logp", "dist_inputs")
     if acting is None and len(rows) == 1:
-        return dict(zip(columns, act(next(iter(rows)), obs), strict=True))
-    whole: dict[str, np.ndarray] = {}
+        *everybody, state = act(next(iter(rows)), obs, state)
+        return dict(zip(columns, everybody, strict=True)), state
+    whole: dict[str, Any] = {"state": None if state is None else state.copy()}
     for module, mine in rows.items():
         index = np.flatnonzero(mine if acting is None else mine & acting)
         if not index.size:
             continue
-        for name, part in zip(columns, act(module, obs[index]), strict=True):
-            if name not in whole:
+        found = act(module, obs[index], None if state is None else state[index])
+        for name, part in zip((*columns, "state"), found, strict=True):
+            if part is None:
+                continue
+            if whole.get(name) is None:
                 whole[name] = np.zeros((len(obs), *part.shape[1:]), part.dtype)
             whole[name][index] = part
-    return whole
+    return whole, whole.pop("state")
 
 
 def _store_last_observation(setup: RolloutSetup, state: Any, role: str, seat: _RoleTurns, cut: np.ndarray) -> None:

@@ -86,10 +86,11 @@ def scores(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]
         played=simulate(game, learned, PLAYED, np.random.default_rng([FINAL_GAMES, setup.config.seed])),
         best=setup.best,
     )
-    if isinstance(game, MechanismGame):
+    if isinstance(game, MechanismGame) or setup.agents.mechanism.memory:  # who remembers has no exact score anywhere
         return table
     rule = rule_of(game, mechanism)
-    if isinstance(game, RepeatedAllocation) and rule is not None and np.isfinite(temperature):
+    tabular = np.isfinite(temperature) and not setup.agents.participants.memory
+    if isinstance(game, RepeatedAllocation) and rule is not None and tabular:
         burning, sharing = rule["parameters"].values()
         table |= misreports(game, (burning, sharing), learned["participant"], temperature)
     conditions = on_all_conditions(game, mechanism, inverse_temperature=temperature, anchor=anchor)

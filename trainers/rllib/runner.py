@@ -19,7 +19,7 @@ from ray.rllib.utils.checkpoints import Checkpointable
 from lawgiver.trainers.rllib.chunks import Chunk
 from lawgiver.trainers.rllib.draws import DrawsByIteration
 from lawgiver.trainers.rllib.mapping import assign, role_of
-from lawgiver.trainers.rllib.play import Record, make_rollout_setup, play
+from lawgiver.trainers.rllib.play import Record, State, make_rollout_setup, play
 from lawgiver.trainers.rllib.self_play.league import LeagueMapping
 from lawgiver.trainers.statistics.streams import torch_seeded
 
@@ -30,7 +30,7 @@ MAPPING = "policy_mapping_fn"
 """Key of the mapping in a runner's state, with which RLlib restores a runner that it replaces."""
 AGENT_ACTIONS_MEAN = "agent_actions_mean"
 """Key of the mean action of each agent whose action is one number, beside RLlib's own metrics."""
-Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
+Taken = tuple[np.ndarray, np.ndarray, np.ndarray, State]
 
 
 class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ignore[misc]
@@ -119,28 +119,30 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
 
     # -- acting -------------------------------------------------------------------------------------------------
 
-    def _explore(self, module_id: str, obs: np.ndarray) -> Parameters:
+    def _explore(self, module_id: str, obs: np.ndarray, state: State) -> Taken:
         module = self.module[module_id]
         with torch.no_grad():
-            inputs = module.forward_exploration({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
+            outputs = module.forward_exploration(_batch(obs, state))
+            inputs = outputs[Columns.ACTION_DIST_INPUTS]
             distribution = module.get_exploration_action_dist_cls().from_logits(inputs)
             actions = distribution.sample()
-            return actions.numpy(), distribution.logp(actions).numpy(), inputs.numpy()
+            return actions.numpy(), distribution.logp(actions).numpy(), inputs.numpy(), _state(outputs)
 
-    def _exploit(self, module_id: str, obs: np.ndarray) -> Parameters:
+    def _exploit(self, module_id: str, obs: np.ndarray, state: State) -> Taken:
         module = self.module[module_id]
         with torch.no_grad():
-            inputs = module.forward_inference({Columns.OBS: torch.from_numpy(obs)})[Columns.ACTION_DIST_INPUTS]
+            outputs = module.forward_inference(_batch(obs, state))
+            inputs = outputs[Columns.ACTION_DIST_INPUTS]
             distribution = module.get_inference_action_dist_cls().from_logits(inputs)
             actions = distribution.to_deterministic().sample()
-            return actions.numpy(), np.zeros(len(obs), np.float32), inputs.numpy()
+            return actions.numpy(), np.zeros(len(obs), np.float32), inputs.numpy(), _state(outputs)
 
-    def _random(self, module_id: str, obs: np.ndarray) -> Parameters:
+    def _random(self, module_id: str, obs: np.ndarray, state: State) -> Taken:
         space = self.get_spaces()[module_id][1]
         space.seed(int(torch.randint(2**31, ())))
         actions = np.stack([space.sample() for _ in range(len(obs))])
         nothing = np.zeros(len(obs), np.float32)
-        return actions, nothing, nothing[:, None]
+        return actions, nothing, nothing[:, None], state
 
     # -- metrics ------------------------------------------------------------------------------------------------
 
@@ -252,6 +254,16 @@ class BatchedEnvRunner(DrawsByIteration, EnvRunner, Checkpointable):  # type: ig
     def get_checkpointable_components(self) -> list[tuple[str, Any]]:
         """Return the modules."""
         return [(COMPONENT_RL_MODULE, self.module)]
+
+
+def _batch(obs: np.ndarray, state: State) -> dict[str, torch.Tensor]:
+    batch = {Columns.OBS: torch.from_numpy(obs)}
+    return batch if state is None else batch | {Columns.STATE_IN: torch.from_numpy(state)}
+
+
+def _state(outputs: dict[str, torch.Tensor]) -> State:
+    state = outputs.get(Columns.STATE_OUT)
+    return None if state is None else state.numpy()
 
 
 def _chunks(record: Record, modules: dict[str, np.ndarray], parts: int) -> list[Chunk]:

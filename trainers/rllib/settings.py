@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
+from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, TrainerSettings
 from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, Start
 from lawgiver.trainers.settings.given import Given
 
@@ -38,6 +38,9 @@ class Learning(Settings):
     entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
     grad_clip: Positive | None = None
     """Largest global norm of a gradient; None for no clipping."""
+    memory: Count = 0
+    """Units of a GRU over what an agent observes at its own decisions, from zeros in every game; 0 for no memory.
+    Minibatches are then of whole games, through which gradients go back to the beginning."""
 
 
 class Schedule(Settings):
@@ -125,7 +128,7 @@ class GraphMechanism(Learning):
     """
 
     n_units: Natural = 32
-    """Width of the graph network."""
+    """Width of the graph network; ``memory`` units are for each participant."""
     critic: Hidden = (32, 32)
     """Layers of the critic, which sees endowments and contributions."""
     std: Schedule = Schedule(start=1.0, end=0.3, iterations=300)

@@ -13,7 +13,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box
-from lawgiver.trainers.rllib.algorithm import env_config
+from lawgiver.trainers.rllib.algorithm import env_config, require_memoryless
 from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, Schedule
 from lawgiver.trainers.settings.base import anchor_of
@@ -55,7 +55,7 @@ class Setup:
         """Make the mechanism that sends the mean action of a network of these weights."""
         learning = self.agents.mechanism
         start = start_of(self.game.action_layout("mechanism"), self.game.members, learning.start)
-        policy = LearnedMechanism(self.game, start=start, hidden=learning.hidden)
+        policy = LearnedMechanism(self.game, start=start, hidden=learning.hidden, memory=learning.memory)
         policy.network.load_state_dict(weights)
         return policy
 
@@ -64,9 +64,11 @@ class Setup:
         learning, layout = self.agents.participants, self.game.action_layout("participant")
         policy: LearnedParticipants | LearnedBoxParticipants
         if isinstance(layout, int):
-            policy = LearnedParticipants(self.game, hidden=learning.hidden, anchor=anchor_of(learning))
+            anchor = anchor_of(learning)
+            policy = LearnedParticipants(self.game, hidden=learning.hidden, anchor=anchor, memory=learning.memory)
         else:
-            policy = LearnedBoxParticipants(self.game, hidden=learning.hidden, start=learning.start)
+            start, memory = learning.start, learning.memory
+            policy = LearnedBoxParticipants(self.game, hidden=learning.hidden, start=start, memory=memory)
         policy.network.load_state_dict(weights)
         return policy
 
@@ -116,15 +118,37 @@ def _check(config: RLlibConfig, table: RolloutSetup) -> None:
         raise ParameterError(
             "agents.mechanism.snapshot_every needs a mechanism that learns: drop agents.mechanism.given"
         )
+    _check_memory(config, table.game)
     if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
         raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
+
+
+def _check_memory(config: RLlibConfig, game: Game[Any]) -> None:
+    """Refuse a memory where there is nothing to remember, or nothing that could use it."""
+    agents = config.agents
+    if config.resources.runner == "stock":
+        require_memoryless(agents)
+    if agents.mechanism.memory and agents.mechanism.hidden is None:
+        raise ParameterError(
+            f"agents.mechanism.memory is {agents.mechanism.memory}, but with agents.mechanism.hidden = null its mean"
+            " depends on nothing that is observed: allowed: 0, or hidden layers"
+        )
+    for name in ("participants", "mechanism"):
+        memory = getattr(agents, name).memory
+        if memory and isinstance(game, MechanismGame):
+            raise ParameterError(
+                f"agents.{name}.memory is {memory}, but the mechanism of {game.name} decides once a game, and what its"
+                " participants do is tabulated by round and state: allowed: 0"
+            )
 
 
 def _check_participants(config: RLlibConfig, table: RolloutSetup) -> None:
     game, people = table.game, config.agents.participants
     in_a_box = not isinstance(game.action_layout("participant"), int)
-    default = type(people)()  # a run that is resumed has every key in its config
-    own = {name for name in ("start", "std") if getattr(people, name) != getattr(default, name)}
+    fields = type(people).model_fields
+    own = {
+        name for name in ("start", "std") if getattr(people, name) != fields[name].default
+    }  # a stored config has all
     if own and not in_a_box:
         raise ParameterError(
             f"agents.participants.{min(own)} belongs to participants who choose from a Box; those of {game.name} choose"

@@ -148,7 +148,8 @@ class Training(session.Iterations):
 
     def _policy(self, weights: Weights) -> LearnedGraphMechanism:
         """Make the mechanism that shares by a network of these weights, without exploration."""
-        policy = LearnedGraphMechanism(self.election.game, n_units=self.config.agents.mechanism.n_units)
+        learning = self.config.agents.mechanism
+        policy = LearnedGraphMechanism(self.election.game, n_units=learning.n_units, memory=learning.memory)
         own = {name.removeprefix("network."): x for name, x in weights.items() if name.startswith("network.")}
         policy.network.load_state_dict(own)
         return policy
@@ -219,6 +220,7 @@ def graph_module(table: RolloutSetup, base: Game[Any], learning: GraphMechanism)
         "n_units": learning.n_units,
         "std": learning.std.start,
         "learn_std": False,
+        "memory": learning.memory,
         "critic": list(learning.critic),
     }
     return RLModuleSpec(
