@@ -47,13 +47,14 @@ def kill_and_resume(path: Path, iterations: int, *overrides: str) -> int:
     return killed
 
 
-def local(folder: Path) -> None:
-    train(folder / "whole", "trainer.iterations=24")
-    killed = kill_and_resume(folder / "cut", 24)
-    same = metrics(folder / "whole") == metrics(folder / "cut")
-    print(
-        f"local runner: killed after {killed} of 24 iterations, resumed: metrics equal throughout: {same}", flush=True
-    )
+REMEMBERING = ["agents.participants.memory=8", "agents.mechanism.hidden=[8]", "agents.mechanism.memory=8"]
+
+
+def local(folder: Path, what: str, *overrides: str) -> None:
+    train(folder / f"{what} whole", "trainer.iterations=24", *overrides)
+    killed = kill_and_resume(folder / f"{what} cut", 24, *overrides)
+    same = metrics(folder / f"{what} whole") == metrics(folder / f"{what} cut")
+    print(f"{what}: killed after {killed} of 24 iterations, resumed: metrics equal throughout: {same}", flush=True)
 
 
 def remote(folder: Path) -> None:
@@ -101,7 +102,8 @@ def two_learners(folder: Path, times: int = 10) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        local(Path(folder))
+        local(Path(folder), "local runner")
+        local(Path(folder), "local runner, agents with a memory", *REMEMBERING)
         remote(Path(folder))
         two_learners(Path(folder))
     replaced()
