@@ -260,6 +260,33 @@ def test_memories_run_only_while_there_is_something_to_remember():
     assert counting.seen.max() <= 4, "four rounds of its own, none of the other's"
 
 
+def test_a_rival_in_a_view_remembers_its_own_rounds_alone():
+    """A mechanism with a memory plays in a view as in an election that is held: what others rule leaves no trace."""
+
+    class Drifting(Counting):
+        outcome = None
+
+        def act(self, obs, mask, state, rng):
+            logits = np.zeros((len(obs), 1, 4))
+            logits[:, 0, 0] = state[:, 0]
+            return logits, state + 1
+
+    people = {"participants": "random", "voters": "random"}
+    env = gymnasium.make_vec(
+        "lawgiver/election-v0", num_envs=40, role="mechanism", base=BASE, mechanism=Drifting(), **people
+    )
+    env.reset(seed=3)
+    session, rounds = env.unwrapped.session, 4
+    order = np.zeros(40)
+    for turn in range(2 * rounds):
+        acting = session.game.acts(session.state, "mechanism")
+        order += acting[:, 1] * (turn < rounds)
+        env.step(np.zeros((40, 4), np.float32))
+        counts = session.memory["mechanism"][1][:, 0]
+        np.testing.assert_array_equal(counts, np.where(order > 0, min(turn + 1, rounds), max(0, turn + 1 - rounds)))
+    assert set(order) == {0, rounds}
+
+
 @pytest.mark.parametrize(("who", "fault"), [("participants", "NaN"), ("voters", "NaN"), ("voters", "allowed: ")])
 def test_what_is_no_probability_is_not_counted(who, fault):
     class Broken(Memoryless):

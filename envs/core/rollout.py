@@ -91,7 +91,16 @@ def choose(
 ) -> tuple[Array | None, Array, Memory]:
     """Query a policy in a state: its actions (None if it makes outcomes), their outcome, its memory."""
     if isinstance(policy, OutcomePolicy):
-        outcome, memory = policy.outcome(obs, mask, memory, rng)
-        return None, outcome, memory
-    actions, memory = policy.act(obs, mask, memory, rng)
-    return actions, game.outcome(state, actions), memory
+        outcome, after = policy.outcome(obs, mask, memory, rng)
+        return None, outcome, kept_waiting(game, policy, state, memory, after)
+    actions, after = policy.act(obs, mask, memory, rng)
+    return actions, game.outcome(state, actions), kept_waiting(game, policy, state, memory, after)
+
+
+def kept_waiting(game: Game[StateT], policy: Policy, state: StateT, before: Memory, after: Memory) -> Memory:
+    """Return a policy's memory after a phase, in which seats that take turns remember their own turns alone.
+
+    They do so where the policy has a method ``keep_waiting(acts, before, after) -> memory``.
+    """
+    keep = getattr(policy, "keep_waiting", None) if game.seats_take_turns else None
+    return after if keep is None else keep(game.acts(state, game.phase(state)), before, after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lawgiver.envs.core.arrays import Array, Rng, namespace
+from lawgiver.envs.core.arrays import Array, Rng, namespace, where_games
 from lawgiver.envs.core.policy import Memory, Policy
 
 
@@ -27,6 +27,13 @@ class PerSeatPolicy:
         """Return the seats' actions, (B, k, d), and the memories."""
         made = [p.act(seen, None, memory, rng) for p, seen, memory in self._each(obs, state)]
         return namespace(obs).concat([actions for actions, _ in made], axis=1), tuple(m for _, m in made)
+
+    def keep_waiting(self, acts: Array, before: Memory, after: Memory) -> Memory:
+        """Return the memories after a phase in which the seats ``acts`` (B, k) acted and the others saw nothing."""
+        return tuple(
+            now if now is None else where_games(acts[:, seat], now, past)
+            for seat, (past, now) in enumerate(zip(before, after, strict=True))
+        )
 
     def _each(self, obs: Array, state: Memory) -> list[tuple[Policy, Array, Memory]]:
         return [(policy, obs[:, seat : seat + 1], state[seat]) for seat, policy in enumerate(self.policies)]

@@ -236,10 +236,10 @@ def _check_vector_memory(
 def _require_counts(game: Game[Any], session: Session, past: list[str], of: np.ndarray) -> None:
     for role in session.policies:
         kept, acted = session.memory[role], past.count(role)
-        for counts in kept if isinstance(kept, tuple) else (kept,):  # a tuple where each seat has a policy of its own
-            found = np.unique(counts[of]).tolist()
-            told = f"a policy for {role} that has acted {acted} times in its game remembers {found}"
-            require((counts[of] == acted).all(), game, told)
+        counts: Any = sum(kept) if isinstance(kept, tuple) else kept  # a tuple where each seat counts its own turns
+        found = np.unique(counts[of]).tolist()
+        told = f"a policy for {role} that has acted {acted} times in its game remembers {found}"
+        require((counts[of] == acted).all(), game, told)
 
 
 def _compare(game: Game[Any], index: int, together: tuple[Any, ...], alone: tuple[Any, ...]) -> None:

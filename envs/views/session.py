@@ -24,6 +24,7 @@ from lawgiver.envs.core.checks import mismatch_errors
 from lawgiver.envs.core.errors import ActionError, ParameterError
 from lawgiver.envs.core.game import Game, Rewards
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
+from lawgiver.envs.core.rollout import kept_waiting
 from lawgiver.envs.core.validation import check_given, check_outcome
 from lawgiver.envs.views.streams import among
 
@@ -178,11 +179,13 @@ class Session:
         alive: np.ndarray | None,
     ) -> Any:
         """Return a supplied policy's choice and memory; its first play shows whether it was made for this game."""
-        rng = among(self.rng, alive)
+        rng, before = among(self.rng, alive), self.memory[role]
         if role in self._forms:
-            return choose(obs, mask, self.memory[role], rng)
-        with mismatch_errors(self.game, role, self.policies[role]):
-            return choose(obs, mask, self.memory[role], rng)
+            made, after = choose(obs, mask, before, rng)
+        else:
+            with mismatch_errors(self.game, role, self.policies[role]):
+                made, after = choose(obs, mask, before, rng)
+        return made, kept_waiting(self.game, self.policies[role], self._state, before, after)
 
     def _seen(self, role: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return a supplied policy's observations, in arrays of its own: it may write into them."""
