@@ -159,6 +159,10 @@ def alarms(game: Game[Any], participants: Participants, online: float, exact: fl
 
 
 def learner_metrics(reported: Mapping[str, Any]) -> dict[str, float]:
-    """Select the metrics of a module's training from RLlib's report."""
+    """Select the metrics of a module's training from RLlib's report.
+
+    Of a module that is not trained in an iteration, but was before, RLlib reports NaN; after a break, nothing.
+    """
     metrics = {name: float(reported[name]) for name in LEARNER_METRICS if name in reported}
+    metrics = {name: value for name, value in metrics.items() if not np.isnan(value)}
     return metrics | ({"lr": float(reported[LEARNING_RATE])} if LEARNING_RATE in reported else {})
