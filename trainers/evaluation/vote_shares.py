@@ -60,7 +60,7 @@ def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rn
             before = memories[seat]
             _, outcome, after = choose(game, mechanism, state.base, seen[:, seat : seat + 1], None, before, rng)
             if isinstance(outcome, np.ndarray) or not step:
-                _check(game, state.base, seat, outcome, batch)
+                _check(game, state.base, seat, outcome, acts[:, seat])
             if after is not None:  # who does not rule has seen nothing that there is to remember
                 memories[seat] = where_games(acts[:, seat], after, before)
             outcomes.append(outcome)
@@ -69,11 +69,14 @@ def hold(election: Election, mechanisms: Sequence[Policy], opening: Any, rng: Rn
     return state
 
 
-def _check(game: Game[Any], state: Any, seat: int, outcome: Array, batch: int) -> None:
+def _check(game: Game[Any], state: Any, seat: int, outcome: Array, rules: Array) -> None:
+    """Check the outcomes of a seat in the games that it rules; in others it has not seen what there is to decide."""
     if not isinstance(outcome, np.ndarray):
-        outcome, state = map_arrays(lambda x: x.detach().cpu().numpy(), (outcome, state))
+        outcome, state, rules = map_arrays(lambda x: x.detach().cpu().numpy(), (outcome, state, rules))
+    if np.ndim(outcome) and len(outcome) == len(rules):  # else it is refused whole
+        outcome, state, rules = map_arrays(lambda x: x[rules], (outcome, state, rules))
     try:
-        check_outcome(game, state, "mechanism", outcome, batch)
+        check_outcome(game, state, "mechanism", outcome, len(rules))
     except ActionError as error:
         raise ActionError(f"mechanism_{seat}: {error}") from error
 
