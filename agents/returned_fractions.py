@@ -98,6 +98,16 @@ class ReturnedFraction:
             found = xp.where(levels < ends[..., AIMS + k - 1], found, bells[..., k])
         return found
 
+    def log_weight(self, levels: Array) -> Array:
+        """Compute the log-probability (...) of the component that :meth:`draw` picks by ``levels`` (...)."""
+        xp = namespace(self.aims)
+        ends = xp.cumulative_sum(self.weights, axis=-1)
+        begins = ends - self.weights
+        inside = levels[..., None] * ends[..., -1:]
+        picked = (inside >= begins) & (inside < ends)
+        logs = xp.log(xp.where(picked, self.weights, xp.ones_like(self.weights)))
+        return xp.sum(xp.where(picked, logs, xp.zeros_like(logs)), axis=-1)
+
     def draw_points(self, levels: Array, offers: Array) -> Array:
         """Choose returns (...) in whole points of offers (...) by uniform numbers ``levels`` (...) in [0, 1)."""
         xp = namespace(levels)
