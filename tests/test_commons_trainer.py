@@ -1,0 +1,292 @@
+"""The trainer ``commons``: planners, their gradient, their games, and the rules that are distilled from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import lawgiver
+from lawgiver.agents.commons import FamilyOffers
+from lawgiver.agents.planner import LearnedPlanner, planner
+from lawgiver.agents.returned_fractions import ReturnedFraction
+from lawgiver.envs.core.arrays import map_arrays
+from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.trainers.commons.distillation import distil
+from lawgiver.trainers.commons.exclusion import exclusions
+from lawgiver.trainers.commons.learner import Learner, Recorded, fair_welfare, on_the_continuum
+from lawgiver.trainers.commons.plays import Plays, play
+from lawgiver.trainers.commons.settings import CommonsTrainer
+from lawgiver.trainers.runs import launch
+
+GAME: Any = make_game("commons_trust")
+SHORT = replace(GAME, n_rounds=4)
+
+
+def learner(game: Any, **settings: Any) -> Learner:
+    """Make a learner in double precision, whose planner has random weights."""
+    smooth = on_the_continuum(game)
+    made = planner(game, n_units=8, memory=4, seed=3)
+    assert isinstance(made, LearnedPlanner)
+    made.network.double()
+    with torch.no_grad():
+        for weights in made.network.parameters():
+            weights += 0.1 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(weights.numel()))
+    people: Any = make_policy(smooth, "participant", "simulated_people")
+    rng = torch.Generator().manual_seed(0)
+    return Learner(made, smooth, people, CommonsTrainer(name="commons", **settings), rng)
+
+
+@pytest.fixture
+def double() -> Any:
+    """Let torch make numbers of double precision."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("fairness", [0.0, 0.5, 1.0, 3.0])
+def test_the_gradient_is_that_of_differences(double: Any, fairness: float) -> None:
+    one = learner(SHORT, fairness=fairness, gradient_discount=1.0)
+    start = one.rng.get_state()
+    raised, _ = one.surrogate(16)
+    raised.backward()
+    for weights in (one.network.share.bias, one.network.held_back.bias, one.network.seen.weight):
+        if weights is one.network.share.bias:
+            continue  # shares do not change with what is added to all logits but the one of what is held back
+        at = (0,) * weights.ndim
+        assert weights.grad is not None
+        ends = []
+        for step in (1e-5, -1e-5):
+            with torch.no_grad():
+                weights[at] += step
+                one.rng.set_state(start)
+                ends.append(one.surrogate(16)[1]["welfare"])
+                weights[at] -= step
+        assert float(weights.grad[at]) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3, abs=1e-7)
+
+
+def test_a_smaller_discount_changes_the_gradient_and_not_the_games(double: Any) -> None:
+    found = {}
+    for discount in (1.0, 0.5):
+        one = learner(SHORT, gradient_discount=discount)
+        raised, measured = one.surrogate(16)
+        raised.backward()
+        found[discount] = one.network.held_back.bias.grad, measured
+    assert found[1.0][1] == found[0.5][1]
+    assert not torch.allclose(found[1.0][0], found[0.5][0])
+
+
+def test_kinds_of_returns_add_a_score_where_their_chances_move(double: Any) -> None:
+    """Nothing with chance 1 - p, everything with p: the mean fraction is p, its slope in the logit p (1 - p)."""
+
+    class Coin:
+        logit = torch.tensor(0.3, requires_grad=True)
+
+        def initial_state(self, batch: int, rng: Any) -> None: ...
+
+        def distribution(self, obs: Any, mask: Any, state: Any) -> Any:
+            raise NotImplementedError
+
+        def act(self, obs: Any, mask: Any, state: Any, rng: Any) -> Any:
+            raise NotImplementedError
+
+        def fractions(self, obs: torch.Tensor, state: None) -> Any:
+            p = torch.sigmoid(self.logit)
+            weights = torch.stack([1 - p, p, 0 * p, 0 * p]).expand(*obs.shape[:2], 4)
+            one = torch.ones(*obs.shape[:2], 1)
+            return ReturnedFraction(weights, one, one), state
+
+    games = 4_000
+    people: Any = Recorded(Coin())
+    drawn, _ = people.act(torch.zeros(games, 1, 1), None, None, torch.Generator().manual_seed(1))
+    value = drawn[:, 0, 0].detach()
+    terms = (value - value.mean()) * people.log_likelihood
+    (slope,) = torch.autograd.grad(terms.mean(), Coin.logit)
+    p = float(torch.sigmoid(Coin.logit.detach()))
+    assert float(value.mean()) == pytest.approx(p, abs=4 * (p * (1 - p) / games) ** 0.5)
+    assert float(slope) == pytest.approx(p * (1 - p), abs=4 * 0.25 / games**0.5)
+
+
+def test_fair_welfare_by_hand() -> None:
+    kept = torch.tensor([[4.0, 1.0]])
+    guard = 1e-3
+    assert float(fair_welfare(kept, 0.0)) == 2.5
+    assert float(fair_welfare(kept, 0.5)) == pytest.approx(((4 + guard) ** 0.5 + (1 + guard) ** 0.5), rel=1e-6)
+    assert float(fair_welfare(kept, 1.0)) == pytest.approx(np.log([4 + guard, 1 + guard]).mean(), rel=1e-6)
+    assert float(fair_welfare(kept, 2.0)) == pytest.approx(-(1 / (4 + guard) + 1 / (1 + guard)) / 2, rel=1e-6)
+    assert float(fair_welfare(kept, float("inf"))) == 1.0
+
+
+@pytest.mark.parametrize("memory", [0, 4])
+def test_planners_are_equivariant_keep_to_the_pool_and_are_one_on_both_backends(memory: int) -> None:
+    made: Any = planner(GAME, memory=memory, seed=5)
+    with torch.no_grad():
+        made.network.share.weight += torch.randn(
+            made.network.share.weight.shape, generator=torch.Generator().manual_seed(0)
+        )
+    rng = np.random.default_rng(0)
+    offers = rng.uniform(0, 50, (64, 4)) * (rng.uniform(size=(64, 4)) < 0.7)
+    obs = np.concatenate([offers, offers * rng.uniform(size=(64, 4)), rng.uniform(0, 200, (64, 1))], 1)[:, None]
+    start = made.initial_state(64, rng)
+    offered, state = made.act(obs, None, start, rng)
+    assert (offered > 0).all() and (offered.sum(-1) < obs[..., -1]).all()
+    order = np.array([2, 0, 3, 1])
+    turned = obs.copy()
+    turned[..., :4], turned[..., 4:8] = obs[..., order], obs[..., 4 + order]
+    other, _ = made.act(turned, None, start, rng)
+    np.testing.assert_allclose(other, offered[..., order], rtol=1e-4, atol=1e-4)
+    on_torch, after = made.act(torch.tensor(obs), None, map_arrays(torch.tensor, start), torch.Generator())
+    np.testing.assert_allclose(on_torch.detach().numpy(), offered, rtol=1e-6)
+    assert (state is None) == (after is None) == (not memory)
+    if memory:
+        np.testing.assert_allclose(after.detach().numpy(), state, rtol=1e-6, atol=1e-7)
+        again, _ = made.act(obs, None, state, rng)
+        assert np.abs(again - offered).max() > 1e-3
+
+
+def test_games_are_measured_by_hand() -> None:
+    offers = np.array([[[2.0, 4.0], [0.5, 3.5]], [[1.0, 1.0], [np.nan, np.nan]]])
+    returns = np.array([[[1.0, 1.0], [0.0, 0.5]], [[0.0, 1.0], [np.nan, np.nan]]])
+    pools = np.array([[6.0, 4.0, 0.7], [2.0, 1.4, np.nan]])
+    found = Plays(pools, offers, returns).measures()
+    np.testing.assert_allclose(found["surplus"], [(0.75 + 3.0) / 2, 0.5])
+    np.testing.assert_allclose(found["gini"], [2.25 / (2 * 3.75), 0.5])
+    np.testing.assert_allclose(found["sustained"], [0.0, 1.0])
+    np.testing.assert_allclose(found["excluded"], [0.25, 0.0])
+
+
+def test_the_same_people_play_under_every_mechanism() -> None:
+    people = make_policy(GAME, "participant", "simulated_people")
+    equal, proportional = (
+        play(GAME, make_policy(GAME, "mechanism", f"{name}_offers"), people, 40, np.random.default_rng(1))
+        for name in ("equal", "proportional")
+    )
+    np.testing.assert_array_equal(equal.returns[:, 0], proportional.returns[:, 0])  # offers are equal at first
+    assert (equal.returns[:, 5] != proportional.returns[:, 5]).any()
+
+
+def test_games_that_end_at_random_are_padded() -> None:
+    game = replace(GAME, continuation=0.5, min_rounds=2, n_rounds=30)
+    people = make_policy(game, "participant", "simulated_people")
+    plays = play(game, make_policy(game, "mechanism", "equal_offers"), people, 50, np.random.default_rng(0))
+    rounds = np.isfinite(plays.offers[..., 0]).sum(1)
+    assert plays.offers.shape == (50, 30, 4) and rounds.min() >= 2 and rounds.max() < 30
+    assert rounds.mean() == pytest.approx(2 + 1.0, abs=4 * 2**0.5 / 50**0.5)  # two, and a geometric number of others
+    assert np.isfinite(plays.final_pool).all() and np.isfinite(plays.kept).all()
+
+
+@pytest.mark.parametrize("parameters", [(0.8, 4.0, 0.1), (1.0, 22.0, 0.0), (0.3, 1.0, 0.0)])
+def test_a_rule_of_the_family_is_distilled_from_itself(parameters: tuple[float, ...]) -> None:
+    people = make_policy(GAME, "participant", "simulated_people")
+    plays = play(GAME, FamilyOffers(GAME, parameters), people, 60, np.random.default_rng(2))
+    found = distil(GAME, plays)
+    assert found.r2 == pytest.approx(1.0, abs=1e-6)
+    pool = np.linspace(20, 200, 40)
+    made, wanted = (np.maximum(f, w * (pool / 200) ** e) for w, e, f in (found.parameters, parameters))
+    np.testing.assert_allclose(made, wanted, atol=2e-3)
+
+
+def test_exclusions_are_counted_by_hand() -> None:
+    """One participant is excluded for two rounds and let in again, another from round 3 to the end."""
+    offers = np.full((1, 6, 2), 10.0)
+    offers[0, 1:3, 0] = 0.0
+    offers[0, 3:, 1] = 0.0
+    returns = 0.5 * offers
+    returns[0, 0, 0] = 1.0  # a tenth, before the exclusion
+    pools = np.full((1, 7), 50.0)
+    found = exclusions(Plays(pools, offers, returns))
+    assert found.after_little == 1.0
+    assert found.after_more == pytest.approx(1 / 5)  # of five such offers with a next round one is followed by none
+    np.testing.assert_allclose(found.lasting[:4], [1.0, 1.0, 0.5, np.nan])
+
+
+def test_exclusions_under_proportional_offers_last_for_ever() -> None:
+    people = make_policy(GAME, "participant", "simulated_people")
+    plays = play(GAME, make_policy(GAME, "mechanism", "proportional_offers"), people, 200, np.random.default_rng(3))
+    lasting = exclusions(plays).lasting
+    assert np.nanmin(lasting[:20]) > 0.98  # offers of half a point can come back to one
+
+
+TINY = ["trainer.batch=8", "trainer.log_every=2", "trainer.checkpoint_every=2", "game.n_rounds=6",
+        "trainer.evaluation={games: 30, elections: 8}"]  # fmt: skip
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the figures."""
+    monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
+
+
+@pytest.mark.parametrize("memory", [0, 3])
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    tmp_path: Any, undrawn: None, monkeypatch: pytest.MonkeyPatch, memory: int
+) -> None:
+    changes = [*TINY, f"agents.mechanism.memory={memory}", "trainer.updates=5"]
+    _, whole = launch.train("commons", [*changes, f"run_dir={tmp_path / 'whole'}"])
+    update = Learner.update
+
+    def until(self: Learner, number: int) -> dict[str, float]:
+        if number == 4:
+            raise KeyboardInterrupt
+        return update(self, number)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Learner, "update", until)
+        launch.train("commons", [*changes, f"run_dir={tmp_path / 'parts'}"])
+    _, resumed = launch.resume(tmp_path / "parts")
+    names = {"equal", "mixed", "proportional", "interpolating", "learned", "distilled"}
+    assert set(whole["surplus"]) == {*names, "ceiling"} and set(whole["gini"]) == names
+    assert {**whole, "timing": 0} == {**resumed, "timing": 0}
+
+
+def test_a_run_draws_its_figures_and_is_judged_anew(tmp_path: Any) -> None:
+    launch.train("commons", [*TINY, "trainer.updates=2", f"run_dir={tmp_path / 'run'}"])
+    drawn = {path.name for path in (tmp_path / "run" / "figures").glob("*.png")}
+    assert drawn == {"curves.png", "pools.png", "offers.png", "exclusions.png", "surplus_gini.png"}
+    again = lawgiver.evaluate(tmp_path / "run", games=20)
+    assert again["surplus"]["learned"].n == 20
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["game.mechanism_mode=announce"], "mechanism_mode='allocate'"),
+        (["agents.participants.policy=random"], "given by the fractions"),
+        (["trainer.fairness=-1"], "fairness"),
+        (["trainer.gradient_discount=0"], "gradient_discount"),
+        (["agents.mechanism.memory=-1"], "memory"),
+        (["game.name=public_investment"], "commons_trust"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Any, overrides: list[str], words: str) -> None:
+    with pytest.raises(LawgiverError, match=words) as caught:
+        launch.train("commons", [*TINY, *overrides, f"run_dir={tmp_path / 'run'}"])
+    assert "\n" not in str(caught.value)
+
+
+def test_the_reproduction_has_its_tables_and_figures(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lawgiver.trainers.reproduce import commons
+
+    tiny = ("trainer.updates=2", "trainer.batch=8", "trainer.evaluation={games: 30, elections: 8}")
+    monkeypatch.setattr(commons, "KINDS", {"planner": tiny})
+    monkeypatch.setattr(commons, "GAMES", 30)
+    made = lawgiver.reproduce("commons", tmp_path, seeds=2)
+    assert {path.name for path in made.figures} == {
+        "commons_pools.png", "commons_offers.png", "commons_exclusions.png", "commons_surplus_gini.png"
+    }  # fmt: skip
+    tables = made.comparisons
+    assert [row["rule"] for row in tables[commons.PEOPLE]] == ["equal", "mixed", "proportional"]
+    assert tables[commons.PEOPLE][0]["humans'"] == "2.2 ± 0.36"
+    names = ["equal", "mixed", "proportional", "interpolating", "planner", "rule of the planner"]
+    assert [row["mechanism"] for row in tables[commons.KNOWN]] == [*names, "ceiling"]
+    assert [row["mechanism"] for row in tables[commons.OTHERS]] == names
+    learned: Any = tables[commons.KNOWN][4]["surplus"]
+    assert learned.n == 2 and learned.how == "student"
+    runs = [lawgiver.open_run(tmp_path / "planner" / f"s{seed}") for seed in range(2)]
+    assert learned.mean == pytest.approx(np.mean([run.summary["surplus"]["learned"].mean for run in runs]))
+    assert len(tables[commons.RULE]) == 2 and "## E. Share of the votes" in made.markdown()
