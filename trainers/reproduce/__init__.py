@@ -14,6 +14,7 @@ from lawgiver.trainers.runs.atomic_files import write_json
 PAPERS = {
     "affine_maximisers": ("torch",),
     "auctions": ("torch", "solve", "bo", "rllib"),
+    "commons": ("torch", "solve"),
     "hcmd_zero": ("torch", "solve"),
     "payment_free": ("torch",),
     "rmd": ("torch", "solve"),
