@@ -7,6 +7,8 @@ returns and the pool. What follows the GRU is not published. Here it is the dist
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -46,23 +48,11 @@ class CloneNet(nn.Module):
         found: torch.Tensor = self.given(hidden).log_probability(chosen.to(hidden.dtype), most.to(hidden.dtype))
         return found
 
-    def step(
-        self, features: torch.Tensor, legal: torch.Tensor, hidden: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute log-probabilities of all choices in one round.
-
-        Args:
-            features: (..., d).
-            legal: bool (..., n_actions): 0 to the whole points of the endowment.
-            hidden: state before, (..., n_hidden).
-
-        Returns:
-            (..., n_actions), minus infinity where not legal, and the new state (..., n_hidden).
-        """
+    def step(self, features: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Compute the new state (..., n_hidden) from features (..., d) and the state before."""
         flat, before = features.reshape(-1, 1, features.shape[-1]), hidden.reshape(1, -1, self.n_hidden)
         shown, _ = self.gru(flat, before)
-        after, most = shown.reshape(hidden.shape), legal.sum(-1).to(hidden.dtype) - 1
-        return self.given(after).log_probabilities(most, self.n_actions), after
+        return cast(torch.Tensor, shown.reshape(hidden.shape))
 
     def given(self, hidden: torch.Tensor) -> ReturnedFraction:
         """Compute the distribution of what is given for hidden states (..., n_hidden)."""

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 import torch
 
 from lawgiver.agents.clone_network import CloneNet
+from lawgiver.agents.fraction_policies import FractionPolicy
+from lawgiver.agents.networks import evaluated
 from lawgiver.agents.recurrent_participants import RecurrentParticipants
+from lawgiver.agents.returned_fractions import ReturnedFraction
+from lawgiver.envs.commons_trust.game import CommonsTrust
+from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.errors import integer
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory
 
 
-class Clones(RecurrentParticipants):
+class Clones(FractionPolicy[Memory], RecurrentParticipants):
     """Participants who give by a GRU; their memory is its hidden state.
 
     Each sees everybody's endowments of this round, contributions and, if there are any, payouts of the last one, itself
     first and the others in order of their seats, and what the game records of the group, such as its pool. Amounts are
     divided by the largest endowment, numbers of the group by their upper bound.
+
+    They are fitted to whole points; in commons_trust with ``integer_returns=False`` they give the fractions from which
+    those are drawn.
     """
 
     kind: ClassVar[str] = "clones"
@@ -31,19 +41,33 @@ class Clones(RecurrentParticipants):
             UnsupportedGameError: if behaviour in the game is not recorded.
             ParameterError: if the size is below 1.
         """
-        super().__init__(game, "clones")
+        smooth = isinstance(game, CommonsTrust) and not game.integer_returns
+        super().__init__(replace(cast(CommonsTrust, game), integer_returns=True) if smooth else game, "clones")
+        self.whole = not smooth
+        self.n_actions, self.amounts = self.at.n_actions, self.at.endowments
         self.settings = {"n_hidden": integer("n_hidden", n_hidden, 1)}
         n_features = (2 + (self.at.payouts is not None)) * self.at.n + len(self.at.shared)
         self.network: CloneNet = CloneNet(n_features, self.at.n_actions, self.settings["n_hidden"])
         self.network.requires_grad_(False)
 
-    def _step(self, obs: torch.Tensor, mask: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def fractions(self, obs: Array, state: Memory) -> tuple[ReturnedFraction, Memory]:
+        """Compute the distributions (B, n) of the fractions that are given, and the GRU's new state.
+
+        On torch they are differentiable with respect to the observations and the state.
+        """
+        weights, aims, noise, after = evaluated(self.network, self._given, obs, *state)
+        return ReturnedFraction(weights, aims, noise), (after,)
+
+    def _given(self, obs: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Compute weights, aims and noise of what is given, and the new state (B, n, n_hidden)."""
         amounts = [
             obs[..., at] for at in (self.at.endowments, self.at.contributions, self.at.payouts) if at is not None
         ]
         shared = [obs[..., at] / self.at.units[name] for name, at in self.at.shared.items()]
         features = torch.cat([*(amount / self.at.top for amount in amounts), *shared], dim=-1)
-        return self.network.step(features, mask.bool(), *state)
+        after = self.network.step(features, hidden)
+        found = self.network.given(after)
+        return found.weights, found.aims, found.noise, after
 
     def features(
         self,

@@ -5,20 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol
 
 import gymnasium
 
+from lawgiver.agents.fraction_policies import FractionPolicy, MemoryT
 from lawgiver.agents.policies import draw_discrete, require_field
-from lawgiver.agents.returned_fractions import ReturnedFraction
 from lawgiver.envs.commons_trust.game import CommonsTrust
-from lawgiver.envs.core.arrays import Array, Rng, floats, namespace, uniform
+from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.errors import ArgumentError, UnsupportedGameError, allowed, number
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-
-MemoryT = TypeVar("MemoryT")
 
 
 class PopulationClass(Protocol):
@@ -81,7 +79,7 @@ class Population(ABC, Generic[MemoryT]):
         return draw_discrete(log_probabilities, rng), memory
 
 
-class Trustees(ABC, Generic[MemoryT]):
+class Trustees(FractionPolicy[MemoryT]):
     """Participants of commons_trust, by the distribution of the fraction of their offer that they return."""
 
     kind: ClassVar[str]
@@ -90,35 +88,9 @@ class Trustees(ABC, Generic[MemoryT]):
     def __init__(self, game: CommonsTrust) -> None:
         """Read the columns of the observation, and whether returns are whole points."""
         self._columns = columns(game.observation_layout("participant"))
-        self._n, self._capacity, self._n_actions = game.n, game.capacity, int(game.capacity) + 1
-        self._whole = game.integer_returns
+        self._n, self._capacity, self.n_actions = game.n, game.capacity, int(game.capacity) + 1
+        self.whole, self.amounts = game.integer_returns, self._columns["offers"]
 
     @abstractmethod
     def initial_state(self, batch: int, rng: Rng) -> MemoryT:
         """Draw ``batch`` groups of participants."""
-
-    @abstractmethod
-    def fractions(self, obs: Array, state: MemoryT) -> tuple[ReturnedFraction, MemoryT]:
-        """Compute the distributions (B, n) of the fractions that are returned, and the new memory."""
-
-    def distribution(self, obs: Array, mask: Array | None, state: MemoryT) -> tuple[Array, MemoryT]:
-        """Return log-probabilities (B, n, A) of whole points, or moments (B, n, 2, 1) of fractions; the new memory."""
-        found, memory = self.fractions(obs, state)
-        if not self._whole:
-            return namespace(obs).stack(found.moments(), axis=-1)[..., None], memory
-        return found.log_probabilities(self._whole_offers(obs, mask), self._n_actions), memory
-
-    def act(self, obs: Array, mask: Array | None, state: MemoryT, rng: Rng) -> tuple[Array, MemoryT]:
-        """Return whole points (B, n), or fractions (B, n, 1), drawn from the distribution, and the new memory."""
-        found, memory = self.fractions(obs, state)
-        xp, levels = namespace(obs), floats(uniform(rng, obs.shape[:2]), obs)
-        if not self._whole:
-            return found.draw(levels)[..., None], memory
-        return xp.astype(found.draw_points(levels, self._whole_offers(obs, mask)), xp.int64), memory
-
-    def _whole_offers(self, obs: Array, mask: Array | None) -> Array:
-        """Compute the most that each may return, (B, n): by the mask where there is one, which no rounding moves."""
-        xp = namespace(obs)
-        if mask is None:
-            return xp.floor(obs[..., self._columns["offers"]][..., 0])
-        return floats(xp.sum(xp.astype(mask, xp.int64), axis=-1) - 1, obs)

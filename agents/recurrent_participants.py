@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 
-from lawgiver.agents.networks import Networked, evaluated
-from lawgiver.agents.policies import DiscretePolicy
-from lawgiver.envs.core.arrays import Array, Rng, constant, zeros
+from lawgiver.agents.networks import Networked
+from lawgiver.agents.policies import Memoryless
+from lawgiver.envs.core.arrays import Rng, zeros
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
 from lawgiver.envs.core.recorded import recorded_columns
@@ -32,7 +32,7 @@ class RecurrentNetwork(Protocol):
         """
 
 
-class RecurrentParticipants(Networked, DiscretePolicy, ABC):
+class RecurrentParticipants(Networked, Memoryless, ABC):
     """Participants of a game whose behaviour is recorded, who choose by one network, each by itself.
 
     They begin every game anew: what they saw in an earlier one is forgotten.
@@ -59,20 +59,6 @@ class RecurrentParticipants(Networked, DiscretePolicy, ABC):
         """Return the network's memory, zeros (B, n, n_hidden) each, on the backend of ``rng``."""
         shape = (batch, self.at.n, self.network.n_hidden)
         return tuple(zeros(rng, shape) for _ in range(self.n_memories))
-
-    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
-        """Return log-probabilities (B, n, n_actions), minus infinity where illegal, and the network's new memory.
-
-        On torch they are differentiable with respect to the observations and the state.
-        """
-        if mask is None:
-            mask = constant(range(self.at.n_actions), obs) <= obs[..., self.at.endowments][..., :1]
-        log_probabilities, *memory = evaluated(self.network, self._step, obs, mask, *state)
-        return log_probabilities, tuple(memory)
-
-    @abstractmethod
-    def _step(self, obs: torch.Tensor, mask: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return log-probabilities (B, n, n_actions) and the new memory, for observations (B, n, d)."""
 
     @abstractmethod
     def features(

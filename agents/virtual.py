@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from lawgiver.agents.networks import Networked, evaluated
+from lawgiver.agents.policies import DiscretePolicy
 from lawgiver.agents.recurrent_participants import RecurrentParticipants
 from lawgiver.agents.virtual_networks import (
     ContributionNet,
@@ -22,14 +23,15 @@ from lawgiver.agents.virtual_networks import (
     own_arrangement,
     vote_features,
 )
-from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.arrays import Array, constant
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, integer
 from lawgiver.envs.core.game import Game
+from lawgiver.envs.core.policy import Memory
 from lawgiver.envs.core.recorded import recorded_columns
 from lawgiver.envs.election.state import phases
 
 
-class VirtualParticipants(RecurrentParticipants):
+class VirtualParticipants(RecurrentParticipants, DiscretePolicy):
     """Participants who contribute by a contribution network; their memory is its LSTM's, hidden and cell state."""
 
     kind: ClassVar[str] = "virtual_participants"
@@ -54,6 +56,16 @@ class VirtualParticipants(RecurrentParticipants):
             self.at.n, self.at.n_actions, n_linear, n_hidden, sees_payouts=bool(sees_payouts)
         )
         self.network.requires_grad_(False)
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return log-probabilities (B, n, n_actions), minus infinity where illegal, and the network's new memory.
+
+        On torch they are differentiable with respect to the observations and the state.
+        """
+        if mask is None:
+            mask = constant(range(self.at.n_actions), obs) <= obs[..., self.at.endowments][..., :1]
+        log_probabilities, *memory = evaluated(self.network, self._step, obs, mask, *state)
+        return log_probabilities, tuple(memory)
 
     def _step(self, obs: torch.Tensor, mask: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
         endowments, h, c = obs[..., self.at.endowments], *state

@@ -181,7 +181,7 @@ def test_fitted_clones_come_close_to_those_who_made_the_data() -> None:
 def test_games_whose_behaviour_is_not_recorded_are_refused() -> None:
     for game in (
         make_game("public_investment", mechanism_mode="announce"),
-        make_game("commons_trust", integer_returns=False),
+        make_game("commons_trust", preset="experiment_4", mechanism_mode="announce", announce_every="game"),
         make_game("taxed_dilemma"),
     ):
         with pytest.raises(UnsupportedGameError, match="clones need a game whose records of behaviour are declared"):
@@ -281,3 +281,34 @@ def test_drawn_choices_have_the_probabilities_that_are_claimed() -> None:
     counts = np.bincount(drawn, minlength=25) / 20_000
     assert counts[6:].sum() == 0
     np.testing.assert_allclose(counts, np.exp(logs[0, 0]), atol=5 * 0.5 / np.sqrt(20_000))
+
+
+def test_drawn_points_and_fractions_are_of_one_distribution() -> None:
+    people, smooth, games = clones(), clones(replace(COMMONS, integer_returns=False)), 20_000
+    state, *_ = COMMONS.advance(COMMONS.initial_state(games, np.random.default_rng(0)), np.full((games, 4), 5.5), {})
+    seen, start = COMMONS.observe(state, "participant"), people.initial_state(games, np.random.default_rng(0))
+    legal = COMMONS.legal_actions(state, "participant")
+    drawn, after = people.act(seen, legal, start, np.random.default_rng(1))
+    logs, _ = people.distribution(seen, legal, start)
+    counts = np.bincount(drawn[:, 0], minlength=25) / games
+    np.testing.assert_allclose(counts, np.exp(logs[0, 0]), atol=5 * 0.5 / np.sqrt(games))
+    fractions, same = smooth.act(seen, None, start, np.random.default_rng(1))
+    assert fractions.shape == (games, 4, 1) and (after[0] == same[0]).all()
+    np.testing.assert_array_equal(np.minimum(np.floor(6 * fractions[..., 0]), 5), drawn)
+    moments, _ = smooth.distribution(seen, None, start)
+    mean, std = moments[0, 0, :, 0]
+    assert fractions[:, 0].mean() == pytest.approx(mean, abs=5 * std / np.sqrt(games))
+    assert fractions[:, 0].std() == pytest.approx(std, rel=0.05)
+
+
+def test_fractions_of_clones_are_differentiable_in_what_they_see_and_remember() -> None:
+    people = clones(replace(COMMONS, integer_returns=False))
+    people.network.double()
+    obs = torch.rand((2, 4, 13), dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 6
+    memory = torch.zeros((2, 4, 6), dtype=torch.float64)
+
+    def drawn(obs: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
+        found, (after,) = people.fractions(obs, (memory,))
+        return found.aims.sum() + found.noise.sum() + found.log_weight(torch.full((2, 4), 0.9)).sum() + after.sum()
+
+    assert torch.autograd.gradcheck(drawn, (obs.requires_grad_(), memory.requires_grad_()))
