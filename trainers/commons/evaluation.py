@@ -17,11 +17,12 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.election.game import Election
 from lawgiver.trainers.commons.distillation import distil
 from lawgiver.trainers.commons.plays import Plays, play
-from lawgiver.trainers.commons.settings import CommonsConfig, Evaluation
+from lawgiver.trainers.commons.settings import CommonsAgents, Evaluation
 from lawgiver.trainers.evaluation.vote_shares import against
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.settings.base import Config
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import COMMONS
 
@@ -38,19 +39,19 @@ DISTILLED_GAMES = 500
 
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
     """Judge a run's planner anew, in as many games with each mechanism; see :func:`judged`."""
-    config: CommonsConfig = validate(run.settings)
+    config = validate(run.settings)
     game: Any = config.game.make()
     planner = load(run.path, role="mechanism", game=game)
     evaluation = config.trainer.evaluation.model_copy(update={"games": games})
     return judged(game, planner, people_of(config, game), voters_of(config), evaluation, seed)
 
 
-def people_of(config: CommonsConfig, game: CommonsTrust) -> Policy:
+def people_of(config: Config[CommonsAgents, Any], game: CommonsTrust) -> Policy:
     """Make the participants of a config for a game."""
     return make_policy(game, "participant", config.agents.participants.model_dump())
 
 
-def voters_of(config: CommonsConfig) -> dict[str, Any]:
+def voters_of(config: Config[CommonsAgents, Any]) -> dict[str, Any]:
     """Describe the voters of a config as an election takes them."""
     return config.agents.voters.model_dump()
 

@@ -37,8 +37,6 @@ MAPPED = ("proportional", "interpolating", "learned", "distilled")
 
 def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
     """Draw the figures of a planner's run."""
-    config = validate(run.settings)
-    game: Any = config.game.make()
     figure = curves(
         [
             ("Surplus while learning, returns of any fraction", "points a round", ["surplus"]),
@@ -50,6 +48,13 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     )
     if figure.axes:
         yield "curves.png", figure
+    yield from figures_of_planner(run, summary)
+
+
+def figures_of_planner(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """Draw what a run's planner does, beside its distilled rule and the canonical ones."""
+    config = validate(run.settings)
+    game: Any = config.game.make()
     mechanisms = mechanisms_of_run(run)
     people, seed = people_of(config, game), [run.settings["seed"]]
     plays = {name: played(game, each, people, GAMES, seed) for name, each in mechanisms.items()}

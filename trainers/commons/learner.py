@@ -30,7 +30,7 @@ from lawgiver.envs.commons_trust.game import SMALLEST_OFFER, CommonsTrust
 from lawgiver.envs.core.arrays import Array, Rng, map_arrays, uniform
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.rollout import rollout
-from lawgiver.trainers.commons.settings import CommonsTrainer
+from lawgiver.trainers.commons.settings import Ascent
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.settings.annealing import cosine
 
@@ -113,8 +113,8 @@ class Learner:
     Args:
         planner: that learns, on the device of its network.
         game: with returns on the continuum.
-        people: of that game.
-        settings: of the trainer.
+        people: whose fractions are returned; of the game in whole points or of this one, which look alike.
+        settings: of the ascent.
         rng: generator of people and rules.
     """
 
@@ -123,7 +123,7 @@ class Learner:
         planner: LearnedPlanner,
         game: CommonsTrust,
         people: Returning,
-        settings: CommonsTrainer,
+        settings: Ascent,
         rng: torch.Generator,
     ) -> None:
         """Start Adam."""

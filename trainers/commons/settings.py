@@ -25,8 +25,8 @@ class CommonsAgents(Settings):
 
     mechanism: Planner = Planner()
     participants: Given = Given(policy="simulated_people")
-    """A population of the game that returns fractions of offers: ``simulated_people``, or ``virtual_participants``
-    fitted to records, by the folder of their run."""
+    """A population of the game that returns fractions of offers: ``simulated_people``, or the clones of a
+    run of ``commons_iterative``, by its folder."""
     voters: Given = Given(policy="experience", sensitivity=0.4)  # type: ignore[call-arg]  # parameters are extra keys
     """How they vote in the end. By default somebody who keeps 14 points a round more, the most there are in the long
     run, is as much moved as one who earns his endowment once more in public investment."""
@@ -41,10 +41,9 @@ class Evaluation(Settings):
     """Between the planner, or its rule, and each rival."""
 
 
-class CommonsTrainer(TrainerSettings):
+class Ascent(Settings):
     """Ascent of welfare by Adam, through games in which people return fractions."""
 
-    name: Literal["commons"]
     updates: Natural = 400
     anneal_over: AnnealOver = None
     """Updates over which the learning rate falls; None for ``updates``."""
@@ -56,6 +55,12 @@ class CommonsTrainer(TrainerSettings):
     """alpha of alpha-fair welfare of what each keeps a round: 0 is the surplus, 1 Nash welfare, .inf the least."""
     gradient_discount: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Part of the gradient that goes back through a round, by what the planner sees; see the module ``learner``."""
+
+
+class CommonsTrainer(Ascent, TrainerSettings):
+    """One planner, trained before given people."""
+
+    name: Literal["commons"]
     log_every: Natural = 20
     checkpoint_every: Natural = 50
     evaluation: Evaluation = Evaluation()

@@ -12,7 +12,19 @@ from lawgiver.trainers.commons.learner import Learner, Returning, described, on_
 from lawgiver.trainers.commons.settings import CommonsConfig
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.settings.base import AnyConfig
 from lawgiver.trainers.statistics.streams import torch_generator
+
+
+def planned_game(config: AnyConfig) -> CommonsTrust:
+    """Make the game of a config; raises UnsupportedGameError unless a planner can play it."""
+    game = config.game.make()
+    if not isinstance(game, CommonsTrust) or game.announces:
+        raise UnsupportedGameError(
+            f"trainer {config.trainer.name!r} makes planners of commons_trust with mechanism_mode='allocate', not"
+            f" {game!r}"
+        )
+    return game
 
 
 def train(config: CommonsConfig, run: TrainingRun) -> dict[str, Any]:
@@ -23,13 +35,8 @@ def train(config: CommonsConfig, run: TrainingRun) -> dict[str, Any]:
             the fractions that they return.
         RunError: if welfare or a gradient is not finite; the last checkpoint is then the last good state.
     """
-    game, settings = config.game.make(), config.trainer
-    if not isinstance(game, CommonsTrust) or game.announces:
-        raise UnsupportedGameError(
-            f"trainer 'commons' makes planners of commons_trust with mechanism_mode='allocate', not {game!r}"
-        )
-    smooth = on_the_continuum(game)
-    people = people_of(config, smooth)
+    game, settings = planned_game(config), config.trainer
+    people = people_of(config, game)
     if not isinstance(people, Returning):
         raise UnsupportedGameError(
             f"agents.participants are {config.agents.participants.policy!r}, who have no gradient, allowed: people"
@@ -39,7 +46,7 @@ def train(config: CommonsConfig, run: TrainingRun) -> dict[str, Any]:
     mechanism = planner(game, **config.agents.mechanism.model_dump(), seed=config.seed)
     assert isinstance(mechanism, LearnedPlanner)
     mechanism.network.to(device)
-    learner = Learner(mechanism, smooth, people, settings, torch_generator(device, config.seed))
+    learner = Learner(mechanism, on_the_continuum(game), people, settings, torch_generator(device, config.seed))
     loop.train(
         run,
         loop.Averaged(learner, described),
@@ -50,7 +57,7 @@ def train(config: CommonsConfig, run: TrainingRun) -> dict[str, Any]:
     mechanism.network.to("cpu").requires_grad_(False)
     run.save_policy("mechanism", mechanism)
     trained = run.wall_s
-    found = judged(game, mechanism, people_of(config, game), voters_of(config), settings.evaluation, [config.seed])
+    found = judged(game, mechanism, people, voters_of(config), settings.evaluation, [config.seed])
     return {
         **found,
         "updates": settings.updates,

@@ -45,7 +45,7 @@ def provided(source: Path, iteration: int, game: PublicInvestment, shown: Path) 
         RunError: if there are none yet, or a group has endowments that are no condition of the game.
         LawgiverError: naming row and column, if a file is broken.
     """
-    found = provided_file(source, iteration, shown)
+    found = provided_file(source, iteration, f"the mechanism in {shown}")
     records = read_records(found, participants=game.n)
     _check_conditions(records, game, found)
     return records

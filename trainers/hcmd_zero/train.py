@@ -79,7 +79,7 @@ class Loop:
         self.config, self.run, self.game, self.settings = config, run, game, config.trainer
         self.iterations = len(self.settings.acquire.groups)
         if self.settings.acquire.source is not None:
-            check_source(self.settings.acquire.source, self.iterations)
+            check_source(self.settings.acquire.source, self.iterations, "trainer.acquire.groups with one number")
         self.judges = Judges.of(config, game)
         self.election = next(iter(self.judges.elections.values()))
         games_each(self.settings.optimise.batch, game, config.resources.num_learners)
@@ -91,22 +91,12 @@ class Loop:
             start_ray(config.resources)
         self.hash = population_hash(self.election.people, self.election.voting)
         self.steps = Steps(run)
-        self._require_same_people()
+        self.steps.require_same_people(0, "optimise", self.hash)
         self.records: list[Records] = []
         self.models: list[FittedParticipants] = []
         self.results: dict[str, list[dict[str, Any]]] = {"acquire": [], "model": [], "optimise": [], "meta_game": []}
         first, _ = self.steps.do(0, "optimise", self._first)
         self.mechanisms = [first / "mechanism"]
-
-    def _require_same_people(self) -> None:
-        """Check, before anything is written, that people are those with whom the run was begun."""
-        begun = self.steps.result(0, "optimise")
-        if begun is not None and begun["population_hash"] != self.hash:
-            raise RunError(
-                f"{self.run.path} was begun with other people: their hash was {begun['population_hash']} and is"
-                f" {self.hash} now, as they have been refitted or replaced since; begin a new run, or go on with the"
-                " lawgiver of then"
-            )
 
     def _seed(self, iteration: int, step: int) -> tuple[int, ...]:
         return self.config.seed, iteration, step

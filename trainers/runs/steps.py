@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
+from lawgiver.trainers.runs.atomic_files import RunError, read_manifest, write_folder
 from lawgiver.trainers.runs.training_run import TrainingRun
 
 
@@ -35,6 +35,20 @@ class Steps:
         path = self._path(iteration, name)
         found: dict[str, Any] | None = read_manifest(path, told=dict)["told"] if path.exists() else None
         return found
+
+    def require_same_people(self, iteration: int, name: str, population_hash: str) -> None:
+        """Check that people are those of a step whose result has their ``population_hash``, if it is completed.
+
+        Raises:
+            RunError: if they are others, or as :meth:`do` raises it.
+        """
+        begun = self.result(iteration, name)
+        if begun is not None and begun["population_hash"] != population_hash:
+            raise RunError(
+                f"{self.run.path} was begun with other people: their hash was {begun['population_hash']} and is"
+                f" {population_hash} now, as they have been refitted or replaced since; begin a new run, or go on with"
+                " the lawgiver of then"
+            )
 
     def _path(self, iteration: int, name: str) -> Path:
         return self.folder / str(iteration) / name

@@ -13,8 +13,14 @@ from lawgiver.trainers.runs.atomic_files import RunError
 SUFFIXES = (".parquet", ".csv")
 
 
-def check_source(source: Path, iterations: int) -> None:
-    """Check that the user's data can serve all iterations; raises ParameterError otherwise."""
+def check_source(source: Path, iterations: int, single: str) -> None:
+    """Check that the user's data can serve all iterations; raises ParameterError otherwise.
+
+    Args:
+        source: a file, or a folder of D1, D2, ...
+        iterations: of the run.
+        single: the setting with which one iteration is made, for the message.
+    """
     if not source.exists():
         raise ParameterError(
             f"trainer.acquire.source: {source} does not exist, allowed: a file, or a folder of D1, D2, ..."
@@ -22,17 +28,17 @@ def check_source(source: Path, iterations: int) -> None:
     if not source.is_dir() and iterations > 1:
         raise ParameterError(
             f"trainer.acquire.source: {source} is one file for {iterations} iterations, allowed: a folder of D1 to"
-            f" D{iterations} (.parquet or .csv), or trainer.acquire.groups with one number"
+            f" D{iterations} (.parquet or .csv), or {single}"
         )
 
 
-def provided_file(source: Path, iteration: int, shown: Path) -> Path:
+def provided_file(source: Path, iteration: int, shown: str) -> Path:
     """Find the file of records that the user has collected for an iteration.
 
     Args:
         source: a file, or a folder of D1, D2, ...
         iteration: number of the iteration, from 1.
-        shown: folder of the mechanism under which these data are collected.
+        shown: under what these data are collected, for the message.
 
     Raises:
         RunError: if there is none yet.
@@ -41,7 +47,7 @@ def provided_file(source: Path, iteration: int, shown: Path) -> Path:
     found = next((file for file in files if file.exists()), None)
     if found is None:
         raise RunError(
-            f"there are no data of iteration {iteration}: let people play under the mechanism in {shown}, keep what"
+            f"there are no data of iteration {iteration}: let people play under {shown}, keep what"
             f" they do as {files[0]} or .csv, and continue with --resume"
         )
     return found
