@@ -35,7 +35,7 @@ class ModelSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     """Of Adam."""
     batch_groups: Natural = 16
-    epochs: Natural = 80
+    epochs: Natural = 120
     """At most."""
     patience: Natural = 10
     """Epochs without improvement on the held-out groups after which training stops."""
