@@ -127,7 +127,8 @@ def spells(plays: Mapping[str, Plays]) -> Figure:
     left.set_title("After having returned of an offer", fontsize=10, loc="left")
     left.legend(frameon=False, fontsize=8)
     for name, each in found.items():
-        right.plot(np.arange(len(each.lasting)), each.lasting, color=colours[name], label=NAMES.get(name, name))
+        if np.isfinite(each.lasting[1:]).any():  # somebody is excluded
+            right.plot(np.arange(len(each.lasting)), each.lasting, color=colours[name], label=NAMES.get(name, name))
     right.set_xlabel("rounds")
     right.set_ylabel("share of exclusions that last longer")
     right.set_ylim(0, 1.03)
