@@ -312,3 +312,23 @@ def test_fractions_of_clones_are_differentiable_in_what_they_see_and_remember() 
         return found.aims.sum() + found.noise.sum() + found.log_weight(torch.full((2, 4), 0.9)).sum() + after.sum()
 
     assert torch.autograd.gradcheck(drawn, (obs.requires_grad_(), memory.requires_grad_()))
+
+
+def test_of_stages_of_a_fit_those_of_least_error_are_kept() -> None:
+    records, seen = played(COMMONS, 30), []
+    errors = iter([3.0, 1.0, 2.0, 1.0, 5.0])
+
+    def error(people: Clones) -> float:
+        seen.append({name: value.clone() for name, value in people.network.state_dict().items()})
+        return next(errors)
+
+    candidates = [Candidate(lambda: Clones(COMMONS, n_hidden=3), {"n_hidden": 3}, 0.0)]
+    schedule = Schedule(0.003, 16, 10, 10)
+    plain, report = fit_contributions(records, candidates, schedule, seed=0)
+    assert report["epochs"] == 10 and "kept" not in report
+    kept, chosen = fit_contributions(records, candidates, schedule, 0, error)
+    assert len(seen) == 5 and (chosen["kept"], chosen["error"]) == (7, 1.0), "after 6, 7, 8, 9 and 10 epochs"
+    for name, value in kept.network.state_dict().items():
+        assert torch.equal(value, seen[1][name])
+        assert torch.equal(plain.network.state_dict()[name], seen[4][name])
+    assert chosen["fitted"] == pytest.approx(cross_entropy(kept, records[0]), rel=1e-6)

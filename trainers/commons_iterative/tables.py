@@ -14,6 +14,8 @@ from lawgiver.trainers.tables.wording import words
 MEANINGS = OF_PLANNERS | {
     "held_out": "cross-entropy of the clones on groups that were held out, nats a return",
     "fitted": "cross-entropy of the clones on the data they were fitted to, nats a return",
+    "kept": "epoch of the last fit whose clones come closest to the surplus of people",
+    "error": "points by which their surplus misses that of the data, on average over mechanisms",
     "surplus_error": "surplus of the clones less that of people, each in games of their own",
 }
 """One line by key of the summary."""

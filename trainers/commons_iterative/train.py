@@ -133,11 +133,9 @@ class Loop:
         return {**found, "population_hash": self.hash}
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
-        records = [each for parts in self.records.values() for each in parts]
-        seed = torch_seed(*self._seed(iteration, MODEL), bits=31)
-        clones, report = fit(records, self.game, self.settings.model, seed)
+        mechanisms, seed = self.mechanisms, torch_seed(*self._seed(iteration, MODEL), bits=31)
+        clones, report = fit(self.records, mechanisms, self.game, self.settings.model, seed)
         save_policy(folder / "participants", clones)
-        mechanisms = self.mechanisms
         compared = closed_loop(
             self.game,
             clones,

@@ -24,6 +24,8 @@ from lawgiver.trainers.elections.virtual_people.losses import DivergedError, mea
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 P = TypeVar("P", bound=RecurrentParticipants)
+SNAPSHOTS = 8
+"""Epochs of the last fit after which an error beyond likelihood is looked at."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ class Candidate(Generic[P]):
 
 
 def fit_contributions(
-    records: Records | Sequence[Records], candidates: Sequence[Candidate[P]], schedule: Schedule, seed: int
+    records: Records | Sequence[Records],
+    candidates: Sequence[Candidate[P]],
+    schedule: Schedule,
+    seed: int,
+    error: Callable[[P], float] | None = None,
 ) -> tuple[P, dict[str, Any]]:
     """Fit participants of the best candidate; the same seed gives the same ones.
 
@@ -68,11 +74,13 @@ def fit_contributions(
         candidates: to choose from.
         schedule: of their training.
         seed: of the first weights, of the groups held out and of the order of groups.
+        error: of participants in what likelihood does not see, such as games of their own. Of :data:`SNAPSHOTS` of the
+            second half of the last fit those with the least error are kept; None for those of its end.
 
     Returns:
         The participants, and the report: the candidate's ``size``, ``l2`` and ``epochs``, its cross-entropy on the
         held-out groups (``held_out``) and, refitted, on all of them (``fitted``), in nats per decision, and ``grid``,
-        every candidate with its ``held_out``.
+        every candidate with its ``held_out``. With ``error`` also the epoch that was ``kept``, and its ``error``.
 
     Raises:
         RecordsError: if the records are not of the participants' game, or hold a single group.
@@ -87,11 +95,31 @@ def fit_contributions(
         grid.append({**each.candidate.size, "l2": each.candidate.l2, "epochs": epochs, "held_out": loss})
     best = min(range(len(grid)), key=lambda i: grid[i]["held_out"])
     participants, everything = trainings[best].fresh(), torch.arange(len(data))
-    for _ in itertools.islice(trainings[best].train(participants.network, data, everything), grid[best]["epochs"]):
-        pass
+    epochs, found = grid[best]["epochs"], _Least(participants, error)
+    taken = {epochs - (epochs // 2) * k // SNAPSHOTS for k in range(SNAPSHOTS)} if error else {epochs}
+    for epoch in itertools.islice(trainings[best].train(participants.network, data, everything), epochs):
+        if epoch in taken:
+            found.look(epoch)
+    participants.network.load_state_dict(found.weights)
     participants.network.requires_grad_(False)
     fitted = mean_loss(data, participants.network, everything)
-    return participants, {**grid[best], "fitted": fitted, "grid": grid}
+    chosen = {"kept": found.epoch, "error": found.least} if error else {}
+    return participants, {**grid[best], **chosen, "fitted": fitted, "grid": grid}
+
+
+class _Least(Generic[P]):
+    """The weights of participants when their error was least."""
+
+    def __init__(self, participants: P, error: Callable[[P], float] | None) -> None:
+        self.participants, self.error = participants, error
+        self.least, self.epoch, self.weights = math.inf, 0, dict[str, torch.Tensor]()
+
+    def look(self, epoch: int) -> None:
+        """Keep the weights if there are none yet, or their error is smaller than before."""
+        found = 0.0 if self.error is None else self.error(self.participants)
+        if not self.weights or found < self.least:
+            self.least, self.epoch = found, epoch
+            self.weights = {name: value.clone() for name, value in self.participants.network.state_dict().items()}
 
 
 @dataclass(frozen=True)
