@@ -12,6 +12,7 @@ from lawgiver.trainers.runs.run import Run
 # isort: split
 from matplotlib.figure import Figure
 
+RULES = {"proportional": "--", "interpolating": ":"}
 COLOURS = {"clones": "#D55E00", "people": "#0072B2"}
 
 
@@ -35,9 +36,9 @@ def iterations(summary: Mapping[str, Any]) -> Figure:
             numbers, [e.mean for e in surplus], yerr=[e.half for e in surplus], fmt="o-", color=colour, capsize=3,
             label=f"planner among {who}",
         )  # fmt: skip
-    rules = {name: summary["surplus"][name] for name in ("proportional", "interpolating")}
-    for name, colour in named_colours(rules).items():
-        axis.axhline(rules[name].mean, color=colour, linestyle="--", linewidth=1, label=f"{name} among people")
+    for name, style in RULES.items():
+        height = summary["surplus"][name].mean
+        axis.axhline(height, color="#000000", linestyle=style, linewidth=1, label=f"{name} among people")
     axis.set_xticks(numbers)
     axis.set_xlabel("iteration")
     axis.set_ylabel("surplus, points a participant and round")
