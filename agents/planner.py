@@ -49,31 +49,8 @@ class PlannerNetwork(nn.Module):
             nn.init.constant_(last.bias, start)
 
     def features(self, pool: torch.Tensor, offers: torch.Tensor, returns: torch.Tensor) -> torch.Tensor:
-        """Describe each participant, and the mean of all, by the pool and the last round, (..., n, 14).
-
-        Args:
-            pool: (...), in points.
-            offers: of the last round, (..., n), in points; 0 before the first.
-            returns: of the last round, (..., n), in points; 0 before the first.
-        """
-        n, scale = offers.shape[-1], self.capacity
-        enough = offers >= SMALLEST_OFFER
-        returned = returns.sum(-1, keepdim=True)
-        some = returned > 0
-        full = (pool / scale).unsqueeze(-1).expand_as(offers)
-        each = torch.stack(
-            [
-                full,
-                full.clamp_min(1e-3).log() / 3,
-                offers / scale,
-                torch.where(some, n * returns / torch.where(some, returned, 1), 1.0) / n,
-                torch.where(enough, returns / torch.where(enough, offers, 1), 0.0),
-                enough.to(offers.dtype),
-                (offers.sum(-1, keepdim=True) > 0).to(offers.dtype).expand_as(offers),
-            ],
-            -1,
-        )
-        return torch.cat(_beside_the_mean(each), -1)
+        """Describe each participant as :func:`described` does, (..., n, 14)."""
+        return described(pool, offers, returns, self.capacity)
 
     def forward(self, pool: torch.Tensor, seen: torch.Tensor, state: torch.Tensor | None = None) -> torch.Tensor:
         """Compute offers (..., n) in points, which sum to less than the pool.
@@ -101,6 +78,35 @@ class PlannerNetwork(nn.Module):
         seen = self.features(pool, offers, returns)
         after = () if self.memory is None else (self.memory.step(seen, *before),)
         return self(pool, seen, *after), *after
+
+
+def described(pool: torch.Tensor, offers: torch.Tensor, returns: torch.Tensor, capacity: float) -> torch.Tensor:
+    """Describe each participant, and the mean of all, by the pool and the last round, (..., n, 14).
+
+    Args:
+        pool: (...), in points.
+        offers: of the last round, (..., n), in points; 0 before the first.
+        returns: of the last round, (..., n), in points; 0 before the first.
+        capacity: of the pool, in points.
+    """
+    n, scale = offers.shape[-1], capacity
+    enough = offers >= SMALLEST_OFFER
+    returned = returns.sum(-1, keepdim=True)
+    some = returned > 0
+    full = (pool / scale).unsqueeze(-1).expand_as(offers)
+    each = torch.stack(
+        [
+            full,
+            full.clamp_min(1e-3).log() / 3,
+            offers / scale,
+            torch.where(some, n * returns / torch.where(some, returned, 1), 1.0) / n,
+            torch.where(enough, returns / torch.where(enough, offers, 1), 0.0),
+            enough.to(offers.dtype),
+            (offers.sum(-1, keepdim=True) > 0).to(offers.dtype).expand_as(offers),
+        ],
+        -1,
+    )
+    return torch.cat(_beside_the_mean(each), -1)
 
 
 def _beside_the_mean(each: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
