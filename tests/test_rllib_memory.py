@@ -32,6 +32,8 @@ from lawgiver.trainers.runs.loading import load
 SOURCE = Path(__file__).parent / "data" / "recall"
 RECALL = {"name": "recall", "delay": 3}
 TRUNCATED = {"name": "taxed_dilemma", "continuation": 0.8, "max_rounds": 6}
+COMMONS = {"name": "commons_trust", "n_rounds": 6}
+GIVEN = {"participants": {"given": "simulated_people", "memory": 0}}
 ELECTION = {
     "name": "election",
     "base": {"name": "public_investment", "endowments": [10, 4, 4, 4], "n_rounds": 3},
@@ -103,6 +105,7 @@ SETTINGS: dict[str, Callable[[], Any]] = {
     "box and gaussian": lambda: algorithm_config(config({**RECALL, "numbers": True})),
     "games of unequal length": lambda: algorithm_config(config(TRUNCATED)),
     "graph network taking turns": election,
+    "planner's network": lambda: algorithm_config(config(COMMONS, mechanism={"network": "planner"}, **GIVEN)),
 }
 
 

@@ -7,6 +7,7 @@ from lawgiver.trainers.runs.trainer import Deferred, Trainer
 trainer = Trainer(
     config=RLlibConfig,
     train=Deferred("lawgiver.trainers.rllib.train:train"),
+    evaluate=Deferred("lawgiver.trainers.rllib.evaluation:evaluate_run"),
     figures=Deferred("lawgiver.trainers.rllib.figures:figures_of"),
     tables=tables_of,
     meanings=MEANINGS,

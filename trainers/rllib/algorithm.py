@@ -12,12 +12,13 @@ from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.fields import Field, Layout, columns
 from lawgiver.trainers.rllib.connector import ChunksToBatch
 from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
 from lawgiver.trainers.rllib.mapping import RoleMapping, role_of
 from lawgiver.trainers.rllib.modules import BoxKLModule, KLModule, MechanismModule
 from lawgiver.trainers.rllib.plan import ModulePlan, StdSchedule
+from lawgiver.trainers.rllib.planner_module import PlannerModule
 from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
 from lawgiver.trainers.rllib.runner import BatchedEnvRunner
 from lawgiver.trainers.rllib.settings import (
@@ -104,13 +105,11 @@ def module_spec(
     learning = learning_of(agents, role)
     assert not isinstance(learning, GraphMechanism)
     key = f"agents.{'participants' if isinstance(learning, Participants) else 'mechanism'}.start"
-    std = learning.std.start if isinstance(learning.std, Schedule) else learning.std.initial
     at = {
         "layout": layout,
         "start": start_of(layout, members, learning.start, key),
         "hidden": None if learning.hidden is None else list(learning.hidden),
-        "std": std,
-        "learn_std": not isinstance(learning.std, Schedule),
+        **exploration(learning),
         "memory": learning.memory,
     }
     if isinstance(learning, Participants):
@@ -119,10 +118,38 @@ def module_spec(
     return RLModuleSpec(module_class=MechanismModule, model_config=at | critic, **spaces)
 
 
+def planner_spec(table: RolloutSetup, learning: Mechanism) -> RLModuleSpec:
+    """Make the spec of a planner's network with exploration and critic, for the mechanism of commons_trust."""
+    at = {
+        "columns": columns(table.game.observation_layout("mechanism")),
+        "capacity": table.game.capacity,  # type: ignore[attr-defined]
+        **exploration(learning),
+        "memory": learning.memory,
+        "critic": list(learning.hidden or ()),
+    }
+    return RLModuleSpec(
+        module_class=PlannerModule,
+        observation_space=table.observation_space("mechanism"),
+        action_space=table.game.action_space("mechanism"),
+        model_config=at,
+    )
+
+
+def exploration(learning: Participants | Mechanism) -> dict[str, Any]:
+    """Describe the standard deviation of a module in a Box as its ``model_config`` does."""
+    std = learning.std
+    if isinstance(std, Schedule):
+        return {"std": std.start, "learn_std": False}
+    return {"std": std.initial, "learn_std": True}
+
+
 def game_modules(table: RolloutSetup, agents: RLlibAgents) -> dict[str, RLModuleSpec]:
     """Make the spec of each learned role's module."""
     game, specs = table.game, {}
     for role in sorted(table.learned):
+        if role == "mechanism" and agents.mechanism.network == "planner":
+            specs[role] = planner_spec(table, agents.mechanism)
+            continue
         layout = game.action_layout(role)
         fields: Layout = () if isinstance(layout, int) else layout
         members = game.members if role == "mechanism" else {}
@@ -242,7 +269,7 @@ def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = N
         parallel_env: makes a third party's PettingZoo ParallelEnv; it must be importable on the workers.
 
     Raises:
-        ParameterError: if a module is to have a memory.
+        ParameterError: if a module is to have a memory, or a third party's mechanism to be a planner.
     """
     require_memoryless(config.agents)
     if parallel_env is None:
@@ -250,6 +277,8 @@ def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = N
         table = make_rollout_setup(given)
         modules, max_steps = game_modules(table, config.agents), table.game.max_steps
     else:
+        if config.agents.mechanism.network == "planner":
+            raise ParameterError("agents.mechanism.network is 'planner', allowed in an environment of others: gaussian")
         given = {"parallel_env": parallel_env}
         modules, max_steps = adapter_modules(TurnAdapter(given), config.agents), None
     return stock(_rllib_common(config, modules, given), config.resources, max_steps)

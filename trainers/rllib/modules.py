@@ -38,7 +38,7 @@ class CriticModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: 
     """
 
     actor: Any
-    critic: ValueNet
+    critic: nn.Module
 
     def get_non_inference_attributes(self) -> list[str]:
         """Name what acting does not need."""
@@ -213,11 +213,19 @@ class GraphActor(nn.Module):
 
     def forward(self, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute mean logits and log standard deviations, both (..., n), of what is seen, (..., d [+ n h])."""
-        amounts, memory = self._amounts(seen), self.memory
-        n = amounts[0].shape[-1]
-        state = None if memory is None else seen[..., -n * memory.units :].reshape(*amounts[0].shape, memory.units)
-        logits = self.network(*amounts, state)
+        amounts = self._amounts(seen)
+        logits = self.network(*amounts, state_of_each(seen, amounts[0].shape[-1], units_of(self.memory)))
         return logits, self.log_std.expand_as(logits)
+
+
+def units_of(memory: Recurrence | None) -> int:
+    """Count the units of a memory, 0 without one."""
+    return 0 if memory is None else memory.units
+
+
+def state_of_each(seen: torch.Tensor, n: int, units: int) -> torch.Tensor | None:
+    """Select the states of n participants (..., n, h) at the end of what is seen; None without a memory."""
+    return seen[..., -n * units :].reshape(*seen.shape[:-1], n, units) if units else None
 
 
 class MechanismModule(BoxModule):
@@ -231,9 +239,7 @@ class MechanismModule(BoxModule):
     def setup(self) -> None:
         """Build actor and critic."""
         at, space = self.model_config, self.observation_space
-        self.actor: GaussianNet | GraphActor = GaussianNet(
-            space, at["layout"], at["start"], at["hidden"], at["std"], at["memory"]
-        )
+        self.actor = GaussianNet(space, at["layout"], at["start"], at["hidden"], at["std"], at["memory"])
         self.actor.log_std.requires_grad_(at["learn_std"])
         self.critic = ValueNet(remembered(space, at["memory"]), at["critic"])
         self._distribution = explored(tuple(self.actor.get_buffer("logarithmic").tolist()))

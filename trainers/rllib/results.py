@@ -10,7 +10,6 @@ import torch
 
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.naming import rule_of
-from lawgiver.agents.network_policies import NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import objective_of
@@ -26,7 +25,7 @@ from lawgiver.trainers.evaluation.score_table import (
 )
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, summary_of
 from lawgiver.trainers.rllib.settings import Participants
-from lawgiver.trainers.rllib.setup import Setup
+from lawgiver.trainers.rllib.setup import Setup, Trained
 from lawgiver.trainers.rllib.trained_misreports import misreports
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.streams import FINAL_GAMES
@@ -64,7 +63,7 @@ def exact_score(setup: Setup, mechanism: Policy) -> float | NoSolution:
     return float(found[name]) if name in found else NoSolution(f"{game.name} has no exact solver for {name!r}")
 
 
-def scores(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]:
+def scores(setup: Setup, learned: Mapping[str, Trained]) -> dict[str, Any]:
     """Compute the tables of exact scores, other populations and conditions included, as summary.json has them.
 
     Args:
@@ -97,7 +96,7 @@ def scores(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]
     return table | {"robustness": other_populations(game, mechanism), "all_conditions": conditions}
 
 
-def beside(setup: Setup, learned: Mapping[str, NetworkPolicy]) -> dict[str, Any]:
+def beside(setup: Setup, learned: Mapping[str, Trained]) -> dict[str, Any]:
     """Compare participants trained under a given mechanism with their exact equilibrium.
 
     ``trained_participants``: measures in games (``played``) and in ``equilibrium``; of public

@@ -80,8 +80,12 @@ class Mechanism(Learning):
 
     start: str | Start | None = None
     """Where the mean begins: a canonical rule of the game's family by name, an action, or None for mid-Box."""
+    network: Literal["gaussian", "planner"] = "gaussian"
+    """``planner``: that of the trainer ``commons``, for commons_trust in allocate mode. It explores about the logarithm
+    of each offer, begins at equal shares of the pool, and ``memory`` units are for each participant."""
     hidden: Hidden | None = (32, 32)
-    """Layers through which the mean depends on what is observed; None for a mean that does not."""
+    """Layers through which the mean depends on what is observed, and of the critic; None for a mean that does not. A
+    planner has them in its critic alone."""
     std: Schedule | LearnedStd = Schedule()
     gate: Positive | None = 0.05
     """Held while participants are further than this from the logit reply to current play: on average over seats, as a

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from lawgiver.agents.network_policies import LearnedBoxParticipants, LearnedMechanism, LearnedParticipants
+from lawgiver.agents.network_policies import (
+    LearnedBoxParticipants,
+    LearnedMechanism,
+    LearnedParticipants,
+    NetworkPolicy,
+)
+from lawgiver.agents.planner import LearnedPlanner
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
@@ -18,6 +24,9 @@ from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
 from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, Schedule
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
+
+Trained = NetworkPolicy | LearnedPlanner
+"""What comes out of a training."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,14 @@ class Setup:
         """The participants' prior policy, None for uniform."""
         return self.table.anchors.get("participant")
 
-    def mechanism(self, weights: Mapping[str, Any]) -> LearnedMechanism:
+    def mechanism(self, weights: Mapping[str, Any]) -> LearnedMechanism | LearnedPlanner:
         """Make the mechanism that sends the mean action of a network of these weights."""
         learning = self.agents.mechanism
+        if learning.network == "planner":
+            planner = LearnedPlanner(self.game, memory=learning.memory)
+            own = {name.removeprefix("network."): x for name, x in weights.items() if name.startswith("network.")}
+            planner.network.load_state_dict(own)
+            return planner
         start = start_of(self.game.action_layout("mechanism"), self.game.members, learning.start)
         policy = LearnedMechanism(self.game, start=start, hidden=learning.hidden, memory=learning.memory)
         policy.network.load_state_dict(weights)
@@ -110,6 +124,8 @@ def _check(config: RLlibConfig, table: RolloutSetup) -> None:
         raise ParameterError(f"trainer 'rllib' plays games of participants and a mechanism, not {table.game.name}")
     if "participant" in table.learned:
         _check_participants(config, table)
+    if config.agents.mechanism.network == "planner":
+        _check_planner(config, table.game)
     if not table.learned:
         raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
     if table.given and config.resources.runner == "stock":
@@ -121,6 +137,18 @@ def _check(config: RLlibConfig, table: RolloutSetup) -> None:
     _check_memory(config, table.game)
     if config.resources.runner == "stock" and config.trainer.steps_per_iteration < table.game.max_steps:
         raise ParameterError(f"trainer.steps_per_iteration must be at least a game's {table.game.max_steps} steps")
+
+
+def _check_planner(config: RLlibConfig, game: Game[Any]) -> None:
+    """Check that the game has a pool to divide, and refuse settings that a planner would ignore."""
+    learning = config.agents.mechanism
+    LearnedPlanner(game, memory=learning.memory)
+    for name in ("start", "hidden"):
+        value, needed = getattr(learning, name), "null" if name == "start" else "layers of the critic"
+        if (value is None) != (name == "start"):
+            raise ParameterError(
+                f"agents.mechanism.{name} is {value!r}, allowed with agents.mechanism.network = planner: {needed}"
+            )
 
 
 def _check_memory(config: RLlibConfig, game: Game[Any]) -> None:

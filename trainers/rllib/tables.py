@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lawgiver.trainers.commons import tables as commons_tables
 from lawgiver.trainers.tables import mechanism_tables
 from lawgiver.trainers.tables.cells import Table, cell
 from lawgiver.trainers.tables.wording import words
@@ -20,7 +21,10 @@ MEANINGS = {
 
 
 def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
-    """Tabulate scores, what is misreported under the learned rule, and contributions under a given one."""
+    """Tabulate scores, what is misreported under the learned rule, contributions under a given one, and a planner."""
+    if "distillation" in numbers:
+        yield from commons_tables.tables_of(numbers)
+        return
     yield from mechanism_tables.scored(numbers)
     if "misreports" in numbers:
         yield _misreports(numbers["misreports"])

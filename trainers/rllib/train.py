@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from lawgiver.agents.network_policies import NetworkPolicy
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import mean_parameters
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import algorithm_config, role_mapping
+from lawgiver.trainers.rllib.evaluation import judged_planner
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
 from lawgiver.trainers.rllib.mapping import RoleMapping
 from lawgiver.trainers.rllib.play import RolloutSetup
 from lawgiver.trainers.rllib.results import Weights
 from lawgiver.trainers.rllib.settings import RLlibConfig
-from lawgiver.trainers.rllib.setup import Setup, prepare
+from lawgiver.trainers.rllib.setup import Setup, Trained, prepare
 from lawgiver.trainers.rllib.snapshots import add_snapshot
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
@@ -194,7 +194,7 @@ class Training(session.Iterations):
     def conclude(self, run: TrainingRun) -> dict[str, Any]:
         """Save the policies; return the summary."""
         setup, progress, table = self.setup, self.progress, self.setup.table
-        learned: dict[str, NetworkPolicy] = {}
+        learned: dict[str, Trained] = {}
         if "mechanism" in table.learned:
             learned["mechanism"] = setup.mechanism(results.averaged(progress.means or [self.weights("mechanism")]))
         if "participant" in table.learned:
@@ -208,6 +208,10 @@ class Training(session.Iterations):
             "updates": progress.updates,
         }
         online = float(np.mean(progress.scores))
+        if "mechanism" in learned and setup.agents.mechanism.network == "planner":
+            people = table.given.get("participant") or learned["participant"]
+            found = judged_planner(table.game, learned["mechanism"], people, [setup.config.seed])
+            return {**found, **counts, "online_score": online}
         if table.given:
             return {**results.beside(setup, learned), **counts, "online_score": online, "given": sorted(table.given)}
         exact = results.exact_score(setup, learned["mechanism"])
