@@ -12,13 +12,14 @@ import torch
 import lawgiver
 from lawgiver.agents.commons import FamilyOffers
 from lawgiver.agents.planner import LearnedPlanner, planner
-from lawgiver.agents.returned_fractions import ReturnedFraction
+from lawgiver.agents.returned_fractions import ANY, EVERYTHING, NOTHING, ReturnedFraction
 from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.core.rollout import rollout
 from lawgiver.trainers.commons.distillation import distil
 from lawgiver.trainers.commons.exclusion import exclusions
-from lawgiver.trainers.commons.learner import Learner, Recorded, fair_welfare, on_the_continuum
+from lawgiver.trainers.commons.learner import Discounted, Learner, Recorded, fair_welfare, on_the_continuum
 from lawgiver.trainers.commons.plays import Plays, play
 from lawgiver.trainers.commons.settings import CommonsTrainer
 from lawgiver.trainers.runs import launch
@@ -81,8 +82,9 @@ def test_a_smaller_discount_changes_the_gradient_and_not_the_games(double: Any) 
     assert not torch.allclose(found[1.0][0], found[0.5][0])
 
 
-def test_kinds_of_returns_add_a_score_where_their_chances_move(double: Any) -> None:
-    """Nothing with chance 1 - p, everything with p: the mean fraction is p, its slope in the logit p (1 - p)."""
+@pytest.mark.parametrize(("kind", "mean"), [(EVERYTHING, 1.0), (ANY, 0.5)])
+def test_kinds_of_returns_add_a_score_where_their_chances_move(double: Any, kind: int, mean: float) -> None:
+    """Nothing with chance 1 - p, a kind of mean m with p: the mean is m p, its slope in the logit m p (1 - p)."""
 
     class Coin:
         logit = torch.tensor(0.3, requires_grad=True)
@@ -97,7 +99,8 @@ def test_kinds_of_returns_add_a_score_where_their_chances_move(double: Any) -> N
 
         def fractions(self, obs: torch.Tensor, state: None) -> Any:
             p = torch.sigmoid(self.logit)
-            weights = torch.stack([1 - p, p, 0 * p, 0 * p]).expand(*obs.shape[:2], 4)
+            chances = {NOTHING: 1 - p, kind: p}
+            weights = torch.stack([chances.get(k, 0 * p) for k in range(4)]).expand(*obs.shape[:2], 4)
             one = torch.ones(*obs.shape[:2], 1)
             return ReturnedFraction(weights, one, one), state
 
@@ -105,11 +108,45 @@ def test_kinds_of_returns_add_a_score_where_their_chances_move(double: Any) -> N
     people: Any = Recorded(Coin())
     drawn, _ = people.act(torch.zeros(games, 1, 1), None, None, torch.Generator().manual_seed(1))
     value = drawn[:, 0, 0].detach()
-    terms = (value - value.mean()) * people.log_likelihood
-    (slope,) = torch.autograd.grad(terms.mean(), Coin.logit)
+    raised = drawn[:, 0, 0] + (value - value.mean()) * people.log_likelihood
+    (slope,) = torch.autograd.grad(raised.mean(), Coin.logit)
     p = float(torch.sigmoid(Coin.logit.detach()))
-    assert float(value.mean()) == pytest.approx(p, abs=4 * (p * (1 - p) / games) ** 0.5)
-    assert float(slope) == pytest.approx(p * (1 - p), abs=4 * 0.25 / games**0.5)
+    assert float(value.mean()) == pytest.approx(mean * p, abs=4 * (p * (1 - p) / games) ** 0.5)
+    assert float(slope) == pytest.approx(mean * p * (1 - p), abs=4 * 0.25 / games**0.5)
+
+
+def test_rounds_after_the_end_of_a_game_count_for_nothing(double: Any) -> None:
+    """Games of at least one round, which go on with chance 0.5, by what was played."""
+    one = learner(replace(GAME, continuation=0.5, n_rounds=30))
+    start = one.rng.get_state()
+    raised, measured = one.surrogate(64)
+    one.rng.set_state(start)
+    policies: Any = {"mechanism": one.planner, "participant": Recorded(one.people)}
+    kept, pool = [[] for _ in range(64)], torch.zeros(64)
+    for step in rollout(one.game, policies, one.game.initial_state(64, one.rng), one.rng):
+        if step.role == "participant":
+            for game in np.flatnonzero(step.alive.numpy()):
+                kept[game].append(float(step.rewards["participant"][game].detach().mean()))
+                pool[game] = step.after.pool[game].detach()
+    assert len({len(each) for each in kept}) > 2
+    assert measured["surplus"] == pytest.approx(np.mean([np.mean(each) for each in kept]), rel=1e-9)
+    assert measured["sustained"] == pytest.approx(float((pool > 1).double().mean()))
+    assert raised.isfinite()
+
+
+def test_what_a_planner_remembers_passes_on_a_part_of_the_gradient_too() -> None:
+    made: Any = planner(GAME, n_units=8, memory=4, seed=3)
+    torch.nn.init.normal_(made.network.held_back.weight, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    found = {}
+    for discount in (1.0, 0.25):
+        obs = torch.full((1, 1, 9), 40.0, requires_grad=True)
+        state = torch.zeros(1, 4, 4, requires_grad=True)
+        offers, _ = Discounted(made, discount).act(obs, None, state, generator)
+        found[discount] = torch.autograd.grad(offers.sum(), (obs, state))
+    for whole, part in zip(found[1.0], found[0.25], strict=True):
+        assert whole.abs().max() > 1e-5
+        torch.testing.assert_close(part, 0.25 * whole)
 
 
 def test_fair_welfare_by_hand() -> None:

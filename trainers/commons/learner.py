@@ -13,7 +13,8 @@ continuum; whole points, which people make in earnest, have no gradient.
 An offer acts on all that follows, and small offers multiply small offers: over forty rounds the path's gradient has
 norms in the thousands, of a sign that says nothing. So what a planner sees passes on only a part of the gradient,
 ``gradient_discount``: an offer is judged by what it brings within a few rounds, and everything learns. The factor 1
-leaves the estimate unbiased.
+leaves the estimate unbiased but for a step: people do not count what somebody returned of less than a point, and what
+crosses that has no gradient.
 """
 
 from __future__ import annotations
@@ -47,10 +48,14 @@ class Returning(Policy, Protocol):
 
 
 class Recorded:
-    """People whose draws pass gradients on, and who add up how likely the kinds of returns were that they drew."""
+    """People whose draws pass gradients on, and who record how likely the kinds of returns were that they drew last.
+
+    A draw moves with aims and noise; the place of its uniform number within a component is held, since the score
+    counts all that weights do.
+    """
 
     def __init__(self, people: Returning) -> None:
-        """Begin with a likelihood of 1."""
+        """Begin with a likelihood of 1, of all participants of a group together."""
         self.people = people
         self.log_likelihood: Any = 0.0
 
@@ -66,8 +71,8 @@ class Recorded:
         """Draw fractions (B, n, 1), differentiable in what is seen, and make the new memory."""
         found, state = self.people.fractions(obs, state)
         levels = uniform(rng, obs.shape[:2])
-        self.log_likelihood = self.log_likelihood + found.log_weight(levels).sum(-1)
-        return found.draw(levels)[..., None], state
+        self.log_likelihood = found.log_weight(levels).sum(-1)
+        return replace(found, weights=found.weights.detach()).draw(levels)[..., None], state
 
 
 class Discounted:
@@ -132,20 +137,28 @@ class Learner:
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
 
     def surrogate(self, games: int) -> tuple[torch.Tensor, Mapping[str, float]]:
-        """Compute a number whose gradient is an unbiased estimate of the expected welfare's, and what was measured."""
+        """Compute a number whose gradient estimates the expected welfare's (see the module), and what was measured."""
         people = Recorded(self.people)
         planner = Discounted(self.planner, self.settings.gradient_discount)
         policies: dict[str, Policy] = {"mechanism": planner, "participant": people}
-        *_, last = rollout(self.game, policies, self.game.initial_state(games, self.rng), self.rng)
-        kept = last.after.kept / last.after.round[:, None]
+        state = self.game.initial_state(games, self.rng)
+        rounds = log_likelihood = torch.zeros_like(state.pool)
+        kept, pool = state.kept, state.pool
+        for step in rollout(self.game, policies, state, self.rng):
+            if step.role == "participant":  # games that are over are stepped on, and do not count
+                rounds = rounds + step.alive
+                kept = torch.where(step.alive[:, None], step.after.kept, kept)
+                pool = torch.where(step.alive, step.after.pool, pool)
+                log_likelihood = log_likelihood + torch.where(step.alive, people.log_likelihood, 0.0)
+        kept = kept / rounds[:, None]
         welfare = fair_welfare(kept, self.settings.fairness)
         value = welfare.detach()
         baseline = (value.sum() - value) / (games - 1)
-        raised = welfare + (value - baseline) * people.log_likelihood
+        raised = welfare + (value - baseline) * log_likelihood
         measured = {
             "welfare": float(value.mean()),
             "surplus": float(kept.detach().mean()),
-            "sustained": float((last.after.pool.detach() > SMALLEST_OFFER).float().mean()),
+            "sustained": float((pool.detach() > SMALLEST_OFFER).float().mean()),
         }
         return raised.mean(), measured
 
