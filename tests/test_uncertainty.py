@@ -100,6 +100,26 @@ def test_intervals_of_votes_hold_the_truth_by_condition_and_pooled(monkeypatch):
     assert [each["vote_share_pooled"]["rival"] for each in found] == [each["pooled"] for each in told]
 
 
+@pytest.mark.parametrize("correlation", [-0.6, 0.0, 0.9])
+def test_ratios_of_pairs_have_intervals_that_hold_the_truth(correlation):
+    """Means 1 and 2, deviations 0.5 and 1: var(a - r b) = 0.5^2 + 0.5^2 - 0.5 correlation * 1 * 0.5 * 2."""
+    rng, n = np.random.default_rng(7), 400
+    covariance = np.array([[0.25, 0.5 * correlation], [0.5 * correlation, 1.0]])
+    pairs = rng.multivariate_normal([1.0, 2.0], covariance, (2_000, n))
+    found = [Estimate.of_ratio(*each.T) for each in pairs]
+    error = np.sqrt(0.5 * (1 - correlation)) / 2 / np.sqrt(n)
+    held_to_truth(ends_of(found), 0.5, error)
+    assert np.mean([each.standard_error for each in found]) == pytest.approx(error, rel=0.03)
+
+
+def test_a_ratio_to_what_may_be_nothing_has_no_interval():
+    """A third on average, of deviation 0.94: of 12 pairs within 1.96 standard errors of 0, of 90 not."""
+    for n, known in ((12, False), (90, True)):
+        found = Estimate.of_ratio(np.ones(n), np.resize([-1.0, 1.0, 1.0], n))
+        assert found.mean == pytest.approx(3.0)
+        assert [end is not None for end in (found.standard_error, found.low, found.high)] == [known] * 3
+
+
 def test_groups_of_unequal_weight_have_intervals_that_hold_the_truth():
     rng, weights = np.random.default_rng(1), np.tile([1.0, 3.0], 75)
     found = [group_bootstrap(rng.normal(0.5, 0.1, 150), weights, rng, draws=1_000) for _ in range(1_000)]

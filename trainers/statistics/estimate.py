@@ -81,13 +81,16 @@ class Estimate:
     def of_ratio(cls, above: np.ndarray, below: np.ndarray) -> Self:
         """Estimate a ratio of means of many independent pairs (n,), its error by the delta method.
 
+        Error and interval are None where the mean denominator is not told from 0: no bounded interval then covers the
+        ratio as often as it should (Fieller 1954, J. R. Stat. Soc. B 16:175).
+
         Args:
             above: numerators.
             below: denominators, of a mean other than 0.
         """
         scale = float(below.mean())
         ratio = float(above.mean()) / scale
-        if len(above) < 2:
+        if len(above) < 2 or abs(scale) <= NORMAL * float(below.std(ddof=1)) / np.sqrt(len(below)):
             return cls(ratio, None, None, None, len(above), "normal")
         error = float((above - ratio * below).std(ddof=1) / abs(scale) / np.sqrt(len(above)))
         return cls.normal(ratio, error, len(above))
