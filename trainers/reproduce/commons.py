@@ -20,11 +20,13 @@ from lawgiver.trainers.commons.evaluation import (
     MEASURES,
     PROPORTIONAL,
     mechanisms_of_run,
+    people_of,
     played,
 )
 from lawgiver.trainers.commons.exclusion import LITTLE, exclusions
 from lawgiver.trainers.reproduce.runs import finished_in_time, saved, slug
 from lawgiver.trainers.reproduce.table import Cell, Reproduction
+from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
@@ -124,11 +126,11 @@ def _row(runs: Sequence[Run], name: str) -> dict[str, Cell]:
 
 
 def _excluded(runs: Sequence[Run], name: str) -> dict[str, Cell]:
-    """Count exclusions of a mechanism anew, in games of the first seed's evaluation."""
+    """Count exclusions of a mechanism in each run, among its people, in games of its evaluation."""
     found = []
     for run in runs:
         game: Any = run.game()
-        people = make_policy(game, "participant", "simulated_people")
+        people = people_of(validate(run.settings), game)
         found.append(exclusions(played(game, mechanisms_of_run(run)[name], people, GAMES, [run.settings["seed"]])))
     return {
         "after little": _over_seeds([each.after_little for each in found]),
