@@ -13,8 +13,9 @@ import lawgiver
 from lawgiver.agents.commons import FamilyOffers
 from lawgiver.agents.planner import LearnedPlanner, planner
 from lawgiver.agents.returned_fractions import ANY, EVERYTHING, NOTHING, ReturnedFraction
+from lawgiver.envs.commons_trust.rule_family import family_offers
 from lawgiver.envs.core.arrays import map_arrays
-from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.trainers.commons.distillation import distil
@@ -228,6 +229,22 @@ def test_a_rule_of_the_family_is_distilled_from_itself(parameters: tuple[float, 
     np.testing.assert_allclose(made, wanted, atol=2e-3)
 
 
+def test_the_share_of_variance_is_that_of_the_nearest_rule() -> None:
+    """Offers are a rule's but for 10 points to and fro that no rule of the family explains."""
+    rng = np.random.default_rng(0)
+    pools, returns = rng.uniform(100, 200, (400, 4)), rng.uniform(1, 20, (400, 3, 2))
+    offers = family_offers(np.array([0.7, 2.0, 0.1]), pools[:, 1:3], returns[:, :2], 200.0)
+    off = 10 * rng.choice([-1.0, 1.0], offers.shape)
+    plays = Plays(pools, np.concatenate([np.zeros((400, 1, 2)), offers + off], axis=1), returns)
+    assert distil(GAME, plays).r2 == pytest.approx(1 - 100 / np.var(offers + off), abs=0.01)
+
+
+def test_nothing_is_distilled_from_empty_pools() -> None:
+    nothing = np.zeros((3, 40, 4))
+    with pytest.raises(UnsupportedGameError, match="none has a second round"):
+        distil(GAME, Plays(np.zeros((3, 41)), nothing, nothing))
+
+
 def test_exclusions_are_counted_by_hand() -> None:
     """One participant is excluded for two rounds and let in again, another from round 3 to the end."""
     offers = np.full((1, 6, 2), 10.0)
@@ -298,6 +315,8 @@ def test_a_run_draws_its_figures_and_is_judged_anew(tmp_path: Any) -> None:
         (["trainer.gradient_discount=0"], "gradient_discount"),
         (["agents.mechanism.memory=-1"], "memory"),
         (["game.name=public_investment"], "commons_trust"),
+        (["game.n_rounds=1"], "two rounds or more"),
+        (["game.continuation=0"], "two rounds or more"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Any, overrides: list[str], words: str) -> None:

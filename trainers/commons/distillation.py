@@ -14,6 +14,7 @@ from scipy.optimize import least_squares
 
 from lawgiver.envs.commons_trust.game import SMALLEST_OFFER, CommonsTrust
 from lawgiver.envs.commons_trust.rule_family import LAYOUT, family_offers
+from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import bounds
 from lawgiver.trainers.commons.plays import Plays
 
@@ -43,10 +44,18 @@ def distil(game: CommonsTrust, plays: Plays) -> Distilled:
         game: that was played.
         plays: games under the planner; rounds whose pool holds a point or less are left out, and the first, in which
             every rule of the family offers equal shares.
+
+    Raises:
+        UnsupportedGameError: if no round is left.
     """
     pool, offers, returns = plays.pools[:, 1:-1], plays.offers[:, 1:], plays.returns[:, :-1]
     there = pool > SMALLEST_OFFER  # false where it is NaN
     pool, offers, returns = pool[there], offers[there], returns[there]
+    if not len(pool):
+        raise UnsupportedGameError(
+            f"no rule can be distilled from {len(plays.pools)} games of {game!r}: none has a second round with more"
+            f" than {SMALLEST_OFFER:g} point in the pool"
+        )
     low, high = bounds(LAYOUT)
 
     def missed(parameters: np.ndarray) -> np.ndarray:

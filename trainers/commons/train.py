@@ -24,6 +24,11 @@ def planned_game(config: AnyConfig) -> CommonsTrust:
             f"trainer {config.trainer.name!r} makes planners of commons_trust with mechanism_mode='allocate', not"
             f" {game!r}"
         )
+    if game.n_rounds == 1 or (game.continuation == 0 and game.min_rounds == 1):
+        raise UnsupportedGameError(
+            f"trainer {config.trainer.name!r} makes planners that answer to returns, allowed: games of two rounds or"
+            f" more, not {game!r}"
+        )
     return game
 
 
