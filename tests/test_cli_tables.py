@@ -238,7 +238,7 @@ def test_no_word_of_a_heading_is_cut(width: int, number: str, capsys, monkeypatc
     ("arguments", "says"),
     [
         ("combinatorial_auction pricing=first", "equilibrium under no_reserve: the equilibrium of first-price package"),
-        ("sealed_bid n_bids=11", "no_reserve, equilibrium under myerson_reserve: bids in this sealed_bid-v0 are 11"),
+        ("sealed_bid n_bids=11", "no_reserve; equilibrium under myerson_reserve: bids in this sealed_bid-v0 are 11"),
         ("sealed_bid preset=asymmetric values=[[0,1],[0,2]] masses=[1,2]", "its bids are in no closed form"),
         ("double_auction n=4", "equilibrium under buyers_bid: the gains of 4 traders are not known in closed form"),
         ("multi_item_auction n=3", "truthful auction: of 3 bidders it is known for one item, not for 2"),
@@ -286,7 +286,7 @@ def test_a_solution_that_is_not_found_stands_beside_the_others(monkeypatch):
     assert (d.quantity, d.value) == ("approximate d", 1.0) and (e.quantity, e.value) == ("e", 1.0)
     assert [each.quantity for each in rest] == [each.name for each in others]
     printed = CliRunner().invoke(app, ["solve", "double_auction"])
-    assert printed.exit_code == 0 and "not known: a, b: ends nowhere" in printed.stdout
+    assert printed.exit_code == 0 and "not known: a; b: ends nowhere" in printed.stdout
     assert "gains from all efficient" in printed.stdout
 
 

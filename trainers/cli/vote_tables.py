@@ -78,7 +78,7 @@ def show_solutions(solutions: Sequence[Solution]) -> None:
         if each.value is None:
             unknown.setdefault(each.reason, []).append(each.quantity)
     for reason, quantities in unknown.items():
-        say(f"not known: {', '.join(quantities)}: {reason}")
+        say(f"not known: {'; '.join(quantities)}: {reason}")
     if not solutions:
         say("nothing is known exactly of this game")
     if not known:

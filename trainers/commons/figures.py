@@ -108,7 +108,7 @@ def offers(game: CommonsTrust, mechanisms: Mapping[str, Policy]) -> Figure:
         )
         axis.set_title(NAMES.get(name, name), fontsize=10, loc="left")
         axis.set_xlabel("pool, points")
-    axes[0].set_ylabel("fraction that it returned")
+    axes[0].set_ylabel(f"fraction that it returned\n(the others: {OTHERS:g})")
     figure.colorbar(drawn, ax=axes, label="offer, in equal shares of the pool", extend="max")
     return figure
 
@@ -120,11 +120,12 @@ def spells(plays: Mapping[str, Plays]) -> Figure:
     left, right = figure.subplots(1, 2)
     place, colours = np.arange(len(found)), named_colours(found)
     little, more = ([getattr(each, name) for each in found.values()] for name in ("after_little", "after_more"))
-    left.bar(place - 0.2, little, 0.4, color="#D55E00", label=f"less than {LITTLE:g} of it")
+    left.bar(place - 0.2, little, 0.4, color="#D55E00", label=f"less than {LITTLE:g} of an offer")
     left.bar(place + 0.2, more, 0.4, color="#0072B2", label="more")
     left.set_xticks(place, [NAMES.get(name, name) for name in found], rotation=30, ha="right", fontsize=8)
     left.set_ylabel("share excluded in the next round")
-    left.set_title("After having returned of an offer", fontsize=10, loc="left")
+    left.set_title("Exclusion by what was returned", fontsize=10, loc="left")
+    left.margins(y=0.3)  # room for the legend
     left.legend(frameon=False, fontsize=8)
     for name, each in found.items():
         if np.isfinite(each.lasting[1:]).any():  # somebody is excluded
