@@ -19,10 +19,11 @@ from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.trainers.commons.distillation import distil
+from lawgiver.trainers.commons.evaluation import RULES, judged, played
 from lawgiver.trainers.commons.exclusion import exclusions
 from lawgiver.trainers.commons.learner import Discounted, Learner, Recorded, fair_welfare, on_the_continuum
 from lawgiver.trainers.commons.plays import Plays, play
-from lawgiver.trainers.commons.settings import CommonsTrainer
+from lawgiver.trainers.commons.settings import CommonsTrainer, Evaluation
 from lawgiver.trainers.runs import launch
 
 GAME: Any = make_game("commons_trust")
@@ -114,6 +115,32 @@ def test_kinds_of_returns_add_a_score_where_their_chances_move(double: Any, kind
     p = float(torch.sigmoid(Coin.logit.detach()))
     assert float(value.mean()) == pytest.approx(mean * p, abs=4 * (p * (1 - p) / games) ** 0.5)
     assert float(slope) == pytest.approx(mean * p * (1 - p), abs=4 * 0.25 / games**0.5)
+
+
+def test_the_gradient_counts_what_offers_do_to_the_chances_of_returns(double: Any) -> None:
+    """One round; all of an offer e is returned with chance e / 200, else nothing: e (1 - e / 200) is kept."""
+
+    class Trusting:
+        def initial_state(self, batch: int, rng: Any) -> None: ...
+
+        def fractions(self, obs: torch.Tensor, state: None) -> Any:
+            p = obs[..., 0] / 200
+            one = torch.ones_like(p)[..., None]
+            return ReturnedFraction(torch.stack([1 - p, p, 0 * p, 0 * p], -1), one, one), state
+
+    one = learner(replace(GAME, n_rounds=1), fairness=0.0, gradient_discount=1.0)
+    people: Any = Trusting()
+    one.people = people
+    offers, *_ = one.network.play(torch.tensor([200.0]), torch.zeros(1, 4), torch.zeros(1, 4))
+    expected = (offers * (1 - offers / 200)).mean()
+    (slope,) = torch.autograd.grad(expected, one.network.held_back.bias)
+    found = []
+    for _ in range(20):
+        raised, measured = one.surrogate(2_000)
+        found.append(float(torch.autograd.grad(raised, one.network.held_back.bias)[0]))
+    assert measured["surplus"] == pytest.approx(float(expected.detach()), abs=4 * 25 / 8_000**0.5)
+    assert np.mean(found) == pytest.approx(float(slope), abs=4 * np.std(found) / 20**0.5)
+    assert abs(float(slope)) > 20 * np.std(found) / 20**0.5
 
 
 def test_rounds_after_the_end_of_a_game_count_for_nothing(double: Any) -> None:
@@ -259,6 +286,21 @@ def test_exclusions_are_counted_by_hand() -> None:
     np.testing.assert_allclose(found.lasting[:4], [1.0, 1.0, 0.5, np.nan])
 
 
+def test_exclusions_that_an_empty_pool_or_the_end_cuts_off_count_as_long_as_they_are_seen() -> None:
+    """Kaplan and Meier by hand: exclusions of 1, 2, 1+ and 2+ rounds, of which the pool and the end cut off two."""
+    offers = np.full((4, 4, 2), 10.0)
+    pools = np.full((4, 5), 50.0)
+    offers[0, 1, 0] = offers[1, 1:3, 0] = 0.0
+    offers[2, 1:, 0], offers[3, 2:, 0] = 0.0, 0.0
+    pools[2, 2:], offers[2, 2:] = 1.5, 0.75  # a point is not there for both: nobody is left out on purpose
+    found = exclusions(Plays(pools, offers, offers))
+    # of three that are seen further than the first round one ends there; of one seen beyond the second, that one
+    np.testing.assert_allclose(found.lasting, [1.0, 2 / 3, 0.0, np.nan])
+    assert np.isnan(found.after_little) and found.after_more == pytest.approx(
+        4 / 16
+    )  # of offers with an able pool in the next round
+
+
 def test_exclusions_under_proportional_offers_last_for_ever() -> None:
     people = make_policy(GAME, "participant", "simulated_people")
     plays = play(GAME, make_policy(GAME, "mechanism", "proportional_offers"), people, 200, np.random.default_rng(3))
@@ -274,6 +316,27 @@ TINY = ["trainer.batch=8", "trainer.log_every=2", "trainer.checkpoint_every=2", 
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the figures."""
     monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
+
+
+def test_a_planner_is_compared_pair_by_pair_with_proportional_offers() -> None:
+    """A planner that is a rule of the family: it is its own distillate, and keeps all of its advantage."""
+    people, seed = make_policy(GAME, "participant", "simulated_people"), [5]
+    evaluation, voters = Evaluation(games=200, elections=8), {"policy": "experience"}
+    found = judged(GAME, FamilyOffers(GAME, (0.8, 10.0, 0.05)), people, voters, evaluation, seed)
+    one, other = (
+        played(GAME, FamilyOffers(GAME, rule), people, 200, seed).measures()["surplus"]
+        for rule in ((0.8, 10.0, 0.05), RULES["proportional"])
+    )
+    ratio = one.mean() / other.mean()
+    told = found["surplus_ratio"]["learned"]
+    assert found["surplus"]["learned"].mean == one.mean() and told.mean == pytest.approx(ratio)
+    draws = np.random.default_rng(0).integers(200, size=(4_000, 200))  # a bootstrap of pairs
+    assert told.standard_error == pytest.approx((one[draws].mean(1) / other[draws].mean(1)).std(), rel=0.1)
+    assert found["distillation"]["r2"] == pytest.approx(1, abs=1e-6)
+    kept = found["distillation"]["advantage_kept"]
+    assert kept.mean == pytest.approx(1, abs=0.1) and kept.n == 200
+    gained = {name: found["surplus"][name].mean - other.mean() for name in ("learned", "distilled")}
+    assert kept.mean == pytest.approx(gained["distilled"] / gained["learned"])
 
 
 @pytest.mark.parametrize("memory", [0, 3])
