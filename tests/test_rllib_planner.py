@@ -139,6 +139,7 @@ def test_a_training_is_judged_resumed_and_loaded(tmp_path: Path, memory: int) ->
     assert planner.settings.get("memory", 0) == memory
     assert planner.network.share.weight.any()  # something has been learned: it began at zeros
     summary = run.summary
+    assert "inverse_temperature" not in summary  # of people who are given nothing is assumed
     again = lawgiver.evaluate(whole, games=60, seed=3)
     for found in (summary, again):
         assert {"learned", "distilled", "proportional", "ceiling"} <= found["surplus"].keys()

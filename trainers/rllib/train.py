@@ -201,8 +201,9 @@ class Training(session.Iterations):
             learned["participant"] = setup.participants(self.weights("participant"))
         for role, policy in learned.items():
             run.save_policy(role, policy)
+        bounded = {} if "participant" in table.given else {"inverse_temperature": setup.inverse_temperature}
         counts: dict[str, Any] = {
-            "inverse_temperature": setup.inverse_temperature,
+            **bounded,
             "iterations": progress.iteration,
             "env_steps": progress.env_steps,
             "updates": progress.updates,
