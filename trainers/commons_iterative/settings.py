@@ -35,9 +35,9 @@ class ModelSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     """Of Adam."""
     batch_groups: Natural = 16
-    epochs: Natural = 120
+    epochs: Natural = 200
     """At most."""
-    patience: Natural = 10
+    patience: Natural = 30
     """Epochs without improvement on the held-out groups after which training stops."""
 
 
