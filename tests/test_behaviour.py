@@ -327,7 +327,8 @@ def test_the_good_file_is_good(rows, tmp_path):
         (
             9,
             {"endowment": 5},
-            "FILE, line 9, column 'endowment': is 5, but 4 in line 3, allowed: the same in all rows of a participant",
+            "FILE, line 9, column 'endowment': is 5, but 4 in line 3, allowed: the same in all rows of a participant;"
+            " or endowments='by_round'",
         ),
         (
             9,

@@ -199,3 +199,13 @@ def test_a_policy_that_fits_is_left_as_it_was() -> None:
                 check_policy(game, role, policy, distribution=True)
     with pytest.raises(UnsupportedGameError, match="the policy given to the mechanism, FamilyWeights, does not play"):
         LANES.exact_scores(make_policy(SHARING, "mechanism", "libertarian"), inverse_temperature=1.0)
+
+
+def test_a_policy_that_lacks_a_method_is_told_which() -> None:
+    class Halves:
+        def initial_state(self, batch: int, rng: Any) -> None: ...
+
+        def act(self, obs: Any, mask: Any, state: Any, rng: Any) -> Any: ...
+
+    with pytest.raises(LawgiverError, match=r"mechanism is .*Halves.* without distribution, allowed: a Policy"):
+        check_policy(SHARING, "mechanism", Halves())

@@ -79,7 +79,10 @@ def require_policy(game: Game[Any], role: str, policy: Any) -> None:
     game.check_role(role)
     if not has_policy_methods(policy):
         made = f"lawgiver.make_policy(game, {role!r}, {policy if isinstance(policy, str) else 'NAME'!r})"
-        raise ParameterError(f"{role} is {policy!r}, allowed: a Policy, such as {made}")
+        methods = ("initial_state", "distribution", "act")
+        lacking = [name for name in methods if not hasattr(policy, name)]
+        without = f" without {', '.join(lacking)}" if 0 < len(lacking) < len(methods) else ""
+        raise ParameterError(f"{role} is {policy!r}{without}, allowed: a Policy, such as {made}")
 
 
 @contextmanager

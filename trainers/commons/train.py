@@ -22,7 +22,7 @@ def planned_game(config: AnyConfig) -> CommonsTrust:
     if not isinstance(game, CommonsTrust) or game.announces:
         raise UnsupportedGameError(
             f"trainer {config.trainer.name!r} makes planners of commons_trust with mechanism_mode='allocate', not"
-            f" {game!r}"
+            f" {game.name}{' in announce mode' if isinstance(game, CommonsTrust) else ''}"
         )
     if game.n_rounds == 1 or (game.continuation == 0 and game.min_rounds == 1):
         raise UnsupportedGameError(

@@ -152,7 +152,7 @@ def records_of(source: Source, wanted: Wanted) -> Records:
     group, participant = source.labels("group")[0], source.integers("participant")
     asked = _votes(source, wanted.votes, group, participant)
     if wanted.endowments == "constant":
-        source.alike("endowment", endowments, (group, participant), "a participant")
+        source.alike("endowment", endowments, (group, participant), "a participant; or endowments='by_round'")
     source.alike("vote", asked, (group, participant), "a participant")
     shared = {name: source.numbers(name) for name in wanted.shared}
     round_ = (group, *(source.integers(name) for name in ("episode", "round"))) if shared else ()
