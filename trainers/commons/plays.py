@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lawgiver.envs.commons_trust.game import SMALLEST_OFFER, CommonsTrust
-from lawgiver.envs.core.objectives import gini
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.rollout import rollout
+from lawgiver.trainers.evaluation.vote_shares import group_scores
 
 CHUNK = 500
 """Games that are played at once."""
@@ -53,23 +53,10 @@ class Plays:
         there = np.isfinite(self.offers)
         return {
             "surplus": kept.mean(1),
-            "gini": inequality(kept),
+            "gini": group_scores(kept)[0],
             "sustained": (self.final_pool > SMALLEST_OFFER).astype(float),
             "excluded": ((self.offers < SMALLEST_OFFER) & there).sum((1, 2)) / there.sum((1, 2)),
         }
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Payoffs as the objectives read them, (G, n); there are no endowments."""
-
-    payoffs: np.ndarray
-    endowments: np.ndarray
-
-
-def inequality(kept: np.ndarray) -> np.ndarray:
-    """Compute the population Gini coefficient of what each participant keeps, (G, n) to (G,)."""
-    return np.asarray(gini(_Kept(kept, np.zeros_like(kept))))
 
 
 def play(game: CommonsTrust, mechanism: Policy, people: Policy, games: int, rng: np.random.Generator) -> Plays:
