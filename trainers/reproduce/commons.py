@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lawgiver.envs.core.make import make_policy
 from lawgiver.trainers.calibration.commons_trust import RULES, human_figures
 from lawgiver.trainers.commons.evaluation import (
@@ -179,6 +181,9 @@ def _together(estimates: Sequence[Any]) -> Estimate:
 
 
 def _over_seeds(values: Sequence[float]) -> Cell:
+    """Join numbers of several seeds; None where one is not known, as how long exclusions last if there are none."""
+    if not np.isfinite(values).all():
+        return None
     return values[0] if len(values) == 1 else Estimate.of_seeds(values)
 
 
