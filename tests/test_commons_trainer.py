@@ -245,11 +245,12 @@ def test_games_that_end_at_random_are_padded() -> None:
     assert np.isfinite(plays.final_pool).all() and np.isfinite(plays.kept).all()
 
 
+@pytest.mark.parametrize("game", [GAME, replace(GAME, continuation=0.9, min_rounds=5)], ids=["40", "at random"])
 @pytest.mark.parametrize("parameters", [(0.8, 4.0, 0.1), (1.0, 22.0, 0.0), (0.3, 1.0, 0.0)])
-def test_a_rule_of_the_family_is_distilled_from_itself(parameters: tuple[float, ...]) -> None:
-    people = make_policy(GAME, "participant", "simulated_people")
-    plays = play(GAME, FamilyOffers(GAME, parameters), people, 60, np.random.default_rng(2))
-    found = distil(GAME, plays)
+def test_a_rule_of_the_family_is_distilled_from_itself(parameters: tuple[float, ...], game: Any) -> None:
+    people = make_policy(game, "participant", "simulated_people")
+    plays = play(game, FamilyOffers(game, parameters), people, 60, np.random.default_rng(2))
+    found = distil(game, plays)
     assert found.r2 == pytest.approx(1.0, abs=1e-6)
     pool = np.linspace(20, 200, 40)
     made, wanted = (np.maximum(f, w * (pool / 200) ** e) for w, e, f in (found.parameters, parameters))
@@ -288,14 +289,15 @@ def test_exclusions_are_counted_by_hand() -> None:
 
 def test_exclusions_that_an_empty_pool_or_the_end_cuts_off_count_as_long_as_they_are_seen() -> None:
     """Kaplan and Meier by hand: exclusions of 1, 2, 1+ and 2+ rounds, of which the pool and the end cut off two."""
-    offers = np.full((4, 4, 2), 10.0)
-    pools = np.full((4, 5), 50.0)
+    offers = np.full((4, 5, 2), 10.0)  # a fifth round is not played
+    pools = np.full((4, 6), 50.0)
+    offers[:, 4], pools[:, 5] = np.nan, np.nan
     offers[0, 1, 0] = offers[1, 1:3, 0] = 0.0
-    offers[2, 1:, 0], offers[3, 2:, 0] = 0.0, 0.0
-    pools[2, 2:], offers[2, 2:] = 1.5, 0.75  # a point is not there for both: nobody is left out on purpose
+    offers[2, 1:4, 0], offers[3, 2:4, 0] = 0.0, 0.0
+    pools[2, 2:5], offers[2, 2:4] = 1.5, 0.75  # a point is not there for both: nobody is left out on purpose
     found = exclusions(Plays(pools, offers, offers))
     # of three that are seen further than the first round one ends there; of one seen beyond the second, that one
-    np.testing.assert_allclose(found.lasting, [1.0, 2 / 3, 0.0, np.nan])
+    np.testing.assert_allclose(found.lasting, [1.0, 2 / 3, 0.0, np.nan, np.nan])
     assert np.isnan(found.after_little) and found.after_more == pytest.approx(
         4 / 16
     )  # of offers with an able pool in the next round
@@ -404,6 +406,7 @@ def test_the_reproduction_has_its_tables_and_figures(tmp_path: Any, monkeypatch:
     names = ["equal", "mixed", "proportional", "interpolating", "planner", "rule of the planner"]
     assert [row["mechanism"] for row in tables[commons.KNOWN]] == [*names, "ceiling"]
     assert [row["mechanism"] for row in tables[commons.OTHERS]] == names
+    assert tables[commons.KNOWN][0]["lasting > 1"] is None  # equal offers exclude nobody
     learned: Any = tables[commons.KNOWN][4]["surplus"]
     assert learned.n == 2 and learned.how == "student"
     runs = [lawgiver.open_run(tmp_path / "planner" / f"s{seed}") for seed in range(2)]

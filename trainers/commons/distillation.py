@@ -49,7 +49,7 @@ def distil(game: CommonsTrust, plays: Plays) -> Distilled:
         UnsupportedGameError: if no round is left.
     """
     pool, offers, returns = plays.pools[:, 1:-1], plays.offers[:, 1:], plays.returns[:, :-1]
-    there = pool > SMALLEST_OFFER  # false where it is NaN
+    there = (pool > SMALLEST_OFFER) & np.isfinite(offers[..., 0])  # the pool is known after the last offers, too
     pool, offers, returns = pool[there], offers[there], returns[there]
     if not len(pool):
         raise UnsupportedGameError(

@@ -33,7 +33,8 @@ class Exclusions:
 def exclusions(plays: Plays) -> Exclusions:
     """Measure the exclusions of games."""
     n = plays.offers.shape[2]
-    able = plays.pools[:, :-1] >= n * SMALLEST_OFFER  # (G, T), false where it is NaN
+    played = np.isfinite(plays.offers[..., 0])  # the pool is known after the last offers, too
+    able = played & (plays.pools[:, :-1] >= n * SMALLEST_OFFER)  # (G, T)
     excluded = (plays.offers < SMALLEST_OFFER) & able[..., None]
     asked = (plays.offers >= SMALLEST_OFFER)[:, :-1] & able[:, 1:, None]
     fraction = np.divide(plays.returns, plays.offers, out=np.zeros_like(plays.offers), where=plays.offers > 0)[:, :-1]
