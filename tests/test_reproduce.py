@@ -134,9 +134,12 @@ def test_a_baseline_has_a_column_where_there_is_one():
 def test_what_is_compared_in_many_ways_has_a_row_each():
     gain = Estimate(0.25, 0.005, 0.24, 0.26, 9, "normal")
     compared = {"Rules": ({"rule": "a", "gain": gain, "of": None}, {"rule": "b", "gain": 3.0, "of": "a"})}
+    alone = {"rule": "c", "gain": Estimate.of_seeds([2.0]), "of": None}
+    compared["Rules"] += (alone,)
     made = Reproduction("A paper", {"Table 1": (Row("a", 0.5),)}, (), comparisons=compared)
     text = made.markdown()
     assert "## Rules\n\n| rule | gain | of |\n|---|---:|---:|\n| a | 0.25 [0.24, 0.26] | - |\n| b | 3 | a |\n" in text
+    assert "| c | 2 | - |" in text, "a single seed has no interval"
     assert text.index("## Rules") < text.index("## Table 1")
     assert json.loads(json.dumps(made.data()))["comparisons"]["Rules"][0]["gain"] == gain.to_data()
 

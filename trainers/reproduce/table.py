@@ -113,7 +113,7 @@ def _comparison_cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, Estimate):
-        return f"{_cell(cell.mean)} [{', '.join(map(_cell, cell.ends))}]"
+        return _cell(cell.mean) + ("" if cell.low is None else f" [{', '.join(map(_cell, cell.ends))}]")
     return _cell(cell)
 
 
