@@ -382,6 +382,7 @@ def test_a_run_draws_its_figures_and_is_judged_anew(tmp_path: Any) -> None:
         (["game.name=public_investment"], "commons_trust"),
         (["game.n_rounds=1"], "two rounds or more"),
         (["game.continuation=0"], "two rounds or more"),
+        (["game.integer_returns=false"], "whole points"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Any, overrides: list[str], words: str) -> None:

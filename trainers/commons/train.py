@@ -29,6 +29,11 @@ def planned_game(config: AnyConfig) -> CommonsTrust:
             f"trainer {config.trainer.name!r} makes planners that answer to returns, allowed: games of two rounds or"
             f" more, not {game!r}"
         )
+    if not game.integer_returns:
+        raise UnsupportedGameError(
+            f"trainer {config.trainer.name!r} judges planners by elections among people who return whole points:"
+            " game.integer_returns is False, allowed: True"
+        )
     return game
 
 
