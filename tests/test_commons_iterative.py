@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import lawgiver
 from lawgiver.agents.commons import FamilyOffers
@@ -18,6 +19,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.files.json_text import plain
 from lawgiver.trainers.commons.evaluation import RULES
+from lawgiver.trainers.commons.learner import Learner
 from lawgiver.trainers.commons.plays import play
 from lawgiver.trainers.commons_iterative.acquire import acquire, check_rules, plays_of, read
 from lawgiver.trainers.commons_iterative.model import closed_loop, difference
@@ -89,6 +91,19 @@ def test_clones_are_those_who_were_fitted_to_all_games_so_far(whole: Path) -> No
     assert np.average(losses, weights=free) == pytest.approx(summary["clones"]["2"]["fitted"], rel=1e-5)
     for records in (*first, second):
         check_rules(records, GAME)
+
+
+def test_a_planner_learns_on_from_the_one_before(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    for step in ("optimise", "compare", "evaluation"):
+        shutil.rmtree(tmp_path / "run" / "iterations" / "2" / step)
+    (tmp_path / "run" / "summary.json").unlink()
+    monkeypatch.setattr(Learner, "update", lambda self, number: {"surplus": 0.0})
+    launch.resume(tmp_path / "run")
+    first, second = (
+        load_file(tmp_path / "run" / "iterations" / s / "optimise" / "mechanism" / "weights.safetensors") for s in "12"
+    )
+    assert all((first[name] == second[name]).all() for name in first)
 
 
 @pytest.mark.parametrize("step", ["1/acquire", "1/optimise", "2/model", "2/evaluation"])

@@ -37,7 +37,7 @@ def optimise(
     Raises:
         DivergedError: if welfare or a gradient is not finite.
     """
-    planner.network.to(device)
+    planner.network.to(device).requires_grad_(True)
     clones.network.to(device)
     learner = Learner(planner, game, clones, settings, torch_generator(device, *seed))
     for number in range(1, settings.updates + 1):

@@ -1,7 +1,7 @@
 """The trainer ``commons_iterative``: people, clones of them, a planner before the clones, people under it, and so on.
 
 In the first iteration people play under given rules, in every later one under the planner of the iteration before;
-clones are fitted to all games so far; a new planner learns before them, and plays with clones and with people. What a
+clones are fitted to all games so far; the planner learns on before them, and plays with clones and with people. What a
 run leaves under ``iterations/<s>/``: ``acquire/<mechanism>.parquet``, ``model/participants`` (the clones),
 ``optimise/mechanism`` (the planner), and the results of each step.
 """
@@ -157,8 +157,12 @@ class Loop:
     def _optimise(self, folder: Path, iteration: int) -> dict[str, Any]:
         settings, smooth = self.settings.optimise, on_the_continuum(self.game)
         seed, clones = self._seed(iteration, OPTIMISE), load_policy(self.clones, self.game)
-        fresh = planner(self.game, **self.config.agents.mechanism.model_dump(), seed=torch_seed(*seed, bits=31))
-        assert isinstance(fresh, LearnedPlanner) and isinstance(clones, Clones)
+        learning = (
+            planner(self.game, **self.config.agents.mechanism.model_dump(), seed=torch_seed(*seed, bits=31))
+            if iteration == 1
+            else load_policy(self.newest, self.game)
+        )
+        assert isinstance(learning, LearnedPlanner) and isinstance(clones, Clones)
         recent: list[Mapping[str, float]] = []
         curve: list[dict[str, float]] = []
         with self.run.progress(settings.updates, f"planner {iteration}/{self.settings.iterations}") as show:
@@ -170,8 +174,8 @@ class Loop:
                     recent.clear()
                     show(update, f"surplus {curve[-1]['surplus']:.2f}")
 
-            optimise(fresh, clones, smooth, settings, self.device, seed, report)
-        save_policy(folder / "mechanism", fresh)
+            optimise(learning, clones, smooth, settings, self.device, seed, report)
+        save_policy(folder / "mechanism", learning)
         return {"updates": settings.updates, "curve": curve}
 
     def _compare(self, folder: Path, iteration: int) -> dict[str, Any]:
