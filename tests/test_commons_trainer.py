@@ -18,6 +18,7 @@ from lawgiver.envs.core.arrays import map_arrays
 from lawgiver.envs.core.errors import LawgiverError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.rollout import rollout
+from lawgiver.trainers.commons import evaluation
 from lawgiver.trainers.commons.distillation import distil
 from lawgiver.trainers.commons.evaluation import RULES, judged, played
 from lawgiver.trainers.commons.exclusion import exclusions
@@ -323,8 +324,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_planner_is_compared_pair_by_pair_with_proportional_offers() -> None:
     """A planner that is a rule of the family: it is its own distillate, and keeps all of its advantage."""
     people, seed = make_policy(GAME, "participant", "simulated_people"), [5]
-    evaluation, voters = Evaluation(games=200, elections=8), {"policy": "experience"}
-    found = judged(GAME, FamilyOffers(GAME, (0.8, 10.0, 0.05)), people, voters, evaluation, seed)
+    how_much, voters = Evaluation(games=200, elections=8), {"policy": "experience"}
+    found = judged(GAME, FamilyOffers(GAME, (0.8, 10.0, 0.05)), people, voters, how_much, seed)
     one, other = (
         played(GAME, FamilyOffers(GAME, rule), people, 200, seed).measures()["surplus"]
         for rule in ((0.8, 10.0, 0.05), RULES["proportional"])
@@ -339,6 +340,14 @@ def test_a_planner_is_compared_pair_by_pair_with_proportional_offers() -> None:
     assert kept.mean == pytest.approx(1, abs=0.1) and kept.n == 200
     gained = {name: found["surplus"][name].mean - other.mean() for name in ("learned", "distilled")}
     assert kept.mean == pytest.approx(gained["distilled"] / gained["learned"])
+
+
+def test_a_rule_is_distilled_from_other_games_than_it_is_judged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    people, rule, seen = make_policy(SHORT, "participant", "simulated_people"), FamilyOffers(SHORT, (0.8, 10, 0)), []
+    monkeypatch.setattr(evaluation, "DISTILLED_GAMES", 40)
+    monkeypatch.setattr(evaluation, "distil", lambda game, plays: [seen.append(plays), distil(game, plays)][1])
+    judged(SHORT, rule, people, {"policy": "experience"}, Evaluation(games=40, elections=2), [5])
+    assert (seen[0].returns[:, 0] != played(SHORT, rule, people, 40, [5]).returns[:, 0]).any()
 
 
 @pytest.mark.parametrize("memory", [0, 3])
