@@ -54,8 +54,8 @@ OTHERS = "C. Among learning automata, whom no planner has seen"
 RULE = "D. The rule distilled from each planner"
 VOTES = "E. Share of the votes"
 NOTES = (
-    "A: humans are 40 groups a rule, ± half a 95 % interval; survival is of eight groups. People were fitted to these"
-    " nine numbers.",
+    "A: humans are 40 groups a rule, ± half of the paper's interval; survival is of eight groups. People were fitted to"
+    " these nine numbers.",
     "Surplus: points that a participant keeps a round, over all 40 rounds. Gini coefficient of what participants keep"
     " over a game. Sustained: games whose pool holds more than a point in the end. Excluded: share of rounds and"
     " participants with an offer below a point.",
