@@ -8,7 +8,8 @@ aversion of Fehr and Schmidt (1999, QJE 114:817).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +20,7 @@ LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WIDTH = 0.1
 """Standard deviation of what is given around its level, as such a fraction."""
 TYPES = ((0.3, 0.0, 0.0), (0.3, 0.5, 0.25), (0.3, 1.0, 0.6), (0.1, 4.0, 0.6))
-"""How frequent a type is, its envy (alpha) and its guilt (beta): Fehr and Schmidt 1999, table III."""
+"""Frequency of each type, its envy (alpha) and its guilt (beta): Fehr and Schmidt 1999, table III."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,42 @@ class AutomataMemory:
     aspiration: Array
 
 
-def drawn(rng: Rng, shape: tuple[int, int], rate: float) -> AutomataMemory:
-    """Draw automata (B, n): types, speeds of which ``rate`` is the mean, and propensities."""
-    kind, speed = uniform(rng, shape), uniform(rng, shape)
-    levels = softmax(4 * uniform(rng, (*shape, len(LEVELS))))
-    frequency, envy, guilt = zip(*TYPES, strict=True)
-    return AutomataMemory(
-        envy=_by_type(kind, frequency, envy),
-        guilt=_by_type(kind, frequency, guilt),
-        rate=2 * rate * speed,
-        initial=levels,
-        levels=levels,
-        aspiration=namespace(kind).ones_like(kind),
-    )
+class Automata:
+    """Who a population's automata are, whatever the game, and what they carry from one game to the next.
+
+    ``traits`` has the mean speed of learning, ``rate``, and the part of what was learned that is left when another game
+    begins, ``carry``.
+    """
+
+    kind: ClassVar[str]
+    traits: Any
+    _n: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Parameters of the population."""
+        fixed = {"levels": list(LEVELS), "width": WIDTH, "types": [list(kind) for kind in TYPES]}
+        return {"policy": self.kind, **asdict(self.traits), **fixed}
+
+    def initial_state(self, batch: int, rng: Rng) -> AutomataMemory:
+        """Draw ``batch`` groups from the population: types, speeds and propensities."""
+        shape = (batch, self._n)
+        kind, speed = uniform(rng, shape), uniform(rng, shape)
+        levels = softmax(4 * uniform(rng, (*shape, len(LEVELS))))
+        frequency, envy, guilt = zip(*TYPES, strict=True)
+        return AutomataMemory(
+            envy=_by_type(kind, frequency, envy),
+            guilt=_by_type(kind, frequency, guilt),
+            rate=2 * self.traits.rate * speed,
+            initial=levels,
+            levels=levels,
+            aspiration=namespace(kind).ones_like(kind),
+        )
+
+    def next_game(self, memory: AutomataMemory) -> AutomataMemory:
+        """Return the memory that the same people carry to another game: types, aspiration, part of the learned."""
+        carry = self.traits.carry
+        return evolve(memory, levels=carry * memory.levels + (1 - carry) * memory.initial)
 
 
 def learned(state: AutomataMemory, payoffs: Array, given: Array, habituation: float) -> AutomataMemory:
@@ -84,11 +108,6 @@ def learned(state: AutomataMemory, payoffs: Array, given: Array, habituation: fl
     repelled = state.levels + step * (chosen * state.levels - lost * spread)
     aspiration = state.aspiration + habituation * (utility - state.aspiration)
     return evolve(state, levels=xp.where(step >= 0, attracted, repelled), aspiration=aspiration)
-
-
-def next_game(memory: AutomataMemory, carry: float) -> AutomataMemory:
-    """Compute what the same automata carry to another game: types, aspiration, part of the learned."""
-    return evolve(memory, levels=carry * memory.levels + (1 - carry) * memory.initial)
 
 
 def near_levels(fractions: Array) -> Array:

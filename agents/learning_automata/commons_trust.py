@@ -8,22 +8,20 @@ returned little, and is then left out, learns to return more. Nothing is inferre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from lawgiver.agents.learning_automata.bush_mosteller import (
     LEVELS,
-    TYPES,
     WIDTH,
+    Automata,
     AutomataMemory,
-    drawn,
     learned,
-    next_game,
 )
 from lawgiver.agents.population import Trustees
 from lawgiver.agents.returned_fractions import ReturnedFraction
 from lawgiver.envs.commons_trust.game import SMALLEST_OFFER, CommonsTrust
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace, total
+from lawgiver.envs.core.arrays import Array, constant, evolve, namespace, total
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Traits:
     carry: float = 0.5
 
 
-class CommonsAutomata(Trustees[AutomataMemory]):
+class CommonsAutomata(Automata, Trustees[AutomataMemory]):
     """Automata that repeat returns after which they did well."""
 
     kind: ClassVar[str] = "learning_automata"
@@ -60,20 +58,6 @@ class CommonsAutomata(Trustees[AutomataMemory]):
         """Keep the game's columns and the traits."""
         super().__init__(game)
         self.traits = traits
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Parameters of the population."""
-        fixed = {"levels": list(LEVELS), "width": WIDTH, "types": [list(kind) for kind in TYPES]}
-        return {"policy": self.kind, **asdict(self.traits), **fixed}
-
-    def initial_state(self, batch: int, rng: Rng) -> AutomataMemory:
-        """Draw ``batch`` groups from the population: types, speeds and propensities."""
-        return drawn(rng, (batch, self._n), self.traits.rate)
-
-    def next_game(self, memory: AutomataMemory) -> AutomataMemory:
-        """Return the memory that the same people carry to another game: types, aspiration, part of the learned."""
-        return next_game(memory, self.traits.carry)
 
     def fractions(self, obs: Array, state: AutomataMemory) -> tuple[ReturnedFraction, AutomataMemory]:
         """Compute the distributions (B, n) of the fractions that are returned, and the new memory."""

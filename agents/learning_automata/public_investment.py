@@ -7,23 +7,19 @@ nothing about the rules.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lawgiver.agents.learning_automata.bush_mosteller import (
-    LEVELS,
-    TYPES,
-    WIDTH,
+    Automata,
     AutomataMemory,
-    drawn,
     learned,
     near_levels,
-    next_game,
 )
 from lawgiver.agents.population import Population
-from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, namespace
+from lawgiver.envs.core.arrays import Array, constant, evolve, namespace
 from lawgiver.envs.core.game import Game
 
 
@@ -43,7 +39,7 @@ class Traits:
     carry: float = 0.5
 
 
-class LearningAutomata(Population[AutomataMemory]):
+class LearningAutomata(Automata, Population[AutomataMemory]):
     """Automata that repeat satisfying actions."""
 
     kind: ClassVar[str] = "learning_automata"
@@ -54,20 +50,6 @@ class LearningAutomata(Population[AutomataMemory]):
         """Read the last round's columns of the observation."""
         super().__init__(game)
         self.traits = traits
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Parameters of the population."""
-        fixed = {"levels": list(LEVELS), "width": WIDTH, "types": [list(kind) for kind in TYPES]}
-        return {"policy": self.kind, **asdict(self.traits), **fixed}
-
-    def initial_state(self, batch: int, rng: Rng) -> AutomataMemory:
-        """Draw ``batch`` groups from the population: types, speeds and propensities."""
-        return drawn(rng, (batch, self._n), self.traits.rate)
-
-    def next_game(self, memory: AutomataMemory) -> AutomataMemory:
-        """Return the memory that the same people carry to another game: types, aspiration, part of the learned."""
-        return next_game(memory, self.traits.carry)
 
     def distribution(self, obs: Array, mask: Array | None, state: AutomataMemory) -> tuple[Array, AutomataMemory]:
         """Return log-probabilities (B, n, A) of contributions, minus infinity where illegal, and the new memory."""
