@@ -19,7 +19,7 @@ FORMULAS = {
     "unit_tax": "consumers pay unit_tax a unit on top, and get it back in equal parts",
     "steering": "with probability steering the cheapest is shown alone",
 }
-"""What each of them does."""
+"""The formula of each, in the parameter that is announced."""
 LARGEST_N = 4
 """Firms: the last prices of all are a learner's state, and their number grows as the power of n."""
 LARGEST_GRID = 1_000

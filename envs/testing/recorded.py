@@ -11,7 +11,7 @@ from lawgiver.envs.core.recorded import RecordedColumns, recorded_columns, round
 from lawgiver.envs.testing.play import random_steps, require
 
 ROUNDING = 1e-9
-"""What payoffs may be off by, relative to their size."""
+"""Largest error of payoffs, relative to their size."""
 
 
 def check_recorded(game: Game[Any], batch: int = 64, seed: int = 10) -> None:

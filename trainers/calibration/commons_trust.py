@@ -28,7 +28,7 @@ MEASURES = ("surplus", "gini", "sustained")
 GAME = CommonsTrust()
 """The game of the experiment: 40 rounds whose number nobody knows."""
 GINI_BAR, SUSTAINED_BAR = 0.05, 0.15
-"""How far Gini coefficient and share of sustained pools may be from the humans'; surplus, half of their interval."""
+"""Largest distances of Gini coefficient and share of sustained pools from the humans'; surplus, half their interval."""
 
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "propensity": (0.3, 1.0),

@@ -28,8 +28,8 @@ class CommonsAgents(Settings):
     """A population of the game that returns fractions of offers: ``simulated_people``, or the clones of a
     run of ``commons_iterative``, by its folder."""
     voters: Given = Given(policy="experience", sensitivity=0.4)  # type: ignore[call-arg]  # parameters are extra keys
-    """How they vote in the end. By default somebody who keeps 14 points a round more, the most there are in the long
-    run, is as much moved as one who earns his endowment once more in public investment."""
+    """Their rule of voting in the end. By default somebody who keeps 14 points a round more, the most there are in the
+    long run, is as much moved as one who earns his endowment once more in public investment."""
 
 
 class Evaluation(Settings):

@@ -31,7 +31,7 @@ from lawgiver.trainers.q_learning.stage import Stage
 LARGEST_TABLES = 2**28
 """Numbers in the tables of all sessions: 2 GiB."""
 EACH = ("mechanisms", "tables", "states", "changed", "active")
-"""What every session has of its own, by the name of the array."""
+"""Names of the arrays of which every session has a part of its own."""
 
 
 @dataclass(frozen=True)

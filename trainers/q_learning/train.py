@@ -28,7 +28,7 @@ BEGIN, REGULATE, PLAY, JUDGE = 0, 1, 2, 3
 EARLY = (1, 2, 3, 5, 10, 20, 30)
 """Updates that are logged whatever ``log_every`` is."""
 KEPT = ("parameters", "levels", "measured", "settling")
-"""What a checkpoint stores as it is."""
+"""Attributes that a checkpoint stores as they are."""
 
 
 def train(config: QLearningConfig, run: TrainingRun) -> dict[str, Any]:

@@ -41,7 +41,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "planner with memory": ("agents.mechanism.memory=16",),
     "planner of the surplus alone": ("trainer.fairness=0",),
 }
-"""What is trained: overrides of the config ``commons``, by name."""
+"""Kinds of planners that are trained: overrides of the config ``commons``, by name."""
 UNSEEN = "learning_automata"
 """People among whom nobody was trained."""
 GAMES = 2_000

@@ -26,7 +26,7 @@ from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
 Trained = NetworkPolicy | LearnedPlanner
-"""What comes out of a training."""
+"""Policies that come out of a training."""
 
 
 @dataclass(frozen=True)

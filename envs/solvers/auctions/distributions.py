@@ -30,7 +30,7 @@ NEGLIGIBLE = 1e-12
 
 
 MASSES = "a list of relative probabilities of the pieces, numbers >= 0"
-"""What masses may be, in messages."""
+"""Allowed masses, as messages name them."""
 
 
 @dataclass(frozen=True)

@@ -3,4 +3,4 @@
 from typing import Literal
 
 Unit = Literal["largest_endowment", "own_endowment"]
-"""What voters measure amounts in."""
+"""Unit in which voters measure amounts."""
