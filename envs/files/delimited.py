@@ -56,6 +56,7 @@ class NumberTable:
         rows: texts of the cells, one row of the file each.
         lines: the line of the file that each row begins in, from 1.
         comma: whether numbers may have a decimal comma.
+        unit: what ``lines`` counts, ``line`` or, where the file is no text, ``row``.
     """
 
     file: str
@@ -63,6 +64,7 @@ class NumberTable:
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
     comma: bool
+    unit: str = "line"
 
     def numbers(self, *columns: str) -> np.ndarray:
         """Return existing columns as floats (rows, columns).
@@ -81,7 +83,7 @@ class NumberTable:
         try:
             return float(text)
         except ValueError:
-            where = f"{self.file!r}, line {self.lines[row]}, {name}"
+            where = f"{self.file!r}, {self.unit} {self.lines[row]}, {name}"
             raise ParameterError(f"{where} is {cell!r}, allowed: a number") from None
 
 
