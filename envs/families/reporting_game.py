@@ -1,9 +1,11 @@
 """Reporting games: participants report private types, and the mechanism decides by the reports.
 
 A report has the same fields as a type (a direct mechanism), so that telling the truth is well defined; whatever lies in
-the fields' bounds may be reported. A *decision* is an outcome and payments. The mechanism comes to it in one of two
-ways. In ``announce`` mode it first announces the parameters of a rule, which the participants see, and the rule decides
-by the reports. In ``allocate`` mode it sees the reports and decides itself. A game is over after these two steps.
+the fields' bounds may be reported. Where a report counts as one of finitely many, as a ballot does, it is read as that
+one, so that no mechanism sees more of it. A *decision* is an outcome and payments. The mechanism comes to it in one of
+two ways. In ``announce`` mode it first announces the parameters of a rule, which the participants see, and the rule
+decides by the reports. In ``allocate`` mode it sees the reports and decides itself. A game is over after these two
+steps.
 
 Participants are paid the utility of the outcome under their true types, less what they pay to the mechanism.
 """
@@ -19,7 +21,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, Rng, evolve, floats, namespace, total, uniform
+from lawgiver.envs.core.arrays import Array, Rng, constant, evolve, floats, namespace, total, uniform
+from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import Layout, columns, width
 from lawgiver.envs.core.game import Draws, Rewards
 from lawgiver.envs.core.objectives import welfare
@@ -36,7 +39,7 @@ class ReportingState:
         round: completed rounds, (B,): 0, and 1 when it is over.
         types: private, (B, n, k).
         parameters: the announced parameters, (B, D); D is 0 in ``allocate`` mode.
-        reports: (B, n, k), zeros before.
+        reports: as the game reads them, (B, n, k), zeros before.
         utilities: utilities of the outcome under the true types, without payments, (B, n).
         payments: what each participant pays to the mechanism, negative where it is paid, (B, n).
         payoffs: utilities less payments, (B, n).
@@ -81,6 +84,8 @@ class ReportingGame(TwoModes[ReportingState]):
 
     Where there are payments a payoff near 0 is ordinary, and means little; games without any may go down to rounding.
     """
+    menu_noun: ClassVar[str] = "reports"
+    """Plural noun of the rows of :meth:`menu`, such as ``ballots``."""
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the utility of the outcome under the true type, less the payment, when the game is over",
         "mechanism": "the `objective` (minus it, where less is better), when the game is over",
@@ -100,6 +105,43 @@ class ReportingGame(TwoModes[ReportingState]):
     @abstractmethod
     def types_of(self, draws: Array) -> Array:
         """Return types (B, n, k) for numbers (B, n, d) drawn uniformly from [0, 1)."""
+
+    def read(self, reports: Array) -> Array:
+        """Map reports (..., k) to those they are taken for, the same for all that count as one; by default themselves.
+
+        Mechanisms see what was read, and nothing else of a report. What was read is read as itself.
+        """
+        return reports
+
+    def menu(self) -> np.ndarray | None:
+        """List the reports that others are read as, (A, k), each once; None where they are too many, or infinitely so.
+
+        Audits try all of them in place of a search, and participants of repeated games choose among them.
+        """
+        return None
+
+    @property
+    def menu_absence(self) -> str:
+        """Why there is no menu although reports are read as one of finitely many: how many; else empty."""
+        return ""
+
+    @property
+    def ordinal_menu(self) -> bool:
+        """Whether the menu's rows are rankings of alternatives that a lottery chooses from, without payments."""
+        return False
+
+    def honest_choice(self, types: Array) -> Array:
+        """Find the row of the menu that the truth of types (..., k) is read as, integers (...).
+
+        Raises:
+            UnsupportedGameError: without a menu.
+        """
+        menu = self.menu()
+        if menu is None:
+            why = self.menu_absence or "it reads reports as they are"
+            raise UnsupportedGameError(f"{self.name} has no menu of {self.menu_noun}: {why}")
+        xp, told = namespace(types), self.read(types)
+        return xp.argmin(xp.max(xp.abs(told[..., None, :] - constant(menu, types)), axis=-1), axis=-1)
 
     @abstractmethod
     def rule_layout(self) -> Layout:
@@ -291,6 +333,7 @@ class ReportingGame(TwoModes[ReportingState]):
         """Take the announcement or the reports; then decide, settle and pay."""
         after = evolve(state, turn=state.turn + 1)
         if self.phase(state) == "participant":
+            outcome = self.read(outcome)
             after = evolve(after, reports=outcome)
         elif self.announces:
             after = evolve(after, parameters=outcome)

@@ -167,6 +167,7 @@ def own_of_game(game: ReportingGame, mechanism: Policy) -> Own | None:
     def own(types: Array, reports: Array, seats: Array) -> Array:
         xp, parameters = namespace(reports), constant(rule, reports)
         every = xp.broadcast_to(parameters, (reports.shape[0], *parameters.shape))
+        reports = game.read(reports)
         state = evolve(game.initial_state_from(types), reports=reports)
         done = game.settle(state, game.decide_for(every, reports, seats))
         return (done.utilities - done.payments)[xp.arange(seats.shape[0]), seats]
