@@ -142,14 +142,15 @@ class ChoiceGame(ReportingGame):
     # -- how it is played ---------------------------------------------------------------------------------------
 
     def initial_state_from(self, types: Array) -> ChoiceState:
-        """Return games with given types (B, n, m) before the first step."""
-        nothing = namespace(types).zeros_like(types[:, 0])
+        """Return games with given types (B, n, m + p) before the first step."""
+        nothing = namespace(types).zeros_like(types[:, 0, : self.m])
         return ChoiceState(**vars(super().initial_state_from(types)), lottery=nothing)
 
     def settle(self, state: ReportingState, decision: Array) -> ReportingState:
         """Return the state with the lottery, what it is worth to each participant, and the payments."""
         lottery, payments = self.split_decision(decision)
-        return evolve(state, lottery=lottery, utilities=total(state.types * lottery[:, None, :]), payments=payments)
+        worth = total(self.private(state.types) * lottery[:, None, :])
+        return evolve(state, lottery=lottery, utilities=worth, payments=payments)
 
     def own_measure(self, state: ReportingState) -> Array:
         """Compute the mean, the least or the geometric mean of utilities, or the agreement, (B,)."""
@@ -214,8 +215,9 @@ def agreement(state: ReportingState) -> Array:
     With s the share of games that have one and a the mean of this, the probability that it is chosen, given that there
     is one, is 1 - (1 - a) / s.
     """
-    winner = condorcet_winner(state.types)
-    return 1 - total(winner) + total(winner * lottery_of(state))
+    lottery = lottery_of(state)
+    winner = condorcet_winner(state.types[..., : lottery.shape[-1]])
+    return 1 - total(winner) + total(winner * lottery)
 
 
 def _welfare(state: ReportingState) -> Array:

@@ -37,7 +37,7 @@ class ReportingState:
     Attributes:
         turn: 0 at first, 1 once the mechanism has announced (or the participants have reported), 2 when it is over.
         round: completed rounds, (B,): 0, and 1 when it is over.
-        types: private, (B, n, k).
+        types: private, (B, n, k), with what is public behind, the same for all participants: (B, n, k + p).
         parameters: the announced parameters, (B, D); D is 0 in ``allocate`` mode.
         reports: as the game reads them, (B, n, k), zeros before.
         utilities: utilities of the outcome under the true types, without payments, (B, n).
@@ -97,6 +97,13 @@ class ReportingGame(TwoModes[ReportingState]):
     def type_layout(self) -> Layout:
         """Return the fields of a type, and of a report, with the bounds that hold for every participant."""
 
+    def public_layout(self) -> Layout:
+        """Return the fields of a game that everybody sees; by default there are none.
+
+        Types carry their p numbers behind their own k, (B, n, k + p); reports do not.
+        """
+        return ()
+
     @property
     def draw_size(self) -> int:
         """Number of uniform numbers per type; by default one for each of its components."""
@@ -104,7 +111,7 @@ class ReportingGame(TwoModes[ReportingState]):
 
     @abstractmethod
     def types_of(self, draws: Array) -> Array:
-        """Return types (B, n, k) for numbers (B, n, d) drawn uniformly from [0, 1)."""
+        """Return types (B, n, k + p) for numbers (B, n, d) drawn uniformly from [0, 1)."""
 
     def read(self, reports: Array) -> Array:
         """Map reports (..., k) to those they are taken for, the same for all that count as one; by default themselves.
@@ -131,7 +138,7 @@ class ReportingGame(TwoModes[ReportingState]):
         return False
 
     def honest_choice(self, types: Array) -> Array:
-        """Find the row of the menu that the truth of types (..., k) is read as, integers (...).
+        """Find the row of the menu that the truth of types (..., k + p) is read as, integers (...).
 
         Raises:
             UnsupportedGameError: without a menu.
@@ -140,8 +147,16 @@ class ReportingGame(TwoModes[ReportingState]):
         if menu is None:
             why = self.menu_absence or "it reads reports as they are"
             raise UnsupportedGameError(f"{self.name} has no menu of {self.menu_noun}: {why}")
-        xp, told = namespace(types), self.read(types)
+        xp, told = namespace(types), self.read(self.private(types))
         return xp.argmin(xp.max(xp.abs(told[..., None, :] - constant(menu, types)), axis=-1), axis=-1)
+
+    def private(self, types: Array) -> Array:
+        """Return what is private of types (..., k + p), or of reports as they are, (..., k)."""
+        return types[..., : self._private] if self.public_layout() else types
+
+    @cached_property
+    def _private(self) -> int:
+        return width(self.type_layout())
 
     @abstractmethod
     def rule_layout(self) -> Layout:
@@ -232,9 +247,12 @@ class ReportingGame(TwoModes[ReportingState]):
         return "mechanism" if (state.turn == 0) == self.announces else "participant"
 
     def observation_layout(self, role: str) -> Layout:
-        """Participants see their own type, and the rule if one is announced; the mechanism sees the reports."""
+        """Participants see their own type, and the rule if one is announced; the mechanism sees the reports.
+
+        Both see what is public.
+        """
         if role == "mechanism":
-            return tuple(
+            reported = tuple(
                 replace(
                     field,
                     name=f"reported_{field.name}",
@@ -245,9 +263,14 @@ class ReportingGame(TwoModes[ReportingState]):
                 )
                 for field in self.type_layout()
             )
+            return (*reported, *self.public_layout())
         self.check_role(role)
         rule = self.rule_layout() if self.announces else ()
-        return (*self.type_layout(), *(replace(field, name=f"rule_{field.name}") for field in rule))
+        return (
+            *self.type_layout(),
+            *self.public_layout(),
+            *(replace(field, name=f"rule_{field.name}") for field in rule),
+        )
 
     def action_layout(self, role: str) -> Layout | int:
         """Participants report; the mechanism announces a rule, or decides."""
@@ -264,6 +287,8 @@ class ReportingGame(TwoModes[ReportingState]):
                 xp.reshape(state.reports[..., at], (state.reports.shape[0], -1))
                 for at in columns(self.type_layout()).values()
             ]
+            if self.public_layout():
+                fields.append(state.types[:, 0, self._private :])
             return xp.concat(fields, axis=-1)[:, None, :]
         self.check_role(role)
         rule = state.parameters[:, None, :]
@@ -273,7 +298,7 @@ class ReportingGame(TwoModes[ReportingState]):
     def seen_reports(self, obs: Array) -> Array:
         """Return the reports (B, n, k) that the mechanism's observation (B, 1, d) shows."""
         xp = namespace(obs)
-        shown = columns(self.observation_layout("mechanism")).values()
+        shown = list(columns(self.observation_layout("mechanism")).values())[: len(self.type_layout())]
         return xp.concat([xp.reshape(obs[:, 0, at], (obs.shape[0], self.n, -1)) for at in shown], axis=-1)
 
     @cached_property
@@ -304,7 +329,7 @@ class ReportingGame(TwoModes[ReportingState]):
         return self.initial_state_from(self.types_of(self.draw_initial(batch, rng)["types"]))
 
     def initial_state_from(self, types: Array) -> ReportingState:
-        """Return games with given types (B, n, k) before the first step."""
+        """Return games with given types (B, n, k + p) before the first step."""
         xp = namespace(types)
         nothing = xp.zeros_like(types[..., 0])
         size = width(self.rule_layout()) if self.announces else 0
@@ -314,7 +339,7 @@ class ReportingGame(TwoModes[ReportingState]):
             round=xp.zeros_like(nothing[:, 0]),
             types=types,
             parameters=parameters,
-            reports=xp.zeros_like(types),
+            reports=xp.zeros_like(self.private(types)),
             utilities=nothing,
             payments=nothing,
             payoffs=nothing,
@@ -333,7 +358,7 @@ class ReportingGame(TwoModes[ReportingState]):
         """Take the announcement or the reports; then decide, settle and pay."""
         after = evolve(state, turn=state.turn + 1)
         if self.phase(state) == "participant":
-            outcome = self.read(outcome)
+            outcome = self.read(self.private(outcome))
             after = evolve(after, reports=outcome)
         elif self.announces:
             after = evolve(after, parameters=outcome)
