@@ -31,7 +31,7 @@ test: $(VENV)/dev.stamp  ## set up and run the tests
 	$(RUN) pytest -n 2 --nbmake --ignore-glob='*/test_plugins_*' tests examples/quickstart.ipynb
 
 test-plugins: $(VENV)/dev.stamp .venv-sb3/stamp .venv-torchrl/stamp  ## test third parties' libraries
-	$(RUN) pytest tests/test_plugins_ippo.py tests/test_plugins_rllib.py
+	$(RUN) pytest tests/test_plugins_ippo.py tests/test_plugins_open_spiel.py tests/test_plugins_rllib.py
 	.venv-sb3/bin/python -m pytest --noconftest tests/test_plugins_sb3.py tests/test_plugins_sb3_vec.py
 	.venv-torchrl/bin/python -m pytest --noconftest tests/test_plugins_torchrl.py
 

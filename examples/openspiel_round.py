@@ -14,10 +14,10 @@ import pyspiel
 from open_spiel.python.algorithms import cfr, exploitability
 
 import lawgiver
-from lawgiver.envs.solvers.equilibrium.normal_form import NormalForm, normal_form
+from lawgiver.envs.solvers.equilibrium.normal_form import RoundForm, normal_form
 
 
-def tensor_game(name: str, form: NormalForm) -> pyspiel.TensorGame:
+def tensor_game(name: str, form: RoundForm) -> pyspiel.TensorGame:
     """Return a round as a game of OpenSpiel, with its actions' names."""
     actions = [[str(action) for action in of_one] for of_one in form.actions]
     return pyspiel.create_tensor_game(name, name, actions, form.payoffs.reshape(len(actions), -1).tolist())

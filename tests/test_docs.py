@@ -116,6 +116,7 @@ def test_the_site_has_every_part(site):
         "lawgiver.envs.solvers.equilibrium.logit",
         "lawgiver.envs.solvers.fair_division.proportional_fairness",
         "lawgiver.envs.solvers.mdp.affine",
+        "lawgiver.envs.solvers.normal_form.forms",
         "lawgiver.envs.solvers.social_choice.rules",
     ):
         assert re.search(rf"^{re.escape(name)} ", names, re.MULTILINE), name
@@ -142,7 +143,7 @@ def test_environments_are_stepped_as_the_page_says(tmp_path):
 def test_views_for_other_libraries_are_made_as_the_page_says(tmp_path):
     examples = blocks("docs/how_to/other_libraries.md", language=("python",))
     printed = [run(block, tmp_path) for block in examples if "stable_baselines3" not in block.text]
-    assert printed == ["", "(2, 2, 2)\n"]
+    assert printed == ["", "(2, 2, 2)\n", "(2, 64, 64)\nMatrixGame\n"]
 
 
 def test_election_page(tmp_path):

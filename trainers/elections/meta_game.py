@@ -12,12 +12,14 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import require_extras
+from lawgiver.envs.solvers.normal_form import double_oracle as oracles
+from lawgiver.envs.solvers.normal_form import fictitious_play as fictitious
+from lawgiver.envs.solvers.normal_form.forms import NormalForm
+from lawgiver.envs.solvers.normal_form.nash import secured
 from lawgiver.trainers.statistics.estimate import NORMAL
 
 SYMMETRY = 1e-9
@@ -105,11 +107,9 @@ def nash(shares: np.ndarray) -> np.ndarray:
     """Compute an equilibrium of the meta-game, a mixture (s,) that no mechanism beats; any if there are several.
 
     Raises:
-        MissingExtraError: without nashpy.
+        MissingExtraError: without scipy.
     """
-    row, _ = _game(shares).linear_program()
-    mixture = np.maximum(np.asarray(row, float), 0.0)
-    return np.asarray(mixture / mixture.sum())
+    return secured(checked_shares(shares) - 0.5)
 
 
 def nash_of_many(shares: np.ndarray) -> np.ndarray:
@@ -158,28 +158,10 @@ def fictitious_play(shares: np.ndarray, iterations: int, rng: np.random.Generato
 
     Both players best-respond to the frequencies of the other so far (Brown 1951); ties, and the first mechanism, are
     drawn at random. The frequencies of such play tend to an equilibrium (Robinson 1951), slowly.
-
-    Raises:
-        MissingExtraError: without nashpy.
     """
-    if iterations < 1:
-        raise ParameterError(f"iterations is {iterations!r}, allowed: an integer of at least 1")
-    game = _game(shares)
-    # nashpy draws from NumPy's global generator, which is seeded for it and restored afterwards.
-    before = np.random.get_state()
-    np.random.seed(rng.integers(2**32, dtype=np.uint32))
-    try:
-        counts = deque(game.fictitious_play(iterations=iterations), maxlen=1).pop()
-    finally:
-        np.random.set_state(before)
-    return np.asarray(counts[0] / iterations)
-
-
-def _game(shares: np.ndarray) -> Any:
-    require_extras("the solution of a meta-game", "solve")
-    from nashpy import Game
-
-    return Game(checked_shares(shares) - 0.5)
+    margins = checked_shares(shares) - 0.5
+    form, seed = NormalForm(np.stack([margins, margins.T])), int(rng.integers(2**32))
+    return fictitious.fictitious_play(form, iterations, seed=seed).frequencies[0]
 
 
 def exploitability(shares: np.ndarray, mixture: np.ndarray) -> float:
@@ -218,12 +200,18 @@ def double_oracle(
     Raises:
         MissingExtraError: without nashpy.
     """
-    opened, shares = [start], np.full((1, 1), 0.5)
-    while True:
-        mixture = dict(zip(opened, nash(shares).tolist(), strict=True))
-        response = best_response(mixture)
-        if response is None or response in opened:
-            return DoubleOracle(tuple(opened), shares, mixture)
-        row = np.array([payoff(response, other) for other in opened])
-        shares = np.block([[shares, 1 - row[:, None]], [row[None, :], np.full((1, 1), 0.5)]])
-        opened.append(response)
+
+    def shares_of(cell: tuple[int, ...]) -> dict[int, float]:
+        first, second = cell
+        if first == second:
+            return {first: 0.5}
+        won = payoff(second, first)  # of the one that was opened later
+        return {first: 1 - won, second: won}
+
+    found = oracles.double_oracle(
+        [start],
+        oracles.tabulated_symmetric(shares_of, 2),
+        lambda form: (nash(form.beside),),
+        lambda weights: [best_response(weights[0])],
+    )
+    return DoubleOracle(found.opened[0], found.form.beside, found.weights[0])

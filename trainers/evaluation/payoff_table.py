@@ -9,24 +9,24 @@ from __future__ import annotations
 import csv
 import io
 import re
-import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.core.registry import require_extras
 from lawgiver.envs.files.delimited import delimiter_of, without_declaration
 from lawgiver.envs.files.reading import read_text
+from lawgiver.envs.solvers.normal_form.fictitious_play import fictitious_play
+from lawgiver.envs.solvers.normal_form.forms import NormalForm
+from lawgiver.envs.solvers.normal_form.nash import equilibria
 
 ROUNDS = 10_000
 """Rounds of fictitious play."""
-ENUMERATED = 12
-"""Strategies of both players together up to which all equilibria are looked for: 2 ** 12 pairs of supports."""
 TOLERANCE = 1e-9
 """Of the largest difference of payoffs: what is closer is a tie."""
 PAIR = re.compile(r"[;,/|\s]+")
@@ -80,39 +80,19 @@ class PayoffTable:
         rows = _dominance(self.rows, self.row_payoffs, self._tie(0))
         return rows, _dominance(self.columns, self.column_payoffs.T, self._tie(1))
 
-    def equilibria(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-        """Compute Nash equilibria, each a mixture of the row player (m,) and one of the column player (k,).
+    @cached_property
+    def form(self) -> NormalForm:
+        """The game in normal form."""
+        return NormalForm(np.stack([self.row_payoffs, self.column_payoffs]), (self.rows, self.columns))
 
-        All of them, if the game is not degenerate, up to ``ENUMERATED`` strategies of both players; else one. What is
-        none to within the tolerance is left out.
-
-        Raises:
-            MissingExtraError: without nashpy and scipy.
-        """
-        require_extras("the solution of a payoff table", "solve")
-        from nashpy import Game
-
-        found: list[tuple[np.ndarray, np.ndarray]] = []
-        if sum(self.row_payoffs.shape) <= ENUMERATED:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that a game is degenerate, of which the docstring tells
-                for row, column in Game(self.row_payoffs, self.column_payoffs).support_enumeration():
-                    new = all(np.abs(row - r).max() + np.abs(column - c).max() > 1e-6 for r, c in found)
-                    if new and self._solves(row, column):
-                        found.append((row, column))
-        if not found:  # a large game, or one so degenerate that no support has a single pair of mixtures
-            pair = _by_program(self.row_payoffs, self.column_payoffs)
-            found += [pair] if self._solves(*pair) else []
-        return tuple(found)
-
-    def _solves(self, row: np.ndarray, column: np.ndarray) -> bool:
-        """Check that neither player gains by a deviation."""
-        return max(self.regret(row, column)) <= 1e-6 * self._scale(0, 1)
+    def equilibria(self) -> tuple[tuple[np.ndarray, ...], ...]:
+        """Compute Nash equilibria; see :func:`lawgiver.envs.solvers.normal_form.nash.equilibria`."""
+        return equilibria(self.form)
 
     def regret(self, row: np.ndarray, column: np.ndarray) -> tuple[float, float]:
         """Compute each player's gain from a best response to the other's mixture, >= 0."""
-        mine, yours = self.row_payoffs @ column, row @ self.column_payoffs
-        return max(float(mine.max() - row @ mine), 0.0), max(float(yours.max() - yours @ column), 0.0)
+        mine, yours = self.form.regrets((row, column)).tolist()
+        return mine, yours
 
     def fictitious_play(self, rounds: int = ROUNDS) -> tuple[np.ndarray, np.ndarray]:
         """Run fictitious play (Brown 1951); return the frequencies of the strategies, (m,) and (k,), which sum to one.
@@ -120,17 +100,8 @@ class PayoffTable:
         Each player replies to what the other has played so far, to the first of equally good replies. In symmetric
         zero-sum and many other games the frequencies tend to an equilibrium, not in all (Shapley 1964).
         """
-        if rounds < 1:
-            raise ParameterError(f"rounds is {rounds!r}, allowed: an integer of at least 1")
-        mine, yours = np.zeros(len(self.rows)), np.zeros(len(self.columns))
-        played = np.zeros(len(self.rows), int), np.zeros(len(self.columns), int)
-        for _ in range(rounds):
-            row, column = int(mine.argmax()), int(yours.argmax())
-            played[0][row] += 1
-            played[1][column] += 1
-            mine += self.row_payoffs[:, column]
-            yours += self.column_payoffs[row]
-        return played[0] / rounds, played[1] / rounds
+        row, column = fictitious_play(self.form, rounds).frequencies
+        return row, column
 
     def solved(self) -> dict[str, Any]:
         """Collect ``symmetric``, ``dominance`` by player, ``equilibria`` with their payoffs, and fictitious play."""
@@ -181,31 +152,6 @@ def _dominance(names: Sequence[str], payoffs: np.ndarray, tie: float) -> dict[st
             kind = "weakly dominated"
         found[name] = kind
     return found
-
-
-def _by_program(row_payoffs: np.ndarray, column_payoffs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute an equilibrium by mixed-integer programming (Sandholm, Gilpin and Conitzer 2005, formulation 1).
-
-    Variables are both mixtures, both players' payoffs, and for each strategy whether it may go unplayed: one that is
-    played is worth its player's payoff, one that is not is worth no more.
-    """
-    from scipy.optimize import Bounds, LinearConstraint, milp
-
-    m, k = row_payoffs.shape
-    mine, yours = ((each - each.min()) / (np.ptp(each) or 1.0) for each in (row_payoffs, column_payoffs.T))
-    x, y, payoff_x, payoff_y, idle_x, idle_y = np.split(np.eye(2 * (m + k) + 2), np.cumsum([m, k, 1, 1, m]))
-    shortfall = np.concatenate([payoff_x - mine @ y, payoff_y - yours @ x])
-    played, idle = np.concatenate([x, y]), np.concatenate([idle_x, idle_y])
-    constraints = [
-        LinearConstraint(np.stack([x.sum(0), y.sum(0)]), 1, 1),
-        LinearConstraint(shortfall, 0, np.inf),
-        LinearConstraint(shortfall - idle, -np.inf, 0),
-        LinearConstraint(played + idle, -np.inf, 1),
-    ]
-    whole = np.concatenate([np.zeros(m + k + 2), np.ones(m + k)])
-    solved = milp(np.zeros(len(whole)), constraints=constraints, bounds=Bounds(0, 1), integrality=whole)
-    mixtures = np.maximum(solved.x[: m + k], 0)
-    return mixtures[:m] / mixtures[:m].sum(), mixtures[m:] / mixtures[m:].sum()
 
 
 def read_payoffs(path: str | Path) -> PayoffTable:

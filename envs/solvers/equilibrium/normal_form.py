@@ -27,24 +27,23 @@ from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy, PolicyLike
 from lawgiver.envs.solvers.equilibrium.joint_grid import LARGEST_GRID
 from lawgiver.envs.solvers.equilibrium.one_round import inexact, mean_outcome
+from lawgiver.envs.solvers.normal_form.forms import NormalForm
 
 
-@dataclass(frozen=True)
-class NormalForm:
+@dataclass(frozen=True, eq=False)
+class RoundForm(NormalForm):
     """The round that participants play.
 
     Attributes:
-        payoffs: payoffs of each participant at each joint action, in the game's own units, (n, A_0, ..., A_{n-1}).
         actions: the legal actions of each participant, in the order of its axis, (A_i,) each.
         condition: in which opening of the game.
     """
 
-    payoffs: np.ndarray
-    actions: tuple[np.ndarray, ...]
-    condition: str
+    actions: tuple[np.ndarray, ...] = ()
+    condition: str = ""
 
 
-def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> NormalForm:
+def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> RoundForm:
     """Return the first round of a game under a fixed memoryless mechanism as a normal form.
 
     Args:
@@ -78,7 +77,8 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
         raise UnsupportedGameError(f"{game.name}: {math.prod(shape):,} joint actions, at most {LARGEST_GRID:,}")
     joint = np.stack(np.meshgrid(*actions, indexing="ij"), axis=-1).reshape(-1, len(actions))
     paid = _played(game, policy, take_games(first, np.zeros(len(joint), int)), joint)
-    return NormalForm(paid.T.reshape(len(actions), *shape), actions, name)
+    labels = tuple(tuple(str(action) for action in of_one) for of_one in actions)
+    return RoundForm(paid.T.reshape(len(actions), *shape), labels, actions, name)
 
 
 def _rounds_start(game: Game[Any], mechanism: Policy, state: Any) -> Any:
