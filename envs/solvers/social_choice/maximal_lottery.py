@@ -7,10 +7,10 @@ matrix of odd order is spanned by the Pfaffians of what is left without one alte
     v_i = (-1)^(place of i in S) Pf(M_{S - i})
 
 and Pfaffians of all subsets follow from smaller ones, for all profiles at once, in exact integers where the margins are
-such. With an odd number of strict rankings there always is such an S (Laffond, Laslier and Le Breton 1997, Journal of
-Economic Theory 72). Profiles without one, because of ties, may have many maximal lotteries. The one of least Euclidean
-norm is taken, which treats alternatives alike. Finding it is a problem of least distance under linear inequalities,
-which non-negative least squares solve (Lawson and Hanson 1974, chapter 23), here scipy's.
+such. With an odd number of strict rankings there always is such an S (Le Breton 2005, Économie publique 17). Profiles
+without one, because of ties, may have many maximal lotteries. The one of least Euclidean norm is taken, which treats
+alternatives alike. Finding it is a problem of least distance under linear inequalities, which non-negative least
+squares solve (Lawson and Hanson 1974, chapter 23), here scipy's.
 
 A cycle with margins 0 > 1 of 2, 1 > 2 of 6 and 2 > 0 of 4:
 
