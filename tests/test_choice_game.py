@@ -1,23 +1,28 @@
-"""The family of choice games: lotteries, payments, measures, and reports that are read as one of a menu."""
+"""The family of choice games: lotteries, payments, measures, ballots of a menu, and audits that try all of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
+from fractions import Fraction
+from itertools import permutations, product
 
 import numpy as np
 import pytest
 import torch
 
+from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.reporting import DirectMechanism, Truthful
-from lawgiver.envs.core.arrays import constant, namespace, softmax
+from lawgiver.envs.core.arrays import constant, floats, namespace, softmax
 from lawgiver.envs.core.checks import check_policy
-from lawgiver.envs.core.errors import ActionError, UnsupportedGameError
+from lawgiver.envs.core.errors import ActionError, ParameterError, UnsupportedGameError
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.choice_game import ChoiceGame, agreement, condorcet_winner, lottery_of
 from lawgiver.envs.families.play_out import play_out
+from lawgiver.envs.solvers.social_choice.profiles import positions
 from lawgiver.testing import check_game
+from lawgiver.trainers.audit import audit_game
+from lawgiver.trainers.cli.printed_tables import show_audit
 
 RNG = np.random.default_rng(0)
 
@@ -54,9 +59,8 @@ class Ballots(ChoiceGame):
     def read(self, reports):
         if not self.ranked:
             return reports
-        xp = namespace(reports)
-        below = xp.sum(reports[..., :, None] > reports[..., None, :], axis=-1)
-        return self.low + (1 - self.low) * xp.astype(below, reports.dtype) / (self.m - 1)
+        below = self.m - 1 - positions(reports)
+        return self.low + (1 - self.low) * floats(below, reports) / (self.m - 1)
 
     def menu(self):
         if not self.ranked or self.menu_absence:
@@ -110,7 +114,7 @@ class Tops(DirectMechanism):
     """Chooses by how high everything is reported, which depends on all that is seen."""
 
     def decision(self, reports):
-        return softmax(7 * namespace(reports).sum(reports**3, axis=1))
+        return self.game.joined(softmax(7 * namespace(reports).sum(reports**3, axis=1)))
 
 
 def drawn(game, batch=50, seed=0):
@@ -254,3 +258,155 @@ def test_a_game_without_a_menu_says_why():
         Ballots(m=6).honest_choice(np.zeros((2, 3, 6)))
     with pytest.raises(UnsupportedGameError, match="it reads reports as they are"):
         Charging().honest_choice(np.zeros((2, 3, 3)))
+
+
+# -- audits that try the whole menu ------------------------------------------------------------------------------
+
+PLURALITY, BORDA = Announcement([0.0]), Announcement([1.0])
+
+
+def every_profile(n, m):
+    """All (m!)^n profiles of rankings, as equally spaced utilities."""
+    menu = Ballots(m=m).menu()
+    return menu[np.array(list(product(range(len(menu)), repeat=n)))]
+
+
+class Dictator(DirectMechanism):
+    """Chooses what the first participant likes best."""
+
+    def decision(self, reports):
+        return (reports[:, 0] == reports[:, 0].max(-1, keepdims=True)).astype(float)
+
+
+class AtRandom(DirectMechanism):
+    """Chooses something by luck."""
+
+    def decision(self, reports):
+        return np.eye(3)[RNG.integers(0, 3, len(reports))]
+
+
+@pytest.mark.parametrize(
+    ("rule", "n", "manipulable", "voter", "gain"),
+    [
+        (PLURALITY, 3, Fraction(36, 216), 0.0741, 0.0370),
+        (BORDA, 3, Fraction(51, 216), 0.0926, 0.0463),
+        (PLURALITY, 4, Fraction(240, 1296), 0.0556, 0.0278),
+        (BORDA, 4, Fraction(402, 1296), 0.1227, 0.0613),
+    ],
+)
+def test_the_share_of_manipulable_profiles_is_the_known_one(rule, n, manipulable, voter, gain):
+    game = Ballots(n=n, mechanism_mode="announce")
+    found = audit_game(game, rule, every_profile(n, 3))
+    assert found.exact and list(found.regrets) == ["utility"]
+    told = found.data()["groups"]["utility"]
+    assert told["who_gain"]["profiles"].mean == pytest.approx(float(manipulable), abs=1e-15)
+    assert told["who_gain"]["participants"].mean == pytest.approx(voter, abs=5e-5)
+    assert told["absolute"]["mean"].mean == pytest.approx(gain, abs=5e-5)
+    assert told["doubling"] == {"absolute": 0, "relative": 0}
+
+
+def test_what_is_found_is_the_best_of_all_ballots_tried_one_by_one():
+    game = Ballots(n=2, m=3)
+    types = game.initial_state(6, np.random.default_rng(1)).types
+    rule, menu = Tops(game), game.menu()
+    found = audit_game(game, rule, types, chunk=7)
+    truth = play_out(game, rule, types, types)
+    for profile, seat in np.ndindex(6, 2):
+        gains, regrets = [], []
+        order = np.argsort(-types[profile, seat])
+        for ballot in menu:
+            reports = types[profile : profile + 1].copy()
+            reports[0, seat] = ballot
+            done = play_out(game, rule, types[profile : profile + 1], reports)
+            gains.append(done.utilities[0, seat] - truth.utilities[profile, seat])
+            rise = np.cumsum((done.lottery[0] - truth.lottery[profile])[order])[:-1]
+            regrets.append(max(0.0, rise.max()))
+        assert found.joint.gains[profile, seat] == pytest.approx(max(gains), abs=1e-12)
+        assert found.ordinal.gains[profile, seat] == pytest.approx(max(regrets), abs=1e-12)
+        if max(gains) > 1e-9:
+            assert np.array_equal(found.joint.reports[profile, seat], menu[np.argmax(gains)])
+    assert found.tried == 6 * 2 * 5 and found.ordinal.tried == found.tried
+    assert (found.ordinal.gains >= found.joint.gains - 1e-12).all(), "utilities in [0, 1] gain no more than the regret"
+    other = audit_game(game, rule, types, chunk=1000)
+    assert np.array_equal(other.joint.gains, found.joint.gains) and np.array_equal(
+        other.ordinal.gains, found.ordinal.gains
+    )
+
+
+def test_nobody_gains_under_a_dictator_and_that_is_told_as_a_fact(capsys):
+    game = Ballots(n=3, m=3)
+    types = game.initial_state(20, np.random.default_rng(0)).types
+    found = audit_game(game, Dictator(game), types)
+    data = found.data()
+    assert data["exact"] and data["menu"] == {"size": 6, "noun": "ballots"} and data["effort"] is None
+    assert data["misreports_tried"] == 20 * 3 * 5
+    assert found.largest_gain == 0 and data["ordinal"]["regret"]["max"] == 0
+    none = data["groups"]["utility"]["who_gain"]["profiles"]
+    assert (none.mean, none.low, none.how) == (0, 0, "wilson") and none.high == pytest.approx(0.161, abs=1e-3)
+    show_audit(data)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "no profitable misreport exists among all 6 ballots, for any participant in 20 profiles" in shown
+    assert "all 6 ballots of every participant were tried" in shown and "effort" not in shown
+
+
+def test_the_worst_example_of_both_kinds_is_told(capsys, tmp_path):
+    game = Ballots(n=3, mechanism_mode="announce")
+    found = audit_game(game, BORDA, every_profile(3, 3))
+    data = found.data()
+    assert set(data["ordinal"]["worst"]) == {"participant", "types", "report", "regret"}
+    assert data["ordinal"]["regret"]["mean"].mean == pytest.approx(0.0926, abs=5e-5)  # lotteries are certain
+    assert data["ordinal"]["who_gain"]["profiles"].mean == data["groups"]["utility"]["who_gain"]["profiles"].mean
+    show_audit(data)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "worst example" in shown and "dominance" in shown and "not to be compared with gains in payoffs" in shown
+    written = {file.name for file in found.save(tmp_path)}
+    assert written == {"audit.json", "gains.png"}
+
+
+def test_a_menu_that_is_too_large_is_searched_and_the_audit_says_why(capsys):
+    game = Ballots(n=2, m=6)
+    types = game.initial_state(4, np.random.default_rng(0)).types
+    found = audit_game(game, Dictator(game), types, effort=1, gradient=False)
+    data = found.data()
+    assert not data["exact"] and data["menu"] is None and data["ordinal"] is None
+    assert data["inexact_because"] == "there are 720 or more" and found.largest_gain < 1e-12
+    show_audit(data)
+    shown = capsys.readouterr().out
+    assert "searched, not exact: there are 720 or more" in shown and "no profitable misreport above" in shown
+
+
+def test_reports_that_are_read_as_they_are_are_searched():
+    game = Charging(n=2, m=2)
+    types = game.initial_state(5, np.random.default_rng(0)).types
+    data = audit_game(game, Tops(game), types, effort=1, gradient=False).data()
+    assert not data["exact"] and data["inexact_because"] is None and data["ordinal"] is None
+    assert data["groups"]["utility"]["absolute"]["mean"].mean > 0
+    share = data["groups"]["utility"]["who_gain"]
+    assert 0 < share["participants"].mean <= share["profiles"].mean <= 1
+
+
+def test_what_cannot_be_audited_exactly_is_refused():
+    game = Ballots()
+    types = game.initial_state(4, np.random.default_rng(0)).types
+    with pytest.raises(UnsupportedGameError, match="draws at random"):
+        audit_game(game, AtRandom(game), np.tile(types, (10, 1, 1)))
+    with pytest.raises(ParameterError, match=r"types have shape \(1, 3, 3\)"):
+        audit_game(game, Dictator(game), types[:1])
+    with pytest.raises(ParameterError, match="some types lie outside their fields utility"):
+        audit_game(game, Dictator(game), types + 1)
+    for option in ({"effort": 0}, {"chunk": 0}, {"seed": -1}):
+        with pytest.raises(ParameterError):
+            audit_game(game, Dictator(game), types, **option)
+
+
+def test_a_single_ballot_leaves_nothing_to_misreport():
+    class One(Ballots):
+        def read(self, reports):
+            return 0 * reports
+
+        def menu(self):
+            return np.zeros((1, self.m))
+
+    game = One()
+    found = audit_game(game, Fixed(game, [[1, 0, 0]]), game.initial_state(3, np.random.default_rng(0)).types)
+    assert found.exact and found.tried == 0 and found.largest_gain == 0

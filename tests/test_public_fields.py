@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 import torch
 
+from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.reporting import DirectMechanism, Truthful
-from lawgiver.envs.core.arrays import namespace, softmax
+from lawgiver.envs.core.arrays import floats, namespace, softmax
 from lawgiver.envs.core.fields import Field, width
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.choice_game import ChoiceGame, lottery_of
 from lawgiver.envs.families.play_out import play_out
 from lawgiver.testing import check_game
+from lawgiver.trainers.audit import audit_game
 
 
 @dataclass(frozen=True)
@@ -86,3 +89,34 @@ def test_mechanisms_that_use_it_are_played_with_given_types():
     policies = {"participant": Truthful(game), "mechanism": Largest(game)}
     *_, last = rollout(game, policies, game.initial_state(5, np.random.default_rng(1)), np.random.default_rng(2))
     assert np.allclose(last.after.reports, game.private(last.after.types))
+
+
+class Approved(Posters):
+    """Participants approve of posters or not."""
+
+    menu_noun = "ballots"
+
+    def read(self, reports):
+        return floats(reports > 0.5, reports)
+
+    def menu(self):
+        return np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+
+
+def test_audits_vary_what_is_reported_alone():
+    for game, exact in ((Posters(mechanism_mode="announce"), False), (Approved(mechanism_mode="announce"), True)):
+        types = game.initial_state(6, np.random.default_rng(0)).types
+        found = audit_game(game, Announcement([1.0]), types, effort=1, gradient=False)
+        assert found.exact == exact and found.joint.reports.shape == (6, 3, 2)
+        told = found.data()["groups"]["utility"]
+        assert told["absolute"]["mean"].mean > 0
+        assert {name: np.shape(each) for name, each in told["worst"]["types"].items()} == {
+            "utility": (3, 2),
+            "sizes": (3, 2),
+        }
+        truth = play_out(game, Announcement([1.0]), types, types)
+        profile, seat = np.unravel_index(found.joint.gains.argmax(), (6, 3))
+        reports = game.private(types).copy()
+        reports[profile, seat] = found.joint.reports[profile, seat]
+        lied = play_out(game, Announcement([1.0]), types, reports)
+        assert lied.utilities[profile, seat] - truth.utilities[profile, seat] == pytest.approx(found.largest_gain)

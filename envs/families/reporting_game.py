@@ -151,7 +151,7 @@ class ReportingGame(TwoModes[ReportingState]):
         return xp.argmin(xp.max(xp.abs(told[..., None, :] - constant(menu, types)), axis=-1), axis=-1)
 
     def private(self, types: Array) -> Array:
-        """Return what is private of types (..., k + p), or of reports as they are, (..., k)."""
+        """Select the private numbers (..., k) of types (..., k + p), or of reports, which are no wider."""
         return types[..., : self._private] if self.public_layout() else types
 
     @cached_property

@@ -19,8 +19,9 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.play_out import final_state
 from lawgiver.envs.families.reporting_game import ReportingGame
+from lawgiver.trainers.audit.exhaustive import Cases
 from lawgiver.trainers.audit.result import Audit, Regret, scale_of
-from lawgiver.trainers.audit.search import Search
+from lawgiver.trainers.audit.search import JOINT, Search
 from lawgiver.trainers.audit.trials import Own, Response, bounds, own_of, truth
 
 EFFORT = 2
@@ -65,18 +66,8 @@ def audit(
     effort, chunk = integer("effort", effort, 1), integer("chunk", chunk, 1)
     integer("seed", seed, 0)
     floor = number("floor", floor, "(0, inf)")
-    what, played = ("types", types) if reports is None else ("reports", reports)
-    played = np.array(played, float)
-    if played.ndim != 3 or len(played) < 2 or played.shape[2] != width(layout) or not played.shape[1]:
-        raise ParameterError(
-            f"{what} have shape {played.shape}, allowed: (P, n, {width(layout)}) of 2 profiles or more"
-        )
-    low, high = bounds(layout)
-    fits = within(played, low, high).all()  # false for NaN
-    played = np.clip(played, low, high)
+    played = _profiles("types", types, layout) if reports is None else _profiles("reports", reports, layout)
     search = Search(layout, played, gradient, seed)
-    if not fits:
-        raise ParameterError(f"some {what} lie outside their fields {', '.join(field.name for field in layout)}")
     found = played if reports is None else np.array(types, float)
     if found.shape[:2] != played.shape[:2]:
         raise ParameterError(f"types have shape {found.shape}, allowed: (*{played.shape[:2]}, q), as there are reports")
@@ -97,6 +88,20 @@ def audit(
     )
 
 
+def _profiles(what: str, given: Sequence[object] | np.ndarray, layout: Layout) -> np.ndarray:
+    """Return profiles (P, n, k) in float64; raises ParameterError unless they fit into the fields."""
+    profiles = np.array(given, float)
+    if profiles.ndim != 3 or len(profiles) < 2 or profiles.shape[2] != width(layout) or not profiles.shape[1]:
+        raise ParameterError(
+            f"{what} have shape {profiles.shape}, allowed: (P, n, {width(layout)}) of 2 profiles or more"
+        )
+    low, high = bounds(layout)
+    if not within(profiles, low, high).all():  # false for NaN
+        raise ParameterError(f"some {what} lie outside their fields {', '.join(field.name for field in layout)}")
+    clipped: np.ndarray = np.clip(profiles, low, high)
+    return clipped
+
+
 def audit_game(
     game: ReportingGame,
     mechanism: Policy,
@@ -109,25 +114,71 @@ def audit_game(
 ) -> Audit:
     """Audit a mechanism of a reporting game, with the game's own floor of relative gains and its envy.
 
-    See :func:`audit` for the arguments and errors; misreports are those that the game's layout of types allows.
+    Where the game has a menu of all reports, every participant of every profile tries all of it: the audit is exact,
+    and ``effort`` and ``gradient`` do not matter. Else misreports are searched, within the game's layout of types. See
+    :func:`audit` for the arguments and errors.
     """
     check_policy(game, "mechanism", mechanism, playable=False)
     rule = _bound(game, mechanism)
-    found = audit(
-        response_of(game, mechanism),
-        game.type_layout(),
-        types,
-        effort=effort,
-        seed=seed,
-        chunk=chunk,
-        gradient=gradient,
-        floor=game.relative_floor,
-        own=own_of_game(game, mechanism),
-    )
+    if game.menu() is None:
+        found = audit(
+            response_of(game, mechanism),
+            game.type_layout(),
+            types,
+            effort=effort,
+            seed=seed,
+            chunk=chunk,
+            gradient=gradient,
+            floor=game.relative_floor,
+            own=own_of_game(game, mechanism),
+            reports=_told(game, np.asarray(types, float)),
+        )
+        found = replace(found, inexact_because=game.menu_absence, type_layout=_seen_layout(game))
+    else:
+        found = _exhausted(game, mechanism, types, effort=effort, seed=seed, chunk=chunk)
     found = gamed(found, response_of(game, mechanism), chunk) if game.objective == "revenue" else found
     parts = (found.types[start : start + chunk] for start in range(0, len(found.types), chunk))
     envy = [each for part in parts if (each := game.envy(final_state(game, rule, part, part))) is not None]
     return replace(found, envy=np.concatenate(envy)) if envy else found
+
+
+def _told(game: ReportingGame, types: np.ndarray) -> np.ndarray | None:
+    """Return the truth (P, n, k) of types (P, n, k + p) where a part of these is public; else None."""
+    return np.asarray(game.private(types)) if game.public_layout() else None
+
+
+def _seen_layout(game: ReportingGame) -> Layout | None:
+    """Return the layout of types where a part of these is public; else None, as it is that of reports."""
+    return (*game.type_layout(), *game.public_layout()) if game.public_layout() else None
+
+
+def _exhausted(
+    game: ReportingGame, mechanism: Policy, types: np.ndarray, *, effort: int, seed: int, chunk: int
+) -> Audit:
+    """Audit a mechanism by all reports of the game's menu."""
+    effort, chunk = integer("effort", effort, 1), integer("chunk", chunk, 1)
+    integer("seed", seed, 0)
+    menu, layout, rule = game.menu(), game.type_layout(), _bound(game, mechanism)
+    assert menu is not None
+    types = _profiles("types", types, (*layout, *game.public_layout()))
+    utilities, payments = truth(response_of(game, mechanism), types, chunk)
+    regret, ordinal = Cases(game, rule, menu, types, utilities - payments).regrets(chunk)
+    return Audit(
+        layout,
+        types,
+        utilities,
+        payments,
+        {layout[0].name if len(layout) == 1 else JOINT: regret},
+        effort,
+        seed,
+        False,
+        game.relative_floor,
+        played=_told(game, types),
+        type_layout=_seen_layout(game),
+        menu_size=len(menu),
+        menu_noun=game.menu_noun,
+        ordinal=ordinal,
+    )
 
 
 def gamed(found: Audit, response: Response, chunk: int) -> Audit:

@@ -46,9 +46,10 @@ def gains(found: Audit) -> Figure:
         left.step([bottom, *ordered, top], [100, *share, 0], where="pre", label=words(name), **line)
     left.set_xlim(bottom, top)
     left.set_ylim(-2, 102)
-    left.set_xlabel("ex post gain by the best misreport found [unit of payoffs]")
+    left.set_xlabel(f"ex post gain by the best misreport{'' if found.exact else ' found'} [unit of payoffs]")
     left.set_ylabel("participants who gain at least this [%]")
-    left.set_title(f"{found.payoffs.size:,} participants, {found.tried:,} misreports tried")
+    tried = f"all {found.menu_size:,} {found.menu_noun}" if found.exact else f"{found.tried:,} misreports"
+    left.set_title(f"{found.payoffs.size:,} participants, {tried} tried")
     legend_beside(left, title="fields misreported")
     payoffs, most, seats = found.payoffs, found.joint.gains, found.types.shape[1]
     if seats <= NAMED:

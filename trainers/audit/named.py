@@ -80,8 +80,9 @@ def audit(
 
     Every participant of every profile is searched for its own best report while the others tell the truth. The gains
     are ex post, over what it gets by the truth when it knows what all others report, and lower bounds: what was not
-    found may still be there. In auctions, where a bid is a report of one's worth, ex interim gains are measured as
-    well, of who knows only its own type.
+    found may still be there. Where a game reads reports as one of a few, as ballots, all of these are tried in place of
+    a search, and the audit is exact. In auctions, where a bid is a report of one's worth, ex interim gains are measured
+    as well, of who knows only its own type.
 
     Args:
         mechanism: a registered name, ``{"policy": NAME, **parameters}``, a run, the folder of a run or of a saved
@@ -98,9 +99,9 @@ def audit(
             and ``preset`` names its published settings.
 
     Returns:
-        the audit: ``.regrets`` by group of fields, ``.largest_gain``, ``.payoffs``, ``.payments``, ex post, and
-        ``.ex_interim`` of auctions; ``.data()`` is all of it as plain data, ``.save(folder)`` writes audit.json and a
-        figure.
+        the audit: whether it is ``.exact``; ``.regrets`` by group of fields, ``.largest_gain``, ``.payoffs``,
+        ``.payments``, ex post, and ``.ex_interim`` of auctions; ``.data()`` is all of it as plain data,
+        ``.save(folder)`` writes audit.json and a figure.
 
     Raises:
         ParameterError: if there is no game, a setting is wrong, or there are ``participants`` but no auction.

@@ -65,7 +65,7 @@ class Audit:
         utilities: of the truth, without payments, (P, n).
         payments: to the mechanism, where all tell the truth, (P, n).
         regrets: by group of fields; the last is of all fields.
-        effort: length of the search, in pairs of rounds.
+        effort: length of the search, in pairs of rounds; of no use where all reports were tried.
         seed: seed of the search.
         differentiable: whether the rule had gradients that the search used.
         floor: lower bound of the payoff in relative gains, as a share of the scale of payoffs.
@@ -77,6 +77,11 @@ class Audit:
         ex_interim: gains of participants who know only their own types; None where they are not measured.
         gamed: payments where everybody reports its :meth:`best_replies`, (P, n); None where the mechanism is not paid
             revenue.
+        menu_size: number of reports that there are, A, where all of them were tried; None where they were searched.
+        menu_noun: plural noun of these reports, such as ``ballots``.
+        inexact_because: why they were searched although reports are read as one of finitely many; else empty.
+        ordinal: regret in the sense of first-order stochastic dominance, of a menu of rankings: the most that somebody
+            with any utilities in [0, 1] of the same ranking gains; None elsewhere. Not in the unit of payoffs.
         mechanism: what was audited, as it was given to :func:`lawgiver.audit`.
         settings: those of that audit, defaults and the game included; empty for a rule given as a function.
     """
@@ -96,6 +101,10 @@ class Audit:
     truthful: bool = True
     ex_interim: ExInterim | None = None
     gamed: np.ndarray | None = None
+    menu_size: int | None = None
+    menu_noun: str = "reports"
+    inexact_because: str = ""
+    ordinal: Regret | None = None
     mechanism: Any = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -109,6 +118,11 @@ class Audit:
     def scale(self) -> float:
         """Scale of payoffs; see :func:`scale_of`."""
         return scale_of(self.utilities, self.payments)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all reports that there are were tried, so that gains are no lower bounds."""
+        return self.menu_size is not None
 
     @property
     def profitable_above(self) -> float:
@@ -151,11 +165,15 @@ class Audit:
     def data(self) -> dict[str, Any]:
         """Collect all results as plain data and estimates, which are over profiles.
 
-        ``stage``: ``ex post``, of everything but ``ex_interim``. ``played``: the ``truth``, or what given
+        ``stage``: ``ex post``, of everything but ``ex_interim``. ``exact``: whether all reports that there are were
+        tried, ``menu``: their number, ``size``, and ``noun``; ``effort`` is then null. ``inexact_because``: why they
+        were searched although there are finitely many, else null. ``played``: the ``truth``, or what given
         ``participants`` do; ``payoff`` is what it brings, and ``truthful_payoff`` the same where it is the truth.
         ``groups``: by group ``absolute`` (in the unit of payoffs) and ``relative``, each an estimate of the ``mean``
         over profiles and participants of what the best misreport found gains, the ``max``, and the mean over profiles
-        of the gain of the participant that gains most, ``mean_of_most``; ``doubling``, the search's own error: by how
+        of the gain of the participant that gains most, ``mean_of_most``; ``who_gain``, estimates of the share of
+        ``profiles`` in which somebody gains more than ``profitable_above`` (Nitzan and Kelly's index of manipulability)
+        and of the mean share of ``participants`` who do; ``doubling``, the search's own error: by how
         much these means, ``absolute`` and ``relative``, rose in the second half of the search, which is what doubling
         the effort has added; and the ``worst`` example. ``individual_rationality``: the ``least`` payoff of the truth,
         the ``mean_violation`` (how far it is below 0, on average), and the ``share`` of participants below 0.
@@ -168,17 +186,22 @@ class Audit:
         where it is not measured; else ``payoff``, what participants who know only their own types expect, and
         ``groups``: the ``mean`` gain of the best misreports found on one sample of the others' types, judged on another
         (see :mod:`lawgiver.trainers.audit.ex_interim`), its value ``in_sample`` and the difference, the ``bias``; and
-        ``revenue_gamed``, where everybody reports those.
+        ``revenue_gamed``, where everybody reports those. ``ordinal``: null but for a menu of rankings; ``regret``, the
+        most by which another ranking raises the probability of one's best k alternatives for some k, ``who_gain`` of
+        it, and the ``worst`` example: of all utility functions at once, and hence not to be compared with ``groups``.
         """
         takings = self.payments.sum(1)
         tiny = ROUNDING * self.scale
         payoff = {"mean": mean_over_profiles(self.payoffs), "min": self.payoffs.min(), "max": self.payoffs.max()}
         found = {
             "stage": "ex post",
+            "exact": self.exact,
+            "menu": {"size": self.menu_size, "noun": self.menu_noun} if self.exact else None,
+            "inexact_because": self.inexact_because or None,
             "played": "truth" if self.truthful else "participants",
             "profiles": len(self.types),
             "participants": self.types.shape[1],
-            "effort": self.effort,
+            "effort": None if self.exact else self.effort,
             "seed": self.seed,
             "gradient": self.differentiable,
             "misreports_tried": self.tried,
@@ -208,6 +231,7 @@ class Audit:
             "revenue": None if self.gamed is None else Estimate.of_samples(takings),
             "revenue_gamed": None if self.gamed is None else Estimate.of_samples(self.gamed.sum(1)),
             "ex_interim": None if self.ex_interim is None else self.ex_interim.data(self._shown),
+            "ordinal": None if self.ordinal is None else self._of_ordinal(self.ordinal),
         }
         data: dict[str, Any] = with_estimates(plain(found))
         return data
@@ -241,9 +265,21 @@ class Audit:
             "stage": "ex post",
             "absolute": _told(regret.gains),
             "relative": _told(self.relative(regret)),
+            "who_gain": who_gain(regret.gains, self.profitable_above),
             "doubling": {"absolute": regret.added.mean(), "relative": self.relative_added(regret).mean()},
             "tried": regret.tried,
             "worst": self.worst(regret),
+        }
+
+    def _of_ordinal(self, regret: Regret) -> dict[str, Any]:
+        worst = self.worst(regret)
+        del worst["truthful_payoff"], worst["gain"]
+        return {
+            "stage": "ex post",
+            "regret": _told(regret.gains),
+            "who_gain": who_gain(regret.gains, PROFITABLE),
+            "tried": regret.tried,
+            "worst": {**worst, "regret": regret.gains.max()},
         }
 
     def worst(self, regret: Regret) -> dict[str, Any]:
@@ -281,6 +317,20 @@ def _by_field(layout: Layout, numbers: np.ndarray) -> dict[str, np.ndarray]:
 def _told(gains: np.ndarray) -> dict[str, Any]:
     """Compute the mean of gains (P, n), their maximum, and the mean over profiles of each profile's maximum."""
     return {"mean": mean_over_profiles(gains), "max": float(gains.max()), "mean_of_most": float(gains.max(1).mean())}
+
+
+def who_gain(gains: np.ndarray, above: float) -> dict[str, Estimate]:
+    """Estimate the share of profiles in which somebody gains more than ``above``, and the mean share of who do.
+
+    Args:
+        gains: of every participant, (P, n).
+        above: gain that counts as none.
+    """
+    gaining = np.asarray(gains > above)
+    return {
+        "profiles": Estimate.of_share(np.asarray(gaining.any(1))),
+        "participants": Estimate.of_samples(gaining.mean(1)),
+    }
 
 
 def mean_over_profiles(values: np.ndarray) -> Estimate:

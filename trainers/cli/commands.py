@@ -259,6 +259,9 @@ AUDITED = """KEY=VALUE, by default:
   game.KEY=...   parameters of the game, as on its page
   preset=        published settings of the game by name
 
+Where reports count as one of a few, as ballots do, all are tried, and effort and
+gradient do not matter.
+
 Examples:
 
 \b

@@ -19,6 +19,8 @@ from lawgiver.trainers.tables.mechanism_tables import tables_of
 from lawgiver.trainers.tables.wording import words
 
 Columns = Mapping[str, Mapping[str, Any]]
+WHO_GAIN = ("who gain", "profiles with some")
+"""Columns of an exact audit: the share of participants who gain, and of the profiles in which somebody does."""
 
 
 def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
@@ -33,10 +35,18 @@ def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
 def show_audit(found: Mapping[str, Any]) -> None:
     """Print the results of an audit, given as :meth:`lawgiver.trainers.audit.Audit.data`."""
     seats = counted(found["participants"], "participant")
-    games = f"{found['profiles']:,} profiles of {seats}, effort {found['effort']}"
-    added = "added: how much of the relative gain the last doubling of the effort has found"
-    table = new_table("misreporting", f"ex post: {games}; ± standard error; {added}")
-    for column in ("mean gain", "largest", "relative", "largest", "added"):
+    games = f"{found['profiles']:,} profiles of {seats}"
+    if found["exact"]:
+        told = "all {size:,} {noun} of every participant were tried, so that there is nothing to search".format(
+            **found["menu"]
+        )
+    else:
+        told = (
+            f"effort {found['effort']}; added: how much of the relative gain the last doubling of the effort has found"
+        )
+    table = new_table("misreporting", f"ex post: {games}; {told}; ± standard error")
+    gained = WHO_GAIN if found["exact"] else ("added",)
+    for column in ("mean gain", "largest", "relative", "largest", *gained):
         table.add_column(column, justify="right", no_wrap=True)
     payoffs = found["profitable_above"] / PROFITABLE
     for name, group in found["groups"].items():
@@ -45,8 +55,11 @@ def show_audit(found: Mapping[str, Any]) -> None:
             for gains, scale in ((group["absolute"], payoffs), (group["relative"], 1.0))
             for cell in (_with_error(gains["mean"], 3, scale), f"{rounded(gains['max'], scale):.3g}")
         ]
-        table.add_row(name, *cells, f"{group['doubling']['relative']:.1g}")
+        more = _who_gain(group) if found["exact"] else [f"{group['doubling']['relative']:.1g}"]
+        table.add_row(name, *cells, *more)
     show(table)
+    if found["ordinal"] is not None:
+        _show_ordinal(found["ordinal"])
     interim = found["ex_interim"]
     if interim is not None:
         _show_ex_interim(interim)
@@ -70,12 +83,33 @@ def show_audit(found: Mapping[str, Any]) -> None:
     if found["revenue"] is not None:
         _show_revenue(found)
     say(f"ex post: {_verdict(found)}")
+    if found["inexact_because"]:
+        say(f"searched, not exact: {found['inexact_because']}")
     if interim is not None:
         say(f"ex interim: {_interim_verdict(interim)}")
-    if not find_spec("torch"):
+    if not find_spec("torch") and not found["exact"]:
         say(
             "torch is not installed: no slopes were climbed, so that gains may be larger: pip install 'lawgiver[torch]'"
         )
+
+
+def _who_gain(group: Mapping[str, Any]) -> list[str]:
+    """Format the share of participants who gain, and of the profiles in which somebody does."""
+    return [_with_error(group["who_gain"][key], 3) for key in ("participants", "profiles")]
+
+
+def _show_ordinal(found: Mapping[str, Any]) -> None:
+    """Print regret in the sense of dominance, which is of another kind than gains in payoffs."""
+    told = (
+        "the most by which a misreport raises the probability of one's best k, k = 1, 2, ...: what somebody gains whose"
+        " utilities from 0 to 1 are of the same ranking, whatever they are; not to be compared with gains in payoffs"
+    )
+    table = new_table("dominance", f"ordinal: {told}")
+    for column in ("mean regret", "largest", *WHO_GAIN):
+        table.add_column(column, justify="right", no_wrap=True)
+    regret = found["regret"]
+    table.add_row("ranking", _with_error(regret["mean"], 3), f"{rounded(regret['max'], 1.0):.3g}", *_who_gain(found))
+    show(table)
 
 
 def _show_ex_interim(found: Mapping[str, Any]) -> None:
@@ -139,6 +173,12 @@ def _verdict(found: Mapping[str, Any]) -> str:
     worst = max((group["worst"] for group in found["groups"].values()), key=lambda example: float(example["gain"]))
     if worst["gain"] <= found["profitable_above"]:
         none = f"{found['profitable_above']:.2g} (1e-6 of the scale of payoffs)"
+        if found["exact"]:
+            menu = "all {size:,} {noun}".format(**found["menu"])
+            return (
+                f"no profitable misreport exists among {menu}, for any participant in {found['profiles']:,} profiles"
+                f" (gains up to {none} count as none)"
+            )
         return f"no profitable misreport above {none} among {found['misreports_tried']:,} tried"
     seat = worst["participant"]
 

@@ -49,6 +49,7 @@ class Estimate:
         n: independent observations: games, profiles, groups or seeds.
         how: method of the interval: ``normal``, :data:`NORMAL` standard errors on either side; ``student``, Student's
             t; ``group bootstrap``, percentiles of the means of resampled groups;
+            ``wilson``, the interval of a probability (Wilson 1927), which has a width where all agree, too;
             ``meta-game bootstrap``, the same of all games of a tournament; ``normal and student``, over instances and
             seeds, added in quadrature.
         values: value of each seed, where the estimate is over seeds.
@@ -76,6 +77,20 @@ class Estimate:
         if len(values) < 2:
             return cls(float(values.mean()), None, None, None, len(values), "normal")
         return cls.normal(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values))
+
+    @classmethod
+    def of_share(cls, hits: np.ndarray) -> Self:
+        """Estimate a probability by many independent booleans (n,), with Wilson's interval.
+
+        >>> Estimate.of_share(np.zeros(100, bool)).ends
+        (0.0, 0.03699...)
+        """
+        n, share, square = len(hits), float(hits.mean()), NORMAL**2
+        middle = (share + square / (2 * n)) / (1 + square / n)
+        half = NORMAL / (1 + square / n) * float(np.sqrt(share * (1 - share) / n + square / (4 * n**2)))
+        error = float(np.sqrt(share * (1 - share) / n))
+        low, high = (0.0 if share == 0 else middle - half), (1.0 if share == 1 else middle + half)
+        return cls(share, error, low, high, n, "wilson")
 
     @classmethod
     def of_ratio(cls, above: np.ndarray, below: np.ndarray) -> Self:
