@@ -235,7 +235,7 @@ def named_rule(game: Game[Any], name: str) -> Policy:
         UnsupportedGameError: if the game has no such rule, or its mechanism cannot announce it.
     """
     if not _knows_rules(game):
-        raise UnsupportedGameError(f"mechanism {name!r} sells items by reported values; {game.name} has none")
+        raise UnsupportedGameError(f"mechanism {name!r} decides by what is reported; {game.name} knows no such rule")
     known: Collection[str] = game.members if game.announces else game.direct_rules
     if name not in known:
         reason = game.inapplicable_rules.get(name)

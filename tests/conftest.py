@@ -229,6 +229,13 @@ GAMES = {
         "payment_free_allocation",
         {"n": 4, "m": 1, "supply": [0.7], "present": 0.4, "value_high": 9.0, "value_beta": [2, 5]},
     ),
+    "voting": ("voting", {}),
+    "voting-announce": (
+        "voting",
+        {"n": 4, "m": 4, "mechanism_mode": "announce", "ballot": "score", "culture": "euclidean", "objective": "nash"},
+    ),
+    "voting-on_a_line": ("voting", {"preset": "on_a_line", "ties": "first", "objective": "agreement"}),
+    "voting-approval": ("voting", {"preset": "approval", "objective": "least"}),
     "payment_policies": ("payment_policies", {"values": [4, 2], "rounds": 24, "n_bids": 11, "menu": [0, 0.5, 2]}),
     "payment_policies-first_price": (
         "payment_policies",

@@ -61,15 +61,15 @@ def read_types(file: str, n: int, layout: Layout) -> np.ndarray:
     return np.concatenate([np.clip(found[plural(field)], field.low, field.high) for field in layout], axis=-1)
 
 
-def types_path(given: object) -> str | None:
-    """Return the path of a ``types_file`` as text; None stays.
+def types_path(given: object, name: str = "types_file", file: str = "an .npz or .csv file") -> str | None:
+    """Return the path of a ``types_file``, or of another parameter of that kind, as text; None stays.
 
     Raises:
         ParameterError: if it is no path.
     """
     if given is None or isinstance(given, (str, Path)):
         return None if given is None else str(given)
-    raise ParameterError(f"types_file is {brief(given)}, allowed: the path of an .npz or .csv file")
+    raise ParameterError(f"{name} is {brief(given)}, allowed: the path of {file}")
 
 
 def draw_profiles(profiles: np.ndarray, draws: Array) -> Array:
