@@ -22,8 +22,8 @@ from lawgiver.envs.core.fields import box, width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.families.mdp_game import MDPGame
+from lawgiver.envs.families.repeated_reports import RepeatedReports
 from lawgiver.envs.families.reporting_game import ReportingGame
-from lawgiver.envs.repeated_allocation import RepeatedAllocation
 
 Numbers = float | Sequence[Any] | np.ndarray
 """One number for all, or one for each."""
@@ -42,17 +42,16 @@ class Truthful(RulePolicy):
 
 
 class Honest(DiscretePolicy):
-    """Participants who choose the truth from a menu of misreports."""
+    """Participants of a repeated game who choose the truth among the reports that there are."""
 
-    def __init__(self, game: RepeatedAllocation) -> None:
-        """Read which choice it is."""
-        self._honest, self._size = game.honest, len(game.menu)
+    def __init__(self, game: RepeatedReports) -> None:
+        """Keep the game, and the size of a type, which comes first in the observation."""
+        self._game, one = game, game.one_shot
+        self._size = width((*one.type_layout(), *one.public_layout()))
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, n, A) that leave nothing to the other choices, and the memory."""
-        xp = namespace(obs)
-        choice = xp.zeros(obs.shape[:2], dtype=obs.dtype, device=obs.device) + self._honest
-        return point_mass(choice, self._size, obs), state
+        return point_mass(self._game.honest_choice(obs[..., : self._size]), self._game.choices, obs), state
 
 
 class DirectMechanism(RulePolicy):
@@ -206,7 +205,7 @@ class NamedRule(DirectMechanism):
 
 def truthful(game: Game[Any]) -> Policy:
     """Return participants who report what they are. Every reporting game has them, and every menu of misreports."""
-    if isinstance(game, RepeatedAllocation):
+    if isinstance(game, RepeatedReports):
         return Honest(game)
     if not isinstance(game, ReportingGame):
         raise UnsupportedGameError(f"participant 'truthful' reports its type; those of {game.name} report none")

@@ -23,7 +23,8 @@ import numpy as np
 from lawgiver.agents.allocation import partial_allocation
 from lawgiver.envs.core.arrays import evolve, sample_index
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.repeated_allocation import RepeatedAllocation, RepeatedAllocationState
+from lawgiver.envs.families.repeated_reports import RepeatedState
+from lawgiver.envs.repeated_allocation import RepeatedAllocation
 from lawgiver.envs.repeated_allocation.solutions import (
     Classes,
     Equilibrium,
@@ -96,7 +97,7 @@ def probabilities(game: RepeatedAllocation, people: Policy, types: np.ndarray, r
     """Return the probability of each choice, (N, n, A), of participants with types (N, n, k) who are told a rule."""
     count = len(types)
     now = evolve(game.one_shot.initial_state_from(types), turn=1, parameters=np.broadcast_to(rule, (count, 2)))
-    state = RepeatedAllocationState(round=np.arange(count) % game.rounds * 1.0, now=now)
+    state = RepeatedState(round=np.arange(count) % game.rounds * 1.0, now=now)
     return np.asarray(np.exp(people.distribution(game.observe(state, "participant"), None, None)[0]))
 
 

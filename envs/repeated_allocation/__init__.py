@@ -1,5 +1,5 @@
 """Payment-free allocation round after round, with a menu of misreports to choose from."""
 
-from lawgiver.envs.repeated_allocation.game import RepeatedAllocation, RepeatedAllocationState
+from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 
-__all__ = ["RepeatedAllocation", "RepeatedAllocationState"]
+__all__ = ["RepeatedAllocation"]

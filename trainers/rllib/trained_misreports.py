@@ -11,7 +11,8 @@ import numpy as np
 from lawgiver.envs.core.arrays import evolve
 from lawgiver.envs.core.errors import ConvergenceError
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.repeated_allocation.game import RepeatedAllocation, RepeatedAllocationState
+from lawgiver.envs.families.repeated_reports import RepeatedState
+from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.envs.repeated_allocation.solutions import Classes, announced, equilibrium, payoff_table, sample_types
 
 PROFILES = 40
@@ -81,6 +82,6 @@ def _probabilities(
         np.broadcast_to(rule, (count, 2)) if game.announces else game.one_shot.initial_state_from(types).parameters
     )
     now = evolve(game.one_shot.initial_state_from(types), turn=1, parameters=parameters)
-    state = RepeatedAllocationState(round=np.arange(count) % game.rounds * 1.0, now=now)
+    state = RepeatedState(round=np.arange(count) % game.rounds * 1.0, now=now)
     memory = participants.initial_state(count, np.random.default_rng(0))
     return np.asarray(np.exp(participants.distribution(game.observe(state, "participant"), None, memory)[0]))
