@@ -126,7 +126,16 @@ def test_importing_brings_neither_torch_nor_ray_nor_what_a_command_needs():
 
 
 def test_lists_are_the_names_that_the_command_lists():
-    for kind in ("games", "mechanisms", "participants", "voters", "objectives", "configs", "trainers"):
+    for kind in (
+        "games",
+        "mechanisms",
+        "participants",
+        "voters",
+        "objectives",
+        "configs",
+        "trainers",
+        "language_models",
+    ):
         found = getattr(lawgiver, f"list_{kind}")()
         assert found == sorted(found) and found
         shown = command("list", kind)

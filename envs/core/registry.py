@@ -23,6 +23,7 @@ TRAINERS = "lawgiver.trainers"
 ROLES = {"mechanism": "lawgiver.mechanisms", "participant": "lawgiver.participants"}
 """The roles, and the group in which the policies of each are found."""
 VOTERS = "lawgiver.voters"
+LANGUAGE_MODELS = "lawgiver.language_models"
 POLICY_KINDS = "lawgiver.policies"
 """The group in which the class of a learned policy is found by its kind."""
 RENAMED = {(OBJECTIVES, "nash_welfare"): "the sum of log(payoff + 0.001) is called 'log_nash_welfare' now; "}
@@ -43,6 +44,7 @@ PACKAGES = {
     "sb3": ("stable_baselines3",),
     "bo": ("sklearn", "scipy"),
     "data": ("pyarrow",),
+    "lm": ("transformers", "torch"),
     "plot": ("matplotlib", "PIL"),
 }
 """The packages of each extra, by import name."""
@@ -96,7 +98,8 @@ def entry(group: str, name: str) -> EntryPoint:
 
 
 def _kind(group: str) -> str:
-    return "kind of policy" if group == POLICY_KINDS else group.removeprefix("lawgiver.").removesuffix("s")
+    kind = group.removeprefix("lawgiver.").removesuffix("s").replace("_", " ")
+    return "kind of policy" if group == POLICY_KINDS else kind
 
 
 def lookup(group: str, name: str, *, complete: bool = True) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lawgiver.names import (
         list_configs,
         list_games,
+        list_language_models,
         list_mechanisms,
         list_objectives,
         list_participants,
@@ -46,6 +47,7 @@ __all__ = [
     "evaluate",
     "list_configs",
     "list_games",
+    "list_language_models",
     "list_mechanisms",
     "list_objectives",
     "list_participants",

@@ -50,6 +50,7 @@ from lawgiver.envs.core.errors import (
 )
 from lawgiver.envs.core.fields import Field, Layout, bounds, box, columns, component_names, width, within
 from lawgiver.envs.core.game import Draws, Game, KnownSolution, Rewards
+from lawgiver.envs.core.language import CandidateSets, LanguageModel, Reply, candidate_sets, make_language_model
 from lawgiver.envs.core.make import make_game, make_policy, make_voter
 from lawgiver.envs.core.objectives import gini, log_nash_welfare, rawlsian, surplus, welfare
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy, PolicyLike
@@ -93,6 +94,7 @@ __all__ = [
     "Announcement",
     "Array",
     "BoundedRationality",
+    "CandidateSets",
     "Config",
     "CongestionMechanism",
     "ConvergenceError",
@@ -105,6 +107,7 @@ __all__ = [
     "Game",
     "GameCheckError",
     "KnownSolution",
+    "LanguageModel",
     "LawgiverError",
     "Layout",
     "LearnedMechanism",
@@ -128,6 +131,7 @@ __all__ = [
     "PolicyLike",
     "PublicInvestment",
     "Recorded",
+    "Reply",
     "Report",
     "ReportingGame",
     "ReportingState",
@@ -154,6 +158,7 @@ __all__ = [
     "bounds",
     "box",
     "brief",
+    "candidate_sets",
     "cell",
     "check_game",
     "choice",
@@ -178,6 +183,7 @@ __all__ = [
     "log_softmax",
     "loop",
     "make_game",
+    "make_language_model",
     "make_policy",
     "make_voter",
     "map_arrays",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICY_KINDS, ROLES, TRAINERS, VOTERS, names
+from lawgiver.envs.core.registry import (
+    GAMES,
+    LANGUAGE_MODELS,
+    OBJECTIVES,
+    POLICY_KINDS,
+    ROLES,
+    TRAINERS,
+    VOTERS,
+    names,
+)
 from lawgiver.trainers.runs.packaged_configs import config_names
 
 
@@ -92,3 +101,14 @@ def list_trainers() -> list[str]:
         True
     """
     return names(TRAINERS)
+
+
+def list_language_models() -> list[str]:
+    """List the installed language models, for a game's ``model``.
+
+    Example:
+        >>> import lawgiver
+        >>> "ngram" in lawgiver.list_language_models()
+        True
+    """
+    return names(LANGUAGE_MODELS)

@@ -87,7 +87,8 @@ def list_installed(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="mechanisms|participants|voters|policies|objectives|configs|trainers|games", show_default=False
+            metavar="mechanisms|participants|voters|policies|objectives|configs|trainers|games|language_models",
+            show_default=False,
         ),
     ],
 ) -> None:

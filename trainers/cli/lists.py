@@ -16,16 +16,41 @@ from typing import Any
 from lawgiver.envs.core.errors import LawgiverError, UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy
-from lawgiver.envs.core.registry import GAMES, OBJECTIVES, POLICY_KINDS, ROLES, TRAINERS, VOTERS, entry, lookup, names
+from lawgiver.envs.core.registry import (
+    GAMES,
+    LANGUAGE_MODELS,
+    OBJECTIVES,
+    POLICY_KINDS,
+    ROLES,
+    TRAINERS,
+    VOTERS,
+    entry,
+    lookup,
+    names,
+)
 from lawgiver.trainers.runs.packaged_configs import config_names, config_title
 
 WIDEST = 100
 """Maximum width of a line, in columns."""
 
-GROUPS = {"objectives": OBJECTIVES, "policies": POLICY_KINDS, "voters": VOTERS, "trainers": TRAINERS} | {
-    f"{role}s": group for role, group in ROLES.items()
-}
-KINDS = ("games", "mechanisms", "participants", "voters", "policies", "objectives", "configs", "trainers")
+GROUPS = {
+    "objectives": OBJECTIVES,
+    "policies": POLICY_KINDS,
+    "voters": VOTERS,
+    "trainers": TRAINERS,
+    "language_models": LANGUAGE_MODELS,
+} | {f"{role}s": group for role, group in ROLES.items()}
+KINDS = (
+    "games",
+    "mechanisms",
+    "participants",
+    "voters",
+    "policies",
+    "objectives",
+    "configs",
+    "trainers",
+    "language_models",
+)
 
 
 def listed(kind: str) -> list[str]:
@@ -61,7 +86,7 @@ def listed(kind: str) -> list[str]:
     elif kind == "objectives":
         lines += _heading("games that take them, and objectives of their own:")
         lines += in_columns({name: _taken(made[0]) for name, made in _games().items()}, fold=True)
-    else:
+    elif kind == "voters":
         lines += _heading("fit: every game as a base of elections")[:-1]
     return lines
 
