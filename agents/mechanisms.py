@@ -218,6 +218,11 @@ def pigou(game: Game[Any]) -> Policy:
     return canonical(game, "pigou")
 
 
+def best_weights(game: Game[Any]) -> Policy:
+    """Return the mechanism that weighs tests as is best for rational participants, where the game knows it."""
+    return canonical(game, "best_weights")
+
+
 def manifold(game: Game[Any], *, w: float, v: float) -> Policy:
     """Return the mechanism at (w, v) of the ideological manifold, both in [0, 1] (Koster et al. 2022)."""
     investment = _public_investment(game, "manifold")

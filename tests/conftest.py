@@ -205,6 +205,11 @@ GAMES = {
     "lanes-full": ("lanes", {"n": 20, "agent_objective": "full", "degree": 3, "basis": "raw", "constant": 0.2}),
     "lanes-blind": ("lanes", {"n": 3, "agent_objective": "blind", "payment_on": "u", "n_moves": 5}),
     "lanes-any_move": ("lanes", {"n": 2, "n_moves": None, "payment_on": "x0", "degree": 1}),
+    "measured_effort": ("measured_effort", {}),
+    "measured_effort-levels": (
+        "measured_effort",
+        {"n": 3, "worth": [1, 0.5, -0.2], "tests": [[1, 0, 1], [0, 2, -1]], "levels": 4, "box": 0.7},
+    ),
     "multi_item_auction": ("multi_item_auction", {}),
     "multi_item_auction-announce": (
         "multi_item_auction",

@@ -38,6 +38,7 @@ GAMES = {
         {"stage": "prisoners_dilemma", "rounds": 60, "menu": (0, 2.1, 3)},
     ),
     "supply and demand": ("supply_demand", {"n": 10, "homes": (0.8, 0.2, 0.0)}),
+    "measured effort": ("measured_effort", {"levels": 7, "tests": ((1, 0.5), (0, 1))}),
 }
 LEVELS = (0.0, 0.3, 10.0, 400.0)
 

@@ -36,6 +36,13 @@ ANNOUNCED = [
     ),
     ("divisible_good", {"prices": "flat"}, (0.5, 0.05), "price = 0.5, slope = 0.05", "cost price k"),
     ("selfish_routing", {"tolled": ("v-w",)}, (0.25,), "toll_v-w = 0.25", "pays its toll"),
+    (
+        "measured_effort",
+        {"tests": ((1, 0), (1, -0.5))},
+        (0.5, 0.25),
+        "weight_1 = 0.5, weight_2 = 0.25",
+        "weight_1 (1 effort_1) + weight_2 (1 effort_1 - 0.5 effort_2)",
+    ),
     ("supply_demand", {}, (0.5, 0.0, -0.5), "bonus_0 = 0.5, bonus_1 = 0, bonus_2 = -0.5", "bonus"),
     (
         "payment_free_allocation",
