@@ -24,6 +24,7 @@ from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.families.repeated_reports import RepeatedReports
 from lawgiver.envs.families.reporting_game import ReportingGame
+from lawgiver.envs.repeated import RepeatedGame
 
 Numbers = float | Sequence[Any] | np.ndarray
 """One number for all, or one for each."""
@@ -52,6 +53,29 @@ class Honest(DiscretePolicy):
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return log-probabilities (B, n, A) that leave nothing to the other choices, and the memory."""
         return point_mass(self._game.honest_choice(obs[..., : self._size]), self._game.choices, obs), state
+
+
+class FromMenu(DiscretePolicy):
+    """Participants of a repeated game who choose the report that a policy of its stage would make.
+
+    Args:
+        game: a repeated game whose reports to choose from are the stage's menu.
+        policy: participants of the stage, who draw nothing at random.
+    """
+
+    def __init__(self, game: RepeatedGame, policy: Policy) -> None:
+        """See the class."""
+        self._game, self._policy = game, policy
+        self._size = width(game.one_shot.observation_layout("participant"))
+
+    def initial_state(self, batch: int, rng: Rng) -> Memory:
+        """Return the policy's own memory."""
+        return self._policy.initial_state(batch, rng)
+
+    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
+        """Return log-probabilities (B, n, A) that leave nothing to the other choices, and the memory."""
+        moments, state = self._policy.distribution(obs[..., : self._size], None, state)
+        return point_mass(self._game.one_shot.honest_choice(moments[..., 0, :]), self._game.choices, obs), state
 
 
 class DirectMechanism(RulePolicy):

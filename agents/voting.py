@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.policies import RulePolicy
-from lawgiver.agents.reporting import named_rule
+from lawgiver.agents.reporting import FromMenu, named_rule
 from lawgiver.envs.core.arrays import Array, as_numpy, constant
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed, brief, integer
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
+from lawgiver.envs.repeated import RepeatedGame
 from lawgiver.envs.voting.game import Voting
 
 SAMPLES = 256
@@ -134,7 +135,7 @@ def compromise(game: Game[Any], *, rule: str | None = None, samples: int = SAMPL
     """Return voters who give up what cannot win: each casts the best ballot against others who are drawn anew.
 
     Args:
-        game: an election with a menu of ballots.
+        game: an election with a menu of ballots, or one after the other.
         rule: name of the rule that they expect, where none is announced.
         samples: elections by which they judge each ballot.
 
@@ -142,6 +143,8 @@ def compromise(game: Game[Any], *, rule: str | None = None, samples: int = SAMPL
         UnsupportedGameError: if the game is no election, has too many ballots, or announces no rule and none is named.
         ParameterError: if there are too few samples.
     """
+    if isinstance(game, RepeatedGame):
+        return FromMenu(game, compromise(game.one_shot, rule=rule, samples=samples))
     if not isinstance(game, Voting):
         raise UnsupportedGameError(f"participant 'compromise' casts a ballot; those of {game.name} cast none")
     who = "participant 'compromise'"

@@ -184,6 +184,15 @@ GAMES = {
             "demand_factors": [1, 1.5],
         },
     ),
+    "repeated": ("repeated", {}),
+    "repeated-game_long_rule": (
+        "repeated",
+        {
+            "stage": {"name": "voting", "preset": "on_a_line", "n": 3, "m": 3, "mechanism_mode": "announce"},
+            "rounds": 3,
+            "announce_every": "game",
+        },
+    ),
     "selfish_routing": ("selfish_routing", {}),
     "selfish_routing-pigou": ("selfish_routing", {"n": 3, "network": "pigou", "tolled": ["s-t#1"], "box": 2.0}),
     "selfish_routing-two_pairs": (
