@@ -21,6 +21,7 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, floats, namespace
 from lawgiver.envs.core.errors import ParameterError, choice, integer, number, one_each
 from lawgiver.envs.core.fields import Field, Layout
+from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.choice_game import ChoiceGame
 from lawgiver.envs.families.reporting_game import ReportingState
 from lawgiver.envs.files.profiles import types_path
@@ -30,7 +31,7 @@ from lawgiver.envs.solvers.social_choice.profiles import positions
 from lawgiver.envs.solvers.social_choice.rules import LARGEST_KEMENY, REVEALS, RULES, TIES, lottery, positional
 from lawgiver.envs.voting import cultures
 from lawgiver.envs.voting.ballots import BALLOTS, LARGEST_MENU, all_ballots, read_as
-from lawgiver.envs.voting.solutions import truthful_optimum
+from lawgiver.envs.voting.solutions import known, truthful_optimum
 
 LARGEST_N = 1_000
 """Voters."""
@@ -301,6 +302,10 @@ class Voting(ChoiceGame):
         if self.objective != "welfare" or self.culture != "impartial" or not ordinal:
             return None
         return truthful_optimum(self.n, self.m)
+
+    def known_solutions(self) -> tuple[KnownSolution, ...]:
+        """Welfare of truthful rules, and of the best rule, for few impartial voters whose ballots are rankings."""
+        return tuple(known(self.n, self.m)) if self.culture == "impartial" and self.ballot == "ranking" else ()
 
     # -- for people ---------------------------------------------------------------------------------------------
 
