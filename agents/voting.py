@@ -16,7 +16,6 @@ from lawgiver.agents.policies import RulePolicy
 from lawgiver.agents.reporting import FromMenu, named_rule
 from lawgiver.envs.core.arrays import Array, as_numpy, constant
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed, brief, integer
-from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.repeated import RepeatedGame
@@ -76,7 +75,6 @@ class Compromise(RulePolicy):
             why = game.menu_absence or f"those of scores have no end (ballot={game.ballot!r})"
             raise UnsupportedGameError(f"participant 'compromise' tries all ballots of {game.name}: {why}")
         self.game, self.rule, self.samples, self._menu = game, rule, samples, found
-        self._columns = columns(game.observation_layout("participant"))
 
     def action(self, obs: Array) -> Array:
         """Return the ballots (B, n, m) for observations (B, n, d)."""

@@ -176,6 +176,14 @@ def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
     assert re.search(r"an understated demand gains \d\d% of what the truth brings", audited)
 
 
+def test_votes_are_read_and_handed_on_as_the_page_says(tmp_path):
+    command, *examples = blocks("docs/how_to/votes_from_a_file.md")
+    printed = [run(example, tmp_path) for example in examples]
+    assert "('Canteen', 'Market', 'Park') [4 3 2]" in printed[0] and "# NUMBER VOTERS: 200" in printed[0]
+    assert "[[ 3.  1.]\n [ 2. nan]] ('north', 'south')" in printed[1]
+    assert "all 6 ballots" in run(command, tmp_path)  # of the file that the example has written
+
+
 def test_readme_tour(tmp_path):
     pytest.importorskip("torch")
     tour, trained = blocks("README.md", language=("python",))
