@@ -313,6 +313,12 @@ GAMES = {
         "bimatrix",
         {"payoffs": [[[3, 1], [0, 2], [-1, 4]], [[1, 1], [2, 0], [5, -2]]], "rounds": 3, "mechanism_mode": "allocate"},
     ),
+    "matrix": ("matrix", {"rounds": 4}),
+    "matrix-three": (
+        "matrix",
+        {"payoffs": [[[[3, 1]], [[0, 2]]], [[[1, 0]], [[2, 5]]], [[[0, 4]], [[1, -2]]]], "rounds": 3},
+    ),
+    "matrix-shapley": ("matrix", {"preset": "shapley", "rounds": 2}),
     "sealed_bid": ("sealed_bid", {}),
     "sealed_bid-everything_announced": (
         "sealed_bid",

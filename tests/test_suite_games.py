@@ -77,7 +77,7 @@ def test_actions_out_of_turn_are_ignored(game):
 
 
 def test_acts_now_marks_the_agents_whose_turn_it_is(game):
-    env = GameParallelEnv(game)
+    env = GameParallelEnv(game, flag_turns=True)  # it is, where there are several roles
     observations, _ = env.reset(seed=0)
     while env.agents:
         assert {agent for agent, seen in observations.items() if seen[-1] == 1} == set(env.acting_agents)
@@ -338,10 +338,11 @@ def test_rendering(game):
         lines = text.splitlines()
         table = [i for i, line in enumerate(lines) if line.startswith("participant ")]
         assert len({len(line) for line in lines[table[0] :]} if table else {0}) == 1, "columns are aligned"
-    many = GameVectorEnv(game, role="mechanism", num_envs=2, render_mode="ansi")
+    role = list(game.roles)[-1]
+    many = GameVectorEnv(game, role=role, num_envs=2, render_mode="ansi")
     many.reset(seed=0)
     assert len(many.render()) == 2 and all(game.name in text for text in many.render())
-    silent = GameVectorEnv(game, role="mechanism", num_envs=2)
+    silent = GameVectorEnv(game, role=role, num_envs=2)
     silent.reset(seed=0)
     assert silent.render() is None
 

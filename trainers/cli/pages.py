@@ -67,9 +67,10 @@ def _creation(game: Game[Any], full: str) -> str:
 
 def _role(game: Game[Any], role: str) -> list[str]:
     views = "Every view but AEC" if game.seats_take_turns else "PettingZoo's parallel view"
-    turn = f"{views} adds a last number, `acts_now`: 1 if it is this agent's turn."
+    turns = len(game.roles) > 1 or game.seats_take_turns
+    turn = [f"{views} adds a last number, `acts_now`: 1 if it is this agent's turn."] if turns else []
     seen, done = (_layout(layout) for layout in _spaces(game, role).values())
-    return [f"## {_who(game, role)}", "Observation", seen, turn, "Action", done, "Reward", _reward(game, role)]
+    return [f"## {_who(game, role)}", "Observation", seen, *turn, "Action", done, "Reward", _reward(game, role)]
 
 
 def _who(game: Game[Any], role: str) -> str:

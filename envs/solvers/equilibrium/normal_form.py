@@ -43,12 +43,14 @@ class RoundForm(NormalForm):
     condition: str = ""
 
 
-def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = None, seed: int = 0) -> RoundForm:
+def normal_form(
+    game: Game[Any], mechanism: PolicyLike | None = None, condition: str | None = None, seed: int = 0
+) -> RoundForm:
     """Return the first round of a game under a fixed memoryless mechanism as a normal form.
 
     Args:
         game: a game with Discrete participants who act simultaneously.
-        mechanism: remembers nothing and draws nothing at random; its mean action is played.
+        mechanism: remembers nothing and draws nothing at random; its mean action is played. None where there is none.
         condition: a key of :meth:`Game.initial_states_by_condition`; None for the first.
         seed: seed of the private types, where there are any.
 
@@ -62,8 +64,12 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
         raise UnsupportedGameError(
             f"{game.name} has no normal form: participants do not choose, all at once, from a finite number of actions"
         )
-    policy = make_policy(game, "mechanism", mechanism)
-    check_policy(game, "mechanism", policy, distribution=True)
+    policy = None
+    if mechanism is None and "mechanism" in game.roles:
+        raise ParameterError(f"the mechanism of {game.name} is None, allowed: one of its mechanisms")
+    if mechanism is not None:
+        policy = make_policy(game, "mechanism", mechanism)
+        check_policy(game, "mechanism", policy, distribution=True)
     states = game.initial_states_by_condition(1, np.random.default_rng(seed_number("seed", seed)))
     name = next(iter(states)) if condition is None else condition
     if not isinstance(name, str) or name not in states:
@@ -81,14 +87,14 @@ def normal_form(game: Game[Any], mechanism: PolicyLike, condition: str | None = 
     return RoundForm(paid.T.reshape(len(actions), *shape), labels, actions, name)
 
 
-def _rounds_start(game: Game[Any], mechanism: Policy, state: Any) -> Any:
+def _rounds_start(game: Game[Any], mechanism: Policy | None, state: Any) -> Any:
     """Return the state in which participants choose, after the mechanism's announcement."""
     while game.phase(state) != "participant":
         state, _ = _advanced(game, state, _decided(game, mechanism, state))
     return state
 
 
-def _played(game: Game[Any], mechanism: Policy, state: Any, joint: np.ndarray) -> np.ndarray:
+def _played(game: Game[Any], mechanism: Policy | None, state: Any, joint: np.ndarray) -> np.ndarray:
     """Compute the participants' payoffs (S, n) until the round is over: until a role would act again."""
     paid = np.zeros(joint.shape)
     acted: set[str] = set()
@@ -107,7 +113,8 @@ def _advanced(game: Game[Any], state: Any, outcome: Array) -> tuple[Any, np.ndar
     return after, np.asarray(rewards["participant"])
 
 
-def _decided(game: Game[Any], mechanism: Policy, state: Any) -> Array:
+def _decided(game: Game[Any], mechanism: Policy | None, state: Any) -> Array:
+    assert mechanism is not None, "a phase of the mechanism's, of which there is one"
     fault = inexact(game, mechanism, state)
     if fault is not None:
         raise UnsupportedGameError(f"{game.name} has no normal form: {fault.reason.partition(': ')[2]}")
