@@ -30,10 +30,12 @@ train: $(VENV)/train.stamp  ## set up and run the main job: learn a mechanism fo
 test: $(VENV)/dev.stamp  ## set up and run the tests
 	$(RUN) pytest -n 2 --nbmake --ignore-glob='*/test_plugins_*' tests examples/quickstart.ipynb
 
-test-plugins: $(VENV)/dev.stamp .venv-sb3/stamp .venv-torchrl/stamp  ## test third parties' libraries
-	$(RUN) pytest tests/test_plugins_ippo.py tests/test_plugins_open_spiel.py tests/test_plugins_rllib.py
+test-plugins: $(VENV)/dev.stamp .venv-sb3/stamp .venv-torchrl/stamp .venv-pref_voting/stamp  ## test third parties' libraries
+	$(RUN) pytest tests/test_plugins_ippo.py tests/test_plugins_open_spiel.py tests/test_plugins_open_spiel_voting.py \
+		tests/test_plugins_rllib.py
 	.venv-sb3/bin/python -m pytest --noconftest tests/test_plugins_sb3.py tests/test_plugins_sb3_vec.py
 	.venv-torchrl/bin/python -m pytest --noconftest tests/test_plugins_torchrl.py
+	.venv-pref_voting/bin/python -m pytest --noconftest tests/test_plugins_pref_voting.py
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy and the import rules
 	$(RUN) ruff check .
@@ -50,7 +52,7 @@ docs: $(VENV)/dev.stamp  ## write the generated pages, and build the documentati
 	@echo "show it: $(RUN) http.server -d site"
 
 clean:  ## remove the virtual environments and caches; runs/ stays
-	rm -rf $(VENV) .venv-sb3 .venv-torchrl .mypy_cache .ruff_cache .pytest_cache .hypothesis build site src/*.egg-info
+	rm -rf $(VENV) .venv-sb3 .venv-torchrl .venv-pref_voting .mypy_cache .ruff_cache .pytest_cache .hypothesis build site src/*.egg-info
 
 .PRECIOUS: %/bin/python
 
@@ -76,4 +78,10 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 .venv-%/stamp: pyproject.toml examples/constraints-%.txt | .venv-%/bin/python
 	@echo "Installing lawgiver with $* into .venv-$*: a minute or two, once."
 	.venv-$*/bin/python -m pip install --quiet -c examples/constraints-$*.txt $(TORCH) -e '.[$*$(EXTRAS_$*)]' pytest
+	@touch $@
+
+# pref_voting asks for an older nashpy and NumPy; it needs no torch.
+.venv-pref_voting/stamp: pyproject.toml examples/constraints-pref_voting.txt | .venv-pref_voting/bin/python
+	@echo "Installing lawgiver with pref_voting into .venv-pref_voting: half a minute, once."
+	.venv-pref_voting/bin/python -m pip install --quiet -c examples/constraints-pref_voting.txt -e . pref_voting pytest
 	@touch $@

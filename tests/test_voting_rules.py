@@ -194,6 +194,13 @@ def test_torch_gives_the_same(name: str, ties: str) -> None:
     assert found[1].dtype == torch.float64
 
 
+@pytest.mark.parametrize("name", RANKED)
+def test_many_voters_are_counted_as_few(name: str) -> None:
+    """More voters than fit a byte: each of them 50 times."""
+    places = drawn(8, 20, 5, 4)
+    assert np.allclose(lottery(name, np.tile(places, (1, 50, 1))), lottery(name, places))
+
+
 @pytest.mark.parametrize("name", ["irv", "ranked_pairs", "borda", "plurality_runoff", "maximal_lottery"])
 def test_shared_ties_treat_alternatives_alike(name: str) -> None:
     places = drawn(3, 300, 4, 4)

@@ -40,10 +40,16 @@ def positions(utilities: Array) -> Array:
     """
     xp = namespace(utilities)
     m = utilities.shape[-1]
-    own, other = utilities[..., :, None], utilities[..., None, :]
-    index = xp.arange(m, device=utilities.device)
-    ahead = (other > own) | ((other == own) & (index[None, :] < index[:, None]))
-    return xp.sum(xp.astype(ahead, xp.int64), axis=-1)
+    columns = [utilities[..., a] for a in range(m)]
+    if type(utilities) is np.ndarray:
+        columns = [np.array(column) for column in columns]  # in memory, side by side
+    places = [xp.full_like(columns[0], 0, dtype=xp.int64) for _ in range(m)]
+    for b in range(m):
+        for a in range(b):
+            behind = xp.astype(columns[a] < columns[b], xp.int64)
+            places[a] = places[a] + behind
+            places[b] = places[b] + (1 - behind)
+    return xp.stack(places, axis=-1)
 
 
 @lru_cache(maxsize=16)
@@ -235,6 +241,8 @@ def _last(array: Array, narrow: bool = False) -> Array:
 
 
 def _count(marked: Array) -> Array:
-    """Count along the last axis but one, (..., n, B) to (..., B); integers."""
+    """Sum marks of -1, 0 and 1 along the last axis but one, (..., n, B) to (..., B), in the narrowest integers."""
     xp = namespace(marked)
-    return xp.sum(xp.astype(marked, xp.int8), axis=-2, dtype=xp.int64)
+    n = marked.shape[-2]
+    narrow = xp.int8 if n <= LARGEST_BYTE else xp.int16 if n < 2**15 else xp.int32
+    return xp.astype(xp.sum(xp.astype(marked, xp.int8), axis=-2, dtype=narrow), xp.int32)

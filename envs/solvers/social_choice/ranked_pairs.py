@@ -1,9 +1,10 @@
 """Ranked pairs (Tideman 1987): lock majorities from the largest margin down, unless that closes a cycle.
 
 Where margins are tied, the order among them is open, and an alternative wins if it does so in some order. The orders
-are not listed: what matters of one is which pairs it has locked so far, so that profiles branch into distinct sets of
-locked pairs, kept as the alternatives that can be reached from each. Profiles with a Condorcet winner, whom no order
-can lock below anybody, need none of this.
+are not listed. Of those that are tied, a majority that lies on no cycle with what is locked and the others is locked in
+any order; if all are such, they are locked at once. Else a profile branches into as many as there are others, each
+locked first, and branches that have come to the same are merged. What is locked is kept as the alternatives below each,
+directly or not. Profiles with a Condorcet winner, whom nothing can be locked above, need none of this.
 
 Social Choice and Welfare 4, 185-206.
 
@@ -30,34 +31,62 @@ def winners(margins: np.ndarray) -> np.ndarray:
     first, second = np.triu_indices(m, 1)
     won: np.ndarray = (margins > 0).sum(1) == m - 1
     game = np.flatnonzero(~won.any(0))
-    size = np.abs(margins[first, second][:, game])
-    ahead = margins[first, second][:, game] > 0
-    reach = np.zeros((m, len(game)), np.int64)  # bit b of row a: a is locked above b, directly or not
-    at = np.arange(len(game))
+    pairs = margins[first, second][:, game]
+    size = np.abs(pairs)
+    upper, lower = (
+        np.where(pairs > 0, first[:, None], second[:, None]),
+        np.where(pairs > 0, second[:, None], first[:, None]),
+    )
+    below = np.zeros((m, len(game)), np.int64)  # sets as bits: who stands below each alternative
+    at = np.arange(len(game))  # game of each branch
     while len(at):
-        related = (reach[first] >> second[:, None] | reach[second] >> first[:, None]) & 1
+        related = (below[first] >> second[:, None] | below[second] >> first[:, None]) & 1
         free = np.where(related == 0, size[:, at], 0)
         largest = free.max(0)
-        done = largest == 0
-        below = np.bitwise_or.reduce(reach[:, done], axis=0)
+        tied = (free == largest) & (largest > 0)
+        over, under = upper[:, at], lower[:, at]
+        with_all = _closed(below, over, under, tied)
+        column = np.arange(len(at))
+        cyclic = tied & (with_all[under, column] >> over & 1 == 1)
+        stuck = cyclic.any(0)
+        done = (largest == 0) & ~stuck
+        beaten = np.bitwise_or.reduce(below[:, done], axis=0)
         for a in range(m):
-            won[a, game[at[done]][(below >> a & 1) == 0]] = True
-        pair, row = np.nonzero((free == largest) & ~done)
-        over = ahead[pair, at[row]]
-        upper, lower = np.where(over, first[pair], second[pair]), np.where(over, second[pair], first[pair])
-        at, reach = at[row], reach[:, row]
-        added = reach[lower, np.arange(len(at))] | 1 << lower
-        above = (reach >> upper & 1).astype(bool) | (np.arange(m)[:, None] == upper)
-        reach = reach | np.where(above, added, 0)
-        if len(at) > done.size - done.sum():
-            at, reach = _distinct(at, reach)
+            won[a, game[at[done]][beaten >> a & 1 == 0]] = True
+        clear = ~stuck & ~done
+        if not stuck.any():
+            at, below = at[clear], with_all[:, clear]
+            continue
+        pair, row = np.nonzero(cyclic)
+        branches = _lock(below[:, row], over[pair, row], under[pair, row])
+        at, below = _distinct(
+            np.concatenate([at[clear], at[row]]), np.concatenate([with_all[:, clear], branches], axis=1)
+        )
     return won
 
 
-def _distinct(at: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each of the states (m, R) of a profile once."""
+def _lock(below: np.ndarray, over: np.ndarray, under: np.ndarray) -> np.ndarray:
+    """Return who stands below each (m, R) once ``over`` (R,) is locked above ``under`` (R,)."""
+    added = below[under, np.arange(len(under))] | 1 << under
+    above = (below >> over & 1 == 1) | (np.arange(len(below))[:, None] == over)
+    return below | np.where(above, added, 0)
+
+
+def _closed(below: np.ndarray, over: np.ndarray, under: np.ndarray, locked: np.ndarray) -> np.ndarray:
+    """Return who stands below each (m, R), or on a cycle with it, once all pairs in a mask (P, R) are locked."""
+    below = below.copy()
+    column = np.arange(below.shape[1])
+    for high, low, some in zip(over, under, locked, strict=True):
+        below[high, column] |= np.where(some, 1 << low, 0)
+    for via in range(len(below)):
+        below |= np.where(below >> via & 1 == 1, below[via], 0)
+    return below
+
+
+def _distinct(at: np.ndarray, below: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each of the branches (m, R) of a profile once."""
     key = at
-    for row in reach:
-        key = np.unique(np.stack([key, row]), axis=1, return_inverse=True)[1]
+    for row in below:
+        key = np.unique(key << 32 | np.unique(row, return_inverse=True)[1], return_inverse=True)[1]
     kept = np.unique(key, return_index=True)[1]
-    return at[kept], reach[:, kept]
+    return at[kept], below[:, kept]
