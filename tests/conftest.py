@@ -395,6 +395,20 @@ GAMES = {
         "double_auction",
         {"n": 7, "sellers": 4, "pricing": "mcafee", "objective": "revenue"},
     ),
+    "preference_aggregation": ("preference_aggregation", {}),
+    "preference_aggregation-announce": (
+        "preference_aggregation",
+        {"n": 3, "mechanism_mode": "announce", "rewards": "linear", "feedback": "pairs", "objective": "revenue"},
+    ),
+    "preference_aggregation-rankings": (
+        "preference_aggregation",
+        {"n": 4, "replies": 3, "feedback": "ranking", "payments": False, "rewards": "groups", "objective": "least"},
+    ),
+    "preference_aggregation-comparisons": (
+        "preference_aggregation",
+        {"n": 3, "reference_policy": [0.5, 0.3, 0.2], "feedback": "pairs", "comparisons": 3, "rewards": "gaussian"},
+    ),
+    "preference_aggregation-goodhart": ("preference_aggregation", {"preset": "goodhart_features"}),
     "price_competition": ("price_competition", {"rounds": 6}),
     "price_competition-unequal": (
         "price_competition",

@@ -93,7 +93,7 @@ def candidate_sets() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     found = {}
     for name, kappa, m in (("naive", 0.0, 20), ("aware", 0.7, 20), ("single", 0.0, 1), ("many", 0.3, 200)):
         log_gen = generator(log_q, rewards, 1.0, kappa)
-        drawn = drawn_candidates(log_gen[None], random.random((1, m)))[0]
+        drawn = drawn_candidates(log_gen, random.random(m))
         found[name] = ((log_q - log_gen)[drawn], rewards[:, drawn])
     return found
 
@@ -177,10 +177,10 @@ def test_the_reply_approaches_the_optimal_policy_and_sooner_from_aware_candidate
     best = tilted(log_q, rewards.sum(0), 1.0)
     apart, earned = {}, {}
     for kappa, m in itertools.product((0.0, 0.7), (1, 5, 20)):
-        log_gen = np.broadcast_to(generator(log_q, rewards, 1.0, kappa), (draws, k))
+        log_gen = generator(log_q, rewards, 1.0, kappa)
         drawn = drawn_candidates(log_gen, random.random((draws, m)))
-        policy, paid = mosaic((log_q - log_gen[0])[drawn], np.moveaxis(rewards[:, drawn], 0, 1), 1.0)
-        law = law_of_reply(policy, drawn, k).mean(0)
+        policy, paid = mosaic((log_q - log_gen)[drawn], np.moveaxis(rewards[:, drawn], 0, 1), 1.0)
+        law = law_of_reply(policy, drawn, k)
         apart[kappa, m], earned[kappa, m] = np.abs(law - best).sum() / 2, paid.sum(1).mean()
     assert earned[0.0, 1] == pytest.approx(0, abs=1e-12)
     assert earned[0.0, 1] < earned[0.0, 5] < earned[0.0, 20]

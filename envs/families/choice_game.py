@@ -46,8 +46,6 @@ class ChoiceGame(ReportingGame):
         mechanism_mode: ``announce`` or ``allocate``.
     """
 
-    charges: ClassVar[bool] = False
-    """Whether a decision has n payments after the m probabilities."""
     objectives: ClassVar[tuple[str, ...]] = ("welfare", "least", "nash", "agreement")
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the lottery's expected utility under the true type, less any payment, when the game is over",
@@ -64,6 +62,11 @@ class ChoiceGame(ReportingGame):
     @abstractmethod
     def m(self) -> int:
         """Number of alternatives."""
+
+    @property
+    def charges(self) -> bool:
+        """Whether a decision has n payments after the m probabilities."""
+        return False
 
     @property
     def utility_low(self) -> float:

@@ -20,7 +20,9 @@ optimal policy; candidates that are drawn near it, from q exp(kappa r / tau), ge
 
 from __future__ import annotations
 
-from lawgiver.envs.core.arrays import Array, log_softmax, namespace, sample_index, softmax, total
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, as_numpy, log_softmax, namespace, softmax, total
 from lawgiver.envs.solvers.preference_aggregation.tilting import divergence, log_sum_exp
 
 
@@ -76,23 +78,24 @@ def generator(log_reference: Array, rewards: Array, temperature: float, awarenes
 
 
 def drawn_candidates(log_generator: Array, levels: Array) -> Array:
-    """Draw candidates, indices (B, M) of replies, with repetition.
+    """Draw candidates, indices (...) of replies, with repetition.
 
     Args:
-        log_generator: log-probabilities of the replies, (B, K).
-        levels: uniform numbers from [0, 1), (B, M).
+        log_generator: log-probabilities of the replies, (K,).
+        levels: uniform numbers from [0, 1), (...).
     """
-    return sample_index(log_generator[:, None, :], levels)
+    xp = namespace(log_generator)
+    cumulative = xp.cumulative_sum(xp.exp(log_generator))
+    return xp.searchsorted(cumulative[:-1] / cumulative[-1], levels, side="right")
 
 
-def law_of_reply(policy: Array, candidates: Array, replies: int) -> Array:
-    """Compute the probability of each reply, (B, K), where several candidates (B, M) may be the same reply.
+def law_of_reply(policies: Array, candidates: Array, replies: int) -> np.ndarray:
+    """Compute the probability of each reply, (K,), where candidates are drawn anew each time: the mean over B sets.
 
     Args:
-        policy: probability of each candidate, (B, M).
-        candidates: indices of replies, (B, M).
+        policies: probability of each candidate, (B, M).
+        candidates: indices of replies, (B, M); some may be the same.
         replies: K.
     """
-    xp = namespace(policy)
-    same = candidates[:, :, None] == xp.arange(replies)[None, None, :]
-    return xp.sum(xp.where(same, policy[:, :, None], 0 * policy[:, :, None]), axis=1)
+    drawn, chances = (as_numpy(x).ravel() for x in (candidates, policies))
+    return np.bincount(drawn, chances, replies) / len(policies)

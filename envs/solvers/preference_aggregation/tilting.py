@@ -23,11 +23,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, log_softmax, namespace, softmax
+from lawgiver.envs.core.arrays import Array, log_softmax, namespace, softmax
 
 COLDEST, HOTTEST = 1e-6, 1e6
-"""Ends of the temperatures that are searched."""
-BISECTIONS = 80
+"""Ends of the temperatures that are searched, unless others are given."""
+BISECTIONS = 50
 
 
 def log_sum_exp(x: Array) -> Array:
@@ -66,20 +66,27 @@ def divergence(policy: Array, log_reference: Array) -> Array:
     return xp.sum(xp.where(had, policy * logs, 0 * policy), axis=-1)
 
 
-def temperature_at(divergence_at: Callable[[Array], Array], target: float | np.ndarray) -> np.ndarray:
+def temperature_at(
+    divergence_at: Callable[[np.ndarray], Array],
+    target: float | np.ndarray,
+    low: float = COLDEST,
+    high: float = HOTTEST,
+) -> np.ndarray:
     """Find the temperatures at which a rule spends a given divergence, by bisection on a logarithmic scale.
 
     Args:
         divergence_at: divergences (...) at temperatures (...), which fall as the temperature rises.
         target: divergence that is wanted, in nats, a number or (...).
+        low: the coldest temperature that is searched, > 0.
+        high: the hottest.
 
     Returns:
-        Temperatures in the shape of ``target``; the coldest that is searched where no temperature spends as much.
+        Temperatures in the shape of ``target``; the coldest where no temperature spends as much.
     """
     target = np.asarray(target, float)
-    low, high = (constant(np.log(end), target) + 0 * target for end in (COLDEST, HOTTEST))
+    cold, hot = (np.log(end) + 0 * target for end in (low, high))
     for _ in range(BISECTIONS):
-        middle = (low + high) / 2
+        middle = (cold + hot) / 2
         above = np.asarray(divergence_at(np.exp(middle))) > target
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.asarray(np.exp(low))
+        cold, hot = np.where(above, middle, cold), np.where(above, hot, middle)
+    return np.asarray(np.exp(cold))
