@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, names
 from lawgiver.envs.taxed_dilemma import TaxedDilemma
 from lawgiver.trainers.cli import app, pages
@@ -174,6 +175,19 @@ def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
     solved, audited = printed
     assert "[[0.1667 1.    ]" in solved and "keeps [[0.75 0.5 ]]" in solved
     assert re.search(r"an understated demand gains \d\d% of what the truth brings", audited)
+
+
+def test_what_is_said_of_voting_is_so(tmp_path):
+    (example,) = blocks("docs/concepts/voting.md", language=("python",))
+    printed = run(example, tmp_path)
+    found = re.findall(r"(\w+) +welfare ([\d.]+), gains (\w+)", printed)
+    assert {name for name, _, gains in found if gains == "none"} == {"random_dictator", "random_pair_majority"}
+    welfare = [float(number) for _, number, _ in found]
+    assert welfare == sorted(welfare) and welfare[-1] == pytest.approx(0.580, abs=2e-3)
+    page = (ROOT / "docs/concepts/voting.md").read_text()
+    for n in (3, 5, 7):
+        dictator, pair, borda, winner = (each.value() for each in make_game("voting", n=n).known_solutions())
+        assert f"| {n} | {dictator:.5f} | {pair:.5f} | {borda:.5f} | {winner:.5f} |" in page
 
 
 def test_votes_are_read_and_handed_on_as_the_page_says(tmp_path):
