@@ -15,13 +15,15 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.solvers.fair_division.partial_allocation import partial_allocation
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.evaluation.evaluate import evaluate
+from lawgiver.trainers.misreports.bound import Bound
 from lawgiver.trainers.misreports.search import Ascent, Cases
+from lawgiver.trainers.misreports.settings import Lagrangian
 from lawgiver.trainers.payment_free import learner, train
 from lawgiver.trainers.payment_free.evaluation import judge
 from lawgiver.trainers.payment_free.learner import Learner, proportionally_fair, thorough
 from lawgiver.trainers.payment_free.misreports import misreported, proposed, search, worth
-from lawgiver.trainers.payment_free.objective import Bound, terms
-from lawgiver.trainers.payment_free.settings import ExSNet, Lagrangian, PaymentFreeTrainer, RPFNet
+from lawgiver.trainers.payment_free.objective import terms
+from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeTrainer, RPFNet
 from lawgiver.trainers.payment_free.train import make_mechanism
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run

@@ -9,10 +9,11 @@ from torch import nn
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
+from lawgiver.trainers.misreports.bound import Bound
 from lawgiver.trainers.misreports.search import Ascent, Cases
 from lawgiver.trainers.misreports.stored import StoredProfiles
 from lawgiver.trainers.payment_free.misreports import Rule, search
-from lawgiver.trainers.payment_free.objective import Bound, Terms, terms
+from lawgiver.trainers.payment_free.objective import Terms, terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
 from lawgiver.trainers.settings.annealing import cosine
 from lawgiver.trainers.statistics.streams import torch_generator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -11,7 +10,6 @@ from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.payment_free_allocation.measures import LEAST, mean_log_utility
 from lawgiver.trainers.misreports.search import Cases
 from lawgiver.trainers.payment_free.misreports import Rule, worth
-from lawgiver.trainers.payment_free.settings import Lagrangian
 
 
 @dataclass(frozen=True)
@@ -50,44 +48,3 @@ def terms(game: PaymentFreeAllocation, rule: Rule, types: torch.Tensor, own: tor
         gains.mean(),
         (gains / truthful.clamp_min(LEAST)).mean(),
     )
-
-
-class Bound:
-    """A bound on the mean relative gain, kept by an augmented Lagrangian.
-
-    With multiplier y and penalty p a gain g beyond the level l costs (max(0, y + p (g - l))^2 - y^2) / 2p. From time to
-    time y becomes max(0, y + p (mean gain since - l)), and p grows.
-
-    Args:
-        level: upper bound l of the mean relative gain, > 0.
-        settings: initial multiplier and penalty, and their schedule.
-    """
-
-    def __init__(self, level: float, settings: Lagrangian) -> None:
-        self.level, self.settings = level, settings
-        self.multiplier, self.penalty = settings.multiplier, settings.penalty
-        self.seen: list[float] = []
-
-    def cost(self, gain: torch.Tensor) -> torch.Tensor:
-        """Compute the cost of a mean relative gain, and record the gain."""
-        self.seen.append(float(gain.detach()))
-        pressed = (self.multiplier + self.penalty * (gain - self.level)).clamp_min(0)
-        cost: torch.Tensor = (pressed.square() - self.multiplier**2) / (2 * self.penalty)
-        return cost
-
-    def move(self) -> None:
-        """Update multiplier and penalty once enough gains are recorded."""
-        if len(self.seen) < self.settings.every:
-            return
-        mean = sum(self.seen) / len(self.seen)
-        self.multiplier = max(0.0, self.multiplier + self.penalty * (mean - self.level))
-        self.penalty *= self.settings.growth
-        self.seen = []
-
-    def state(self) -> dict[str, Any]:
-        """Collect multiplier, penalty and recorded gains."""
-        return {"multiplier": self.multiplier, "penalty": self.penalty, "seen": list(self.seen)}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self.multiplier, self.penalty, self.seen = state["multiplier"], state["penalty"], list(state["seen"])

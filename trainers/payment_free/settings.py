@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lawgiver.trainers.misreports.settings import Misreports
+from lawgiver.trainers.misreports.settings import Lagrangian, Misreports
 from lawgiver.trainers.settings.annealing import AnnealOver
 from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, TrainerSettings
 
@@ -37,19 +37,6 @@ class PaymentFreeAgents(Settings):
     """The mechanism; the participants search misreports."""
 
     mechanism: Annotated[ExSNet | RPFNet, Field(discriminator="network")]
-
-
-class Lagrangian(Settings):
-    """Augmented Lagrangian that enforces the bound ``target``."""
-
-    multiplier: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-    """Of the gain beyond the bound, at the start."""
-    penalty: Positive = 10.0
-    """Of the square of it, halved, at the start."""
-    growth: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.1
-    """What the penalty is multiplied by at each change of the multiplier."""
-    every: Natural = 50
-    """Updates between two of these."""
 
 
 class Evaluation(Settings):
