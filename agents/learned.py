@@ -33,7 +33,8 @@ class LearnedPolicy(Protocol):
 
     Its class is declared in the entry-point group ``lawgiver.policies`` under ``kind``, and is called as
     ``cls(game, **settings)``. A mechanism that plays its game in ``announce`` and in ``allocate`` mode alike says so by
-    a class attribute ``either_mode = True``; one whose rule has parameters other than its action names them in a method
+    a class attribute ``either_mode = True``; one that plays with other numbers of agents than it has learned with, by
+    ``any_size = True``; one whose rule has parameters other than its action names them in a method
     ``rule_parameters() -> dict[str, float | int]``.
 
     Attributes:

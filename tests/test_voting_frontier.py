@@ -109,6 +109,18 @@ def test_least_regret_of_the_greatest_welfare(size, regret):
         frontier.least_regret(most + 1e-3)
 
 
+def test_corners_join_the_frontier():
+    frontier = Frontier(7, 3)
+    corners = [(corner.regret, corner.welfare) for corner in frontier.corners()]
+    expected = [
+        (0, 0.55208), (0.00327, 0.55529), (0.01572, 0.56748), (0.02969, 0.57938), (0.03076, 0.57944), (0.05401, 0.58027)
+    ]  # fmt: skip
+    assert np.array(corners) == pytest.approx(np.array(expected), abs=6e-6)
+    regrets, welfares = zip(*corners, strict=True)
+    for bound in (0.001, 0.012, 0.029, 0.045):
+        assert frontier.best(bound).welfare == pytest.approx(np.interp(bound, regrets, welfares), abs=1e-6)
+
+
 @pytest.mark.parametrize("size", [(2, 3), (4, 3), (2, 4), *WELFARE])
 def test_truthful_rules_are_no_better_than_two(size):
     known = [measures(rule, *size) for rule in ("random_dictator", "random_pair_majority")]

@@ -49,12 +49,16 @@ def _fault(own: Game[Any], game: Game[Any], role: str, folder: Path) -> str | No
     """Describe how the game that a role's policy was trained on differs from the one to play; None if it does not."""
     if game.name != own.name:
         return f", another game: it cannot play {game.name}"
-    if dict(game.roles) != dict(own.roles):
+    any_size = (folder / DESCRIPTION).exists() and getattr(saved_class(folder)[0], "any_size", False)
+    if not any_size and dict(game.roles) != dict(own.roles):
         trained, wanted = (", ".join(f"{count} {name}" for name, count in g.roles.items()) for g in (own, game))
         return f" with agents of other numbers: {trained}; it cannot play it with {wanted}"
     if not own.roles.get(role):
         return None
-    fault = _mismatch(_fields(own, role), _fields(_as_trained(own, game, folder, role), role))
+    had, has = _fields(own, role), _fields(_as_trained(own, game, folder, role), role)
+    if any_size and [name for name, _ in had] == [name for name, _ in has]:
+        return None
+    fault = _mismatch(had, has)
     return None if fault is None else f" in which the {role} {fault}"
 
 

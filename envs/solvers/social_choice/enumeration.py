@@ -112,19 +112,6 @@ def anonymous(n: int, m: int) -> AnonymousProfiles:
         raise ParameterError(
             f"{n} voters over {m} alternatives have {brief(profiles)} anonymous profiles, allowed: at most {LIMIT:,}"
         )
-    binomials = np.array([[math.comb(s + i, i + 1) for s in range(kinds)] for i in range(n)])
-
-    def listed(size: int) -> np.ndarray:
-        """List the multisets (N, size) of rankings, ascending each, in the order of their ranks."""
-        found = np.array(list(combinations_with_replacement(range(kinds), size)), np.int64)
-        ordered = np.empty_like(found)
-        ordered[rank(found)] = found
-        return ordered
-
-    def rank(multisets: np.ndarray) -> np.ndarray:
-        """Return the ranks (...) of ascending multisets (..., size) in the combinatorial number system."""
-        size = multisets.shape[-1]
-        return np.asarray(binomials[np.arange(size), multisets].sum(-1), np.int64)
 
     def weighed(multisets: np.ndarray) -> np.ndarray:
         """Return the number of sequences of each multiset, Python's integers."""
@@ -135,14 +122,29 @@ def anonymous(n: int, m: int) -> AnonymousProfiles:
             divisor = divisor * run.astype(object)
         return np.asarray(math.factorial(size) // divisor)
 
-    everybody, others = listed(n), listed(n - 1)
+    everybody, others = multisets(kinds, n), multisets(kinds, n - 1)
     counts = np.zeros((profiles, kinds), np.int64)
     np.add.at(counts, (np.arange(profiles)[:, None], everybody), 1)
     deviations = np.empty((len(others), kinds), np.int64)
     for cast in range(kinds):
         with_it = np.concatenate([others, np.full((len(others), 1), cast)], axis=1)
-        deviations[:, cast] = rank(np.sort(with_it, axis=1))
+        deviations[:, cast] = rank(np.sort(with_it, axis=1), kinds)
     return AnonymousProfiles(n, m, orders(m), counts, weighed(everybody), deviations, weighed(others))
+
+
+def multisets(kinds: int, size: int) -> np.ndarray:
+    """List the multisets (N, size) of 0, ..., kinds - 1, ascending each, in the order of their :func:`rank`."""
+    found = np.array(list(combinations_with_replacement(range(kinds), size)), np.int64)
+    ordered = np.empty_like(found)
+    ordered[rank(found, kinds)] = found
+    return ordered
+
+
+def rank(found: np.ndarray, kinds: int) -> np.ndarray:
+    """Compute the ranks (...) of ascending multisets (..., size) in the combinatorial number system, without gaps."""
+    size = found.shape[-1]
+    binomials = np.array([[math.comb(s + i, i + 1) for s in range(kinds)] for i in range(size)], np.int64)
+    return np.asarray(binomials[np.arange(size), found].sum(-1), np.int64)
 
 
 def manipulability(rule: str | Decide, n: int, m: int, *, ties: str = "share") -> Manipulability:

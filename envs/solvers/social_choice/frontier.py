@@ -89,6 +89,25 @@ class Frontier:
         """
         return self._solve(self._regret, -self._welfare, ROUNDING - welfare)
 
+    def corners(self, tolerance: float = 1e-6) -> list[Optimum]:
+        """Find the corners of the frontier, from the greatest welfare without regret to that of any rule.
+
+        Between two corners the frontier is the straight line that joins them, up to a tolerance in welfare.
+        """
+        first, last = self.best(0.0), self.least_regret(self.best().welfare)
+        found, open_ = [first], [last]
+        while open_:
+            left, right = found[-1], open_[-1]
+            run = right.regret - left.regret
+            price = (right.welfare - left.welfare) / run if run > tolerance else 0.0
+            between = self._solve(price * self._regret - self._welfare, None, 0.0)
+            above = between.welfare - price * between.regret - (left.welfare - price * left.regret)
+            if price > 0 and above > tolerance:
+                open_.append(between)
+            else:
+                found.append(open_.pop())
+        return found
+
     def _solve(self, cost: np.ndarray, bounded: np.ndarray | None, bound: float) -> Optimum:
         """Minimise a cost of the variables, given the upper bound of another."""
         with extras("the frontier of voting rules", "solve"):

@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import combinations_with_replacement
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, integer
+from lawgiver.envs.solvers.social_choice.enumeration import multisets, rank
 from lawgiver.envs.solvers.social_choice.profiles import orders
 
 MOST = 200_000
@@ -129,9 +129,8 @@ def orbits(n: int, m: int) -> Orbits:
     places = orders(m)
     renamings = np.argsort(places, axis=-1)  # each also as alternatives, the best first
     renamed = _index(renamings[:, renamings])  # ranking t with each alternative a called g[a], (g, t)
-    held = np.array(list(combinations_with_replacement(range(kinds), n)))
-    held = held[np.argsort(_rank(held, kinds))]  # row = rank
-    images = np.stack([_rank(np.sort(each[held], axis=-1), kinds) for each in renamed])
+    held = multisets(kinds, n)
+    images = np.stack([rank(np.sort(each[held], axis=-1), kinds) for each in renamed])
     first = images.min(axis=0)
     representatives = np.flatnonzero(first == np.arange(profiles))
     orbit = np.searchsorted(representatives, first)
@@ -154,20 +153,12 @@ def orbits(n: int, m: int) -> Orbits:
     for ballot in range(kinds):
         cast = voters.copy()
         cast[np.arange(len(cast)), deviator] = ballot
-        reached = _rank(np.sort(cast, axis=-1), kinds)
+        reached = rank(np.sort(cast, axis=-1), kinds)
         targets[:, ballot], names[:, ballot] = orbit[reached], renamings[via[reached]]
     arrays = (counts[representatives], weights, alike, owners, held_by, targets, names)
     for array in arrays:
         array.flags.writeable = False
     return Orbits(n, m, *arrays)
-
-
-def _rank(held: np.ndarray, kinds: int) -> np.ndarray:
-    """Number multisets (..., n), ascending, of n of 0, ..., kinds - 1, without gaps: sum_i C(held_i + i - 1, i)."""
-    n = held.shape[-1]
-    terms = np.array([[math.comb(kind + i, i + 1) for kind in range(kinds)] for i in range(n)])
-    ranks: np.ndarray = terms[np.arange(n), held].sum(axis=-1)
-    return ranks
 
 
 def _index(rankings: np.ndarray) -> np.ndarray:

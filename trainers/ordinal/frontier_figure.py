@@ -1,0 +1,85 @@
+"""The figure of voting rules: welfare against regret, beside the frontier."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lawgiver.trainers.plots.style import COLOURS, CYCLE, free_colours, legend_beside, new_figure
+from lawgiver.trainers.statistics.estimate import Estimate, mean_of
+
+# isort: split
+from matplotlib.figure import Figure
+
+SHAPES = "s^Dvp<>PhdX*8"
+"""Of the known rules."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A rule in the plane of regret and welfare.
+
+    Attributes:
+        x: regret.
+        y: welfare.
+        x_half: half the width of the interval of ``x``, ``y_half`` of ``y``; 0 where they are exact.
+    """
+
+    x: float
+    y: float
+    x_half: float = 0.0
+    y_half: float = 0.0
+
+    @classmethod
+    def of(cls, regret: Estimate | float, welfare: Estimate | float) -> Mark:
+        """Make it from estimates, or from numbers that are exact."""
+        halves = (each.half if isinstance(each, Estimate) else 0.0 for each in (regret, welfare))
+        return cls(mean_of(regret), mean_of(welfare), *halves)
+
+
+def standing(
+    known: Mapping[str, Mark], learned: Mapping[str, Sequence[Mark]], curve: np.ndarray | None, title: str
+) -> Figure:
+    """Draw welfare over regret.
+
+    Args:
+        known: rules by name.
+        learned: rules by what has learned them.
+        curve: points of the frontier, regret and welfare, (P, 2); None where it is not known.
+        title: of the figure.
+    """
+    figure = new_figure(8.6, 5.0)
+    axis = figure.subplots()
+    if curve is not None:
+        axis.plot(*curve.T, color="#000000", linewidth=1.2, label="frontier of all rules, exact")
+    places: dict[tuple[float, float], list[str]] = {}
+    for name, mark in known.items():
+        places.setdefault((round(mark.x, 6), round(mark.y, 6)), []).append(name)
+    own = dict(zip(learned, (COLOURS["learned"], *CYCLE), strict=False))
+    free = free_colours(own.values())
+    for shape, colour, names in zip(itertools.cycle(SHAPES), free, places.values()):
+        _draw(axis, [known[names[0]]], shape, colour, _listed(names))
+    for name, marks in learned.items():
+        _draw(axis, marks, "o", own[name], name)
+    axis.set_xlabel("regret of the true ballot: mean over voters, stochastic dominance")
+    axis.set_ylabel("welfare: mean utility of the voters")
+    axis.set_title(title, fontsize=10, loc="left")
+    axis.grid(alpha=0.3)
+    legend_beside(axis)
+    return figure
+
+
+def _draw(axis: object, marks: Sequence[Mark], shape: str, colour: str, name: str) -> None:
+    x, y, x_half, y_half = (np.array([getattr(mark, key) for mark in marks]) for key in ("x", "y", "x_half", "y_half"))
+    bars = {"xerr": x_half, "yerr": y_half} if x_half.any() or y_half.any() else {}
+    axis.errorbar(  # type: ignore[attr-defined]
+        x, y, **bars, fmt=shape, color=colour, label=name, markersize=6, elinewidth=0.9, zorder=4
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Write names in lines of two."""
+    return ",\n".join(", ".join(names[start : start + 2]) for start in range(0, len(names), 2))

@@ -1,0 +1,62 @@
+"""Settings of the trainer ``ordinal``: the keys ``agents`` and ``trainer`` of a config."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lawgiver.trainers.misreports.settings import Lagrangian, Positive
+from lawgiver.trainers.settings.annealing import AnnealOver
+from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, TrainerSettings
+
+
+class OrdinalNetwork(Settings):
+    """See :class:`lawgiver.agents.ordinal_net.LearnedOrdinal`."""
+
+    width: Natural = 32
+    rounds: Count = 3
+
+
+class OrdinalAgents(Settings):
+    """The mechanism; voters cast whatever ballot the objective fears."""
+
+    mechanism: OrdinalNetwork = OrdinalNetwork()
+
+
+class Evaluation(Settings):
+    """The final evaluation, beside the known rules."""
+
+    voters: tuple[Natural, ...] = ()
+    """Other numbers of voters with which the rule is evaluated as well."""
+    profiles: Annotated[int, Field(ge=2)] = 1_000
+    """Fresh profiles, the same for all rules; not used where all profiles are listed."""
+
+
+class OrdinalTrainer(TrainerSettings):
+    """Maximisation of welfare less the regret of telling the truth, by Adam."""
+
+    name: Literal["ordinal"]
+    updates: Natural = 1_500
+    anneal_over: AnnealOver = None
+    """Updates over which the learning rate falls; None for ``updates``. A run that is prolonged stays at its end."""
+    profiles: Literal["all", "sampled"] = "all"
+    """Of an update: all of the impartial culture, with every ballot of every voter, so that nothing is left to chance;
+    or fresh ones of any culture, with every ballot of some voters."""
+    batch: Natural = 32
+    """Sampled profiles an update."""
+    deviators: Natural = 4
+    """Voters of a sampled profile who try every ballot, each alone; all where there are no more."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    """Falls to nothing along a cosine."""
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
+    """Of the mean regret, beside the mean utility; not used with a ``target``."""
+    target: Positive | None = None
+    """Upper bound of the mean regret; None to weigh it."""
+    lagrangian: Lagrangian = Lagrangian()
+    log_every: Natural = 50
+    checkpoint_every: Natural = 250
+    evaluation: Evaluation = Evaluation()
+
+
+OrdinalConfig = Config[OrdinalAgents, OrdinalTrainer]
