@@ -135,7 +135,9 @@ def positional(
     """
     profile = Profile.of(places, weights)
     xp, number = namespace(profile.marks), profile.float_type
-    scores = xp.astype(xp.asarray(scores, device=profile.marks.device), number)
+    if not hasattr(scores, "shape") or namespace(scores) is not xp:  # what has a gradient is not made anew
+        scores = xp.asarray(scores, device=profile.marks.device)
+    scores = xp.astype(scores, number)
     if scores.shape[-1] != profile.m:
         raise ParameterError(f"scores have shape {tuple(scores.shape)}, allowed: one for each of {profile.m} places")
     sums = 0
