@@ -38,10 +38,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, as_numpy, constant, namespace, transposed
+from lawgiver.envs.core.arrays import Array, as_numpy, constant, floats, namespace, transposed
 from lawgiver.envs.core.errors import ParameterError, choice
 from lawgiver.envs.solvers.social_choice import maximal_lottery as maximal_lotteries
 from lawgiver.envs.solvers.social_choice import ranked_pairs as locking
@@ -135,17 +136,21 @@ def positional(
     """
     profile = Profile.of(places, weights)
     xp, number = namespace(profile.marks), profile.float_type
-    if not hasattr(scores, "shape") or namespace(scores) is not xp:  # what has a gradient is not made anew
-        scores = xp.asarray(scores, device=profile.marks.device)
-    scores = xp.astype(scores, number)
+    scores = _numbers(scores, xp.zeros(0, dtype=number, device=profile.marks.device))
     if scores.shape[-1] != profile.m:
         raise ParameterError(f"scores have shape {tuple(scores.shape)}, allowed: one for each of {profile.m} places")
     sums = 0
     for place in range(profile.m):
         sums = sums + scores[..., place] * xp.astype(profile.tally(profile.marks == place), number)
     scored = chosen(_close_to_top(sums), choice("ties", ties, TIES), number)
-    share = constant(dictator, scored)
+    share = _numbers(dictator, scored)
     return transposed((1 - share) * scored + share * random_dictator(profile, ties))
+
+
+def _numbers(given: Any, like: Array) -> Array:
+    """Convert numbers to the type of ``like``; those of its backend with their gradient."""
+    same = hasattr(given, "shape") and namespace(given) is namespace(like)
+    return floats(given, like) if same else constant(given, like)
 
 
 def _top(scores: Array) -> Array:
