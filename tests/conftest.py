@@ -408,6 +408,7 @@ GAMES = {
         "preference_aggregation",
         {"n": 3, "reference_policy": [0.5, 0.3, 0.2], "feedback": "pairs", "comparisons": 3, "rewards": "gaussian"},
     ),
+    "preference_aggregation-language": ("preference_aggregation", {"preset": "language", "feedback": "pairs"}),
     "preference_aggregation-goodhart": ("preference_aggregation", {"preset": "goodhart_features"}),
     "price_competition": ("price_competition", {"rounds": 6}),
     "price_competition-unequal": (

@@ -258,9 +258,29 @@ def test_goodhart_peaks_where_theory_says_and_weights_leave_out_what_is_gamed():
     assert worth(costly, [1.0, 0.0]) == pytest.approx(0.75, abs=1e-4)
 
 
+def test_a_language_model_writes_for_advertisers():
+    game = make_game("preference_aggregation", preset="language")
+    types = drawn(game, 3)
+    assert game.m == 20 and len(game.written.texts) == 20
+    assert len(set(game.written.texts)) > 15 and all(len(text.split()) >= 8 for text in game.written.texts)
+    np.testing.assert_allclose(np.sort(types, axis=1), np.sort(game.written.rewards, axis=0)[None].repeat(3, 0))
+    assert np.exp(game.log_reference).sum() == pytest.approx(1) and np.ptp(game.log_reference) > 1
+    plain = replace(game, language={**game.language, "aware": False})
+    assert np.ptp(plain.log_reference) == pytest.approx(0, abs=1e-12)
+    worth = {}
+    for name, each in (("aware", game), ("plain", plain)):
+        end = play_out(each, make_policy(each, "mechanism", "mosaic"), drawn(each, 2), drawn(each, 2))
+        assert end.payments.min() >= -1e-9
+        worth[name] = end.utilities.sum(1).mean()
+    assert worth["aware"] > worth["plain"] + 1  # replies that were written to all briefs are worth more to them
+    assert audited(game, "mosaic", 2).largest_gain <= 1e-9
+
+
 # -- bad input --------------------------------------------------------------------------------------------------------
 
 MEASURED = {"v": (1, 0), "a": (1, 1), "w": ((1, 0), (0, 1)), "cost": 0, "nodes": 4}
+
+LANGUAGE = {"model": "ngram", "query": "the value of", "briefs": ("#types",)}
 
 
 @pytest.mark.parametrize(
@@ -290,11 +310,16 @@ MEASURED = {"v": (1, 0), "a": (1, 1), "w": ((1, 0), (0, 1)), "cost": 0, "nodes":
         ({"rewards": "measured", "measured": {"v": [1]}}, "measured is {'v': .*allowed: a mapping with v, a, w, cost"),
         ({"rewards": "measured", "measured": {**MEASURED, "w": ((1,), (1,))}}, r"measured.w\[0\] has 1 number"),
         ({"rewards": "measured", "measured": {**MEASURED, "nodes": 100}, "n": 2}, "nodes=100, allowed: .*5,000"),
+        ({"rewards": "language", "language": {"model": "ngram"}}, "language is .*allowed: a mapping with model, query"),
+        ({"rewards": "language", "language": {**LANGUAGE, "model": "gpt"}}, "gpt"),
+        ({"rewards": "language", "language": {**LANGUAGE, "count": 0}}, "count is 0, allowed: an integer >= 1"),
+        ({"rewards": "language", "language": {**LANGUAGE, "briefs": []}}, r"language.briefs is \[\], allowed"),
+        ({"rewards": "language", "language": LANGUAGE}, "n is 5, but there are 1 annotators to draw"),
         ({"rewards": "measured", "measured": MEASURED}, "n is 5, but measured.w has rows of 2 annotators"),
     ],
 )
 def test_bad_parameters_are_refused_in_one_line(params, message):
-    with pytest.raises(ParameterError, match=message) as found:
+    with pytest.raises(LawgiverError, match=message) as found:
         PreferenceAggregation(**params)
     assert "\n" not in str(found.value)
 

@@ -39,9 +39,11 @@ from lawgiver.envs.preference_aggregation import feedback as feedbacks
 from lawgiver.envs.preference_aggregation import populations, rules
 from lawgiver.envs.preference_aggregation.references import (
     MeasuredReplies,
+    WrittenReplies,
     annotators_of,
     directions,
     measured_replies,
+    written_replies,
 )
 from lawgiver.envs.solvers.preference_aggregation.mosaic import externalities
 from lawgiver.envs.solvers.preference_aggregation.tilting import divergence, optimal_value, tilted
@@ -54,8 +56,8 @@ LARGEST_PROFILE = 100_000
 """Annotators times replies."""
 LARGEST_PAIRED = 50
 """Replies that are compared in pairs a finite number of times."""
-REWARDS = ("uniform", "gaussian", "groups", "linear", "table", "measured")
-GIVEN = ("table", "measured")
+REWARDS = ("uniform", "gaussian", "groups", "linear", "table", "measured", "language")
+GIVEN = ("table", "measured", "language")
 """Rewards that a parameter of the same name describes."""
 FAMILY = ("trim", "temperature", "charge", "weights")
 HOTTEST = 10.0
@@ -75,6 +77,15 @@ GOODHART: Mapping[str, Any] = {
 """Two measured features, of which the second is worth nothing and spoils replies. At a temperature of tau both together
 are pursued too far: the peak is at 1.72 tau."""
 
+WRITTEN: Mapping[str, Any] = {
+    "model": "ngram",
+    "query": "the value of",
+    "briefs": ("#specialnames", "#compound", "#types"),
+    "count": 20,
+    "length": 12,
+}
+"""Three advertisers, each of whom wants a reply as one topic of Python's documentation would go on."""
+
 
 @dataclass(frozen=True)
 class PreferenceAggregation(ChoiceGame):
@@ -89,7 +100,8 @@ class PreferenceAggregation(ChoiceGame):
             cut at 4; ``groups``, everybody is of one of two groups, whose rewards are uniform on [0, 1], and adds
             ``noise`` of its own; ``linear``, theta_i . phi(y), with public features phi of length 1, and theta_i
             standard normal in each coordinate; ``table``, of annotators of a file; ``measured``, of annotators who each
-            measure something of replies that are worth something else.
+            measure something of replies that are worth something else; ``language``, of advertisers to whom a language
+            model writes.
         share: of the first of two groups, in [0, 1].
         noise: standard deviation of the members of a group, >= 0.
         features: number of features of ``linear`` rewards, 1 to 100.
@@ -99,6 +111,11 @@ class PreferenceAggregation(ChoiceGame):
             diagonal a, and annotator i's reward is w_i . y. Keys ``v`` and ``a``, a number for each feature; ``w``, a
             row for each annotator; ``cost`` of weighing in what an annotator measures; ``nodes``, of a grid of replies
             along each feature, on which q is the standard normal distribution.
+        language: of ``language``, a mapping: a language model writes replies to a query, and an advertiser's reward of
+            one is the logarithm of how many times likelier its own brief makes it. Keys ``model``, a registered name or
+            a mapping with ``name`` and its parameters; ``query``; ``briefs``, of n advertisers or more, n of whom are
+            drawn for each game; and, unless they are 8, 20, true, 8 and 0: ``count`` of the replies, ``length`` in
+            tokens, ``aware``, whether they are written to all briefs, ``limit`` of rewards, ``seed``.
         feedback: what the mechanism sees of a report: ``rewards``; its ``ranking``, as equally spaced rewards; or
             ``pairs``, answers to which of two replies is better, which tell rewards but for a constant.
         sharpness: beta > 0 of Bradley-Terry annotators, who prefer a to b with probability sigma(beta (r_a - r_b)).
@@ -128,6 +145,7 @@ class PreferenceAggregation(ChoiceGame):
     features: int = 2
     table: str | None = None
     measured: Mapping[str, Any] | None = None
+    language: Mapping[str, Any] | None = None
     feedback: str = "rewards"
     sharpness: float = 5.0
     comparisons: int | None = None
@@ -158,6 +176,7 @@ class PreferenceAggregation(ChoiceGame):
         "annotators": {},
         "advertisers": {"n": 3, "replies": 50, "rewards": "gaussian", "tau": 1 / 3, "objective": "regularised"},
         "factions": {"n": 9, "replies": 4, "rewards": "groups", "objective": "least"},
+        "language": {"n": 3, "rewards": "language", "language": WRITTEN, "tau": 1 / 3},
         "goodhart": {**GOODHART, "announced": ("temperature",)},
         "goodhart_features": {**GOODHART, "announced": ("weights",)},
     }
@@ -207,7 +226,7 @@ class PreferenceAggregation(ChoiceGame):
                 f" {LARGEST_PROFILE:,}; take replies up to {LARGEST_PROFILE // self.n:,}, or fewer annotators"
             )
         if self.reference_policy is not None:
-            if self.rewards == "measured":
+            if self.rewards in ("measured", "language"):
                 raise ParameterError(
                     f"reference_policy is given with rewards={self.rewards!r}, which has its own, allowed: None"
                 )
@@ -234,7 +253,7 @@ class PreferenceAggregation(ChoiceGame):
     def _known_replies(self) -> tuple[int, str] | None:
         """Number of replies that is given otherwise, and where."""
         if self._pool is not None:
-            return self._pool.shape[1], repr(self.table)
+            return self._pool.shape[1], repr(self.table) if self.written is None else "language"
         if self._replies_measured is not None:
             return len(self._replies_measured.features), "the grid of measured"
         given = self.reference_policy
@@ -259,8 +278,15 @@ class PreferenceAggregation(ChoiceGame):
         return measured_replies(self.measured) if self.rewards == "measured" else None
 
     @cached_property
+    def written(self) -> WrittenReplies | None:
+        """The replies of a language model, None unless rewards are ``language``."""
+        return written_replies(self.language) if self.rewards == "language" else None
+
+    @cached_property
     def _pool(self) -> np.ndarray | None:
         """Rewards (A, K) of the annotators that are drawn from; None where rewards are made."""
+        if self.written is not None:
+            return self.written.rewards
         return annotators_of(str(self.table)) if self.rewards == "table" else None
 
     # -- replies ------------------------------------------------------------------------------------------------
@@ -279,6 +305,8 @@ class PreferenceAggregation(ChoiceGame):
     @cached_property
     def log_reference(self) -> np.ndarray:
         """Logarithm of the reference q, (K,)."""
+        if self.written is not None:
+            return self.written.log_reference
         if self._replies_measured is not None:
             return self._replies_measured.log_reference
         return np.log(np.full(self.m, 1 / self.m) if self.reference_policy is None else self.reference_policy)

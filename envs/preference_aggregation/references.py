@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.envs.core.arrays import log_softmax
 from lawgiver.envs.core.errors import ParameterError, brief, integer, number, one_each
+from lawgiver.envs.core.language import candidate_sets, make_language_model
 from lawgiver.envs.files.annotators import Comparisons, read_annotators
 from lawgiver.envs.solvers.preference_aggregation.overoptimisation import GaussianReplies
 
@@ -18,6 +20,9 @@ LARGEST_GRID = 5_000
 """Replies of a grid."""
 MEASURED = ("v", "a", "w", "cost", "nodes")
 """Parameters of the model of measured features."""
+ASKED = ("model", "query", "briefs")
+OPTIONS = ("count", "length", "aware", "limit", "seed")
+"""What is asked of a language model, and what may be."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,49 @@ def directions(replies: int, size: int) -> np.ndarray:
     drawn = np.random.default_rng([replies, size]).standard_normal((replies, size))
     found: np.ndarray = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     return found
+
+
+@dataclass(frozen=True)
+class WrittenReplies:
+    """Replies of a language model to a query.
+
+    Attributes:
+        texts: of the replies, K.
+        log_reference: log q on them, (K,): their importance weights, where they were written to briefs.
+        rewards: of each of A advertisers, (A, K).
+    """
+
+    texts: tuple[str, ...]
+    log_reference: np.ndarray
+    rewards: np.ndarray
+
+
+def written_replies(given: Any) -> WrittenReplies:
+    """Let a language model write replies, and score them.
+
+    Args:
+        given: ``model``, ``query``, ``briefs`` and options of :func:`lawgiver.envs.core.language.candidate_sets`, with
+            a ``seed``.
+
+    Raises:
+        ParameterError: naming the parameter at fault.
+        UnknownNameError, MissingExtraError: if there is no such model, or it needs what is not installed.
+    """
+    if not isinstance(given, Mapping) or not set(ASKED) <= set(given) <= {*ASKED, *OPTIONS}:
+        raise ParameterError(
+            f"language is {brief(given)}, allowed: a mapping with {', '.join(ASKED)}, and any of {', '.join(OPTIONS)}"
+        )
+    query, briefs = given["query"], given["briefs"]
+    if not isinstance(query, str):
+        raise ParameterError(f"language.query is {brief(query)}, allowed: a text")
+    if not isinstance(briefs, (list, tuple)) or not briefs or not all(isinstance(each, str) for each in briefs):
+        raise ParameterError(f"language.briefs is {brief(briefs)}, allowed: a list of texts, one an advertiser")
+    options = {name: given[name] for name in OPTIONS if name in given}
+    rng = np.random.default_rng(integer("language.seed", options.pop("seed", 0), 0))
+    model = make_language_model(given["model"])
+    sets = candidate_sets(model, [query], briefs, rng, **options)
+    weights = sets.log_weights[0]
+    return WrittenReplies(tuple(map(model.text, sets.replies[0])), log_softmax(weights), sets.rewards[0])
 
 
 @lru_cache(maxsize=8)
