@@ -125,10 +125,8 @@ def table(draws: Array, votes: Votes) -> Array:
         votes: of the file.
     """
     xp, m = namespace(draws), len(votes.alternatives)
-    shares = constant(np.cumsum(votes.counts) / votes.counts.sum(), draws)
-    row = xp.sum(xp.astype(draws[..., :1] >= shares[:-1], xp.int64), axis=-1) if len(shares) > 1 else None
-    levels = constant(votes.levels, draws)
-    levels = levels[row] if row is not None else levels[0] + 0 * draws[..., 1 : m + 1]
+    shares = constant(np.cumsum(votes.counts)[:-1] / votes.counts.sum(), draws)
+    levels = constant(votes.levels, draws)[xp.searchsorted(shares, draws[..., 0] + 0, side="right")]
     places = positions(-levels - draws[..., 1 : m + 1])
     if votes.approvals:
         worth = xp.where(levels == 0, xp.ones_like(levels), xp.zeros_like(levels))
