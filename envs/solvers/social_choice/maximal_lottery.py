@@ -7,10 +7,12 @@ matrix of odd order is spanned by the Pfaffians of what is left without one alte
     v_i = (-1)^(place of i in S) Pf(M_{S - i})
 
 and Pfaffians of all subsets follow from smaller ones, for all profiles at once, in exact integers where the margins are
-such. With an odd number of strict rankings there always is such an S (Le Breton 2005, Économie publique 17). Profiles
-without one, because of ties, may have many maximal lotteries. The one of least Euclidean norm is taken, which treats
-alternatives alike. Finding it is a problem of least distance under linear inequalities, which non-negative least
-squares solve (Lawson and Hanson 1974, chapter 23), here scipy's.
+such. With an odd number of strict rankings there always is such an S (Le Breton 2005, Économie publique 17).
+
+Profiles without one, because of ties, may have many maximal lotteries. The one of least Euclidean norm is taken, which
+treats alternatives alike. Where some lose to nobody, and each of the others to one of them, that is equal shares of the
+former. Elsewhere it is a problem of least distance under linear inequalities, which non-negative least squares solve
+(Lawson and Hanson 1974, chapter 23), here scipy's, once for all profiles with the same margins.
 
 A cycle with margins 0 > 1 of 2, 1 > 2 of 6 and 2 > 0 of 4:
 
@@ -38,17 +40,18 @@ def lotteries(margins: np.ndarray) -> np.ndarray:
     Raises:
         MissingExtraError: without scipy, if some profile has several, or m is more than 8.
     """
-    m, _, batch = margins.shape
-    found = np.zeros((m, batch))
-    won = (margins > 0).sum(1) == m - 1
-    found[won] = 1.0
-    games = np.flatnonzero(~won.any(0))
+    m = len(margins)
+    unbeaten = np.asarray((margins >= 0).all(1))
+    alone = ((margins * unbeaten[:, None]).sum(0) > 0) | unbeaten  # nobody else ties with all of them
+    found: np.ndarray = unbeaten / np.maximum(unbeaten.sum(0), 1)
+    games = np.flatnonzero(~(unbeaten.any(0) & alone.all(0)))
     if len(games) and m <= LARGEST:
         some, unique = _by_supports(margins[:, :, games].astype(float))
         found[:, games] = some
         games = games[~unique]
-    for game in games:
-        found[:, game] = _least_norm(margins[:, :, game])
+    if len(games):
+        different, which = np.unique(margins[:, :, games].reshape(m * m, -1), axis=1, return_inverse=True)
+        found[:, games] = np.stack([_least_norm(one.reshape(m, m)) for one in different.T], axis=1)[:, which.ravel()]
     return found
 
 
