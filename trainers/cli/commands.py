@@ -33,12 +33,21 @@ def prepare(out: Path | None) -> None:
         made_folder(out)
 
 
-def keyed(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse KEY=VALUE arguments, each key once, into changes to a config or to a function's defaults."""
+def keyed(arguments: Sequence[str], **elsewhere: str) -> dict[str, Any]:
+    """Parse KEY=VALUE arguments, each key once, into changes to a config or to a function's defaults.
+
+    Args:
+        arguments: the words of the command line.
+        elsewhere: by key, how the command takes what is not given as KEY=VALUE.
+    """
     from lawgiver.trainers.runs.overrides import read_overrides, require_given_once
 
     require_given_once(arguments)
-    return read_overrides(arguments)
+    found = read_overrides(arguments)
+    for key, place in elsewhere.items():
+        if key in found:
+            raise ParameterError(f"{key} is given as {key}=..., allowed: {place}")
+    return found
 
 
 class Saveable(Protocol):
@@ -204,7 +213,7 @@ def tournament(
 
     given = contestants or []
     overrides = [argument for argument in given if "=" in argument and not Path(argument).is_dir()]
-    settings = keyed(overrides)
+    settings = keyed(overrides, mechanisms="their names, before the first KEY=VALUE")
     prepare(out)
     held = lawgiver.tournament([name for name in given if name not in overrides], **settings)
     show_tournament(held, held.solved())
@@ -294,7 +303,7 @@ def audit(
     from lawgiver.trainers.cli.printed_tables import show_audit
 
     subject, *overrides = mechanism
-    settings = keyed(overrides)
+    settings = keyed(overrides, mechanism="its name as the first word", game="--game G, and game.KEY=... to change it")
     prepare(out)
     found = lawgiver.audit(subject, game, **settings)
     show_audit(found.data())
