@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from lawgiver.agents.mechanisms import Announcement
 from lawgiver.agents.voting import Compromise
@@ -23,6 +24,7 @@ from lawgiver.envs.solvers.social_choice.profiles import positions
 from lawgiver.envs.solvers.social_choice.rules import RULES, lottery
 from lawgiver.envs.voting.ballots import BALLOTS
 from lawgiver.envs.voting.record import save_ballots
+from lawgiver.trainers.cli import app
 
 VOTES = Path(__file__).parent / "data" / "votes"
 
@@ -296,3 +298,17 @@ def test_the_best_truthful_rules_reach_what_is_known(n, m, optimum):
     assert abs(best - optimum) < 4 * error
     assert game_of(n=n, m=m, ballot="score").limit() is None and game_of(n=n, m=m, culture="urn").limit() is None
     assert game_of(n=9).limit() is None and game_of(n=n, m=m, objective="nash").limit() is None
+
+
+def test_the_audit_of_a_vote_tells_of_no_payments():
+    done = CliRunner().invoke(app, ["audit", "random_dictator", "--game", "voting", "game.n=60", "profiles=2"])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^payments +none", done.output, re.MULTILINE) and "payment by participant" not in done.output
+    assert re.search(r"^ranking +0 ±0 ", done.output, re.MULTILINE)
+    assert "no profitable misreport exists among all 6 ballots" in done.output
+
+
+def test_payments_of_many_are_not_all_listed():
+    done = CliRunner().invoke(app, ["audit", "vcg", "--game", "sequential_sales", "game.n=23", "game.m=1", "profiles=2",
+                                    "effort=1"])  # fmt: skip
+    assert done.exit_code == 0 and "and of 3 more" in " ".join(done.output.split())

@@ -19,7 +19,7 @@ from lawgiver.envs.families.play_out import final_state
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.solvers.social_choice.dominance import fosd_regret
 from lawgiver.envs.solvers.social_choice.profiles import positions
-from lawgiver.trainers.audit.result import Regret
+from lawgiver.trainers.audit.result import ROUNDING, Regret
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Cases:
             if lotteries is not None:
                 reached = np.asarray(lottery_of(done), float).reshape(*rows.shape, lotteries.shape[-1])
                 regret = fosd_regret(lotteries[profiles], reached, positions(private[profiles, seats]))
-                found["dominance"].append(_best(regret, rows, own))
+                found["dominance"].append(_best(np.where(regret > ROUNDING, regret, 0.0), rows, own))
         return self._regret(found["payoff"]), None if lotteries is None else self._regret(found["dominance"])
 
     def _truthful_lotteries(self, chunk: int) -> np.ndarray:

@@ -22,6 +22,9 @@ Columns = Mapping[str, Mapping[str, Any]]
 WHO_GAIN = ("who gain", "profiles with some")
 """Columns of an exact audit: the share of participants who gain, and of the profiles in which somebody does."""
 
+LISTED = 20
+"""Participants whose payments are printed one by one."""
+
 
 def show_rates(rates: Mapping[str, float], machine: Mapping[str, Any]) -> None:
     """Print throughputs, and the machine they were measured on."""
@@ -70,12 +73,18 @@ def show_audit(found: Mapping[str, Any]) -> None:
     truthful.add_column("")
     truthful.add_row("payoff", f"{_with_error(payoff['mean'])}, from {payoff['min']:.4g} to {payoff['max']:.4g}")
     truthful.add_row("payoffs below 0", f"{rational['share']:.1%}, mean violation {rational['mean_violation']:.4g}")
-    truthful.add_row(
-        "taken by the mechanism a game", f"{budget['mean'].mean:.4g}, standard deviation {budget['sd']:.4g}"
-    )
-    truthful.add_row("games with a deficit", f"{budget['deficit_share']:.1%}")
-    truthful.add_row("payment", f"{payments['mean']:.4g}, from {payments['min']:.4g} to {payments['max']:.4g}")
-    truthful.add_row("payment by participant", ", ".join(f"{paid:.4g}" for paid in payments["by_participant"]))
+    if payments["min"] or payments["max"]:
+        truthful.add_row(
+            "taken by the mechanism a game", f"{budget['mean'].mean:.4g}, standard deviation {budget['sd']:.4g}"
+        )
+        truthful.add_row("games with a deficit", f"{budget['deficit_share']:.1%}")
+        truthful.add_row("payment", f"{payments['mean']:.4g}, from {payments['min']:.4g} to {payments['max']:.4g}")
+        each = payments["by_participant"]
+        rest = f" and of {len(each) - LISTED:,} more" if len(each) > LISTED else ""
+        paid = ", ".join(f"{mean:.4g}" for mean in each[:LISTED])
+        truthful.add_row("payment by participant", f"{paid}{rest}")
+    else:
+        truthful.add_row("payments", "none")
     if found["envy"] is not None:
         envy = found["envy"]
         truthful.add_row("envy", f"{_with_error(envy['mean'])}, up to {envy['max']:.4g}; {envy['share']:.1%} envy")
