@@ -18,6 +18,7 @@ from lawgiver.envs.solvers.social_choice.orbits import Orbits, orbits
 from lawgiver.envs.solvers.social_choice.profiles import orders, positions
 from lawgiver.envs.solvers.social_choice.rules import RULES, lottery
 from lawgiver.envs.voting.game import Voting
+from lawgiver.trainers.ordinal.profiles import CHUNK
 from lawgiver.trainers.ordinal.settings import Evaluation, OrdinalTrainer
 from lawgiver.trainers.runs.config import validate
 from lawgiver.trainers.runs.loading import load
@@ -32,8 +33,8 @@ NOT_NEUTRAL = ("median",)
 """Rules that do not treat alternatives alike, so that orbits say nothing about them."""
 LARGEST_PROGRAM = 1_000
 """Orbits up to which the frontier is computed."""
-CHUNK = 20_000
-"""Profiles that a rule decides at once."""
+DECIDED = 20_000
+"""Profiles that a known rule decides at once."""
 PROFILES, SEATS = range(2)
 """Streams of random numbers."""
 
@@ -109,7 +110,7 @@ def counted(learned: LearnedOrdinal) -> Counted:
         held = torch.tensor(counts, dtype=next(network.parameters()).dtype)
         each = told(torch.tensor(orders(learned.choice.m)), held)
         profiles = torch.einsum("pt,tab->pab", held, each) / held.sum(-1)[:, None, None]
-        lotteries: np.ndarray = network(profiles).double().numpy()
+        lotteries: np.ndarray = torch.cat([network(part) for part in profiles.split(CHUNK)]).double().numpy()
         return lotteries
 
     return rule
@@ -202,7 +203,7 @@ def measured(
     found = {}
     for name, rule in rules.items():
         truth, regrets = rule(total), []
-        step = max(1, CHUNK // (seats.shape[1] * len(kinds)))
+        step = max(1, DECIDED // (seats.shape[1] * len(kinds)))
         for part in (slice(start, start + step) for start in range(0, count, step)):
             cast = (others[part][:, :, None] + np.eye(len(kinds), dtype=int)).reshape(-1, len(kinds))
             after = rule(cast).reshape(-1, seats.shape[1], len(kinds), m)

@@ -17,8 +17,8 @@ from lawgiver.trainers.statistics.streams import torch_generator
 
 Rule: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """A voting rule: described profiles (..., m, 2 m), see :func:`lawgiver.agents.ordinal_net.told`, to lotteries."""
-CHUNK = 16_384
-"""Profiles whose lotteries are computed at once where no gradient is needed."""
+CHUNK = 1_024
+"""Profiles whose lotteries are computed at once where no gradient is needed: few enough for a processor's cache."""
 SAMPLES = 1
 """Stream of random numbers."""
 
