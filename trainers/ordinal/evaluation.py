@@ -110,7 +110,7 @@ def counted(learned: LearnedOrdinal) -> Counted:
         held = torch.tensor(counts, dtype=next(network.parameters()).dtype)
         each = told(torch.tensor(orders(learned.choice.m)), held)
         profiles = torch.einsum("pt,tab->pab", held, each) / held.sum(-1)[:, None, None]
-        lotteries: np.ndarray = torch.cat([network(part) for part in profiles.split(CHUNK)]).double().numpy()
+        lotteries: np.ndarray = torch.cat([network(part) for part in torch.split(profiles, CHUNK)]).double().numpy()
         return lotteries
 
     return rule

@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 
 SHAPES = "s^Dvp<>PhdX*8"
 """Of the known rules."""
+CLOSE = 0.006
+"""Welfare that a closer look goes down."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,11 @@ class Mark:
 
 
 def standing(
-    known: Mapping[str, Mark], learned: Mapping[str, Sequence[Mark]], curve: np.ndarray | None, title: str
+    known: Mapping[str, Mark],
+    learned: Mapping[str, Sequence[Mark]],
+    curve: np.ndarray | None,
+    title: str,
+    close: bool = False,
 ) -> Figure:
     """Draw welfare over regret.
 
@@ -50,25 +56,33 @@ def standing(
         learned: rules by what has learned them.
         curve: points of the frontier, regret and welfare, (P, 2); None where it is not known.
         title: of the figure.
+        close: whether there is a second panel, of the learned rule with most welfare and what lies around it.
     """
-    figure = new_figure(8.6, 5.0)
-    axis = figure.subplots()
-    if curve is not None:
-        axis.plot(*curve.T, color="#000000", linewidth=1.2, label="frontier of all rules, exact")
+    figure = new_figure(8.6, 9.0 if close else 5.0)
+    axes = figure.subplots(2 if close else 1, 1, squeeze=False)[:, 0]
     places: dict[tuple[float, float], list[str]] = {}
     for name, mark in known.items():
         places.setdefault((round(mark.x, 6), round(mark.y, 6)), []).append(name)
     own = dict(zip(learned, (COLOURS["learned"], *CYCLE), strict=False))
-    free = free_colours(own.values())
-    for shape, colour, names in zip(itertools.cycle(SHAPES), free, places.values()):
-        _draw(axis, [known[names[0]]], shape, colour, _listed(names))
-    for name, marks in learned.items():
-        _draw(axis, marks, "o", own[name], name)
-    axis.set_xlabel("regret of the true ballot: mean over voters, stochastic dominance")
-    axis.set_ylabel("welfare: mean utility of the voters")
-    axis.set_title(title, fontsize=10, loc="left")
-    axis.grid(alpha=0.3)
-    legend_beside(axis)
+    for axis in axes:
+        if curve is not None:
+            axis.plot(*curve.T, color="#000000", linewidth=1.2, label="frontier of all rules, exact")
+        free = free_colours(own.values())
+        for shape, colour, names in zip(itertools.cycle(SHAPES), free, places.values()):
+            _draw(axis, [known[names[0]]], shape, colour, _listed(names))
+        for name, marks in learned.items():
+            _draw(axis, marks, "o", own[name], name)
+        axis.set_ylabel("welfare: mean utility of the voters")
+        axis.grid(alpha=0.3)
+    axes[-1].set_xlabel("regret of the true ballot: mean over voters, stochastic dominance")
+    axes[0].set_title(title, fontsize=10, loc="left")
+    legend_beside(axes[0])
+    if close:
+        marks = [mark for marks in learned.values() for mark in marks]
+        most, worth = max(mark.x for mark in marks), max(mark.y for mark in marks)
+        axes[1].set_xlim(most / 2, most * 1.04)
+        axes[1].set_ylim(worth - CLOSE, worth + CLOSE / 6)
+        axes[1].set_title("the same, closer", fontsize=10, loc="left")
     return figure
 
 

@@ -18,6 +18,7 @@ PAPERS = {
     "hcmd_zero": ("torch", "solve"),
     "payment_free": ("torch",),
     "rmd": ("torch", "solve"),
+    "voting": ("torch", "solve"),
 }
 """The modules of this package that reproduce a paper, by name, with the extras that they need."""
 
