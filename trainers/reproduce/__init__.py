@@ -16,7 +16,9 @@ PAPERS = {
     "auctions": ("torch", "solve", "bo", "rllib"),
     "commons": ("torch", "solve"),
     "hcmd_zero": ("torch", "solve"),
+    "overoptimisation": (),
     "payment_free": ("torch",),
+    "preference_aggregation": ("solve",),
     "rmd": ("torch", "solve"),
     "voting": ("torch", "solve"),
 }

@@ -25,7 +25,7 @@ def trimmed_mean(rewards: Array, trim: Array | float) -> Array:
     xp, n = namespace(rewards), rewards.shape[-2]
     ordered = xp.sort(rewards, axis=-2)
     # A window of this half-width on the line of annotators, one unit each; half a unit is the median already.
-    half = xp.maximum(n * (0.5 - constant(trim, rewards)), constant(0.5, rewards))[..., None]
+    half = xp.maximum(n * (0.5 - trim) + 0 * rewards[..., 0, :1], constant(0.5, rewards))[..., None]
     edges = constant(np.arange(n + 1) - n / 2, rewards)[:, None]
     covered = xp.clip(edges, -half, half)
     weights = (covered[..., 1:, :] - covered[..., :-1, :]) / (2 * half)
