@@ -1,4 +1,4 @@
-"""What is known of impartial rankings: welfare of truthful rules and of all rules, and how often there is a winner.
+"""Known results for impartial rankings: welfare of truthful rules and of all rules, and how often there is a winner.
 
 Utilities are independent and uniform on [0, 1], so that the alternative at place j of m is worth (m + 1 - j) / (m + 1)
 to its voter, and one about which nothing is known 1/2. Without payments whatever rule sees rankings alone and makes the
