@@ -1,4 +1,4 @@
-"""What is known of voting rules before any training: how often they can be manipulated, exactly, and impossibility."""
+"""Known results on voting rules, before any training: how often each can be manipulated, exactly, and impossibility."""
 
 from __future__ import annotations
 

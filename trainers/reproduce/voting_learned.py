@@ -36,7 +36,7 @@ PROFILES, DEVIATORS, SEED = 4_000, 4, 1_001
 
 @dataclass(frozen=True)
 class Kind:
-    """What the trainings of several seeds have in common.
+    """Common part of the trainings of several seeds.
 
     Attributes:
         name: of them, such as ``weight 0.5``.

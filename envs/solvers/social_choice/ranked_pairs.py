@@ -66,14 +66,14 @@ def winners(margins: np.ndarray) -> np.ndarray:
 
 
 def _lock(below: np.ndarray, over: np.ndarray, under: np.ndarray) -> np.ndarray:
-    """Return who stands below each (m, R) once ``over`` (R,) is locked above ``under`` (R,)."""
+    """Update the bits (m, R) of who stands below each, once ``over`` (R,) is locked above ``under`` (R,)."""
     added = below[under, np.arange(len(under))] | 1 << under
     above = (below >> over & 1 == 1) | (np.arange(len(below))[:, None] == over)
     return below | np.where(above, added, 0)
 
 
 def _closed(below: np.ndarray, over: np.ndarray, under: np.ndarray, locked: np.ndarray) -> np.ndarray:
-    """Return who stands below each (m, R), or on a cycle with it, once all pairs in a mask (P, R) are locked."""
+    """Update the bits (m, R) of who stands below each, or on a cycle with it, for locked pairs in a mask (P, R)."""
     below = below.copy()
     column = np.arange(below.shape[1])
     for high, low, some in zip(over, under, locked, strict=True):
