@@ -147,6 +147,11 @@ def test_views_for_other_libraries_are_made_as_the_page_says(tmp_path):
     assert printed == ["", "(2, 2, 2)\n", "(2, 64, 64)\nMatrixGame\n"]
 
 
+def test_games_are_solved_as_the_page_says(tmp_path):
+    printed = "".join(run(block, tmp_path) for block in blocks("docs/how_to/solve.md", language=("sh", "python")))
+    assert "ce: payoffs participant_0 5.25; participant_1 5.25" in printed and printed.endswith("1.0\n0.0 True\n")
+
+
 def test_election_page(tmp_path):
     (example,) = [block for block in blocks("docs/concepts/elections.md") if block.language == "python"]
     assert "mechanism_1" in run(example, tmp_path)

@@ -319,7 +319,7 @@ def test_methods_that_do_not_apply_name_those_that_do():
     three = random_form(2, 2, 2)
     with pytest.raises(UnknownNameError, match=r"unknown method 'nsh': did you mean 'nash'.*alpha_rank, cce"):
         solutions(three, "nsh")
-    with pytest.raises(UnsupportedGameError, match="nash solves games of two players, this one has 3 players: allowed"):
+    with pytest.raises(UnsupportedGameError, match="nash solves games of two players, this one has 3: allowed"):
         solutions(three, "nash")
     with pytest.raises(UnsupportedGameError, match="minimax solves zero-sum games of two players, this one has 3"):
         solutions(three, "minimax")

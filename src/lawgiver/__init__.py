@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     )
     from lawgiver.trainers.audit.named import audit
     from lawgiver.trainers.elections.tournament import tournament
+    from lawgiver.trainers.empirical.solve import solve
     from lawgiver.trainers.evaluation.evaluate import evaluate
-    from lawgiver.trainers.evaluation.solve import solve
     from lawgiver.trainers.reproduce import reproduce
     from lawgiver.trainers.runs.run import Run, open_run
     from lawgiver.trainers.runs.train import resume, train

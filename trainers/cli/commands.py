@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -220,35 +221,77 @@ def tournament(
     written(held, out)
 
 
-@app.command(epilog=EXIT_CODES)
+SOLVED = """KEY=VALUE, with a method:
+
+\b
+  method=        alpha_rank, cce, ce, double_oracle, fictitious_play, hedge,
+                 internal_regret_matching, minimax, nash, optimistic_hedge, psro,
+                 regret_matching or replicator
+  strategies=    of participants: '[NAME, RUN, {policy: NAME, ...}, 3, menu]', in
+                 which a number is an action or a row of a menu of reports; or
+                 '{participant: [...], mechanism: [...]}'
+  mechanism=     of a game that has one, where it is no player: NAME or a run
+  games=1000     in each cell, the same for all of them
+  symmetric=     true where participants are exchangeable: fewer cells
+  seed=0         of the games
+  options.KEY=   of the method, such as options.objective=least of ce
+  game.KEY=...   parameters of the game, as on its page, or KEY=...
+
+Examples:
+
+\b
+  lawgiver solve matrix preset=chicken method=ce
+  lawgiver solve taxed_dilemma method=nash mechanism=libertarian game.continuation=0
+  lawgiver solve repeated method=replicator mechanism=borda rounds=1 symmetric=true
+  lawgiver solve payoffs.csv method=fictitious_play options.rounds=1000"""
+
+
+@app.command(epilog=f"{SOLVED}\n\n{EXIT_CODES}")
 def solve(
     game: Annotated[
         list[str],
         typer.Argument(
-            metavar="GAME [KEY=VALUE]...|TABLE",
+            metavar="GAME|TABLE [KEY=VALUE]...",
             help="A game and its parameters, n=3 or game.n=3; or a CSV file with the names of strategies in the first"
-            " row and column, and in each cell the row player's payoff (of a symmetric game) or both payoffs, '3 2'.",
+            " row and column, and in each cell the row player's payoff (of a symmetric game) or both payoffs, '3 2'; or"
+            " the table.json of a table that was played.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path | None, also_in("solutions.json")] = None,
+    out: Annotated[Path | None, also_in("solutions.json and, of a game that was played, its table")] = None,
 ) -> None:
-    """Compute the known exact solutions of a game, or dominance and equilibria of a table of payoffs."""
-    from lawgiver.trainers.cli.vote_tables import show_payoffs, show_solutions
+    """Compute the known exact solutions of a game, or the equilibria of a table; or solve either by a method."""
+    from lawgiver.trainers.cli.solution_tables import show_payoffs, show_solutions, show_table_solutions
+    from lawgiver.trainers.empirical.solve import SolveOptions
     from lawgiver.trainers.runs.atomic_files import write_json
+    from lawgiver.trainers.runs.overrides import apply_overrides
 
     name, *overrides = game
-    parameters = keyed([override.removeprefix("game.") for override in overrides])
+    methods = (
+        {"method", *SolveOptions.__annotations__} if any(each.startswith("method=") for each in overrides) else set()
+    )
+    own = [each for each in overrides if re.split("[.=]", each)[0] in methods]
+    settings = apply_overrides({}, keyed(own))
+    parameters = keyed([each.removeprefix("game.") for each in overrides if each not in own])
     prepare(out)
-    if Path(name).is_file() or Path(name).suffix:
+    subject: Any = {"name": name, **parameters}
+    if Path(name).is_file() or Path(name).suffix or (Path(name) / "table.json").is_file():
         if parameters:
-            raise ParameterError(f"{next(iter(parameters))!r} is given with a table, allowed: the table alone")
-        found = lawgiver.solve(Path(name))
-        show_payoffs(found)
+            raise ParameterError(
+                f"{next(iter(parameters))!r} is given with a table, allowed: the table alone, or method="
+            )
+        subject = Path(name)
+    if settings:
+        solved = lawgiver.solve(subject, **settings)
+        show_table_solutions(solved)
+        written(solved, out)
+        return
+    found = lawgiver.solve(subject)
+    if isinstance(found, tuple):
+        show_solutions(found)
+        found = {"solutions": [asdict(each) for each in found]}
     else:
-        solutions = lawgiver.solve({"name": name, **parameters})
-        show_solutions(solutions)
-        found = {"solutions": [asdict(each) for each in solutions]}
+        show_payoffs(found)
     if out is not None:
         write_json(out / "solutions.json", found)
         typer.echo(f"written: {out / 'solutions.json'}")

@@ -17,7 +17,8 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.elections.meta_game import SYMMETRY, nash_of_many
-from lawgiver.trainers.statistics.estimate import LEVEL, NORMAL, t_quantile
+from lawgiver.trainers.statistics.bootstrap import widening
+from lawgiver.trainers.statistics.estimate import LEVEL
 
 DRAWS = 1_000
 """Matrices that are drawn."""
@@ -31,8 +32,8 @@ Dominance = Literal["strict", "weak", "none", "open"]
 def resampled(groups: np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
     """Draw matrices of vote shares as other groups of the same people might have made them.
 
-    Few groups spread less than those they come from; their deviations are widened by what Student's t and n / (n - 1)
-    take account of, so that the middle ``LEVEL`` of the draws of a share are its t interval, but for skewness.
+    Few groups spread less than those they come from; their deviations are widened, see
+    :func:`lawgiver.trainers.statistics.bootstrap.widening`.
 
     Args:
         groups: share of the votes of the first mechanism of each pair, P = s (s - 1) / 2 pairs in the order of
@@ -76,8 +77,7 @@ def _means(groups: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarr
             counts = np.bincount(drawn.ravel(), minlength=rows * each).reshape(rows, each)
             total[start : start + rows] += counts @ values / (each * conditions)
     centre = groups.mean(axis=(1, 2))
-    wider = np.sqrt(each / (each - 1)) * t_quantile(conditions * (each - 1)) / NORMAL
-    return np.asarray(centre + wider * (total - centre))
+    return np.asarray(centre + widening(each, conditions * (each - 1)) * (total - centre))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.trainers.statistics.estimate import LEVEL, Estimate
+from lawgiver.trainers.statistics.estimate import LEVEL, NORMAL, Estimate, t_quantile
 
 
 def group_bootstrap(
@@ -42,3 +42,34 @@ def group_bootstrap(
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     mean, low, high = (float(centre + each) for each in (products.sum() / weights.sum(), low, high))
     return Estimate(mean, float(means.std()), low, high, values.size, "group bootstrap")
+
+
+def widening(each: int, freedom: int) -> float:
+    """Compute the factor by which deviations of bootstrap means are to be widened.
+
+    Few groups spread less than those they come from; with this factor, which takes account of Student's t and of
+    n / (n - 1), the middle ``LEVEL`` of bootstrap means is their t interval, but for skewness.
+
+    Args:
+        each: groups in each sample, >= 2.
+        freedom: degrees of freedom, each - 1 of a single sample.
+    """
+    return float(np.sqrt(each / (each - 1)) * t_quantile(freedom) / NORMAL)
+
+
+def resampled_means(values: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Draw means of resampled groups, their deviations widened by :func:`widening`.
+
+    Args:
+        values: of each group any array, (E, ...), E >= 2; all of a group is drawn together.
+        rng: draws the groups.
+        draws: number of resamples D.
+
+    Returns:
+        means of D resamples, (D, ...).
+    """
+    each = len(values)
+    counts = rng.multinomial(each, np.full(each, 1 / each), size=draws)
+    centre = values.mean(axis=0)
+    apart = np.tensordot(counts / each, values - centre, axes=1)
+    return np.asarray(centre + widening(each, each - 1) * apart)

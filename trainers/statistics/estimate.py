@@ -50,8 +50,8 @@ class Estimate:
         how: method of the interval: ``normal``, :data:`NORMAL` standard errors on either side; ``student``, Student's
             t; ``group bootstrap``, percentiles of the means of resampled groups;
             ``wilson``, the interval of a probability (Wilson 1927), which has a width where all agree, too;
-            ``meta-game bootstrap``, the same of all games of a tournament; ``normal and student``, over instances and
-            seeds, added in quadrature.
+            ``meta-game bootstrap``, the same of all games of a tournament; ``table bootstrap``, of all games of a table
+            of payoffs; ``normal and student``, over instances and seeds, added in quadrature.
         values: value of each seed, where the estimate is over seeds.
         level: coverage probability of the interval, in (0, 1).
     """

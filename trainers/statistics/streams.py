@@ -21,6 +21,10 @@ AGGREGATION = 0x61676772
 """First integers of streams that no training with the same seed draws from: those of an evaluation, of an audit, and of
 what payment-free rules, learned followers, bidders, learned auctions, menus, planners, voting rules and rules of
 preference aggregation are evaluated on."""
+REGRET_NET, MENUS, COMMONS, ORDINAL, EMPIRICAL = 0x72656772, 0x6D656E75, 0x636F6D6D, 0x6F726469, 0x656D7069
+"""First integers of streams that no training with the same seed draws from: those of an evaluation, of an audit, of
+what payment-free rules, learned followers, bidders, learned auctions, menus, planners and voting rules are evaluated
+on, and of empirical tables."""
 FINAL_GAMES, SCORED_ELECTIONS, FINAL_ELECTIONS = 11, 21, 22
 """Likewise, of what RLlib's trainers measure: games at the end, elections during a training and at its end."""
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.errors import UnknownNameError, UnsupportedGameError, allowed, choice
+from lawgiver.envs.core.errors import UnknownNameError, UnsupportedGameError, allowed, brief, choice
 from lawgiver.envs.core.make import call_with
 from lawgiver.envs.solvers.normal_form.alpha_rank import alpha_rank, one_population
 from lawgiver.envs.solvers.normal_form.correlated import coarse_correlated_equilibrium, correlated_equilibrium
@@ -84,24 +84,28 @@ def solutions(form: Form, method: str, **options: Any) -> tuple[FormSolution, ..
         ConvergenceError: if it finds nothing.
         MissingExtraError: without scipy or nashpy, where they are needed.
     """
-    if not isinstance(method, str) or method not in METHODS:
-        raise UnknownNameError(f"unknown method {method!r}: {allowed(str(method), METHODS)}")
-    for reason, methods in ((_not_two(form), OF_TWO), (_not_zero_sum(form), OF_ZERO_SUM)):
-        if reason and method in methods:
-            rest = sorted(METHODS.keys() - OF_ZERO_SUM.keys() - (OF_TWO.keys() if _not_two(form) else set()))
-            raise UnsupportedGameError(f"{method} solves {methods[method]}, {reason}: allowed: {', '.join(rest)}")
+    require_method(method, form.n)
+    if method in OF_ZERO_SUM and not expanded(form).zero_sum:
+        rest = ", ".join(sorted(METHODS.keys() - OF_ZERO_SUM))
+        told = f"{method} solves zero-sum games of two players, payoffs here do not add up to a constant"
+        raise UnsupportedGameError(f"{told}: allowed: {rest}")
     found: tuple[FormSolution, ...] = call_with(METHODS[method], f"method {method!r}", form, **options)
     return found
 
 
-def _not_two(form: Form) -> str | None:
-    return None if form.n == 2 else f"this one has {form.n} players"
+def require_method(method: object, n: int) -> None:
+    """Check that there is a method of this name, and that it solves games of n players.
 
-
-def _not_zero_sum(form: Form) -> str | None:
-    if form.n != 2:
-        return _not_two(form)
-    return None if expanded(form).zero_sum else "payoffs here do not add up to a constant"
+    Raises:
+        UnknownNameError: if there is none.
+        UnsupportedGameError: if it does not, naming those that do.
+    """
+    if not isinstance(method, str) or method not in METHODS:
+        raise UnknownNameError(f"unknown method {brief(method)}: {allowed(str(method), METHODS)}")
+    if n != 2 and method in OF_TWO | OF_ZERO_SUM:
+        rest = ", ".join(sorted(METHODS.keys() - OF_TWO - OF_ZERO_SUM))
+        told = f"{'zero-sum ' if method in OF_ZERO_SUM else ''}games of two players, this one has {n}"
+        raise UnsupportedGameError(f"{method} solves {told}: allowed: {rest}")
 
 
 def _mixed(play: Callable[..., Any], pick: Callable[[Any], Mixtures]) -> Callable[..., tuple[FormSolution, ...]]:
@@ -188,8 +192,8 @@ METHODS: dict[str, Callable[..., tuple[FormSolution, ...]]] = {
     "replicator": _mixed(replicator, lambda course: course.last),
 }
 """Solution methods."""
-OF_TWO = {"nash": "games of two players", "double_oracle": "games of two players"}
-OF_ZERO_SUM = {"minimax": "zero-sum games of two players"}
+OF_TWO, OF_ZERO_SUM = {"double_oracle", "nash"}, {"minimax"}
+"""Methods for two players, and for two whose payoffs add up to a constant."""
 META: dict[str, Callable[[Form], Mixtures]] = {
     "uniform": uniform,
     "hedge": lambda form: hedge(form, 1_000).average,
