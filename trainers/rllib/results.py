@@ -15,6 +15,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
+from lawgiver.envs.repeated.game import RepeatedGame
 from lawgiver.envs.repeated_allocation.game import RepeatedAllocation
 from lawgiver.trainers.evaluation.rollout import simulate
 from lawgiver.trainers.evaluation.score_table import (
@@ -26,6 +27,7 @@ from lawgiver.trainers.evaluation.score_table import (
 from lawgiver.trainers.rllib.closed_form import beside_closed_form, summary_of
 from lawgiver.trainers.rllib.settings import Participants
 from lawgiver.trainers.rllib.setup import Setup, Trained
+from lawgiver.trainers.rllib.trained_ballots import ballots
 from lawgiver.trainers.rllib.trained_misreports import misreports
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.streams import FINAL_GAMES
@@ -92,6 +94,8 @@ def scores(setup: Setup, learned: Mapping[str, Trained]) -> dict[str, Any]:
     if isinstance(game, RepeatedAllocation) and rule is not None and tabular:
         burning, sharing = rule["parameters"].values()
         table |= misreports(game, (burning, sharing), learned["participant"], temperature)
+    if isinstance(game, RepeatedGame) and tabular:
+        table |= ballots(game, mechanism, learned["participant"], temperature)
     conditions = on_all_conditions(game, mechanism, inverse_temperature=temperature, anchor=anchor)
     return table | {"robustness": other_populations(game, mechanism), "all_conditions": conditions}
 
@@ -100,7 +104,8 @@ def beside(setup: Setup, learned: Mapping[str, Trained]) -> dict[str, Any]:
     """Compare participants trained under a given mechanism with their exact equilibrium.
 
     ``trained_participants``: measures in games (``played``) and in ``equilibrium``; of public
-    investment also ``choices`` and ``distance_from_closed_form``, see :mod:`lawgiver.trainers.rllib.closed_form`.
+    investment also ``choices`` and ``distance_from_closed_form``, see :mod:`lawgiver.trainers.rllib.closed_form`; of
+    repeated votes ``ballots`` and ``cast``, see :mod:`lawgiver.trainers.rllib.trained_ballots`.
     Empty where the mechanism has learned.
     """
     game, given = setup.game, setup.table.given
@@ -112,6 +117,8 @@ def beside(setup: Setup, learned: Mapping[str, Trained]) -> dict[str, Any]:
     played = simulate(game, players, PLAYED, np.random.default_rng([FINAL_GAMES, setup.config.seed]))
     exact = game.exact_scores(mechanism, inverse_temperature=temperature, anchor=anchor)
     summary: dict[str, Any] = {"trained_participants": beside_equilibrium(played, exact)}
+    if isinstance(game, RepeatedGame) and not setup.agents.participants.memory:
+        summary |= ballots(game, mechanism, people, temperature)
     return summary | summary_of(list(beside_closed_form(game, mechanism, people, temperature, anchor)))
 
 

@@ -21,16 +21,30 @@ MEANINGS = {
 
 
 def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
-    """Tabulate scores, what is misreported under the learned rule, contributions under a given one, and a planner."""
+    """Tabulate scores, what is misreported, ballots, contributions under a given rule, and a planner."""
     if "distillation" in numbers:
         yield from commons_tables.tables_of(numbers)
         return
     yield from mechanism_tables.scored(numbers)
     if "misreports" in numbers:
         yield _misreports(numbers["misreports"])
+    if "ballots" in numbers:
+        yield from _ballots(numbers)
     if "choices" in numbers:
         yield _choices(numbers["choices"], mechanism_tables.people_of(numbers))
     yield from mechanism_tables.played(numbers)
+
+
+def _ballots(numbers: Mapping[str, Any]) -> Iterator[Table]:
+    """Tabulate what ballots bring, trained, by the truth and its best replies, in equilibrium, and who casts what."""
+    caption = (
+        "best reply: all give their best reply to the truth of the others; equilibrium: logit, at the participants'"
+        " inverse temperature"
+    )
+    yield _beside_the_truth("Ballots, and what they bring", numbers["ballots"], ("ballots",), caption)
+    cast = numbers.get("cast", {})
+    rows = {truth: {ballot: cell(share) for ballot, share in by.items()} for truth, by in cast.items()}
+    yield Table("Probability of each ballot, trained, by true ballot", rows, ("cast",))
 
 
 def _choices(choices: Mapping[str, Mapping[str, Any]], people: str) -> Table:
@@ -44,9 +58,12 @@ def _choices(choices: Mapping[str, Mapping[str, Any]], people: str) -> Table:
 
 def _misreports(found: Mapping[str, Mapping[str, Any]]) -> Table:
     """Tabulate how much is misreported and what it costs, as played, in the menu's equilibrium, and by the truth."""
-    rows = {
-        what: {words(who): cell(value) if value is not None else "-" for who, value in by.items()}
-        for what, by in found.items()
-    }
     caption = "equilibrium: the logit equilibrium on the menu, by class of type, under the learned rule"
-    return Table("Misreports under the learned rule, and what they cost", rows, ("misreports", "menu"), caption)
+    title = "Misreports under the learned rule, and what they cost"
+    return _beside_the_truth(title, found, ("misreports", "menu"), caption)
+
+
+def _beside_the_truth(title: str, found: Mapping[str, Mapping[str, Any]], keys: tuple[str, ...], caption: str) -> Table:
+    """Tabulate quantities by who plays."""
+    rows = {what: {words(who): cell(value) for who, value in by.items()} for what, by in found.items()}
+    return Table(title, rows, keys, caption)
