@@ -131,6 +131,13 @@ def test_get_started_prints_what_it_shows(tmp_path):
             assert line.split() in [given.split() for given in printed.splitlines()], line
 
 
+def test_tables_of_voting_rules_are_what_is_printed(tmp_path):
+    page = "docs/concepts/social_choice.md"
+    printed = [run(block, tmp_path) for block in blocks(page, language=("python",))]
+    assert printed[1] in (ROOT / page).read_text() and printed[1].count("\n") == 15
+    assert printed[2] == "17 17 2\n60 60 3\n38 38 2\n"
+
+
 def test_clones_are_fitted_as_the_page_on_people_does(tmp_path):
     (example,) = blocks("docs/how_to/own_people.md", language=("python",))
     assert "n_hidden" in run(example, tmp_path)

@@ -174,6 +174,7 @@ def test_counts_are_voters(name: str, ties: str) -> None:
     twice = np.concatenate([table[chosen], table[chosen[:, :2]]], axis=1)
     weights = np.concatenate([np.ones((60, 6)), np.zeros((60, 2))], axis=1)
     assert np.allclose(lottery(name, twice, weights, ties=ties), expected, atol=1e-9)
+    assert np.allclose(lottery(name, twice, weights.astype(int), ties=ties), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -324,6 +325,10 @@ def test_regret_is_what_some_utility_function_gains() -> None:
         (lambda: lottery("borda", np.zeros((2, 0, 3))), "one or more each"),
         (lambda: lottery("borda", drawn(0, 2, 3, 3), np.ones((3, 3))), r"weights have shape \(3, 3\), allowed: 2 prof"),
         (lambda: lottery("kemeny", drawn(0, 1, 3, 7)), "kemeny is to rank 7 alternatives, allowed: at most 6"),
+        (lambda: lottery("irv", drawn(0, 1, 3, 63)), "irv is to decide among 63 alternatives, allowed: at most 62"),
+        (lambda: lottery("ranked_pairs", drawn(0, 1, 3, 63)), "ranked_pairs is to decide among 63 alternatives"),
+        (lambda: lottery("borda", drawn(0, 1, 3, 3) + 1), "places go from 1 to 3, allowed: from 0, the best, to 2"),
+        (lambda: positional(np.full((1, 2, 3), np.nan), np.ones(3)), "places go from nan to nan, allowed: from 0"),
         (lambda: positional(drawn(0, 1, 3, 3), np.ones(4)), r"scores have shape \(4,\), allowed: one for each of 3"),
         (lambda: readable("borda", "approval"), "'borda' cannot be computed from approval ballots, .*: ranking, score"),
         (lambda: readable("approval", "plurality"), "'approval' cannot be .* allowed with it: approval, score"),

@@ -25,7 +25,12 @@ from lawgiver.envs.solvers.social_choice.profiles import Profile, beats, chosen,
 
 
 def irv(profile: Profile, ties: str) -> Array:
-    """Compute the lottery (m, B) of instant runoff, from marks that are places."""
+    """Compute the lottery (m, B) of instant runoff, from marks that are places.
+
+    Raises:
+        ParameterError: for more than 62 alternatives.
+    """
+    profile.check_sets("irv")
     xp, m = namespace(profile.marks), profile.m
     voters = Profile(_ahead(profile.marks), profile.weights)
     everybody = (1 << m) - 1

@@ -30,6 +30,8 @@ from lawgiver.envs.core.errors import ParameterError, counted
 
 LARGEST_BYTE = 127
 """Largest number of an 8-bit integer."""
+LARGEST_SET = 62
+"""Alternatives up to which a set of them is held as the bits of an integer."""
 
 
 def positions(utilities: Array) -> Array:
@@ -122,12 +124,26 @@ class Profile:
             raise ParameterError(
                 f"weights have shape {tuple(weights.shape)}, allowed: {profiles} profiles, {counted(n, 'voter')}"
             )
-        return cls(_last(marks, narrow=True), None if weights is None else _last(weights))
+        profile = cls(_last(marks, narrow=True), None)
+        if weights is None:
+            return profile
+        xp = namespace(weights)
+        exact = weights if xp.isdtype(weights.dtype, "real floating") else xp.astype(weights, profile.float_type)
+        return cls(profile.marks, _last(exact))
 
     @property
     def m(self) -> int:
         """Return the number of alternatives."""
         return int(self.marks.shape[0])
+
+    def check_sets(self, rule: str) -> None:
+        """Check that sets of alternatives fit into the bits of an integer.
+
+        Raises:
+            ParameterError: naming the rule and the limit.
+        """
+        if self.m > LARGEST_SET:
+            raise ParameterError(f"{rule} is to decide among {self.m} alternatives, allowed: at most {LARGEST_SET}")
 
     @property
     def batch(self) -> int:

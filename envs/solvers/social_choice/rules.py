@@ -90,12 +90,27 @@ def lottery(name: str, ballots: Array, weights: Array | None = None, *, ties: st
         ties: ``share`` or ``first``.
 
     Raises:
-        ParameterError: for an unknown rule or way with ties, for shapes that do not fit, and for more alternatives than
-            ``kemeny`` can rank.
+        ParameterError: for an unknown rule or way with ties, for shapes that do not fit, for places that are none, and
+            for more alternatives than a rule can do with: 6 of ``kemeny``, 62 of ``irv`` and ``ranked_pairs``.
         MissingExtraError: without scipy, by ``maximal_lottery`` where there are several.
     """
     rule = RULES[choice("rule", name, RULES)]
-    return transposed(rule.decide(Profile.of(ballots, weights), choice("ties", ties, TIES)))
+    profile = Profile.of(ballots, weights)
+    if rule.reads == "ranking":
+        check_places(profile)
+    return transposed(rule.decide(profile, choice("ties", ties, TIES)))
+
+
+def check_places(profile: Profile) -> None:
+    """Check that marks are places, from 0 for the best; equal ones are allowed, as pairwise rules make sense of them.
+
+    Raises:
+        ParameterError: naming the lowest and the highest, and what is allowed.
+    """
+    xp = namespace(profile.marks)
+    low, high = float(xp.min(profile.marks)), float(xp.max(profile.marks))
+    if not 0 <= low <= high < profile.m:
+        raise ParameterError(f"places go from {low:g} to {high:g}, allowed: from 0, the best, to {profile.m - 1}")
 
 
 def readable(name: str, ballot: str) -> Rule:
@@ -132,9 +147,10 @@ def positional(
         ties: ``share`` or ``first``.
 
     Raises:
-        ParameterError: for an unknown way with ties, or shapes that do not fit.
+        ParameterError: for an unknown way with ties, shapes that do not fit, or places that are none.
     """
     profile = Profile.of(places, weights)
+    check_places(profile)
     xp, number = namespace(profile.marks), profile.float_type
     scores = _numbers(scores, xp.zeros(0, dtype=number, device=profile.marks.device))
     if scores.shape[-1] != profile.m:
@@ -262,6 +278,7 @@ def median(profile: Profile, ties: str) -> Array:
 
 
 def _ranked_pairs(profile: Profile) -> Array:
+    profile.check_sets("ranked_pairs")
     won = locking.winners(as_numpy(profile.margins))
     return namespace(profile.marks).asarray(won, device=profile.marks.device)
 
