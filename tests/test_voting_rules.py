@@ -237,6 +237,7 @@ def test_rules_of_other_ballots() -> None:
         0.5,
         0.5,
     ]  # .1 + .2 + .3 and .2 + .1 + .3 differ in floats
+    assert lottery("score", np.array([[[100, 300], [150, 0]]]))[0].tolist() == [0, 1]
     favourites = np.array([[[0, 1, 1], [1, 0, 1], [0, 1, 1]]])
     assert lottery("plurality", favourites)[0].tolist() == [1, 0, 0]
     assert np.allclose(lottery("random_dictator", favourites)[0], [2 / 3, 1 / 3, 0])

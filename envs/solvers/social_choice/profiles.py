@@ -45,13 +45,14 @@ def positions(utilities: Array) -> Array:
     columns = [utilities[..., a] for a in range(m)]
     if type(utilities) is np.ndarray:
         columns = [np.array(column) for column in columns]  # in memory, side by side
-    places = [xp.full_like(columns[0], 0, dtype=xp.int64) for _ in range(m)]
+    narrow = xp.int8 if m <= LARGEST_BYTE else xp.int64
+    places = [xp.full_like(columns[0], 0, dtype=narrow) for _ in range(m)]
     for b in range(m):
         for a in range(b):
-            behind = xp.astype(columns[a] < columns[b], xp.int64)
-            places[a] = places[a] + behind
-            places[b] = places[b] + (1 - behind)
-    return xp.stack(places, axis=-1)
+            behind = columns[a] < columns[b]
+            places[a] = places[a] + xp.astype(behind, narrow)
+            places[b] = places[b] + xp.astype(~behind, narrow)
+    return xp.astype(xp.stack(places, axis=-1), xp.int64)
 
 
 @lru_cache(maxsize=16)
@@ -108,8 +109,13 @@ class Profile:
     weights: Array | None
 
     @classmethod
-    def of(cls, marks: Array, weights: Array | None = None) -> Profile:
+    def of(cls, marks: Array, weights: Array | None = None, *, narrow: bool = True) -> Profile:
         """Make it from marks (B, n, m) and weights (B, n).
+
+        Args:
+            marks: places, or 1 and 0; other numbers with ``narrow`` false.
+            weights: of the voters; 1 each unless given.
+            narrow: whether integers are held as 8-bit ones.
 
         Raises:
             ParameterError: if the shapes do not fit.
@@ -124,7 +130,7 @@ class Profile:
             raise ParameterError(
                 f"weights have shape {tuple(weights.shape)}, allowed: {profiles} profiles, {counted(n, 'voter')}"
             )
-        profile = cls(_last(marks, narrow=True), None)
+        profile = cls(_last(marks, narrow), None)
         if weights is None:
             return profile
         xp = namespace(weights)
@@ -194,11 +200,8 @@ class Profile:
         first, second = (xp.asarray(index, device=self.marks.device) for index in np.triu_indices(m, 1))
         own, other = xp.take(self.marks, first, axis=0), xp.take(self.marks, second, axis=0)
         pairs = self.tally(xp.astype(own < other, xp.int8) - xp.astype(own > other, xp.int8))
-        rows = (
-            xp.concat([pairs, -pairs, self.tally(own[:1] != own[:1])])
-            if m > 1
-            else self.tally(self.marks != self.marks)
-        )
+        nothing = xp.zeros((1, self.batch), dtype=pairs.dtype, device=pairs.device)
+        rows = xp.concat([pairs, -pairs, nothing])
         return xp.reshape(xp.take(rows, xp.asarray(_places_of_pairs(m), device=rows.device), axis=0), (m, m, -1))
 
     @cached_property

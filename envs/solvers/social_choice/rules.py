@@ -95,7 +95,7 @@ def lottery(name: str, ballots: Array, weights: Array | None = None, *, ties: st
         MissingExtraError: without scipy, by ``maximal_lottery`` where there are several.
     """
     rule = RULES[choice("rule", name, RULES)]
-    profile = Profile.of(ballots, weights)
+    profile = Profile.of(ballots, weights, narrow=rule.reads != "score")
     if rule.reads == "ranking":
         check_places(profile)
     return transposed(rule.decide(profile, choice("ties", ties, TIES)))
