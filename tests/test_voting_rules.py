@@ -273,15 +273,27 @@ def test_the_maximal_lottery_of_strict_majorities_is_the_only_one(n: int, m: int
                 assert sign * best == pytest.approx(lottery_[a], abs=1e-7)
 
 
-@pytest.mark.parametrize("m", [3, 5, 9])
-def test_the_maximal_lottery_of_tied_majorities_has_the_least_norm(m: int) -> None:
-    """No direction in which norm falls is open: the gradient 2 p is least at p among all maximal lotteries."""
-    places = drawn(5, 40, 4, m)
-    for found, matrix in zip(lottery("maximal_lottery", places), margins(places), strict=True):
-        assert found.sum() == pytest.approx(1)
-        assert (found @ matrix).min() > -1e-9 and found.min() >= 0
-        least = linprog(found, -matrix.T, np.zeros(m), np.ones((1, m)), [1.0], method="highs").fun
-        assert least == pytest.approx(found @ found, abs=1e-7)
+@pytest.mark.parametrize("m", [2, 3, 4, 5])
+def test_tied_majorities_mix_all_extreme_maximal_lotteries(m: int) -> None:
+    """Extreme points found as all feasible solutions of m of the constraints, the sum of 1 among them."""
+    several = 0
+    for places in (drawn(5, 30, 4, m), drawn(6, 30, 2, m)):
+        for found, matrix in zip(lottery("maximal_lottery", places), margins(places), strict=True):
+            rows = np.concatenate([np.eye(m), matrix.T])
+            systems = np.array(
+                [np.vstack([rows[list(tight)], np.ones(m)]) for tight in combinations(range(2 * m), m - 1)]
+            )
+            regular = np.abs(np.linalg.det(systems)) > 1e-9
+            points = np.linalg.solve(systems[regular], np.eye(m)[:, -1:])[..., 0]
+            extreme = np.unique(points[(points @ rows.T > -1e-9).all(1)].round(9) + 0.0, axis=0)
+            several += len(extreme) > 1
+            assert np.allclose(found, extreme.mean(0), atol=1e-8)
+    assert several > 10
+
+
+def test_maximal_lotteries_of_weights_that_are_rounded() -> None:
+    places, weights = drawn(7, 200, 4, 5), np.full((200, 4), 0.1)
+    assert np.allclose(lottery("maximal_lottery", places, weights), lottery("maximal_lottery", places), atol=1e-9)
 
 
 def test_positional_scores_have_the_known_members() -> None:
@@ -328,6 +340,7 @@ def test_regret_is_what_some_utility_function_gains() -> None:
         (lambda: lottery("kemeny", drawn(0, 1, 3, 7)), "kemeny is to rank 7 alternatives, allowed: at most 6"),
         (lambda: lottery("irv", drawn(0, 1, 3, 63)), "irv is to decide among 63 alternatives, allowed: at most 62"),
         (lambda: lottery("ranked_pairs", drawn(0, 1, 3, 63)), "ranked_pairs is to decide among 63 alternatives"),
+        (lambda: lottery("maximal_lottery", drawn(0, 1, 3, 13)), "among 13 alternatives, allowed: at most 12"),
         (lambda: lottery("borda", drawn(0, 1, 3, 3) + 1), "places go from 1 to 3, allowed: from 0, the best, to 2"),
         (lambda: positional(np.full((1, 2, 3), np.nan), np.ones(3)), "places go from nan to nan, allowed: from 0"),
         (lambda: positional(drawn(0, 1, 3, 3), np.ones(4)), r"scores have shape \(4,\), allowed: one for each of 3"),

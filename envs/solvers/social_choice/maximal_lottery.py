@@ -1,18 +1,18 @@
 """Maximal lotteries (Kreweras 1965, Fishburn 1984): a lottery p that no alternative beats in expectation, p' M >= 0.
 
-It is an optimal strategy of the symmetric zero-sum game of the margins M. A p that is supported on S, with everybody
-outside S beaten strictly, and an M on S whose kernel is one line, is the only one. The kernel of an antisymmetric
-matrix of odd order is spanned by the Pfaffians of what is left without one alternative,
+It is an optimal strategy of the symmetric zero-sum game of the margins M. Take a set S of odd size on which the kernel
+of M is a line. It is spanned by the Pfaffians of what is left without one alternative,
 
     v_i = (-1)^(place of i in S) Pf(M_{S - i})
 
-and Pfaffians of all subsets follow from smaller ones, for all profiles at once, in exact integers where the margins are
-such. With an odd number of strict rankings there always is such an S (Le Breton 2005, Économie publique 17).
+and if v has no negative entry and p = v / sum v is maximal, then p is an extreme maximal lottery: whatever it is a
+mixture of lies in the kernel too. Every extreme one is found like this: add to its support, one by one, alternatives
+that it ties with and that cut down the kernel of what is there; the rank grows by two each time, until the kernel is a
+line. Pfaffians of all subsets follow from smaller ones, for all profiles at once, in exact integers where the margins
+are such. No linear program is solved.
 
-Profiles without one, because of ties, may have many maximal lotteries. The one of least Euclidean norm is taken, which
-treats alternatives alike. Where some lose to nobody, and each of the others to one of them, that is equal shares of the
-former. Elsewhere it is a problem of least distance under linear inequalities, which non-negative least squares solve
-(Lawson and Hanson 1974, chapter 23), here scipy's, once for all profiles with the same margins.
+With an odd number of strict rankings there is one maximal lottery (Le Breton 2005, Économie publique 17). Where there
+are several, because of ties, their extreme ones are mixed in equal shares, which treats alternatives alike.
 
 A cycle with margins 0 > 1 of 2, 1 > 2 of 6 and 2 > 0 of 4:
 
@@ -24,42 +24,45 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ConvergenceError
-from lawgiver.envs.core.registry import extras
+from lawgiver.envs.core.errors import ConvergenceError, ParameterError
 
-LARGEST = 8
+LARGEST = 12
 """Alternatives up to which all supports are tried, of which there are 2^(m - 1)."""
+ROUNDING = 1e-12
+"""Share of the size of what is summed below which a sum counts as 0, for margins that are no integers."""
 
 
 def lotteries(margins: np.ndarray) -> np.ndarray:
-    """Compute a maximal lottery (m, B) for each profile, the one of least norm where there are several.
+    """Compute a maximal lottery (m, B) for each profile, the mean of the extreme ones where there are several.
 
     Args:
         margins: (m, m, B), antisymmetric.
 
     Raises:
-        MissingExtraError: without scipy, if some profile has several, or m is more than 8.
+        ParameterError: for more than 12 alternatives.
+        ConvergenceError: where rounding hides all of them.
     """
     m = len(margins)
-    unbeaten = np.asarray((margins >= 0).all(1))
-    alone = ((margins * unbeaten[:, None]).sum(0) > 0) | unbeaten  # nobody else ties with all of them
-    found: np.ndarray = unbeaten / np.maximum(unbeaten.sum(0), 1)
-    games = np.flatnonzero(~(unbeaten.any(0) & alone.all(0)))
-    if len(games) and m <= LARGEST:
-        some, unique = _by_supports(margins[:, :, games].astype(float))
-        found[:, games] = some
-        games = games[~unique]
-    if len(games):
-        different, which = np.unique(margins[:, :, games].reshape(m * m, -1), axis=1, return_inverse=True)
-        found[:, games] = np.stack([_least_norm(one.reshape(m, m)) for one in different.T], axis=1)[:, which.ravel()]
+    if m > LARGEST:
+        raise ParameterError(f"maximal_lottery is to decide among {m} alternatives, allowed: at most {LARGEST}")
+    found: np.ndarray = ((margins > 0).sum(1) == m - 1).astype(float)
+    open_ = np.flatnonzero(~found.any(0))
+    if len(open_):
+        at, extreme = _extreme(margins[:, :, open_].astype(float))
+        count = np.bincount(at, minlength=len(open_))
+        if not count.all():
+            lost = margins[:, :, open_[count.argmin()]]
+            raise ConvergenceError(f"rounding hides the maximal lottery of margins {lost.tolist()}")
+        found[:, open_] = [np.bincount(at, row, len(open_)) / count for row in extreme]
     return found
 
 
-def _by_supports(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return lotteries (m, B), and for which profiles a support has shown that it is the only one."""
+def _extreme(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the extreme maximal lotteries (m, R) of all profiles, and the profile (R,) of each."""
     m, _, batch = margins.shape
+    scale = np.maximum(np.abs(margins).max((0, 1)), np.finfo(float).tiny)
     pfaffians: dict[int, np.ndarray] = {0: np.ones(batch)}
-    found, unique = np.zeros((m, batch)), np.zeros(batch, bool)
+    at, extreme = [], []
     for support in sorted(range(1, 1 << m), key=int.bit_count):
         members = [a for a in range(m) if support >> a & 1]
         if len(members) % 2 == 0:
@@ -68,32 +71,25 @@ def _by_supports(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 (-1) ** k * margins[first, b] * pfaffians[support ^ (1 << first) ^ (1 << b)]
                 for k, b in enumerate(others)
             )
-        elif len(members) > 1:
-            kernel = np.stack([(-1) ** k * pfaffians[support ^ (1 << a)] for k, a in enumerate(members)])
-            kernel *= np.sign(kernel[0])
-            fits = (kernel > 0).all(0)
-            for b in range(m):
-                if not support >> b & 1:
-                    fits &= (kernel * margins[members, b]).sum(0) > 0
-            found[np.ix_(np.array(members), fits)] = kernel[:, fits] / kernel[:, fits].sum(0)
-            unique |= fits
-    return found, unique
+            continue
+        kernel = np.stack([(-1) ** k * pfaffians[support ^ (1 << a)] for k, a in enumerate(members)])
+        size = np.abs(kernel).sum(0)
+        kernel = np.where(kernel.sum(0) < 0, -kernel, kernel)
+        fits = (size > ROUNDING * scale ** (len(members) // 2)) & (kernel >= -ROUNDING * size).all(0)
+        for b in range(m):
+            if not support >> b & 1:
+                fits &= (kernel * margins[members, b]).sum(0) >= -ROUNDING * size * scale
+        lottery = np.zeros((m, int(fits.sum())))
+        lottery[members] = np.maximum(kernel[:, fits], 0)
+        at.append(np.flatnonzero(fits))
+        extreme.append(lottery / lottery.sum(0))
+    return _distinct(np.concatenate(at), np.concatenate(extreme, axis=1))
 
 
-def _least_norm(margins: np.ndarray) -> np.ndarray:
-    """Return the maximal lottery (m,) of least norm for margins (m, m): min |p| with p >= 0, p' M >= 0, sum p >= 1."""
-    with extras("maximal_lottery of tied profiles", "solve"):
-        from scipy.optimize import lsq_linear
-    m = len(margins)
-    matrix = margins / max(np.abs(margins).max(), 1)
-    rows = np.concatenate([np.eye(m), matrix.T, np.ones((1, m))])
-    right = np.append(np.zeros(2 * m), 1.0)
-    system, target = np.vstack([rows.T, right]), np.append(np.zeros(m), 1.0)
-    # Not its nnls, which in version 1.17 may stop early where columns are linearly dependent, as they are here.
-    multipliers = lsq_linear(system, target, bounds=(0, np.inf), method="bvls", tol=1e-14).x
-    residual = system @ multipliers - target
-    lottery = np.maximum(-residual[:m] / residual[m], 0)
-    lottery /= lottery.sum()
-    if (lottery @ matrix).min() < -1e-9:
-        raise ConvergenceError(f"no maximal lottery was found for the margins {margins.tolist()}")
-    return np.asarray(lottery)
+def _distinct(at: np.ndarray, lotteries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each lottery (m, R) of a profile once: several supports may lead to it."""
+    key = at
+    for row in lotteries.round(12):
+        key = np.unique(key << 32 | np.unique(row, return_inverse=True)[1], return_inverse=True)[1]
+    kept = np.unique(key, return_index=True)[1]
+    return at[kept], lotteries[:, kept]

@@ -91,8 +91,8 @@ def lottery(name: str, ballots: Array, weights: Array | None = None, *, ties: st
 
     Raises:
         ParameterError: for an unknown rule or way with ties, for shapes that do not fit, for places that are none, and
-            for more alternatives than a rule can do with: 6 of ``kemeny``, 62 of ``irv`` and ``ranked_pairs``.
-        MissingExtraError: without scipy, by ``maximal_lottery`` where there are several.
+            for more alternatives than a rule can do with: 6 of ``kemeny``, 12 of ``maximal_lottery``, 62 of ``irv`` and
+            ``ranked_pairs``.
     """
     rule = RULES[choice("rule", name, RULES)]
     profile = Profile.of(ballots, weights, narrow=rule.reads != "score")
