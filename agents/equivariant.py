@@ -86,7 +86,7 @@ class EquivariantScorer(nn.Module):
         self.layers = nn.ModuleList(ExchangeableLayer(*pair) for pair in pairwise(widths))
         self.score = nn.Linear(widths[-1], 1)
         self.pooled = nn.Linear(2 * widths[-1], pooled)
-        _start_at_zero(self.score, self.pooled)
+        start_at_zero(self.score, self.pooled)
 
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores (B, n, m) and numbers for each resource (B, m, pooled), for features (B, n, m, f)."""
@@ -107,7 +107,7 @@ class PlainScorer(nn.Module):
         widths = [n * m * FEATURES, *hidden]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
         self.last = nn.Linear(widths[-1], sum(self.sizes))
-        _start_at_zero(self.last)
+        start_at_zero(self.last)
 
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores (B, n, m) and numbers for each resource (B, m, pooled), for features (B, n, m, f)."""
@@ -153,9 +153,14 @@ def checked(architecture: Any, hidden: Any) -> tuple[str, list[int]]:
         ParameterError: naming the setting and what is allowed.
     """
     choice("architecture", architecture, ARCHITECTURES)
+    return architecture, widths_of(hidden)
+
+
+def widths_of(hidden: Any) -> list[int]:
+    """Return the widths of layers, at least one; raises ParameterError where they are none."""
     if not isinstance(hidden, Sequence) or isinstance(hidden, str) or not hidden:
         raise ParameterError(f"hidden is {hidden!r}, allowed: a list of widths, one for each layer, at least one")
-    return architecture, [integer(f"hidden[{k}]", width, 1) for k, width in enumerate(hidden)]
+    return [integer(f"hidden[{k}]", width, 1) for k, width in enumerate(hidden)]
 
 
 class NetworkRule(Networked, AllocationRule):
@@ -171,7 +176,8 @@ class NetworkRule(Networked, AllocationRule):
         return namespace(demands).minimum(amounts, demands)
 
 
-def _start_at_zero(*layers: nn.Linear) -> None:
+def start_at_zero(*layers: nn.Linear) -> None:
+    """Set weights and biases to zero, so that what is built on them begins as it is without the network."""
     for layer in layers:
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)

@@ -19,6 +19,7 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.gridworld.game import Gridworld
 from lawgiver.envs.sequential_sales.game import SequentialSales
 from lawgiver.trainers.affine_maximiser import figures as affine_figures
+from lawgiver.trainers.aggregation import figures as aggregation_figures
 from lawgiver.trainers.audit import figures as audit_figures
 from lawgiver.trainers.audit.auctions import audit_auction
 from lawgiver.trainers.audit.core import audit_game
@@ -275,6 +276,26 @@ def test_sharing_without_payments():
     figure = sharing_figures.standing(summary, history)
     figure.suptitle("payment_free_allocation-v0")
     check(figure)
+
+
+def test_aggregation_without_payments():
+    keys = ("given_up", "gain", "gradient_norm", "multiplier")
+    history = [{"iteration": i, **dict.fromkeys(keys, 0.01 / i)} for i in range(1, 4)]
+    check(aggregation_figures.learning(history, "regularised"))
+
+    def result(given_up: float, gain: float) -> dict[str, Estimate]:
+        return {"given_up": Estimate.normal(given_up, 0.001, 100), "gain": Estimate.normal(gain, 0.001, 100)}
+
+    rules = ("mean", "trimmed_mean", "median", "bradley_terry", "borda", "nash_lottery", "random_dictator")
+    summary = {
+        "rules": {name: result(0.002 * k, 0.03 / (1 + k)) for k, name in enumerate((*rules, "truthful_mixture"))},
+        "charged": {share: result(0.0, 0.05 * (1 - float(share))) for share in ("0", "0.5", "1")},
+    }
+    learned = {"learned, by target": [result(0.002, 0.02), result(0.004, 0.005)]}
+    for way in ((), history):
+        figure = aggregation_figures.frontier(learned, summary, way, "regularised welfare")
+        figure.suptitle("preference_aggregation-v0")
+        check(figure)
 
 
 @pytest.mark.parametrize("n", [2, 9, 20])

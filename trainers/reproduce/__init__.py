@@ -16,6 +16,7 @@ PAPERS = {
     "auctions": ("torch", "solve", "bo", "rllib"),
     "commons": ("torch", "solve"),
     "hcmd_zero": ("torch", "solve"),
+    "learned_aggregators": ("torch",),
     "overoptimisation": (),
     "payment_free": ("torch",),
     "preference_aggregation": ("solve",),
