@@ -347,6 +347,7 @@ def test_nobody_gains_under_a_dictator_and_that_is_told_as_a_fact(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert "no profitable misreport exists among all 6 ballots, for any participant in 20 profiles" in shown
     assert "all 6 ballots of every participant were tried" in shown and "effort" not in shown
+    assert "ordinal: no utility function with these rankings gains by any of the 6 ballots" in shown
 
 
 def test_the_worst_example_of_both_kinds_is_told(capsys, tmp_path):
@@ -358,6 +359,7 @@ def test_the_worst_example_of_both_kinds_is_told(capsys, tmp_path):
     assert data["ordinal"]["who_gain"]["profiles"].mean == data["groups"]["utility"]["who_gain"]["profiles"].mean
     show_audit(data)
     shown = " ".join(capsys.readouterr().out.split())
+    assert "no utility function" not in shown
     assert "worst example" in shown and "dominance" in shown and "not to be compared with gains in payoffs" in shown
     written = {file.name for file in found.save(tmp_path)}
     assert written == {"audit.json", "gains.png"}

@@ -10,9 +10,11 @@ import torch
 import lawgiver
 from lawgiver.envs.core.errors import ParameterError, UnknownNameError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
+from lawgiver.envs.core.registry import GAMES, lookup, names
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.families.choice_game import lottery_of
 from lawgiver.envs.families.play_out import play_out
+from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.repeated import RepeatedGame
 from lawgiver.envs.voting import Voting
 
@@ -149,3 +151,21 @@ def test_the_default_stage_is_a_vote():
     game = make_game("repeated")
     assert isinstance(game.one_shot, Voting) and game.base_game_of("mechanism") is game.one_shot
     assert game.base_game_of("participant") is game
+
+
+@pytest.mark.parametrize("name", [name for name in names(GAMES) if isinstance(lookup(GAMES, name), type)])
+def test_what_a_game_reads_is_read_as_itself_and_its_menu_is_complete(name):
+    game = make_game(name)
+    if not isinstance(game, ReportingGame):
+        return
+    low, high = (
+        np.concatenate([np.full(f.size, getattr(f, end)) for f in game.type_layout()]) for end in ("low", "high")
+    )
+    reports = low + (high - low) * RNG.random((200, game.n, len(low)))
+    told, menu = game.read(reports), game.menu()
+    assert np.array_equal(game.read(told), told)
+    if menu is None:
+        return
+    assert np.array_equal(game.read(menu), menu) and len(np.unique(menu, axis=0)) == len(menu)
+    assert np.array_equal(game.honest_choice(menu), np.arange(len(menu)))
+    assert np.array_equal(menu[game.honest_choice(reports)], told), "whatever is reported is read as a row"

@@ -92,6 +92,12 @@ def show_audit(found: Mapping[str, Any]) -> None:
     if found["revenue"] is not None:
         _show_revenue(found)
     say(f"ex post: {_verdict(found)}")
+    if found["ordinal"] is not None and found["ordinal"]["regret"]["max"] <= PROFITABLE:
+        say(
+            "ordinal: no utility function with these rankings gains by any of the {size:,} {noun}".format(
+                **found["menu"]
+            )
+        )
     if found["inexact_because"]:
         say(f"searched, not exact: {found['inexact_because']}")
     if interim is not None:
@@ -117,7 +123,9 @@ def _show_ordinal(found: Mapping[str, Any]) -> None:
     for column in ("mean regret", "largest", *WHO_GAIN):
         table.add_column(column, justify="right", no_wrap=True)
     regret = found["regret"]
-    table.add_row("ranking", _with_error(regret["mean"], 3), f"{rounded(regret['max'], 1.0):.3g}", *_who_gain(found))
+    table.add_row(
+        "ranking", _with_error(regret["mean"], 3, 1.0), f"{rounded(regret['max'], 1.0):.3g}", *_who_gain(found)
+    )
     show(table)
 
 
