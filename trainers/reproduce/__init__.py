@@ -15,6 +15,7 @@ PAPERS = {
     "affine_maximisers": ("torch",),
     "auctions": ("torch", "solve", "bo", "rllib"),
     "commons": ("torch", "solve"),
+    "dynamics": ("solve",),
     "hcmd_zero": ("torch", "solve"),
     "learned_aggregators": ("torch",),
     "overoptimisation": (),

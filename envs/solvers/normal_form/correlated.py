@@ -55,6 +55,24 @@ def coarse_correlated_equilibrium(form: NormalForm, objective: Objective = "welf
     return _best(form, objective, coarse=True)
 
 
+def correlated_payoffs(form: NormalForm, directions: np.ndarray) -> np.ndarray:
+    """Compute the corners that the payoffs of correlated equilibria reach in some directions.
+
+    Args:
+        form: the game.
+        directions: weights of the players' payoffs, of any sign, (D, n).
+
+    Returns:
+        payoffs of the equilibrium with the largest weighted sum, (D, n); any of several.
+
+    Raises:
+        UnsupportedGameError, ConvergenceError, MissingExtraError: as :func:`correlated_equilibrium`.
+    """
+    require_extras("correlated equilibria", "solve")
+    gains, payoffs = _gains(form, coarse=False), form.payoffs.reshape(form.n, -1)
+    return np.array([payoffs @ _programme(gains, weights[None] @ payoffs, maximin=False) for weights in directions])
+
+
 def _best(form: NormalForm, objective: Objective, coarse: bool) -> np.ndarray:
     choice("objective", objective, get_args(Objective))
     require_extras("a correlated equilibrium", "solve")
