@@ -189,6 +189,16 @@ def test_allocations_are_solved_and_audited_as_the_page_says(tmp_path):
     assert re.search(r"an understated demand gains \d\d% of what the truth brings", audited)
 
 
+def test_language_models_are_asked_as_the_page_says(tmp_path):
+    asked, audited = (
+        run(block, tmp_path)
+        for block in blocks("docs/how_to/language_models.md")
+        if block.language == "python" and not block.file
+    )
+    assert asked.startswith("(2, 3, 20) ") and len(asked.split()) == 3 + 12
+    assert float(audited) < 1e-9
+
+
 def test_what_is_said_of_voting_is_so(tmp_path):
     (example,) = blocks("docs/concepts/voting.md", language=("python",))
     printed = run(example, tmp_path)
