@@ -116,6 +116,7 @@ def test_the_site_has_every_part(site):
         "lawgiver.envs.solvers.congestion.wardrop",
         "lawgiver.envs.solvers.equilibrium.logit",
         "lawgiver.envs.solvers.fair_division.proportional_fairness",
+        "lawgiver.envs.solvers.matching.acceptance",
         "lawgiver.envs.solvers.mdp.affine",
         "lawgiver.envs.solvers.normal_form.forms",
         "lawgiver.envs.solvers.social_choice.rules",

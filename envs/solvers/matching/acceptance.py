@@ -1,0 +1,115 @@
+"""Deferred and immediate acceptance (Gale and Shapley 1962; the Boston mechanism), many markets at once.
+
+Rows propose. In each round everybody who is free asks the best column not asked yet; a column keeps the best it has
+been asked by, up to its capacity, and the others are free again. With *deferred* acceptance whoever is kept may be
+replaced later; the outcome is stable, and of all stable matchings every row likes it best. With *immediate* acceptance
+who is kept stays, which is the same rule with priorities by the round of asking first.
+
+Rounds run over markets that are not done; in each the free rows take one argmax, and one sort of n numbers a market
+finds whom the columns keep. There are at most n m rounds.
+
+    >>> values = np.array([[[2.0, 1.0], [1.0, 2.0]]])
+    >>> deferred_acceptance(values, 3 - values), deferred_acceptance(values, 3 - values, proposing="columns")
+    (array([[0, 1]]), array([[1, 0]]))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.envs.core.errors import choice
+from lawgiver.envs.solvers.matching.preferences import check_sides, places_at, seats_of
+
+PROPOSING = ("rows", "columns")
+
+
+def deferred_acceptance(
+    values: Array,
+    priorities: Array,
+    capacities: int | Sequence[int] | None = None,
+    *,
+    proposing: Literal["rows", "columns"] = "rows",
+) -> Array:
+    """Compute the stable matching (B, n) that the proposing side likes best.
+
+    Args:
+        values: what each column is worth to each row, (B, n, m); more than 0 is acceptable.
+        priorities: what each row is worth to each column, (B, n, m), likewise.
+        capacities: rows that each column takes, one number or m; None for 1.
+        proposing: ``rows`` or ``columns``.
+
+    Raises:
+        ParameterError: if an argument is not as it should be.
+    """
+    check_sides(values, priorities)
+    seats = seats_of(capacities, values.shape[-1])
+    if choice("proposing", proposing, PROPOSING) == "rows":
+        return _accepted(values, priorities, seats, immediate=False)
+    xp = namespace(values)
+    column = xp.asarray(np.repeat(np.arange(len(seats)), seats), device=values.device)  # of each seat
+    asking, asked = (xp.take(xp.matrix_transpose(each), column, axis=1) for each in (priorities, values))
+    rows = _accepted(asking, asked, np.ones(values.shape[1], np.int64), immediate=False)
+    matching = xp.full(values.shape[:2], -1, dtype=xp.int64, device=values.device)
+    game, seat = xp.nonzero(rows >= 0)
+    matching[game, rows[game, seat]] = column[seat]
+    return matching
+
+
+def immediate_acceptance(values: Array, priorities: Array, capacities: int | Sequence[int] | None = None) -> Array:
+    """Compute the matching (B, n) of immediate acceptance, the Boston mechanism.
+
+    In round k all rows that are free ask their k-th choice, even where no seat is left. See
+    :func:`deferred_acceptance` for the arguments and errors.
+    """
+    check_sides(values, priorities)
+    return _accepted(values, priorities, seats_of(capacities, values.shape[-1]), immediate=True)
+
+
+def _accepted(values: Array, priorities: Array, seats: np.ndarray, *, immediate: bool) -> Array:
+    """Compute the matching (B, n) in which rows propose.
+
+    Where a row stands is one whole number: its column, then its place there, then its own index, so that one sort
+    brings together who asks the same column, best first. ``m`` stands for no column.
+    """
+    xp, (batch, n, m) = namespace(values), values.shape
+    device = values.device
+    places = places_at(priorities)
+    kinds = n * m if immediate else n  # of places: by round, and then by priority
+    capacity = xp.asarray(np.append(seats, n), device=device)
+    ahead = xp.arange(n, device=device)
+    untried = xp.asarray(values, copy=True)
+    alone = m * kinds * n
+    stands = alone + xp.zeros((batch, n), dtype=xp.int64, device=device) + ahead
+    free = xp.ones((batch, n), dtype=xp.bool, device=device)
+    for round_ in range(n * m):
+        game, row = xp.nonzero(free)
+        if not game.shape[0]:
+            break
+        left = untried[game, row]
+        best = xp.argmax(left, axis=-1)
+        willing = xp.max(left, axis=-1) > 0
+        free[game, row] = False
+        game, row, best = game[willing], row[willing], best[willing]
+        untried[game, row, best] = 0
+        place = places[game, row, best] + (round_ * n if immediate else 0)
+        welcome = priorities[game, row, best] > 0
+        free[game, row] = ~welcome
+        asked = (best * kinds + place) * n + row
+        stands[game, row] = xp.where(welcome, asked, alone + row)
+        changed = xp.zeros(batch, dtype=xp.bool, device=device)
+        changed[game] = True
+        changed = xp.nonzero(changed)[0]
+        order = xp.sort(stands[changed], axis=-1)
+        column = order // (kinds * n)
+        back = ahead - capacity[column]  # who is so far ahead takes the last seat
+        refused = (back >= 0) & (xp.take_along_axis(column, xp.maximum(back, xp.zeros_like(back)), axis=-1) == column)
+        market, at = xp.nonzero(refused)
+        game, row = changed[market], order[market, at] % n
+        stands[game, row] = alone + row
+        free[game, row] = True
+    column = stands // (kinds * n)
+    return xp.where(column < m, column, -xp.ones_like(column))
