@@ -46,6 +46,7 @@ class TransformersModel:
             raise ParameterError(f"device is {device!r}, allowed: a device of torch, such as cpu or cuda") from error
         self.tokenizer, self.network = _loaded(path)
         self.network.to(place).eval().requires_grad_(False)
+        self.size = self.network.get_input_embeddings().num_embeddings
         self.ends = _ends(self.tokenizer, self.network)
         self.plain = transformers.GenerationConfig(
             do_sample=True, top_k=0, eos_token_id=self.ends or None, pad_token_id=(self.ends or [0])[0]
@@ -73,10 +74,9 @@ class TransformersModel:
         Raises:
             ParameterError: if a reply has a number that is no token's.
         """
-        size = self.network.get_output_embeddings().out_features
         for reply in replies:
-            if not all(0 <= token < size for token in reply):
-                raise ParameterError(f"a reply has tokens {brief(reply)}, allowed: 0 to {size - 1}")
+            if not all(0 <= token < self.size for token in reply):
+                raise ParameterError(f"a reply has tokens {brief(reply)}, allowed: 0 to {self.size - 1}")
         begin = self._prompt(prompt, max(map(len, replies), default=0))
         parts = [self._scored(begin, replies[k : k + ROWS]) for k in range(0, len(replies), ROWS)]
         return np.concatenate([np.zeros(0), *parts])
@@ -107,6 +107,8 @@ class TransformersModel:
             tokens = self.tokenizer(prompt).input_ids
         if not tokens:
             raise ParameterError(f"the prompt {brief(prompt)} has no token, allowed: one at least")
+        if max(tokens) >= self.size:
+            raise ParameterError(f"the prompt {brief(prompt)} has tokens that the network does not know")
         most = getattr(self.network.config, "max_position_embeddings", None)
         if most is not None and len(tokens) + length > most:
             raise ParameterError(
@@ -151,8 +153,6 @@ def _loaded(path: str | os.PathLike[str]) -> tuple[Any, Any]:
         raise ParameterError(f"language model {str(path)!r} lacks {len(absent)} of its weights, such as {absent[0]}")
     if len(tokenizer) <= len(tokenizer.all_special_tokens):  # made up by transformers in place of missing files
         raise ParameterError(f"language model {str(path)!r} has no tokenizer")
-    if len(tokenizer) > network.get_output_embeddings().out_features:
-        raise ParameterError(f"language model {str(path)!r} has a tokenizer of more tokens than the network knows")
     return tokenizer, network
 
 

@@ -160,6 +160,57 @@ def test_a_chat_template_is_used(folder: Path, tmp_path: Path) -> None:
     )
 
 
+def write_gguf(path: Path, embedding: np.ndarray, output: np.ndarray) -> None:
+    """Write a model of one layer that adds nothing: the next token depends on the last one alone."""
+    gguf = pytest.importorskip("gguf")
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]  # the letters for bytes, as GPT-2 has them
+    others = [byte for byte in range(256) if byte not in shown]
+    letters = {byte: chr(byte) for byte in shown} | {byte: chr(256 + k) for k, byte in enumerate(others)}
+    tokens = [*(letters[byte] for byte in range(256)), "<|end|>", "ab"]
+    width = embedding.shape[1]
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(width)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(width)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(width // 2)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_merges(["a b"])
+    writer.add_token_types([1] * 256 + [3, 1])
+    writer.add_bos_token_id(256)
+    writer.add_eos_token_id(256)
+    one, nothing = np.ones(width, np.float32), np.zeros((width, width), np.float32)
+    tensors = {"token_embd": embedding, "output": output, "output_norm": one}
+    tensors |= {f"blk.0.{name}": one for name in ("attn_norm", "ffn_norm")}
+    layers = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+    tensors |= {f"blk.0.{name}": nothing for name in layers}
+    for name, numbers in tensors.items():
+        writer.add_tensor(f"{name}.weight", numbers)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def test_a_gguf_file_is_read_with_its_tokenizer(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    rng = np.random.default_rng(0)
+    embedding, output = (rng.normal(size=(258, 32)).astype(np.float32) for _ in range(2))
+    write_gguf(tmp_path / "model.gguf", embedding, output)
+    model = make_language_model({"name": "transformers", "path": str(tmp_path / "model.gguf")})
+    last = embedding[257]  # "ab" is one token
+    logits = output @ (last / np.sqrt((last**2).mean() + 1e-5))
+    found = model.log_probabilities("ab", [(token,) for token in range(258)])
+    np.testing.assert_allclose(found, logits - np.logaddexp.reduce(logits), atol=1e-4)
+    assert model.text((257, 99, 256)) == "abc"
+    assert all(len(reply) == 5 or reply[-1] == 256 for reply in model.sample("ab", 20, rng, 5))
+
+
 def test_nothing_is_looked_up_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any, **__: Any) -> None:
         raise AssertionError("a connection was asked for")

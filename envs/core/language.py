@@ -18,6 +18,8 @@ from lawgiver.envs.core.registry import LANGUAGE_MODELS, lookup, names
 
 Reply: TypeAlias = tuple[int, ...]
 """A reply: the numbers of its tokens, which only the model that they come from can read."""
+METHODS = "sample, log_probabilities and text"
+"""The methods of a language model."""
 
 
 @runtime_checkable
@@ -60,10 +62,6 @@ def make_language_model(model: Any) -> LanguageModel:
             f" {{'name': NAME, **parameters}}, or an object with {METHODS}"
         )
     return model
-
-
-METHODS = "sample, log_probabilities and text"
-"""The methods of a language model."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lawgiver.trainers.misreports.settings import Lagrangian, Misreports, Positive
 from lawgiver.trainers.settings.annealing import AnnealOver
-from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, TrainerSettings
+from lawgiver.trainers.settings.base import Config, Natural, Settings, TrainerSettings
 
 
 class AggregationNetwork(Settings):
@@ -58,7 +58,7 @@ class AggregationTrainer(TrainerSettings):
     """Of reports that are not read as one of finitely many; these are all tried."""
     samples: Natural = 2_048
     """Stored profiles, whose searches of misreports are warm-started when a profile recurs; at least ``batch``."""
-    log_every: Count = 50
+    log_every: Natural = 50
     checkpoint_every: Natural = 250
     evaluation: Evaluation = Evaluation()
 
