@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lawgiver.envs.bimatrix.solutions import logit_strategies, regret, taxed
+from lawgiver.envs.bimatrix.solutions import form, logit_strategies
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.taxed_dilemma.game import logit_cooperation
@@ -70,7 +70,7 @@ def test_textbook_games_have_their_nash_equilibria():
     for tax in (0.0, 0.3, 0.9):
         for game in (battle, make_game("bimatrix", payoffs=CELLS)):
             for pair in game.nash_equilibria(tax):
-                assert regret(taxed(game, tax), *pair) < 1e-12
+                assert form(game, tax).regrets(pair).max() < 1e-12
     ((row, column),) = prisoners().nash_equilibria(0.9)
     assert (row[1], column[1]) == (1, 1), "a high tax makes cooperation dominant"
     with pytest.raises(UnsupportedGameError, match="too many supports"):

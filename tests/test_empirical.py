@@ -59,6 +59,26 @@ def test_cells_are_played_on_common_random_numbers():
     assert drawn.samples[:, 0, 0, 1].std() > 0 and not drawn.samples[:, :, 1, 1].std(axis=0).any()
 
 
+def test_strategies_are_policies_by_name_and_folder_and_by_names_of_ones_own(tmp_path):
+    pytest.importorskip("torch")
+    from lawgiver.agents.learned import save_policy
+    from lawgiver.agents.network_policies import LearnedParticipants
+
+    game = lawgiver.make_game(**DILEMMA)
+    save_policy(tmp_path / "people", LearnedParticipants(game, hidden=(4,)))
+    played = table(game, [tmp_path / "people", 0, "random"], mechanism="libertarian", games=400)
+    assert played.names[0] == (str(tmp_path / "people"), "0", "random")
+    assert played.form.payoffs[0, 1, 2] == pytest.approx(3, abs=0.5), "a defector against chance: 5 or 1"
+    own = table(game, {"mine": lawgiver.make_policy(game, "participant", "constant", choice=1)}, "libertarian", games=2)
+    assert own.names == (("mine",),) * 2 and own.form.payoffs[:, 0, 0].tolist() == [3, 3]
+    guess = {"policy": "compromise", "rule": "borda"}
+    votes = table(VOTING, ["truthful", guess], mechanism="borda", games=400, symmetric=True)
+    assert votes.names == (("truthful", "compromise rule=borda"),)
+    gain = votes.samples[:, 1, 1] - votes.samples[:, 0, 0]
+    assert gain.std() < 0.2 * votes.samples[:, 0, 0].std(), "by every seat in the same elections"
+    assert gain.mean() == pytest.approx(0, abs=0.005), "of an impartial culture nobody knows whom to leave"
+
+
 def test_a_symmetric_table_has_the_payoffs_of_the_whole_one():
     counts = table({"name": "matrix", "preset": "stag_hunt"}, games=2, symmetric=True)
     assert isinstance(counts.form, SymmetricForm) and counts.names == (("stag", "hare"),)

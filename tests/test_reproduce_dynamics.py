@@ -18,7 +18,7 @@ from lawgiver.trainers.statistics.estimate import mean_of
 def test_dynamics_have_what_is_known_beside_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dynamics, "PLAYED", 20_000)
     monkeypatch.setattr(dynamics, "HORIZONS", (100, 1_000))
-    monkeypatch.setattr(dynamics, "MATCHED", (1_000, 8_000))
+    monkeypatch.setattr(dynamics, "MATCHED", (1_000, 4_000))
     made = reproduce.reproduce("dynamics", tmp_path, seeds=2)
     if made.figures:
         assert (tmp_path / "dynamics.png").read_bytes().startswith(b"\x89PNG")

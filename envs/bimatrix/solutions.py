@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,11 @@ import numpy as np
 
 from lawgiver.envs.core.errors import UnsupportedGameError, number
 from lawgiver.envs.core.game import KnownSolution
-from lawgiver.envs.core.registry import extras
 from lawgiver.envs.solvers.equilibrium import logit
 from lawgiver.envs.solvers.equilibrium.joint_grid import joint_grid
 from lawgiver.envs.solvers.equilibrium.one_round import temperatures
+from lawgiver.envs.solvers.normal_form.forms import NormalForm
+from lawgiver.envs.solvers.normal_form.nash import equilibria
 
 if TYPE_CHECKING:
     from lawgiver.envs.bimatrix.game import Bimatrix
@@ -30,10 +30,9 @@ def taxed(game: Bimatrix, tax: float) -> np.ndarray:
     return paid
 
 
-def regret(payoffs: np.ndarray, row: np.ndarray, column: np.ndarray) -> float:
-    """Compute the largest gain of either player from a pure deviation, for payoffs (m, n, 2)."""
-    of_row, of_column = payoffs[..., 0] @ column, row @ payoffs[..., 1]
-    return float(max(of_row.max() - row @ of_row, of_column.max() - of_column @ column))
+def form(game: Bimatrix, tax: float = 0.0) -> NormalForm:
+    """Make a round under a tax rate in [0, 1] a game in normal form."""
+    return NormalForm(np.moveaxis(taxed(game, tax), -1, 0))
 
 
 def nash_equilibria(game: Bimatrix, tax: float = 0.0) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -49,13 +48,7 @@ def nash_equilibria(game: Bimatrix, tax: float = 0.0) -> list[tuple[np.ndarray, 
         raise UnsupportedGameError(
             f"a game of {game.counts} actions has too many supports to enumerate, allowed: {FEW_ACTIONS} of each"
         )
-    payoffs = taxed(game, tax)
-    with extras("nash_equilibria"):
-        import nashpy
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # it says that a game is degenerate
-        found = list(nashpy.Game(payoffs[..., 0], payoffs[..., 1]).support_enumeration())
-    return [(np.asarray(row), np.asarray(column)) for row, column in found]
+    return [(row, column) for row, column in equilibria(form(game, tax))]
 
 
 def logit_strategies(game: Bimatrix, inverse_temperature: float, tax: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +80,7 @@ def known_solutions(game: Bimatrix) -> tuple[KnownSolution, ...]:
                 name="number of Nash equilibria without a tax",
                 source="support enumeration (nashpy); residual is the largest regret in any, relative to payoffs",
                 value=lambda: float(len(nash_equilibria(game))),
-                residual=lambda: max(regret(game.table, *pair) for pair in nash_equilibria(game)) / scale,
+                residual=lambda: max(form(game).regrets(pair).max() for pair in nash_equilibria(game)) / scale,
                 tolerance=1e-9,
             )
         )

@@ -57,7 +57,7 @@ def table(
         games: of each cell, >= 2.
         seed: of the games.
         symmetric: whether seats of participants are exchangeable, so that payoffs depend on how many play each strategy
-            alone, C(n + A - 1, n) cells; it is checked where all play the same.
+            alone, C(n + A - 1, n) cells, each played once a seat in turn; it is checked where all play the same.
 
     Raises:
         ParameterError: if an argument is wrong, or participants are not exchangeable.
@@ -140,13 +140,15 @@ def _symmetric(
     groups = _groups(games, size * len(counts))
     samples = np.zeros((groups, size, len(counts)))
     for column, count in enumerate(counts):
-        chosen = np.repeat(np.arange(size), count)
-        cell = (*chosen.tolist(), *[0] * (len(players) - n))
-        earned = _grouped(_earned(game, players, cell, games, seed), groups)[:, :n]
-        if count.max() == n:
-            _check_exchangeable(earned, strategies[chosen[0]], moving)
-        for strategy in np.flatnonzero(count):
-            samples[:, strategy, column] = earned[:, chosen == strategy].mean(axis=1)
+        first, alike = np.repeat(np.arange(size), count), count.max() == n
+        turns = [first] if alike else [np.roll(first, turn) for turn in range(n)]
+        for chosen in turns:  # everybody plays every strategy in every game, so that seats are the same in all cells
+            cell = (*chosen.tolist(), *[0] * (len(players) - n))
+            earned = _grouped(_earned(game, players, cell, games, seed), groups)[:, :n]
+            if alike:
+                _check_exchangeable(earned, strategies[first[0]], moving)
+            for strategy in np.flatnonzero(count):
+                samples[:, strategy, column] += earned[:, chosen == strategy].mean(axis=1) / len(turns)
     return EmpiricalTable(
         players=tuple(player.name for player in moving),
         names=(strategies,),
