@@ -332,9 +332,10 @@ def test_the_reproduction_compares_all(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduction, "SIZES", ((2, 4),))
     monkeypatch.setattr(reproduction, "PROFILES", 20)
     monkeypatch.setattr(reproduction, "AUDITED", 2)
+    monkeypatch.setattr(reproduction, "FULL", ("mean", "median"))
     quick = [one for one in QUICK if not one.startswith("trainer.evaluation")]
-    beside = "trainer.evaluation={profiles: 20, audited: 2, rules: [median], charges: [1]}"
-    monkeypatch.setattr(reproduction, "_beside", lambda place: (*quick, beside))
+    alone = "trainer.evaluation={profiles: 20, audited: 2, rules: [], charges: []}"
+    monkeypatch.setattr(reproduction, "ALONE", (*quick, alone))
     made = reproduce.reproduce("learned_aggregators", tmp_path, 1)
     rules, paid, elsewhere = made.comparisons.values()
     assert [row["rule"] for row in rules] == [
@@ -343,7 +344,10 @@ def test_the_reproduction_compares_all(tmp_path, monkeypatch):
     ]  # fmt: skip
     kept = {row["rule"]: row["share kept"].mean for row in rules}
     assert (kept["mean"], kept["reference"]) == pytest.approx((1, 0), abs=1e-9) and 0 < kept["truthful mixture"] < 1
-    assert paid[0]["revenue"].mean > 0 and abs(paid[0]["mean gain"].mean) < 1e-9
+    assert paid[-1]["revenue"].mean > 0 and abs(paid[-1]["mean gain"].mean) < 1e-9
     assert elsewhere[0]["annotators, replies"] == "2, 4" and elsewhere[0]["given up"].mean > -1e-6
     assert [file.name for file in made.figures] == ["frontier.png"]
     assert "learned, target 0.01" in made.markdown()
+    monkeypatch.setattr(reproduction, "judge", None)  # what is judged is kept
+    again = reproduce.reproduce("learned_aggregators", tmp_path, 1)
+    assert again.comparisons == made.comparisons

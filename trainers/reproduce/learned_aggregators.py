@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lawgiver.agents.reporting import named_rule
+from lawgiver.envs.files.json_text import plain
+from lawgiver.envs.files.reading import read_json
 from lawgiver.envs.preference_aggregation.game import PreferenceAggregation
-from lawgiver.trainers.aggregation.evaluation import LEARNED, REFERENCE, judged
+from lawgiver.trainers.aggregation.evaluation import LEARNED, REFERENCE, judge, judged
+from lawgiver.trainers.aggregation.settings import Evaluation
 from lawgiver.trainers.reproduce.runs import finished_in_time, saved
 from lawgiver.trainers.reproduce.table import Cell, Reproduction, Row
+from lawgiver.trainers.runs.atomic_files import write_json
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.statistics.estimate import Estimate, confidence, mean_of
+from lawgiver.trainers.statistics.estimate import Estimate, confidence, mean_of, with_estimates
 from lawgiver.trainers.statistics.streams import AGGREGATION
 
 if TYPE_CHECKING:
@@ -30,10 +34,15 @@ CONFIG = "aggregation"
 TARGETS = (0.02, 0.01, 0.005, 0.002, 0.001)
 """Upper bounds of the mean gain that are asked for."""
 FULL = ("mean", "trimmed_mean", "median", "bradley_terry", "borda", "nash_lottery", "random_dictator", "plurality")
-"""Rules beside which the first of these is judged, and by that all."""
+"""Known rules, which are judged once for each seed."""
 SIZES = ((3, 3), (9, 3), (5, 5), (9, 5))
 """Annotators and replies of games that no network was trained on."""
 PROFILES, AUDITED = 2_000, 100
+ALONE = (
+    *(f"trainer.evaluation.profiles={PROFILES}", f"trainer.evaluation.audited={AUDITED}"),
+    *("trainer.evaluation.rules=[]", "trainer.evaluation.charges=[]"),
+)
+"""Of every training: known rules are judged apart."""
 TITLE = "Learned aggregators: what truthfulness costs where nobody is charged"
 HEADING = "preference_aggregation-v0: networks without payments, beside known rules and MOSAIC"
 NOTES = (
@@ -52,13 +61,13 @@ NOTES = (
 def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     """Make the tables and the figure; see :func:`lawgiver.trainers.reproduce.reproduce`."""
     wanted = [
-        (folder / f"target_{target:g}" / f"s{seed}", CONFIG, (f"trainer.target={target}", f"seed={seed}", *_beside(k)))
-        for k, target in enumerate(TARGETS)
+        (folder / f"target_{target:g}" / f"s{seed}", CONFIG, (f"trainer.target={target}", f"seed={seed}", *ALONE))
+        for target in TARGETS
         for seed in range(n_seeds)
     ]
     runs, times = finished_in_time(wanted, jobs)
     by_target = {target: runs[k * n_seeds : (k + 1) * n_seeds] for k, target in enumerate(TARGETS)}
-    first = [_numbers(run) for run in by_target[TARGETS[0]]]
+    first = [_beside(run, seed) for seed, run in enumerate(by_target[TARGETS[0]])]
     learned = {target: [_numbers(run)["rules"] for run in of] for target, of in by_target.items()}
     known = {name: [numbers["rules"] for numbers in first] for name in first[0]["rules"] if name != LEARNED}
     paid = {share: [numbers["charged"] for numbers in first] for share in first[0]["charged"]}
@@ -88,12 +97,16 @@ def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
     return Reproduction(TITLE, {"The truthful mixture": rows, "Time": times}, NOTES, figures, comparisons=comparisons)
 
 
-def _beside(place: int) -> tuple[str, ...]:
-    """List the overrides of a run's evaluation: those of the first target stand beside all rules."""
-    audited = (f"trainer.evaluation.audited={AUDITED}", f"trainer.evaluation.profiles={PROFILES}")
-    if place == 0:
-        return (*audited, f"trainer.evaluation.rules=[{', '.join(FULL)}]")
-    return (*audited, "trainer.evaluation.rules=[]", "trainer.evaluation.charges=[]")
+def _beside(run: Run, seed: int) -> Mapping[str, Any]:
+    """Judge all rules on the profiles that a run was judged on, and keep what is found in its folder."""
+    file = run.path / "known.json"
+    if not file.exists():
+        evaluation = Evaluation(profiles=PROFILES, audited=AUDITED, rules=FULL)
+        write_json(
+            file, plain(judge(cast(PreferenceAggregation, run.game()), run.load("mechanism"), evaluation, [seed]))
+        )
+    kept: Mapping[str, Any] = with_estimates(read_json(file))
+    return kept
 
 
 def _numbers(run: Run) -> Mapping[str, Any]:
