@@ -12,6 +12,7 @@ import torch
 from scipy.optimize import linprog
 
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.solvers.social_choice import elimination, ranked_pairs
 from lawgiver.envs.solvers.social_choice.dominance import fosd_regret
 from lawgiver.envs.solvers.social_choice.profiles import condorcet_winner, margins, orders, positions, supports
 from lawgiver.envs.solvers.social_choice.rules import REVEALS, RULES, lottery, positional, readable
@@ -152,6 +153,14 @@ def test_instant_runoff_of_three_is_plurality_with_a_runoff() -> None:
     places = drawn(0, 2000, 6, 3)
     for ties in ("share", "first"):
         assert np.allclose(lottery("irv", places, ties=ties), lottery("plurality_runoff", places, ties=ties))
+
+
+def test_few_voters_of_many_alternatives_leave_little_to_eliminate() -> None:
+    """Sixty alternatives, four favourites: the order in which the others go out does not matter."""
+    places = drawn(9, 5, 4, 60)
+    found = lottery("irv", places)
+    assert np.allclose(found.sum(1), 1)
+    assert ((found > 0) <= (places == 0).any(1)).all()
 
 
 def test_the_last_of_the_tied_goes_out_first() -> None:
@@ -339,7 +348,7 @@ def test_regret_is_what_some_utility_function_gains() -> None:
         (lambda: lottery("borda", drawn(0, 2, 3, 3), np.ones((3, 3))), r"weights have shape \(3, 3\), allowed: 2 prof"),
         (lambda: lottery("kemeny", drawn(0, 1, 3, 7)), "kemeny is to rank 7 alternatives, allowed: at most 6"),
         (lambda: lottery("irv", drawn(0, 1, 3, 63)), "irv is to decide among 63 alternatives, allowed: at most 62"),
-        (lambda: lottery("ranked_pairs", drawn(0, 1, 3, 63)), "ranked_pairs is to decide among 63 alternatives"),
+        (lambda: lottery("ranked_pairs", drawn(0, 1, 3, 63)), "ranked_pairs is to decide among 63 .*: at most 62"),
         (lambda: lottery("maximal_lottery", drawn(0, 1, 3, 13)), "among 13 alternatives, allowed: at most 12"),
         (lambda: lottery("borda", drawn(0, 1, 3, 3) + 1), "places go from 1 to 3, allowed: from 0, the best, to 2"),
         (lambda: positional(np.full((1, 2, 3), np.nan), np.ones(3)), "places go from nan to nan, allowed: from 0"),
@@ -352,6 +361,20 @@ def test_regret_is_what_some_utility_function_gains() -> None:
 def test_errors_name_what_is_allowed(call: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+def test_too_many_tied_eliminations_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elimination, "SETS", 200)
+    cycle = np.array([np.roll(np.arange(12), k) for k in range(12)])[None]
+    with pytest.raises(ParameterError, match="220 sets of 9 alternatives left, allowed: at most 200, as with"):
+        lottery("irv", cycle)
+    assert lottery("irv", cycle, ties="first").sum() == 1
+
+
+def test_too_many_tied_margins_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranked_pairs, "BRANCHES", 50)
+    with pytest.raises(ParameterError, match=r"leads to \d+ branches, allowed: at most 50, as with"):
+        lottery("ranked_pairs", np.array([np.roll(np.arange(7), k) for k in range(7)])[None])
 
 
 def test_every_rule_can_be_computed_from_what_it_reads() -> None:

@@ -30,8 +30,6 @@ from lawgiver.envs.core.errors import ParameterError, counted
 
 LARGEST_BYTE = 127
 """Largest number of an 8-bit integer."""
-LARGEST_SET = 62
-"""Alternatives up to which a set of them is held as the bits of an integer."""
 
 
 def positions(utilities: Array) -> Array:
@@ -142,15 +140,6 @@ class Profile:
         """Return the number of alternatives."""
         return int(self.marks.shape[0])
 
-    def check_sets(self, rule: str) -> None:
-        """Check that sets of alternatives fit into the bits of an integer.
-
-        Raises:
-            ParameterError: naming the rule and the limit.
-        """
-        if self.m > LARGEST_SET:
-            raise ParameterError(f"{rule} is to decide among {self.m} alternatives, allowed: at most {LARGEST_SET}")
-
     @property
     def batch(self) -> int:
         """Return the number of profiles."""
@@ -207,7 +196,8 @@ class Profile:
     @cached_property
     def condorcet(self) -> Array:
         """Mask (m, B) of the Condorcet winner."""
-        return namespace(self.margins).sum(self.margins > 0, axis=1) == self.m - 1
+        xp = namespace(self.margins)
+        return xp.sum(xp.astype(self.margins > 0, xp.int8), axis=1, dtype=xp.int16) == self.m - 1
 
 
 @lru_cache(maxsize=16)

@@ -20,14 +20,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from lawgiver.envs.core.errors import ParameterError
+
+LARGEST = 62
+"""Alternatives up to which a set of them is held as the bits of an integer."""
+BRANCHES = 1_000_000
+"""Branches up to which orders of tied margins are followed."""
+
 
 def winners(margins: np.ndarray) -> np.ndarray:
     """Compute who wins in some order of tied margins, a mask (m, B).
 
     Args:
         margins: (m, m, B), antisymmetric.
+
+    Raises:
+        ParameterError: for more than 62 alternatives, or where tied margins lead to more than a million branches.
     """
     m = len(margins)
+    if m > LARGEST:
+        raise ParameterError(f"ranked_pairs is to decide among {m} alternatives, allowed: at most {LARGEST}")
     first, second = np.triu_indices(m, 1)
     won: np.ndarray = (margins > 0).sum(1) == m - 1
     game = np.flatnonzero(~won.any(0))
@@ -58,6 +70,11 @@ def winners(margins: np.ndarray) -> np.ndarray:
             at, below = at[clear], with_all[:, clear]
             continue
         pair, row = np.nonzero(cyclic)
+        if len(row) > BRANCHES:
+            raise ParameterError(
+                f"ranked_pairs with tied margins leads to {len(row):,} branches, allowed: at most {BRANCHES:,}, as with"
+                " fewer alternatives, or fewer profiles at a time"
+            )
         branches = _lock(below[:, row], over[pair, row], under[pair, row])
         at, below = _distinct(
             np.concatenate([at[clear], at[row]]), np.concatenate([with_all[:, clear], branches], axis=1)

@@ -92,7 +92,7 @@ def lottery(name: str, ballots: Array, weights: Array | None = None, *, ties: st
     Raises:
         ParameterError: for an unknown rule or way with ties, for shapes that do not fit, for places that are none, and
             for more alternatives than a rule can do with: 6 of ``kemeny``, 12 of ``maximal_lottery``, 62 of ``irv`` and
-            ``ranked_pairs``.
+            ``ranked_pairs``. Also where ties are too many for these to be followed.
     """
     rule = RULES[choice("rule", name, RULES)]
     profile = Profile.of(ballots, weights, narrow=rule.reads != "score")
@@ -278,7 +278,6 @@ def median(profile: Profile, ties: str) -> Array:
 
 
 def _ranked_pairs(profile: Profile) -> Array:
-    profile.check_sets("ranked_pairs")
     won = locking.winners(as_numpy(profile.margins))
     return namespace(profile.marks).asarray(won, device=profile.marks.device)
 
