@@ -12,6 +12,7 @@ from lawgiver.envs.solvers.normal_form.correlated import correlated_payoffs
 from lawgiver.envs.solvers.normal_form.fictitious_play import fictitious_play
 from lawgiver.trainers import reproduce
 from lawgiver.trainers.reproduce import dynamics
+from lawgiver.trainers.reproduce.dynamics_known import form_of, polygon
 from lawgiver.trainers.statistics.estimate import mean_of
 
 
@@ -35,9 +36,9 @@ def test_dynamics_have_what_is_known_beside_what_is_found(tmp_path: Path, monkey
 
 
 def test_the_polygon_is_where_long_play_goes_round():
-    form = dynamics.form_of("shapley")
+    form = form_of("shapley")
     course = fictitious_play(form, 60_000)
-    row, column = dynamics.polygon(course, form)
+    row, column = polygon(course, form)
     assert row.sum(axis=1) == pytest.approx(1) and len(np.unique(row.round(9), axis=0)) == 6
     ends = np.cumsum(np.flatnonzero((course.choices[1:] != course.choices[:-1]).any(axis=1))[-1:] + 1)
     at = [np.bincount(course.choices[: ends[0], i], minlength=3) / ends[0] for i in range(2)]
@@ -45,6 +46,6 @@ def test_the_polygon_is_where_long_play_goes_round():
 
 
 def test_corners_of_the_payoffs_of_correlated_equilibria():
-    form = dynamics.form_of("chicken")
+    form = form_of("chicken")
     found = correlated_payoffs(form, np.array([[1.0, 1], [-1, -1], [1, 0], [0, 1]]))
     assert found == pytest.approx(np.array([[5.25, 5.25], [3.6, 3.6], [7, 2], [2, 7]]))

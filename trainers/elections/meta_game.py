@@ -198,7 +198,7 @@ def double_oracle(
         start: the strategy opened first.
 
     Raises:
-        MissingExtraError: without nashpy.
+        MissingExtraError: without scipy.
     """
 
     def shares_of(cell: tuple[int, ...]) -> dict[int, float]:

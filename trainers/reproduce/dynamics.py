@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lawgiver.envs.core.make import make_game
-from lawgiver.envs.matrix import MatrixGame
 from lawgiver.envs.solvers.normal_form.alpha_rank import alpha_rank
 from lawgiver.envs.solvers.normal_form.correlated import correlated_equilibrium
 from lawgiver.envs.solvers.normal_form.fictitious_play import FictitiousPlay, fictitious_play, runs
-from lawgiver.envs.solvers.normal_form.forms import NormalForm, SymmetricForm
 from lawgiver.envs.solvers.normal_form.hedge import hedge, optimistic_hedge
 from lawgiver.envs.solvers.normal_form.nash import equilibria
 from lawgiver.envs.solvers.normal_form.regret_matching import internal_regret_matching, regret_matching
 from lawgiver.envs.solvers.normal_form.replicator import replicator
+from lawgiver.trainers.reproduce.dynamics_known import EDGES, form_of, growth, polygon, uneven
 from lawgiver.trainers.reproduce.runs import saved
 from lawgiver.trainers.reproduce.table import Cell, Reproduction, Row
 from lawgiver.trainers.runs.atomic_files import made_folder
@@ -45,8 +43,6 @@ MATCHED = (2_000, 20_000)
 """Rounds of regret matching."""
 PLAYED = 1_000_000
 """Rounds of fictitious play of Shapley's game."""
-EDGES = 6
-"""Of his polygon: joint choices that play goes through."""
 NOTES = (
     f"NashConv is the sum of both players' gains from a best reply. Play of {RPS.lower()} begins at {START}, of which"
     " hedge takes the logarithm for a head start; fictitious play begins with rock against paper.",
@@ -60,13 +56,6 @@ NOTES = (
 )
 OTHERS = (0.2130, 0.6771, 0.1099)
 """Alpha-rank's masses by OpenSpiel."""
-
-
-def form_of(preset: str) -> NormalForm:
-    """Make a textbook game in normal form."""
-    game = make_game("matrix", preset=preset)
-    assert isinstance(game, MatrixGame)
-    return game.form
 
 
 def reproduce(folder: Path, n_seeds: int, jobs: int) -> Reproduction:
@@ -107,34 +96,6 @@ def _regrets(n_seeds: int) -> Iterator[dict[str, Cell]]:
             }
 
 
-def growth() -> float:
-    """Compute the factor by which runs grow, the real root of x^3 = x^2 + 1."""
-    return float(next(root.real for root in np.roots([1, -1, 0, -1]) if abs(root.imag) < 1e-9))
-
-
-def polygon(course: FictitiousPlay, form: NormalForm) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the polygon that frequencies go round when runs grow for ever by :func:`growth`.
-
-    Args:
-        course: of play, for the order of joint choices.
-        form: the game.
-
-    Returns:
-        frequencies at the ends of the runs through all joint choices, (6, A) of either player.
-    """
-    ends = np.cumsum(runs(course.choices)) - 1
-    order = course.choices[ends[-EDGES:]]
-    ages = np.arange(50 * EDGES)
-    weights = growth() ** -ages.astype(float)
-    weights /= weights.sum()
-    corners = []
-    for last in range(EDGES):
-        played = order[(last - ages) % EDGES]
-        corners.append([np.bincount(played[:, i], weights, minlength=form.sizes[i]) for i in range(2)])
-    both = np.array(corners)
-    return both[:, 0], both[:, 1]
-
-
 def _polygon(course: FictitiousPlay) -> Iterator[Row]:
     form = form_of("shapley")
     lengths = runs(course.choices)
@@ -158,12 +119,6 @@ def _chicken() -> Iterator[Row]:
         yield Row(f"{name} correlated equilibrium", float((found * form.payoffs).sum()) / 2, known)
     (mixed,) = [pair for pair in equilibria(form) if 0 < pair[0][0] < 1]
     yield Row("mixed Nash equilibrium", float(form.values(mixed)[0]), 14 / 3)
-
-
-def uneven(paper: float, scissors: float, rock: float) -> SymmetricForm:
-    """Make rock-paper-scissors in which each wins an amount of its own from the one before, against itself."""
-    wins = [[0, -paper, rock, 0, 0, 0], [0, paper, 0, 0, -scissors, 0], [0, 0, -rock, 0, scissors, 0]]
-    return SymmetricForm(np.array(wins), 2)
 
 
 def _evolution() -> Iterator[Row]:

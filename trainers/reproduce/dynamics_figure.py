@@ -13,7 +13,7 @@ from lawgiver.envs.solvers.normal_form.hedge import hedge, optimistic_hedge
 from lawgiver.envs.solvers.normal_form.nash import equilibria
 from lawgiver.envs.solvers.normal_form.replicator import replicator
 from lawgiver.trainers.plots.style import CYCLE, new_figure
-from lawgiver.trainers.reproduce import dynamics
+from lawgiver.trainers.reproduce.dynamics_known import form_of, polygon, uneven
 
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
 """Of the triangle in which mixtures of three strategies are drawn."""
@@ -43,13 +43,13 @@ def _simplex(axis: Any, names: tuple[str, ...]) -> None:
 
 
 def _shapley(axis: Any, course: FictitiousPlay) -> None:
-    form = dynamics.form_of("shapley")
+    form = form_of("shapley")
     _simplex(axis, form.names[0])
     played = np.cumsum(np.eye(3)[course.choices[:, 0]], axis=0)
     rounds = np.unique(np.geomspace(10, len(played), DRAWN).astype(int))
     path = played[rounds - 1] / rounds[:, None] @ CORNERS
     axis.plot(*path.T, color=CYCLE[0], linewidth=0.9, label=f"fictitious play, {len(played):,} rounds")
-    limit, _ = dynamics.polygon(course, form)
+    limit, _ = polygon(course, form)
     corners = np.vstack([limit, limit[:1]]) @ CORNERS
     axis.plot(*corners.T, "--", color=CYCLE[1], linewidth=1.6, label="Shapley's polygon")
     axis.plot(*(np.full(3, 1 / 3) @ CORNERS), "*", color="black", markersize=9, label="Nash equilibrium")
@@ -57,8 +57,8 @@ def _shapley(axis: Any, course: FictitiousPlay) -> None:
 
 
 def _rock_paper_scissors(axis: Any) -> None:
-    _simplex(axis, dynamics.form_of("rock_paper_scissors").names[0])
-    pool = dynamics.uneven(1.0, 1.0, 1.0)
+    _simplex(axis, form_of("rock_paper_scissors").names[0])
+    pool = uneven(1.0, 1.0, 1.0)
     first = np.array([0.7, 0.2, 0.1])
     orbit = replicator(pool, 20.0, start=[first.tolist()]).shares[0] @ CORNERS
     axis.plot(*orbit.T, color=CYCLE[2], linewidth=1.2, label="replicator: goes round")
@@ -78,7 +78,7 @@ RATE, STEPS = 0.25, 120
 
 
 def _chicken(axis: Any) -> None:
-    form = dynamics.form_of("chicken")
+    form = form_of("chicken")
     payoffs = form.payoffs.reshape(2, -1).T
     order = np.argsort(np.arctan2(*(payoffs - payoffs.mean(axis=0)).T[::-1]))
     axis.fill(*payoffs[order].T, color="0.92", label="all joint choices")
