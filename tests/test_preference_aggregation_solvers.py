@@ -182,6 +182,12 @@ def test_the_reply_approaches_the_optimal_policy_and_sooner_from_aware_candidate
         policy, paid = mosaic((log_q - log_gen)[drawn], np.moveaxis(rewards[:, drawn], 0, 1), 1.0)
         law = law_of_reply(policy, drawn, k)
         apart[kappa, m], earned[kappa, m] = np.abs(law - best).sum() / 2, paid.sum(1).mean()
+    known = {(0.0, 1): 0.443, (0.0, 5): 0.138, (0.0, 20): 0.033, (0.7, 1): 0.112, (0.7, 5): 0.030, (0.7, 20): 0.010}
+    assert apart == pytest.approx(known, abs=0.012)
+    assert best @ rewards.sum(0) == pytest.approx(1.526, abs=5e-4)
+    assert optimal_value(log_q, rewards.sum(0), 1.0) == pytest.approx(0.945, abs=5e-4)
+    paid_known = {(0.0, 5): 0.79, (0.0, 20): 1.14, (0.7, 5): 1.01, (0.7, 20): 1.21}
+    assert {key: earned[key] for key in paid_known} == pytest.approx(paid_known, abs=0.03)
     assert earned[0.0, 1] == pytest.approx(0, abs=1e-12)
     assert earned[0.0, 1] < earned[0.0, 5] < earned[0.0, 20]
     assert apart[0.0, 1] > 2 * apart[0.0, 5] > 4 * apart[0.0, 20]

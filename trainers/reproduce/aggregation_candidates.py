@@ -15,12 +15,14 @@ from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import AGGREGATION
 
 REPLIES, ADVERTISERS = 50, 3
-DRAWN = 60_000
-"""Candidates that are drawn of each instance, in sets of M, but at most ``MOST`` sets."""
-MOST = 3_000
+SETS_DRAWN = 3_000
+"""Candidate sets that are drawn of each size."""
 SIZES = (1, 5, 20, 100, 1_000)
 GENERATORS = {"the reference": 0.0, "aware, kappa = 0.7": 0.7}
 MISREPORTS = 5_000
+GAIN = "greatest gain of 5,000 misreports"
+CUT = 4.0
+"""Largest reward that is reported."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Instance:
     @classmethod
     def drawn(cls, seed: int) -> Instance:
         """Draw logits of the reference and rewards, all standard normal."""
-        rng = np.random.default_rng([AGGREGATION, 1, seed])
+        rng = np.random.default_rng(seed)
         logits, rewards = rng.standard_normal(REPLIES), rng.standard_normal((ADVERTISERS, REPLIES))
         return cls(logits - log_sum_exp(logits), rewards)
 
@@ -49,46 +51,34 @@ class Instance:
         return drawn, (self.log_reference - log_gen)[drawn], np.moveaxis(self.rewards[:, drawn], 0, -2)
 
 
-def rows(instances: int) -> Iterator[dict[str, Cell]]:
-    """Tabulate how far the law of the reply is from the optimal policy, by generator and number of candidates.
-
-    Args:
-        instances: draws of a reference and of rewards, >= 2, over which intervals are.
-    """
-    known = [Instance.drawn(seed) for seed in range(instances)]
+def rows() -> Iterator[dict[str, Cell]]:
+    """Tabulate how far the law of the reply is from the optimal policy, by generator and number of candidates."""
+    each, other = Instance.drawn(1), Instance.drawn(2)
+    total = each.rewards.sum(0)
+    best = tilted(each.log_reference, total, 1.0)
     for name, kappa in GENERATORS.items():
         for size in SIZES:
-            found = np.array([_measured(each, kappa, size, seed) for seed, each in enumerate(known)])
-            apart, reward, revenue = (Estimate.of_seeds(column.tolist()) for column in found.T)
+            rng = np.random.default_rng([AGGREGATION, 2, size])
+            drawn, weights, rewards = each.candidates(kappa, (SETS_DRAWN, size), rng)
+            policy, payments = mosaic(weights, rewards, 1.0)
+            law = law_of_reply(policy, drawn, REPLIES)
             yield {
                 "candidates from": name,
                 "M": float(size),
-                "distance to the optimum": apart,
-                "rewards": reward,
-                "revenue": revenue,
-                "greatest gain of 5,000 misreports": max(greatest_gain(each, kappa, size) for each in known[:2]),
+                "distance to the optimum": float(np.abs(law - best).sum() / 2),
+                "rewards": Estimate.of_samples((policy * total[drawn]).sum(1)),
+                "revenue": Estimate.of_samples(payments.sum(1)),
+                GAIN: max(greatest_gain(one, kappa, size) for one in (each, other)),
             }
-    best = [tilted(each.log_reference, each.rewards.sum(0), 1.0) @ each.rewards.sum(0) for each in known]
+    optimum = float(best @ total)
     yield {
-        "candidates from": "optimal policy",
+        "candidates from": "the optimal policy",
         "M": None,
         "distance to the optimum": 0.0,
-        "rewards": Estimate.of_seeds(best),
+        "rewards": optimum,
         "revenue": None,
-        "greatest gain of 5,000 misreports": None,
+        GAIN: None,
     }
-
-
-def _measured(each: Instance, kappa: float, size: int, seed: int) -> tuple[float, float, float]:
-    """Compute the total variation to the optimal policy, the sum of rewards, and revenue."""
-    sets = max(min(DRAWN // size, MOST), 60)
-    rng = np.random.default_rng([AGGREGATION, 2, seed, size])
-    drawn, weights, rewards = each.candidates(kappa, (sets, size), rng)
-    policy, payments = mosaic(weights, rewards, 1.0)
-    total = each.rewards.sum(0)
-    law = law_of_reply(policy, drawn, REPLIES)
-    best = tilted(each.log_reference, total, 1.0)
-    return float(np.abs(law - best).sum() / 2), float(law @ total), float(payments.sum(1).mean())
 
 
 Offset = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -112,7 +102,7 @@ def greatest_gain(each: Instance, kappa: float, size: int, offset: Offset | None
     for i, truth in enumerate(rewards):
         scale, noise = np.exp(rng.standard_normal((MISREPORTS, 1))), rng.standard_normal((MISREPORTS, size))
         kinds = [truth * scale, truth * scale + noise[:, :1], truth + scale * noise, 3 * noise]
-        told = np.array([truth, *(kinds[k % 4][k] for k in range(MISREPORTS))])
+        told = np.array([truth, *(np.clip(kinds[k % 4][k], -CUT, CUT) for k in range(MISREPORTS))])
         every = np.repeat(rewards[None], len(told), 0)
         every[:, i] = told
         policy, payments = mosaic(weights, every, 1.0)
@@ -130,10 +120,10 @@ def controls() -> Iterator[dict[str, Cell]]:
         "-0.1 for everybody": lambda told, without: np.full(len(told), -0.1),
         "<p_-i, r_i> as reported: forbidden": lambda told, without: told @ without,
     }
-    each = Instance.drawn(0)
+    each = Instance.drawn(1)
     for name, offset in offsets.items():
         gains = [greatest_gain(each, kappa, size, offset) for kappa in (0.0, 0.7) for size in (1, 20, 100)]
-        yield {"offset": name, "greatest gain of 5,000 misreports, six candidate sets": max(gains)}
+        yield {"offset": name, f"{GAIN}, six candidate sets": max(gains)}
 
 
 QUERIES = ("the value of", "a class is", "if the object", "the name of", "an expression that", "this method is")

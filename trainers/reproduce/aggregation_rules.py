@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -30,6 +30,8 @@ LEFT_OUT = {"rewards": (), "ranking": ("mean", "maxmin")}
 """Rules left out, by what is seen: of rankings the mean is Borda's rule, and maxmin never spends so much."""
 COLDEST, HOTTEST = 0.004, 10.0
 """Ends of the temperatures that are searched."""
+LINEAR = 0.001
+"""Gain up to which the figure's scale is linear."""
 CHARGES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of MOSAIC's payments."""
 
@@ -66,12 +68,16 @@ class Compared:
         also = self.found.payments if self.found.ordinal is None else self.found.ordinal.gains
         return Estimate.of_samples(also.mean(1))
 
-    @property
-    def row(self) -> dict[str, Cell]:
-        """Row of the table."""
+    def over(self, base: Compared) -> Estimate:
+        """Estimate by how much welfare is higher than under another rule, on the same profiles."""
+        return Estimate.of_samples((self.found.utilities - base.found.utilities).mean(1))
+
+    def row(self, base: Compared) -> dict[str, Cell]:
+        """Return the row of the table, with the difference in welfare from another rule on the same profiles."""
         return {
             "rule": self.name,
             "welfare": self.welfare,
+            f"over {base.name}'s": self.over(base),
             "least": Estimate.of_samples(self.found.utilities.min(1)),
             "mean gain": self.gain,
             "greatest gain": self.found.largest_gain,
@@ -121,28 +127,37 @@ def _audited(game: PreferenceAggregation, name: str, mechanism: Policy, types: n
     return Compared(name, game.tau, Estimate.of_samples(divergence(policy, game.log_reference)), found)
 
 
-def drawn(found: Mapping[str, list[Compared]]) -> Figure:
-    """Draw welfare over the mean gain of a misreport, a panel for each feedback, and MOSAIC's payments as a line.
+Panel: TypeAlias = tuple[Compared, list[Compared]]
+"""Rules of a panel: the one that welfare is compared with, and all."""
+
+
+def drawn(panels: Mapping[str, Panel]) -> Figure:
+    """Draw the difference in welfare from a rule over the mean gain of a misreport, with MOSAIC's payments as a line.
 
     Args:
-        found: rules by what the panel is called; those of the first are joined to a line where they are shares.
+        panels: by title.
     """
-    from lawgiver.trainers.plots.style import free_colours, legend_beside, new_figure
+    from lawgiver.trainers.plots.style import legend_beside, named_colours, new_figure
 
-    figure = new_figure(7.2 * len(found), 4.2)
-    for axis, (title, several) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
+    names = dict.fromkeys(each.name for _, several in panels.values() for each in several if "%" not in each.name)
+    colours = named_colours(names)
+    figure = new_figure(7.2 * len(panels), 4.2)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (title, (base, several)) in zip(axes, panels.items(), strict=True):
         curve = [each for each in several if "%" in each.name]
         if curve:
-            x, y = [each.gain.mean for each in curve], [each.welfare.mean for each in curve]
-            axis.plot(x, y, ".--", color="black", label="mean, 0 to 100 % of MOSAIC's payments", linewidth=1)
-        alone = [each for each in several if "%" not in each.name]
-        for colour, each in zip(free_colours(["#000000"]), alone, strict=False):
-            gain, welfare = each.gain, each.welfare
-            axis.errorbar(
-                gain.mean, welfare.mean, welfare.half, gain.half, "o", color=colour, label=each.name.replace("_", " ")
-            )
-        axis.set_xlabel("mean gain of an annotator's best misreport found [reward]")
-        axis.set_ylabel("welfare: mean reward of an annotator")
+            gains, heights = [each.gain.mean for each in curve], [each.over(base).mean for each in curve]
+            label = "mean, 0 to 100 % of MOSAIC's payments"
+            axis.plot(gains, heights, ".--", color="black", label=label, linewidth=1)
+        for each in several:
+            if each.name in colours:
+                x, y, label = each.gain, each.over(base), each.name.replace("_", " ")
+                axis.errorbar(x.mean, y.mean, y.half, x.half, "o", color=colours[each.name], label=label)
+        found = "" if base.found.exact else " found"
+        axis.set_xscale("symlog", linthresh=LINEAR)
+        axis.set_xlim(-LINEAR / 5)
+        axis.set_xlabel(f"mean gain of an annotator's best misreport{found} [reward]")
+        axis.set_ylabel(f"welfare over that of {base.name} [mean reward]")
         axis.set_title(title)
         axis.grid(alpha=0.3)
         legend_beside(axis)
