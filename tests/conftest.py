@@ -243,6 +243,16 @@ GAMES = {
         "payment_free_allocation",
         {"n": 4, "m": 1, "supply": [0.7], "present": 0.4, "value_high": 9.0, "value_beta": [2, 5]},
     ),
+    "matching": ("matching", {"n": 6}),
+    "matching-announce": (
+        "matching",
+        {"n": 4, "mechanism_mode": "announce", "objective": "welfare", "correlation": 0.5},
+    ),
+    "matching-schools": ("matching", {"preset": "schools", "n": 5, "m": 3, "capacities": [2, 1, 1]}),
+    "matching-given": (
+        "matching",
+        {"sides": "one", "n": 3, "m": 2, "priorities": [[0, 2, 1], [1, 0, 2]], "mechanism_mode": "announce"},
+    ),
     "voting": ("voting", {}),
     "voting-announce": (
         "voting",

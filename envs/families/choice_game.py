@@ -155,6 +155,11 @@ class ChoiceGame(ReportingGame):
         worth = total(self.private(state.types) * lottery[:, None, :])
         return evolve(state, lottery=lottery, utilities=worth, payments=payments)
 
+    def prospects(self, state: ReportingState) -> tuple[Array, Array]:
+        """Return the lottery, the same for all, and utilities, (B, n, m) each."""
+        utilities = self.private(state.types)
+        return namespace(utilities).broadcast_to(lottery_of(state)[:, None, :], utilities.shape), utilities
+
     def own_measure(self, state: ReportingState) -> Array:
         """Compute the mean, the least or the geometric mean of utilities, or the agreement, (B,)."""
         return self.social_measures()[self.objective](state)

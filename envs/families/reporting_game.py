@@ -134,8 +134,16 @@ class ReportingGame(TwoModes[ReportingState]):
 
     @property
     def ordinal_menu(self) -> bool:
-        """Whether the menu's rows are rankings of alternatives that a lottery chooses from, without payments."""
+        """Whether the menu's rows are rankings of alternatives that have :meth:`prospects`, without payments."""
         return False
+
+    def prospects(self, state: ReportingState) -> tuple[Array, Array]:
+        """Compute each participant's chances (B, n, a) of its alternatives, and what these are worth to it, (B, n, a).
+
+        Raises:
+            UnsupportedGameError: unless menus are of rankings, see :attr:`ordinal_menu`.
+        """
+        raise UnsupportedGameError(f"{self.name} has no lottery over alternatives that participants rank")
 
     def honest_choice(self, types: Array) -> Array:
         """Find the row of the menu that the truth of types (..., k + p) is read as, integers (...).
@@ -177,6 +185,10 @@ class ReportingGame(TwoModes[ReportingState]):
     @abstractmethod
     def decide(self, parameters: Array, reports: Array) -> Array:
         """Return the decision (B, d) of the rule with parameters (B, D), given reports (B, n, k)."""
+
+    def decided_by(self, reports: Array, types: Array) -> Array:
+        """Return the reports (B, n, k), with what is public of types behind where rules need it to decide."""
+        return reports
 
     def decide_for(self, parameters: Array, reports: Array, seats: Array) -> Array:
         """Compute a decision (B, d) that is exact for one participant of each game, ``seats`` (B,).
@@ -296,7 +308,7 @@ class ReportingGame(TwoModes[ReportingState]):
         return xp.concat([state.types, rule], axis=-1)
 
     def seen_reports(self, obs: Array) -> Array:
-        """Return the reports (B, n, k) that the mechanism's observation (B, 1, d) shows."""
+        """Return the reports (B, n, k) that the mechanism's observation (B, 1, d) shows: what rules decide by."""
         xp = namespace(obs)
         shown = list(columns(self.observation_layout("mechanism")).values())[: len(self.type_layout())]
         return xp.concat([xp.reshape(obs[:, 0, at], (obs.shape[0], self.n, -1)) for at in shown], axis=-1)
@@ -365,7 +377,9 @@ class ReportingGame(TwoModes[ReportingState]):
         if state.turn == 0:
             nothing = namespace(state.utilities).zeros_like(state.utilities)
             return after, {"participant": nothing, "mechanism": nothing[:, :1]}, state.round > 0, state.round > 0
-        done = self.settle(after, self.decide(state.parameters, outcome) if self.announces else outcome)
+        if self.announces:
+            outcome = self.decide(state.parameters, self.decided_by(outcome, state.types))
+        done = self.settle(after, outcome)
         done = evolve(done, round=state.round + 1, payoffs=done.utilities - done.payments)
         rewards = {"participant": done.payoffs, "mechanism": self.sense * self.measure(done)[:, None]}
         return done, rewards, done.round > 0, done.round < 0

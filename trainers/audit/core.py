@@ -220,7 +220,7 @@ def own_of_game(game: ReportingGame, mechanism: Policy) -> Own | None:
         every = xp.broadcast_to(parameters, (reports.shape[0], *parameters.shape))
         reports = game.read(reports)
         state = evolve(game.initial_state_from(types), reports=reports)
-        done = game.settle(state, game.decide_for(every, reports, seats))
+        done = game.settle(state, game.decide_for(every, game.decided_by(reports, types), seats))
         return (done.utilities - done.payments)[xp.arange(seats.shape[0]), seats]
 
     return own

@@ -14,7 +14,6 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.families.choice_game import lottery_of
 from lawgiver.envs.families.play_out import final_state
 from lawgiver.envs.families.reporting_game import ReportingGame
 from lawgiver.envs.solvers.social_choice.dominance import fosd_regret
@@ -46,9 +45,9 @@ class Cases:
         Args:
             chunk: maximum number of games played in parallel; with a longer menu, as many as it has rows.
         """
-        private, honest = self.game.private(self.types), np.asarray(self.game.honest_choice(self.types))
-        told = self.game.read(private)
-        lotteries = self._truthful_lotteries(chunk) if self.game.ordinal_menu else None
+        told = self.game.read(self.game.private(self.types))
+        honest = np.asarray(self.game.honest_choice(self.types))
+        truthful = self._truthful_prospects(chunk) if self.game.ordinal_menu else None
         others, step = np.arange(1, len(self.menu)), max(chunk // max(len(self.menu) - 1, 1), 1)
         found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"payoff": [], "dominance": []}
         for start in range(0, honest.size, step):
@@ -63,16 +62,20 @@ class Cases:
             if not np.isfinite(paid).all():
                 raise ParameterError("the rule that is audited makes payoffs that are not finite, allowed: numbers")
             found["payoff"].append(_best(paid - self.payoffs[profiles, seats, None], rows, own))
-            if lotteries is not None:
-                reached = np.asarray(lottery_of(done), float).reshape(*rows.shape, lotteries.shape[-1])
-                regret = fosd_regret(lotteries[profiles], reached, positions(private[profiles, seats]))
+            if truthful is not None:
+                chances, worth = truthful
+                reached = np.asarray(self.game.prospects(done)[0], float)[np.arange(len(each)), who]
+                reached = reached.reshape(*rows.shape, chances.shape[-1])
+                regret = fosd_regret(chances[profiles, seats], reached, positions(worth[profiles, seats]))
                 found["dominance"].append(_best(np.where(regret > ROUNDING, regret, 0.0), rows, own))
-        return self._regret(found["payoff"]), None if lotteries is None else self._regret(found["dominance"])
+        return self._regret(found["payoff"]), None if truthful is None else self._regret(found["dominance"])
 
-    def _truthful_lotteries(self, chunk: int) -> np.ndarray:
+    def _truthful_prospects(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the chances of the alternatives under the truth, and what these are worth, (P, n, a) each."""
         parts = (self.types[start : start + chunk] for start in range(0, len(self.types), chunk))
-        played = [lottery_of(final_state(self.game, self.rule, part, part)) for part in parts]
-        return np.concatenate([np.asarray(each, float) for each in played])
+        played = [self.game.prospects(final_state(self.game, self.rule, part, part)) for part in parts]
+        chances, worth = (np.concatenate([np.asarray(x, float) for x in each]) for each in zip(*played, strict=True))
+        return chances, worth
 
     def _regret(self, found: list[tuple[np.ndarray, np.ndarray]]) -> Regret:
         gains, rows = (np.concatenate(each).reshape(self.types.shape[:2]) for each in zip(*found, strict=True))

@@ -85,6 +85,49 @@ def justified_envy(matching: Array, values: Array, priorities: Array) -> Array:
     return xp.sum(xp.astype(envies, xp.int64), axis=(-3, -2, -1))
 
 
+def wants(chances: Array, values: Array) -> Array:
+    """Compute the probability (..., n, m) that a row by its shares has what it likes less than an acceptable column."""
+    xp = namespace(values)
+    place = positions(values)
+    below = xp.astype(place[..., :, None] < place[..., None, :], chances.dtype)  # (..., wanted, had)
+    worse = xp.sum(below * chances[..., None, :], axis=-1) + 1 - xp.sum(chances, axis=-1, keepdims=True)
+    return worse * xp.astype(values > 0, chances.dtype)
+
+
+def expected_blocking(
+    chances: Array, values: Array, priorities: Array, capacities: int | Sequence[int] | None = None
+) -> Array:
+    """Compute the expected number of blocking pairs, (B,), as if the two of a pair were matched independently.
+
+    For shares of 0 and 1 it is their number. Else the number depends on the lottery over matchings, which shares do not
+    tell.
+    """
+    xp = namespace(values)
+    seats = constant(seats_of(capacities, values.shape[-1]), chances)
+    left = seats - xp.sum(chances, axis=-2)
+    open_ = xp.minimum(_below(chances, priorities) + left[..., None, :], constant(1.0, chances))
+    accepted = xp.astype(priorities > 0, chances.dtype)
+    return xp.sum(wants(chances, values) * open_ * accepted, axis=(-2, -1))
+
+
+def expected_envy(chances: Array, values: Array, priorities: Array) -> Array:
+    """Compute the expected number of pairs with justified envy, (B,), as if matched independently.
+
+    For shares of 0 and 1 it is their number; see :func:`expected_blocking`.
+    """
+    xp = namespace(values)
+    accepted = xp.astype(priorities > 0, chances.dtype)
+    return xp.sum(wants(chances, values) * _below(chances, priorities) * accepted, axis=(-2, -1))
+
+
+def _below(chances: Array, priorities: Array) -> Array:
+    """Sum the shares of those who come after a row at a column, (..., n, m)."""
+    xp = namespace(priorities)
+    place = places_at(priorities)
+    after = xp.astype(place[..., :, None, :] < place[..., None, :, :], chances.dtype)  # (..., before, after, m)
+    return xp.sum(after * chances[..., None, :, :], axis=-2)
+
+
 def inefficient(matching: Array, values: Array, capacities: int | Sequence[int] | None = None) -> Array:
     """Test whether another matching is better for some rows and worse for none, whatever the columns like, (B,).
 
