@@ -53,9 +53,9 @@ class OrdinalTrainer(TrainerSettings):
     """Of the mean regret, beside the mean utility; not used with a ``target``."""
     target: Positive | None = None
     """Upper bound of the mean regret; None to weigh it."""
-    lagrangian: Lagrangian = Lagrangian(multiplier=1.5, penalty=10.0, growth=1.05, every=25)
-    """That keeps the target. The multiplier begins above what a unit of regret is worth on the frontier: from too much
-    regret there is no way back, as lotteries near certainty have next to no gradient."""
+    lagrangian: Lagrangian = Lagrangian(multiplier=1.5, penalty=100.0, growth=1.0, every=25)
+    """That keeps the target. The multiplier begins above what a unit of regret is worth on the frontier, with a stiff
+    penalty: from too much regret there is no way back, as lotteries near certainty have next to no gradient."""
     log_every: Natural = 50
     checkpoint_every: Natural = 250
     evaluation: Evaluation = Evaluation()
