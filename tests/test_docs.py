@@ -213,6 +213,14 @@ def test_what_is_said_of_voting_is_so(tmp_path):
         assert f"| {n} | {dictator:.5f} | {pair:.5f} | {borda:.5f} | {winner:.5f} |" in page
 
 
+def test_what_is_said_of_matching_is_so(tmp_path):
+    rules, schools, *_ = blocks("docs/concepts/matching.md")
+    found = re.findall(r"(\w+) +stability ([\d.]+), blocking pairs ([\d.]+), who gains: (.+)", run(rules, tmp_path))
+    assert [who for *_, who in found] == ["columns", "columns", "rows, columns", "nobody"]
+    assert [float(blocking) == 0 for _, _, blocking, _ in found] == [True, False, False, False]
+    assert "{'ann': 'South', 'bob': 'North', 'eve': 'South'}" in run(schools, tmp_path)
+
+
 def test_votes_are_read_and_handed_on_as_the_page_says(tmp_path):
     command, *examples = blocks("docs/how_to/votes_from_a_file.md")
     printed = [run(example, tmp_path) for example in examples]

@@ -21,6 +21,8 @@ from lawgiver.envs.files.votes import LARGEST_VOTES, Votes, check_cells, refuse
 KINDS = ("soc", "soi", "toc", "toi", "cat")
 STRICT = ("soc", "soi")
 COMPLETE = ("soc", "toc")
+LINES = {"wmd": "'from,to,weight'"}
+"""Lines below the header, where they are not orders with counts."""
 HEADER = re.compile(r"#\s*([^:]*?)\s*:\s*(.*?)\s*")
 NAMED = re.compile(r"(ALTERNATIVE|CATEGORY) NAME ([0-9]{1,9})")
 GROUP = re.compile(r"\s*(?:([0-9]+)|\{([^{}]*)\})\s*")
@@ -69,9 +71,40 @@ def parse_preflib(file: str, text: str, kind: str) -> Votes:
     Raises:
         ParameterError: one line that names the file, the line at fault, and what is allowed there.
     """
+    header, names, rows = headed(file, text, kind)
+    m = len(names)
+    size = header.whole("NUMBER CATEGORIES") if kind == "cat" else 0
+    categories = header.listed("CATEGORY", size)
+    check_cells(file, len(rows), m)
+    levels = np.full((len(rows), m), 0, np.int32)
+    counts: list[int] = []
+    seen: dict[tuple[bytes, int], int] = {}
+    for row, (line, text) in enumerate(rows):
+        count, groups = _row(file, line, text, kind)
+        _fill(file, line, groups, levels[row], kind, size)
+        before = seen.setdefault((levels[row].tobytes(), sum(map(len, groups))), line)
+        if before != line:
+            refuse(file, line, f"is the same order as line {before}, allowed: each once, with its count")
+        counts.append(count)
+    check_count(header, sum(counts), "voters in all", "NUMBER VOTERS")
+    unique = ("NUMBER UNIQUE PREFERENCES", "NUMBER UNIQUE ORDERS") if kind == "cat" else ("NUMBER UNIQUE ORDERS",)
+    check_count(header, len(counts), "different orders", *unique)
+    if not counts:
+        raise ParameterError(f"{file!r} has a header and no votes, allowed: lines 'count: order' below it")
+    lines = np.array([number for number, _ in rows])
+    return Votes(file, kind, names, levels, np.array(counts, np.int64), lines, categories)
+
+
+def headed(file: str, text: str, kind: str) -> tuple[Header, tuple[str, ...], list[tuple[int, str]]]:
+    """Return the header of a file, the names of its alternatives, and the lines below, each with its number.
+
+    Raises:
+        ParameterError: as :func:`parse_preflib`.
+    """
     rows = [(number, row.strip()) for number, row in enumerate(text.split("\n"), 1) if row.strip()]
+    below = LINES.get(kind, "'count: order'")
     if not rows:
-        raise ParameterError(f"{file!r} is empty, allowed: a header of '# KEY: value' lines, then 'count: order' lines")
+        raise ParameterError(f"{file!r} is empty, allowed: a header of '# KEY: value' lines, then {below} lines")
     first, start = rows[0]
     if not start.startswith("#"):
         old = WHOLE.fullmatch(start) is not None
@@ -87,26 +120,7 @@ def parse_preflib(file: str, text: str, kind: str) -> Votes:
         refuse(file, header.values["NUMBER ALTERNATIVES"][0], "NUMBER ALTERNATIVES is 0, allowed: at least 1")
     names = header.listed("ALTERNATIVE", m)
     _check_distinct(header, names)
-    size = header.whole("NUMBER CATEGORIES") if kind == "cat" else 0
-    categories = header.listed("CATEGORY", size)
-    check_cells(file, len(rows) - at, m)
-    levels = np.full((len(rows) - at, m), 0, np.int32)
-    counts: list[int] = []
-    seen: dict[tuple[bytes, int], int] = {}
-    for row, (line, text) in enumerate(rows[at:]):
-        count, groups = _row(file, line, text, kind)
-        _fill(file, line, groups, levels[row], kind, size)
-        before = seen.setdefault((levels[row].tobytes(), sum(map(len, groups))), line)
-        if before != line:
-            refuse(file, line, f"is the same order as line {before}, allowed: each once, with its count")
-        counts.append(count)
-    _check_count(header, sum(counts), "voters in all", "NUMBER VOTERS")
-    unique = ("NUMBER UNIQUE PREFERENCES", "NUMBER UNIQUE ORDERS") if kind == "cat" else ("NUMBER UNIQUE ORDERS",)
-    _check_count(header, len(counts), "different orders", *unique)
-    if not counts:
-        raise ParameterError(f"{file!r} has a header and no votes, allowed: lines 'count: order' below it")
-    lines = np.array([number for number, _ in rows[at:]])
-    return Votes(file, kind, names, levels, np.array(counts, np.int64), lines, categories)
+    return header, names, rows[at:]
 
 
 def _header(file: str, rows: Sequence[tuple[int, str]]) -> Header:
@@ -136,7 +150,8 @@ def _check_distinct(header: Header, names: Sequence[str]) -> None:
             refuse(header.file, line, f"alternative {number} has the name of {other}, {brief(name)}, allowed: its own")
 
 
-def _check_count(header: Header, found: int, what: str, *keys: str) -> None:
+def check_count(header: Header, found: int, what: str, *keys: str) -> None:
+    """Raise ParameterError unless the header says, under one of some keys, as many as were found."""
     said = header.whole(*keys)
     if said != found:
         key = next(key for key in keys if key in header.values)
