@@ -5,8 +5,8 @@ been asked by, up to its capacity, and the others are free again. With *deferred
 replaced later; the outcome is stable, and of all stable matchings every row likes it best. With *immediate* acceptance
 who is kept stays, which is the same rule with priorities by the round of asking first.
 
-Rounds run over markets that are not done; in each the free rows take one argmax, and one sort of n numbers a market
-finds whom the columns keep. There are at most n m rounds.
+In each round all free rows of all markets take one argmax. Where columns have one seat, comparisons with whom they keep
+decide; where they have more, one sort of n numbers for each market that has changed. There are at most n m rounds.
 
     >>> values = np.array([[[2.0, 1.0], [1.0, 2.0]]])
     >>> deferred_acceptance(values, 3 - values), deferred_acceptance(values, 3 - values, proposing="columns")
@@ -70,7 +70,47 @@ def immediate_acceptance(values: Array, priorities: Array, capacities: int | Seq
 
 
 def _accepted(values: Array, priorities: Array, seats: np.ndarray, *, immediate: bool) -> Array:
-    """Compute the matching (B, n) in which rows propose.
+    """Compute the matching (B, n) in which rows propose."""
+    if (seats == 1).all():
+        return _accepted_by_one(values, priorities, immediate)
+    return _accepted_by_several(values, priorities, seats, immediate)
+
+
+def _accepted_by_one(values: Array, priorities: Array, immediate: bool) -> Array:
+    """Compute the matching (B, n) where each column keeps one row; rows and columns are numbered over all markets."""
+    xp, (batch, n, m) = namespace(values), values.shape
+    device = values.device
+    untried = xp.reshape(xp.asarray(values, copy=True), (batch * n, m))
+    standing = xp.reshape(priorities, (batch * n, m))
+    kept = xp.full((batch * m,), -1, dtype=xp.int64, device=device)
+    free = xp.arange(batch * n, device=device)
+    while free.shape[0]:
+        left = xp.take(untried, free, axis=0)
+        best = xp.argmax(left, axis=-1)
+        willing = xp.nonzero(xp.take_along_axis(left, best[:, None], axis=-1)[:, 0] > 0)[0]
+        row, best = xp.take(free, willing), xp.take(best, willing)
+        untried[row, best] = 0
+        column, offer = row // n * m + best, standing[row, best]
+        before = xp.take(kept, column)
+        stays = (offer > 0) & (before < 0) if immediate else offer > 0
+        while True:  # where several ask one column, any that is better than whom it keeps is written, until none is
+            other = xp.take(kept, column)
+            theirs = standing[other, best]
+            better = stays & ((other < 0) | (offer > theirs) | ((offer == theirs) & (row < other)))
+            (at,) = xp.nonzero(better)
+            if not at.shape[0]:
+                break
+            kept[xp.take(column, at)] = xp.take(row, at)
+        won = xp.take(kept, column) == row
+        free = xp.concat([row[~won], before[won & (before >= 0)]])
+    (column,) = xp.nonzero(kept >= 0)
+    matching = xp.full((batch * n,), -1, dtype=xp.int64, device=device)
+    matching[xp.take(kept, column)] = column % m
+    return xp.reshape(matching, (batch, n))
+
+
+def _accepted_by_several(values: Array, priorities: Array, seats: np.ndarray, immediate: bool) -> Array:
+    """Compute the matching (B, n) where columns keep several rows.
 
     Where a row stands is one whole number: its column, then its place there, then its own index, so that one sort
     brings together who asks the same column, best first. ``m`` stands for no column.
