@@ -75,6 +75,14 @@ def test_what_is_better_is_told_from_what_is_not_clear():
     assert rows[0]["learned"] == "weight 1" and rows[0]["more welfare"].startswith("0.1")
 
 
+def test_few_seeds_that_differ_leave_open_what_is_worse():
+    seeds = np.array([[0.0], [0.02], [0.04]])  # twice their standard error below the known rule, in both
+    learned = Point("learned, weight 1", 0.5 - seeds + np.zeros(400), 0.1 + seeds + np.zeros(400))
+    known = Point("known", np.full((1, 400), 0.503), np.full((1, 400), 0.097))
+    (row,) = better_rows([known], [learned])
+    assert row["the learned rule is"] == "not clear"
+
+
 def test_a_damaged_result_is_refused_and_one_of_another_task_made_again(tmp_path):
     file = tmp_path / "some" / "result.json"
     assert kept(file, {"n": 3}, lambda: {"x": np.arange(2)}) == {"x": [0, 1]}

@@ -174,7 +174,7 @@ def better_rows(known: Sequence[Point], learned: Sequence[Point]) -> Iterator[di
     for point in learned:
         for other in known:
             less, more = better(point, other)
-            worse = [clear(Estimate.normal(-each.mean, each.standard_error or 0.0, each.n)) for each in (less, more)]
+            worse = [each.ends[1] < 0 for each in (less, more)]
             if clear(less) and clear(more):
                 verdict = "better in both"
             elif all(worse):
