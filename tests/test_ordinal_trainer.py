@@ -238,7 +238,9 @@ def test_sampled_runs_have_intervals(tmp_path, undrawn):
         (["game.culture=urn"], UnsupportedGameError, "lists all profiles .* not of culture='urn'"),
         (["game.objective=least"], UnsupportedGameError, "maximises welfare, not game.objective='least'"),
         (["game.m=7", "trainer.profiles=sampled"], UnsupportedGameError, "game.m is 7, allowed: 6 at most"),
-        (["game.m=5"], ParameterError, "n=3 and m=5 make 295,240 profiles"),
+        (["game.m=5"], ParameterError, "n=3 and m=5 make 295,240 profiles .* trainer.profiles=sampled"),
+        (["trainer.evaluation.voters=[3,60]"], ParameterError, "n=60 and m=3 make 8,259,888 profiles"),
+        (["trainer.profiles=sampled", "trainer.evaluation.voters=[2000]"], ParameterError, "n is 2000"),
         (["game.mechanism_mode=announce"], UnsupportedGameError, "trainer 'ordinal' decides by rankings"),
     ],
 )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lawgiver.agents.ordinal_net import LearnedOrdinal, told
-from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError
 from lawgiver.envs.families.choice_game import ChoiceGame
 from lawgiver.envs.solvers.social_choice.dominance import fosd_regret
 from lawgiver.envs.solvers.social_choice.frontier import Frontier
@@ -93,7 +93,10 @@ def listable(game: ChoiceGame) -> Orbits:
             f"trainer 'ordinal' lists all profiles of the impartial culture, not of {where}: take"
             " trainer.profiles=sampled"
         )
-    return orbits(game.n, game.m)
+    try:
+        return orbits(game.n, game.m)
+    except ParameterError as error:
+        raise ParameterError(f"{error}; take fewer voters or alternatives, or trainer.profiles=sampled") from None
 
 
 def ranked_rules(game: ChoiceGame) -> list[str]:

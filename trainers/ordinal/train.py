@@ -8,10 +8,12 @@ listed nothing is left to chance, neither in training nor in what is reported, a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lawgiver.agents.ordinal_net import LearnedOrdinal, ranked_choice
 from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.families.choice_game import ChoiceGame
 from lawgiver.trainers.ordinal.evaluation import judge, listable
 from lawgiver.trainers.ordinal.learner import Learner
 from lawgiver.trainers.ordinal.profiles import Listed, Profiles, Sampled
@@ -33,7 +35,7 @@ def train(config: OrdinalConfig, run: TrainingRun) -> dict[str, Any]:
     Raises:
         UnsupportedGameError: if the game is none that chooses by rankings, or has another objective than welfare, too
             many alternatives, or profiles that cannot be listed as asked for.
-        ParameterError: if there are too many profiles to list.
+        ParameterError: if there are too many profiles to list, with another number of voters of the evaluation too.
         RunError: if the loss is not finite; the last checkpoint is then the last good state.
     """
     settings = config.trainer
@@ -44,6 +46,10 @@ def train(config: OrdinalConfig, run: TrainingRun) -> dict[str, Any]:
         raise UnsupportedGameError(
             f"trainer 'ordinal' tries all m! ballots: game.m is {game.m}, allowed: {LARGEST_M} at most"
         )
+    for n in settings.evaluation.voters:  # refused now, before a training that would be in vain
+        other: ChoiceGame = replace(game, n=n)
+        if settings.profiles == "all":
+            listable(other)
     device = config.resources.torch_device()
     with torch_seeded(config.seed):
         mechanism = LearnedOrdinal(game, **config.agents.mechanism.model_dump())
