@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
+import lawgiver
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.solvers.social_choice.profiles import condorcet_winner, positions
 
@@ -106,6 +107,8 @@ def test_rankings_spread_as_in_polyas_urn(alpha):
     assert near(same[0] & same[1], twice * (2 * alpha + 1 / 6) / (1 + 2 * alpha))
     for place in range(3):
         assert near(ranks[:, 2, 0] == place, 1 / 3)
+    many = positions(drawn(4_000, n=12, m=3, culture="urn", alpha=alpha))
+    assert near((many[:, 0] == many[:, 11]).all(-1), twice)  # whoever was followed by whom in between
 
 
 def test_dichotomous_voters_approve_with_the_probability_that_is_given():
@@ -151,3 +154,12 @@ def test_approvals_of_a_file_are_worth_one():
     assert np.abs(utilities - approved).max() < 2e-6
     for j, share in enumerate((0.5, 0.75, 0.75)):
         assert near(approved[:, j], share)
+
+
+@pytest.mark.parametrize(("ballot", "ties"), [("approval", "share"), ("approval", "first"), ("score", "first")])
+def test_who_approves_what_a_file_says_gains_nothing_at_all(ballot, ties):
+    params = {"n": 4, "m": 3, "ballot": ballot, "culture": "table", "ties": ties}
+    game = make_game("voting", votes_file=VOTES / "street.pb", **params)
+    assert set(np.unique(game.initial_state(50, np.random.default_rng(0)).types)) == {0.0, 1.0}
+    found = lawgiver.audit(ballot, game, profiles=50)
+    assert found.exact == (ballot == "approval") and found.largest_gain == 0

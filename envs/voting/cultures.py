@@ -113,16 +113,17 @@ def dichotomous(draws: Array, approving: float) -> Array:
     return xp.where(draws < approving, xp.ones_like(draws), xp.zeros_like(draws))
 
 
-def table(draws: Array, votes: Votes) -> Array:
+def table(draws: Array, votes: Votes, *, apart: bool = True) -> Array:
     """Return utilities of votes out of a file, each as often as it was cast.
 
     Where votes are approvals, what is approved is worth 1, all else 0. Where they are orders, sorted uniform numbers
-    are laid on them, and tied alternatives share their mean. Tied ones lie apart by up to ``APART``, in an order that
-    is drawn: a ballot that allows no ties then breaks them at random, not by the number of the alternative.
+    are laid on them, and tied alternatives share their mean.
 
     Args:
         draws: (B, n, 2m + 1): which vote, the order of what is tied, and utilities.
         votes: of the file.
+        apart: whether tied alternatives lie apart by up to ``APART``, in an order that is drawn: a ballot that allows
+            no ties then breaks them at random, not by the number of the alternative.
     """
     xp, m = namespace(draws), len(votes.alternatives)
     shares = constant(np.cumsum(votes.counts)[:-1] / votes.counts.sum(), draws)
@@ -137,6 +138,8 @@ def table(draws: Array, votes: Votes) -> Array:
             count = xp.maximum(xp.sum(same, axis=-1, keepdims=True), xp.ones_like(levels[..., :1]))
             mean = xp.sum(same * worth, axis=-1, keepdims=True) / count
             worth = worth + same * (mean - worth)
+    if not apart:
+        return worth
     return (1 - APART) * worth + APART * (m - 1 - xp.astype(places, levels.dtype)) / m
 
 

@@ -196,7 +196,11 @@ class Voting(ChoiceGame):
             return cultures.urn(draws, self.alpha)
         if self.culture == "dichotomous":
             return cultures.dichotomous(draws, self.approving)
-        return draws if self.votes is None else cultures.table(draws, self.votes)
+        if self.votes is None:
+            return draws
+        # Approvals that no ballot has to order are 1 and 0: told apart, they would leave voters something to gain.
+        apart = self.ballot in ("ranking", "plurality") or not self.votes.approvals
+        return cultures.table(draws, self.votes, apart=apart)
 
     def types_near(self, candidates: Array, draws: Array) -> Array:
         """Return types (B, n, m + p) of voters among candidates at given places (B, m, d), for numbers (B, n, ...)."""
