@@ -194,12 +194,26 @@ def test_alpha_rank_of_uneven_rock_paper_scissors():
     assert alpha_rank(symmetric_of(wins), 0.0) == pytest.approx([1 / 3] * 3), "no selection"
     assert alpha_rank(RPS).reshape(-1) == pytest.approx(np.full(9, 1 / 9)), "by symmetry"
     dilemma = NormalForm([[[3, 0], [5, 1]], [[3, 5], [0, 1]]])
-    assert alpha_rank(dilemma)[1, 1] == pytest.approx(1, abs=1e-9)
+    for intensity in (None, 5.0, 20.0, 1e6):  # losers take over with probabilities that no number is as small as
+        for form in (dilemma, symmetric_of(dilemma.payoffs[0])):
+            mass = alpha_rank(form, intensity)
+            assert mass.reshape(-1)[-1] == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("intensity", [0.0, 0.01, 1.0, 100.0])
+def test_alpha_rank_where_all_are_paid_the_same(intensity):
+    """A mutant's chances one way and the other differ by the factor e^((m - 1) a u), of which masses are products."""
+    common = np.array([[5.0, 0.0, 1.0], [2.0, 1.0, 0.0], [0.0, 2.0, 4.9999]])  # two moves at a loss part the best
+    mass = alpha_rank(NormalForm(np.stack([common, common])), intensity, 50)
+    logs = 49 * intensity * (common - common.max())
+    assert mass == pytest.approx(np.exp(logs) / np.exp(logs).sum(), rel=1e-9, abs=1e-300)
 
 
 def test_the_stationary_distribution_of_a_chain_with_tiny_rates():
     rates = np.array([[0, 1e-200, 0], [1e-198, 0, 3e-200], [0, 1e-200, 0]])
-    assert stationary(rates) == pytest.approx(np.array([100, 1, 3]) / 104)
+    with np.errstate(divide="ignore"):
+        logs = np.log(rates)
+    assert stationary(logs) == pytest.approx(np.array([100, 1, 3]) / 104)
 
 
 # -- equilibria -------------------------------------------------------------------------------------------------

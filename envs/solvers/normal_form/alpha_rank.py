@@ -19,10 +19,11 @@ from typing import TypeGuard
 
 import numpy as np
 
+from lawgiver.envs.core.arrays import softmax
 from lawgiver.envs.core.errors import UnsupportedGameError, integer, number
 from lawgiver.envs.solvers.normal_form.forms import Form, NormalForm, SymmetricForm, expanded
 
-LARGEST_CHAIN = 2_000
+LARGEST_CHAIN = 1_000
 """Pure profiles of the chain."""
 
 
@@ -46,8 +47,7 @@ def alpha_rank(form: Form, intensity: float | None = None, population: int = 50)
     population = integer("population", population, 2)
     if one_population(form):
         gains = form.beside - form.beside.T
-        rates = _fixation(gains, intensity, population) / max(len(gains) - 1, 1)
-        return stationary(rates.T)
+        return stationary(_fixation(gains, intensity, population).T)
     whole = expanded(form)
     states = math.prod(whole.sizes)
     if states > LARGEST_CHAIN:
@@ -61,42 +61,41 @@ def one_population(form: Form) -> TypeGuard[SymmetricForm]:
 
 
 def _rates(form: NormalForm, intensity: float, population: int) -> np.ndarray:
-    """Compute the rates (S, S) at which the population of one player at a time changes its strategy."""
+    """Compute the logarithms of the rates (S, S) at which one population at a time changes its strategy."""
     states = np.arange(math.prod(form.sizes)).reshape(form.sizes)
-    rates = np.zeros((states.size, states.size))
-    mutants = sum(size - 1 for size in form.sizes) or 1
+    rates = np.full((states.size, states.size), -np.inf)
     for i, own in enumerate(form.payoffs):
         at = np.moveaxis(states, i, -1).reshape(-1, form.sizes[i])  # profiles that differ in one player's strategy
         payoffs = own.reshape(-1)[at]
         gains = payoffs[:, None, :] - payoffs[:, :, None]
-        rates[at[:, :, None], at[:, None, :]] += _fixation(gains, intensity, population) / mutants
+        rates[at[:, :, None], at[:, None, :]] = _fixation(gains, intensity, population)
     return rates
 
 
 def _fixation(gains: np.ndarray, intensity: float, population: int) -> np.ndarray:
-    """Compute the probabilities that a mutant takes over."""
+    """Compute the logarithms of the probabilities that a mutant takes over."""
     scaled = intensity * gains
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        # Of a loss numerator and denominator are turned to what does not overflow.
-        up = np.expm1(-np.abs(scaled)) / np.expm1(-population * np.abs(scaled))
-        taken = np.where(scaled > 0, up, up * np.exp(-(population - 1) * np.abs(scaled)))
-    return np.where(np.abs(scaled) < 1e-14, 1 / population, taken)
+    size = np.where(np.abs(scaled) < 1e-14, 1.0, np.abs(scaled))
+    up = np.log(np.expm1(-size) / np.expm1(-population * size))
+    taken = np.where(scaled > 0, up, up - (population - 1) * size)
+    return np.where(np.abs(scaled) < 1e-14, -math.log(population), taken)
 
 
 def stationary(rates: np.ndarray) -> np.ndarray:
-    """Compute the stationary distribution (S,) of a chain with rates (S, S) from row to column, the diagonal not read.
+    """Compute the stationary distribution (S,) of a chain, connected, in which only the ratios of rates matter.
 
-    By elimination without subtraction, which keeps small rates exact (Grassmann, Taksar and Heyman 1985).
+    By elimination without subtraction, which keeps small rates exact (Grassmann, Taksar and Heyman 1985), of
+    logarithms: losers take over with probabilities of which a few make a product too small for a number.
+
+    Args:
+        rates: their logarithms, (S, S), from row to column; the diagonal is not read.
     """
     flow = np.array(rates, float)
     count = len(flow)
     for last in range(count - 1, 0, -1):
-        out = flow[last, :last].sum()
-        if out > 0:
-            flow[:last, last] /= out
-            flow[:last, :last] += np.outer(flow[:last, last], flow[last, :last])
+        flow[:last, last] -= np.logaddexp.reduce(flow[last, :last])
+        np.logaddexp(flow[:last, :last], flow[:last, last, None] + flow[last, :last], out=flow[:last, :last])
     mass = np.zeros(count)
-    mass[0] = 1.0
     for state in range(1, count):
-        mass[state] = mass[:state] @ flow[:state, state]
-    return np.asarray(mass / mass.sum())
+        mass[state] = np.logaddexp.reduce(mass[:state] + flow[:state, state])
+    return np.asarray(softmax(mass))
