@@ -332,7 +332,9 @@ def test_the_reproduction_compares_all(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduction, "SIZES", ((2, 4),))
     monkeypatch.setattr(reproduction, "PROFILES", 20)
     monkeypatch.setattr(reproduction, "AUDITED", 2)
-    monkeypatch.setattr(reproduction, "FULL", ("mean", "median"))
+    monkeypatch.setattr(reproduction, "FEWER", 2)
+    monkeypatch.setattr(reproduction, "KNOWN", ("mean",))
+    monkeypatch.setattr(reproduction, "SLOW", ("median",))
     quick = [one for one in QUICK if not one.startswith("trainer.evaluation")]
     alone = "trainer.evaluation={profiles: 20, audited: 2, rules: [], charges: []}"
     monkeypatch.setattr(reproduction, "ALONE", (*quick, alone))
@@ -340,7 +342,7 @@ def test_the_reproduction_compares_all(tmp_path, monkeypatch):
     rules, paid, elsewhere = made.comparisons.values()
     assert [row["rule"] for row in rules] == [
         *(f"learned, target {target}" for target in ("0.02", "0.01", "0.005")),
-        "mean", "median", "truthful mixture", "reference",
+        "median", "mean", "truthful mixture", "reference",
     ]  # fmt: skip
     kept = {row["rule"]: row["share kept"].mean for row in rules}
     assert (kept["mean"], kept["reference"]) == pytest.approx((1, 0), abs=1e-9) and 0 < kept["truthful mixture"] < 1
