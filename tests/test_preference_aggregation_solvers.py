@@ -229,6 +229,18 @@ def test_the_nash_lottery_is_an_equilibrium_and_becomes_the_maximal_lottery():
     np.testing.assert_allclose(nash_lottery(0.5 + margins / 20, np.zeros(3), 1e-3), [1 / 2, 1 / 3, 1 / 6], atol=3e-3)
 
 
+@pytest.mark.parametrize("tau", [0.001, 0.1])
+def test_maxmin_is_as_near_to_the_optimum_as_is_said(tau):
+    random = rng()
+    rewards = random.random((50, 5, 4))
+    policy = maxmin(rewards, LOG_Q[:4], tau)
+    value = (rewards @ policy[..., None])[..., 0].min(-1) - tau * divergence(policy, LOG_Q[:4])
+    longer = maxmin(rewards, LOG_Q[:4], tau, steps=2_000)
+    best = (rewards @ longer[..., None])[..., 0].min(-1) - tau * divergence(longer, LOG_Q[:4])
+    smoothness = np.ptp(rewards, axis=(1, 2)) ** 2 / (4 * tau)
+    assert (best - value <= 4 * smoothness * np.log(5) / 400**2 + 1e-9).all()
+
+
 def test_maxmin_is_the_best_policy_for_the_worst_off():
     random, tau = rng(), 0.1
     rewards = random.random((50, 4, 3))
