@@ -22,6 +22,7 @@ from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.solvers.social_choice.profiles import positions
 from lawgiver.testing import check_game
 from lawgiver.trainers.audit import audit_game
+from lawgiver.trainers.audit.result import who_gain
 from lawgiver.trainers.cli.printed_tables import show_audit
 
 RNG = np.random.default_rng(0)
@@ -347,7 +348,22 @@ def test_nobody_gains_under_a_dictator_and_that_is_told_as_a_fact(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert "no profitable misreport exists among all 6 ballots, for any participant in 20 profiles" in shown
     assert "all 6 ballots of every participant were tried" in shown and "effort" not in shown
-    assert "ordinal: no utility function with these rankings gains by any of the 6 ballots" in shown
+    assert (
+        "ordinal: no utility function with these rankings gains by any of the 6 ballots, for any participant in 20"
+        " profiles (regret up to 1e-06 counts as none)"
+    ) in shown
+    assert shown.count("0, up to 0.16 0, up to 0.16") == 2 and "with the end of their 95 % interval" in shown
+
+
+def test_shares_of_which_no_error_is_known_are_printed_with_their_bounds(capsys):
+    game = Ballots(n=2, m=2)
+    data = audit_game(game, Dictator(game), game.initial_state(5, np.random.default_rng(0)).types).data()
+    data["ordinal"]["who_gain"] = who_gain(np.ones((100, 2)), 0)
+    data["groups"]["utility"]["who_gain"] = who_gain(np.tile([0.0, 1.0], (100, 1)), 0.5)
+    show_audit(data)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1, at least 0.96 1, at least 0.96" in shown, "everybody gains in each of 100 profiles"
+    assert "0.5 ±0 1, at least 0.96" in shown, "one of two in each"
 
 
 def test_the_worst_example_of_both_kinds_is_told(capsys, tmp_path):

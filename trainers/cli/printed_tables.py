@@ -40,9 +40,10 @@ def show_audit(found: Mapping[str, Any]) -> None:
     seats = counted(found["participants"], "participant")
     games = f"{found['profiles']:,} profiles of {seats}"
     if found["exact"]:
-        told = "all {size:,} {noun} of every participant were tried, so that there is nothing to search".format(
-            **found["menu"]
-        )
+        told = (
+            "all {size:,} {noun} of every participant were tried, so that there is nothing to search; shares of 0 and 1"
+            " with the end of their {level} interval"
+        ).format(**found["menu"], level=confidence())
     else:
         told = (
             f"effort {found['effort']}; added: how much of the relative gain the last doubling of the effort has found"
@@ -94,8 +95,9 @@ def show_audit(found: Mapping[str, Any]) -> None:
     say(f"ex post: {_verdict(found)}")
     if found["ordinal"] is not None and found["ordinal"]["regret"]["max"] <= PROFITABLE:
         say(
-            "ordinal: no utility function with these rankings gains by any of the {size:,} {noun}".format(
-                **found["menu"]
+            "ordinal: no utility function with these rankings gains by any of the {size:,} {noun}, for any participant"
+            " in {profiles:,} profiles (regret up to {none:.2g} counts as none)".format(
+                **found["menu"], profiles=found["profiles"], none=PROFITABLE
             )
         )
     if found["inexact_because"]:
@@ -109,8 +111,16 @@ def show_audit(found: Mapping[str, Any]) -> None:
 
 
 def _who_gain(group: Mapping[str, Any]) -> list[str]:
-    """Format the share of participants who gain, and of the profiles in which somebody does."""
-    return [_with_error(group["who_gain"][key], 3) for key in ("participants", "profiles")]
+    """Format the share of participants who gain, and of the profiles in which somebody does.
+
+    Where nobody gains, or everybody, the standard error is 0 and says nothing: the interval of the share of profiles
+    bounds both shares.
+    """
+    shares = group["who_gain"]
+    low, high = shares["profiles"].ends
+    bounds = {0.0: f"0, up to {high:.2g}", 1.0: f"1, at least {low:.2g}"}
+    each = (shares[key] for key in ("participants", "profiles"))
+    return [bounds.get(share.mean) or _with_error(share, 3) for share in each]
 
 
 def _show_ordinal(found: Mapping[str, Any]) -> None:
