@@ -10,9 +10,10 @@ from torch import nn
 from lawgiver.envs.core.arrays import constant, evolve
 from lawgiver.envs.preference_aggregation.game import PreferenceAggregation
 from lawgiver.trainers.aggregation.settings import AggregationTrainer
-from lawgiver.trainers.misreports.bound import Bound
+from lawgiver.trainers.misreports.bound import Price
 from lawgiver.trainers.misreports.search import Ascent, Cases, search
 from lawgiver.trainers.misreports.stored import StoredProfiles
+from lawgiver.trainers.runs.descent import descend
 from lawgiver.trainers.settings.annealing import cosine
 from lawgiver.trainers.statistics.streams import torch_generator
 
@@ -41,7 +42,7 @@ class Learner:
     ) -> None:
         self.game, self.network, self.settings, self.seed, self.device = game, network, settings, seed, device
         self.optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-        self.bound = None if settings.target is None else Bound(settings.target, settings.lagrangian)
+        self.price = Price(settings.weight, settings.target, settings.lagrangian)
         types = game.initial_state(settings.samples, torch_generator(device, seed, PROFILES)).types
         self.stored = StoredProfiles(types.to(next(network.parameters()).dtype), settings.batch, (seed, ORDER))
         menu = game.menu()
@@ -61,19 +62,15 @@ class Learner:
         self.network.requires_grad_(True)
         self.stored.misreports[index] = own.view_as(types)
         value, gain = self._terms(types, cases, own)
-        loss = (self.settings.weight * gain if self.bound is None else self.bound.cost(gain)) - value
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * cosine(number, self.settings)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
+        loss = self.price.cost(gain) - value
+        rate = self.settings.learning_rate * cosine(number, self.settings)
+        norm = descend(loss, self.network, self.optimiser, rate)
         return {
             "loss": float(loss.detach()),
             "value": float(value.detach()),
             "gain": float(gain.detach()),
-            "gradient_norm": float(norm),
-            **self._priced(),
+            "gradient_norm": norm,
+            **self.price.move(),
         }
 
     def _policies(self, reports: torch.Tensor) -> torch.Tensor:
@@ -117,20 +114,13 @@ class Learner:
         value: torch.Tensor = self.game.sense * self.game.measure(state).mean()
         return value, (misreported - state.utilities).clamp_min(0).mean()
 
-    def _priced(self) -> dict[str, float]:
-        """Update multiplier and penalty of the bound, if there is one; return both."""
-        if self.bound is None:
-            return {}
-        self.bound.move()
-        return {"multiplier": self.bound.multiplier, "penalty": self.bound.penalty}
-
     def state(self) -> dict[str, Any]:
         """Collect all that the next update depends on."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "misreports": self.stored.misreports,
-            **({} if self.bound is None else {"bound": self.bound.state()}),
+            **self.price.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -138,5 +128,4 @@ class Learner:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.stored.misreports = state["misreports"].to(self.device)
-        if self.bound is not None:
-            self.bound.restore(state["bound"])
+        self.price.restore(state)

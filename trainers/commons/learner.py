@@ -33,6 +33,7 @@ from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.trainers.commons.settings import Ascent
 from lawgiver.trainers.runs import loop
+from lawgiver.trainers.runs.descent import descend
 from lawgiver.trainers.settings.annealing import cosine
 
 GUARD = 1e-3
@@ -165,12 +166,8 @@ class Learner:
     def update(self, number: int) -> dict[str, float]:
         """Take one step of Adam."""
         raised, measured = self.surrogate(self.settings.batch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * cosine(number, self.settings)
-        self.optimiser.zero_grad()
-        (-raised).backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0))
-        self.optimiser.step()
+        rate = self.settings.learning_rate * cosine(number, self.settings)
+        norm = descend(-raised, self.network, self.optimiser, rate)
         return {**measured, "gradient_norm": norm}
 
     def state(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from lawgiver.agents.follower import LearnedFollower, WorthNetwork
 from lawgiver.envs.families.torus import distance
 from lawgiver.envs.goal_collection.game import GoalCollection
 from lawgiver.trainers.learned_follower.settings import FollowerTrainer
+from lawgiver.trainers.runs.descent import descend
 from lawgiver.trainers.runs.loop import Report
 from lawgiver.trainers.settings.annealing import stage
 
@@ -109,21 +110,18 @@ class Learner:
             The root mean square ``bellman_error``, relative to the right-hand side, and the ``gradient_norm``.
         """
         at, over = stage(number, self.settings)
-        self.optimiser.param_groups[0]["lr"] = self.settings.learning_rate * (1 - (at - 1) / over)
+        rate = self.settings.learning_rate * (1 - (at - 1) / over)
         errors = []
         for place, walks in enumerate(self.walks):
             value = self.network(walks.near, walks.worth, torch.ones_like(walks.worth, dtype=torch.bool))
             errors.append(((value / backup(self.target, walks) - 1) ** 2).mean())
             self.walks[place] = self._decided(walks, value.detach())
         loss = torch.stack(errors).mean()
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
+        norm = descend(loss, self.network, self.optimiser, rate)
         with torch.no_grad():
             for old, new in zip(self.target.parameters(), self.network.parameters(), strict=True):
                 old.lerp_(new, self.settings.target_rate)
-        return {"bellman_error": float(loss.detach()) ** 0.5, "gradient_norm": float(norm)}
+        return {"bellman_error": float(loss.detach()) ** 0.5, "gradient_norm": norm}
 
     def report(self, losses: Mapping[str, float]) -> Report:
         """Report the losses of the last update."""

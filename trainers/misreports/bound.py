@@ -48,3 +48,37 @@ class Bound:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state` returned."""
         self.multiplier, self.penalty, self.seen = state["multiplier"], state["penalty"], list(state["seen"])
+
+
+class Price:
+    """What the mean gain of misreports costs in an objective: a weight times it, or what a bound on it asks for.
+
+    Args:
+        weight: of the gain where there is no bound, >= 0.
+        target: bound on the gain, > 0; None for none.
+        settings: of the bound.
+    """
+
+    def __init__(self, weight: float, target: float | None, settings: Lagrangian) -> None:
+        self.weight = weight
+        self.bound = None if target is None else Bound(target, settings)
+
+    def cost(self, gain: torch.Tensor) -> torch.Tensor:
+        """Compute the cost of a mean gain; a bound records the gain."""
+        return self.weight * gain if self.bound is None else self.bound.cost(gain)
+
+    def move(self) -> dict[str, float]:
+        """Update the multiplier and the penalty of a bound; return both, nothing without one."""
+        if self.bound is None:
+            return {}
+        self.bound.move()
+        return {"multiplier": self.bound.multiplier, "penalty": self.bound.penalty}
+
+    def state(self) -> dict[str, Any]:
+        """Collect the state of a bound under ``bound``; nothing without one."""
+        return {} if self.bound is None else {"bound": self.bound.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a state that holds what :meth:`state` returned."""
+        if self.bound is not None:
+            self.bound.restore(state["bound"])

@@ -9,12 +9,13 @@ from torch import nn
 
 from lawgiver.envs.payment_free_allocation.game import PaymentFreeAllocation
 from lawgiver.envs.solvers.fair_division.proportional_fairness import solve
-from lawgiver.trainers.misreports.bound import Bound
+from lawgiver.trainers.misreports.bound import Price
 from lawgiver.trainers.misreports.search import Ascent, Cases
 from lawgiver.trainers.misreports.stored import StoredProfiles
 from lawgiver.trainers.payment_free.misreports import Rule, search
-from lawgiver.trainers.payment_free.objective import Terms, terms
+from lawgiver.trainers.payment_free.objective import terms
 from lawgiver.trainers.payment_free.settings import PaymentFreeTrainer
+from lawgiver.trainers.runs.descent import descend
 from lawgiver.trainers.settings.annealing import cosine
 from lawgiver.trainers.statistics.streams import torch_generator
 
@@ -89,7 +90,7 @@ class Learner:
         self.dtype = next(network.parameters()).dtype
         self.ascent = Ascent(settings.misreports.steps, settings.misreports.step)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-        self.bound = None if settings.target is None else Bound(settings.target, settings.lagrangian)
+        self.price = Price(settings.weight, settings.target, settings.lagrangian)
         self.stored: StoredProfiles | None = None
         if settings.samples is not None:
             types = self.profiles(settings.samples, torch_generator(device, seed, PROFILES))
@@ -123,40 +124,23 @@ class Learner:
         if self.stored is not None:
             self.stored.misreports[index] = own
         found = terms(self.game, self.network, types, own)
-        loss = self._loss(found)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * cosine(number, self.settings)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
+        gain = found.relative if self.settings.target is not None else getattr(found, self.settings.gain)
+        loss = self.price.cost(gain) - found.mean_log_utility
+        rate = self.settings.learning_rate * cosine(number, self.settings)
+        norm = descend(loss, self.network, self.optimiser, rate)
         return {
             "loss": float(loss.detach()),
             "mean_log_utility": float(found.mean_log_utility.detach()),
             "relative_gain": float(found.relative.detach()),
             "absolute_gain": float(found.absolute.detach()),
-            "gradient_norm": float(norm),
-            **self._priced(),
+            "gradient_norm": norm,
+            **self.price.move(),
         }
-
-    def _loss(self, found: Terms) -> torch.Tensor:
-        if self.bound is not None:
-            return self.bound.cost(found.relative) - found.mean_log_utility
-        gain: torch.Tensor = getattr(found, self.settings.gain)
-        return self.settings.weight * gain - found.mean_log_utility
-
-    def _priced(self) -> dict[str, float]:
-        """Update multiplier and penalty of the bound, if there is one; return both."""
-        if self.bound is None:
-            return {}
-        self.bound.move()
-        return {"multiplier": self.bound.multiplier, "penalty": self.bound.penalty}
 
     def state(self) -> dict[str, Any]:
         """Collect all that the next update depends on."""
-        state: dict[str, Any] = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
-        if self.bound is not None:
-            state["bound"] = self.bound.state()
+        weights = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        state: dict[str, Any] = {**weights, **self.price.state()}
         if self.stored is not None:
             state["misreports"] = self.stored.misreports
         return state
@@ -165,7 +149,6 @@ class Learner:
         """Continue from what :meth:`state` returned."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        if self.bound is not None:
-            self.bound.restore(state["bound"])
+        self.price.restore(state)
         if self.stored is not None:
             self.stored.misreports = state["misreports"].to(self.device)

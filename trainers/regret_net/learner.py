@@ -24,6 +24,7 @@ from lawgiver.trainers.audit.trials import bounds
 from lawgiver.trainers.misreports.search import Ascent, Cases, search
 from lawgiver.trainers.misreports.stored import StoredProfiles
 from lawgiver.trainers.regret_net.settings import Budget, Dual, RegretNetTrainer
+from lawgiver.trainers.runs.descent import descend
 from lawgiver.trainers.settings.annealing import cosine, stage
 from lawgiver.trainers.statistics.streams import torch_generator
 
@@ -139,11 +140,7 @@ class Learner:
         self.stored.misreports[index] = own.view(len(index), game.n, game.m)
         found = terms(game, network, cases, own)
         loss = self.multiplier.value * found.regret - found.revenue
-        self.optimiser.param_groups[0]["lr"] = self.settings.learning_rate * cosine(number, self.settings)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        self.optimiser.step()
+        norm = descend(loss, network, self.optimiser, self.settings.learning_rate * cosine(number, self.settings))
         at, over = stage(number, self.settings)
         revenue, regret = float(found.revenue.detach()), float(found.regret.detach())
         budget = allowed(self.settings.budget, at / over) * max(revenue, LEAST * game.greatest)
@@ -153,7 +150,7 @@ class Learner:
             "regret": regret / game.n,
             "budget": budget / game.n,
             "multiplier": self.multiplier.value,
-            "gradient_norm": float(norm),
+            "gradient_norm": norm,
         }
 
     def state(self) -> dict[str, Any]:

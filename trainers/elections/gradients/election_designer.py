@@ -24,6 +24,7 @@ from lawgiver.envs.election.game import Election
 from lawgiver.trainers.elections.gradients.settings import DesignerConfig
 from lawgiver.trainers.evaluation.vote_shares import against, hold
 from lawgiver.trainers.runs import loop
+from lawgiver.trainers.runs.descent import descend
 from lawgiver.trainers.runs.training_run import TrainingRun
 
 
@@ -101,10 +102,7 @@ class Designer:
     def update(self, number: int) -> dict[str, float]:
         """Take one step of Adam; return the vote share before it, the norm of the gradient and the largest weight."""
         raised, value = surrogate(self.election, self.mechanism, self.rival, self.games, self.rng)
-        self.optimiser.zero_grad()
-        (-raised).backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0))
-        self.optimiser.step()
+        norm = descend(-raised, self.network, self.optimiser)
         size = float(torch.nn.utils.parameters_to_vector(self.network.parameters()).detach().abs().max())
         return {"vote_share": float(value.mean()), "gradient_norm": norm, "largest_weight": size}
 
