@@ -291,6 +291,7 @@ def test_the_command_refuses_settings_that_make_no_sense(tmp_path, monkeypatch):
         (("t.csv", "n=3"), "'n' is given with a table"),
         (("t.csv", "method=nash", "games=3"), "'games' is given with a table"),
         (("t.csv", "method=minimax"), "do not add up to a constant"),
+        (("t.csv", "method=ce", "options=3"), "options is 3, allowed: options of ce by name"),
         (("matrix", "method=nash", "n=3"), "no parameter 'n'"),
         (("matrix", "method=[1]"), "unknown method"),
     ]:

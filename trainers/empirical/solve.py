@@ -12,6 +12,7 @@ from lawgiver.envs.core.errors import (
     ConvergenceError,
     ParameterError,
     allowed,
+    brief,
     seed_number,
 )
 from lawgiver.envs.core.game import Game, KnownSolution
@@ -131,6 +132,8 @@ def solve(
         return _known(game)
     require_method(method, 2)
     options, seed = given.pop("options", None) or {}, seed_number("seed", given.get("seed", 0))
+    if not isinstance(options, Mapping):
+        raise ParameterError(f"options is {brief(options)}, allowed: options of {method} by name")
     if isinstance(game, (PayoffTable, EmpiricalTable)):
         wrong = [key for key in PLAYED if key in given]
         if wrong:

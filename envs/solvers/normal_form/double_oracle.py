@@ -23,7 +23,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from lawgiver.envs.core.errors import ConvergenceError
-from lawgiver.envs.solvers.normal_form.forms import Form, Mixtures, NormalForm, SymmetricForm, profiles
+from lawgiver.envs.solvers.normal_form.forms import Form, Mixtures, NormalForm, SymmetricForm, checked_choices, profiles
 
 S = TypeVar("S", bound=Hashable)
 F = TypeVar("F", bound=Form)
@@ -141,6 +141,7 @@ def opened_in(form: Form, solve: Callable[[Form], Mixtures], start: Sequence[int
         start: the strategy that each population opens first; 0 by default.
 
     Raises:
+        ParameterError: if ``start`` has no strategy of each population.
         ConvergenceError: never but for a fault of ``solve``.
     """
 
@@ -167,7 +168,7 @@ def opened_in(form: Form, solve: Callable[[Form], Mixtures], start: Sequence[int
             for worth, value, tie in zip(worths, values, ties, strict=True)
         ]
 
-    return double_oracle(start if start is not None else (0,) * len(form.sizes), restricted, solve, respond)
+    return double_oracle(checked_choices(form, start) or [0] * len(form.sizes), restricted, solve, respond)
 
 
 def _weights(opened: tuple[tuple[S, ...], ...], mixtures: Mixtures) -> tuple[dict[S, float], ...]:

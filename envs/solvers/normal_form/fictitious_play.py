@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, integer, seed_number
-from lawgiver.envs.solvers.normal_form.forms import Form, Mixtures
+from lawgiver.envs.core.errors import integer, seed_number
+from lawgiver.envs.solvers.normal_form.forms import Form, Mixtures, checked_choices
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +51,12 @@ def fictitious_play(
         ParameterError: if an argument is outside its range.
     """
     rounds = integer("rounds", rounds, 1)
-    if start is not None and len(start) != len(form.sizes):
-        raise ParameterError(f"start has {len(start)} choices, allowed: {len(form.sizes)}, one of each population")
+    first = checked_choices(form, start)
     rng = None if seed is None else np.random.default_rng(seed_number("seed", seed))
-    first = [integer("start", choice, 0, size - 1) for choice, size in zip(start or (), form.sizes)]  # noqa: B905
     earned = [np.zeros(size) for size in form.sizes]
     choices = np.empty((rounds, len(form.sizes)), int)
     for step in range(rounds):
-        if step == 0 and first:
+        if step == 0 and first is not None:
             played = first
         else:
             played = [int(worth.argmax()) if rng is None else _drawn(worth, rng) for worth in earned]

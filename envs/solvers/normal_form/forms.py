@@ -19,12 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement, product
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, brief, integer
 
+T = TypeVar("T")
 LARGEST = 200_000
 """Joint choices of a form."""
 Mixtures: TypeAlias = tuple[np.ndarray, ...]
@@ -276,15 +277,36 @@ def checked_mixtures(form: Form, given: Sequence[Sequence[float]] | None) -> Mix
     """
     if given is None:
         return uniform(form)
-    if len(given) != len(form.sizes):
-        raise ParameterError(f"{len(given)} mixtures are given, allowed: {len(form.sizes)}, one of each population")
     found = []
-    for size, each in zip(form.sizes, given, strict=True):
-        mixture = np.asarray(each, float)
+    for size, each in zip(form.sizes, _of_each("start", form, given), strict=True):
+        try:
+            mixture = np.asarray(each, float)
+        except (TypeError, ValueError):
+            mixture = np.empty(0)
         if mixture.shape != (size,) or not (mixture >= 0).all() or abs(mixture.sum() - 1) > 1e-6:
             raise ParameterError(f"a mixture is {brief(each)}, allowed: {size} numbers >= 0 that add up to 1")
         found.append(mixture / mixture.sum())
     return tuple(found)
+
+
+def checked_choices(form: Form, given: Sequence[int] | None) -> list[int] | None:
+    """Check a strategy for each population of a form, None for None.
+
+    Raises:
+        ParameterError: if there are too many or few, or one is no strategy's number.
+    """
+    if given is None:
+        return None
+    chosen = _of_each("start", form, given)
+    return [integer("start", choice, 0, size - 1) for choice, size in zip(chosen, form.sizes, strict=True)]
+
+
+def _of_each(name: str, form: Form, given: Sequence[T]) -> Sequence[T]:
+    """Check that there is one of something for each population."""
+    count = len(form.sizes)
+    if not isinstance(given, (list, tuple, np.ndarray)) or len(given) != count:
+        raise ParameterError(f"{name} is {brief(given)}, allowed: a list of {count}, one of each population")
+    return given
 
 
 def _regrets(form: Form, mixtures: Mixtures) -> np.ndarray:
