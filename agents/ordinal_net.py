@@ -137,5 +137,8 @@ def ranked_choice(game: Game[Any], what: str) -> ChoiceGame:
         )
     reason = game.inapplicable_rules.get("borda")
     if reason is not None:
-        raise UnsupportedGameError(f"{what} reads rankings, which {game.name} does not have {reason}")
+        raise UnsupportedGameError(
+            f"{what} does not play {game.name} {reason}; allowed: games whose reports tell rankings, such as"
+            " voting-v0 with ballot='ranking' or 'score'"
+        )
     return game

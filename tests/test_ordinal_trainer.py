@@ -93,7 +93,11 @@ def test_it_is_kept_and_plays_elections_of_other_sizes(tmp_path):
     [
         ("taxed_dilemma", {}, "chooses among alternatives by rankings; taxed_dilemma-v0 has none"),
         ("voting", {"mechanism_mode": "announce"}, "mechanism_mode='allocate'"),
-        ("voting", {"ballot": "approval"}, "reads rankings, which voting-v0 does not have with ballot='approval'"),
+        (
+            "voting",
+            {"ballot": "approval"},
+            "'ordinal_net' does not play voting-v0 with ballot='approval', which does not tell r",
+        ),
     ],
 )
 def test_other_games_are_refused(name, params, message):
