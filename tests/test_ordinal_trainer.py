@@ -240,6 +240,11 @@ def test_sampled_runs_have_intervals(tmp_path, undrawn):
     ("overrides", "error", "message"),
     [
         (["game.culture=urn"], UnsupportedGameError, "lists all profiles .* not of culture='urn'"),
+        (
+            ["game.ties=first"],
+            UnsupportedGameError,
+            "game.ties='first' tells apart, allowed: game.ties=share, or trainer",
+        ),
         (["game.objective=least"], UnsupportedGameError, "maximises welfare, not game.objective='least'"),
         (["game.m=7", "trainer.profiles=sampled"], UnsupportedGameError, "game.m is 7, allowed: 6 at most"),
         (["game.m=5"], ParameterError, "n=3 and m=5 make 295,240 profiles .* trainer.profiles=sampled"),

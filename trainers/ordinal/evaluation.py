@@ -81,10 +81,10 @@ def judge(game: ChoiceGame, learned: LearnedOrdinal, settings: OrdinalTrainer, s
 
 
 def listable(game: ChoiceGame) -> Orbits:
-    """List the profiles of a game whose rankings are independent and uniform.
+    """List the profiles of a game whose rankings are independent and uniform, and whose rules share ties.
 
     Raises:
-        UnsupportedGameError: if they are not.
+        UnsupportedGameError: if they are not, or do not.
         ParameterError: if there are too many.
     """
     if not isinstance(game, Voting) or game.culture != "impartial":
@@ -92,6 +92,11 @@ def listable(game: ChoiceGame) -> Orbits:
         raise UnsupportedGameError(
             f"trainer 'ordinal' lists all profiles of the impartial culture, not of {where}: take"
             " trainer.profiles=sampled"
+        )
+    if game.ties != "share":  # profiles that differ in the names of alternatives count as one
+        raise UnsupportedGameError(
+            f"trainer 'ordinal' lists all profiles up to the names of alternatives, which game.ties={game.ties!r} tells"
+            " apart, allowed: game.ties=share, or trainer.profiles=sampled"
         )
     try:
         return orbits(game.n, game.m)
