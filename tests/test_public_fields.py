@@ -17,6 +17,7 @@ from lawgiver.envs.families.choice_game import ChoiceGame, lottery_of
 from lawgiver.envs.families.play_out import play_out
 from lawgiver.testing import check_game
 from lawgiver.trainers.audit import audit_game
+from lawgiver.trainers.audit.core import own_of_game
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,31 @@ def test_audits_vary_what_is_reported_alone():
             "utility": (3, 2),
             "sizes": (3, 2),
         }
+        assert found.played.shape == (6, 3, 2)
+        assert {name: np.shape(each) for name, each in told["worst"]["played"].items()} == {"utility": (3, 2)}
         truth = play_out(game, Announcement([1.0]), types, types)
         profile, seat = np.unravel_index(found.joint.gains.argmax(), (6, 3))
         reports = game.private(types).copy()
         reports[profile, seat] = found.joint.reports[profile, seat]
         lied = play_out(game, Announcement([1.0]), types, reports)
         assert lied.utilities[profile, seat] - truth.utilities[profile, seat] == pytest.approx(found.largest_gain)
+
+
+@dataclass(frozen=True)
+class Rounded(Posters):
+    """Participants whose reports are read in whole numbers, which the rule does not do for itself."""
+
+    def read(self, reports):
+        return floats(reports > 0.5, reports)
+
+
+def test_a_search_lets_the_game_read_what_is_reported():
+    game = Rounded(mechanism_mode="announce")
+    types = game.initial_state(6, np.random.default_rng(0)).types
+    reports = np.random.default_rng(1).random((6, 3, 2))
+    seats = np.arange(6) % 3
+    own = own_of_game(game, Announcement([1.0]))
+    assert own is not None
+    whole = play_out(game, Announcement([1.0]), types, reports)
+    assert own(types, reports, seats) == pytest.approx(whole.utilities[np.arange(6), seats], abs=1e-12)
+    assert not audit_game(game, Announcement([1.0]), types, effort=1, gradient=False).exact

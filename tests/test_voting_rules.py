@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import linprog
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.solvers.social_choice import elimination, ranked_pairs
+from lawgiver.envs.solvers.social_choice import elimination, maximal_lottery, ranked_pairs
 from lawgiver.envs.solvers.social_choice.dominance import fosd_regret
 from lawgiver.envs.solvers.social_choice.profiles import condorcet_winner, margins, orders, positions, supports
 from lawgiver.envs.solvers.social_choice.rules import REVEALS, RULES, lottery, positional, readable
@@ -303,6 +303,13 @@ def test_tied_majorities_mix_all_extreme_maximal_lotteries(m: int) -> None:
 def test_maximal_lotteries_of_weights_that_are_rounded() -> None:
     places, weights = drawn(7, 200, 4, 5), np.full((200, 4), 0.1)
     assert np.allclose(lottery("maximal_lottery", places, weights), lottery("maximal_lottery", places), atol=1e-9)
+
+
+def test_a_cycle_of_uneven_margins_has_its_lottery_although_small_margins_look_like_ties() -> None:
+    """The cycle a > b > c > a by 1000, 1 and 1, all of which beat d by 1: probabilities are as opposite margins."""
+    won = np.array([[0, 1000, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 0]])
+    found = maximal_lottery.lotteries((won - won.T)[:, :, None])[:, 0]
+    assert found * 1002 == pytest.approx([1, 1, 1000, 0], abs=1e-9)
 
 
 def test_positional_scores_have_the_known_members() -> None:
