@@ -12,7 +12,9 @@ from scipy import stats
 
 import lawgiver
 from lawgiver.envs.core.make import make_game
+from lawgiver.envs.files.votes import Votes
 from lawgiver.envs.solvers.social_choice.profiles import condorcet_winner, positions
+from lawgiver.envs.voting import cultures
 
 VOTES = Path(__file__).parent / "data" / "votes"
 CULTURES = {
@@ -154,6 +156,23 @@ def test_approvals_of_a_file_are_worth_one():
     assert np.abs(utilities - approved).max() < 2e-6
     for j, share in enumerate((0.5, 0.75, 0.75)):
         assert near(approved[:, j], share)
+
+
+@pytest.mark.parametrize("ballot", ["ranking", "plurality"])
+def test_who_turns_the_order_of_what_is_worth_the_same_gains_next_to_nothing(ballot):
+    game = make_game("voting", n=4, m=3, ballot=ballot, culture="table", votes_file=VOTES / "street.pb")
+    found = lawgiver.audit("plurality", game, profiles=100)
+    of_ties = (found.joint.gains > 0) & (found.joint.gains < 2e-6)
+    assert of_ties.any() and found.relative(found.joint)[of_ties].max() < 0.02
+
+
+def test_ties_of_16_alternatives_are_told_apart_in_single_precision():
+    for levels in (np.zeros((1, 16), np.int32), np.ones((1, 16), np.int32)):
+        votes = Votes(
+            "none", "approval", tuple("abcdefghijklmnop"), levels, np.ones(1, int), np.ones(1, int), ("Yes", "No")
+        )
+        utilities = cultures.table(np.random.default_rng(0).random((20, 3, 33), np.float32), votes)
+        assert utilities.dtype == np.float32 and (np.diff(np.sort(utilities, axis=-1), axis=-1) > 0).all()
 
 
 @pytest.mark.parametrize(("ballot", "ties"), [("approval", "share"), ("approval", "first"), ("score", "first")])

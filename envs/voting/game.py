@@ -103,7 +103,8 @@ class Voting(ChoiceGame):
         "participant": "the lottery's expected utility under the true type, when the game is over",
         "mechanism": ChoiceGame.reward_meaning["mechanism"],
     }
-    relative_floor: ClassVar[float] = 1e-6  # nobody pays, and what is worst to a voter may be worth next to 0
+    # Nobody pays, and what is worst to a voter may be worth next to 0; to turn a tie of a file then gains some 1 %.
+    relative_floor: ClassVar[float] = 100 * cultures.APART
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "frontier": {"n": 7, "m": 3},
         "large": {"n": 25, "m": 5},
