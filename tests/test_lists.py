@@ -46,6 +46,7 @@ def test_mechanisms_are_listed_with_the_games_that_they_play() -> None:
     assert "libertarian" in " ".join(lines[:split])
     assert "pigou                  divisible_good" in where and "random                 every game" in where
     assert "ex_post_equaliser      election, public_investment" in where
+    assert {f"{name:<23}voting" for name in ("approval", "score")} <= set(lines), "with ballots that tell them"
 
 
 def test_what_cannot_be_listed_is_named() -> None:

@@ -114,6 +114,7 @@ class Voting(ChoiceGame):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "announce": {"mechanism_mode": "announce"},
         "single_peaked": {"culture": "single_peaked"},
+        "score": {"ballot": "score"},
     }
 
     def __post_init__(self) -> None:
