@@ -162,6 +162,14 @@ def test_internal_regret_matching_nears_correlated_equilibria():
     assert CHICKEN.correlated_regrets(internal_regret_matching(CHICKEN, 20_000)).max() < 0.004
 
 
+def test_internal_regret_matching_leaves_a_worse_strategy_with_probability_one_half():
+    """R(a, b) = t while the worse a is played, so that it is left after two rounds on average, however long it was."""
+    choice = NormalForm([[[0], [1]], [[0], [0]]])
+    rounds = np.array([60 * internal_regret_matching(choice, 60, seed)[0, 0] for seed in range(600)])
+    begun = rounds[rounds > 0]
+    assert begun.mean() == pytest.approx(2, abs=0.2) and (begun > 2).mean() == pytest.approx(0.25, abs=0.06)
+
+
 def test_fictitious_play_nears_the_equilibrium_of_rock_paper_scissors():
     assert RPS.regrets(fictitious_play(RPS, 100_000, start=(0, 1)).frequencies).sum() == pytest.approx(0.0053, abs=5e-5)
 
