@@ -47,8 +47,9 @@ NOTES = (
     f"NashConv is the sum of both players' gains from a best reply. Play of {RPS.lower()} begins at {START}, of which"
     " hedge takes the logarithm for a head start; fictitious play begins with rock against paper.",
     "The bound is that of the time average of hedge, 4 sqrt(ln 3 / 2 T), 2 being the range of payoffs.",
-    "Regret matching draws strategies at random: standard errors are over seeds. The coarse regret is the gain from the"
-    " best single strategy, the correlated one that from the best reply to each recommendation.",
+    "Regret matching draws strategies at random: in square brackets the interval over seeds, Student's, which of a few"
+    " seeds may reach below 0 although these regrets cannot. The coarse regret is the gain from the best single"
+    " strategy, the correlated one that from the best reply to each recommendation.",
     "Runs are rounds of the same joint choice; the known limit of NashConv at their ends is that of the polygon whose"
     " runs grow by the root. Shares of the replicator are followed for 20 units of time in steps of 0.01.",
     "Uneven rock-paper-scissors: paper wins 0.5 from rock, scissors 0.1 from paper, rock 1 from scissors, at ranking"
