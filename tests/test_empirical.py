@@ -248,6 +248,7 @@ def test_tables_that_are_given_are_solved_without_errors(tmp_path):
         ("matrix", "ce", {"strategies": [2]}, ParameterError, "choice is 2"),
         ("matrix", "ce", {"strategies": ["nobody"]}, UnknownNameError, "unknown participant 'nobody'"),
         (DILEMMA, "ce", {}, ParameterError, "the mechanism of taxed_dilemma-v0 is missing: mechanism=NAME"),
+        (VOTING, "nash", {}, ParameterError, "=NAME, allowed: anti_plurality, black, [^:]*, schulze, or st"),
         (DILEMMA, "ce", {"strategies": {"mechanism": [1]}}, ParameterError, "strategy 1 of the mechanism is a number"),
         ("payment_free_allocation", "ce", {"mechanism": "equal_split"}, UnsupportedGameError, "strategies by name"),
         ("public_investment", "ce", {"mechanism": "libertarian", "strategies": [*range(9), "random"] + [

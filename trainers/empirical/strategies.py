@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, brief
+from lawgiver.envs.core.errors import LawgiverError, ParameterError, UnsupportedGameError, allowed, brief
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
@@ -66,8 +67,8 @@ def populations(game: Game[Any], given: Any, mechanism: Any) -> tuple[Population
     for role, seats in game.roles.items():
         if role == "mechanism" and not by_role.get(role):
             raise ParameterError(
-                f"the mechanism of {game.name} is missing: mechanism=NAME, allowed: {', '.join(names(ROLES[role]))}, or"
-                " strategies of its own"
+                f"the mechanism of {game.name} is missing: mechanism=NAME, allowed: {', '.join(_playing(game, role))},"
+                " or strategies of its own"
             )
         every = made(game, role, by_role.get(role))
         legal = _legal(game, role)
@@ -75,6 +76,16 @@ def populations(game: Game[Any], given: Any, mechanism: Any) -> tuple[Population
             own = {name: each.policy for name, each in every.items() if each.action is None or legal[seat, each.action]}
             found.append(Population(agent, role, seat, own))
     return tuple(found)
+
+
+def _playing(game: Game[Any], role: str) -> list[str]:
+    """List the registered policies of a role that play a game by their name alone."""
+    found = []
+    for name in names(ROLES[role]):
+        with suppress(LawgiverError):  # of another game, without a required parameter, or not installed
+            make_policy(game, role, name)
+            found.append(name)
+    return found
 
 
 @dataclass(frozen=True)
