@@ -308,9 +308,9 @@ def test_a_run_from_the_command_line_is_complete(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "error", "message"),
     [
-        (["game.payments=true"], UnsupportedGameError, "payments=False"),
-        (["game.mechanism_mode=announce"], UnsupportedGameError, "mechanism_mode='allocate'"),
-        (["game={name: lanes}"], UnsupportedGameError, "needs preference_aggregation"),
+        (["game.payments=true"], UnsupportedGameError, "and payments=False: payments is True$"),
+        (["game.mechanism_mode=announce"], UnsupportedGameError, "mechanism_mode='allocate' .*_mode is 'announce'$"),
+        (["game={name: lanes}"], UnsupportedGameError, "needs preference_aggregation .*, not lanes-v0$"),
         (["game.feedback=pairs", "game.comparisons=3"], UnsupportedGameError, "comparisons is 3"),
         (["game.feedback=ranking", "game.replies=9"], UnsupportedGameError, "rankings that can all be tried"),
         (["trainer.samples=4", "trainer.batch=8"], ParameterError, "trainer.samples is 4, allowed: at least"),

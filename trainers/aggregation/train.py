@@ -76,8 +76,12 @@ def train(config: AggregationConfig, run: TrainingRun) -> dict[str, Any]:
 def aggregating(game: Game[Any]) -> PreferenceAggregation:
     """Return the game as one that a network can learn to aggregate without payments; see :func:`train`."""
     what = "trainer 'aggregation' needs preference_aggregation with mechanism_mode='allocate' and payments=False"
-    if not isinstance(game, PreferenceAggregation) or game.announces or game.payments:
-        raise UnsupportedGameError(f"{what}, not {game!r}")
+    if not isinstance(game, PreferenceAggregation):
+        raise UnsupportedGameError(f"{what}, not {game.name}")
+    if game.announces:
+        raise UnsupportedGameError(f"{what}: mechanism_mode is {game.mechanism_mode!r}")
+    if game.payments:
+        raise UnsupportedGameError(f"{what}: payments is {game.payments}")
     if game.comparisons is not None:
         raise UnsupportedGameError(f"{what}, and answers that are not drawn: comparisons is {game.comparisons}")
     if game.feedback == "ranking" and game.menu() is None:
