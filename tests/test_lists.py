@@ -132,6 +132,13 @@ def test_all_that_a_command_needs_is_named_at_once(monkeypatch: pytest.MonkeyPat
         lookup(TRAINERS, "hcmd_zero")
 
 
+def test_what_lacks_its_extra_is_listed_by_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    found = registry.find_spec
+    monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "transformers" else found(name))
+    assert "transformers  needs pip install 'lawgiver[lm]'" in listed("language_models")
+
+
 def test_extras_are_those_of_the_package(tmp_path: Path) -> None:
     import tomllib
 

@@ -73,6 +73,7 @@ class MissingExtraError(LawgiverError, ImportError):
             extra: the extra that installs it, or several separated by commas.
             purpose: the feature that needs it.
         """
+        self.extra = extra
         super().__init__(
             f"{purpose} needs {package}: pip install 'lawgiver[{extra}]', with -c constraints.txt of its source for"
             " versions that are tested together"

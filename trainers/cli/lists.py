@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.core.errors import LawgiverError, UnknownNameError, UnsupportedGameError, allowed
+from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, UnknownNameError, UnsupportedGameError, allowed
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.core.registry import (
@@ -123,7 +123,7 @@ def _game(name: str) -> str:
         made = lookup(GAMES, name)
         return getattr(made, "summary", "") or _first_line(made)
     except LawgiverError as error:
-        return str(error)
+        return _absence(error)
 
 
 def _described(group: str, name: str) -> str:
@@ -131,7 +131,7 @@ def _described(group: str, name: str) -> str:
     try:
         what = _module_line(entry(group, name)) if group == TRAINERS else _first_line(lookup(group, name))
     except LawgiverError as error:
-        return str(error)
+        return _absence(error)
     needs = entry(group, name).extras
     return f"{what} [{','.join(needs)}]" if needs else what
 
@@ -140,7 +140,12 @@ def _role(kind: str) -> str:
     try:
         return str(getattr(lookup(POLICY_KINDS, kind), "role", "none"))
     except LawgiverError as error:
-        return str(error)
+        return _absence(error)
+
+
+def _absence(error: LawgiverError) -> str:
+    """Describe in a part of a line why something cannot be loaded, a missing extra by the command that installs it."""
+    return f"needs pip install 'lawgiver[{error.extra}]'" if isinstance(error, MissingExtraError) else str(error)
 
 
 def _taken(game: Game[Any]) -> str:
