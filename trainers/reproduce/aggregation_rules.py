@@ -22,8 +22,6 @@ from lawgiver.trainers.statistics.streams import AGGREGATION
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CALIBRATION = 2_000
-"""Profiles on which the temperature of a rule is found."""
 SPENT = 0.2
 """Divergence in nats that every rule spends on average; a random dictator of five annotators hardly can spend more."""
 LEFT_OUT = {"rewards": (), "ranking": ("mean", "maxmin")}
@@ -90,17 +88,19 @@ class Compared:
 def compared(feedback: str, profiles: int, spent: float = SPENT) -> list[Compared]:
     """Audit all rules of five annotators and three replies, each at the temperature at which it spends ``spent``.
 
+    The temperature is found on the profiles that are audited, so that no difference between rules on them is one in
+    spending.
+
     Args:
         feedback: of the game.
         profiles: that are audited, >= 2.
         spent: mean divergence, in nats.
     """
     game = PreferenceAggregation(n=5, replies=3, feedback=feedback, payments=feedback != "ranking")
-    rng = np.random.default_rng(AGGREGATION)
-    types, others = (game.initial_state(count, rng).types for count in (profiles, CALIBRATION))
+    types = game.initial_state(profiles, np.random.default_rng(AGGREGATION)).types
     found = []
     for name in (name for name in game.direct_rules if name not in LEFT_OUT[feedback]):
-        tau = float(temperature_at(partial(_spent, game, name, game.read(others)), spent, COLDEST, HOTTEST))
+        tau = float(temperature_at(partial(_spent, game, name, game.read(types)), spent, COLDEST, HOTTEST))
         warmed = replace(game, tau=tau)
         found.append(_audited(warmed, name, NamedRule(warmed, name), types))
     return found

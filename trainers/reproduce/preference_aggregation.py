@@ -46,7 +46,7 @@ PROFILES = 500
 DRAWN_PEAKS = 100_000
 NOTES = (
     f"A, B: 5 annotators, 3 replies, rewards uniform on [0, 1], a uniform reference, {PROFILES} profiles; every rule at"
-    f" the temperature at which it spends {SPENT} nats of KL(p || q) on average, found on other profiles. Gains are of"
+    f" the temperature at which it spends {SPENT} nats of KL(p || q) on average over these profiles. Gains are of"
     " an annotator's best misreport, the mean over annotators, and the greatest of all. In A they are searched, and so"
     " lower bounds; in B all rankings were tried. In square brackets intervals over profiles; differences are on the"
     " same profiles.",
