@@ -51,7 +51,7 @@ class Bound:
 
 
 class Price:
-    """What the mean gain of misreports costs in an objective: a weight times it, or what a bound on it asks for.
+    """Price of the mean gain of misreports in an objective: a weight of it, or a bound on it.
 
     Args:
         weight: of the gain where there is no bound, >= 0.
