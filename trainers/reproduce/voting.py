@@ -50,7 +50,7 @@ LARGE = (
     "trainer.evaluation={voters: [], profiles: 100}",
 )
 """Overrides where profiles are too many to list."""
-LARGE_WEIGHTS = (0.1, 0.3)
+LARGE_WEIGHTS = (0.3,)
 """Of the regret there."""
 NOTES = (
     "Rankings are independent and uniform, ties go to the first alternative in A, and are shared in all that follows."
