@@ -201,7 +201,7 @@ def test_language_models_are_asked_as_the_page_says(tmp_path):
 
 
 def test_what_is_said_of_voting_is_so(tmp_path):
-    (example,) = blocks("docs/concepts/voting.md", language=("python",))
+    example, frontier = blocks("docs/concepts/voting.md", language=("python",))
     printed = run(example, tmp_path)
     found = re.findall(r"(\w+) +welfare ([\d.]+), gains (\w+)", printed)
     assert {name for name, _, gains in found if gains == "none"} == {"random_dictator", "random_pair_majority"}
@@ -211,6 +211,8 @@ def test_what_is_said_of_voting_is_so(tmp_path):
     for n in (3, 5, 7):
         dictator, pair, borda, winner = (each.value() for each in make_game("voting", n=n).known_solutions())
         assert f"| {n} | {dictator:.5f} | {pair:.5f} | {borda:.5f} | {winner:.5f} |" in page
+    corners = run(frontier, tmp_path).splitlines()
+    assert len(corners) == 7 and "regret 0.02969, welfare 0.57938" in corners and corners[-1].startswith("0.5618")
 
 
 def test_what_is_said_of_matching_is_so(tmp_path):
