@@ -141,7 +141,7 @@ def test_a_plain_environment(tmp_path: Path, finished: Path) -> None:
     (tmp_path / "payoffs.csv").write_text(",a,b\na,1,2\nb,0,3\n")
     needy = {
         **{("train", name): extras_of(name) for name in config_names()},
-        **{("reproduce", name): ",".join(needed) for name, needed in PAPERS.items()},
+        **{("reproduce", name): ",".join(needed) for name, needed in PAPERS.items() if needed},
         ("reproduce", "rmd", "--jobs", "2"): "torch,solve,rllib",
         ("evaluate", str(finished)): "torch",
         TOURNAMENT: "solve",
