@@ -6,10 +6,9 @@ lists (see :func:`lawgiver.agents.reporting.named_rule`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from lawgiver.agents.reporting import DirectMechanism, named_rule
+from lawgiver.agents.reporting import DirectMechanism, named_rule, rule_by_name
 from lawgiver.envs.core.arrays import Array, fixed_rng, uniform
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -19,35 +18,27 @@ from lawgiver.envs.solvers.matching.serial import LARGEST_ORDERED
 from lawgiver.envs.solvers.matching.serial import serial_dictatorship as chosen_in_order
 from lawgiver.envs.solvers.social_choice.profiles import positions
 
-
-def _rule(name: str, told: str) -> Callable[[Game[Any]], Policy]:
-    """Make the factory of the mechanism of one rule."""
-
-    def make(game: Game[Any]) -> Policy:
-        return named_rule(game, name)
-
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Return {told}."
-    return make
-
-
-deferred_acceptance = _rule(
+deferred_acceptance = rule_by_name(
     "deferred_acceptance", "deferred acceptance, rows propose: stable, and truthful for rows (Gale and Shapley 1962)"
 )
-columns_propose = _rule(
+columns_propose = rule_by_name(
     "columns_propose", "deferred acceptance, columns propose: the stable matching that they like best"
 )
-top_trading_cycles = _rule(
+top_trading_cycles = rule_by_name(
     "top_trading_cycles", "top trading cycles: efficient and truthful for rows (Shapley and Scarf 1974)"
 )
-immediate_acceptance = _rule("immediate_acceptance", "immediate acceptance, the Boston mechanism, which invites lies")
-serial_dictatorship = _rule("serial_dictatorship", "the rule that lets rows choose in the order of their numbers")
-probabilistic_serial = _rule(
+immediate_acceptance = rule_by_name(
+    "immediate_acceptance", "immediate acceptance, the Boston mechanism, which invites lies"
+)
+serial_dictatorship = rule_by_name(
+    "serial_dictatorship", "the rule that lets rows choose in the order of their numbers"
+)
+probabilistic_serial = rule_by_name(
     "probabilistic_serial",
     "probabilistic serial: rows eat shares of the best that is left (Bogomolnaia and Moulin 2001)",
 )
-max_weight = _rule("max_weight", "the matching of acceptable pairs with the greatest sum of what is reported")
-least_rank = _rule("least_rank", "the matching of acceptable pairs with the least sum of rows' ranks")
+max_weight = rule_by_name("max_weight", "the matching of acceptable pairs with the greatest sum of what is reported")
+least_rank = rule_by_name("least_rank", "the matching of acceptable pairs with the least sum of rows' ranks")
 
 
 class RandomOrder(DirectMechanism):

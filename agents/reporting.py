@@ -8,7 +8,7 @@ those of :mod:`lawgiver.envs.solvers.mdp.affine`, on NumPy and on torch. Other g
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
@@ -265,6 +265,22 @@ def named_rule(game: Game[Any], name: str) -> Policy:
         where = game.name if reason is None else f"{game.name} {reason}"
         raise UnsupportedGameError(f"mechanism {name!r} is not a rule of {where}; {allowed(name, known)}")
     return canonical(game, name) if game.announces else NamedRule(game, name)
+
+
+def rule_by_name(name: str, told: str) -> Callable[[Game[Any]], Policy]:
+    """Make the factory of the mechanism that is a rule by name; see :func:`named_rule`.
+
+    Args:
+        name: of the rule.
+        told: noun phrase that describes it, which becomes the factory's docstring.
+    """
+
+    def make(game: Game[Any]) -> Policy:
+        return named_rule(game, name)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"Return {told}."
+    return make
 
 
 def _knows_rules(game: Game[Any]) -> TypeGuard[ReportingGame]:

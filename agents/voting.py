@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.policies import RulePolicy
-from lawgiver.agents.reporting import FromMenu, named_rule
+from lawgiver.agents.reporting import FromMenu, rule_by_name
 from lawgiver.envs.core.arrays import Array, as_numpy, constant
 from lawgiver.envs.core.errors import UnsupportedGameError, allowed, brief, integer
 from lawgiver.envs.core.game import Game
@@ -27,34 +27,28 @@ CLOSE = 1e-9
 """Differences of expected utility up to which the truth is preferred."""
 
 
-def _rule(name: str, told: str) -> Callable[[Game[Any]], Policy]:
+def _chooses(name: str, told: str) -> Callable[[Game[Any]], Policy]:
     """Make the factory of the mechanism of one voting rule."""
-
-    def make(game: Game[Any]) -> Policy:
-        return named_rule(game, name)
-
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Return the rule that chooses {told}."
-    return make
+    return rule_by_name(name, f"the rule that chooses {told}")
 
 
-plurality = _rule("plurality", "what is the favourite of most")
-anti_plurality = _rule("anti_plurality", "what is the last choice of fewest")
-borda = _rule("borda", "what has the best mean rank (Borda 1781)")
-approval = _rule("approval", "what is approved by most")
-score = _rule("score", "what has the highest mean score")
-copeland = _rule("copeland", "what wins most majorities")
-minimax = _rule("minimax", "what loses least against whatever beats it most")
-black = _rule("black", "the Condorcet winner, else Borda's (Black 1958)")
-schulze = _rule("schulze", "what is not beaten by widest paths of majorities (Schulze 2011)")
-ranked_pairs = _rule("ranked_pairs", "the top of majorities locked from the largest down (Tideman 1987)")
-kemeny = _rule("kemeny", "the top of the ranking that most pairs agree with (Kemeny 1959)")
-plurality_runoff = _rule("plurality_runoff", "the majority's choice of the two with most first places")
-irv = _rule("irv", "what is left when the one with fewest first places goes out, again and again")
-random_dictator = _rule("random_dictator", "a random voter's favourite: truthful (Gibbard 1977)")
-random_pair_majority = _rule("random_pair_majority", "the majority's choice of a random pair: truthful")
-maximal_lottery = _rule("maximal_lottery", "a lottery that a majority prefers no alternative to (Fishburn 1984)")
-median = _rule("median", "the median favourite, alternatives on a line by number (Moulin 1980)")
+plurality = _chooses("plurality", "what is the favourite of most")
+anti_plurality = _chooses("anti_plurality", "what is the last choice of fewest")
+borda = _chooses("borda", "what has the best mean rank (Borda 1781)")
+approval = _chooses("approval", "what is approved by most")
+score = _chooses("score", "what has the highest mean score")
+copeland = _chooses("copeland", "what wins most majorities")
+minimax = _chooses("minimax", "what loses least against whatever beats it most")
+black = _chooses("black", "the Condorcet winner, else Borda's (Black 1958)")
+schulze = _chooses("schulze", "what is not beaten by widest paths of majorities (Schulze 2011)")
+ranked_pairs = _chooses("ranked_pairs", "the top of majorities locked from the largest down (Tideman 1987)")
+kemeny = _chooses("kemeny", "the top of the ranking that most pairs agree with (Kemeny 1959)")
+plurality_runoff = _chooses("plurality_runoff", "the majority's choice of the two with most first places")
+irv = _chooses("irv", "what is left when the one with fewest first places goes out, again and again")
+random_dictator = _chooses("random_dictator", "a random voter's favourite: truthful (Gibbard 1977)")
+random_pair_majority = _chooses("random_pair_majority", "the majority's choice of a random pair: truthful")
+maximal_lottery = _chooses("maximal_lottery", "a lottery that a majority prefers no alternative to (Fishburn 1984)")
+median = _chooses("median", "the median favourite, alternatives on a line by number (Moulin 1980)")
 
 
 class Compromise(RulePolicy):

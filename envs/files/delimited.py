@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.files.reading import read_text
+from lawgiver.envs.files.reading import read_users_text
 
 DELIMITERS = "\t;,"
 """In the order in which they are believed: a name or number may hold a comma, hardly ever a tab."""
@@ -96,11 +96,7 @@ def read_numbers(path: str | Path) -> NumberTable:
     Raises:
         ParameterError: one line that names the file, and the line at fault.
     """
-    try:
-        text = read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise ParameterError(f"{str(path)!r} cannot be read: {reason}") from None
+    text = read_users_text(path)
     kept = without_declaration(text)
     return _parsed(str(path), kept, 1 + (kept is not text))
 

@@ -14,6 +14,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.files.json_text import from_json
 
 LARGEST_FILE = 2**30
@@ -78,6 +79,19 @@ def read_text(path: str | Path, limit: int = LARGEST_FILE) -> str:
         UnicodeDecodeError: if it is no text of that encoding.
     """
     return decode(read_bytes(path, limit))
+
+
+def read_users_text(path: str | Path) -> str:
+    """Read a text file that a user names; see :func:`read_text`.
+
+    Raises:
+        ParameterError: one line that names the file and why it cannot be read.
+    """
+    try:
+        return read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise ParameterError(f"{str(path)!r} cannot be read: {reason}") from None
 
 
 def decode(content: bytes) -> str:

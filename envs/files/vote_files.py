@@ -7,7 +7,7 @@ from pathlib import Path
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.files.pabulib import parse_pabulib
 from lawgiver.envs.files.preflib import KINDS, parse_preflib
-from lawgiver.envs.files.reading import read_text
+from lawgiver.envs.files.reading import read_users_text
 from lawgiver.envs.files.votes import Votes
 
 
@@ -25,9 +25,5 @@ def read_votes(path: str | Path) -> Votes:
     if kind not in (*KINDS, "pb"):
         endings = ", ".join(f".{known}" for known in (*KINDS, "pb"))
         raise ParameterError(f"{file!r} ends in {Path(file).suffix!r}, allowed: {endings}")
-    try:
-        text = read_text(file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise ParameterError(f"{file!r} cannot be read: {reason}") from None
+    text = read_users_text(file)
     return parse_pabulib(file, text) if kind == "pb" else parse_preflib(file, text, kind)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lawgiver.envs.core.errors import ParameterError, brief
 from lawgiver.envs.files.preflib import WHOLE, check_count, headed
-from lawgiver.envs.files.reading import read_text
+from lawgiver.envs.files.reading import read_users_text
 from lawgiver.envs.files.votes import check_cells, refuse
 
 
@@ -57,11 +57,7 @@ def read_edges(path: str | Path) -> Edges:
     file = str(path)
     if Path(file).suffix.lower() != ".wmd":
         raise ParameterError(f"{file!r} ends in {Path(file).suffix!r}, allowed: .wmd")
-    try:
-        text = read_text(file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise ParameterError(f"{file!r} cannot be read: {reason}") from None
+    text = read_users_text(file)
     header, nodes, rows = headed(file, text, "wmd")
     seen: dict[tuple[int, int], int] = {}
     weights: list[float] = []
