@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from lawgiver.envs.core.make import make_game
 from lawgiver.envs.families.auction_game import AuctionGame
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.ray_cluster import start_ray
+from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import Resources
 
 os.environ.setdefault("RAY_worker_niceness", "0")
@@ -466,6 +468,42 @@ def played() -> Callable[[AuctionGame, Sequence[float]], np.ndarray]:
         return np.concatenate(rows)[None]
 
     return table
+
+
+@pytest.fixture
+def interrupted_and_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, Sequence[str]], tuple[Mapping[str, Any], list[int]]]:
+    """A check that a training which is interrupted and resumed ends as the whole one, to the last digit.
+
+    It is interrupted at the checkpoint of its fifth update. Returns the summary, and the updates that were logged.
+    """
+
+    def timeless(told: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in told.items() if key not in ("timing", "commit")}
+
+    def check(config: str, changes: Sequence[str]) -> tuple[Mapping[str, Any], list[int]]:
+        _, whole = launch.train(config, [*changes, f"run_dir={tmp_path / 'whole'}"])
+        checkpoint = TrainingRun.save_checkpoint
+
+        def interrupted(run: TrainingRun, iteration: int, *rest: Any) -> None:
+            checkpoint(run, iteration, *rest)
+            if iteration == 5:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
+            patch.setattr(TrainingRun, "save_checkpoint", interrupted)
+            launch.train(config, [*changes, f"run_dir={tmp_path / 'parts'}"])
+        _, resumed = launch.resume(tmp_path / "parts")
+        assert timeless(resumed) == timeless(whole)
+        lines = [
+            [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
+            for part in ("whole", "parts")
+        ]
+        assert lines[0] == lines[1]
+        return whole, [line["iteration"] for line in lines[0]]
+
+    return check
 
 
 @pytest.fixture

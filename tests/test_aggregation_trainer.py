@@ -30,7 +30,6 @@ from lawgiver.trainers.misreports.search import Cases
 from lawgiver.trainers.misreports.settings import Lagrangian
 from lawgiver.trainers.reproduce import learned_aggregators as reproduction
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 SKEWED = [0.5, 0.3, 0.15, 0.05]
@@ -260,33 +259,14 @@ def test_a_share_of_the_payments_is_taken():
 @pytest.mark.parametrize(
     "changes", [["trainer.target=0.01", "trainer.lagrangian.every=3"], ["game.feedback=ranking", "trainer.weight=2"]]
 )
-def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, tmp_path, undrawn, monkeypatch):
+def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, undrawn, interrupted_and_whole, monkeypatch):
     def weights(game, mechanism, *how):
         return {"weights": {name: numbers.tolist() for name, numbers in mechanism.network.state_dict().items()}}
 
-    def timeless(told):
-        return {key: value for key, value in told.items() if key not in ("timing", "commit")}
-
     monkeypatch.setattr(training, "PROBE", 10)
     monkeypatch.setattr(training, "judge", weights)  # what is judged has to be the same to the last digit
-    _, whole = launch.train("aggregation", [*QUICK, *changes, f"run_dir={tmp_path / 'whole'}"])
-    checkpoint = TrainingRun.save_checkpoint
-
-    def interrupted(run, iteration, *rest):
-        checkpoint(run, iteration, *rest)
-        if iteration == 5:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-        patch.setattr(TrainingRun, "save_checkpoint", interrupted)
-        launch.train("aggregation", [*QUICK, *changes, f"run_dir={tmp_path / 'parts'}"])
-    _, resumed = launch.resume(tmp_path / "parts")
-    assert timeless(resumed) == timeless(whole)
-    lines = [
-        [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
-        for part in ("whole", "parts")
-    ]
-    assert lines[0] == lines[1] and [line["iteration"] for line in lines[0]] == [4, 8]
+    _, logged = interrupted_and_whole("aggregation", [*QUICK, *changes])
+    assert logged == [4, 8]
 
 
 def test_a_run_from_the_command_line_is_complete(tmp_path, monkeypatch):

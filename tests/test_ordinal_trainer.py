@@ -28,7 +28,6 @@ from lawgiver.trainers.ordinal.profiles import Listed, Sampled, terms
 from lawgiver.trainers.ordinal.settings import OrdinalTrainer
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.loading import load
-from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 QUICK = (
@@ -46,10 +45,6 @@ def rule_of(n=3, m=3, seed=1, **settings):
 def all_profiles(n, m):
     """List the rankings (P, n, m) of all profiles, as places."""
     return orders(m)[np.array(list(itertools.product(range(len(orders(m))), repeat=n)))]
-
-
-def timeless(told):
-    return {key: value for key, value in told.items() if key not in ("timing", "commit")}
 
 
 # -- the network -----------------------------------------------------------------------------------------------------
@@ -180,29 +175,13 @@ def test_a_bound_keeps_the_regret_near_it():
 
 
 @pytest.mark.parametrize("changes", [[], ["trainer.target=0.02", "trainer.lagrangian.every=3"], [*SAMPLED, "game.m=4"]])
-def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, tmp_path, undrawn, monkeypatch):
+def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, undrawn, interrupted_and_whole, monkeypatch):
     def weights(game, mechanism, *how):
         return {"weights": {name: numbers.tolist() for name, numbers in mechanism.network.state_dict().items()}}
 
     monkeypatch.setattr(train, "judge", weights)  # what is judged has to be the same to the last digit
-    _, whole = launch.train("voting", [*QUICK, *changes, f"run_dir={tmp_path / 'whole'}"])
-    checkpoint = TrainingRun.save_checkpoint
-
-    def interrupted(run, iteration, *rest):
-        checkpoint(run, iteration, *rest)
-        if iteration == 5:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-        patch.setattr(TrainingRun, "save_checkpoint", interrupted)
-        launch.train("voting", [*QUICK, *changes, f"run_dir={tmp_path / 'parts'}"])
-    _, resumed = launch.resume(tmp_path / "parts")
-    assert timeless(resumed) == timeless(whole)
-    lines = [
-        [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
-        for part in ("whole", "parts")
-    ]
-    assert lines[0] == lines[1] and [line["iteration"] for line in lines[0]] == [4, 8]
+    _, logged = interrupted_and_whole("voting", [*QUICK, *changes])
+    assert logged == [4, 8]
 
 
 def test_a_run_from_the_command_line_is_complete(tmp_path):

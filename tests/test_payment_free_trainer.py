@@ -27,7 +27,6 @@ from lawgiver.trainers.payment_free.settings import ExSNet, PaymentFreeTrainer, 
 from lawgiver.trainers.payment_free.train import make_mechanism
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_generator
 
 GROUPS = {"value", "demand", "joint"}
@@ -72,10 +71,6 @@ def gains(game, rule, types, own):
 
 def weights(game, mechanism, *how):
     return {"weights": {name: numbers.tolist() for name, numbers in mechanism.network.state_dict().items()}}
-
-
-def timeless(told):
-    return {key: value for key, value in told.items() if key not in ("timing", "commit")}
 
 
 # -- misreports -----------------------------------------------------------------------------------------------------
@@ -271,29 +266,13 @@ def test_known_rules_are_judged_as_what_they_are():
         ["rpf_net", "trainer.batch=4", "trainer.misreports.steps=1", "trainer.evaluation.compared=0"],
     ],
 )
-def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, tmp_path, undrawn, monkeypatch):
+def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, undrawn, interrupted_and_whole, monkeypatch):
     config, *overrides = changes
     monkeypatch.setattr(train, "PROBE", 10)
     monkeypatch.setattr(learner, "ROUNDS", 1)
     monkeypatch.setattr(train, "judge", weights)  # what is judged has to be the same to the last digit
-    _, whole = launch.train(config, [*QUICK, *overrides, f"run_dir={tmp_path / 'whole'}"])
-    checkpoint = TrainingRun.save_checkpoint
-
-    def interrupted(run, iteration, *rest):
-        checkpoint(run, iteration, *rest)
-        if iteration == 5:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-        patch.setattr(TrainingRun, "save_checkpoint", interrupted)
-        launch.train(config, [*QUICK, *overrides, f"run_dir={tmp_path / 'parts'}"])
-    _, resumed = launch.resume(tmp_path / "parts")
-    assert timeless(resumed) == timeless(whole)
-    lines = [
-        [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
-        for part in ("whole", "parts")
-    ]
-    assert lines[0] == lines[1] and [line["iteration"] for line in lines[0]] == [4, 8]
+    whole, logged = interrupted_and_whole(config, [*QUICK, *overrides])
+    assert logged == [4, 8]
     assert (whole["gap"] is None) == (overrides[0] == "trainer.samples=null" or config == "rpf_net")
 
 

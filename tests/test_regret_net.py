@@ -22,7 +22,6 @@ from lawgiver.trainers.regret_net.evaluation import beside_baselines, judge
 from lawgiver.trainers.regret_net.learner import Learner, Multiplier, allowed, settled, terms
 from lawgiver.trainers.regret_net.settings import Budget, Dual, RegretNetTrainer
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
@@ -63,10 +62,6 @@ def nothing_read(game):
         for parameter in mechanism.network.parameters():
             parameter.zero_()
     return mechanism
-
-
-def timeless(told):
-    return {key: value for key, value in told.items() if key not in ("timing", "commit")}
 
 
 # -- networks -------------------------------------------------------------------------------------------------------
@@ -239,7 +234,7 @@ def test_for_one_bidder_and_one_item_it_learns_a_price_near_one_half():
 @pytest.mark.parametrize(
     "overrides", [(), ("game.n=1", "game.demand=unit", "agents.mechanism.architecture=equivariant")]
 )
-def test_resumed_it_ends_as_if_it_had_not_been_interrupted(overrides, tmp_path, monkeypatch):
+def test_resumed_it_ends_as_if_it_had_not_been_interrupted(overrides, interrupted_and_whole, monkeypatch):
     def weights(game, mechanism, *how):
         numbers = {name: array.tolist() for name, array in mechanism.state().items()}
         return {"revenue": {"learned": Estimate.of_seeds([0.5])}, "weights": numbers}
@@ -247,24 +242,8 @@ def test_resumed_it_ends_as_if_it_had_not_been_interrupted(overrides, tmp_path, 
     monkeypatch.setattr(launch, "_draw", lambda run, summary: None)
     monkeypatch.setattr(train, "PROBE", 10)
     monkeypatch.setattr(train, "beside_baselines", weights)  # what is judged has to be the same to the last digit
-    _, whole = launch.train("regret_net", [*QUICK, *overrides, f"run_dir={tmp_path / 'whole'}"])
-    checkpoint = TrainingRun.save_checkpoint
-
-    def interrupted(run, iteration, *rest):
-        checkpoint(run, iteration, *rest)
-        if iteration == 5:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-        patch.setattr(TrainingRun, "save_checkpoint", interrupted)
-        launch.train("regret_net", [*QUICK, *overrides, f"run_dir={tmp_path / 'parts'}"])
-    _, resumed = launch.resume(tmp_path / "parts")
-    assert timeless(resumed) == timeless(whole)
-    lines = [
-        [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
-        for part in ("whole", "parts")
-    ]
-    assert lines[0] == lines[1] and [line["iteration"] for line in lines[0]] == [1, 4, 8]
+    _, logged = interrupted_and_whole("regret_net", [*QUICK, *overrides])
+    assert logged == [1, 4, 8]
 
 
 def test_a_run_from_the_command_line_is_complete(tmp_path):
