@@ -12,6 +12,7 @@ from lawgiver.trainers.plots.style import COLOURS, CYCLE, free_colours, legend_b
 from lawgiver.trainers.statistics.estimate import Estimate, mean_of
 
 # isort: split
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 SHAPES = "s^Dvp<>PhdX*8"
@@ -86,12 +87,11 @@ def standing(
     return figure
 
 
-def _draw(axis: object, marks: Sequence[Mark], shape: str, colour: str, name: str) -> None:
+def _draw(axis: Axes, marks: Sequence[Mark], shape: str, colour: str, name: str) -> None:
     x, y, x_half, y_half = (np.array([getattr(mark, key) for mark in marks]) for key in ("x", "y", "x_half", "y_half"))
-    bars = {"xerr": x_half, "yerr": y_half} if x_half.any() or y_half.any() else {}
-    axis.errorbar(  # type: ignore[attr-defined]
-        x, y, **bars, fmt=shape, color=colour, label=name, markersize=6, elinewidth=0.9, zorder=4
-    )
+    barred = bool(x_half.any() or y_half.any())
+    across, along = (y_half, x_half) if barred else (None, None)
+    axis.errorbar(x, y, across, along, shape, color=colour, label=name, markersize=6, elinewidth=0.9, zorder=4)
 
 
 def _listed(names: Sequence[str]) -> str:
