@@ -327,6 +327,16 @@ def test_rules_do_what_plain_loops_do(n, m, seats, backend):
     assert np.array_equal(np.asarray(columns), deferred_acceptance(values, priorities, seats, proposing="columns"))
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_matchings_do_not_depend_on_how_values_lie_in_memory(order):
+    values, priorities = drawn(40, 5)
+    back = np.argsort(order)
+    laid = [np.ascontiguousarray(each.transpose(order)).transpose(back) for each in (values, priorities)]
+    for rule in RULES.values():
+        assert np.array_equal(rule(*laid), rule(values, priorities))
+        assert np.array_equal(rule(*map(torch.from_numpy, laid)).numpy(), rule(values, priorities))
+
+
 def test_both_backends_measure_alike():
     values, priorities = drawn(40, 4, cut=0.2)
     given = [torch.from_numpy(each) for each in (values, priorities)]

@@ -5,8 +5,9 @@ been asked by, up to its capacity, and the others are free again. With *deferred
 replaced later; the outcome is stable, and of all stable matchings every row likes it best. With *immediate* acceptance
 who is kept stays, which is the same rule with priorities by the round of asking first.
 
-In each round all free rows of all markets take one argmax. Where columns have one seat, comparisons with whom they keep
-decide; where they have more, one sort of n numbers for each market that has changed. There are at most n m rounds.
+In each round all free rows of all markets, and they alone, take one argmax: lists are not sorted, as most rows ask few
+columns. Where columns have one seat, comparisons with whom they keep decide; where they have more, one sort of n
+numbers for each market that has changed. There are at most n m rounds.
 
     >>> values = np.array([[[2.0, 1.0], [1.0, 2.0]]])
     >>> deferred_acceptance(values, 3 - values), deferred_acceptance(values, 3 - values, proposing="columns")
@@ -80,29 +81,30 @@ def _accepted_by_one(values: Array, priorities: Array, immediate: bool) -> Array
     """Compute the matching (B, n) where each column keeps one row; rows and columns are numbered over all markets."""
     xp, (batch, n, m) = namespace(values), values.shape
     device = values.device
-    untried = xp.reshape(xp.asarray(values, copy=True), (batch * n, m))
-    standing = xp.reshape(priorities, (batch * n, m))
+    worth, standing = xp.asarray(xp.reshape(values, (-1,)), copy=True), xp.reshape(priorities, (-1,))  # of each pair
+    untried = xp.reshape(worth, (batch * n, m))  # a view of one flat array in memory, whatever the order of values is
     kept = xp.full((batch * m,), -1, dtype=xp.int64, device=device)
-    free = xp.arange(batch * n, device=device)
+    free, left = xp.arange(batch * n, device=device), untried
     while free.shape[0]:
-        left = xp.take(untried, free, axis=0)
-        best = xp.argmax(left, axis=-1)
-        willing = xp.nonzero(xp.take_along_axis(left, best[:, None], axis=-1)[:, 0] > 0)[0]
-        row, best = xp.take(free, willing), xp.take(best, willing)
-        untried[row, best] = 0
-        column, offer = row // n * m + best, standing[row, best]
+        pair = free * m + xp.argmax(left, axis=-1)
+        willing, offer = xp.take(worth, pair) > 0, xp.take(standing, pair)
+        worth[pair] = 0
+        column = free // n * m + pair % m
         before = xp.take(kept, column)
-        stays = (offer > 0) & (before < 0) if immediate else offer > 0
-        while True:  # where several ask one column, any that is better than whom it keeps is written, until none is
-            other = xp.take(kept, column)
-            theirs = standing[other, best]
-            better = stays & ((other < 0) | (offer > theirs) | ((offer == theirs) & (row < other)))
-            (at,) = xp.nonzero(better)
-            if not at.shape[0]:
-                break
-            kept[xp.take(column, at)] = xp.take(row, at)
-        won = xp.take(kept, column) == row
-        free = xp.concat([row[~won], before[won & (before >= 0)]])
+        welcome = willing & (offer > 0)
+        (tries,) = xp.nonzero(welcome & (before < 0) if immediate else welcome)
+        while tries.shape[0]:  # where several are better than whom a column keeps, one is written: the others try again
+            row, to, mine = xp.take(free, tries), xp.take(column, tries), xp.take(offer, tries)
+            other = xp.take(kept, to)
+            theirs = xp.take(standing, xp.maximum(other, xp.zeros_like(other)) * m + to % m)
+            (better,) = xp.nonzero((other < 0) | (mine > theirs) | ((mine == theirs) & (row < other)))
+            row, to = xp.take(row, better), xp.take(to, better)
+            kept[to] = row
+            tries = xp.take(tries, xp.take(better, xp.nonzero(xp.take(kept, to) != row)[0]))
+        won = xp.take(kept, column) == free
+        (lost,), (dropped,) = xp.nonzero(willing & ~won), xp.nonzero(won & (before >= 0))
+        free = xp.concat([xp.take(free, lost), xp.take(before, dropped)])
+        left = xp.take(untried, free, axis=0)
     (column,) = xp.nonzero(kept >= 0)
     matching = xp.full((batch * n,), -1, dtype=xp.int64, device=device)
     matching[xp.take(kept, column)] = column % m
