@@ -279,7 +279,7 @@ def test_baselines_are_the_published_ones(correlation):
 
 def test_known_solutions_are_those_of_all_profiles_of_three():
     solutions = game_of(preset="three").known_solutions()
-    assert [round(each.value(), 5) for each in solutions] == [1.45833, 1.44444, 1.42593]
+    assert [round(each.value(), 5) for each in solutions] == [1.45833, 1.44444, 1.42593, 0.23611, 0.00386]
     assert all(each.residual() <= each.tolerance for each in solutions)
     assert not game_of().known_solutions()
 

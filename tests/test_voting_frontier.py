@@ -88,49 +88,49 @@ def test_frontier(size):
     frontier = Frontier(*size)
     for bound, welfare in zip(BOUNDS, WELFARE[size], strict=True):
         best = frontier.best(bound)
-        assert best.welfare == pytest.approx(welfare, abs=5e-6)
+        assert best.objective == pytest.approx(welfare, abs=5e-6)
         assert bound is None or best.regret <= bound + 1e-7
 
 
 def test_frontier_of_four_alternatives():
     frontier = Frontier(3, 4)
-    assert frontier.best(0).welfare == pytest.approx(0.6, abs=5e-6)
-    assert frontier.best(0.01).welfare == pytest.approx(0.60844, abs=5e-6)
+    assert frontier.best(0).objective == pytest.approx(0.6, abs=5e-6)
+    assert frontier.best(0.01).objective == pytest.approx(0.60844, abs=5e-6)
 
 
 @pytest.mark.parametrize(("size", "regret"), [((3, 3), 1 / 27), ((5, 3), 7 / 162), ((7, 3), 0.05401)])
 def test_least_regret_of_the_greatest_welfare(size, regret):
     frontier = Frontier(*size)
-    most = frontier.best().welfare
+    most = frontier.best().objective
     least = frontier.least_regret(most)
     assert least.regret == pytest.approx(regret, abs=5e-6)
-    assert least.welfare == pytest.approx(most, abs=1e-8)
+    assert least.objective == pytest.approx(most, abs=1e-8)
     with pytest.raises(ConvergenceError, match="frontier of voting rules"):
         frontier.least_regret(most + 1e-3)
 
 
 def test_corners_join_the_frontier():
     frontier = Frontier(7, 3)
-    corners = [(corner.regret, corner.welfare) for corner in frontier.corners()]
+    corners = [(corner.regret, corner.objective) for corner in frontier.corners()]
     expected = [
         (0, 0.55208), (0.00327, 0.55529), (0.01572, 0.56748), (0.02969, 0.57938), (0.03076, 0.57944), (0.05401, 0.58027)
     ]  # fmt: skip
     assert np.array(corners) == pytest.approx(np.array(expected), abs=6e-6)
     regrets, welfares = zip(*corners, strict=True)
     for bound in (0.001, 0.012, 0.029, 0.045):
-        assert frontier.best(bound).welfare == pytest.approx(np.interp(bound, regrets, welfares), abs=1e-6)
+        assert frontier.best(bound).objective == pytest.approx(np.interp(bound, regrets, welfares), abs=1e-6)
 
 
 @pytest.mark.parametrize("size", [(2, 3), (4, 3), (2, 4), *WELFARE])
 def test_truthful_rules_are_no_better_than_two(size):
     known = [measures(rule, *size) for rule in ("random_dictator", "random_pair_majority")]
     assert [regret for _, regret in known] == pytest.approx([0, 0], abs=1e-15)
-    assert Frontier(*size).best(0).welfare == pytest.approx(max(welfare for welfare, _ in known), abs=1e-7)
+    assert Frontier(*size).best(0).objective == pytest.approx(max(welfare for welfare, _ in known), abs=1e-7)
 
 
 @pytest.mark.parametrize("size", [(2, 4), (4, 3), *WELFARE, (3, 4)])
 def test_borda_has_the_greatest_welfare(size):
-    assert Frontier(*size).best().welfare == pytest.approx(measures("borda", *size)[0], abs=1e-9)
+    assert Frontier(*size).best().objective == pytest.approx(measures("borda", *size)[0], abs=1e-9)
 
 
 @pytest.mark.parametrize(("n", "rule"), RULES)
@@ -138,7 +138,7 @@ def test_rules_below_the_frontier(n, rule):
     welfare, regret, most = RULES[n, rule]
     measured = measures(rule, n, 3)
     assert measured == pytest.approx((welfare, regret), abs=5.01e-6)
-    assert Frontier(n, 3).best(measured[1]).welfare == pytest.approx(most, abs=5.01e-6)
+    assert Frontier(n, 3).best(measured[1]).objective == pytest.approx(most, abs=5.01e-6)
 
 
 def test_what_is_too_large_or_negative_is_refused():

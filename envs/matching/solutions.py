@@ -1,4 +1,4 @@
-"""Known solutions for three on each side whose lists leave nobody out: exact ranks over all profiles."""
+"""Known solutions for three on each side whose lists leave nobody out: exact ranks, and how stable rules can be."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from fractions import Fraction
 from functools import lru_cache, partial
 
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.registry import installed
 from lawgiver.envs.solvers.matching.acceptance import deferred_acceptance, immediate_acceptance
 from lawgiver.envs.solvers.matching.enumeration import Table, table
+from lawgiver.envs.solvers.matching.frontier import Frontier
 from lawgiver.envs.solvers.matching.trading import top_trading_cycles
 
 RANKS = {
@@ -16,6 +18,8 @@ RANKS = {
     "immediate acceptance": (immediate_acceptance, Fraction(77, 54)),
 }
 """Rules, and the mean rank of rows' partners."""
+TRUTHFUL, STABLE = Fraction(17, 72), Fraction(5, 1296)
+"""Fewest expected blocking pairs of any rule without regret for either side, and least regret of any stable one."""
 
 
 @lru_cache(maxsize=4)
@@ -27,9 +31,16 @@ def _error(name: str) -> float:
     return abs(float(_measured(name).rank - RANKS[name][1]))
 
 
+@lru_cache(maxsize=1)
+def _ends() -> tuple[float, float]:
+    """Compute the ends of the frontier: blocking pairs without regret, and regret without blocking pairs."""
+    frontier = Frontier(3)
+    return frontier.best(0.0).objective, frontier.least_regret(0.0).regret
+
+
 def known() -> tuple[KnownSolution, ...]:
-    """List the mean ranks of rows' partners under three rules."""
-    return tuple(
+    """List mean ranks of rows' partners under three rules, and the ends of the frontier with the extra ``solve``."""
+    ranks = tuple(
         KnownSolution(
             name=f"mean rank of rows' partners: {name}",
             source="a sum over all 46,656 profiles; residual is the difference from it",
@@ -39,4 +50,26 @@ def known() -> tuple[KnownSolution, ...]:
             exact=1e-9,
         )
         for name, (_, rank) in RANKS.items()
+    )
+    if not installed("solve"):
+        return ranks
+    source = "linear programming over all rules and complete lists; residual is the difference from it"
+    return (
+        *ranks,
+        KnownSolution(
+            name="fewest expected blocking pairs of rules that are truthful for both sides",
+            source=source,
+            value=partial(float, TRUTHFUL),
+            residual=lambda: abs(_ends()[0] - float(TRUTHFUL)),
+            tolerance=1e-7,
+            exact=1e-7,
+        ),
+        KnownSolution(
+            name="least regret of stable rules: deferred acceptance",
+            source=source,
+            value=partial(float, STABLE),
+            residual=lambda: abs(_ends()[1] - float(STABLE)),
+            tolerance=1e-7,
+            exact=1e-7,
+        ),
     )

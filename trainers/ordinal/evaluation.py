@@ -141,11 +141,11 @@ def exactly(listed: Orbits, rules: Mapping[str, Counted]) -> dict[str, Any]:
     for name, rule in rules.items():
         lotteries = rule(listed.counts)
         welfare, regret = float(listed.welfare(lotteries)), float(listed.regret(lotteries))
-        most = None if frontier is None else frontier.best(max(regret, 0.0)).welfare
+        most = None if frontier is None else frontier.best(max(regret, 0.0)).objective
         below = None if most is None else most - welfare
         found[name] = {"welfare": welfare, "regret": regret, "frontier": most, "below": below}
     ends = {"truthful": 0.0, "greatest": None}
-    limits = {name: None if frontier is None else frontier.best(bound).welfare for name, bound in ends.items()}
+    limits = {name: None if frontier is None else frontier.best(bound).objective for name, bound in ends.items()}
     return {"rules": found, **limits}
 
 

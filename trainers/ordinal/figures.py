@@ -37,7 +37,7 @@ def figures_of(run: Run, summary: Mapping[str, Any]) -> Iterator[tuple[str, Figu
     game: Any = run.game()
     curve = None
     if summary.get("truthful") is not None:
-        corners = [(corner.regret, corner.welfare) for corner in Frontier(game.n, game.m).corners()]
+        corners = [(corner.regret, corner.objective) for corner in Frontier(game.n, game.m).corners()]
         most = max(mean_of(each["regret"]) for each in found.values())
         curve = np.array([*corners, (most, corners[-1][1])])
     title = f"{game.n} voters, {game.m} alternatives"

@@ -131,7 +131,7 @@ def _figures(
         what = "learned, by weight" if kind.name.startswith("weight") else "learned, by target"
         found = (run.summary["rules"][LEARNED] for run in kind.runs)
         own.setdefault(what, []).extend(Mark(each["regret"], each["welfare"]) for each in found)
-    curve = np.array([(corner.regret, corner.welfare) for corner in frontier.corners()])
+    curve = np.array([(corner.regret, corner.objective) for corner in frontier.corners()])
     curve = np.concatenate([curve, [[max(mark.x for mark in marks.values()), curve[-1, 1]]]])
     yield "voting_frontier.png", HEADING, standing(marks, own, curve, f"{len(small[0].runs)} seeds of each", close=True)
     yield (

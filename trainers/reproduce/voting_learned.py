@@ -53,7 +53,7 @@ def frontier_rows() -> Iterator[dict[str, Cell]]:
     """Tabulate the greatest welfare by regret, and the least regret at the greatest of all."""
     for n, m in FRONTIERS:
         frontier = Frontier(n, m)
-        found = {bound: frontier.best(bound).welfare for bound in BOUNDS}
+        found = {bound: frontier.best(bound).objective for bound in BOUNDS}
         yield {
             "voters, alternatives": f"{n}, {m}",
             "truthful": _digits(found[0.0]),
@@ -67,10 +67,10 @@ def corner_rows(frontier: Frontier) -> Iterator[dict[str, Cell]]:
     """Tabulate the corners of the frontier, and what a unit of regret is worth up to the next."""
     corners = frontier.corners()
     for corner, after in zip(corners, [*corners[1:], None], strict=True):
-        price = None if after is None else (after.welfare - corner.welfare) / (after.regret - corner.regret)
+        price = None if after is None else (after.objective - corner.objective) / (after.regret - corner.regret)
         yield {
             "corner": f"regret {_digits(corner.regret)}",
-            "welfare": _digits(corner.welfare),
+            "welfare": _digits(corner.objective),
             "welfare for a unit of regret, from here on": "-" if price is None else f"{price:.3f}",
         }
 

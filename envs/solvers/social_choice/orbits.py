@@ -17,10 +17,11 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array, constant, namespace
+from lawgiver.envs.core.arrays import Array
 from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.solvers.social_choice.enumeration import multisets, rank
 from lawgiver.envs.solvers.social_choice.profiles import orders
+from lawgiver.envs.solvers.social_choice.regret import mean_objective, mean_regret
 
 MOST = 200_000
 """Anonymous profiles that are listed at most."""
@@ -88,28 +89,28 @@ class Orbits:
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Cells of lotteries (O, m), row by row, that hold the probabilities of :attr:`best`.
 
-        After the truth (S, m), and after each ballot (S, T, m).
+        After the truth (S, m, 1), and after each ballot (S, T, m, 1).
         """
         truth = self.owners[:, None] * self.m + self.best
         renamed = np.take_along_axis(self.names, np.broadcast_to(self.best[:, None], self.names.shape), axis=-1)
-        return truth, self.targets[..., None] * self.m + renamed
+        return truth[..., None], (self.targets[..., None] * self.m + renamed)[..., None]
+
+    @cached_property
+    def objective(self) -> np.ndarray:
+        """Part of the probability of each alternative in :meth:`welfare`, (O, m)."""
+        objective: np.ndarray = self.weights[:, None] * self.utility
+        return objective
 
     def welfare(self, lotteries: Array) -> Array:
         """Compute the expected mean utility under a rule, given its lotteries (O, m); see :attr:`utility`."""
-        return namespace(lotteries).sum(lotteries * constant(self.weights[:, None] * self.utility, lotteries))
+        return mean_objective(self, lotteries)
 
     def regret(self, lotteries: Array) -> Array:
         """Compute the mean regret of a rule, over voters and profiles, given its lotteries (O, m).
 
         It is that of :func:`~.dominance.fosd_regret`, for the worst of all ballots.
         """
-        xp = namespace(lotteries)
-        flat = xp.reshape(lotteries, (-1,))
-        truth, other = (xp.asarray(cells, device=lotteries.device) for cells in self.cells)
-        gained = xp.cumulative_sum(flat[other] - flat[truth][:, None], axis=-1)[..., :-1]
-        worst = xp.max(xp.reshape(gained, (len(self.held), -1)), axis=-1)
-        # The true ballot is among them, so that no maximum is below 0.
-        return xp.sum(worst * constant(self.case_weights, lotteries))
+        return mean_regret(self, lotteries)
 
 
 @lru_cache(maxsize=8)
