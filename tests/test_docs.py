@@ -216,13 +216,23 @@ def test_what_is_said_of_voting_is_so(tmp_path):
 
 
 def test_what_is_said_of_matching_is_so(tmp_path):
-    rules, frontier, schools, *_ = blocks("docs/concepts/matching.md")
+    rules, frontier, *_ = blocks("docs/concepts/matching.md")
     found = re.findall(r"(\w+) +stability ([\d.]+), blocking pairs ([\d.]+), who gains: (.+)", run(rules, tmp_path))
     assert [who for *_, who in found] == ["columns", "columns", "rows, columns", "nobody"]
     assert [float(blocking) == 0 for _, _, blocking, _ in found] == [True, False, False, False]
-    assert "{'ann': 'South', 'bob': 'North', 'eve': 'South'}" in run(schools, tmp_path)
     ends = run(frontier, tmp_path).splitlines()
     assert ends == ["truthful for both sides: 0.23611 blocking pairs", "stable: regret 0.00386"]
+
+
+def test_markets_from_files_are_played_as_the_page_says(tmp_path):
+    town, audits, exchange = blocks("docs/concepts/matching.md", "Markets from files")
+    printed = run(town, tmp_path).splitlines()
+    assert printed[0] == "deferred_acceptance [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]" and float(printed[-1]) > 0.3
+    for name, source in {"bids.cat": "films.cat", "nurses.soi": "nurses.soi", "wards.toi": "wards.toi"}.items():
+        (tmp_path / name).write_bytes((ROOT / "tests" / "data" / "votes" / source).read_bytes())
+    said = run(audits, tmp_path)
+    assert [f"among all {lists} lists" in said for lists in (65, 5, 16)] == [True, True, True]
+    assert "{'Pair 1': 'Pair 3', 'Pair 2': 'Pair 1', 'Pair 3': 'Pair 2'}" in run(exchange, tmp_path)
 
 
 def test_votes_are_read_and_handed_on_as_the_page_says(tmp_path):

@@ -168,9 +168,8 @@ def test_who_turns_the_order_of_what_is_worth_the_same_gains_next_to_nothing(bal
 
 def test_ties_of_16_alternatives_are_told_apart_in_single_precision():
     for levels in (np.zeros((1, 16), np.int32), np.ones((1, 16), np.int32)):
-        votes = Votes(
-            "none", "approval", tuple("abcdefghijklmnop"), levels, np.ones(1, int), np.ones(1, int), ("Yes", "No")
-        )
+        one = np.ones(1, int)
+        votes = Votes("none", "approval", tuple("abcdefghijklmnop"), levels, one, one, 16 * one, ("Yes", "No"))
         utilities = cultures.table(np.random.default_rng(0).random((20, 3, 33), np.float32), votes)
         assert utilities.dtype == np.float32 and (np.diff(np.sort(utilities, axis=-1), axis=-1) > 0).all()
 

@@ -62,16 +62,19 @@ def parse_pabulib(file: str, text: str) -> Votes:
     check_cells(file, len(votes.rows), len(projects))
     levels = np.zeros((len(votes.rows), len(projects)), np.int32)
     voters: dict[str, int] = {}
+    named: list[int] = []
     for row, (line, cells) in enumerate(votes.rows):
         voter = cells[votes.columns["voter_id"]].strip()
         before = voters.setdefault(voter, line)
         if before != line:
             refuse(file, line, f"voter {brief(voter)} votes again, allowed: once, and the first is in line {before}")
-        named = _vote(file, line, cells[votes.columns["vote"]], projects)
-        levels[row] = 1 if kind == "approval" else len(named)
-        levels[row, named] = 0 if kind == "approval" else np.arange(len(named))
+        chosen = _vote(file, line, cells[votes.columns["vote"]], projects)
+        levels[row] = 1 if kind == "approval" else len(chosen)
+        levels[row, chosen] = 0 if kind == "approval" else np.arange(len(chosen))
+        named.append(len(projects) if kind == "approval" else len(chosen))
     lines = np.array([line for line, _ in votes.rows])
-    return Votes(file, kind, tuple(projects), levels, np.ones(len(lines), np.int64), lines, VOTE_TYPES[kind])
+    counts = np.ones(len(lines), np.int64)
+    return Votes(file, kind, tuple(projects), levels, counts, lines, np.array(named), VOTE_TYPES[kind])
 
 
 def _sections(file: str, text: str) -> dict[str, _Section]:

@@ -78,11 +78,13 @@ def parse_preflib(file: str, text: str, kind: str) -> Votes:
     check_cells(file, len(rows), m)
     levels = np.full((len(rows), m), 0, np.int32)
     counts: list[int] = []
+    named: list[int] = []
     seen: dict[tuple[bytes, int], int] = {}
     for row, (line, text) in enumerate(rows):
         count, groups = _row(file, line, text, kind)
         _fill(file, line, groups, levels[row], kind, size)
-        before = seen.setdefault((levels[row].tobytes(), sum(map(len, groups))), line)
+        named.append(sum(map(len, groups)))
+        before = seen.setdefault((levels[row].tobytes(), named[-1]), line)
         if before != line:
             refuse(file, line, f"is the same order as line {before}, allowed: each once, with its count")
         counts.append(count)
@@ -92,7 +94,7 @@ def parse_preflib(file: str, text: str, kind: str) -> Votes:
     if not counts:
         raise ParameterError(f"{file!r} has a header and no votes, allowed: lines 'count: order' below it")
     lines = np.array([number for number, _ in rows])
-    return Votes(file, kind, names, levels, np.array(counts, np.int64), lines, categories)
+    return Votes(file, kind, names, levels, np.array(counts, np.int64), lines, np.array(named), categories)
 
 
 def headed(file: str, text: str, kind: str) -> tuple[Header, tuple[str, ...], list[tuple[int, str]]]:

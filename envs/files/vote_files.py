@@ -10,6 +10,9 @@ from lawgiver.envs.files.preflib import KINDS, parse_preflib
 from lawgiver.envs.files.reading import read_users_text
 from lawgiver.envs.files.votes import Votes
 
+ENDINGS = tuple(f".{kind}" for kind in (*KINDS, "pb"))
+"""Of the files that are read."""
+
 
 def read_votes(path: str | Path) -> Votes:
     """Read the votes of a file.
@@ -21,9 +24,8 @@ def read_votes(path: str | Path) -> Votes:
         ParameterError: one line that names the file, the line at fault, and what is allowed there.
     """
     file = str(path)
-    kind = Path(file).suffix.lower().removeprefix(".")
-    if kind not in (*KINDS, "pb"):
-        endings = ", ".join(f".{known}" for known in (*KINDS, "pb"))
-        raise ParameterError(f"{file!r} ends in {Path(file).suffix!r}, allowed: {endings}")
-    text = read_users_text(file)
+    ending = Path(file).suffix.lower()
+    if ending not in ENDINGS:
+        raise ParameterError(f"{file!r} ends in {Path(file).suffix!r}, allowed: {', '.join(ENDINGS)}")
+    kind, text = ending.removeprefix("."), read_users_text(file)
     return parse_pabulib(file, text) if kind == "pb" else parse_preflib(file, text, kind)

@@ -24,7 +24,17 @@ from lawgiver.envs.core.errors import ParameterError, brief, choice, counted, in
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
 from lawgiver.envs.families.reporting_game import ReportingGame, ReportingState
+from lawgiver.envs.files.markets import Market, market_paths, read_market
 from lawgiver.envs.matching import types
+from lawgiver.envs.matching.market import (
+    LARGEST_SIDE,
+    check_market,
+    columns_of,
+    default_n,
+    numbers_of,
+    priorities_of,
+    rows_of,
+)
 from lawgiver.envs.matching.solutions import known
 from lawgiver.envs.solvers.matching.acceptance import deferred_acceptance, immediate_acceptance
 from lawgiver.envs.solvers.matching.assignment import greatest_weight, least_rank
@@ -53,8 +63,7 @@ from lawgiver.envs.solvers.matching.serial import (
 from lawgiver.envs.solvers.matching.trading import top_trading_cycles
 
 SIDES = ("one", "two")
-LARGEST_SIDE = 100
-"""Rows, or columns."""
+DEFAULT_N = 8
 LARGEST_TYPES = 100_000
 """Numbers of all participants' types, public ones with them."""
 LARGEST_COUNTED = 10
@@ -82,16 +91,23 @@ class Matching(ReportingGame):
 
     Args:
         n: number of participants, at least 1: with two sides an even one, half of them rows and half columns; with one
-            side all are rows.
-        sides: ``two``, both report, or ``one``, columns have public priorities.
-        m: number of columns with one side, 1 to 100; None for as many as there are rows. With two sides it is that.
-        capacities: seats of each column, one whole number >= 1 for all, or one for each.
-        priorities: with one side, for each column all rows, numbered from 0, in the order of priority; None to draw
-            them.
-        truncation: probability that a participant's list is cut: a partner, each as likely, changes places with being
-            alone.
-        correlation: probability that a participant has its side's common list, and that a column has the common
-            priorities where these are drawn.
+            side all are rows. None for as many as the market has, or 8.
+        sides: ``two``, both report, or ``one``, columns have public priorities; None for ``one`` with a market, else
+            ``two``.
+        m: number of columns with one side, 1 to 100; None for as many as the market has, or as there are rows. With two
+            sides it is that.
+        capacities: seats of each column, one whole number >= 1 for all, or one for each; None for the market's, or 1.
+        priorities: with one side, for each column all rows, numbered from 0, in the order of priority; None for those
+            of the market, or to draw them.
+        truncation: probability that a drawn list is cut: a partner, each as likely, changes places with being alone.
+        correlation: probability that a participant whose list is drawn has its side's common list, and that a column
+            has the common priorities where these are drawn.
+        market: files with the lists of participants: the path of a folder with the tables rankings.csv, priorities.csv
+            and seats.csv, or of a file of votes (.soc, .soi, .toc, .toi, .cat, .pb), whose voters are the rows, or two
+            of these, the second of columns' lists. With one side and another n than the market has, rows are drawn from
+            its rows, with replacement.
+        accepted: where the market's rows sort columns into categories, how many of these are acceptable, the best
+            first; None for all but the last.
         objective: what the mechanism is paid: minus ``stability``, the published violation, what pairs can expect to
             gain by each other and what is lost by those who would rather be alone; minus ``blocking``, the expected
             number of blocking pairs, minus ``rank``, the mean rank of partners, ``welfare``, the mean utility, or minus
@@ -104,13 +120,15 @@ class Matching(ReportingGame):
         ParameterError: if a parameter is outside its range.
     """
 
-    n: int = 8
-    sides: str = "two"
+    n: int = None  # type: ignore[assignment]  # a number once the market is read
+    sides: str = None  # type: ignore[assignment]  # likewise
     m: int | None = None
-    capacities: int | Sequence[int] = 1
+    capacities: int | Sequence[int] | None = None
     priorities: Sequence[Sequence[int]] | None = None
     truncation: float = 0.2
     correlation: float = 0.0
+    market: str | Sequence[str] | None = None
+    accepted: int | None = None
     objective: str = "stability"
     mechanism_mode: Literal["announce", "allocate"] = "allocate"
 
@@ -147,6 +165,7 @@ class Matching(ReportingGame):
 
     def __post_init__(self) -> None:
         """Check the parameters."""
+        self._check_market()
         choice("sides", self.sides, SIDES)
         object.__setattr__(self, "n", integer("n", self.n, 1, LARGEST_SIDE * (2 if self.two_sided else 1)))
         if self.two_sided and self.n % 2:
@@ -155,6 +174,8 @@ class Matching(ReportingGame):
             )
         if self.m is not None:
             object.__setattr__(self, "m", integer("m", self.m, 1, LARGEST_SIDE))
+        if self.files is not None:
+            check_market(self.files, self.n, self.m, two_sided=self.two_sided)
         if self.two_sided and self.m not in (None, self.rows):
             raise ParameterError(f"m is {self.m}, allowed with sides='two': {self.rows}, half of n, or None")
         if self.n * (self.columns + self._public) > LARGEST_TYPES:
@@ -165,11 +186,31 @@ class Matching(ReportingGame):
         self.check_choices()
         for name in ("truncation", "correlation"):
             object.__setattr__(self, name, number(name, getattr(self, name), "[0, 1]"))
-        seats = seats_of(self.capacities, self.columns)
+        if self.capacities is None:
+            object.__setattr__(self, "capacities", (self.files.seats if self.files else None) or 1)
         if not isinstance(self.capacities, (int, np.integer)):
-            object.__setattr__(self, "capacities", tuple(seats.tolist()))
+            object.__setattr__(self, "capacities", tuple(self.seats.tolist()))
+        _ = self.seats
         if self.priorities is not None:
             object.__setattr__(self, "priorities", self._checked_priorities(self.priorities))
+
+    def _check_market(self) -> None:
+        """Read the market, and set what it decides where that is not given."""
+        object.__setattr__(self, "market", market_paths(self.market))
+        if self.accepted is not None:
+            object.__setattr__(self, "accepted", integer("accepted", self.accepted, 1))
+            if self.market is None:
+                raise ParameterError(f"accepted is {self.accepted}, allowed without a market: None")
+        if self.sides is None:
+            object.__setattr__(self, "sides", "one" if self.market else "two")
+        if self.n is None:
+            size = default_n(self.files, two_sided=self.two_sided) if self.files else DEFAULT_N
+            object.__setattr__(self, "n", size)
+
+    @cached_property
+    def files(self) -> Market | None:
+        """The market of the files, None without one."""
+        return None if self.market is None else read_market(self.market, self.accepted)
 
     def _checked_priorities(self, given: Any) -> tuple[tuple[int, ...], ...]:
         """Return an order of all rows for each column."""
@@ -199,6 +240,8 @@ class Matching(ReportingGame):
     @property
     def columns(self) -> int:
         """Number of columns."""
+        if self.files is not None:
+            return len(self.files.names)
         return self.rows if self.two_sided or self.m is None else self.m
 
     @cached_property
@@ -227,22 +270,35 @@ class Matching(ReportingGame):
     @property
     def draw_size(self) -> int:
         """Number of uniform numbers that make a list, and with one side those of the priorities."""
-        drawn = not self.two_sided and self.priorities is None
-        return types.numbers(self.columns) + (self.columns * types.numbers(self.n) if drawn else 0)
+        given = self.two_sided or self.priorities is not None or self._ranked is not None
+        return self._own_draws + (0 if given else self.columns * types.numbers(self.n))
+
+    @property
+    def _own_draws(self) -> int:
+        """Number of uniform numbers that make a participant's own list."""
+        return (types.numbers if self.files is None else numbers_of)(self.columns)
+
+    @property
+    def _ranked(self) -> Market | None:
+        """The market, where it has the lists of columns."""
+        return self.files if self.files is not None and self.files.columns is not None else None
 
     def types_of(self, draws: Array) -> Array:
         """Return values, and priorities behind, (B, n, c + p), for uniform numbers (B, n, d)."""
-        xp, size = namespace(draws), types.numbers(self.columns)
+        xp, size = namespace(draws), self._own_draws
+        rows, columns = draws[:, : self.rows, :size], draws[:, self.rows :, :size]
         side = partial(types.lists, m=self.columns, truncation=self.truncation, correlation=self.correlation)
-        own = draws[..., :size]
+        values, which = (side(rows), None) if self.files is None else rows_of(rows, self.files)
         if self.two_sided:
-            return xp.concat([side(own[:, : self.rows]), side(own[:, self.rows :])], axis=1)
-        if self.priorities is None:
+            theirs = side(columns) if self.files is None else columns_of(columns, self.files)
+            return xp.concat([values, theirs], axis=1)
+        if self.priorities is not None:
+            ranked = constant(values_of_lists(self.priorities, self.n).T, draws)[None]
+        elif self._ranked is not None:
+            ranked = priorities_of(rows, self._ranked, which)
+        else:
             drawn = xp.reshape(draws[:, 0, size:], (draws.shape[0], self.columns, -1))
             ranked = xp.matrix_transpose(types.lists(drawn, self.n, 0.0, self.correlation))
-        else:
-            ranked = constant(values_of_lists(self.priorities, self.n).T, draws)[None]
-        values = side(own)
         return xp.concat([values, xp.reshape(ranked, (-1, 1, self._public)) + 0 * values[..., :1]], axis=-1)
 
     def both_sides(self, types: Array) -> tuple[Array, Array]:
@@ -469,7 +525,7 @@ class Matching(ReportingGame):
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """Measures of rules over all profiles of three on each side with uncut lists; else nothing."""
-        uncut = self.truncation == 0 and self.correlation == 0 and (self.seats == 1).all()
+        uncut = self.truncation == 0 and self.correlation == 0 and (self.seats == 1).all() and self.files is None
         return known() if uncut and self.rows == self.columns == 3 and self.priorities is None else ()
 
 
