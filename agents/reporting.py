@@ -15,6 +15,7 @@ import numpy as np
 
 from lawgiver.agents.learned import fill
 from lawgiver.agents.mechanisms import canonical
+from lawgiver.agents.online_allocation import Experienced
 from lawgiver.agents.policies import DiscretePolicy, RulePolicy, point_mass
 from lawgiver.envs.core.arrays import Array, Rng, constant, namespace
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed, number
@@ -24,6 +25,7 @@ from lawgiver.envs.core.policy import Memory, Policy
 from lawgiver.envs.families.mdp_game import MDPGame
 from lawgiver.envs.families.repeated_reports import RepeatedReports
 from lawgiver.envs.families.reporting_game import ReportingGame
+from lawgiver.envs.online_allocation import OnlineAllocation
 from lawgiver.envs.repeated import RepeatedGame
 
 Numbers = float | Sequence[Any] | np.ndarray
@@ -228,9 +230,14 @@ class NamedRule(DirectMechanism):
 
 
 def truthful(game: Game[Any]) -> Policy:
-    """Return participants who report what they are. Every reporting game has them, and every menu of misreports."""
+    """Return participants who report what they are, or what they have experienced.
+
+    Every reporting game has them, every menu of misreports, and online allocation.
+    """
     if isinstance(game, RepeatedReports):
         return Honest(game)
+    if isinstance(game, OnlineAllocation):
+        return Experienced(game)
     if not isinstance(game, ReportingGame):
         raise UnsupportedGameError(f"participant 'truthful' reports its type; those of {game.name} report none")
     return Truthful(game)

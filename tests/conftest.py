@@ -407,6 +407,20 @@ GAMES = {
         "double_auction",
         {"n": 7, "sellers": 4, "pricing": "mcafee", "objective": "revenue"},
     ),
+    "online_allocation": ("online_allocation", {"rounds": 6}),
+    "online_allocation-nash": (
+        "online_allocation",
+        {"n": 3, "criterion": "nash", "query": "any_pair", "questions": 2, "rounds": 5},
+    ),
+    "online_allocation-entitlements": (
+        "online_allocation",
+        {"n": 2, "entitlements": [1, 0.5], "questions": 2, "means": [[0.2, 0.9], [0, 1]], "rounds": 9},
+    ),
+    "online_allocation-stability": (
+        "online_allocation",
+        {"n": 3, "criterion": "stability", "query": "any_pair", "questions": 3, "rounds": 4},
+    ),
+    "online_allocation-envy": ("online_allocation", {"n": 5, "criterion": "envy", "rounds": 3}),
     "preference_aggregation": ("preference_aggregation", {}),
     "preference_aggregation-announce": (
         "preference_aggregation",
