@@ -14,14 +14,14 @@ on the i-th row of what is drawn, and on nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, where_games
 from lawgiver.envs.core.checks import mismatch_errors
-from lawgiver.envs.core.errors import ActionError, ParameterError
+from lawgiver.envs.core.errors import ActionError, ParameterError, brief
 from lawgiver.envs.core.game import Game, Rewards
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy
 from lawgiver.envs.core.rollout import kept_waiting
@@ -35,7 +35,8 @@ class Session:
     Args:
         game: the rules.
         policies: policies of the roles that are not played from outside, by role.
-        partners: policies of the other seats of the role of which only seat 0 is played from outside.
+        partners: policies of the other seats of the role of which only some seats are played from outside.
+        seats: those seats, in ascending order; without partners all seats are played from outside.
 
     Attributes:
         outside: the roles played from outside, in the game's order.
@@ -43,14 +44,22 @@ class Session:
         terminated: games that their rules have ended, (B,); ``truncated``: games that were cut off.
         rng: a ``numpy.random.Generator``; set it before :meth:`reset` to seed the games. None until the first reset,
             which draws entropy, so that copies of a session that has not begun play games of their own.
+        partners_rng: from which the partners draw; None for ``rng``.
+        played: role and outcome (B, ...) of each phase of roles with policies in the last step or reset, in order.
 
     Raises:
-        ParameterError: if no role is left to be played from outside.
+        ParameterError: if no role is left to be played from outside, or seats are none of that role.
         ActionError: if a given policy acts outside its space or makes an outcome that the game does not allow. Its
             first play after :meth:`reset` is looked at, and any other whose shape or type differs.
     """
 
-    def __init__(self, game: Game[Any], policies: Mapping[str, Policy], partners: Policy | None = None) -> None:
+    def __init__(
+        self,
+        game: Game[Any],
+        policies: Mapping[str, Policy],
+        partners: Policy | None = None,
+        seats: Sequence[int] = (0,),
+    ) -> None:
         """See the class."""
         self.game = game
         self.outside = tuple(role for role in game.roles if role not in policies)
@@ -60,6 +69,10 @@ class Session:
         self.partners = partners
         if partners is not None:
             self.policies[self.outside[0]] = partners
+            self._places = _places(game, self.outside[0], seats)
+        self.partners_rng: Rng | None = None
+        self.played: list[tuple[str, Array]] = []
+        self._considered: tuple[Array, Memory] | None = None
         self._outcomes = {role: p.outcome for role, p in self.policies.items() if isinstance(p, OutcomePolicy)}
         self.rng: Rng | None = None
         self._state: Any = None
@@ -79,20 +92,26 @@ class Session:
         self.require_begun()
         return self._state
 
-    def reset(self, batch: int) -> None:
-        """Start ``batch`` new games and play until a role from outside is to act."""
+    def reset(self, batch: int, opening: Any = None) -> None:
+        """Start ``batch`` new games and play until a role from outside is to act.
+
+        Args:
+            batch: B.
+            opening: the state of B games in which they start; None for new ones.
+        """
         self.batch = batch
         self.rng = np.random.default_rng() if self.rng is None else self.rng
         self._forms = {}
-        self._state = self.game.initial_state(batch, self.rng)
+        self._considered = None
+        self._state = self.game.initial_state(batch, self.rng) if opening is None else opening
         self.memory = {}
         for role, policy in self.policies.items():
             with mismatch_errors(self.game, role, policy):
-                self.memory[role] = policy.initial_state(batch, self.rng)
+                self.memory[role] = policy.initial_state(batch, self._rng_of(role))
         self.terminated = np.zeros(batch, bool)
         self.truncated = np.zeros(batch, bool)
         nothing = {role: np.zeros((batch, count)) for role, count in self.game.roles.items()}
-        self.rewards = nothing
+        self.rewards, self.played = nothing, []
         self._play_given()
         self.rewards = nothing
 
@@ -104,18 +123,42 @@ class Session:
     def step(self, actions: np.ndarray) -> None:
         """Play the acting role's actions, (B, n_role[, k]), and everything up to the next turn from outside.
 
-        With partners, ``actions`` are those of seat 0, (B, 1[, k]). Afterwards ``rewards`` are those of this step.
+        With partners, ``actions`` are those of ``seats``, (B, len(seats)[, k]). Afterwards ``rewards`` are those of
+        this step.
         Games that had ended before ignore their actions, earn nothing, and stay as they are.
         """
         self.require_begun()
-        over = self.terminated | self.truncated
-        alive = ~over if np.count_nonzero(over) else None
+        self.played = []
+        alive = self._alive()
         if alive is not None and not alive.any():
             self.rewards = {role: np.zeros((self.batch, count)) for role, count in self.game.roles.items()}
             return
-        self.rewards = self._apply(self._outcome(actions, alive), alive)
+        self.rewards = self._apply(self._outcome(actions), alive)
         if self.policies:
             self._play_given()
+
+    @property
+    def considered(self) -> Array:
+        """Actions of the partners now, (B, n_role[, k]), of which those of seats from outside are replaced.
+
+        They are asked once a turn: the first time that somebody looks, or by :meth:`step`.
+        """
+        return self._partners_choice()[0]
+
+    def _partners_choice(self) -> tuple[Array, Memory]:
+        """Return the partners' actions of this turn, and their memory after it."""
+        if self._considered is None:
+            assert self.partners is not None
+            role = self.outside[0]
+            obs, mask = self._seen(role)
+            self._considered = self._chosen(role, self.partners.act, obs, mask, self._alive())
+            self._check(check_given, role, self._considered[0])
+        return self._considered
+
+    def _alive(self) -> np.ndarray | None:
+        """Flag the games that are not over, (B,); None if none is."""
+        over = self.terminated | self.truncated
+        return ~over if np.count_nonzero(over) else None
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return the state of all games in play, a tree of arrays (B, ...)."""
@@ -125,6 +168,7 @@ class Session:
         """Restore a snapshot; it may be of other games, and of more or fewer."""
         self._state, self.memory, self.rewards, self.terminated, self.truncated = kept
         self._forms = dict(self._forms)
+        self._considered = None
 
     def _play_given(self) -> None:
         """Play the phases of roles with policies until a role from outside acts or every game is over."""
@@ -145,6 +189,7 @@ class Session:
             actions, self.memory[role] = self._chosen(role, self.policies[role].act, obs, mask, alive)
             self._check(check_given, role, actions)
             outcome = self.game.outcome(self._state, np.array(actions))
+        self.played.append((role, outcome))
         paid = self._apply(outcome, alive)
         self.rewards = {earner: self.rewards[earner] + paid[earner] for earner in paid}
 
@@ -160,15 +205,18 @@ class Session:
         self.truncated = np.where(alive, truncated, self.truncated)
         return {role: np.where(alive[:, None], reward, 0.0) for role, reward in rewards.items()}
 
-    def _outcome(self, actions: np.ndarray, alive: np.ndarray | None) -> Array:
+    def _outcome(self, actions: np.ndarray) -> Array:
         """Return the outcome of the actions from outside, the partners' included."""
         if self.partners is not None:
-            role = self.outside[0]
-            obs, mask = self._seen(role)
-            everyone, self.memory[role] = self._chosen(role, self.partners.act, obs, mask, alive)
-            self._check(check_given, role, everyone)
-            actions = np.concatenate([actions, everyone[:, 1:]], axis=1)
+            everyone, self.memory[self.outside[0]] = self._partners_choice()
+            actions = np.concatenate([actions, everyone], axis=1)[:, self._places]
+            self._considered = None
         return self.game.outcome(self._state, actions)
+
+    def _rng_of(self, role: str) -> Rng:
+        """Return the generator from which the policy of a role draws."""
+        partners = self.partners_rng is not None and role == self.outside[0]
+        return self.partners_rng if partners else self.rng
 
     def _chosen(
         self,
@@ -179,7 +227,7 @@ class Session:
         alive: np.ndarray | None,
     ) -> Any:
         """Return a supplied policy's choice and memory; its first play shows whether it was made for this game."""
-        rng, before = among(self.rng, alive), self.memory[role]
+        rng, before = among(self._rng_of(role), alive), self.memory[role]
         if role in self._forms:
             made, after = choose(obs, mask, before, rng)
         else:
@@ -201,3 +249,18 @@ class Session:
         if self._forms.get(role) != form:
             check(self.game, self._state, role, made, self.batch)
             self._forms[role] = form
+
+
+def _places(game: Game[Any], role: str, seats: Sequence[int]) -> np.ndarray:
+    """Find, for each seat of a role, its place among the actions of ``seats`` and, after them, of all partners.
+
+    Raises:
+        ParameterError: unless they are one or more different seats of the role, in ascending order.
+    """
+    count = game.roles[role]
+    if not seats or list(seats) != sorted(set(seats)) or seats[0] < 0 or seats[-1] >= count:
+        told = f"allowed: one or more of 0 to {count - 1}, in ascending order"
+        raise ParameterError(f"seats of {role} in {game.name} are {brief(list(seats))}, {told}")
+    places = len(seats) + np.arange(count)
+    places[list(seats)] = np.arange(len(seats))
+    return places
