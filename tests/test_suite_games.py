@@ -13,6 +13,7 @@ import lawgiver
 from lawgiver.envs.core.errors import ActionError, ParameterError, UnknownNameError
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.registry import GAMES, names
+from lawgiver.envs.testing.people import check_people
 from lawgiver.envs.testing.play import random_steps
 from lawgiver.envs.testing.rules import RULE_CHECKS
 from lawgiver.envs.testing.views import VIEW_CHECKS, compare_vector_with_single, random_policies
@@ -24,7 +25,9 @@ from lawgiver.testing import check_game, check_gradients, check_torch, check_tor
 
 
 @pytest.mark.parametrize(
-    "check", [*RULE_CHECKS, *VIEW_CHECKS, check_torch, check_torch_play, check_gradients], ids=lambda c: c.__name__
+    "check",
+    [*RULE_CHECKS, *VIEW_CHECKS, check_people, check_torch, check_torch_play, check_gradients],
+    ids=lambda c: c.__name__,
 )
 def test_every_check(game, check):
     check(game)

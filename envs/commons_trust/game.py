@@ -193,9 +193,11 @@ class CommonsTrust(TwoModes[CommonsTrustState]):
         self.check_role(role)
         rule = tuple(replace(field, name=f"rule_{field.name}") for field in LAYOUT) if self.announces else ()
         return (
-            Field("offers", n, 0, top, "points", "of this round, own first"),
-            Field("returns", n, 0, top, "points", "of the last round, own first, 0 before the first"),
-            Field("last_offers", n, 0, top, "points", "of the last round, own first, 0 before the first"),
+            Field("offers", n, 0, top, "points", "of this round, own first", own_first=True),
+            Field("returns", n, 0, top, "points", "of the last round, own first, 0 before the first", own_first=True),
+            Field(
+                "last_offers", n, 0, top, "points", "of the last round, own first, 0 before the first", own_first=True
+            ),
             pool,
             *rule,
         )

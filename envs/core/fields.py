@@ -24,7 +24,8 @@ class Field:
     """A run of ``size`` numbers of one meaning.
 
     ``scale="log"`` says that the number is positive and acts multiplicatively, so that a learner does well
-    to explore its logarithm; the number itself is never rescaled on its way to the rules.
+    to explore its logarithm; the number itself is never rescaled on its way to the rules. ``own_first`` says that a
+    participant sees one number of each participant in it: its own, then those of the others in the order of seats.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Field:
     unit: str
     meaning: str
     scale: Literal["linear", "log"] = "linear"
+    own_first: bool = False
 
 
 Layout = tuple[Field, ...]

@@ -23,11 +23,12 @@ import numpy as np
 from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.drawings import Drawing
-from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, brief, integer
+from lawgiver.envs.core.errors import ConvergenceError, NoSolution, ParameterError, allowed, brief, choice, integer
 from lawgiver.envs.core.fields import Layout, bounds, box, component_names
 from lawgiver.envs.core.objectives import check_objective, computable, gini, registered
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.recorded import Recorded
+from lawgiver.envs.core.wording import Wording, default_wording
 
 Draws = dict[str, Array]
 """The random numbers of a step by name, each with a leading batch axis."""
@@ -132,6 +133,8 @@ class Game(ABC, Generic[StateT]):
     """Parameters that hold parameters of another game, each with that game's name."""
     unaudited: ClassVar[str] = ""
     """Why :func:`lawgiver.audit` does not take its mechanisms, and what to do instead, of a game without reports."""
+    languages: ClassVar[tuple[str, ...]] = ("en",)
+    """Languages of :meth:`wording`, by their two-letter codes."""
     versions: ClassVar[Mapping[str, str]] = {"v0": "first version"}
     """What each version of the game's behaviour brought, from the first to the one in ``name``."""
 
@@ -362,6 +365,15 @@ class Game(ABC, Generic[StateT]):
     def drawing(self, state: StateT, index: int) -> Drawing | None:
         """Return a drawing of one game's world (a board, a network), or None."""
         return None
+
+    def wording(self, language: str = "en") -> Wording:
+        """Return the words of the game for people who play it on a screen; by default made of docstring and layouts.
+
+        Raises:
+            ParameterError: if it does not speak the language.
+        """
+        choice("language", language, self.languages)
+        return default_wording(self)
 
     # -- exact solutions ---------------------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ def experience_layout(base: Game[Any]) -> Layout:
     0 where the game had ended before.
     """
     n = base.roles["participant"]
-    payoffs = Field("payoffs", n, -float("inf"), float("inf"), "points", "earned in the round, own first")
+    payoffs = Field(
+        "payoffs", n, -float("inf"), float("inf"), "points", "earned in the round, own first", own_first=True
+    )
     played = Field("played", 1, 0, 1, "flag", "whether the round was played")
     return (*base.observation_layout("participant"), payoffs, played)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -114,7 +114,7 @@ class TaxedGame(TwoModes[TaxedState]):
             return (self.choice_field,)
         self.check_role(role)
         tax = Field("rule_tax", 1, 0, 1, "rate", "the tax announced for this round, or the last one")
-        return (self.choice_field, tax)
+        return (replace(self.choice_field, own_first=True), tax)
 
     def action_layout(self, role: str) -> Layout | int:
         """Participants choose; the mechanism sets the tax rate."""

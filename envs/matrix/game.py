@@ -121,7 +121,11 @@ class MatrixGame(Game[MatrixState]):
     def observation_layout(self, role: str) -> Layout:
         """Return the fields of an observation."""
         self.check_role(role)
-        return (Field("choices", self.n, 0, max(self.counts) - 1, "action", "made last, own first; 0 before"),)
+        return (
+            Field(
+                "choices", self.n, 0, max(self.counts) - 1, "action", "made last, own first; 0 before", own_first=True
+            ),
+        )
 
     def action_layout(self, role: str) -> Layout | int:
         """Return the number of actions, of which some may not be legal."""

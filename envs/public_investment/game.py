@@ -204,9 +204,9 @@ class PublicInvestment(TwoModes[PublicInvestmentState]):
         most = self.multiplier * self._richest
         return (
             *own,
-            Field("contributions", n, 0, top, "points", "of the last round, own first"),
-            Field("payouts", n, 0, most, "points", "of the last round, own first"),
-            Field("endowments", n, 0, top, "points", "own first"),
+            Field("contributions", n, 0, top, "points", "of the last round, own first", own_first=True),
+            Field("payouts", n, 0, most, "points", "of the last round, own first", own_first=True),
+            Field("endowments", n, 0, top, "points", "own first", own_first=True),
             Field("round", 1, 0, float(self.n_rounds), "rounds", "completed rounds"),
             *rule,
         )

@@ -56,6 +56,7 @@ from lawgiver.envs.core.objectives import gini, log_nash_welfare, rawlsian, surp
 from lawgiver.envs.core.policy import Memory, OutcomePolicy, Policy, PolicyLike
 from lawgiver.envs.core.recorded import Recorded
 from lawgiver.envs.core.rollout import Step, rollout
+from lawgiver.envs.core.wording import Question, Wording
 from lawgiver.lazy import lazily
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ __all__ = [
     "Policy",
     "PolicyLike",
     "PublicInvestment",
+    "Question",
     "Recorded",
     "Reply",
     "Report",
@@ -154,6 +156,7 @@ __all__ = [
     "ValueNet",
     "Voter",
     "Weights",
+    "Wording",
     "allowed",
     "bounds",
     "box",

@@ -17,6 +17,7 @@ from lawgiver.envs.core.checks import check_game as require_game
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.rollout import Step
+from lawgiver.envs.testing.people import check_people
 from lawgiver.envs.testing.play import SLACK, GameCheckError, UniformPlayer, random_steps, require, surfacing
 from lawgiver.envs.testing.rules import RULE_CHECKS, tree_distance
 from lawgiver.envs.testing.views import VIEW_CHECKS
@@ -30,7 +31,7 @@ STEP = 1e-6
 
 
 def check_game(game: Game[Any] | str, **params: Any) -> None:
-    """Put a game through every check: its rules, its declarations, and its views in PettingZoo and Gymnasium.
+    """Put a game through every check: its rules, declarations, views in PettingZoo and Gymnasium, and people's screens.
 
     Args:
         game: a game, or the name of a registered one, with ``params`` for it.
@@ -45,7 +46,7 @@ def check_game(game: Game[Any] | str, **params: Any) -> None:
     if isinstance(game, str):
         game = make_game(game, **params)
     require_game(game)
-    checks = [*RULE_CHECKS, *VIEW_CHECKS]
+    checks = [*RULE_CHECKS, *VIEW_CHECKS, check_people]
     torch_found = find_spec("torch") is not None
     if torch_found:
         checks += [check_torch, check_torch_play, check_gradients]
