@@ -1,0 +1,138 @@
+"""One game of a group: its session, the actions of the turn that is open, and the rounds that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lawgiver.envs.views.screen import Form, form
+from lawgiver.envs.views.session import Session
+from lawgiver.trainers.people.happenings import Decision, Happening, Source
+from lawgiver.trainers.people.played import Round
+from lawgiver.trainers.people.seated_policy import carried
+from lawgiver.trainers.people.setup import PARTNERS, RULES, Setup
+
+SAME = 1e-9
+"""How far the outcome of a mechanism may be from the one recorded when a game is played again."""
+Key = tuple[int, int, str, int]
+"""What a decision is known by: episode, step, role and seat."""
+
+
+class GameInPlay:
+    """One game in play, which writes what happens into the log of its group.
+
+    Args:
+        setup: of the group.
+        number: of the episode.
+        mechanism: index of the mechanism; None in a game without.
+        log: of the group, to write into.
+        known: decisions of a log that is played again, by episode, step, role and seat; empty otherwise.
+        earlier: the game that the same people have played before; None for the first.
+
+    Attributes:
+        step: number of the phase that is open, from 0.
+        pending: actions of the turn that is open, and who made them, by seat.
+        rounds: those that are over.
+        initial: the programs' memory before the first game.
+        fault: how the game differs from the log that is played again; None if it does not.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        number: int,
+        mechanism: int | None,
+        log: list[Happening],
+        known: Mapping[Key, Decision],
+        earlier: GameInPlay | None,
+    ) -> None:
+        """Begin the game, up to the first turn of the participants."""
+        self.setup, self.number, self.mechanism = setup, number, mechanism
+        self._log, self._known = log, known
+        self.step = 0
+        self.rounds: list[Round] = []
+        self.pending: dict[int, tuple[Any, Source]] = {}
+        self.fault: str | None = None
+        given = {} if mechanism is None else {"mechanism": setup.mechanisms[mechanism]}
+        self.n = setup.game.roles["participant"]
+        self._session = session = Session(setup.game, given, setup.partners, range(self.n))
+        session.rng, session.partners_rng = setup.rng(number, RULES), setup.rng(number, PARTNERS)
+        session.reset(1, setup.opening)
+        self.initial: Any = session.memory["participant"] if earlier is None else earlier.initial
+        if earlier is not None:
+            session.memory["participant"] = carried(setup.partners, earlier.memory, self.initial)
+        self._record_mechanism()
+
+    @property
+    def memory(self) -> Any:
+        """The programs' memory, of all participants."""
+        return self._session.memory["participant"]
+
+    @property
+    def over(self) -> bool:
+        """Whether the game has ended."""
+        return bool(self._session.terminated[0] or self._session.truncated[0])
+
+    @property
+    def points(self) -> np.ndarray:
+        """Rewards of each participant so far, (n,)."""
+        earned: np.ndarray = np.sum([np.zeros(self.n), *(one.rewards for one in self.rounds)], axis=0)
+        return earned
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Observations of the participants now, (n, d)."""
+        seen: np.ndarray = np.array(self.setup.game.observe(self._session.state, "participant"), float)[0]
+        return seen
+
+    def legal(self, seat: int) -> np.ndarray | None:
+        """Return the mask of a participant's legal actions, bool (A,); None if all are."""
+        mask = self.setup.game.legal_actions(self._session.state, "participant")
+        return None if mask is None else np.asarray(mask)[0, seat]
+
+    def form(self, seat: int) -> Form:
+        """Return the form of a participant's turn."""
+        return form(self.setup.game, self.setup.wording, self.seen[seat], self.legal(seat))
+
+    def take(self, seat: int, action: Any, source: Source) -> None:
+        """Take a participant's action for the turn that is open; one that a program decides on need not be given."""
+        if source != "person":
+            recorded = self._known.get((self.number, self.step, "participant", seat))
+            action = self._session.considered[0, seat] if recorded is None else recorded.action
+        plain = np.asarray(action).tolist()
+        self.pending[seat] = plain, source
+        self._log.append(Decision(self.number, self.step, "participant", seat, plain, source))
+
+    def play(self) -> Round:
+        """Play the round on; programs decide for all from whom no action was taken."""
+        for seat in range(self.n):
+            if seat not in self.pending:
+                self.take(seat, None, "program")
+        actions, sources = zip(*(self.pending[seat] for seat in range(self.n)), strict=True)
+        step, seen = self.step, self.seen
+        self._session.step(np.array([actions]))
+        paid = np.array(self._session.rewards["participant"], float)[0]
+        played = Round(step, seen, np.array(actions), sources, paid, self.seen)
+        self.rounds.append(played)
+        self.pending = {}
+        self.step += 1
+        self._record_mechanism()
+        return played
+
+    def _record_mechanism(self) -> None:
+        """Log what the mechanism has made since the last turn, and compare it with the log that is played again."""
+        for role, outcome in self._session.played:
+            made = np.asarray(outcome)[0]
+            recorded = self._known.get((self.number, self.step, role, 0))
+            if recorded is not None and not _same(made, recorded.action):
+                self.fault = f"in game {self.number} the {role} makes something else at step {self.step} than recorded"
+            kept = made.tolist() if recorded is None else recorded.action
+            self._log.append(Decision(self.number, self.step, role, 0, kept, "mechanism"))
+            self.step += 1
+
+
+def _same(made: np.ndarray, recorded: Any) -> bool:
+    other = np.asarray(recorded)
+    return made.shape == other.shape and bool(np.allclose(made, other, rtol=0, atol=SAME))
