@@ -7,6 +7,7 @@ matched to a column that does not accept it: it traded another's priority.
 
 For rows the outcome is efficient, and no list brings more than the truth. All cycles of a round leave at once: rows on
 cycles are those that are reached after n steps along the pointers, by doubling, so that there are at most n + m rounds.
+Only who pointed to somebody who is gone points anew.
 
     >>> import numpy as np
     >>> values, priorities = np.array([[[1.0, 2.0], [2.0, 1.0]]]), np.array([[[2.0, 1.0], [1.0, 2.0]]])
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lawgiver.envs.core.arrays import Array, namespace
+from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.solvers.matching.preferences import check_sides, seats_of
 
 
@@ -35,38 +36,50 @@ def top_trading_cycles(values: Array, priorities: Array, capacities: int | Seque
     """
     check_sides(values, priorities)
     xp, (batch, n, m) = namespace(values), values.shape
-    device = values.device
-    nobody = xp.zeros((), dtype=values.dtype, device=device)
-    seats = xp.asarray(seats_of(capacities, m), device=device) + xp.zeros((batch, 1), dtype=xp.int64, device=device)
-    matching = xp.full((batch, n), -1, dtype=xp.int64, device=device)
-    here = xp.ones((batch, n), dtype=xp.bool, device=device)
-    for _ in range(n + m):
-        games = xp.nonzero(xp.any(here, axis=-1))[0]
-        if not games.shape[0]:
-            break
-        left = here[games][:, :, None] & (seats[games] > 0)[:, None, :]
-        wanted, ranked = xp.where(left, values[games], nobody), xp.where(left, priorities[games], nobody)
-        best, top = xp.argmax(wanted, axis=-1), xp.argmax(ranked, axis=1)
-        willing, points = xp.max(wanted, axis=-1) > 0, xp.max(ranked, axis=1) > 0
-        seats[games] = xp.where(points, seats[games], xp.zeros_like(seats[games]))
-        led = willing & xp.take_along_axis(points, best, axis=-1)
-        follows = xp.where(led, xp.take_along_axis(top, best, axis=-1), xp.full_like(best, n))
-        cycle = _on_cycles(follows)
-        here[games] = here[games] & willing & ~cycle
-        market, row = xp.nonzero(cycle)
-        column = best[market, row]
-        matching[games[market], row] = column
-        seats[games[market], column] = seats[games[market], column] - 1  # a column lies on one cycle at most
-    return matching
+    device, nobody = values.device, batch * n
+    own = xp.reshape(values, (batch * n, m))
+    theirs = xp.reshape(xp.matrix_transpose(priorities), (batch * m, n))
+    none = xp.zeros((batch, 1), dtype=xp.int64, device=device)
+    seats = xp.reshape(xp.asarray(seats_of(capacities, m), device=device) + none, (-1,))
+    here = xp.ones((batch * n,), dtype=xp.bool, device=device)
+    matching = xp.full((batch * n,), -1, dtype=xp.int64, device=device)
+    rows, columns = xp.arange(batch * n, device=device), xp.arange(batch * m, device=device)  # who is left
+    astray, vacant = rows, columns  # of these, who points to somebody who is gone
+    best, top = xp.zeros_like(rows), xp.zeros_like(columns)
+    while rows.shape[0]:
+        column, willing = _pointed(own, astray, xp.reshape(seats > 0, (batch, m)))
+        row, wanting = _pointed(theirs, vacant, xp.reshape(here, (batch, n)))
+        best[astray], top[vacant] = astray // n * m + column, vacant // m * n + row
+        here[astray] = willing
+        seats[vacant] = seats[vacant] * xp.astype(wanting, xp.int64)
+        rows = rows[here[rows]]
+        column = best[rows]
+        follows = xp.full((nobody + 1,), nobody, dtype=xp.int64, device=device)
+        follows[rows] = xp.where(seats[column] > 0, top[column], xp.full_like(column, nobody))
+        for _ in range(n.bit_length()):  # to where n steps lead: onto a cycle, or to nobody
+            follows = xp.take(follows, follows)
+        cyclic = xp.zeros((nobody + 1,), dtype=xp.bool, device=device)
+        cyclic[follows[rows]] = True
+        row = rows[cyclic[rows]]
+        column = best[row]
+        matching[row] = column % m
+        here[row] = False
+        seats[column] = seats[column] - 1  # a column lies on one cycle at most
+        rows, columns = rows[here[rows]], columns[seats[columns] > 0]
+        astray, vacant = rows[seats[best[rows]] == 0], columns[~here[top[columns]]]
+    return xp.reshape(matching, (batch, n))
 
 
-def _on_cycles(follows: Array) -> Array:
-    """Mark who lies on a cycle of pointers (G, n) to 0, ..., n - 1, or to n, which is nobody."""
-    xp, (games, n) = namespace(follows), follows.shape
-    end = xp.full((games, 1), n, dtype=follows.dtype, device=follows.device)
-    reached = xp.concat([follows, end], axis=-1)
-    for _ in range(n.bit_length()):
-        reached = xp.take_along_axis(reached, reached, axis=-1)
-    marks = xp.zeros((games, n + 1), dtype=xp.bool, device=follows.device)
-    marks[xp.arange(games, device=follows.device)[:, None], reached] = True
-    return marks[:, :n]
+def _pointed(worth: Array, who: Array, left: Array) -> tuple[Array, Array]:
+    """Find the best partner who is left, and whether there is an acceptable one, of some members of a side (k,).
+
+    Args:
+        worth: of partners to all members of all markets, (B s, p).
+        who: the members, (k,).
+        left: which partners are, (B, p).
+    """
+    xp = namespace(worth)
+    there = xp.take(left, who // (worth.shape[0] // left.shape[0]), axis=0)
+    wanted = xp.where(there, xp.take(worth, who, axis=0), constant(0.0, worth))
+    best = xp.argmax(wanted, axis=-1)
+    return best, xp.take_along_axis(wanted, best[:, None], axis=-1)[:, 0] > 0
