@@ -246,3 +246,31 @@ def test_a_fault_in_a_table_is_one_line_of_the_command(tmp_path, monkeypatch, ca
 def test_a_folder_without_its_tables_is_refused(tmp_path):
     with pytest.raises(ParameterError, match=r"seats.csv' cannot be read: No such file"):
         make_game("matching", market=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["game.capacities=0"], "game.capacities is 0, allowed: an integer in 1.."),
+        (["game.capacities=[1,1,x,1]"], "game.capacities[2] is 'x', allowed: an integer in 1.."),
+        (["game.sides=one", "game.n=3", "game.m=1", "game.priorities=[[0,0,1]]"], "priorities[0] is [0, 0, 1], allowed:"),
+        (["game.sides=one", "game.n=3", "game.m=1", "game.priorities=[[0,1,7]]"], "each of 0 to 2 once, in an order"),
+        (["game.market=nowhere"], "game.market is 'nowhere', allowed: a folder with"),
+        ([f"game.market={SCHOOLS}", "game.sides=two"], "game.sides is 'two', and the market has 3 rows and 2 columns"),
+        (["game.n=14", "game.mechanism_mode=announce"], "random_priority"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_of_the_command(monkeypatch, capsys, words, told):
+    rule = "random_priority" if told == "random_priority" else "deferred_acceptance"
+    monkeypatch.setattr(sys, "argv", ["lawgiver", "audit", rule, "--game", "matching", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and told in said and said.count("\n") == 1
+
+
+def test_more_partners_than_are_listed_are_searched_and_it_is_said():
+    done = CliRunner().invoke(app, ["audit", "deferred_acceptance", "--game", "matching", "game.n=12", "profiles=2",
+                                    "effort=1"])  # fmt: skip
+    told = "searched, not exact: there are 1,957 lists of 6 partners, all of which are tried for up to 5"
+    assert done.exit_code == 0 and told in " ".join(done.output.split())

@@ -443,6 +443,8 @@ def test_lists_say_who_is_acceptable_and_in_which_order():
         (lambda v: immediate_acceptance(v, v, [1, 1]), "capacities has 2 numbers, allowed: one, or 3"),
         (lambda v: top_trading_cycles(v, v, "two"), "capacities is 'two', allowed: a whole number >= 1, or a list"),
         (lambda v: deferred_acceptance(v, v[:, :2]), r"values have shape \(2, 3, 3\) and priorities \(2, 2, 3\)"),
+        (lambda v: deferred_acceptance(v, v * [1, np.nan, 1]), r"priorities\[0, 0, 1\] is nan, allowed: numbers"),
+        (lambda v: random_priority(torch.full((1, 2, 2), torch.nan)), r"values\[0, 0, 0\] is nan, allowed: numbers"),
         (lambda v: deferred_acceptance(v, v, proposing="row"), "proposing is 'row': did you mean 'rows'"),
         (lambda v: serial_dictatorship(v, np.array([0, 1, 1])), "allowed: each of 0 to 2 once in each row"),
         (lambda v: random_priority(np.ones((1, 7, 2))), "7 rows have 5,040 orders, allowed for exact shares: up to 6"),

@@ -122,9 +122,14 @@ def places_at(priorities: Array) -> Array:
 
 
 def check_sides(values: Array, priorities: Array) -> None:
-    """Raise ParameterError unless both are (B, n, m), of the same shape and with one or more of each."""
+    """Raise ParameterError unless both are (B, n, m), of the same shape with one or more of each, and numbers."""
     if values.ndim != 3 or 0 in values.shape[1:] or tuple(values.shape) != tuple(priorities.shape):
         raise ParameterError(
             f"values have shape {tuple(values.shape)} and priorities {tuple(priorities.shape)}, allowed: the same"
             " (games, rows, columns), with one or more rows and columns"
         )
+    for name, each in (("values", values), ("priorities", priorities)):
+        xp = namespace(each)
+        if bool(xp.any(xp.isnan(each))):
+            (game, *_), (i, *_), (j, *_) = xp.nonzero(xp.isnan(each))
+            raise ParameterError(f"{name}[{int(game)}, {int(i)}, {int(j)}] is nan, allowed: numbers")
