@@ -253,7 +253,7 @@ def test_a_folder_without_its_tables_is_refused(tmp_path):
     [
         (["game.capacities=0"], "game.capacities is 0, allowed: an integer in 1.."),
         (["game.capacities=[1,1,x,1]"], "game.capacities[2] is 'x', allowed: an integer in 1.."),
-        (["game.sides=one", "game.n=3", "game.m=1", "game.priorities=[[0,0,1]]"], "priorities[0] is [0, 0, 1], allowed:"),
+        (["game.sides=one", "game.n=3", "game.m=1", "game.priorities=[[0,0,1]]"], "priorities[0] is [0, 0, 1], "),
         (["game.sides=one", "game.n=3", "game.m=1", "game.priorities=[[0,1,7]]"], "each of 0 to 2 once, in an order"),
         (["game.market=nowhere"], "game.market is 'nowhere', allowed: a folder with"),
         ([f"game.market={SCHOOLS}", "game.sides=two"], "game.sides is 'two', and the market has 3 rows and 2 columns"),
