@@ -76,7 +76,7 @@ class Optimistic(Allocator):
         """Return the item of each agent, integers (B, n), and the questions."""
         game, criterion = self.game, self.game.fairness
         lower, upper = interval(criterion, estimates, counts, game.rounds)
-        assignment, _ = criterion.best(upper, lower)
+        assignment, _ = criterion.best(upper, lower, estimates)
         widths = half_widths(criterion, counts, game.rounds)
         urgency, items = self.questions(lower, upper, widths, assignment, now, rng)
         return assignment, (urgency, criterion.matched(assignment) if game.query == "own" else items)

@@ -9,8 +9,8 @@ value hangs on, so that the two meet where they are farthest apart. The regret o
 of these values. :func:`dueling_questions` asks about a pair of whose gap, min(1, 2 w), it is at most a multiple c:
 
     max_min           c = 1 / min e         who is worst off by lower bounds: f(x*) <= U_i / e_i and f(x_t) >= L_i / e_i
-    sum               c = n                 the pair whose two values differ most, of n that add up
-    nash              c = n / 0.05          likewise, and log has a slope of at most 1 / 0.05
+    sum               c = n                 the pair of the widest interval, of n that add up
+    nash              c = n / 0.05          likewise, times 1 / max(L_i, 0.05), the steepest slope of log there
     proportionality   c = 2 (1 - 1/n)       who may miss its share by most, about its least known item: two weights of
                                             1 - 1/n in all
     envy              c = 2                 who may envy most, about its own item or the envied one, the less known
@@ -31,10 +31,8 @@ import math
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.solvers.online_allocation.assignments import all_assignments, at_items, inverse
-from lawgiver.envs.solvers.online_allocation.criteria import COMBINED, FLOOR, LOSSES, Criterion
+from lawgiver.envs.solvers.online_allocation.criteria import COMBINED, FLOOR, LOSSES, TIE, Criterion
 
-TIE = 1e-6
-"""Weight of what is unknown among equally urgent questions; it adds no more than this to a period's regret bound."""
 UNASKED = 0.5
 """Number of answers that a pair counts for that nobody was asked about, so that its half-width is finite."""
 
@@ -85,12 +83,12 @@ def dueling_questions(
     if criterion.two_sided:
         urgency, other = _blocking(criterion, lower, upper, assignment)
         item = _less_known(widths, own, other)
+    elif COMBINED[criterion.name] == "sum":
+        item = own
+        urgency = at_items(widths * criterion.slopes(lower), own)
     else:
-        worst = criterion.pair_values(lower, upper)
-        if COMBINED[criterion.name] == "sum":
-            urgency, item = at_items(criterion.pair_values(upper, lower) - worst, own), own
-        else:
-            urgency, item = -at_items(worst, own), own
+        item = own
+        urgency = -at_items(criterion.pair_values(lower, upper), own)
         if criterion.name == "proportionality":
             item = xp.argmax(widths, axis=-1)
         if criterion.name == "envy":

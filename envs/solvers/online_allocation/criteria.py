@@ -21,7 +21,7 @@ has the best of the other items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,8 @@ COMBINED: Mapping[str, Combination] = {
 """How the numbers of pairs are combined, of all criteria but stability."""
 LOSSES = ("proportionality", "envy", "stability")
 """Criteria that are 0 at best."""
+TIE = 1e-6
+"""Weight of what decides among equals."""
 FLOOR = 0.05
 """Value below which Nash welfare does not distinguish."""
 
@@ -102,6 +104,11 @@ class Criterion:
             return own - best_other(others)
         return own
 
+    def slopes(self, lower: Array) -> Array:
+        """Compute the steepest slope of what each pair counts for above lower bounds (B, n, n), of sums."""
+        xp = namespace(lower)
+        return 1 / xp.maximum(lower, constant(FLOOR, lower)) if self.name == "nash" else xp.ones_like(lower)
+
     def blocking(self, own: Array, others: Array, assignments: np.ndarray) -> Array:
         """Compute what agent i and item j both gain at least by each other, (B, C, n, n); minus infinity if together.
 
@@ -121,15 +128,21 @@ class Criterion:
             others: value of each item as somebody else's, (B, P, n), likewise.
             assignments: the item of each agent, integers (C, n).
         """
-        return self._valued(None if self.two_sided else self.pair_values(own, others), own, others, assignments)
+        return self._valuation(own, others)(assignments)
 
-    def _valued(self, pairs: Array | None, own: Array, others: Array, assignments: np.ndarray) -> Array:
+    def _valuation(self, own: Array, others: Array) -> Callable[[np.ndarray], Array]:
+        """Make the function from assignments to values; what each pair counts for is computed once."""
         xp = namespace(own)
-        if pairs is None:
-            worth = -xp.max(self.blocking(own, others, assignments), axis=(-2, -1))
-        else:
-            worth = combined(picked(pairs, assignments), COMBINED[self.name])
-        return xp.minimum(worth, xp.zeros_like(worth)) if self.name in LOSSES else worth
+        pairs = None if self.two_sided else self.pair_values(own, others)
+
+        def valued(assignments: np.ndarray) -> Array:
+            if pairs is None:
+                worth = -xp.max(self.blocking(own, others, assignments), axis=(-2, -1))
+            else:
+                worth = combined(picked(pairs, assignments), COMBINED[self.name])
+            return xp.minimum(worth, xp.zeros_like(worth)) if self.name in LOSSES else worth
+
+        return valued
 
     def value(self, own: Array, others: Array, assignment: Array) -> Array:
         """Compute the value of one assignment a game, (B,), given by the item of each agent, integers (B, n)."""
@@ -146,14 +159,22 @@ class Criterion:
         items = xp.take_along_axis(table[:, n:], xp.matrix_transpose(across), axis=-2)
         return xp.concat([agents, items], axis=1)
 
-    def best(self, own: Array, others: Array) -> tuple[Array, Array]:
+    def best(self, own: Array, others: Array, among_equals: Array | None = None) -> tuple[Array, Array]:
         """Find the best assignment of each game, the item of each agent (B, n), and its value (B,).
 
         Of equally good ones it is the first in lexicographic order.
+
+        Args:
+            own: value of each item for each participant as its own, (B, P, n).
+            others: value of each item as somebody else's, (B, P, n).
+            among_equals: values (B, P, n) by which to choose among equally good assignments, with the weight ``TIE``.
         """
-        pairs = None if self.two_sided else self.pair_values(own, others)
+        first = self._valuation(own, others)
         size = self.n**2 if self.two_sided else self.n
-        return best_assignment(self.n, own.shape[0], size, lambda some: self._valued(pairs, own, others, some))
+        if among_equals is None:
+            return best_assignment(self.n, own.shape[0], size, first)
+        then = self._valuation(among_equals, among_equals)
+        return best_assignment(self.n, own.shape[0], size, lambda some: first(some) + TIE * then(some))
 
     def optimum(self, values: Array) -> tuple[Array, Array]:
         """Find the best assignment (B, n) by the values (B, P, n) and what it is worth (B,)."""
