@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lawgiver.agents.policies import Memoryless, RulePolicy
-from lawgiver.envs.core.arrays import Array, Rng, constant, namespace, uniform
+from lawgiver.envs.core.arrays import Array, Rng, constant, floats, namespace, uniform, zeros
 from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
@@ -36,14 +36,17 @@ class Allocator(Memoryless, ABC):
         self._columns = columns(game.observation_layout("mechanism"))
 
     @abstractmethod
-    def decide(self, estimates: Array, counts: Array, now: Array, rng: Rng) -> tuple[Array, Questions]:
-        """Return the item of each agent, integers (B, n), and the questions.
+    def decide(
+        self, estimates: Array, counts: Array, now: Array, state: Memory, rng: Rng
+    ) -> tuple[Array, Questions, Memory]:
+        """Return the item of each agent, integers (B, n), the questions, and the memory.
 
         Args:
             estimates: mean answers, (B, P, n).
             counts: numbers of answers, (B, P, n).
             now: completed rounds, (B,).
-            rng: generator of what is drawn at random.
+            state: the memory.
+            rng: generator of what is drawn at random; None for what does not depend on it.
         """
 
     def seen(self, obs: Array) -> tuple[Array, Array, Array]:
@@ -54,7 +57,9 @@ class Allocator(Memoryless, ABC):
 
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the outcome (B, n + P) and the memory."""
-        assignment, (urgency, items) = self.decide(*self.seen(obs), rng)
+        assignment, (urgency, items), state = self.decide(*self.seen(obs), state, rng)
+        if self.game.query == "own":
+            items = self.game.fairness.matched(assignment)
         return self.game.decision(assignment, urgency, items), state
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
@@ -72,14 +77,15 @@ class Allocator(Memoryless, ABC):
 class Optimistic(Allocator):
     """Takes the assignment that is best by its most favourable values; questions differ."""
 
-    def decide(self, estimates: Array, counts: Array, now: Array, rng: Rng) -> tuple[Array, Questions]:
-        """Return the item of each agent, integers (B, n), and the questions."""
+    def decide(
+        self, estimates: Array, counts: Array, now: Array, state: Memory, rng: Rng
+    ) -> tuple[Array, Questions, Memory]:
+        """Return the item of each agent, integers (B, n), the questions, and the memory."""
         game, criterion = self.game, self.game.fairness
         lower, upper = interval(criterion, estimates, counts, game.rounds)
         assignment, _ = criterion.best(upper, lower, estimates)
         widths = half_widths(criterion, counts, game.rounds)
-        urgency, items = self.questions(lower, upper, widths, assignment, now, rng)
-        return assignment, (urgency, criterion.matched(assignment) if game.query == "own" else items)
+        return assignment, self.questions(lower, upper, widths, assignment, now, rng), state
 
     @abstractmethod
     def questions(
@@ -124,8 +130,8 @@ class RandomQuestions(Optimistic):
         self, lower: Array, upper: Array, widths: Array, assignment: Array, now: Array, rng: Rng
     ) -> Questions:
         """Return uniform numbers."""
-        drawn = constant(0.0, widths) if rng is None else constant(uniform(rng, widths.shape), widths)
-        return _highest(self.game, drawn + 0 * widths, assignment)
+        drawn = 0 * widths if rng is None else floats(uniform(rng, widths.shape), widths)
+        return _highest(self.game, drawn, assignment)
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return mean and standard deviation of the action, (B, 1, 2, k), and the memory."""
@@ -168,30 +174,23 @@ class ExploreThenCommit(Allocator):
 
     def initial_state(self, batch: int, rng: Rng) -> Memory:
         """Return the assignment to commit to, (B, n): that of the first round, until there is another."""
-        first = uniform(rng, (batch, self.game.n))
-        xp = namespace(first)
-        return xp.astype(0 * first + constant(np.arange(self.game.n), first), xp.int64)
+        nothing = zeros(rng, (batch, self.game.n))
+        return namespace(nothing).astype(nothing + constant(np.arange(self.game.n), nothing), namespace(nothing).int64)
 
-    def decide(self, estimates: Array, counts: Array, now: Array, rng: Rng) -> tuple[Array, Questions]:
-        """Return the assignment of an exploring round, integers (B, n), and the questions."""
+    def decide(
+        self, estimates: Array, counts: Array, now: Array, state: Memory, rng: Rng
+    ) -> tuple[Array, Questions, Memory]:
+        """Return the item of each agent, integers (B, n), the questions, and the assignment to commit to."""
         game, xp = self.game, namespace(now)
         turn = now[:, None]
-        assignment = xp.astype((constant(np.arange(game.n), now) + turn) % game.n, xp.int64)
+        tried = xp.astype((constant(np.arange(game.n), now) + turn) % game.n, xp.int64)
+        if bool(xp.any(now == self.explored)):
+            best, _ = game.fairness.optimum(estimates)
+            state = xp.where(turn == self.explored, best, state)
+        assignment = xp.where(turn < self.explored, tried, state)
         first = turn // game.n * game.questions
         before = (constant(np.arange(game.participants), now) - first) % game.participants
-        return assignment, (-before, game.fairness.matched(assignment))
-
-    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
-        """Return the outcome (B, n + P), and the assignment to commit to."""
-        estimates, counts, now = self.seen(obs)
-        xp, game = namespace(obs), self.game
-        assignment, (urgency, _) = self.decide(estimates, counts, now, rng)
-        decided = now == self.explored
-        if bool(xp.any(decided)):
-            best, _ = game.fairness.optimum(estimates)
-            state = xp.where(decided[:, None], best, state)
-        played = xp.where(now[:, None] < self.explored, assignment, state)
-        return game.decision(played, urgency, game.fairness.matched(played)), state
+        return assignment, (-before, game.fairness.matched(assignment)), state
 
 
 class Experienced(RulePolicy):
