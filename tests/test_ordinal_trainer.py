@@ -22,10 +22,10 @@ from lawgiver.envs.solvers.social_choice.rules import lottery
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.ordinal import train
-from lawgiver.trainers.ordinal.evaluation import counted, exactly, measured, named
 from lawgiver.trainers.ordinal.learner import Learner
 from lawgiver.trainers.ordinal.profiles import Listed, Sampled, terms
 from lawgiver.trainers.ordinal.settings import OrdinalTrainer
+from lawgiver.trainers.ordinal.voting import counted, exactly, measured, named
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.statistics.streams import torch_seeded

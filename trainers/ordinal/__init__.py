@@ -1,4 +1,4 @@
-"""The trainer ``ordinal``: a voting rule between welfare and what other ballots than the true one can bring."""
+"""The trainer ``ordinal``: rules of voting and of matching, between their objective and what untrue reports bring."""
 
 from lawgiver.trainers.ordinal.settings import OrdinalConfig
 from lawgiver.trainers.ordinal.tables import MEANINGS, tables_of

@@ -1,4 +1,4 @@
-"""The figure of voting rules: welfare against regret, beside the frontier."""
+"""The figure of rules in the plane of regret and of what else they are to be good at, beside a frontier."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CLOSE = 0.006
 
 @dataclass(frozen=True)
 class Mark:
-    """A rule in the plane of regret and welfare.
+    """A rule in the plane of regret and welfare, or whatever else it is to be good at.
 
     Attributes:
         x: regret.
-        y: welfare.
+        y: welfare, or the other measure.
         x_half: half the width of the interval of ``x``, ``y_half`` of ``y``; 0 where they are exact.
     """
 
@@ -43,14 +43,30 @@ class Mark:
         return cls(mean_of(regret), mean_of(welfare), *halves)
 
 
+@dataclass(frozen=True)
+class Labels:
+    """Labels of the axes and the curve.
+
+    Attributes:
+        x: of the horizontal axis.
+        y: of the vertical one.
+        curve: of the line.
+    """
+
+    x: str = "regret of the true ballot: mean over voters, stochastic dominance"
+    y: str = "welfare: mean utility of the voters"
+    curve: str = "frontier of all rules, exact"
+
+
 def standing(
     known: Mapping[str, Mark],
     learned: Mapping[str, Sequence[Mark]],
     curve: np.ndarray | None,
     title: str,
     close: bool = False,
+    labels: Labels = Labels(),
 ) -> Figure:
-    """Draw welfare over regret.
+    """Draw welfare, or another measure, over regret.
 
     Args:
         known: rules by name.
@@ -58,6 +74,7 @@ def standing(
         curve: points of the frontier, regret and welfare, (P, 2); None where it is not known.
         title: of the figure.
         close: whether there is a second panel, of the learned rule with most welfare and what lies around it.
+        labels: of the axes and the curve.
     """
     figure = new_figure(8.6, 9.0 if close else 5.0)
     axes = figure.subplots(2 if close else 1, 1, squeeze=False)[:, 0]
@@ -67,15 +84,15 @@ def standing(
     own = dict(zip(learned, (COLOURS["learned"], *CYCLE), strict=False))
     for axis in axes:
         if curve is not None:
-            axis.plot(*curve.T, color="#000000", linewidth=1.2, label="frontier of all rules, exact")
+            axis.plot(*curve.T, color="#000000", linewidth=1.2, label=labels.curve)
         free = free_colours(own.values())
         for shape, colour, names in zip(itertools.cycle(SHAPES), free, places.values()):
             _draw(axis, [known[names[0]]], shape, colour, _listed(names))
         for name, marks in learned.items():
             _draw(axis, marks, "o", own[name], name)
-        axis.set_ylabel("welfare: mean utility of the voters")
+        axis.set_ylabel(labels.y)
         axis.grid(alpha=0.3)
-    axes[-1].set_xlabel("regret of the true ballot: mean over voters, stochastic dominance")
+    axes[-1].set_xlabel(labels.x)
     axes[0].set_title(title, fontsize=10, loc="left")
     legend_beside(axes[0])
     if close:

@@ -1,15 +1,16 @@
-"""The learner: a network that climbs welfare less regret by Adam."""
+"""The learner: a network that descends both sides of the objective."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 
 from lawgiver.trainers.misreports.bound import Price
-from lawgiver.trainers.ordinal.profiles import Profiles
+from lawgiver.trainers.ordinal.optimisers import adam
 from lawgiver.trainers.ordinal.settings import OrdinalTrainer
+from lawgiver.trainers.ordinal.subjects import Profiles
 from lawgiver.trainers.runs.descent import descend
 from lawgiver.trainers.settings.annealing import cosine
 
@@ -18,25 +19,34 @@ class Learner:
     """A network that learns to choose, update by update.
 
     Args:
-        network: described profiles to lotteries.
+        network: described profiles to lotteries, or markets to shares.
         profiles: where those of an update come from.
         settings: of the trainer.
+        measure: what is to be good beside the regret, an attribute of the profiles' terms.
+        optimiser: makes one, of network and learning rate.
     """
 
-    def __init__(self, network: nn.Module, profiles: Profiles, settings: OrdinalTrainer) -> None:
-        self.network, self.profiles, self.settings = network, profiles, settings
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    def __init__(
+        self,
+        network: nn.Module,
+        profiles: Profiles,
+        settings: OrdinalTrainer,
+        measure: str = "welfare",
+        optimiser: Callable[..., Any] = adam,
+    ) -> None:
+        self.network, self.profiles, self.settings, self.measure = network, profiles, settings, measure
+        self.optimiser = optimiser(network, settings.learning_rate)
         self.price = Price(settings.weight, settings.target, settings.lagrangian)
 
     def update(self, number: int) -> dict[str, float]:
         """Take one step; return its metrics. ``number`` counts from 1."""
         found = self.profiles.terms(self.network, number)
-        loss = self.price.cost(found.regret) - found.welfare
+        loss = self.price.cost(found.regret) + found.loss
         rate = self.settings.learning_rate * cosine(number, self.settings)
         norm = descend(loss, self.network, self.optimiser, rate)
         return {
             "loss": float(loss.detach()),
-            "welfare": float(found.welfare.detach()),
+            self.measure: float(getattr(found, self.measure).detach()),
             "regret": float(found.regret.detach()),
             "gradient_norm": norm,
             **self.price.move(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import torch
 
@@ -35,12 +35,10 @@ class Terms:
     welfare: torch.Tensor
     regret: torch.Tensor
 
-
-class Profiles(Protocol):
-    """Where the profiles of an update come from."""
-
-    def terms(self, rule: Rule, number: int) -> Terms:
-        """Compute both sides on the profiles of an update, differentiable in the rule; updates count from 1."""
+    @property
+    def loss(self) -> torch.Tensor:
+        """Minus welfare, which is to be small."""
+        return -self.welfare
 
 
 @dataclass(frozen=True)

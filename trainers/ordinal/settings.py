@@ -12,14 +12,15 @@ from lawgiver.trainers.settings.base import Config, Count, Natural, Settings, Tr
 
 
 class OrdinalNetwork(Settings):
-    """See :class:`lawgiver.agents.ordinal_net.LearnedOrdinal`."""
+    """See :class:`lawgiver.agents.ordinal_net.LearnedOrdinal`, and with matching
+    :class:`lawgiver.agents.matching_net.LearnedMatching`, whose width is even."""
 
     width: Natural = 32
     rounds: Count = 3
 
 
 class OrdinalAgents(Settings):
-    """The mechanism; voters cast whatever ballot the objective fears."""
+    """The mechanism; participants report whatever the objective fears."""
 
     mechanism: OrdinalNetwork = OrdinalNetwork()
 
@@ -29,12 +30,14 @@ class Evaluation(Settings):
 
     voters: tuple[Natural, ...] = ()
     """Other numbers of voters with which the rule is evaluated as well."""
+    sides: tuple[Natural, ...] = ()
+    """Other numbers of participants of a side with which a rule of matching is evaluated as well."""
     profiles: Annotated[int, Field(ge=2)] = 1_000
     """Fresh profiles, the same for all rules; not used where all profiles are listed."""
 
 
 class OrdinalTrainer(TrainerSettings):
-    """Maximisation of welfare less the regret of telling the truth, by Adam."""
+    """Welfare of votes, or stability of matchings, against the regret of telling the truth, by Adam."""
 
     name: Literal["ordinal"]
     updates: Natural = 1_500
@@ -42,15 +45,16 @@ class OrdinalTrainer(TrainerSettings):
     """Updates over which the learning rate falls; None for ``updates``. A run that is prolonged stays at its end."""
     profiles: Literal["all", "sampled"] = "all"
     """Of an update: all of the impartial culture, with every ballot of every voter, so that nothing is left to chance;
-    or fresh ones of any culture, with every ballot of some voters."""
+    or fresh ones of any culture, with every ballot of some voters. Matching has fresh markets alone."""
     batch: Natural = 32
     """Sampled profiles an update."""
     deviators: Natural = 4
-    """Voters of a sampled profile who try every ballot, each alone; all where there are no more."""
+    """Voters of a sampled profile who try every ballot, each alone; all where there are no more. With matching,
+    participants of a market who hold every list in turn, and may report every other."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
     """Falls to nothing along a cosine."""
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
-    """Of the mean regret, beside the mean utility; not used with a ``target``."""
+    """Of the mean regret, beside the mean utility or the violation of stability; not used with a ``target``."""
     target: Positive | None = None
     """Upper bound of the mean regret; None to weigh it."""
     lagrangian: Lagrangian = Lagrangian(multiplier=1.5, penalty=100.0, growth=1.0, every=25)

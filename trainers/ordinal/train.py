@@ -1,67 +1,49 @@
-"""The trainer ``ordinal``: a network that chooses by rankings, between welfare and the regret of telling the truth.
+"""The trainer ``ordinal``: a network that decides by rankings, between its objective and the regret of the truth.
 
-Regret is that of first-order stochastic dominance: what the worst of all utility functions with a voter's ranking gains
-by the best of all ballots. A rule without regret is truthful for every utility function. Where all profiles can be
-listed nothing is left to chance, neither in training nor in what is reported, and the frontier is known exactly.
+It chooses an alternative by votes, for welfare, or matches two sides by their lists, for stability. Regret is that of
+first-order stochastic dominance: what the worst of all utility functions with a participant's ranking gains by the best
+of all reports. A rule without regret is truthful for every utility function. Where all profiles can be listed nothing
+is left to chance, neither in training nor in what is reported, and the frontier of voting rules is known exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from lawgiver.agents.ordinal_net import LearnedOrdinal, ranked_choice
-from lawgiver.envs.core.errors import UnsupportedGameError
-from lawgiver.envs.families.choice_game import ChoiceGame
-from lawgiver.trainers.ordinal.evaluation import judge, listable
 from lawgiver.trainers.ordinal.learner import Learner
-from lawgiver.trainers.ordinal.profiles import Listed, Profiles, Sampled
 from lawgiver.trainers.ordinal.settings import OrdinalConfig
+from lawgiver.trainers.ordinal.subjects import subject_of
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seeded
 
-LARGEST_M = 6
-"""Alternatives up to which all ballots are tried."""
-
 
 def train(config: OrdinalConfig, run: TrainingRun) -> dict[str, Any]:
-    """Train a voting rule in the run's folder; return its measures beside those of known rules.
+    """Train a rule in the run's folder; return its measures beside those of known rules.
 
     Returns:
-        what :func:`lawgiver.trainers.ordinal.evaluation.judge` does.
+        what :func:`lawgiver.trainers.ordinal.voting.judge` or :func:`lawgiver.trainers.ordinal.matching.judge` does.
 
     Raises:
-        UnsupportedGameError: if the game is none that chooses by rankings, or has another objective than welfare, too
-            many alternatives, or profiles that cannot be listed as asked for.
-        ParameterError: if there are too many profiles to list, with another number of voters of the evaluation too.
+        UnsupportedGameError: if the game neither chooses by rankings nor matches two sides, or has another objective,
+            too many reports, or profiles that cannot be listed as asked for.
+        ParameterError: if there are too many profiles to list, or a setting is for the other kind of game.
         RunError: if the loss is not finite; the last checkpoint is then the last good state.
     """
-    settings = config.trainer
-    game = ranked_choice(config.game.make(), "trainer 'ordinal'")
-    if game.objective != "welfare":
-        raise UnsupportedGameError(f"trainer 'ordinal' maximises welfare, not game.objective={game.objective!r}")
-    if game.m > LARGEST_M:
-        raise UnsupportedGameError(
-            f"trainer 'ordinal' tries all m! ballots: game.m is {game.m}, allowed: {LARGEST_M} at most"
-        )
-    for n in settings.evaluation.voters:  # refused now, before a training that would be in vain
-        other: ChoiceGame = replace(game, n=n)
-        if settings.profiles == "all":
-            listable(other)
+    settings, made = config.trainer, config.game.make()
+    subject = subject_of(made)
+    game = subject.checked(made, settings)
     device = config.resources.torch_device()
     with torch_seeded(config.seed):
-        mechanism = LearnedOrdinal(game, **config.agents.mechanism.model_dump())
+        mechanism = subject.mechanism(game, **config.agents.mechanism.model_dump())
     network = mechanism.network.to(device)
-    profiles: Profiles = (
-        Listed.of(listable(game), device)
-        if settings.profiles == "all"
-        else Sampled(game, settings.batch, settings.deviators, config.seed, device)
-    )
+    profiles = subject.profiles(game, settings, config.seed, device)
+    learner = Learner(network, profiles, settings, subject.measure, subject.optimiser)
     loop.train(
         run,
-        loop.Averaged(Learner(network, profiles, settings), described),
+        loop.Averaged(learner, partial(described, subject.measure)),
         updates=settings.updates,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
@@ -76,6 +58,11 @@ def train(config: OrdinalConfig, run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def described(means: Mapping[str, float]) -> loop.Report:
+def judge(game: Any, mechanism: Any, *how: Any) -> Mapping[str, Any]:
+    """Measure a learned rule by what it is; see :class:`lawgiver.trainers.ordinal.subjects.Subject`."""
+    return subject_of(game).judge(game, mechanism, *how)
+
+
+def described(measure: str, means: Mapping[str, float]) -> loop.Report:
     """Describe the updates since the last line of metrics by their means."""
-    return loop.Report(means, f"welfare {means['welfare']:.5f}, regret {means['regret']:.5f}")
+    return loop.Report(means, f"{measure} {means[measure]:.5f}, regret {means['regret']:.5f}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lawgiver.envs.solvers.social_choice.frontier import Frontier
-from lawgiver.trainers.ordinal.evaluation import LEARNED
+from lawgiver.trainers.ordinal.voting import LEARNED
 from lawgiver.trainers.reproduce.payment_free_points import Point
 from lawgiver.trainers.reproduce.runs import finished_in_time, saved, slug
 from lawgiver.trainers.reproduce.table import Cell, Reproduction, Row

@@ -16,7 +16,7 @@ from lawgiver.envs.files.reading import read_json
 from lawgiver.envs.solvers.social_choice.frontier import Frontier
 from lawgiver.envs.solvers.social_choice.orbits import orbits
 from lawgiver.envs.voting.game import Voting
-from lawgiver.trainers.ordinal.evaluation import LEARNED, counted, exactly, measured, named, ranked_rules
+from lawgiver.trainers.ordinal.voting import LEARNED, counted, exactly, measured, named, ranked_rules
 from lawgiver.trainers.reproduce.payment_free_points import Point, better, clear
 from lawgiver.trainers.reproduce.table import Cell
 from lawgiver.trainers.runs.atomic_files import RunError, write_json

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import torch
 from torch import nn
+
+
+class Optimiser(Protocol):
+    """An optimiser of torch, or several in one."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups of parameters, each with its learning rate under ``lr``."""
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+
+    def step(self) -> Any:
+        """Take one step by the gradients."""
+
 
 LARGEST_NORM = 1.0
 """Norm to which longer gradients are cut."""
 
 
-def descend(
-    loss: torch.Tensor, network: nn.Module, optimiser: torch.optim.Optimizer, learning_rate: float | None = None
-) -> float:
+def descend(loss: torch.Tensor, network: nn.Module, optimiser: Optimiser, learning_rate: float | None = None) -> float:
     """Take one step down a loss; return the norm of its gradient before that is cut to ``LARGEST_NORM``.
 
     Args:

@@ -195,7 +195,13 @@ def dominance_violation(truth: Array, deviation: Array, values: Array) -> Array:
 
 
 def truthfulness_violation(
-    rule: Rule, values: np.ndarray, priorities: np.ndarray, *, sides: str = "two", reports: np.ndarray | None = None
+    rule: Rule,
+    values: np.ndarray,
+    priorities: np.ndarray,
+    *,
+    sides: str = "two",
+    reports: np.ndarray | None = None,
+    agents: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute :func:`dominance_violation` of the best of all reports, by rows (B, n) and by columns (B, m).
 
@@ -207,6 +213,7 @@ def truthfulness_violation(
         priorities: (B, n, m).
         sides: ``two``, or ``one`` where rows alone report: then columns have none, (B, 0).
         reports: what may be reported, (A, m), on NumPy; None for all lists with truncation.
+        agents: number of rows, and of columns, that try them, the first ones; None for all.
     """
     truth = np.asarray(rule(values, priorities))
 
@@ -214,12 +221,12 @@ def truthfulness_violation(
         """Compute the violations of rows (0), or of columns (1), (B, n) or (B, m)."""
         own, granted = ((np.swapaxes(x, 1, 2) if side else x) for x in ((values, priorities)[side], truth))
         menu = all_reports(own.shape[2]) if reports is None else reports
-        found = np.zeros(own.shape[:2])
+        found = np.zeros((len(own), own.shape[1] if agents is None else min(agents, own.shape[1])))
         step = max(CHUNK // len(menu), 1)
         for start in range(0, len(own), step):
             part = slice(start, start + step)
             size = len(own[part])
-            for agent in range(own.shape[1]):
+            for agent in range(found.shape[1]):
                 told = np.repeat(own[part], len(menu), axis=0)
                 told[:, agent] = np.tile(menu, (size, 1))
                 others = np.repeat((priorities, values)[side][part], len(menu), axis=0)

@@ -36,16 +36,20 @@ def number_of_reports(m: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def all_reports(m: int) -> np.ndarray:
+def all_reports(m: int, largest: int = LARGEST_LIST) -> np.ndarray:
     """List every order of acceptable partners among m, as values (A, m) in the form of :func:`listed`; read-only.
+
+    Args:
+        m: partners.
+        largest: number of them up to which lists are made.
 
     Raises:
         ParameterError: if there are more than are listed, naming their number and the limit.
     """
-    if m > LARGEST_LIST:
+    if m > largest:
         raise ParameterError(
-            f"{m} partners can be listed in {number_of_reports(m):,} ways, allowed: up to {LARGEST_LIST} partners, of"
-            f" which there are {number_of_reports(LARGEST_LIST):,} lists"
+            f"{m} partners can be listed in {number_of_reports(m):,} ways, allowed: up to {largest} partners, of"
+            f" which there are {number_of_reports(largest):,} lists"
         )
     rows = np.zeros((number_of_reports(m), m))
     orders = (order for k in range(m + 1) for order in permutations(range(m), k))
