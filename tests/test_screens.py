@@ -128,7 +128,7 @@ def test_questions_name_what_the_person_sees():
 def test_fields_are_shown_in_words():
     words = replace(WORDS, labels={"endowments": "had", "contributions": "put in"}, hidden=("own_endowment", "round"))
     fields = {field.label: field for field in shown(INVESTMENT, words, seen(seat=1))}
-    assert list(fields) == ["put in", "payouts", "had"]
+    assert list(fields) == ["had", "put in", "payouts"]  # in the order of labels, then in that of the layout
     assert fields["had"].own_first and fields["had"].values == (4, 10, 4) and fields["had"].parts == ()
     roads = make_game("selfish_routing")
     (tolls,) = shown(roads, default_wording(roads), seen(roads))

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, allowed
-from lawgiver.envs.core.fields import component_names
+from lawgiver.envs.core.fields import Layout, component_names
 
 if TYPE_CHECKING:
     from lawgiver.envs.core.game import Game
 
 PAYOFFS = "payoffs"
 """The name under which :attr:`Wording.labels` names what everybody earned in a round."""
+CHOICE = "choice"
+"""The name of a number that is chosen, in :attr:`Wording.labels` and in forms."""
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -52,7 +54,8 @@ class Wording:
         unit: of payoffs.
         choices: labels of Discrete actions, (A,); empty where the numbers themselves are chosen among.
         labels: what fields and components of observation and action are called, by name, and ``payoffs``; the others
-            are called by their names.
+            are called by their names. ``choice`` is a Discrete action that is entered as a number. Fields are shown in
+            this order, then the others in theirs.
         hidden: fields of the observation that are not shown, because they say nothing new.
         past: fields that describe the last round, and are not shown before the first.
         chosen: fields that hold choices, shown by their labels.
@@ -77,6 +80,12 @@ class Wording:
         """Return the label of a field or component."""
         return self.labels.get(name) or name.replace("_", " ")
 
+    def ordered(self, layout: Layout) -> Layout:
+        """Return the fields of an observation that are shown, in the order in which they are."""
+        order = list(self.labels)
+        shown = [field for field in layout if field.name not in self.hidden]
+        return tuple(sorted(shown, key=lambda each: order.index(each.name) if each.name in order else len(order)))
+
     def asked(self, seen: Mapping[str, float]) -> str:
         """Write the question of a turn with the numbers that the person sees, by component.
 
@@ -96,6 +105,25 @@ def filled(text: str, values: Mapping[str, str]) -> str:
         if name not in values:
             raise ParameterError(f"the text {text!r} has {{{name}}}: {allowed(name, values)}")
     return PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
+def among_numbers(
+    text: str, right: float, wrong: tuple[float, ...], because: str, write: Callable[[float], str]
+) -> Question:
+    """Make a question whose answer is a number, among those in ascending order.
+
+    Args:
+        text: the question.
+        right: the right number.
+        wrong: others; those that read like the right one are left out, and one more is added if none is left.
+        because: an explanation.
+        write: writes a number.
+    """
+    told = {write(value): value for value in (*wrong, right)}
+    if len(told) == 1:
+        told[write(right + 1)] = right + 1
+    options = sorted(told, key=told.__getitem__)
+    return Question(text, tuple(options), options.index(write(right)), because)
 
 
 def default_wording(game: Game[Any]) -> Wording:
@@ -135,8 +163,7 @@ def wording_fault(game: Game[Any], wording: Wording) -> str | None:
     fields = {each.name for each in seen}
     components = set(component_names(seen))
     known = fields | components | {PAYOFFS}
-    if not isinstance(action, int):
-        known |= {each.name for each in action} | set(component_names(action))
+    known |= {CHOICE} if isinstance(action, int) else {each.name for each in action} | set(component_names(action))
     for what in ("hidden", "past", "chosen"):
         for name in getattr(wording, what):
             if name not in fields:

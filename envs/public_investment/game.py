@@ -27,10 +27,12 @@ from lawgiver.envs.core.fields import LOGIT_BOUND, Field, Layout, columns, width
 from lawgiver.envs.core.game import Draws, KnownSolution, Rewards
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.recorded import Recorded
+from lawgiver.envs.core.wording import Wording
 from lawgiver.envs.families.two_modes import TwoModes
 from lawgiver.envs.public_investment.endowments import CONDITIONS, checked_endowments
 from lawgiver.envs.public_investment.rule_families import FAMILIES, RuleFamily
 from lawgiver.envs.public_investment.state import PublicInvestmentState
+from lawgiver.envs.public_investment.wording import LANGUAGES
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class PublicInvestment(TwoModes[PublicInvestmentState]):
     sum_type: ClassVar[Literal["general", "constant", "identical"]] = "general"
     budget_balanced: ClassVar[bool] = True
     horizon_known: ClassVar[bool] = True
+    languages: ClassVar[tuple[str, ...]] = ("en", "de")
     reward_meaning: ClassVar[Mapping[str, str]] = {
         "participant": "the round's payoff in points, once the round is over",
         "mechanism": "the `objective` of the round's payoffs, once the round is over",
@@ -342,6 +345,10 @@ class PublicInvestment(TwoModes[PublicInvestmentState]):
         picture["completed rounds"] = np.asarray(state.round[index : index + 1])
         rule = columns(self.family.layout) if self.announces else {}
         return picture | {f"rule {name}": np.asarray(state.rule[index, at]) for name, at in rule.items()}
+
+    def wording(self, language: str = "en") -> Wording:
+        """Return the words of the game; see :mod:`lawgiver.envs.public_investment.wording`."""
+        return LANGUAGES[choice("language", language, self.languages)](self)
 
     def exact_scores(
         self, mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None

@@ -19,13 +19,23 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from lawgiver.envs.core.drawings import Drawing, Road, Roads
-from lawgiver.envs.core.errors import ConvergenceError, MissingExtraError, ParameterError, allowed, integer, number
+from lawgiver.envs.core.errors import (
+    ConvergenceError,
+    MissingExtraError,
+    ParameterError,
+    allowed,
+    choice,
+    integer,
+    number,
+)
 from lawgiver.envs.core.fields import Field, Layout
 from lawgiver.envs.core.game import KnownSolution
+from lawgiver.envs.core.wording import Wording
 from lawgiver.envs.families.congestion_game import CongestionMechanism
 from lawgiver.envs.families.mechanism_game import MechanismState
 from lawgiver.envs.selfish_routing import solutions
 from lawgiver.envs.selfish_routing.network import Network, as_network
+from lawgiver.envs.selfish_routing.wording import wording
 from lawgiver.envs.solvers.congestion.anonymous import LARGEST_N, CongestionGame, expected_welfare
 
 LARGEST_DRAWN = 60
@@ -161,6 +171,11 @@ class SelfishRouting(CongestionMechanism):
             ),
             "tolls in force",
         )
+
+    def wording(self, language: str = "en") -> Wording:
+        """Return the words of the game, with what the roads cost."""
+        choice("language", language, self.languages)
+        return wording(self)
 
     # -- exact solutions --------------------------------------------------------------------------------------
 

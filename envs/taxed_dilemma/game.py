@@ -13,11 +13,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lawgiver.envs.core.arrays import Array, Rng, floats, namespace, uniform
-from lawgiver.envs.core.errors import integer, number
+from lawgiver.envs.core.errors import choice, integer, number
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.game import Draws, KnownSolution
 from lawgiver.envs.core.objectives import LOG_GUARD
+from lawgiver.envs.core.wording import Wording
 from lawgiver.envs.families.taxed_game import TaxedGame, TaxedState
+from lawgiver.envs.taxed_dilemma.wording import wording
 
 TEMPTATION, REWARD, PUNISHMENT, SUCKER = 5.0, 3.0, 1.0, 0.0
 CEILINGS = {
@@ -102,6 +104,11 @@ class TaxedDilemma(TaxedGame):
     def ceiling_scores(self) -> list[dict[str, float]]:
         """Return the measures of mutual cooperation."""
         return [dict(CEILINGS)]
+
+    def wording(self, language: str = "en") -> Wording:
+        """Return the words of the game, which do not say what the choices and the tax stand for."""
+        choice("language", language, self.languages)
+        return wording(self)
 
     def known_solutions(self) -> tuple[KnownSolution, ...]:
         """The symmetric logit equilibrium of one round under a tax of 0.5, found by bisection."""

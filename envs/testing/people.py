@@ -10,9 +10,9 @@ import numpy as np
 from lawgiver.envs.core.fields import columns
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.validation import check_actions
-from lawgiver.envs.core.wording import wording_fault
+from lawgiver.envs.core.wording import CHOICE, wording_fault
 from lawgiver.envs.testing.play import UniformPlayer, random_steps, require
-from lawgiver.envs.views.screen import CHOICE, Form, form, read_form, shown
+from lawgiver.envs.views.screen import Form, form, read_form, shown
 from lawgiver.envs.views.session import Session
 
 

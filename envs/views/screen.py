@@ -16,14 +16,12 @@ from typing import Any, Literal
 import numpy as np
 
 from lawgiver.envs.core.errors import ActionError, brief
-from lawgiver.envs.core.fields import component_names
+from lawgiver.envs.core.fields import columns, component_names
 from lawgiver.envs.core.game import Game
-from lawgiver.envs.core.wording import Wording
+from lawgiver.envs.core.wording import CHOICE, Wording
 
 FEW_CHOICES = 12
 """Up to so many numbers are listed to choose from; of more, one is entered."""
-CHOICE = "choice"
-"""The key of a Discrete action in a form."""
 WHOLE = re.compile(r"-?[0-9]{1,9}")
 DECIMAL = re.compile(r"[-+]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][-+]?[0-9]{1,3})?")
 
@@ -127,25 +125,23 @@ class FormError(ActionError):
 
 
 def shown(game: Game[Any], wording: Wording, observation: np.ndarray) -> tuple[Shown, ...]:
-    """Describe what a participant observes, (d,), field by field; fields that the wording hides are left out."""
-    found, start = [], 0
-    for field in game.observation_layout("participant"):
-        values = tuple(float(value) for value in observation[start : start + field.size])
-        start += field.size
-        if field.name not in wording.hidden:
-            parts = component_names((field,)) if field.size > 1 and not field.own_first else ()
-            found.append(
-                Shown(
-                    field.name,
-                    wording.label(field.name),
-                    field.unit,
-                    field.meaning,
-                    values,
-                    field.own_first,
-                    tuple(wording.label(part) for part in parts),
-                    wording.choices if field.name in wording.chosen else (),
-                )
+    """Describe an observation (d,) field by field, in the order of the wording and without those that it hides."""
+    layout = game.observation_layout("participant")
+    at, found = columns(layout), []
+    for field in wording.ordered(layout):
+        parts = component_names((field,)) if field.size > 1 and not field.own_first else ()
+        found.append(
+            Shown(
+                field.name,
+                wording.label(field.name),
+                field.unit,
+                field.meaning,
+                tuple(float(value) for value in observation[at[field.name]]),
+                field.own_first,
+                tuple(wording.label(part) for part in parts),
+                wording.choices if field.name in wording.chosen else (),
             )
+        )
     return tuple(found)
 
 
