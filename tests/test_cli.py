@@ -101,6 +101,8 @@ def test_a_games_page_says_what_there_is(name: str):
     for role in game.roles:
         for field in game.observation_layout(role):
             assert f"| `{field.name}` | {field.size} | [{field.low:g}, {field.high:g}] | {field.unit} |" in page
+    asked = game.wording().act if "participant" in roles else "the game has no participants"
+    assert asked in page.partition("## Screens")[2].partition("\n## ")[0]
     for parameter in dataclasses.fields(game):
         told = re.search(rf"\| `{parameter.name}` \| `.+` \| `?\w", page)
         assert bool(told) == parameter.init, parameter.name  # the others cannot be given

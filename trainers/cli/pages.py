@@ -15,10 +15,11 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_game
 from lawgiver.envs.core.objectives import definition
 from lawgiver.envs.core.registry import GAMES, game_name, lookup
+from lawgiver.trainers.cli.screens_page import screens
 
 
 def game_page(name: str) -> str:
-    """Write a game's page: creation, observations, actions, rewards, infos, parameters and known solutions.
+    """Write a game's page: creation, observations, actions, rewards, screens, infos, parameters and solutions.
 
     Raises:
         UnknownNameError: if there is no such game.
@@ -32,6 +33,7 @@ def game_page(name: str) -> str:
     for role in game.roles:
         parts += _role(game, role)
     parts += _variants(game, full)
+    parts += ["## Screens", *screens(game)]
     parts += ["## Infos and masks", *_masks(game), "## How a game ends", *_ends(game)]
     parts += ["## Arguments", _table(("name", "default", "meaning"), _parameters(factory, arguments))]
     if game.presets:
