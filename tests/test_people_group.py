@@ -441,3 +441,23 @@ def test_people_play_every_game_and_variant_from_forms(name, params):
     for seat, person in group.people.items():
         assert person.points == sum(one.rewards[seat] for played in group.games for one in played.rounds)
     assert replayed(group.setup, sent_on(group.log)).log == group.log
+
+
+def test_where_seats_take_turns_only_those_whose_turn_it_is_are_waited_for():
+    game = make_game("online_allocation")
+    (mechanism,) = policies(game, "random")
+    group = Group(Setup(game, (mechanism,), make_policy(game, "participant", "random"), 3, (0, 2)))
+    rng, waited = np.random.default_rng(0), 0
+    while group.stage != "ended":
+        acts = np.flatnonzero(game.acts(group.game._session.state, "participant")[0]).tolist()
+        assert set(group.waiting) <= set(acts) and group.waiting
+        waited += group.view(2).form is None
+        for seat in group.waiting:
+            group.answer(seat, group.at, filled_in(group.view(seat).form, rng))
+    assert waited
+    for one in group.game.rounds:
+        taken = {done.seat for done in group.log if (done.role, done.step) == ("participant", one.step)}
+        assert [source == "waited" for source in one.sources] == [
+            seat not in taken for seat in range(game.roles["participant"])
+        ]
+    assert replayed(group.setup, sent_on(group.log)).log == group.log

@@ -9,7 +9,7 @@ import numpy as np
 
 from lawgiver.envs.views.screen import Form, form
 from lawgiver.envs.views.session import Session
-from lawgiver.trainers.people.happenings import Decision, Happening, Source
+from lawgiver.trainers.people.happenings import WAITED, Decision, Happening, Source
 from lawgiver.trainers.people.played import Round
 from lawgiver.trainers.people.seated_policy import carried
 from lawgiver.trainers.people.setup import PARTNERS, RULES, Setup
@@ -33,6 +33,7 @@ class GameInPlay:
 
     Attributes:
         step: number of the phase that is open, from 0.
+        acting: seats whose turn it is.
         pending: actions of the turn that is open, and who made them, by seat.
         rounds: those that are over.
         initial: the programs' memory before the first game.
@@ -53,7 +54,8 @@ class GameInPlay:
         self._log, self._known = log, known
         self.step = 0
         self.rounds: list[Round] = []
-        self.pending: dict[int, tuple[Any, Source]] = {}
+        self.acting: tuple[int, ...] = ()
+        self.pending: dict[int, tuple[Any, str]] = {}
         self.fault: str | None = None
         given = {} if mechanism is None else {"mechanism": setup.mechanisms[mechanism]}
         self.n = setup.game.roles["participant"]
@@ -63,7 +65,7 @@ class GameInPlay:
         self.initial: Any = session.memory["participant"] if earlier is None else earlier.initial
         if earlier is not None:
             session.memory["participant"] = carried(setup.partners, earlier.memory, self.initial)
-        self._record_mechanism()
+        self._open()
 
     @property
     def memory(self) -> Any:
@@ -108,7 +110,9 @@ class GameInPlay:
     def play(self) -> Round:
         """Play the round on; programs decide for all from whom no action was taken."""
         for seat in range(self.n):
-            if seat not in self.pending:
+            if seat not in self.acting:
+                self.pending[seat] = self._session.considered[0, seat], WAITED
+            elif seat not in self.pending:
                 self.take(seat, None, "program")
         actions, sources = zip(*(self.pending[seat] for seat in range(self.n)), strict=True)
         step, seen = self.step, self.seen
@@ -116,13 +120,12 @@ class GameInPlay:
         paid = np.array(self._session.rewards["participant"], float)[0]
         played = Round(step, seen, np.array(actions), sources, paid, self.seen)
         self.rounds.append(played)
-        self.pending = {}
         self.step += 1
-        self._record_mechanism()
+        self._open()
         return played
 
-    def _record_mechanism(self) -> None:
-        """Log what the mechanism has made since the last turn, and compare it with the log that is played again."""
+    def _open(self) -> None:
+        """Open the next turn; log what the mechanism has made before, and compare it with the log played again."""
         for role, outcome in self._session.played:
             made = np.asarray(outcome)[0]
             recorded = self._known.get((self.number, self.step, role, 0))
@@ -131,6 +134,11 @@ class GameInPlay:
             kept = made.tolist() if recorded is None else recorded.action
             self._log.append(Decision(self.number, self.step, role, 0, kept, "mechanism"))
             self.step += 1
+        game, everybody = self.setup.game, range(self.n)
+        acts = (
+            np.asarray(game.acts(self._session.state, "participant"))[0] if game.seats_take_turns else [True] * self.n
+        )
+        self.acting, self.pending = tuple(seat for seat in everybody if acts[seat]), {}
 
 
 def _same(made: np.ndarray, recorded: Any) -> bool:

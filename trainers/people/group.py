@@ -20,7 +20,7 @@ from lawgiver.envs.core.errors import ActionError, ParameterError, brief
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.screen import read_form
 from lawgiver.trainers.people.game_in_play import GameInPlay, Key
-from lawgiver.trainers.people.happenings import Back, Decision, Happening, Left, Vote
+from lawgiver.trainers.people.happenings import WAITED, Back, Decision, Happening, Left, Vote
 from lawgiver.trainers.people.played import Person
 from lawgiver.trainers.people.setup import TIES, Setup
 from lawgiver.trainers.people.views import View, ballot, view_of
@@ -74,8 +74,9 @@ class Group:
         """The seats of those whose decision or vote is waited for."""
         if self.stage not in ("play", "vote"):
             return ()
-        done: Mapping[int, Any] = self.game.pending if self.stage == "play" else self.votes
-        return tuple(seat for seat in self.people if seat not in done)
+        if self.stage == "vote":
+            return tuple(seat for seat in self.people if seat not in self.votes)
+        return tuple(seat for seat in self.people if seat in self.game.acting and seat not in self.game.pending)
 
     @property
     def fault(self) -> str | None:
@@ -216,8 +217,8 @@ class Group:
     def _open(self, stage: Literal["play", "vote"]) -> None:
         """Open a turn or the vote; it passes over those who are gone."""
         self.stage = "broken" if self.fault else stage
-        for seat, person in self.people.items():
-            if person.gone and self.stage == stage:
+        for seat in self.waiting:
+            if self.people[seat].gone:
                 self._pass_over(seat)
 
     def _pass_over(self, seat: int) -> None:
@@ -231,8 +232,10 @@ class Group:
         played = self.game.play()
         for seat, person in self.people.items():
             source = played.sources[seat]
-            person.points += float(played.rewards[seat]) if source == "person" else 0.0
-            person.gone_rounds = person.gone_rounds + 1 if source == "gone" else 0
+            own = source == "person" or (source == WAITED and not person.gone)
+            person.points += float(played.rewards[seat]) if own else 0.0
+            if source != WAITED:
+                person.gone_rounds = person.gone_rounds + 1 if source == "gone" else 0
             person.left = person.left or person.gone_rounds >= self.setup.dropouts.removed_after
         if self.fault or not (self.game.over or self._too_few()):
             self._open("play")

@@ -13,6 +13,8 @@ from lawgiver.envs.core.errors import ParameterError, allowed, brief
 Source = Literal["person", "missed", "gone", "program", "mechanism"]
 """Who made a decision: the person in the seat; a program in its place, as the deadline had passed or as the person had
 gone; the program whose seat it is; or the mechanism."""
+WAITED = "waited"
+"""What stands in the place of a source where it was not a participant's turn."""
 
 
 @dataclass(frozen=True)

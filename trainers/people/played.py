@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawgiver.trainers.people.happenings import Source
-
 
 @dataclass
 class Person:
@@ -19,7 +17,7 @@ class Person:
         gone: whether a program decides for them.
         gone_rounds: rounds in a row that they have been gone.
         left: whether they cannot come back.
-        points: rewards of the rounds in which they decided themselves.
+        points: rewards of the rounds in which no program decided for them.
     """
 
     missed: int = 0
@@ -38,7 +36,7 @@ class Round:
         step: number of the participants' phase in the game, from 0.
         seen: what each participant saw before it, (n, d).
         actions: of all, (n[, k]).
-        sources: who made each of them.
+        sources: who made each of them; ``waited`` where it was not the participant's turn, and the action is ignored.
         rewards: what each earned until the next turn, (n,).
         after: what each saw then, (n, d).
     """
@@ -46,6 +44,6 @@ class Round:
     step: int
     seen: np.ndarray
     actions: np.ndarray
-    sources: tuple[Source, ...]
+    sources: tuple[str, ...]
     rewards: np.ndarray
     after: np.ndarray

@@ -78,9 +78,8 @@ class Setup:
     def __post_init__(self) -> None:
         """Check every setting."""
         game = self.game
-        if "participant" not in game.roles or game.seats_take_turns:
-            why = "takes turns within a role" if "participant" in game.roles else "has no participants"
-            raise UnsupportedGameError(f"{game.name} {why}, so that people cannot play it")
+        if "participant" not in game.roles:
+            raise UnsupportedGameError(f"{game.name} has no participants, so that people cannot play it")
         mechanisms = game.roles.get("mechanism", 0)
         if mechanisms > 1:
             raise UnsupportedGameError(f"{game.name} has {mechanisms} mechanisms, allowed for people: one, or none")

@@ -15,7 +15,7 @@ import numpy as np
 from lawgiver.envs.core.wording import PAYOFFS
 from lawgiver.envs.views.screen import Form, Option, Shown, shown
 from lawgiver.trainers.people.game_in_play import GameInPlay
-from lawgiver.trainers.people.happenings import Source
+from lawgiver.trainers.people.played import Round
 
 if TYPE_CHECKING:
     from lawgiver.trainers.people.group import Group
@@ -75,7 +75,7 @@ class View:
         missed: whether a program decided in the last round, be it of an earlier game, because time was up.
         gone: whether a program decides for the person until they say that they are back.
         left: whether they cannot come back.
-        points: what the person is paid for so far: the rewards of rounds in which they decided themselves.
+        points: what the person is paid for so far: the rewards of rounds in which no program decided for them.
         results: of each game begun.
         votes: number of votes for each game, once they are counted.
         winner: episode of the game that won.
@@ -139,7 +139,7 @@ def view_of(group: Group, seat: int) -> View:
         payoffs=_payoffs(group, game.rounds[-1].rewards[order]) if played else None,
         form=form,
         awaited=len(group.waiting) - asked,
-        missed=_last_source(group, seat) == "missed",
+        missed=any(one.sources[seat] == "missed" for one in _last_round(group)),
         gone=person.gone,
         left=person.left,
         points=person.points,
@@ -165,9 +165,9 @@ def _player(group: Group, number: int, seat: int) -> Player:
     return Player(number, program=person is None, gone=person is not None and person.gone)
 
 
-def _last_source(group: Group, seat: int) -> Source | None:
-    """Find who has decided for a person in the last round that was played; None before the first."""
-    return next((game.rounds[-1].sources[seat] for game in reversed(group.games) if game.rounds), None)
+def _last_round(group: Group) -> list[Round]:
+    """Find the last round that was played, be it of an earlier game; none before the first."""
+    return [one for game in group.games for one in game.rounds][-1:]
 
 
 def _payoffs(group: Group, values: np.ndarray) -> Shown:
