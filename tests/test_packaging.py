@@ -22,6 +22,8 @@ from lawgiver.trainers.runs.packaged_configs import config_names
 assert lawgiver.__file__.startswith({site!r}), lawgiver.__file__
 pettingzoo.make("parallel", "lawgiver/public_investment-v0", mechanism="libertarian").reset(seed=0)
 assert "public_investment" in config_names()
+from lawgiver.trainers.people.server import PAGES, static_files
+assert (PAGES / "play.html").exists() and len(static_files()) == 3
 """
 
 
@@ -43,6 +45,7 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_everything(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".yaml")]
+    files += (ROOT / "trainers" / "people" / "pages").iterdir()
     expected = {f"lawgiver/{path.relative_to(ROOT)}" for path in files}
     assert expected | {"lawgiver/py.typed", "lawgiver/__init__.py"} <= inside
 
