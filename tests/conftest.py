@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -539,3 +542,35 @@ def slopes_agree() -> Callable[[Sequence[Any], Callable[[], Any]], None]:
             assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(float((slope * direction).sum()), rel=1e-3, abs=1e-7)
 
     return check
+
+
+@dataclass
+class Served:
+    """A game that is served: by whom it is played, and where."""
+
+    solo: Any
+    port: int
+    stop: Callable[[], None]
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., Served]]:
+    """Serve games to people; a call takes what ``lawgiver.play`` takes."""
+    from lawgiver.trainers.people.play import opened
+    from lawgiver.trainers.people.serve import Server, listening
+
+    with ExitStack() as all_of_them:
+
+        def start(game: Any, **settings: Any) -> Served:
+            stack = all_of_them.enter_context(ExitStack())
+            solo, own = stack.enter_context(opened(game, **settings)), stack.enter_context(listening(0))
+            server = Server(solo)
+            thread = Thread(target=server.run, args=([own],))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(setattr, server, "should_exit", True)
+            while not server.started:
+                time.sleep(0.001)
+            return Served(solo, own.getsockname()[1], stack.close)
+
+        yield start

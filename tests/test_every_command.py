@@ -25,7 +25,8 @@ Told = tuple[int, str, str]
 """Exit code, stdout and stderr."""
 
 HELPER = Path(__file__).with_name("every_command.py")
-OPTIONAL = ("torch", "ray", "matplotlib", "scipy", "sklearn", "pyarrow", "nashpy")
+PEOPLE = ("starlette", "uvicorn", "jinja2", "sqlalchemy", "pyarrow")
+OPTIONAL = ("torch", "ray", "matplotlib", "scipy", "sklearn", "nashpy", *PEOPLE)
 TINY = ("trainer.updates=1", "trainer.log_every=1", "game.n=2", "game.m=1", "trainer.evaluation.profiles=16")
 AUDIT = ("audit", "vcg", "--game", "sequential_sales", "profiles=2", "effort=1", "gradient=false")
 TOURNAMENT = ("tournament", "libertarian", "strict_egalitarian", "games=4")
@@ -147,6 +148,7 @@ def test_a_plain_environment(tmp_path: Path, finished: Path) -> None:
         TOURNAMENT: "solve",
         ("tournament", "libertarian", str(finished)): "torch,solve",
         ("solve", str(tmp_path / "payoffs.csv")): "solve",
+        ("play", "public_investment"): "people",
         ("bench", "torch"): "torch",
         ("bench", "rllib"): "rllib",
     }
@@ -161,6 +163,7 @@ def test_a_plain_environment(tmp_path: Path, finished: Path) -> None:
             "rllib": {"ray", "torch", "scipy"},
             "solve": {"scipy", "nashpy"},
             "bo": {"sklearn", "scipy"},
+            "people": set(PEOPLE),
         }
         assert set(named) == set().union(*(brought[extra] for extra in extras.split(","))), command
 
@@ -208,6 +211,7 @@ def test_a_trainer_that_cannot_be_read_hides_no_other(plugin: Path) -> None:
         ["evaluate", "/nowhere", "games=3", "games=3"],
         ["audit", "vcg", "seed=1", "seed=2"],
         ["tournament", "libertarian", "seed=1", "strict_egalitarian", "seed=2"],
+        ["play", "public_investment", "seed=1", "seed=2"],
     ],
 )
 def test_an_override_that_undoes_another_is_refused(arguments: list[str]) -> None:

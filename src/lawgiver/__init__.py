@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lawgiver.trainers.elections.tournament import tournament
     from lawgiver.trainers.empirical.solve import solve
     from lawgiver.trainers.evaluation.evaluate import evaluate
+    from lawgiver.trainers.people.play import play
     from lawgiver.trainers.reproduce import reproduce
     from lawgiver.trainers.runs.run import Run, open_run
     from lawgiver.trainers.runs.train import resume, train
@@ -59,6 +60,7 @@ __all__ = [
     "make_policy",
     "make_voter",
     "open_run",
+    "play",
     "reproduce",
     "resume",
     "rllib",

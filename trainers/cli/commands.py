@@ -435,3 +435,50 @@ def bench(
     else:
         show_rates(rates, about)
         typer.echo(f"written: {file}")
+
+
+PLAYED = """KEY=VALUE, by default:
+
+\b
+  mechanism=     a mechanism's name, a run's folder, or '{policy: NAME, ...}'; one
+                 that plays the game
+  mechanisms=    '[A, B]': a game under each, in an order that is drawn, then a
+                 vote and one more game; which was which is told at the end
+  others=        policy of the other seats; simulated_people, truthful or random
+  seed=          of the games; another one each time
+  game.KEY=...   parameters of the game, as on its page
+
+Examples:
+
+\b
+  lawgiver play public_investment 'mechanisms=[libertarian, liberal_egalitarian]'
+  lawgiver play public_investment mechanism=RUN 'game.endowments=[10,4,4,4]' --open
+  lawgiver play voting mechanism=borda others=random"""
+
+
+@app.command(
+    epilog=f"{PLAYED}\n\nExit codes: 1 what is played could not be stored, 2 wrong input (with an error message of one"
+    " line), 130 interrupted."
+)
+def play(
+    game: Annotated[
+        list[str],
+        typer.Argument(metavar="GAME [KEY=VALUE]...", help="A game, then changes to the defaults.", show_default=False),
+    ],
+    port: Annotated[int, typer.Option(metavar="P", help="Port on 127.0.0.1; 0 for a free one.")] = 8000,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep what is played in this SQLite file, and go on with what it holds."),
+    ] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Play a game in the browser, with policies in the other seats."""
+    from lawgiver.trainers.people.ledger import LedgerError
+
+    name, *overrides = game
+    settings = keyed(overrides, name="the first word")
+    try:
+        lawgiver.play(name, port=port, keep=keep, open_page=open_page, **settings)
+    except LedgerError as error:
+        typer.echo(f"lawgiver: {error}", err=True)
+        raise typer.Exit(1) from None
