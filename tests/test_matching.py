@@ -16,10 +16,16 @@ from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.families.play_out import play_out
 from lawgiver.envs.matching.game import FAMILY, RULES, shares_of
 from lawgiver.envs.solvers.matching.acceptance import deferred_acceptance, immediate_acceptance
-from lawgiver.envs.solvers.matching.measures import blocking_pairs, justified_envy, truthfulness_violation
+from lawgiver.envs.solvers.matching.measures import (
+    blocking_pairs,
+    justified_envy,
+    participation_violation,
+    truthfulness_violation,
+)
 from lawgiver.envs.solvers.matching.preferences import shares
 from lawgiver.envs.solvers.matching.serial import serial_dictatorship
 from lawgiver.envs.views.parallel import GameParallelEnv
+from lawgiver.trainers.statistics.streams import AUDIT
 
 
 def game_of(**params):
@@ -234,7 +240,7 @@ def test_schools_that_trade_or_defer_are_truthful_and_boston_is_not():
 
 def test_an_audit_of_lists_is_the_published_violation_where_nobody_is_matched_unwillingly():
     game = game_of(n=6)
-    types = game.initial_state(30, np.random.default_rng([lawgiver.trainers.statistics.streams.AUDIT, 0])).types
+    types = game.initial_state(30, np.random.default_rng([AUDIT, 0])).types
     found = lawgiver.audit("deferred_acceptance", game, profiles=30)
     assert np.array_equal(found.types, types)
     values, priorities = game.both_sides(types)
@@ -272,6 +278,17 @@ def test_baselines_are_the_published_ones(correlation):
             per_game = np.concatenate(lies, axis=1).mean(1)
             error = per_game.std() * (1 / len(per_game) + 4 / REFERENCE) ** 0.5
             assert abs(per_game.mean() - truthfulness) < 0.003 + 2 * error, name
+
+
+def test_random_priority_costs_unwilling_columns_what_it_should():
+    for correlation, matched in ((0.0, 0.05766), (0.75, 0.05587)):
+        types = drawn(game := game_of(correlation=correlation), 20_000, seed=5)
+        chances = game.chances_of(game.ruled("random_priority", types))
+        lost = participation_violation(chances, *game.both_sides(types))
+        # Nobody asks columns, and one dislikes a row by 1/16 in the mean: 1/5 of lists are cut, by 5/4 over 4 partners.
+        expected = chances.sum((1, 2)) / 16 / 4
+        assert abs((lost - expected).mean()) < 4 * (lost - expected).std() / len(lost) ** 0.5
+        assert abs(expected.mean() - matched) < 4 * expected.std() / len(lost) ** 0.5 + 0.0001
 
 
 # -- known solutions and bad input ------------------------------------------------------------------------------------
