@@ -7,9 +7,9 @@ weights are tied such that exchanging the sides transposes the table and exchang
 
 Shares are made much as in Ravindranath, Feng, Li, Ma, Kominers and Parkes (2021, arXiv 2107.03427): each side has
 scores of all cells, and of being alone, that are normalised over its partners, and the share of a pair is the less of
-the two. Pairs that either would not accept are left out. So shares sum to 1 at most, and nobody loses by taking part. Scores are
-normalised by a softmax, where the paper divides softplus by its sum: rules near certainty need small scores, whose
-quotients have no gradient in single precision.
+the two. Pairs that either would not accept are left out. So shares sum to 1 at most, and nobody loses by taking part.
+Scores are normalised by a softmax, where the paper divides softplus by its sum: rules near certainty need small scores,
+whose quotients have no gradient in single precision.
 """
 
 from __future__ import annotations
