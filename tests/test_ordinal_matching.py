@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from lawgiver.trainers.ordinal.settings import OrdinalTrainer
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.statistics.streams import torch_seeded
 
+VOTES = Path(__file__).parent / "data" / "votes"
 QUICK = (
     *("game.n=6", "trainer.updates=8", "trainer.log_every=4", "trainer.checkpoint_every=5", "trainer.batch=2"),
     *("agents.mechanism={width: 8, rounds: 2}", "trainer.evaluation={sides: [2], profiles: 20}"),
@@ -245,6 +247,11 @@ def test_one_of_each_side_stands_for_all_where_lists_are_many():
     ("overrides", "error", "message"),
     [
         (["game.objective=welfare"], UnsupportedGameError, "game.objective is 'welfare', allowed: stability"),
+        (
+            ["game.market=[tests/data/votes/nurses.soi, tests/data/votes/wards.toi]", "game.sides=two", "game.n=6"],
+            UnsupportedGameError,
+            "learns from lists that are drawn: game.market is",
+        ),
         (["game.n=12"], UnsupportedGameError, "tries all lists: game.n is 12, allowed: 10 at most"),
         (["game.sides=one"], UnsupportedGameError, "trainer 'ordinal' matches two sides that both report"),
         (["trainer.profiles=all"], ParameterError, "trainer.profiles is 'all', allowed with matching: sampled"),

@@ -49,6 +49,10 @@ def checked(game: Game[Any], settings: OrdinalTrainer) -> Matching:
         raise UnsupportedGameError(
             f"trainer 'ordinal' learns stable matchings: game.objective is {matching.objective!r}, allowed: stability"
         )
+    if matching.market is not None:
+        raise UnsupportedGameError(
+            f"trainer 'ordinal' learns from lists that are drawn: game.market is {matching.market!r}, allowed: None"
+        )
     if matching.menu() is None:
         raise UnsupportedGameError(
             f"trainer 'ordinal' tries all lists: game.n is {matching.n}, allowed: {2 * LARGEST_LIST} at most"
