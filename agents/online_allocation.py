@@ -60,7 +60,11 @@ class Allocator(Memoryless, ABC):
         assignment, (urgency, items), state = self.decide(*self.seen(obs), state, rng)
         if self.game.query == "own":
             items = self.game.fairness.matched(assignment)
-        return self.game.decision(assignment, urgency, items), state
+        return self.game.decision(assignment, urgency, items, self.burnt(state)), state
+
+    def burnt(self, state: Memory) -> Array | None:
+        """Read amounts that are burnt of agents' values, (B, n), off the memory after a round; None for nothing."""
+        return None
 
     def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the action (B, 1, k) and the memory."""
@@ -120,7 +124,7 @@ class Widest(Optimistic):
         self, lower: Array, upper: Array, widths: Array, assignment: Array, now: Array, rng: Rng
     ) -> Questions:
         """Return the half-widths."""
-        return _highest(self.game, widths, assignment)
+        return highest(self.game, widths, assignment)
 
 
 class RandomQuestions(Optimistic):
@@ -131,7 +135,7 @@ class RandomQuestions(Optimistic):
     ) -> Questions:
         """Return uniform numbers."""
         drawn = 0 * widths if rng is None else floats(uniform(rng, widths.shape), widths)
-        return _highest(self.game, drawn, assignment)
+        return highest(self.game, drawn, assignment)
 
     def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
         """Return mean and standard deviation of the action, (B, 1, 2, k), and the memory."""
@@ -177,6 +181,10 @@ class ExploreThenCommit(Allocator):
         nothing = zeros(rng, (batch, self.game.n))
         return namespace(nothing).astype(nothing + constant(np.arange(self.game.n), nothing), namespace(nothing).int64)
 
+    def settle(self, estimates: Array) -> Array:
+        """Choose the assignment to commit to, integers (B, n), by mean answers (B, P, n)."""
+        return self.game.fairness.optimum(estimates)[0]
+
     def decide(
         self, estimates: Array, counts: Array, now: Array, state: Memory, rng: Rng
     ) -> tuple[Array, Questions, Memory]:
@@ -185,8 +193,7 @@ class ExploreThenCommit(Allocator):
         turn = now[:, None]
         tried = xp.astype((constant(np.arange(game.n), now) + turn) % game.n, xp.int64)
         if bool(xp.any(now == self.explored)):
-            best, _ = game.fairness.optimum(estimates)
-            state = xp.where(turn == self.explored, best, state)
+            state = xp.where(turn == self.explored, self.settle(estimates), state)
         assignment = xp.where(turn < self.explored, tried, state)
         first = turn // game.n * game.questions
         before = (constant(np.arange(game.participants), now) - first) % game.participants
@@ -205,7 +212,7 @@ class Experienced(RulePolicy):
         return obs[..., self._experience]
 
 
-def _highest(game: OnlineAllocation, scores: Array, assignment: Array) -> Questions:
+def highest(game: OnlineAllocation, scores: Array, assignment: Array) -> Questions:
     """Return scores (B, P, n) of what participants have, or the highest of each where any item may be asked about."""
     xp = namespace(scores)
     if game.query == "own":

@@ -423,6 +423,7 @@ GAMES = {
         "online_allocation",
         {"n": 3, "criterion": "stability", "query": "any_pair", "questions": 3, "rounds": 4},
     ),
+    "online_allocation-payments": ("online_allocation", {"n": 3, "rounds": 3, "payments": True}),
     "online_allocation-envy": ("online_allocation", {"n": 5, "criterion": "envy", "rounds": 3}),
     "preference_aggregation": ("preference_aggregation", {}),
     "preference_aggregation-announce": (

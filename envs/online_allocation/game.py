@@ -50,6 +50,7 @@ class OnlineAllocation(Game[OnlineState]):
         entitlements: of ``max_min``, > 0, one an agent, by which values are divided; None for 1 each.
         means: true values in [0, 1], a row of n for each participant (agents, then the items of two-sided games); None
             to draw them uniformly, anew in each game.
+        payments: whether the mechanism can take a part of what an agent has, which nobody receives (*money burning*).
 
     Raises:
         ParameterError: if a parameter is outside its range, or shapes do not fit.
@@ -62,6 +63,7 @@ class OnlineAllocation(Game[OnlineState]):
     questions: int = 1
     entitlements: Sequence[float] | None = None
     means: Sequence[Sequence[float]] | None = None
+    payments: bool = False
 
     name: ClassVar[str] = "online_allocation-v0"
     summary: ClassVar[str] = "assigns items while it learns their values"
@@ -74,11 +76,12 @@ class OnlineAllocation(Game[OnlineState]):
     budget_balanced: ClassVar[bool] = False
     horizon_known: ClassVar[bool] = True
     reward_meaning: ClassVar[Mapping[str, str]] = {
-        "participant": "the true mean value of what it has, once a round",
+        "participant": "the true mean value of what it has, less what is burnt of it, once a round",
         "mechanism": "minus the regret: the criterion's value of the assignment less that of the best, once a round",
     }
     measure_meanings: ClassVar[Mapping[str, str]] = {
         "regret": "value of the best assignment by true values less that of the mechanism's, in the criterion's unit",
+        "burnt": "sum over agents of what is taken from them for nobody's good, in units of value",
     }
     unaudited: ClassVar[str] = (
         "participants answer what they experience, round after round, and have no report of a type; play it with"
@@ -87,6 +90,7 @@ class OnlineAllocation(Game[OnlineState]):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "any_pair": {"query": "any_pair", "criterion": "envy"},
         "stability": {"query": "any_pair", "criterion": "stability"},
+        "payments": {"payments": True},
     }
 
     def __post_init__(self) -> None:
@@ -99,6 +103,8 @@ class OnlineAllocation(Game[OnlineState]):
         object.__setattr__(self, "rounds", integer("rounds", self.rounds, 1))
         choice("criterion", self.criterion, CRITERIA)
         choice("query", self.query, QUERIES)
+        if not isinstance(self.payments, bool):
+            raise ParameterError(f"payments is {brief(self.payments)}, allowed: true or false")
         if self.entitlements is not None:
             if self.criterion != "max_min":
                 raise ParameterError(f"entitlements are given with criterion={self.criterion!r}, allowed: 'max_min'")
@@ -166,11 +172,13 @@ class OnlineAllocation(Game[OnlineState]):
                 at,
             )
         self.check_role(role)
+        burnt = Field("burnt", 1, 0.0, 1.0, "value", "what is burnt of what it has in this round")
         return (
             Field("values", n, 0.0, 1.0, "value", "own true mean value of each item (of each agent, for an item)"),
             Field("given", n, 0.0, 1.0, "flag", "1 at the item that it has; before the first round at its own number"),
             Field("asked", n, 0.0, 1.0, "flag", "1 at the item that it is asked about, 0 if it is not asked"),
             Field("experience", 1, 0.0, 1.0, "value", "what it experienced of that item, 0 or 1"),
+            *((burnt,) if self.payments else ()),
             at,
         )
 
@@ -181,9 +189,11 @@ class OnlineAllocation(Game[OnlineState]):
         self.check_role(role)
         asked = self.participants * (self.n if self.query == "any_pair" else 1)
         whom = "each participant about each item" if self.query == "any_pair" else "each participant"
+        burnt = Field("burnt", self.n, 0.0, 1.0, "value", "what is taken from each agent, for nobody's good")
         return (
             Field("scores", self.n**2, 0.0, 1.0, "score", "of each agent's items; the greatest sum is assigned"),
             Field("questions", asked, 0.0, 1.0, "score", f"of asking {whom}; the highest are asked"),
+            *((burnt,) if self.payments else ()),
         )
 
     def observe(self, state: OnlineState, role: str) -> Array:
@@ -193,7 +203,8 @@ class OnlineAllocation(Game[OnlineState]):
         if role == "participant":
             given, asked = (one_hot(items, self.n, state.values) for items in (state.matched, state.asked))
             at = xp.broadcast_to(now, (*state.matched.shape, 1))
-            return xp.concat([state.values, given, asked, state.experience[..., None], at], axis=-1)
+            seen = [state.values, given, asked, state.experience[..., None]]
+            return xp.concat([*seen, *([state.burnt[..., None]] if self.payments else []), at], axis=-1)
         self.check_role(role)
         size = (state.counts.shape[0], 1, -1)
         estimates = self.estimates(state)
@@ -236,6 +247,7 @@ class OnlineAllocation(Game[OnlineState]):
             experience=nothing[..., 0],
             payoffs=nothing[..., 0],
             regret=nothing[:, 0, 0],
+            burnt=nothing[..., 0],
         )
 
     def draw(self, batch: int, rng: Rng) -> Draws:
@@ -245,52 +257,63 @@ class OnlineAllocation(Game[OnlineState]):
     def outcome(self, state: OnlineState, actions: Array) -> Array:
         """Return answers (B, P); or the item of each agent, then the item that each participant is asked about.
 
-        The latter is (B, n + P), -1 for a participant who is not asked.
+        The latter is (B, n + P), -1 for a participant who is not asked; with payments (B, n + P + n), what is burnt of
+        each agent's value at the end.
         """
         sent = floats(actions, state.values)
         if self.phase(state) == "participant":
             return sent[..., 0]
         xp, n = namespace(sent), self.n
         assignment = greatest_sum(xp.reshape(sent[:, 0, : n**2], (-1, n, n)))
-        scores = sent[:, 0, n**2 :]
+        scores, burnt = sent[:, 0, n**2 :], None
+        if self.payments:
+            scores, burnt = scores[:, :-n], scores[:, -n:]
         if self.query == "own":
-            return self.decision(assignment, scores, self.fairness.matched(assignment))
+            return self.decision(assignment, scores, self.fairness.matched(assignment), burnt)
         scores = xp.reshape(scores, (-1, self.participants, n))
-        return self.decision(assignment, xp.max(scores, axis=-1), xp.argmax(scores, axis=-1))
+        return self.decision(assignment, xp.max(scores, axis=-1), xp.argmax(scores, axis=-1), burnt)
 
-    def decision(self, assignment: Array, urgency: Array, items: Array) -> Array:
-        """Compute the mechanism's outcome (B, n + P): an assignment, and the most urgent questions.
+    def decision(self, assignment: Array, urgency: Array, items: Array, burnt: Array | None = None) -> Array:
+        """Compute the mechanism's outcome, see :meth:`outcome`: an assignment, and the most urgent questions.
 
         Args:
             assignment: the item of each agent, integers (B, n).
             urgency: of a question to each participant, (B, P); of equals the first is asked.
             items: the item that each would be asked about, integers (B, P); in the query mode ``own`` that which it
                 has.
+            burnt: what is burnt of each agent's value, (B, n), of a game with payments; None for nothing.
         """
         xp = namespace(urgency)
         rank = xp.argsort(xp.argsort(-urgency, axis=-1, stable=True), axis=-1)
         asked = xp.where(rank < self.questions, items, xp.full_like(items, -1))
-        return xp.astype(xp.concat([assignment, asked], axis=-1), urgency.dtype)
+        decided = xp.astype(xp.concat([assignment, asked], axis=-1), urgency.dtype)
+        if not self.payments:
+            return decided
+        nothing = xp.zeros_like(decided[:, : self.n])
+        return xp.concat([decided, nothing if burnt is None else nothing + burnt], axis=-1)
 
     def action_of(self, outcome: Array) -> Array:
-        """Compute an action (B, 1, k) of the mechanism that has the outcome (B, n + P)."""
-        xp, n = namespace(outcome), self.n
-        assigned, asked = (one_hot(items, n, outcome) for items in (outcome[:, :n], outcome[:, n:]))
+        """Compute an action (B, 1, k) of the mechanism that has an outcome; see :meth:`outcome`."""
+        xp, n, end = namespace(outcome), self.n, self.n + self.participants
+        assigned, asked = (one_hot(items, n, outcome) for items in (outcome[:, :n], outcome[:, n:end]))
         flags = asked if self.query == "any_pair" else xp.max(asked, axis=-1)
-        parts = [xp.reshape(part, (outcome.shape[0], 1, -1)) for part in (assigned, flags)]
+        parts = [xp.reshape(part, (outcome.shape[0], 1, -1)) for part in (assigned, flags, outcome[:, end:])]
         return xp.concat(parts, axis=-1)
 
     def outcome_error(self, state: OnlineState, outcome: np.ndarray) -> str | None:
         """Describe the fault of answers outside [0, 1], of no assignment, or of questions that may not be asked."""
         if self.phase(state) == "participant":
             return None if ((outcome >= 0) & (outcome <= 1)).all() else "holds answers outside [0, 1]"
-        assigned, asked = outcome[:, : self.n], outcome[:, self.n :]
+        end = self.n + self.participants
+        assigned, asked, burnt = outcome[:, : self.n], outcome[:, self.n : end], outcome[:, end:]
         if not (np.sort(assigned, axis=-1) == np.arange(self.n)).all():
             return f"gives the agents the items {assigned[0]}, which has to be each of 0 to {self.n - 1} once"
         if not np.isin(asked, np.arange(-1, self.n)).all():
             return f"asks about items {asked[0]}, allowed: 0 to {self.n - 1}, or -1 for no question"
         if not ((asked >= 0).sum(axis=-1) == self.questions).all():
             return f"asks {(asked >= 0).sum(axis=-1)[0]} participants, allowed: {self.questions}"
+        if not ((burnt >= 0) & (burnt <= 1)).all():
+            return "burns amounts outside [0, 1]"
         own = np.asarray(self.fairness.matched(assigned.astype(np.int64)))
         if self.query == "own" and ((asked >= 0) & (asked != own)).any():
             return "asks participants about what they have not got, with query='own'"
@@ -300,7 +323,8 @@ class OnlineAllocation(Game[OnlineState]):
         """Assign and ask, or take the answers; payoffs come with the answers."""
         xp, nobody = namespace(state.values), state.round < 0
         if self.phase(state) == "mechanism":
-            whole = xp.astype(outcome, xp.int64)
+            end = self.n + self.participants
+            whole = xp.astype(outcome[:, :end], xp.int64)
             asked = whole[:, self.n :]
             likely = at_items(state.values, xp.maximum(asked, xp.zeros_like(asked)))
             good = (floats(draws["noise"], likely) < likely) & (asked >= 0)
@@ -310,6 +334,7 @@ class OnlineAllocation(Game[OnlineState]):
                 matched=self.fairness.matched(whole[:, : self.n]),
                 asked=asked,
                 experience=xp.astype(good, likely.dtype),
+                burnt=self._of_agents(outcome[:, end:], state.burnt) if self.payments else state.burnt,
             )
             nothing = xp.zeros_like(state.payoffs)
             return after, {"participant": nothing, "mechanism": nothing[:, :1]}, nobody, nobody
@@ -321,11 +346,16 @@ class OnlineAllocation(Game[OnlineState]):
             round=state.round + 1,
             sums=state.sums + questions * outcome[..., None],
             counts=state.counts + questions,
-            payoffs=at_items(state.values, state.matched),
+            payoffs=at_items(state.values, state.matched) - state.burnt,
             regret=xp.maximum(state.optimum - worth, xp.zeros_like(worth)),  # not below 0 by rounding
         )
         rewards = {"participant": after.payoffs, "mechanism": self.measure(after)[:, None]}
         return after, rewards, after.round >= self.rounds, nobody
+
+    def _of_agents(self, burnt: Array, like: Array) -> Array:
+        """Extend what is burnt of the agents' values, (B, n), by the items', who lose nothing, to (B, P)."""
+        xp = namespace(like)
+        return xp.concat([xp.astype(burnt, like.dtype), xp.zeros_like(like[:, self.n :])], axis=-1)
 
     # -- what is measured ---------------------------------------------------------------------------------------
 
@@ -334,8 +364,11 @@ class OnlineAllocation(Game[OnlineState]):
         return -state.regret
 
     def measures(self) -> dict[str, Callable[[OnlineState], Array]]:
-        """Return the regret of a round, and the measures of payoffs that games share."""
-        return {"regret": lambda state: state.regret, **super().measures()}
+        """Return the regret of a round, what is burnt in it, and the measures of payoffs that games share."""
+        own: dict[str, Callable[[OnlineState], Array]] = {"regret": lambda state: state.regret}
+        if self.payments:
+            own["burnt"] = lambda state: namespace(state.burnt).sum(state.burnt, axis=-1)
+        return {**own, **super().measures()}
 
     def regret_bound(self, t: Array) -> Array:
         """Compute the bound on the regret of the first t rounds that is proven for dueling bounds.
@@ -350,6 +383,7 @@ class OnlineAllocation(Game[OnlineState]):
             "has": np.asarray(state.matched[index], float),
             "asked about (-1: not asked)": np.asarray(state.asked[index], float),
             "experience": np.asarray(state.experience[index]),
+            **({"burnt": np.asarray(state.burnt[index])} if self.payments else {}),
             "last payoffs": np.asarray(state.payoffs[index]),
             "last regret": np.asarray(state.regret[index : index + 1]),
             "value of the best assignment": np.asarray(state.optimum[index : index + 1]),

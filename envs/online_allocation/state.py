@@ -22,7 +22,8 @@ class OnlineState:
             integers (B, P).
         asked: the item that each participant is asked about, integers (B, P), -1 for none.
         experience: what each who is asked has experienced, 0 or 1, (B, P); 0 for the others.
-        payoffs: true means of what each participant had in the last completed round, (B, P).
+        payoffs: true means of what each participant had in the last completed round, less what was burnt, (B, P).
+        burnt: what is burnt of each participant's value in this round, (B, P); 0 of items, and without payments.
         regret: value of the best assignment less that of the assignment, in the last completed round, (B,).
     """
 
@@ -36,4 +37,5 @@ class OnlineState:
     asked: Array
     experience: Array
     payoffs: Array
+    burnt: Array
     regret: Array
