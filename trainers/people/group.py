@@ -47,7 +47,7 @@ class Group:
     """
 
     def __init__(self, setup: Setup, known: Mapping[Key, Decision] | None = None) -> None:
-        """Begin the first game."""
+        """Begin the first game, and play up to somebody's turn."""
         self.setup = setup
         self.log: list[Happening] = []
         self.stage: Literal["play", "vote", "ended", "broken"] = "play"
@@ -58,6 +58,7 @@ class Group:
         self.cut_short = False
         self._known = {} if known is None else dict(known)
         self._begin(0)
+        self._go_on(0)
 
     @property
     def game(self) -> GameInPlay:

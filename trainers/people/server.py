@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lawgiver.envs.core.wording import PAYOFFS
 from lawgiver.envs.files.json_text import to_json
-from lawgiver.envs.views.screen import FormError, Shown
+from lawgiver.envs.views.screen import Entry, FormError, Shown
 from lawgiver.trainers.people.forms import read_fields, said_of, wants_json
 from lawgiver.trainers.people.ledger import LedgerError
 from lawgiver.trainers.people.numbers import number
@@ -174,14 +174,19 @@ def _templates() -> jinja2.Environment:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters |= {"number": number, "letter": letter}
-    made.tests["unworded"] = _is_unworded
+    made.tests |= {"worded": _is_worded, "unworded": _is_unworded}
     made.globals["static"] = {Path(name).suffix[1:]: f"/static/{name}" for name in static_files()}
     return made
 
 
+def _is_worded(field: Shown | Entry) -> bool:
+    """Test whether a game has words of its own for a field, which need no unit and no explanation."""
+    return isinstance(field, Shown) and field.name != PAYOFFS and field.label != field.name.replace("_", " ")
+
+
 def _is_unworded(field: Shown) -> bool:
-    """Test whether a game has no words for a field but its name, so that its meaning has to be told."""
-    return field.name != PAYOFFS and bool(field.meaning) and field.label == field.name.replace("_", " ")
+    """Test whether the meaning of a field has to be told beside its name."""
+    return field.name != PAYOFFS and bool(field.meaning) and not _is_worded(field)
 
 
 def heading_of(page: Page) -> str:
