@@ -5,11 +5,9 @@ take in, cell by cell, the mean over the row and over the column, and sums over 
 column, likes better: whether a pair blocks depends on these. Features come in two halves, one for each side, and
 weights are tied such that exchanging the sides transposes the table and exchanges the halves.
 
-Shares are made much as in Ravindranath, Feng, Li, Ma, Kominers and Parkes (2021, arXiv 2107.03427): each side has
-scores of all cells, and of being alone, that are normalised over its partners, and the share of a pair is the less of
-the two. Pairs that either would not accept are left out. So shares sum to 1 at most, and nobody loses by taking part.
-Scores are normalised by a softmax, where the paper divides softplus by its sum: rules near certainty need small scores,
-whose quotients have no gradient in single precision.
+Shares are made as in Ravindranath, Feng, Li, Ma, Kominers and Parkes (2021, arXiv 2107.03427): each side has scores of
+all cells, and of being alone, that are divided by their sum over its partners, and the share of a pair is the less of
+the two. Pairs that either would not accept have no score. So shares sum to 1 at most, and nobody loses by taking part.
 """
 
 from __future__ import annotations
@@ -28,6 +26,9 @@ from lawgiver.envs.matching import Matching
 
 TOLD = 2
 """Numbers that a cell begins with, of either side: what the partner is worth, and whether it is accepted."""
+FLOOR = 1e-4
+"""Least score of being alone. Without it all scores of a rule near certainty become so small that their quotients have
+no gradient in single precision; and a softmax, which has one, is soon near certainty, next to deferred acceptance."""
 
 
 class MatchingNet(nn.Module):
@@ -59,12 +60,15 @@ class MatchingNet(nn.Module):
         by_row, by_column = _preferred(values), _preferred(priorities.mT)
         for cells, lines, better in zip(self.cells, self.lines, self.better, strict=True):
             seen = seen + torch.relu(_heard(seen, by_row, by_column, cells, lines, better))
-        refused = (own[..., 1] * theirs[..., 1] == 0)[..., None]
-        scores = nn.functional.linear(seen, *_alike(self.score)).masked_fill(refused, -torch.inf)
-        alone = self.alone(seen.mean(2))
-        unasked = nn.functional.linear(seen.mean(1), _exchanged(self.alone.weight), self.alone.bias)
-        asked = torch.cat([scores[..., 0], alone], 2).softmax(2)[:, :, :-1]
-        asking = torch.cat([scores[..., 1], unasked.mT], 1).softmax(1)[:, :-1]
+        accepted = (own[..., 1] * theirs[..., 1])[..., None]
+        scores = nn.functional.softplus(nn.functional.linear(seen, *_alike(self.score))) * accepted
+        alone = FLOOR + nn.functional.softplus(self.alone(seen.mean(2)))
+        unasked = FLOOR + nn.functional.softplus(
+            nn.functional.linear(seen.mean(1), _exchanged(self.alone.weight), self.alone.bias)
+        )
+        asked, asking = scores[..., 0], scores[..., 1]
+        asked = asked / (asked.sum(2, keepdim=True) + alone)
+        asking = asking / (asking.sum(1, keepdim=True) + unasked.mT)
         return torch.minimum(asked, asking)
 
 
