@@ -74,6 +74,17 @@ def test_shares_can_be_had_and_nobody_loses():
     assert rule.decision(game.read(types)) == pytest.approx(rule.decision(types), abs=1e-6), "lists are all it sees"
 
 
+def test_scores_that_vanish_have_a_gradient():
+    rule = rule_of(4)
+    _, _, values, priorities = markets_of(4)
+    with torch.no_grad():
+        for last in (rule.network.score, rule.network.alone):
+            last.bias.fill_(-200.0)
+    shares = rule.network(*(torch.tensor(each, dtype=torch.float32) for each in (values, priorities)))
+    slopes = torch.autograd.grad(shares.sum(), rule.network.parameters())
+    assert all(slope.isfinite().all() for slope in slopes)
+
+
 def test_it_is_kept_and_plays_markets_of_other_sizes(tmp_path):
     save_policy(tmp_path, rule_of(width=8, rounds=2))
     for n in (8, 6):
