@@ -7,7 +7,7 @@
 All start from the same values as NumPy arrays and end with the same matchings, which is checked. The plain loop is
 Gale and Shapley's algorithm on Python's lists, which NumPy sorts for all markets at once, or Python itself; the package
 is timed on fewer markets. Two lines are no rules: the time of finding the best column of every row, which any way to
-match has to, and that of sorting all lists by NumPy. Least times of several runs, in turn.
+match has to, and that of sorting all lists by NumPy. Times are of the CPU, the least of several runs, in turn.
 """
 
 from __future__ import annotations
@@ -87,14 +87,14 @@ def packaged(values: np.ndarray, priorities: np.ndarray) -> list[list[int]]:
 
 
 def least_times(timed: dict[str, Callable[[], Any]], repeats: int) -> dict[str, tuple[float, Any]]:
-    """Time functions in turn, several times, and return the least seconds of each and what it returned."""
+    """Time functions in turn, several times; return the least CPU seconds of each and what it returned."""
     times: dict[str, list[float]] = {name: [] for name in timed}
     found = {}
     for _ in range(repeats):
         for name, call in timed.items():
-            start = time.perf_counter()
+            start = time.process_time()
             found[name] = call()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(time.process_time() - start)
     return {name: (min(times[name]), found[name]) for name in timed}
 
 
