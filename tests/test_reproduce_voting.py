@@ -9,7 +9,8 @@ import pytest
 
 from lawgiver.trainers.reproduce import voting, voting_known, voting_learned
 from lawgiver.trainers.reproduce.payment_free_points import Point
-from lawgiver.trainers.reproduce.voting_learned import better_rows, kept
+from lawgiver.trainers.reproduce.runs import kept
+from lawgiver.trainers.reproduce.voting_learned import better_rows
 from lawgiver.trainers.runs.atomic_files import RunError
 
 

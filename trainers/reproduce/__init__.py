@@ -22,6 +22,7 @@ PAPERS = {
     "payment_free": ("torch",),
     "preference_aggregation": ("solve",),
     "rmd": ("torch", "solve"),
+    "two_sided_matching": ("torch", "solve"),
     "voting": ("torch", "solve"),
 }
 """The modules of this package that reproduce a paper, by name, with the extras that they need."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lawgiver.envs.files.json_text import plain
+from lawgiver.envs.files.reading import read_json
 from lawgiver.trainers.plots.drawing import can_draw
 from lawgiver.trainers.reproduce.table import NOT_GIVEN, Row
 from lawgiver.trainers.runs import launch
-from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.atomic_files import RunError, write_json
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.run import Run
 
@@ -56,6 +58,27 @@ def finished_in_time(
         return runs, (total,)
     now = Row(f"seconds from beginning to end, {trained} trainings of {len(runs)}", elapsed, paper="-")
     return runs, (total, now)
+
+
+def kept(file: Path, task: Mapping[str, Any], work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """Read a result from a file, or compute it and write it there at once, if there is none or of another task.
+
+    Raises:
+        RunError: if the file is damaged or cannot be written.
+    """
+    try:
+        data = read_json(file)
+        if data["task"] == plain(dict(task)):
+            found: dict[str, Any] = data["found"]
+            return found
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} is damaged, remove it to have it computed again: {error}") from error
+    result = plain(dict(work()))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, {"task": dict(task), "found": result})
+    return dict(result)
 
 
 def slug(name: str) -> str:

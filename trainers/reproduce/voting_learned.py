@@ -11,15 +11,13 @@ import numpy as np
 
 from lawgiver.agents.ordinal_net import LearnedOrdinal
 from lawgiver.envs.core.make import make_game
-from lawgiver.envs.files.json_text import plain
-from lawgiver.envs.files.reading import read_json
 from lawgiver.envs.solvers.social_choice.frontier import Frontier
 from lawgiver.envs.solvers.social_choice.orbits import orbits
 from lawgiver.envs.voting.game import Voting
 from lawgiver.trainers.ordinal.voting import LEARNED, counted, exactly, measured, named, ranked_rules
 from lawgiver.trainers.reproduce.payment_free_points import Point, better, clear
+from lawgiver.trainers.reproduce.runs import kept
 from lawgiver.trainers.reproduce.table import Cell
-from lawgiver.trainers.runs.atomic_files import RunError, write_json
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
@@ -140,27 +138,6 @@ def _judged(file: Path, game: Voting, rule: Callable[[], Callable[[np.ndarray], 
         return measured(types, {"": rule()}, DEVIATORS, rng)[""]
 
     return kept(file, task, work)
-
-
-def kept(file: Path, task: Mapping[str, Any], work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    """Read a result from a file, or compute it and write it there at once, if there is none or of another task.
-
-    Raises:
-        RunError: if the file is damaged or cannot be written.
-    """
-    try:
-        data = read_json(file)
-        if data["task"] == plain(dict(task)):
-            found: dict[str, Any] = data["found"]
-            return found
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{file} is damaged, remove it to have it computed again: {error}") from error
-    result = plain(dict(work()))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, {"task": dict(task), "found": result})
-    return dict(result)
 
 
 def large_rows(known: Sequence[Point], learned: Sequence[Point]) -> Iterator[dict[str, Cell]]:

@@ -20,7 +20,7 @@ from math import factorial
 
 import numpy as np
 
-from lawgiver.envs.core.arrays import Array
+from lawgiver.envs.core.arrays import Array, constant
 from lawgiver.envs.core.errors import integer
 from lawgiver.envs.solvers.matching.enumeration import profiles
 from lawgiver.envs.solvers.matching.measures import blocking_pairs
@@ -41,7 +41,7 @@ class Orbits:
         alike: the first matching that is exchangeable with each in the representative, (O, L), with L = n!.
         owners: representative of each case, (S,).
         agents: agent of each case, (S,).
-        case_weights: probability that an agent of a market is one of each case, (S,); they sum to 1.
+        numbers: agents of the representative that each case stands for, (S,).
         targets: orbit that each list of a case leads to, (S, T), with T = n!.
         names: what each matching is called in the representative of that orbit, (S, T, L).
         of: orbit of every market, in the order of :func:`~.enumeration.profiles`, (P,).
@@ -54,7 +54,7 @@ class Orbits:
     alike: np.ndarray
     owners: np.ndarray
     agents: np.ndarray
-    case_weights: np.ndarray
+    numbers: np.ndarray
     targets: np.ndarray
     names: np.ndarray
     of: np.ndarray
@@ -84,6 +84,12 @@ class Orbits:
         """Index of the list of each case, (S,)."""
         held: np.ndarray = self.lists[self.owners, self.agents]
         return held
+
+    @cached_property
+    def case_weights(self) -> np.ndarray:
+        """Probability that an agent of a market is one of each case, (S,); they sum to 1."""
+        weights: np.ndarray = self.weights[self.owners] * self.numbers / (2 * self.n)
+        return weights
 
     @cached_property
     def blocked(self) -> np.ndarray:
@@ -132,14 +138,19 @@ class Orbits:
         at = (chosen[:, None] == self.matchings).all(-1).argmax(-1)
         lotteries = np.zeros((len(self), len(self.matchings)))
         np.add.at(lotteries, (self.of, np.take_along_axis(self.renamed, at[:, None], axis=-1)[:, 0]), 1.0)
-        return self.mixed(lotteries / lotteries.sum(-1, keepdims=True))
-
-    def mixed(self, lotteries: np.ndarray) -> np.ndarray:
-        """Average lotteries (O, L) over the matchings that are alike."""
-        same = self.alike[:, None] == np.arange(self.alike.shape[1])[:, None]  # (O, class, L)
-        means = (same * lotteries[:, None]).sum(-1) / np.maximum(same.sum(-1), 1)
-        mixed: np.ndarray = np.take_along_axis(means, self.alike, axis=-1)
+        mixed: np.ndarray = self.mixed(lotteries / lotteries.sum(-1, keepdims=True))
         return mixed
+
+    @cached_property
+    def _averages(self) -> np.ndarray:
+        """Maps from numbers by matching to their means over the matchings that are alike, (O, L, L)."""
+        same = self.alike[:, None] == self.alike[..., None]
+        averages: np.ndarray = same / same.sum(-1, keepdims=True)
+        return averages
+
+    def mixed(self, lotteries: Array) -> Array:
+        """Average lotteries (O, L) over the matchings that are alike."""
+        return (constant(self._averages, lotteries) @ lotteries[..., None])[..., 0]
 
     def everywhere(self, lotteries: np.ndarray) -> np.ndarray:
         """Compute the shares (P, n, n) of a rule in every market, given its lotteries (O, L)."""
@@ -177,12 +188,11 @@ def orbits(n: int) -> Orbits:
         alike[stays] = np.minimum(alike[stays], renaming.matchings)
         same[stays] = np.minimum(same[stays], renaming.agents)
     owners, agents = np.nonzero(same == np.arange(2 * n))
-    count = (same[owners] == agents[:, None]).sum(-1)
+    numbers = (same[owners] == agents[:, None]).sum(-1)
     unit = place[agents]
     others = representatives[owners] - lists[owners, agents] * unit
     reached = others[:, None] + np.arange(kinds) * unit[:, None]
-    arrays = (lists, weights, alike, owners, agents, weights[owners] * count / (2 * n))
-    found = (*arrays, of[reached], moved[via[reached]], of, moved[via])
+    found = (lists, weights, alike, owners, agents, numbers, of[reached], moved[via[reached]], of, moved[via])
     for array in found:
         array.flags.writeable = False
     return Orbits(n, *found)

@@ -45,6 +45,27 @@ class Optimum:
     lotteries: np.ndarray
 
 
+def gain_matrix(deviations: Deviations) -> csr_array[Any, tuple[int, int]]:
+    """Make the linear map from lotteries to gains, for T reports of each of S cases and k < K.
+
+    Returns:
+        (S (T - 1) (K - 1), O L), by how much the probability of the best k rises by each report but the true one.
+    """
+    with extras("gains of reports as a linear map", "solve"):
+        from scipy.sparse import csr_array
+    truth, other = deviations.cells
+    reports, places = other.shape[1:3]
+    case, report = np.nonzero(np.arange(reports) != deviations.held[:, None])
+    # One row for k = 1, ..., K - 1 of every other report, with entries for the best k after either report.
+    k, j = np.tril_indices(places - 1)
+    gained, lost = other[case, report][:, j], truth[case][:, j]
+    rows = np.arange(len(case))[:, None, None] * (places - 1) + k[:, None]
+    row = np.broadcast_to(rows, gained.shape).ravel()
+    values = np.concatenate([np.ones(len(row)), -np.ones(len(row))])
+    at = np.concatenate([row, row]), np.concatenate([gained.ravel(), lost.ravel()])
+    return csr_array((values, at), (len(case) * (places - 1), deviations.alike.size))
+
+
 class RegretFrontier:
     """The linear program of the rules that are given by lotteries at representatives, for any bound.
 
@@ -153,18 +174,11 @@ class RegretFrontier:
     @cached_property
     def _dominance(self) -> csr_array[Any, tuple[int, int]]:
         """Gain of each case by each other report and k, less the case's regret, of the variables: at most 0."""
-        from scipy.sparse import csr_array
+        from scipy.sparse import csr_array, hstack
 
-        truth, other = (self._variables.ravel()[cells] for cells in self.deviations.cells)
-        reports, places = other.shape[1:3]
-        case, report = np.nonzero(np.arange(reports) != self.deviations.held[:, None])
-        # One row for k = 1, ..., K - 1 of every other report, with entries for the best k after either report.
-        k, j = np.tril_indices(places - 1)
-        gained, lost = other[case, report][:, j], truth[case][:, j]
-        rows = np.arange(len(case))[:, None, None] * (places - 1) + k[:, None]
-        row = np.broadcast_to(rows, gained.shape).ravel()
-        every = np.arange(len(case) * (places - 1))
-        own = self._probabilities + np.repeat(case, places - 1)
-        values = np.concatenate([np.ones(len(row)), -np.ones(len(row)), -np.ones(len(every))])
-        at = np.concatenate([row, row, every]), np.concatenate([gained.ravel(), lost.ravel(), own])
-        return csr_array((values, at), (len(every), len(self._cost)))
+        gains, size = gain_matrix(self.deviations), self._variables.size
+        merged = csr_array((np.ones(size), (np.arange(size), self._variables.ravel())), (size, self._probabilities))
+        cases = len(self.deviations.held)
+        own = np.repeat(np.arange(cases), gains.shape[0] // cases)
+        slack = csr_array((-np.ones(len(own)), (np.arange(len(own)), own)), (len(own), cases))
+        return hstack([gains @ merged, slack]).tocsr()
