@@ -21,7 +21,7 @@ from lawgiver.envs.solvers.matching.preferences import all_reports
 from lawgiver.trainers.evaluation.evaluate import evaluate
 from lawgiver.trainers.ordinal import train
 from lawgiver.trainers.ordinal.hull import Violations, below, hull
-from lawgiver.trainers.ordinal.learner import Learner
+from lawgiver.trainers.ordinal.learner import Learner, weight
 from lawgiver.trainers.ordinal.markets import Lists, Markets, terms
 from lawgiver.trainers.ordinal.matching import measured, of_side, shares_of
 from lawgiver.trainers.ordinal.optimisers import Muon
@@ -204,6 +204,12 @@ def test_its_interval_holds_the_truth_as_often_as_it_says():
 
 
 # -- learning and runs -----------------------------------------------------------------------------------------------
+
+
+def test_the_weight_of_the_regret_moves_over_a_third_of_the_schedule():
+    settings = OrdinalTrainer(name="ordinal", updates=90, weight=0.5, first_weight=2.0)
+    assert [weight(number, settings) for number in (1, 16, 31, 90, 200)] == pytest.approx([2.0, 1.25, 0.5, 0.5, 0.5])
+    assert weight(1, OrdinalTrainer(name="ordinal", weight=0.5)) == 0.5
 
 
 def test_it_learns():

@@ -12,7 +12,19 @@ from lawgiver.trainers.ordinal.optimisers import adam
 from lawgiver.trainers.ordinal.settings import OrdinalTrainer
 from lawgiver.trainers.ordinal.subjects import Profiles
 from lawgiver.trainers.runs.descent import descend
-from lawgiver.trainers.settings.annealing import cosine
+from lawgiver.trainers.settings.annealing import cosine, stage
+
+EASED = 1 / 3
+"""Part of the schedule over which the weight of the regret moves to its last value."""
+
+
+def weight(number: int, settings: OrdinalTrainer) -> float:
+    """Compute the weight of the regret in an update; ``number`` counts from 1."""
+    if settings.first_weight is None:
+        return settings.weight
+    at, over = stage(number, settings)
+    left = max(0.0, 1 - (at - 1) / (EASED * over))
+    return settings.weight + left * (settings.first_weight - settings.weight)
 
 
 class Learner:
@@ -41,6 +53,7 @@ class Learner:
     def update(self, number: int) -> dict[str, float]:
         """Take one step; return its metrics. ``number`` counts from 1."""
         found = self.profiles.terms(self.network, number)
+        self.price.weight = weight(number, self.settings)
         loss = self.price.cost(found.regret) + found.loss
         rate = self.settings.learning_rate * cosine(number, self.settings)
         norm = descend(loss, self.network, self.optimiser, rate)
