@@ -28,6 +28,7 @@ from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import GAMES, lookup, names
 from lawgiver.trainers.people.ledger import Ledger
+from lawgiver.trainers.people.numbers import number
 from lawgiver.trainers.people.play import opened
 from lawgiver.trainers.people.serve import listening
 from lawgiver.trainers.people.solo import Solo
@@ -157,6 +158,24 @@ def test_every_game_is_played_to_its_end(serving: Serving, name: str, parameters
     assert turns.count("person") == stages.count("play") and set(turns) <= {"person", "waited"}
     assert person.group.stage == "ended" and stages.count("play") > 0
     assert all((name in visitor.page()) for name in person.names)
+
+
+def test_numbers_are_written_for_people() -> None:
+    told = {
+        6.4: "6.4",
+        3.2000000000000006: "3.2",
+        10.0: "10",
+        -12: "\u221212",
+        0.00456: "0.00456",
+        1e-9: "0",
+        -0.0: "0",
+    }
+    assert {value: number(value) for value in told} == told
+    assert [number(value) for value in (12345.678, float("inf"), -float("inf"))] == [
+        "12345.68",
+        "\u221e",
+        "\u2212\u221e",
+    ]
 
 
 # -- two games and a vote ---------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from lawgiver.trainers.people.happenings import Decision, Happening, Vote
 from lawgiver.trainers.people.ledger import Ledger
 from lawgiver.trainers.people.setup import Setup
 from lawgiver.trainers.people.store import DECISION, GRP, PERSON, VOTE, Store
-from lawgiver.trainers.people.views import View
+from lawgiver.trainers.people.views import View, earned
 
 NOBODY = hashlib.sha256(b"").hexdigest()
 """Hash that the secrets of people who do not exist are compared with, so that their absence takes no less time."""
@@ -43,7 +43,7 @@ class Page:
         episode: number of the game that it is about, from 0.
         several: whether there are several games, and a vote.
         view: of the group; that of the next game already, where a result is shown.
-        last: of a result, what the person saw at the end of the game.
+        last: of a result, what the person saw at the end of the game, and the payoffs of its last round.
         names: of the mechanisms of all games, in the order of play, once everything is over.
     """
 
@@ -120,11 +120,14 @@ class Person:
         (stage, episode), at = self.stage, self.at
         if self._shown[0] != at:
             self._shown = at, time.time()
-        setup, last = self.group.setup, tuple[Shown, ...]()
+        setup, view = self.group.setup, self.group.view(self.seat)
+        last: tuple[Shown, ...] = ()
         if stage == "result":
             last = shown(setup.game, setup.wording, self.group.games[episode].seen[self.seat])
+            rounds = view.results[episode].rounds
+            last += (earned(setup.wording, rounds[-1]),) if len(rounds) > 1 else ()
         names = self._names_of_games if stage == "end" else ()
-        return Page(stage, at, episode, setup.votes, self.group.view(self.seat), last, names)
+        return Page(stage, at, episode, setup.votes, view, last, names)
 
     def take(self, sent: Mapping[str, str]) -> list[Executable]:
         """Take what a page sends, and return what is to be stored; nothing if it is for a page that is over.

@@ -6,13 +6,12 @@ their place in the person's own order, own first: player 1 is the person, and th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lawgiver.envs.core.wording import PAYOFFS
+from lawgiver.envs.core.wording import PAYOFFS, Wording
 from lawgiver.envs.views.screen import Form, Option, Shown, shown
 from lawgiver.trainers.people.game_in_play import GameInPlay
 from lawgiver.trainers.people.played import Round
@@ -136,7 +135,7 @@ def view_of(group: Group, seat: int) -> View:
         unit=setup.wording.unit,
         observation=tuple(observation.tolist()),
         fields=tuple(each for each in fields if played or each.name not in setup.wording.past),
-        payoffs=_payoffs(group, game.rounds[-1].rewards[order]) if played else None,
+        payoffs=earned(setup.wording, game.rounds[-1].rewards[order].tolist()) if played else None,
         form=form,
         awaited=len(group.waiting) - asked,
         missed=any(one.sources[seat] == "missed" for one in _last_round(group)),
@@ -170,14 +169,14 @@ def _last_round(group: Group) -> list[Round]:
     return [one for game in group.games for one in game.rounds][-1:]
 
 
-def _payoffs(group: Group, values: np.ndarray) -> Shown:
-    wording = group.setup.wording
+def earned(wording: Wording, values: Sequence[float]) -> Shown:
+    """Describe what everybody earned in a round, (n,), own first."""
     return Shown(
         PAYOFFS,
         wording.label(PAYOFFS),
         wording.unit,
         "earned in the last round",
-        tuple(values.tolist()),
+        tuple(values),
         own_first=True,
     )
 
