@@ -123,6 +123,8 @@ def growing(criterion: str, horizons: Sequence[int], games: int) -> dict[str, li
     for rule, each in found.items():
         ends = (written(Estimate.of_seeds(one.ends)) for one in each)
         row(f"`{rule}`", *ends, written(exponent(each), 2), written(ratio(each[-1], found["random_questions"][-1]), 2))
+    ends = (float(one.game.regret_bound(np.array([1.0 * one.game.rounds]))[0]) for one in found["dueling"])
+    row("what is proven of `dueling`", *(f"{end:,.0f}" for end in ends), "", "")
     return found
 
 
