@@ -144,7 +144,13 @@ def modes(horizons: Sequence[int], games: int) -> None:
     """Print how regret by envy grows where only own items may be asked about, and where any may."""
     print("\nenvy: regret after T rounds by what may be asked about\n")
     header("query", "mechanism", *(f"T = {rounds:,}" for rounds in horizons), "exponent")
-    for query, rule in (("own", "explore_then_commit"), ("own", "dueling"), ("any_pair", "dueling")):
+    compared = (
+        ("own", "explore_then_commit"),
+        ("own", "dueling"),
+        ("any_pair", "dueling"),
+        ("any_pair", "random_questions"),
+    )
+    for query, rule in compared:
         each = [play(rule, "envy", rounds, games, query) for rounds in horizons]
         ends = (written(Estimate.of_seeds(one.ends)) for one in each)
         row(query, f"`{rule}`", *ends, written(exponent(each), 2))

@@ -13,7 +13,8 @@ of these values. :func:`dueling_questions` asks about a pair of whose gap, min(1
     nash              c = n / 0.05          likewise, times 1 / max(L_i, 0.05), the steepest slope of log there
     proportionality   c = 2 (1 - 1/n)       who may miss its share by most, about its least known item: two weights of
                                             1 - 1/n in all
-    envy              c = 2                 who may envy most, about its own item or the envied one, the less known
+    envy              c = 2                 of those who may envy most the one whose envy is known least, about its own
+                                            item or the envied one, the less known
     stability         c = 2                 the pair that may gain most by each other, about the least known of the four
                                             values that this hangs on
 
@@ -80,27 +81,39 @@ def dueling_questions(
     """
     xp = namespace(lower)
     own = criterion.matched(assignment)
+    upper = upper + TIE * widths  # where bounds are cut off at 1, the one that is known least comes first
     if criterion.two_sided:
         urgency, other = _blocking(criterion, lower, upper, assignment)
         item = _less_known(widths, own, other)
     elif COMBINED[criterion.name] == "sum":
-        item = own
-        urgency = at_items(widths * criterion.slopes(lower), own)
+        urgency, item = at_items(widths * criterion.slopes(lower), own), own
     else:
-        item = own
-        urgency = -at_items(criterion.pair_values(lower, upper), own)
+        urgency, item = -at_items(criterion.pair_values(lower, upper), own), own
         if criterion.name == "proportionality":
             item = xp.argmax(widths, axis=-1)
         if criterion.name == "envy":
-            everything = constant(range(criterion.n), lower)
-            others = xp.where(everything == xp.astype(own, lower.dtype)[..., None], 0 * upper - 1, upper)
-            item = _less_known(widths, own, xp.argmax(others, axis=-1))
+            urgency, item = _envious(criterion, lower, upper, widths, own)
     return urgency + TIE * at_items(widths, item), item
 
 
 def _less_known(widths: Array, one: Array, other: Array) -> Array:
     """Choose of two items of each participant, (B, P) each, the one with the wider interval."""
     return namespace(widths).where(at_items(widths, one) >= at_items(widths, other), one, other)
+
+
+def _envious(criterion: Criterion, lower: Array, upper: Array, widths: Array, own: Array) -> tuple[Array, Array]:
+    """Find who may be the most envious and is known least, (B, P), and whose item to ask about, integers (B, P).
+
+    Where nobody can be spared envy, it is soon known who envies most; that nobody else does has to be learned as well.
+    Regret is at most what is unknown of the envy of whoever may envy most, and so of whoever is asked.
+    """
+    xp = namespace(lower)
+    most = -at_items(criterion.pair_values(lower, upper), own)
+    least = -at_items(criterion.pair_values(upper, lower), own)
+    may_be = most >= xp.max(least, axis=-1, keepdims=True)
+    own_item = constant(range(criterion.n), lower) == xp.astype(own, lower.dtype)[..., None]
+    envied = xp.argmax(xp.where(own_item, constant(-1.0, lower), upper), axis=-1)
+    return xp.where(may_be, most - least, most - 2), _less_known(widths, own, envied)
 
 
 def _blocking(criterion: Criterion, lower: Array, upper: Array, assignment: Array) -> tuple[Array, Array]:
