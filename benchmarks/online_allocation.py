@@ -5,7 +5,8 @@
 
 Four agents, values drawn from U[0, 1], one question a round, truthful answers. Every mechanism plays the same games: of
 the same values, not the same noise. Confidence bounds are made for the number of rounds T of each game. Intervals are
-Student's over games; those of exponents and ratios are by the jackknife.
+Student's over games; those of exponents and ratios are by the jackknife. A round's doubt is the optimistic less the
+pessimistic value of its assignment: while all intervals hold, its regret is no more.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ class Played:
     Attributes:
         game: the game.
         regret: regret of each round, (T, B).
+        doubts: optimistic less pessimistic value of the assignment in each round, (T, B).
         gaps: the narrowest of the gaps, min(1, 2 w), of the pairs that were asked about in each round, (T, B).
         held: games in which every value lay within its bounds in all rounds, (B,).
     """
 
     game: OnlineAllocation
     regret: np.ndarray
+    doubts: np.ndarray
     gaps: np.ndarray
     held: np.ndarray
 
@@ -76,7 +79,8 @@ def play(rule: str, criterion: str, rounds: int, games: int, query: str) -> Play
     assert isinstance(game, OnlineAllocation)
     rng = np.random.default_rng(SEED)
     policies = {name: make_policy(game, name, by) for name, by in (("mechanism", rule), ("participant", "truthful"))}
-    regret, gaps, held = np.empty((rounds, games)), np.empty((rounds, games)), np.ones(games, bool)
+    regret, doubts, gaps = (np.empty((rounds, games)) for _ in range(3))
+    held = np.ones(games, bool)
     for step in rollout(game, policies, game.initial_state(games, rng), rng):
         state, at = step.state, step.index // 2
         if step.role == "participant":
@@ -86,8 +90,10 @@ def play(rule: str, criterion: str, rounds: int, games: int, query: str) -> Play
         known = at_items(np.where(state.counts > 0, np.minimum(1, 2 * widths), 1.0), np.maximum(step.after.asked, 0))
         gaps[at] = np.where(step.after.asked >= 0, known, np.inf).min(axis=-1)
         lower, upper = interval(game.fairness, game.estimates(state), state.counts, rounds)
+        items = step.after.matched[:, : game.n]
+        doubts[at] = game.fairness.value(upper, lower, items) - game.fairness.value(lower, upper, items)
         held &= ((lower <= state.values) & (state.values <= upper)).all(axis=(-2, -1))
-    return Played(game, regret, gaps, held)
+    return Played(game, regret, doubts, gaps, held)
 
 
 def jackknife(value: Callable[[np.ndarray], float], games: int) -> Estimate:
@@ -159,15 +165,24 @@ def modes(horizons: Sequence[int], games: int) -> None:
 def bounds(each: Sequence[Played]) -> None:
     """Print how far the regret of dueling bounds stays below what is proven, at every round of every game."""
     print("\ndueling bounds: the greatest share that regret is of each bound, over all rounds and games\n")
-    header("criterion", "T", "of the bound on T", "of c times the gaps asked about", "a round's, of c times its gap",
-           "games in which all intervals held")  # fmt: skip
+    header("criterion", "T", "of the bound on T", "of the sum of doubts", "a round's, of its doubt",
+           "a round's doubt, of c times the gap asked about", "games in which all intervals held")  # fmt: skip
     for one in each:
-        game = one.game
-        t, regret = np.arange(1.0, game.rounds + 1)[:, None], one.regret.cumsum(0)
-        gaps = gap_multiple(game.fairness, game.query) * one.gaps
-        shares = (regret / game.regret_bound(t), regret / gaps.cumsum(0), one.regret / gaps)
-        row(game.criterion, f"{game.rounds:,}", *(float(share.max()) for share in shares),
+        game, t = one.game, np.arange(1.0, one.game.rounds + 1)[:, None]
+        total, gaps = one.regret.cumsum(0), gap_multiple(game.fairness, game.query) * one.gaps
+        pairs = (
+            (total, game.regret_bound(t)),
+            (total, one.doubts.cumsum(0)),
+            (one.regret, one.doubts),
+            (one.doubts, gaps),
+        )
+        row(game.criterion, f"{game.rounds:,}", *(share(*pair) for pair in pairs),
             f"{one.held.sum()} of {len(one.held)}")  # fmt: skip
+
+
+def share(part: np.ndarray, whole: np.ndarray) -> float:
+    """Compute the greatest share that a part is of the whole, 0 where both are 0."""
+    return float(np.max(np.where(part > 0, part, 0.0) / np.where(whole > 0, whole, np.where(part > 0, 0.0, 1.0))))
 
 
 def draw(found: dict[str, dict[str, list[Played]]], to: Path) -> None:
@@ -178,11 +193,10 @@ def draw(found: dict[str, dict[str, list[Played]]], to: Path) -> None:
         t = np.unique(np.geomspace(1, last.game.rounds, 200).astype(int))
         for rule, colour in zip(RULES, style.CYCLE, strict=True):
             axis.plot(t, each[rule][-1].regret.cumsum(0).mean(1)[t - 1], color=colour, label=words(rule), linewidth=1.4)
-        gaps = gap_multiple(last.game.fairness, last.game.query) * last.gaps.cumsum(0).mean(1)
         axis.plot(t, last.game.regret_bound(1.0 * t), color="#000000", linestyle="--", label="bound on T, dueling")
-        axis.plot(t, gaps[t - 1], color="#000000", linestyle=":", label="c times the gaps asked about")
+        doubts = last.doubts.cumsum(0).mean(1)
+        axis.plot(t, doubts[t - 1], color="#000000", linestyle=":", label="sum of doubts, dueling")
         axis.set(xscale="log", yscale="log", xlabel="round t", ylabel=f"regret until t, {words(criterion)}")
-        axis.set_ylim(bottom=0.1)
         axis.grid(alpha=0.3)
         axis.set_title(f"{words(criterion)}, T = {last.game.rounds:,}", fontsize=10, loc="left")
     style.legend_beside(axis)

@@ -378,7 +378,9 @@ def test_the_benchmark_measures_what_it_prints(capsys):
     spec.loader.exec_module(module)
     one = module.play("dueling", "max_min", 60, 4, "own")
     np.testing.assert_array_equal(one.regret, regrets(game(rounds=60), "dueling", 4))
-    doubled = [module.Played(game(rounds=t), np.full((t, 3), t**-0.5), np.ones((t, 3)), one.held) for t in (100, 400)]
+    doubled = [
+        module.Played(game(rounds=t), *(np.full((t, 3), t**-0.5) for _ in range(3)), one.held) for t in (100, 400)
+    ]
     found = module.exponent(doubled)
     assert found.mean == pytest.approx(0.5) and found.half == pytest.approx(0, abs=1e-9)
     assert module.ratio(one, one).ends == pytest.approx((1, 1))
