@@ -266,6 +266,12 @@ def test_prices_are_learned_as_the_page_says(tmp_path):
     assert 0.3 < float(re.findall(r"profit gain ([\d.]+)", printed)[0]) < 0.9
 
 
+def test_items_are_assigned_by_answers_as_the_page_says(tmp_path):
+    (example,) = blocks("docs/concepts/online_allocation.md", language=("python",))
+    dueling, random = (int(regret) for regret in re.findall(r"after 2,000 rounds (\d+),", run(example, tmp_path)))
+    assert 50 < dueling < 0.7 * random
+
+
 def test_a_common_pool_is_solved_as_the_page_says(tmp_path):
     page = "docs/concepts/commons.md"
     examples = "".join(block.text for block in blocks(page) if block.language == "python")
