@@ -1,7 +1,7 @@
 """Lotteries learned by descent, one for each orbit of markets of three and three: what descent can find at all.
 
 Expected blocking pairs are linear in the lotteries and regret is convex, so that whatever stays above the frontier is
-the fault of the descent. These are its parts, without any of which it stops far above:
+the fault of the descent. Its parts, of which ``benchmarks/matching_frontier.py --parts`` says what each is worth:
 
 - it starts from half row-proposing, half column-proposing deferred acceptance, with something of every matching;
 - the worst of all reports is smoothed: a softmax over gains, at a temperature that falls far below the regrets that
