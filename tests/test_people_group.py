@@ -495,3 +495,27 @@ def test_where_seats_take_turns_only_those_whose_turn_it_is_are_waited_for():
             seat not in taken for seat in range(game.roles["participant"])
         ]
     assert replayed(group.setup, sent_on(group.log)).log == group.log
+
+
+def test_who_leaves_during_the_vote_has_none():
+    group = Group(small())
+    while group.stage == "play":
+        play_round(group)
+    assert group.leave(2) == (Left(2), Vote(2, None, "gone")) and group.waiting == (0, 1)
+    play_round(group)
+    assert group.stage == "play" and group.view(0).votes == (2, 0) and group.waiting == (0, 1)
+
+
+def test_a_form_of_a_position_that_is_over_is_not_even_read():
+    group = Group(small())
+    before = group.at
+    play_round(group)
+    assert group.answer(1, before, {"choice": "999"}) == () and len(group.log) == 4
+
+
+def test_autoplay_decides_for_people_and_others_have_their_own_seats():
+    nobody, everybody = (make_policy(GAME, "participant", name) for name in ("free_rider", "full_contributor"))
+    group = Group(Setup(GAME, policies(GAME, "libertarian"), nobody, 0, (1,), others=everybody))
+    group.expire(group.at)
+    assert group.game.rounds[0].actions.tolist() == [3, 0, 2]
+    assert group.game.rounds[0].sources == ("program", "missed", "program")

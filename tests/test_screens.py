@@ -261,6 +261,17 @@ def test_looking_at_what_partners_consider_changes_nothing():
         assert np.array_equal(looked.state.payoffs, other.state.payoffs)
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_partners_with_a_generator_of_their_own_shift_no_other_draws(own):
+    drawn = []
+    for partners in ("simulated_people", "free_rider"):
+        played = session((1,), partners=partners, own=own)
+        played.reset(2)
+        played.step(np.full((2, 1), 2))
+        drawn.append(played.rng.random())
+    assert (drawn[0] == drawn[1]) is own
+
+
 def test_whoever_sends_what_partners_consider_plays_their_game():
     alone, sent = session((0,)), session((0, 1, 2))
     for each in (alone, sent):
