@@ -571,6 +571,7 @@ def serving() -> Iterator[Callable[..., Served]]:
             stack.callback(thread.join)
             stack.callback(setattr, server, "should_exit", True)
             while not server.started:
+                assert thread.is_alive()
                 time.sleep(0.001)
             return Served(solo, own.getsockname()[1], stack.close)
 

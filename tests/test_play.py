@@ -92,7 +92,7 @@ class Visitor:
     cookie: str = ""
 
     def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         own = {"Cookie": self.cookie} if self.cookie else {}
         named = {key.replace("_", "-"): value for key, value in headers.items()}
         connection.request(method, path, body, {**own, **named})
@@ -408,7 +408,7 @@ def started(*options: str) -> tuple[subprocess.Popen[str], int]:
 def interrupted(process: subprocess.Popen[str]) -> None:
     """Stop the command as Ctrl-C does."""
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, "", "")
 
 
@@ -486,7 +486,7 @@ def test_what_cannot_be_written_is_not_answered_and_stops_the_server(tmp_path: P
         connection.execute("ALTER TABLE decision RENAME TO gone")
     answer = visitor.send(form.filled(np.random.default_rng(0)))
     assert answer.status == 503 and "cannot store anything any more" in answer.text
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "")
     assert err == f"lawgiver: cannot write {file}: no such table: decision; what was written before is intact\n"
 
@@ -550,7 +550,7 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     visitor.page()
     poll.start()
     interrupted(process)
-    poll.join(timeout=10)
+    poll.join(timeout=120)
     assert not poll.is_alive()
 
 

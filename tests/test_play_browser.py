@@ -41,6 +41,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
     def open_page(port: int, **options: Any) -> Page:
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
+        page.set_default_timeout(120_000)
         page.on("console", lambda said: None if "status of 422" in said.text else faults.append(said.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(f"http://127.0.0.1:{port}/")
