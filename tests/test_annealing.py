@@ -25,6 +25,10 @@ TINY = {
         "trainer.evaluation={instances: 2, effort: 1, compared: 0}",
     ],
     "exact_designer": ["game.endowments=[4,2,2]"],
+    "online_allocation": [
+        *("game.n=2", "game.rounds=4", "trainer.problems=2", "trainer.copies=2"),
+        "trainer.evaluation={games: 2, tuning: 2}",
+    ],
     "learned_follower": ["game.n=3", "trainer.batch=4", "trainer.evaluation={profiles: 2, exact: 0, audited: 0}"],
 }
 

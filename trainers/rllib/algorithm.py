@@ -13,6 +13,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.core.fields import Field, Layout, columns
+from lawgiver.trainers.rllib.allocator_module import AllocatorModule
 from lawgiver.trainers.rllib.connector import ChunksToBatch
 from lawgiver.trainers.rllib.learner import PLANS, TwoTimescaleLearner
 from lawgiver.trainers.rllib.mapping import RoleMapping, role_of
@@ -67,6 +68,8 @@ def plan_of(learning: Participants | Mechanism | GraphMechanism) -> ModulePlan:
         "update_every": learning.update_every,
     }
     std = learning.std
+    if isinstance(learning, Mechanism) and learning.network == "allocator":  # it draws from finitely many
+        return ModulePlan(**common, std=None)
     common["std"] = StdSchedule(std.start, std.end, std.iterations) if isinstance(std, Schedule) else None
     if isinstance(learning, Participants):
         assert learning.inverse_temperature is not None, "the budget has not been solved"
@@ -135,6 +138,24 @@ def planner_spec(table: RolloutSetup, learning: Mechanism) -> RLModuleSpec:
     )
 
 
+def allocator_spec(table: RolloutSetup, learning: Mechanism) -> RLModuleSpec:
+    """Make the spec of an allocator's network and its critic, for the mechanism of online_allocation."""
+    game: Any = table.game
+    at = {
+        "columns": columns(game.observation_layout("mechanism")),
+        "criterion": (game.criterion, game.n, game.fairness.entitlements),
+        "query": game.query,
+        "rounds": game.rounds,
+        "hidden": list(learning.hidden or ()),
+    }
+    return RLModuleSpec(
+        module_class=AllocatorModule,
+        observation_space=table.observation_space("mechanism"),
+        action_space=game.action_space("mechanism"),
+        model_config=at,
+    )
+
+
 def exploration(learning: Participants | Mechanism) -> dict[str, Any]:
     """Describe the standard deviation of a module in a Box as its ``model_config`` does."""
     std = learning.std
@@ -147,8 +168,9 @@ def game_modules(table: RolloutSetup, agents: RLlibAgents) -> dict[str, RLModule
     """Make the spec of each learned role's module."""
     game, specs = table.game, {}
     for role in sorted(table.learned):
-        if role == "mechanism" and agents.mechanism.network == "planner":
-            specs[role] = planner_spec(table, agents.mechanism)
+        if role == "mechanism" and agents.mechanism.network != "gaussian":
+            own = planner_spec if agents.mechanism.network == "planner" else allocator_spec
+            specs[role] = own(table, agents.mechanism)
             continue
         layout = game.action_layout(role)
         fields: Layout = () if isinstance(layout, int) else layout
@@ -277,8 +299,9 @@ def stock_config(config: RLlibConfig, parallel_env: Callable[[], Any] | None = N
         table = make_rollout_setup(given)
         modules, max_steps = game_modules(table, config.agents), table.game.max_steps
     else:
-        if config.agents.mechanism.network == "planner":
-            raise ParameterError("agents.mechanism.network is 'planner', allowed in an environment of others: gaussian")
+        network = config.agents.mechanism.network
+        if network != "gaussian":
+            raise ParameterError(f"agents.mechanism.network is {network!r}, allowed in others' environments: gaussian")
         given = {"parallel_env": parallel_env}
         modules, max_steps = adapter_modules(TurnAdapter(given), config.agents), None
     return stock(_rllib_common(config, modules, given), config.resources, max_steps)

@@ -80,12 +80,14 @@ class Mechanism(Learning):
 
     start: str | Start | None = None
     """Where the mean begins: a canonical rule of the game's family by name, an action, or None for mid-Box."""
-    network: Literal["gaussian", "planner"] = "gaussian"
+    network: Literal["gaussian", "planner", "allocator"] = "gaussian"
     """``planner``: that of the trainer ``commons``, for commons_trust in allocate mode. It explores about the logarithm
-    of each offer, begins at equal shares of the pool, and ``memory`` units are for each participant."""
+    of each offer, begins at equal shares of the pool, and ``memory`` units are for each participant. ``allocator``:
+    that of the trainer ``online_allocation``, which draws an assignment and a question; it has neither ``start`` nor
+    ``std``."""
     hidden: Hidden | None = (32, 32)
     """Layers through which the mean depends on what is observed, and of the critic; None for a mean that does not. A
-    planner has them in its critic alone."""
+    planner has them in its critic alone, an allocator in both of its networks."""
     std: Schedule | LearnedStd = Schedule()
     gate: Positive | None = 0.05
     """Held while participants are further than this from the logit reply to current play: on average over seats, as a

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from lawgiver.agents.allocator_net import LearnedAllocator
 from lawgiver.agents.network_policies import (
     LearnedBoxParticipants,
     LearnedMechanism,
@@ -19,13 +20,14 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import Best, best_in_box
+from lawgiver.trainers.online_allocation.game import asking_one
 from lawgiver.trainers.rllib.algorithm import env_config, require_memoryless
 from lawgiver.trainers.rllib.play import RolloutSetup, make_rollout_setup
-from lawgiver.trainers.rllib.settings import RLlibAgents, RLlibConfig, Schedule
+from lawgiver.trainers.rllib.settings import Mechanism, RLlibAgents, RLlibConfig, Schedule
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.settings.bounded_rationality import start_of
 
-Trained = NetworkPolicy | LearnedPlanner
+Trained = NetworkPolicy | LearnedPlanner | LearnedAllocator
 """Policies that come out of a training."""
 
 
@@ -60,14 +62,18 @@ class Setup:
         """The participants' prior policy, None for uniform."""
         return self.table.anchors.get("participant")
 
-    def mechanism(self, weights: Mapping[str, Any]) -> LearnedMechanism | LearnedPlanner:
+    def mechanism(self, weights: Mapping[str, Any]) -> LearnedMechanism | LearnedPlanner | LearnedAllocator:
         """Make the mechanism that sends the mean action of a network of these weights."""
         learning = self.agents.mechanism
-        if learning.network == "planner":
-            planner = LearnedPlanner(self.game, memory=learning.memory)
+        if learning.network != "gaussian":
+            made: LearnedPlanner | LearnedAllocator
+            if learning.network == "planner":
+                made = LearnedPlanner(self.game, memory=learning.memory)
+            else:
+                made = LearnedAllocator(self.game, hidden=learning.hidden or ())
             own = {name.removeprefix("network."): x for name, x in weights.items() if name.startswith("network.")}
-            planner.network.load_state_dict(own)
-            return planner
+            made.network.load_state_dict(own)
+            return made
         start = start_of(self.game.action_layout("mechanism"), self.game.members, learning.start)
         policy = LearnedMechanism(self.game, start=start, hidden=learning.hidden, memory=learning.memory)
         policy.network.load_state_dict(weights)
@@ -126,6 +132,8 @@ def _check(config: RLlibConfig, table: RolloutSetup) -> None:
         _check_participants(config, table)
     if config.agents.mechanism.network == "planner":
         _check_planner(config, table.game)
+    if config.agents.mechanism.network == "allocator":
+        _check_allocator(config, table.game)
     if not table.learned:
         raise ParameterError("agents.participants.given and agents.mechanism.given leave nobody to train: drop one")
     if table.given and config.resources.runner == "stock":
@@ -148,6 +156,19 @@ def _check_planner(config: RLlibConfig, game: Game[Any]) -> None:
         if (value is None) != (name == "start"):
             raise ParameterError(
                 f"agents.mechanism.{name} is {value!r}, allowed with agents.mechanism.network = planner: {needed}"
+            )
+
+
+def _check_allocator(config: RLlibConfig, game: Game[Any]) -> None:
+    """Check that the game asks one question a round, and refuse settings that an allocator would ignore."""
+    learning = config.agents.mechanism
+    asking_one(game, "rllib")
+    LearnedAllocator(game, hidden=learning.hidden or ())
+    for name in ("start", "std", "memory"):
+        default = Mechanism.model_fields[name].default if name != "memory" else 0
+        if getattr(learning, name) != default:
+            raise ParameterError(
+                f"agents.mechanism.{name} is {getattr(learning, name)!r}, which an allocator does not have: drop it"
             )
 
 

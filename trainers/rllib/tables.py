@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lawgiver.trainers.commons import tables as commons_tables
+from lawgiver.trainers.online_allocation import tables as online_tables
 from lawgiver.trainers.tables import mechanism_tables
 from lawgiver.trainers.tables.cells import Table, cell
 from lawgiver.trainers.tables.wording import words
@@ -21,9 +22,12 @@ MEANINGS = {
 
 
 def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
-    """Tabulate scores, what is misreported, ballots, contributions under a given rule, and a planner."""
+    """Tabulate scores, what is misreported, ballots, contributions under a given rule, a planner or an allocator."""
     if "distillation" in numbers:
         yield from commons_tables.tables_of(numbers)
+        return
+    if "beside_learned" in numbers:
+        yield from online_tables.tables_of(numbers)
         return
     yield from mechanism_tables.scored(numbers)
     if "misreports" in numbers:

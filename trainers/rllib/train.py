@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from lawgiver.agents.allocator_net import LearnedAllocator
 from lawgiver.envs.core.errors import NoSolution
 from lawgiver.envs.core.objectives import objective_of
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import mean_parameters
 from lawgiver.trainers.rllib import results, session
 from lawgiver.trainers.rllib.algorithm import algorithm_config, role_mapping
-from lawgiver.trainers.rllib.evaluation import judged_planner
+from lawgiver.trainers.rllib.evaluation import judged_allocator, judged_planner
 from lawgiver.trainers.rllib.gate import exact_reply_gap, reply_gap
 from lawgiver.trainers.rllib.mapping import RoleMapping
 from lawgiver.trainers.rllib.play import RolloutSetup
@@ -145,7 +146,9 @@ class Training(session.Iterations):
         progress.remember(metrics["score"], self.weights("mechanism") if trained else None)
         if "mechanism" in table.learned:
             actor = algorithm.get_module("mechanism").actor
-            metrics["mechanism"] |= {"held": int(held), "std": actor.log_std.exp().tolist()}
+            metrics["mechanism"]["held"] = int(held)
+            if config.agents.mechanism.network != "allocator":
+                metrics["mechanism"]["std"] = actor.log_std.exp().tolist()
             if config.agents.mechanism.hidden is None:  # the mean does not depend on the observation
                 metrics["mechanism"]["mean"] = actor.mean_action(torch.empty(0)).tolist()
         if gate is not None:
@@ -209,6 +212,9 @@ class Training(session.Iterations):
             "updates": progress.updates,
         }
         online = float(np.mean(progress.scores))
+        if isinstance(learned.get("mechanism"), LearnedAllocator):
+            found = judged_allocator(table.game, learned["mechanism"], [setup.config.seed])
+            return {**found, **counts, "online_score": online}
         if "mechanism" in learned and setup.agents.mechanism.network == "planner":
             people = table.given.get("participant") or learned["participant"]
             found = judged_planner(table.game, learned["mechanism"], people, [setup.config.seed])
@@ -231,8 +237,9 @@ class Training(session.Iterations):
 
 def _of_play(table: RolloutSetup, sampled: dict[str, Any], stock: bool) -> dict[str, Any]:
     """Compute the online score a round, and what the participants earned and did."""
-    rounds = float(sampled["num_agent_steps_sampled"]["participant_0"]) / float(sampled["num_episodes"])
     game = table.game
+    always = "mechanism" if game.seats_take_turns else "participant_0"  # acts in every round
+    rounds = float(sampled["num_agent_steps_sampled"][always]) / float(sampled["num_episodes"])
     if stock and game.phase(game.initial_state(1, np.random.default_rng(0))) != "participant":
         rounds -= 1  # RLlib's own runner counts what is seen at the end of a game as a step, but not at its beginning
     returns = {agent: float(value) / rounds for agent, value in sampled["agent_episode_returns_mean"].items()}
