@@ -81,7 +81,8 @@ def standing(
     places: dict[tuple[float, float], list[str]] = {}
     for name, mark in known.items():
         places.setdefault((round(mark.x, 6), round(mark.y, 6)), []).append(name)
-    own = dict(zip(learned, (COLOURS["learned"], *CYCLE), strict=False))
+    others = [colour for colour in CYCLE if colour != COLOURS["learned"]]
+    own = dict(zip(learned, (COLOURS["learned"], *others), strict=False))
     for axis in axes:
         if curve is not None:
             axis.plot(*curve.T, color="#000000", linewidth=1.2, label=labels.curve)
