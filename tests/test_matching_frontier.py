@@ -115,5 +115,8 @@ def test_what_is_too_large_or_negative_is_refused():
         orbits(1)
     with pytest.raises(ParameterError, match=r"regret is -0\.1"):
         Frontier(2).best(-0.1)
+    for bad in ("few", float("nan")):
+        with pytest.raises(ParameterError, match=f"objective is '?{bad}'?, allowed: a finite number"):
+            Frontier(2).least_regret(bad)
     with pytest.raises(ConvergenceError, match="frontier of rules of matching"):
         Frontier(2).least_regret(-1e-3)

@@ -5,9 +5,10 @@ There are cycles; each row in one takes the column that it points to, and one of
 to nobody leaves. Then all point anew (Shapley and Scarf 1974; Abdulkadiroglu and Sonmez 2003 for schools). A row may be
 matched to a column that does not accept it: it traded another's priority.
 
-For rows the outcome is efficient, and no list brings more than the truth. All cycles of a round leave at once: rows on
-cycles are those that are reached after n steps along the pointers, by doubling, so that there are at most n + m rounds.
-Only who pointed to somebody who is gone points anew.
+No list brings a row more than the truth, and where columns accept all rows the outcome is efficient for these: a column
+that accepts nobody who is left goes with its seats. All cycles of a round leave at once: rows on cycles are those that
+are reached after n steps along the pointers, by doubling, so that there are at most n + m rounds. Only who pointed to
+somebody who is gone points anew.
 
     >>> import numpy as np
     >>> values, priorities = np.array([[[1.0, 2.0], [2.0, 1.0]]]), np.array([[[2.0, 1.0], [1.0, 2.0]]])

@@ -98,9 +98,11 @@ class RegretFrontier:
         """Find a rule of least regret among those whose objective is at least as good as ``objective``.
 
         Raises:
+            ParameterError: if the objective is no finite number.
             ConvergenceError: if HiGHS finds none, as where no rule has that objective.
         """
-        return self._solve(self._regret, self._cost, self._sign * objective + ROUNDING)
+        worst = number("objective", objective, "(-inf, inf)")
+        return self._solve(self._regret, self._cost, self._sign * worst + ROUNDING)
 
     def corners(self, tolerance: float = 1e-6) -> list[Optimum]:
         """Find the corners of the frontier, from the best objective without regret to that of any rule.
