@@ -19,8 +19,7 @@ class Muon:
     """Muon for the maps between the layers of a network, Adam for its first and last ones and all biases.
 
     Muon (Jordan et al. 2024) takes steps of the same length in all directions that the mean gradient of a matrix spans.
-    It reaches a loss in about half the updates of Adam here. Lengths are scaled to those of Adam, so that one learning
-    rate serves both (Liu et al. 2025, arXiv 2502.16982).
+    Lengths are scaled to those of Adam, so that one learning rate serves both (Liu et al. 2025, arXiv 2502.16982).
 
     Args:
         network: to be trained.

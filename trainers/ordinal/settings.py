@@ -37,7 +37,8 @@ class Evaluation(Settings):
 
 
 class OrdinalTrainer(TrainerSettings):
-    """Welfare of votes, or stability of matchings, against the regret of telling the truth, by Adam."""
+    """Welfare of votes, or stability of matchings, against the regret of telling the truth, by Adam; with
+    matching, maps between layers by Muon."""
 
     name: Literal["ordinal"]
     updates: Natural = 1_500
@@ -57,8 +58,8 @@ class OrdinalTrainer(TrainerSettings):
     """Of the mean regret, beside the mean utility or the violation of stability; not used with a ``target``."""
     first_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Weight of the regret at first, from which it moves to ``weight`` over the first third of the schedule; None for
-    ``weight`` throughout. Matchings that begin with little regret become stable later; those that begin stable end next
-    to deferred acceptance."""
+    ``weight`` throughout. Not used with a ``target``. Matchings that begin with little regret become stable later;
+    those that begin stable end next to deferred acceptance."""
     target: Positive | None = None
     """Upper bound of the mean regret; None to weigh it."""
     lagrangian: Lagrangian = Lagrangian(multiplier=1.5, penalty=100.0, growth=1.0, every=25)
