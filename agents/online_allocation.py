@@ -141,12 +141,11 @@ class RandomQuestions(Optimistic):
         """Return mean and standard deviation of the action, (B, 1, 2, k), and the memory."""
         moments, state = super().distribution(obs, mask, state)
         xp, game = namespace(moments), self.game
-        assigned = game.n**2
-        asked = moments.shape[-1] - assigned
-        chance = game.questions / asked
-        spread = constant(np.array([[chance] * asked, [math.sqrt(chance * (1 - chance))] * asked]), moments)
-        spread = xp.broadcast_to(spread, (*moments.shape[:3], asked))
-        return xp.concat([moments[..., :assigned], spread], axis=-1), state
+        start, size = game.n**2, game.participants * (game.n if game.query == "any_pair" else 1)
+        chance = game.questions / size
+        spread = constant(np.array([[chance] * size, [math.sqrt(chance * (1 - chance))] * size]), moments)
+        spread = xp.broadcast_to(spread, (*moments.shape[:3], size))
+        return xp.concat([moments[..., :start], spread, moments[..., start + size :]], axis=-1), state
 
 
 class RoundRobin(Optimistic):

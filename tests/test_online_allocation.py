@@ -256,8 +256,9 @@ def test_everybody_is_asked_with_full_feedback():
 
 
 @pytest.mark.parametrize("query", ["own", "any_pair"])
-def test_moments_of_random_questions_are_those_of_its_actions(query):
-    made = game(n=3, query=query, questions=2)
+@pytest.mark.parametrize("payments", [False, True])
+def test_moments_of_random_questions_are_those_of_its_actions(query, payments):
+    made = game(n=3, query=query, questions=2, payments=payments)
     policy = make_policy(made, "mechanism", "random_questions")
     obs = np.repeat(made.observe(made.initial_state(1, np.random.default_rng(0)), "mechanism"), 4_000, axis=0)
     sent = policy.act(obs, None, None, np.random.default_rng(0))[0][:, 0]
