@@ -472,6 +472,13 @@ def test_a_file_in_use_or_of_something_else_is_refused(kept: Path, tmp_path: Pat
     (tmp_path / "text").write_text("no database" * 100)
     refused(tmp_path / "text", "cannot be used as a database: file is not a database")
     refused(tmp_path / "nowhere" / "file", "cannot write .*: No such file or directory")
+    for folder in (tmp_path, Path(), Path("/")):
+        refused(folder, "is a folder, allowed: a file")
+    with sqlite3.connect(tmp_path / "other") as connection:
+        connection.execute("CREATE TABLE person (id INTEGER)")
+    refused(tmp_path / "other", r"holds other tables \(person\), allowed: another file")
+    with sqlite3.connect(tmp_path / "other") as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("person",)]
     with sqlite3.connect(kept) as connection:
         connection.execute("UPDATE study SET schema = 99")
     refused(kept, "has tables of version 99, allowed: 1")
@@ -514,7 +521,7 @@ def test_changes_that_arrive_together_are_committed_together(tmp_path: Path) -> 
 # -- bad input --------------------------------------------------------------------------------------------------------
 
 BAD = [
-    ("election", {}, "no registered participant plays election-v0"),
+    ("election", {}, "election-v0 has no participants, so that people cannot play it"),
     ("nothing", {}, "unknown game 'nothing'"),
     ("public_investment", {"mechanism": "vcg"}, "mechanism 'vcg'"),
     ("public_investment", {"mechanism": "libertarian", "mechanisms": BOTH}, "both given, allowed: one of them"),

@@ -135,8 +135,7 @@ def default_wording(game: Game[Any]) -> Wording:
     Raises:
         UnsupportedGameError: if the game has no participants.
     """
-    if "participant" not in game.roles:
-        raise UnsupportedGameError(f"{game.name} has no participants, so that people cannot play it")
+    require_participants(game)
     title, *rest = re.split(r"\n\s*\n", inspect.cleandoc(type(game).__doc__ or game.name))
     story = next((plain(text) for text in rest if not re.match(r"\w+:\n", text)), plain(title))
     discrete = isinstance(game.action_layout("participant"), int)
@@ -148,6 +147,12 @@ def default_wording(game: Game[Any]) -> Wording:
         unit=game.payoff_unit,
         hidden=("round",) if "round" in shown else (),
     )
+
+
+def require_participants(game: Game[Any]) -> None:
+    """Raise :class:`~lawgiver.envs.core.errors.UnsupportedGameError` if a game has no participants to be people."""
+    if "participant" not in game.roles:
+        raise UnsupportedGameError(f"{game.name} has no participants, so that people cannot play it")
 
 
 def plain(docstring: str) -> str:

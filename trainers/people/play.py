@@ -17,6 +17,7 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.registry import ROLES, entry, names, require_extras
+from lawgiver.envs.core.wording import require_participants
 from lawgiver.trainers.runs.config import checked
 from lawgiver.trainers.runs.overrides import apply_overrides, game_settings
 from lawgiver.trainers.settings.base import GameConfig, Seed, Settings
@@ -106,6 +107,7 @@ def opened(
 
     asked = checked(PlaySettings, apply_overrides({"game": game_settings(game)}, settings))
     made = asked.game.make()
+    require_participants(made)
     others, partners = _policy(made, "participant", asked.others, OTHERS)
     mechanisms = _mechanisms(made, asked)
     config = {"game": asked.game.model_dump(mode="json"), "mechanisms": list(mechanisms), "others": others}

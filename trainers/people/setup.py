@@ -12,7 +12,7 @@ from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, brief, choice, integer, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.wording import Wording
+from lawgiver.envs.core.wording import Wording, require_participants
 from lawgiver.envs.election.state import phases
 from lawgiver.trainers.people.seated_policy import SeatedPolicy
 
@@ -78,8 +78,7 @@ class Setup:
     def __post_init__(self) -> None:
         """Check every setting."""
         game = self.game
-        if "participant" not in game.roles:
-            raise UnsupportedGameError(f"{game.name} has no participants, so that people cannot play it")
+        require_participants(game)
         mechanisms = game.roles.get("mechanism", 0)
         if mechanisms > 1:
             raise UnsupportedGameError(f"{game.name} has {mechanisms} mechanisms, allowed for people: one, or none")

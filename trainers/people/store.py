@@ -26,6 +26,7 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
 )
 from sqlalchemy.engine import URL
@@ -119,8 +120,8 @@ class Store:
         seed: of everything that is drawn.
 
     Raises:
-        StoreError: if the file cannot be written, is no database, is in use, or was made for another config or by a
-            version with other tables.
+        StoreError: if the file cannot be written, is no database, is in use, holds something else, or was made for
+            another config or by a version with other tables.
     """
 
     def __init__(self, path: Path | None, config: Mapping[str, Any], seed: int | None = None) -> None:
@@ -132,7 +133,7 @@ class Store:
             self._lock = _locked(path)
             self.engine = _of_file(path)
         try:
-            TABLES.create_all(self.engine)
+            self._prepared()
             self.seed = self._opened(config, seed)
         except DatabaseError as error:
             self.close()
@@ -140,6 +141,13 @@ class Store:
         except StoreError:
             self.close()
             raise
+
+    def _prepared(self) -> None:
+        """Make the tables of a new database; one of something else gets none."""
+        found = set(inspect(self.engine).get_table_names())
+        if found and STUDY.name not in found:
+            raise StoreError(f"{self.path} holds other tables ({', '.join(sorted(found))}), allowed: another file")
+        TABLES.create_all(self.engine)
 
     def _opened(self, config: Mapping[str, Any], seed: int | None) -> int:
         """Check that the database is of this study, or make it so if it is new; return its seed."""
@@ -174,6 +182,8 @@ class Store:
 
 def _locked(path: Path) -> TextIO:
     """Hold the lock of a database against other processes; the system releases it when this process ends."""
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder, allowed: a file")
     try:
         lock = path.with_name(f"{path.name}.lock").open("w")
     except OSError as error:
