@@ -27,7 +27,7 @@ from lawgiver.trainers.misreports.settings import Lagrangian
 
 FLOOR = -18.0
 """Least logit below the largest of a lottery: from nowhere there is no way back."""
-BOUND = Lagrangian(multiplier=70.0, penalty=3e3, growth=1.1, every=300)
+BOUND = Lagrangian(multiplier=70.0, penalty=2e3, growth=1.12, every=300)
 """Keeps the regret: a unit of it is worth 50 to 90 blocking pairs on the frontier."""
 
 
@@ -44,9 +44,9 @@ class Descent:
         lagrangian: of the bound.
     """
 
-    updates: int = 10_000
+    updates: int = 12_000
     learning_rate: float = 0.03
-    memory: float = 0.995
+    memory: float = 0.99
     temperatures: tuple[float, float] = (1e-3, 2e-6)
     explored: float = 0.1
     lagrangian: Lagrangian = BOUND
