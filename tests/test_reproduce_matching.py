@@ -35,7 +35,8 @@ def test_everything_is_made_and_kept(small, tmp_path, undrawn, monkeypatch):
     assert [heading[:2] for heading in made.comparisons] == ["A.", "B.", "C.", "D.", "E.", "F."]
     rules = [row["correlation, rule"] for row in made.comparisons["B. Learned and known rules, four and four"]]
     assert rules[-2:] == ["0, learned, seed 0", "0, learned, seed 1"] and "0, top trading cycles" in rules
-    assert len(made.comparisons["C. Learned with four and four, played with others"]) == 2
+    played = made.comparisons["C. Learned with four and four, played with others"]
+    assert [row["markets"] for row in played] == ["4"] * 2 and played[0]["who try all lists"] == "2 of each side"
     published = {row.quantity: row.paper for row in made.sections["Known rules"]}
     assert published["correlation 0, deferred acceptance: strategyproofness"] == "0.056"
     stability, truthful, lines = made.sections["Learned rules over seeds"]
@@ -46,6 +47,9 @@ def test_everything_is_made_and_kept(small, tmp_path, undrawn, monkeypatch):
     monkeypatch.setattr(matching_three, "descended", None)  # would have to be called to learn again
     again = two_sided_matching.reproduce(tmp_path, 2, 1)
     assert again.comparisons == made.comparisons
+    monkeypatch.setattr(matching_three, "DESCENT", Descent(updates=3, memory=0.9))
+    with pytest.raises(TypeError, match="not callable"):  # other settings are no reason to keep what these found
+        matching_three.learned_lotteries(tmp_path / "three")
 
 
 def test_known_rules_of_three_and_three_are_exact():

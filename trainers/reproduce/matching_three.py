@@ -97,7 +97,7 @@ def learned_lotteries(folder: Path) -> dict[float, dict[str, float]]:
     return {
         target: kept(
             folder / f"target_{target:g}.json",
-            {"target": target, "updates": DESCENT.updates},
+            {"target": target, "descent": repr(DESCENT)},
             lambda target=target: work(target),  # type: ignore[misc]
         )
         for target in TARGETS

@@ -48,9 +48,9 @@ NOTES = (
     "A is what Ravindranath et al. print, by the weight lambda of stability in their loss, after 50,000 updates of"
     " 1,024 markets; their known rules are read off a figure. The config's weight w of strategyproofness beside"
     " stability is lambda = 1 / (1 + w).",
-    f"B: fresh markets, of the first seed for known rules. In square brackets stands the {confidence()} interval over"
-    " markets. Below the lines: how much more stable the learned rule is than the lower left hull of the known ones at"
-    " its own violation of strategyproofness, market by market.",
+    "B and C: fresh markets, of the first seed for known rules. In square brackets stands the"
+    f" {confidence()} interval over markets. Below the lines: how much more stable the learned rule is than the lower"
+    " left hull of the known ones at its own violation of strategyproofness, market by market.",
     "D to F: all 46,656 markets of three and three with complete lists, and all complete lists as reports, exactly."
     " Regret is the mean over both sides. The frontier is the fewest expected blocking pairs of any lottery over"
     " matchings: a linear measure, and not the one of A to C.",
@@ -122,6 +122,8 @@ def played_rows(runs: Mapping[float, Sequence[Run]]) -> Iterator[dict[str, Cell]
                 yield {
                     "correlation, seed, each side": f"{correlation:g}, {seed}, {side}",
                     **{name: _interval(found[key]) for name, key in MEASURES.items()},
+                    "markets": f"{found['stability'].n:,}",
+                    "who try all lists": f"{found['audited']} of each side",
                 }
 
 
