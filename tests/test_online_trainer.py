@@ -205,6 +205,7 @@ def test_a_run_from_the_command_line_is_complete(tmp_path: Any, monkeypatch: pyt
     ("changes", "error", "message"),
     [
         (["game.questions=2"], UnsupportedGameError, "questions is 2"),
+        (["game.payments=true"], UnsupportedGameError, "payments=False: payments is True"),
         (["game={name: lanes}"], UnsupportedGameError, "needs online_allocation .*, not lanes-v0$"),
         (["game.criterion=stability", "game.query=any_pair"], UnsupportedGameError, "other than 'stability'"),
         (["trainer.copies=1"], ParameterError, "copies"),

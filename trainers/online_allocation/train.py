@@ -19,8 +19,8 @@ def train(config: OnlineAllocationConfig, run: TrainingRun) -> dict[str, Any]:
     """Train an allocator in the run's folder; return what :func:`~.evaluation.judged` does on fresh games.
 
     Raises:
-        UnsupportedGameError: if the game is not online_allocation with one question a round, or its criterion is
-            ``stability``.
+        UnsupportedGameError: if the game is not online_allocation with one question a round and no payments, or its
+            criterion is ``stability``.
         RunError: if a gradient is not finite; the last checkpoint is then the last good state.
     """
     game, settings = asking_one(config.game.make(), config.trainer.name), config.trainer

@@ -160,7 +160,7 @@ def _check_planner(config: RLlibConfig, game: Game[Any]) -> None:
 
 
 def _check_allocator(config: RLlibConfig, game: Game[Any]) -> None:
-    """Check that the game asks one question a round, and refuse settings that an allocator would ignore."""
+    """Check that the game asks one question a round without payments, and refuse settings that an allocator ignores."""
     learning = config.agents.mechanism
     asking_one(game, "rllib")
     LearnedAllocator(game, hidden=learning.hidden or ())
