@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from lawgiver.envs.solvers.matching.acceptance import deferred_acceptance
+from lawgiver.envs.solvers.matching.measures import expected_rank
+from lawgiver.envs.solvers.matching.preferences import shares
 
 
 def sorted_at_once(values: np.ndarray, priorities: np.ndarray) -> tuple[list[Any], list[Any]]:
@@ -123,7 +125,8 @@ def main() -> None:
     except ImportError:
         print("the package `matching` is not installed: pip install matching\n")
     batched, matchings = took["in batches"]
-    print(f"{args.markets:,} markets of {args.n} and {args.n}\n")
+    proposals = expected_rank(shares(matchings, args.n, values), values).sum(1).mean()
+    print(f"{args.markets:,} markets of {args.n} and {args.n}, {proposals:.0f} proposals in each\n")
     print("| | microseconds a market | times the batch's |\n| --- | ---: | ---: |")
     for name, (seconds, found) in took.items():
         if name in rules:

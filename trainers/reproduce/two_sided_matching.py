@@ -138,7 +138,7 @@ def known_rule_rows(runs: Mapping[float, Sequence[Run]]) -> Iterator[Row]:
 
 
 def seed_rows(runs: Mapping[float, Sequence[Run]]) -> Iterator[Row]:
-    """Compare the mean of the seeds with the published networks of the nearest smaller and larger lambda."""
+    """Compare the mean of the seeds with the published networks whose lambda differs by less than 0.2."""
     for correlation, several in runs.items():
         own = 1 / (1 + several[0].settings["trainer"]["weight"])
         near = [at for at, lambda_ in enumerate(published.LAMBDAS) if abs(lambda_ - own) < 0.2]
