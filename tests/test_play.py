@@ -480,6 +480,9 @@ def test_a_file_in_use_or_of_something_else_is_refused(kept: Path, tmp_path: Pat
     with sqlite3.connect(tmp_path / "other") as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("person",)]
     with sqlite3.connect(kept) as connection:
+        connection.execute("INSERT INTO decision VALUES (0, 0, 0, 'participant', 0, 0, '{', 'person', NULL, 0)")
+    refused(kept, "has the action '{', allowed: JSON")
+    with sqlite3.connect(kept) as connection:
         connection.execute("UPDATE study SET schema = 99")
     refused(kept, "has tables of version 99, allowed: 1")
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Executable, insert, update
 
+from lawgiver.envs.core.errors import brief
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.files.json_text import from_json, to_json
@@ -26,7 +27,7 @@ from lawgiver.trainers.people.group import Group, replayed
 from lawgiver.trainers.people.happenings import Decision, Happening, Vote
 from lawgiver.trainers.people.ledger import Ledger
 from lawgiver.trainers.people.setup import Setup
-from lawgiver.trainers.people.store import DECISION, GRP, PERSON, VOTE, Store
+from lawgiver.trainers.people.store import DECISION, GRP, PERSON, VOTE, Store, StoreError
 from lawgiver.trainers.people.views import View, earned
 
 NOBODY = hashlib.sha256(b"").hexdigest()
@@ -197,6 +198,7 @@ class Solo:
     Raises:
         UnsupportedGameError: if people cannot play the game, or a policy does not fit it.
         ParameterError: if the database holds something else than this plays.
+        StoreError: if it holds an action that cannot be read.
     """
 
     def __init__(
@@ -254,8 +256,7 @@ class Solo:
         """Play again what the database holds."""
         logs: dict[int, list[tuple[int, Happening]]] = {}
         for row in self.store.rows(DECISION):
-            action = from_json(row.action)
-            one = Decision(row.episode, row.step, row.role, row.seat, action, row.source)
+            one = Decision(row.episode, row.step, row.role, row.seat, self._action(row.action), row.source)
             logs.setdefault(row.group_id, []).append((row.place, one))
         for row in self.store.rows(VOTE):
             logs.setdefault(row.group_id, []).append((row.place, Vote(row.seat, row.episode, row.source)))
@@ -264,6 +265,12 @@ class Solo:
             log = [one for _, one in sorted(logs.get(row.group_id, []), key=lambda pair: pair[0])]
             group = replayed(setup, log)
             self.people[row.id] = Person(row.id, row.secret_hash, row.group_id, group, row.seat, tuple(order), row.read)
+
+    def _action(self, text: str) -> Any:
+        try:
+            return from_json(text)
+        except ValueError as error:
+            raise StoreError(f"{self.store.path} has the action {brief(text)}, allowed: JSON") from error
 
 
 def _hash(secret: str) -> str:
