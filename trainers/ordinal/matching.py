@@ -92,7 +92,7 @@ def judge(game: Matching, learned: LearnedMatching, settings: OrdinalTrainer, se
     """
     rules: dict[str, Rule] = {
         LEARNED: shares_of(learned),
-        **{name: partial(_known, name, game.seats.tolist()) for name in KNOWN if name in game.direct_rules},
+        **{name: partial(known, name, game.seats.tolist()) for name in KNOWN if name in game.direct_rules},
     }
     count = settings.evaluation.profiles
     values = {name: measured(game, rule, count, seed) for name, rule in rules.items()}
@@ -168,5 +168,6 @@ def shares_of(learned: LearnedMatching) -> Rule:
     return rule
 
 
-def _known(name: str, seats: list[int], values: np.ndarray, priorities: np.ndarray) -> np.ndarray:
+def known(name: str, seats: list[int], values: np.ndarray, priorities: np.ndarray) -> np.ndarray:
+    """Decide by a known rule: shares (B, r, c) for values and priorities (B, r, c) and seats of columns."""
     return np.asarray(RULES[name](values, priorities, seats))
