@@ -19,7 +19,7 @@ from typing import Any
 
 import lawgiver
 from lawgiver.envs.core.make import make_policy
-from lawgiver.trainers.online_allocation.evaluation import NarrowerDueling, cumulative_regret, narrowest
+from lawgiver.trainers.online_allocation.evaluation import NarrowerDueling, cumulative_regret, tuned_confidence
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
 from lawgiver.trainers.tables.markdown import header, row
@@ -41,7 +41,7 @@ def main() -> None:
     cells: dict[str, list[str]] = {}
     for rounds in given.horizons:
         game: Any = replace(trained, rounds=rounds)  # type: ignore[type-var]
-        confidence = narrowest(game, TUNED, [SEEDS])
+        confidence = tuned_confidence(game, TUNED, [SEEDS])
         playing: dict[str, Any] = {
             **{f"learned, {path.name}": lawgiver.load(path, "mechanism", game=game) for path in given.runs},
             "`dueling`, narrower intervals": NarrowerDueling(game, confidence),

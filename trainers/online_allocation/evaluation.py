@@ -56,7 +56,7 @@ def cumulative_regret(
     return totals(game, mechanism, Experienced(game), games, seed, marks).regret
 
 
-def narrowest(game: OnlineAllocation, games: int, seed: Sequence[int]) -> float:
+def tuned_confidence(game: OnlineAllocation, games: int, seed: Sequence[int]) -> float:
     """Choose the factor on the width of dueling's intervals, among :data:`CONFIDENCES`, with the least mean regret."""
     found = {
         confidence: cumulative_regret(game, NarrowerDueling(game, confidence), games, [*seed, CHOSEN]).mean()
@@ -90,7 +90,7 @@ def judged(
         ``beside_learned``, the difference of each from the learned one, game by game; ``confidence``, the factor on the
         width of the tuned intervals.
     """
-    confidence = narrowest(game, evaluation.tuning, seed)
+    confidence = tuned_confidence(game, evaluation.tuning, seed)
     everybody = replace(game, questions=game.participants)
     playing: Mapping[str, tuple[OnlineAllocation, Policy]] = {
         LEARNED: (game, learned),

@@ -7,10 +7,11 @@ what is known in the round, the gradient of cumulative regret is that of
     sum_t [ sum_x pi_t(x) r(x) + A_t log rho_t(i_t, k_t) ],     A_t = G_t - b_t,    G_t = sum_{s > t} g^{s - t} R_s
 
 with R_s = sum_x pi_s(x) r(x), the expected regret of a later round. Nothing is sampled in the first term, and in the
-second only answers and questions are. The baseline b_t is the mean of G_t in the other games of the same true values
-and the same noise: what it costs that these values are hard to learn, and that answers were unlucky, drops out
-(common random numbers; Glasserman and Yao 1992). The discount g < 1 counts regret only that follows soon: the pair that
-was asked about is one of hundreds, and most of what comes later has nothing to do with it.
+second only answers and questions are. The baseline b_t is linear in R_t and in the mean of G_t in the other games of
+the same true values and the same noise, fitted in each round: what it costs that these values are hard to learn, and
+that answers were unlucky, drops out (common random numbers; Glasserman and Yao 1992). The discount g < 1 counts regret
+only that follows soon: the pair that was asked about is one of hundreds, and most of what comes later has nothing to
+do with it.
 
 Gradients through the answers do not help: where assignments and questions are relaxed to their probabilities, and
 answers to Gaussians of the right variance, regret has a gradient; but small changes of what is known change later
