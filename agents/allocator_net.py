@@ -44,7 +44,7 @@ TINY = 1e-6
 
 @dataclass(frozen=True)
 class Known:
-    """What answers say, by a uniform prior.
+    """Posterior of values after the answers, by a uniform prior.
 
     Attributes:
         mean: posterior mean of each pair's value, (B, n, n).

@@ -41,7 +41,7 @@ RIDGE = 1e-3
 
 @dataclass(frozen=True)
 class Rounds:
-    """What was known, asked and lost in T rounds of B games.
+    """Knowledge, questions and regret in T rounds of B games.
 
     Attributes:
         estimates: mean answers before each round, (T, B, n, n).

@@ -1,4 +1,4 @@
-"""What an agent gains by lying to a mechanism of online allocation, in the same games with the same experiences.
+"""Gains of an agent that lies to a mechanism of online allocation, in the same games with the same experiences.
 
 An agent that knows no more than what it experiences can answer one number for a bad experience and another for a good
 one: :data:`LIES` are some of these. One that knows its true values can do more: claim to like its best item alone
