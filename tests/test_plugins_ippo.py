@@ -93,6 +93,7 @@ def test_it_says_which_packaged_configs_it_takes(site):
         *("affine_maximiser", "affine_maximiser_grid_search", "affine_maximiser_regularised"),
         *("affine_maximiser_zeroth_order", "learned_follower", "exs_net", "rpf_net", "election", "election_designer"),
         *("first_price_bidders", "first_price_bidders_ppo", "menu", "regret_net", "aggregation", "voting"),
+        *("matching", "online_allocation", "online_allocation_rllib"),
     }
 
 

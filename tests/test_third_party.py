@@ -79,7 +79,7 @@ def test_its_games_keep_the_contract(site: Path, game: dict[str, Any]) -> None:
     check_game(make_game(**game))
 
 
-UNPAID = ("election-v0", "matrix-v0", "repeated-v0", "repeated_allocation-v0")
+UNPAID = ("election-v0", "matrix-v0", "online_allocation-v0", "repeated-v0", "repeated_allocation-v0")
 PAID = [name for name in names(GAMES) if name not in UNPAID]
 
 

@@ -158,7 +158,7 @@ class OnlineAllocation(Game[OnlineState]):
     def acts(self, state: OnlineState, role: str) -> Array:
         """Flag the participants who are asked; the mechanism always acts."""
         if role == "participant":
-            return state.asked >= 0
+            return (state.asked >= 0) & (state.round < self.rounds)[:, None]  # nobody does where a game is over
         return state.round[:, None] >= 0
 
     def observation_layout(self, role: str) -> Layout:
