@@ -83,7 +83,8 @@ def test_a_locale_without_unicode(tmp_path: Path) -> None:
     refused = [("reproduce", "nothing±"), ("games", "nothing"), ("train", "élan"), ("bench", "nothing")]
     results = told(tmp_path / "told", *READING, *acting, *refused, env=ASCII)
     for command, (code, out, _) in zip((*READING, *acting), results, strict=False):
-        assert code == 0 and out.isascii() and "?" not in out, (command, code, out)
+        lost = "?" in out.replace("do you choose?", "")  # the question that people are asked
+        assert code == 0 and out.isascii() and not lost, (command, code, out)
     assert "+-" in results[len(READING) + 3][1], "± is spelt"
     for result in results[-len(refused) :]:
         assert one_line(result).isascii()
