@@ -274,3 +274,9 @@ def test_more_partners_than_are_listed_are_searched_and_it_is_said():
                                     "effort=1"])  # fmt: skip
     told = "searched, not exact: there are 1,957 lists of 6 partners, all of which are tried for up to 5"
     assert done.exit_code == 0 and told in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("market", ["", ["", "x.soc"]])
+def test_an_empty_path_is_not_the_current_folder(market):
+    with pytest.raises(ParameterError, match=r"^market is .*, allowed: a folder with"):
+        make_game("matching", market=market)

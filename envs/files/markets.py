@@ -71,7 +71,7 @@ def market_paths(given: Any) -> tuple[str, ...] | None:
         return None
     paths = [given] if isinstance(given, (str, Path)) else given
     several = isinstance(paths, Sequence) and len(paths) in (1, 2)
-    if not several or not all(isinstance(path, (str, Path)) for path in paths):
+    if not several or not all(isinstance(path, (str, Path)) and str(path) for path in paths):
         raise ParameterError(f"market is {brief(given)}, allowed: {ALLOWED}")
     return tuple(str(path) for path in paths)
 
