@@ -84,6 +84,14 @@ def test_random_priority_over_all_profiles_of_three():
     assert Fraction(int(uniform), 6 * len(values)) == Fraction(3, 2)
 
 
+def test_profiles_are_read_only_and_three_on_each_side_at_most():
+    for each in profiles(2):
+        with pytest.raises(ValueError, match="read-only"):
+            each[0] = 0
+    with pytest.raises(ParameterError, match=r"4 on each side have 4!\^8 profiles of lists, allowed: n from 1 to 3"):
+        profiles(4)
+
+
 @pytest.fixture(scope="module")
 def stable_of_three():
     return stable_matchings(*profiles(3))

@@ -41,7 +41,7 @@ Decide = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @lru_cache(maxsize=2)
 def profiles(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """List all profiles of complete lists, values and priorities (P, n, n) in {1, ..., n} / n, for n up to 3.
+    """List the profiles of complete lists, values and priorities (P, n, n) in {1, ..., n} / n, read-only, n up to 3.
 
     Raises:
         ParameterError: for more, naming how many there are.
@@ -50,8 +50,10 @@ def profiles(n: int) -> tuple[np.ndarray, np.ndarray]:
         raise ParameterError(f"{n} on each side have {n}!^{2 * n} profiles of lists, allowed: n from 1 to 3")
     lists = np.array(list(permutations(range(1, n + 1)))) / n
     every = np.array(list(product(range(len(lists)), repeat=2 * n)))
-    values, priorities = lists[every[:, :n]], lists[every[:, n:]].transpose(0, 2, 1)
-    return values, np.ascontiguousarray(priorities)
+    values, priorities = lists[every[:, :n]], np.ascontiguousarray(lists[every[:, n:]].transpose(0, 2, 1))
+    for each in (values, priorities):
+        each.flags.writeable = False  # they are kept for other callers
+    return values, priorities
 
 
 def all_matchings(n: int, m: int) -> np.ndarray:

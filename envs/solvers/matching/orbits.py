@@ -164,9 +164,9 @@ def orbits(n: int) -> Orbits:
     """List the orbits of the markets of n rows and n columns whose lists are complete, for n of 2 and 3.
 
     Raises:
-        ParameterError: for fewer, or for more, naming how many there are.
+        ParameterError: for other numbers.
     """
-    n = integer("n", n, 2)
+    n = integer("n", n, 2, 3)
     kinds, markets = factorial(n), len(profiles(n)[0])
     place = kinds ** np.arange(2 * n - 1, -1, -1)  # of each agent's digit in the number of a market
     digits = np.arange(markets)[:, None] // place % kinds
