@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 
 from lawgiver.agents.matching_net import LearnedMatching
-from lawgiver.trainers.ordinal.matching import known, measured, shares_of
+from lawgiver.trainers.ordinal.matching import known, measured, rule_by_parts
 from lawgiver.trainers.runs.loading import load
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.statistics.estimate import Estimate
@@ -40,7 +40,7 @@ def main() -> None:
         learned = load(run.path, role="mechanism", game=run.game())
         game = cast(LearnedMatching, learned).game
         rules = {
-            f"learned, seed {run.settings['seed']}": shares_of(cast(LearnedMatching, learned)),
+            f"learned, seed {run.settings['seed']}": rule_by_parts(cast(LearnedMatching, learned)),
             "deferred acceptance": partial(known, "deferred_acceptance", game.seats.tolist()),
         }
         for name, rule in rules.items():

@@ -23,7 +23,7 @@ from lawgiver.trainers.ordinal import train
 from lawgiver.trainers.ordinal.hull import Violations, below, hull
 from lawgiver.trainers.ordinal.learner import Learner, weight
 from lawgiver.trainers.ordinal.markets import Lists, Markets, terms
-from lawgiver.trainers.ordinal.matching import measured, of_side, shares_of
+from lawgiver.trainers.ordinal.matching import measured, of_side, rule_by_parts
 from lawgiver.trainers.ordinal.optimisers import Muon
 from lawgiver.trainers.ordinal.settings import OrdinalTrainer
 from lawgiver.trainers.runs import launch
@@ -162,7 +162,7 @@ def test_updates_estimate_what_fresh_markets_have():
     rule = rule_of(6)
     with torch.no_grad():
         sampled = [Markets(game, 20, 1, 0, "cpu").terms(rule.network, number) for number in range(40)]
-    found = measured(game, shares_of(rule), 500, [0])
+    found = measured(game, rule_by_parts(rule), 500, [0])
     for name in ("stability", "regret"):
         each = np.array([getattr(one, name).item() for one in sampled])
         error = np.hypot(each.std() / np.sqrt(len(each)), found[name].std() / np.sqrt(len(found[name])))
@@ -217,10 +217,10 @@ def test_it_learns():
     rule = rule_of(6, seed=0, width=16, rounds=3)
     settings = OrdinalTrainer(name="ordinal", updates=120, weight=1.0, learning_rate=0.02)
     learner = Learner(rule.network, Markets(game, 4, 1, 0, "cpu"), settings, "stability", Muon)
-    before = measured(game, shares_of(rule), 200, [0])
+    before = measured(game, rule_by_parts(rule), 200, [0])
     for number in range(1, 121):
         learner.update(number)
-    after = measured(game, shares_of(rule), 200, [0])
+    after = measured(game, rule_by_parts(rule), 200, [0])
     priority = measured(game, lambda *sides: RULES["random_priority"](*sides, [1] * 3), 200, [0])
     assert after["stability"].mean() < min(before["stability"].mean() / 4, priority["stability"].mean() / 2)
     assert after["stability"].mean() + after["regret"].mean() < before["stability"].mean() / 2
@@ -252,7 +252,7 @@ def test_a_run_stands_beside_known_rules(tmp_path):
 
 def test_one_of_each_side_stands_for_all_where_lists_are_many():
     game, rule = make_game("matching", n=12), rule_of(6, width=8, rounds=1)
-    found = of_side(game, shares_of(rule), 20, [0])
+    found = of_side(game, rule_by_parts(rule), 20, [0])
     assert found["audited"] == 1 and found["regret"].n == 20 and found["regret"].mean > 0
     _, _, values, priorities = markets_of(8, 3)
     few, all_ = (truthfulness_violation(rule.shares, values, priorities, agents=agents) for agents in (1, None))

@@ -91,7 +91,7 @@ def judge(game: Matching, learned: LearnedMatching, settings: OrdinalTrainer, se
         rule by number of participants of a side, and how many of each side were ``audited``; ``profiles``: markets.
     """
     rules: dict[str, Rule] = {
-        LEARNED: shares_of(learned),
+        LEARNED: rule_by_parts(learned),
         **{name: partial(known, name, game.seats.tolist()) for name in KNOWN if name in game.direct_rules},
     }
     count = settings.evaluation.profiles
@@ -106,7 +106,7 @@ def judge(game: Matching, learned: LearnedMatching, settings: OrdinalTrainer, se
     violations = {name: Violations(each["regret"], each["stability"]) for name, each in values.items()}
     found[LEARNED]["below_lines"] = below(violations.pop(LEARNED), list(violations.values()))
     others = {
-        str(side): of_side(replace(game, n=2 * side, m=None), shares_of(learned), count, seed)
+        str(side): of_side(replace(game, n=2 * side, m=None), rule_by_parts(learned), count, seed)
         for side in settings.evaluation.sides
     }
     return {"rules": found, "sides": others, "profiles": count}
@@ -158,7 +158,7 @@ def estimates(values: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
     return {measure: Estimate.of_samples(each) for measure, each in values.items()}
 
 
-def shares_of(learned: LearnedMatching) -> Rule:
+def rule_by_parts(learned: LearnedMatching) -> Rule:
     """Make a function of both sides, some markets after others, out of a learned rule."""
 
     def rule(values: np.ndarray, priorities: np.ndarray) -> np.ndarray:
