@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,9 @@ def _play(game: Game[Any], language: str, rng: np.random.Generator) -> None:
         seen, mask = game.observe(session.state, "participant")[0], game.legal_actions(session.state, "participant")
         actions = []
         for seat, observation in enumerate(seen):
-            json.dumps([field.values for field in shown(game, wording, observation)], allow_nan=False)
+            for field in shown(game, wording, observation):
+                finite = all(math.isfinite(value) for value in field.values)
+                require(finite, game, f"people see a number in {field.name!r} that is not finite: {field.values}")
             asked = form(game, wording, observation, None if mask is None else mask[0, seat])
             actions.append(read_form(asked, filled_in(asked, rng)))
         session.step(check_actions(game, "participant", actions, game.agents_of("participant"))[None])
