@@ -50,18 +50,26 @@ class MatchingNet(nn.Module):
         self.score = nn.Linear(width, 1)
         self.alone = nn.Linear(width, 1)
 
+    def cells_of(self, values: torch.Tensor, priorities: torch.Tensor) -> torch.Tensor:
+        """Describe the cells, (B, r, c, width), by what partners are worth (B, r, c), 0 if they are not accepted.
+
+        Exchanging the sides transposes the cells and exchanges the halves of what describes them.
+        """
+        own, theirs = (torch.stack([x, (x > 0).to(x.dtype)], -1) for x in (values, priorities))
+        seen = torch.relu(nn.functional.linear(torch.cat([own, theirs], -1), *alike(self.begin)))
+        by_row, by_column = _preferred(values), _preferred(priorities.mT)
+        for cells, lines, better in zip(self.cells, self.lines, self.better, strict=True):
+            seen = seen + torch.relu(_heard(seen, by_row, by_column, cells, lines, better))
+        return seen
+
     def forward(self, values: torch.Tensor, priorities: torch.Tensor) -> torch.Tensor:
         """Compute the shares."""
         rows, columns = values.shape[-2:]
         # Nothing is told of the order of those who are not accepted, so that all of them are worth 0.
         values, priorities = (x.clamp_min(0).reshape(-1, rows, columns) for x in (values, priorities))
-        own, theirs = (torch.stack([x, (x > 0).to(x.dtype)], -1) for x in (values, priorities))
-        seen = torch.relu(nn.functional.linear(torch.cat([own, theirs], -1), *_alike(self.begin)))
-        by_row, by_column = _preferred(values), _preferred(priorities.mT)
-        for cells, lines, better in zip(self.cells, self.lines, self.better, strict=True):
-            seen = seen + torch.relu(_heard(seen, by_row, by_column, cells, lines, better))
-        accepted = (own[..., 1] * theirs[..., 1])[..., None]
-        scores = nn.functional.softplus(nn.functional.linear(seen, *_alike(self.score))) * accepted
+        seen = self.cells_of(values, priorities)
+        accepted = ((values > 0) & (priorities > 0)).to(values.dtype)[..., None]
+        scores = nn.functional.softplus(nn.functional.linear(seen, *alike(self.score))) * accepted
         alone = FLOOR + nn.functional.softplus(self.alone(seen.mean(2)))
         unasked = FLOOR + nn.functional.softplus(
             nn.functional.linear(seen.mean(1), _exchanged(self.alone.weight), self.alone.bias)
@@ -84,7 +92,7 @@ def _heard(
     seen = nn.functional.layer_norm(seen, seen.shape[-1:])
     assert isinstance(lines, nn.Linear) and isinstance(better, nn.Linear)
     weights = lines.weight, better.weight
-    weight, bias = _alike(cells)
+    weight, bias = alike(cells)
 
     def along(x: torch.Tensor, preferred: torch.Tensor, own: torch.Tensor | None, exchange: bool) -> torch.Tensor:
         """Sum along the last axis of cells x (B, l, k, width), with what cells tell themselves by weights ``own``."""
@@ -113,8 +121,8 @@ def _exchanged(weight: torch.Tensor) -> torch.Tensor:
     return weight.roll((given // 2, taken // 2), (0, 1))
 
 
-def _alike(layer: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return weight and bias of a map that gives both halves, by one of them that does the same for either."""
+def alike(layer: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make weight and bias of a map to both halves out of one to the first, which does the same for either side."""
     assert isinstance(layer, nn.Linear)
     weight, half = layer.weight, layer.in_features // 2
     return torch.cat([weight, weight.roll(half, 1)]), layer.bias.repeat(2)

@@ -63,6 +63,16 @@ def test_rows_columns_and_sides_are_treated_alike(n):
     assert exchanged == pytest.approx(shares.swapaxes(1, 2), abs=1e-6)
 
 
+def test_the_halves_of_what_describes_cells_are_those_of_the_sides():
+    network = rule_of().network
+    values, priorities = torch.rand(2, 5, 4, 4).unbind()
+    cells = network.cells_of(values, priorities).detach()
+    exchanged = network.cells_of(priorities.mT, values.mT).detach()
+    swapped = exchanged.transpose(1, 2).roll(cells.shape[-1] // 2, -1)
+    assert torch.allclose(swapped, cells, atol=1e-5)
+    assert not torch.allclose(exchanged.transpose(1, 2), cells, atol=1e-3)
+
+
 def test_shares_can_be_had_and_nobody_loses():
     rule = rule_of()
     game, types, values, priorities = markets_of(count=500)
