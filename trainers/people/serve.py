@@ -67,6 +67,7 @@ def serve(solo: Solo, own: socket.socket) -> None:
 
     Raises:
         LedgerError: if something could not be written, after which everybody was answered that the server stops.
+        KeyboardInterrupt: if interrupted.
     """
     Server(solo).run([own])
     failure = solo.ledger.failure
@@ -74,3 +75,5 @@ def serve(solo: Solo, own: socket.socket) -> None:
         reason = failure.orig if isinstance(failure, DBAPIError) else failure
         kept = "what was written before is intact"
         raise LedgerError(f"cannot write {solo.store.path or 'the database'}: {reason}; {kept}") from failure
+    # Nothing else ends it, but uvicorn's own interrupt is lost in a process that was started to ignore them.
+    raise KeyboardInterrupt
