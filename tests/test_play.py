@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 import lawgiver
 from lawgiver.agents.learned import save_policy
@@ -32,7 +32,8 @@ from lawgiver.trainers.people.numbers import number
 from lawgiver.trainers.people.play import opened
 from lawgiver.trainers.people.serve import listening
 from lawgiver.trainers.people.solo import Solo
-from lawgiver.trainers.people.store import DECISION, GRP, VOTE, Store, StoreError
+from lawgiver.trainers.people.store import Store, StoreError, reading, rows
+from lawgiver.trainers.people.tables import DECISION, GRP, STUDY, VOTE
 
 LONGEST = 400
 """Pages of the longest game."""
@@ -476,7 +477,7 @@ def test_a_file_in_use_or_of_something_else_is_refused(kept: Path, tmp_path: Pat
         refused(folder, "is a folder, allowed: a file")
     with sqlite3.connect(tmp_path / "other") as connection:
         connection.execute("CREATE TABLE person (id INTEGER)")
-    refused(tmp_path / "other", r"holds other tables \(person\), allowed: another file")
+    refused(tmp_path / "other", r"holds other tables \(person\), allowed: those of a study")
     with sqlite3.connect(tmp_path / "other") as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("person",)]
     with sqlite3.connect(kept) as connection:
@@ -484,7 +485,10 @@ def test_a_file_in_use_or_of_something_else_is_refused(kept: Path, tmp_path: Pat
     refused(kept, "has the action '{', allowed: JSON")
     with sqlite3.connect(kept) as connection:
         connection.execute("UPDATE study SET schema = 99")
-    refused(kept, "has tables of version 99, allowed: 1")
+        connection.execute("DROP TABLE event")  # of another version there is no telling what it has
+    refused(kept, "has tables of version 99, allowed: 2")
+    with sqlite3.connect(kept) as connection:
+        assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'event'").fetchall()
 
 
 def test_what_cannot_be_written_is_not_answered_and_stops_the_server(tmp_path: Path) -> None:
@@ -571,3 +575,14 @@ def test_a_saved_policy_is_a_mechanism(serving: Serving, tmp_path: Path) -> None
     visitor = Visitor(served.port).join()
     assert visitor.to_the_end(np.random.default_rng(0)) == ["play", "result", "end"]
     assert str(folder) in visitor.page()
+
+
+def test_a_database_is_read_while_it_is_served_and_cannot_be_written_then(kept: Path) -> None:
+    with opened("taxed_dilemma", kept, mechanism="libertarian"), reading(kept) as engine:
+        (study,) = rows(engine, STUDY)
+        assert study.seed == 5
+        with pytest.raises(StoreError, match="readonly"), reading(kept) as second, second.begin() as connection:
+            connection.execute(delete(STUDY))
+    with pytest.raises(StoreError, match="is no file"), reading(kept.with_name("nothing")):
+        pass
+    assert not kept.with_name("nothing").exists()

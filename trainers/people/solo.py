@@ -27,7 +27,8 @@ from lawgiver.trainers.people.group import Group, replayed
 from lawgiver.trainers.people.happenings import Decision, Happening, Vote
 from lawgiver.trainers.people.ledger import Ledger
 from lawgiver.trainers.people.setup import Setup
-from lawgiver.trainers.people.store import DECISION, GRP, PERSON, VOTE, Store, StoreError
+from lawgiver.trainers.people.store import Store, StoreError
+from lawgiver.trainers.people.tables import DECISION, GRP, PERSON, VOTE
 from lawgiver.trainers.people.views import View, earned
 
 NOBODY = hashlib.sha256(b"").hexdigest()
@@ -235,7 +236,7 @@ class Solo:
         await self.ledger.write(
             insert(GRP).values(id=group_id, seed=setup.seed, mechanisms=kept, started=now),
             insert(PERSON).values(
-                id=name, secret_hash=person.secret_hash, group_id=group_id, seat=person.seat, joined=now, read=0
+                id=name, secret_hash=person.secret_hash, stage="play", group_id=group_id, seat=person.seat, joined=now
             ),
             *stored(group_id, 0, group.log, None),
         )

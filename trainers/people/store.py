@@ -1,4 +1,4 @@
-"""The database of a study: its tables, and the file that they are kept in."""
+"""The database of a study: the file that its tables are kept in, its lock, and what it was begun for."""
 
 from __future__ import annotations
 
@@ -6,101 +6,20 @@ import fcntl
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Engine,
-    Float,
-    ForeignKey,
-    Integer,
-    MetaData,
-    Row,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    select,
-)
+from sqlalchemy import Engine, Row, Table, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.files.json_text import to_json
-
-SCHEMA = 1
-"""Version of the tables; a file of another version is refused."""
-
-TABLES = MetaData()
-STUDY = Table(
-    "study",
-    TABLES,
-    Column("id", Integer, primary_key=True),
-    Column("schema", Integer, nullable=False),
-    Column("config", Text, nullable=False),
-    Column("study_hash", String(64), nullable=False),
-    Column("seed", BigInteger, nullable=False),
-    Column("version", String(32), nullable=False),
-    Column("created", Float, nullable=False),
-)
-"""One row: what is played."""
-GRP = Table(
-    "grp",
-    TABLES,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("seed", BigInteger, nullable=False),
-    Column("mechanisms", Text, nullable=False),
-    Column("started", Float, nullable=False),
-)
-"""Groups; ``mechanisms`` is a JSON list of names, in the order of play."""
-PERSON = Table(
-    "person",
-    TABLES,
-    Column("id", String(16), primary_key=True),
-    Column("secret_hash", String(64), nullable=False),
-    Column("group_id", ForeignKey(GRP.c.id), nullable=False),
-    Column("seat", Integer, nullable=False),
-    Column("joined", Float, nullable=False),
-    Column("read", Integer, nullable=False),
-)
-"""People: ``id`` stands in the address of their page, ``secret_hash`` is the SHA-256 of their cookie, ``read`` how many
-of the pages between the games they have read."""
-DECISION = Table(
-    "decision",
-    TABLES,
-    Column("group_id", ForeignKey(GRP.c.id), primary_key=True),
-    Column("episode", Integer, primary_key=True),
-    Column("step", Integer, primary_key=True),
-    Column("role", String(16), primary_key=True),
-    Column("seat", Integer, primary_key=True),
-    Column("place", Integer, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("source", String(16), nullable=False),
-    Column("shown", Float),
-    Column("at", Float, nullable=False),
-)
-"""Decisions, from which a group is rebuilt: ``place`` is that in its log, ``action`` is JSON, ``shown`` is when
-the page was first sent."""
-VOTE = Table(
-    "vote",
-    TABLES,
-    Column("group_id", ForeignKey(GRP.c.id), primary_key=True),
-    Column("seat", Integer, primary_key=True),
-    Column("place", Integer, nullable=False),
-    Column("episode", Integer),
-    Column("source", String(16), nullable=False),
-    Column("shown", Float),
-    Column("at", Float, nullable=False),
-)
-"""Votes for the game ``episode``; null where none was cast."""
+from lawgiver.trainers.people.tables import SCHEMA, STUDY, TABLES
 
 
 class StoreError(LawgiverError):
@@ -114,6 +33,7 @@ class Store:
         path: its SQLite file, made if there is none; None for one in memory.
         config: what is played, as plain data; a file keeps that of its first opening.
         seed: of everything that is drawn; None for the one in the file, or a new one.
+        study_hash: of what may not change between two openings; None for that of the whole config.
 
     Attributes:
         engine: of SQLAlchemy.
@@ -124,7 +44,9 @@ class Store:
             another config or by a version with other tables.
     """
 
-    def __init__(self, path: Path | None, config: Mapping[str, Any], seed: int | None = None) -> None:
+    def __init__(
+        self, path: Path | None, config: Mapping[str, Any], seed: int | None = None, study_hash: str | None = None
+    ) -> None:
         self.path = path
         self._lock: TextIO | None = None
         if path is None:
@@ -134,7 +56,7 @@ class Store:
             self.engine = _of_file(path)
         try:
             self._prepared()
-            self.seed = self._opened(config, seed)
+            self.seed = self._opened(config, seed, study_hash)
         except DatabaseError as error:
             self.close()
             raise StoreError(f"{path} cannot be used as a database: {error.orig}") from error
@@ -143,16 +65,15 @@ class Store:
             raise
 
     def _prepared(self) -> None:
-        """Make the tables of a new database; one of something else gets none."""
-        found = set(inspect(self.engine).get_table_names())
-        if found and STUDY.name not in found:
-            raise StoreError(f"{self.path} holds other tables ({', '.join(sorted(found))}), allowed: another file")
+        """Make the tables of a new database; one of something else, or of another version, gets none."""
+        if set(inspect(self.engine).get_table_names()):
+            _check_tables(self.engine, self.path)
         TABLES.create_all(self.engine)
 
-    def _opened(self, config: Mapping[str, Any], seed: int | None) -> int:
+    def _opened(self, config: Mapping[str, Any], seed: int | None, study_hash: str | None) -> int:
         """Check that the database is of this study, or make it so if it is new; return its seed."""
         text = to_json(config)
-        own = hashlib.sha256(text.encode()).hexdigest()
+        own = study_hash or hashlib.sha256(text.encode()).hexdigest()
         with self.engine.begin() as connection:
             kept = connection.execute(select(STUDY)).one_or_none()
             if kept is None:
@@ -160,8 +81,6 @@ class Store:
                 first = {"id": 1, "schema": SCHEMA, "config": text, "study_hash": own, "seed": drawn}
                 connection.execute(insert(STUDY).values(**first, version=version("lawgiver"), created=time.time()))
                 return drawn
-        if kept.schema != SCHEMA:
-            raise StoreError(f"{self.path} has tables of version {kept.schema}, allowed: {SCHEMA}")
         if kept.study_hash != own:
             raise StoreError(f"{self.path} was begun with {kept.config}, allowed: the same, or another file")
         if seed not in (None, kept.seed):
@@ -170,14 +89,52 @@ class Store:
 
     def rows(self, table: Table) -> list[Row[Any]]:
         """Read a table in the order of its primary key."""
-        with self.engine.connect() as connection:
-            return list(connection.execute(select(table).order_by(*table.primary_key.columns)))
+        return rows(self.engine, table)
 
     def close(self) -> None:
         """Close the file and release its lock."""
         self.engine.dispose()
         if self._lock is not None:
             self._lock.close()
+
+
+def rows(engine: Engine, table: Table) -> list[Row[Any]]:
+    """Read a table in the order of its primary key."""
+    with engine.connect() as connection:
+        return list(connection.execute(select(table).order_by(*table.primary_key.columns)))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Engine]:
+    """Open a database to read it, also while it is served; nothing can be written.
+
+    Raises:
+        StoreError: if there is none, or it was made by a version with other tables.
+    """
+    if not path.is_file():
+        raise StoreError(f"{path} is no file, allowed: a database that was begun")
+    engine = create_engine(
+        URL.create("sqlite", database=f"file:{path.absolute()}", query={"mode": "ro", "uri": "true"})
+    )
+    try:
+        _check_tables(engine, path)
+        yield engine
+    except DatabaseError as error:
+        raise StoreError(f"{path} cannot be used as a database: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def _check_tables(engine: Engine, path: Path | None) -> None:
+    """Refuse tables that are no study's, or another version's."""
+    found = set(inspect(engine).get_table_names())
+    if STUDY.name not in found:
+        told = ", ".join(sorted(found)) or "none"
+        raise StoreError(f"{path} holds other tables ({told}), allowed: those of a study")
+    with engine.connect() as connection:
+        schema = connection.execute(select(STUDY.c.schema)).scalar_one_or_none()
+    if schema not in (None, SCHEMA):
+        raise StoreError(f"{path} has tables of version {schema}, allowed: {SCHEMA}")
 
 
 def _locked(path: Path) -> TextIO:
