@@ -44,7 +44,7 @@ PACKAGES = {
     "sb3": ("stable_baselines3",),
     "bo": ("sklearn", "scipy"),
     "data": ("pyarrow",),
-    "people": ("starlette", "uvicorn", "jinja2", "sqlalchemy", "pyarrow"),
+    "people": ("starlette", "uvicorn", "jinja2", "sqlalchemy", "pyarrow", "markdown_it"),
     "lm": ("transformers", "torch"),
     "plot": ("matplotlib", "PIL"),
 }

@@ -122,7 +122,7 @@ def _mechanisms(game: Game[Any], asked: PlaySettings) -> dict[str, Policy]:
     given = asked.mechanisms or (() if asked.mechanism is None else (asked.mechanism,))
     if "mechanism" not in game.roles:
         if given:
-            raise ParameterError(f"mechanism is {_label(given[0])!r}, allowed: none, as {game.name} has none")
+            raise ParameterError(f"mechanism is {label_of(given[0])!r}, allowed: none, as {game.name} has none")
         return {}
     if not given:
         return dict([_policy(game, "mechanism", None, _default_mechanisms())])
@@ -143,7 +143,7 @@ def _default_mechanisms() -> Iterator[str]:
 def _policy(game: Game[Any], role: str, given: Any, default: Iterable[str]) -> tuple[str, Policy]:
     """Make a policy that is asked for, or the first by default that plays the game; return its name too."""
     if given is not None:
-        return _label(given), make_policy(game, role, given)
+        return label_of(given), make_policy(game, role, given)
     for name in default:
         try:
             made = make_policy(game, role, name)
@@ -154,6 +154,6 @@ def _policy(game: Game[Any], role: str, given: Any, default: Iterable[str]) -> t
     raise UnsupportedGameError(f"no registered {role} plays {game.name}, allowed: one that is given")
 
 
-def _label(given: Any) -> str:
+def label_of(given: Any) -> str:
     """Write a policy's name; of one with parameters as on the command line."""
     return given if isinstance(given, str) else f"{{{', '.join(f'{key}: {value}' for key, value in given.items())}}}"

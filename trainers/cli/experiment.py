@@ -1,0 +1,38 @@
+"""Commands of ``lawgiver experiment``: studies with real people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+STUDY = typer.Argument(metavar="STUDY", help="The YAML file of a study.", show_default=False)
+
+
+@app.callback()
+def experiment() -> None:
+    """Prepare and serve a study with real people."""
+    from lawgiver.envs.core.registry import require_extras
+
+    require_extras("lawgiver experiment", "people")
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The YAML file to be written.", show_default=False)],
+) -> None:
+    """Write a commented study, and its texts beside it; no file is overwritten."""
+    from lawgiver.trainers.people.new import write_new
+
+    for each in write_new(file):
+        typer.echo(f"written: {each}")
+
+
+@app.command()
+def check(study: Annotated[Path, STUDY]) -> None:
+    """Check a study, play it with programs, and print what it costs and how long it takes."""
+    from lawgiver.trainers.people.study import read_study
+
+    read_study(study)
