@@ -66,7 +66,7 @@ class Codes(Settings):
 
 
 class ProlificSettings(Settings):
-    """What ties the study to one on Prolific."""
+    """The study on Prolific from which people come, and to which they return."""
 
     codes: Codes
     study_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")] | None = None
