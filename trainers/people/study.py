@@ -151,7 +151,19 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         LawgiverError: if a policy cannot be made.
     """
     file = Path(path)
-    config = checked(StudyConfig, read_mapping(file))
+    return make_study(checked(StudyConfig, read_mapping(file)), file)
+
+
+def make_study(config: StudyConfig, file: Path) -> Study:
+    """Make everything that the settings of a study name.
+
+    Args:
+        config: the settings.
+        file: that they are of; their paths begin in its folder.
+
+    Raises:
+        LawgiverError: as :func:`read_study` does.
+    """
     check_together(config)
     folder = file.parent
     texts = read_texts(config.texts, folder)
@@ -204,18 +216,18 @@ def _check_people(config: StudyConfig, game: Game[Any]) -> None:
 def _made(game: Game[Any], role: str, given: PolicyGiven, folder: Path, key: str) -> Policy:
     """Make a policy, whose folder may be beside the study; an error names its key."""
     try:
-        made = make_policy(game, role, _placed(given, role, folder))
+        made = make_policy(game, role, placed(given, role, folder))
         check_policy(game, role, made)
     except (ParameterError, UnknownNameError, UnsupportedGameError) as error:
         raise type(error)(f"{key}: {error}") from error
     return made
 
 
-def _placed(given: PolicyGiven, role: str, folder: Path) -> PolicyGiven:
+def placed(given: PolicyGiven, role: str, folder: Path) -> PolicyGiven:
     """Replace the name of a folder beside the study by its path."""
     if isinstance(given, Mapping):
         inner = given.get("policy")
-        return {**given, "policy": _placed(inner, role, folder)} if isinstance(inner, str) else given
+        return {**given, "policy": placed(inner, role, folder)} if isinstance(inner, str) else given
     beside = folder / given
     return str(beside) if given not in names(ROLES[role]) and ("/" in given or is_folder(beside)) else given
 
