@@ -1,4 +1,4 @@
-"""What a new group plays: conditions and orders of play in equal numbers, seats at random."""
+"""The draw of a new group: conditions and orders of play in equal numbers, seats at random."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Order: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a group plays.
+    """The condition, order, seats and seed of a group.
 
     Attributes:
         condition: of its opening.
