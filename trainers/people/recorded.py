@@ -1,4 +1,4 @@
-"""What the database of a study holds, as groups played again: for tables, counts and payments."""
+"""The database of a study as groups that are played again, for tables, counts and payments."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Recording:
         return None if group is None else group.number
 
     def part_of(self, person: Row[Any]) -> Person | None:
-        """Return how a person took part in a group; None if they have none, or it cannot be played again."""
+        """Return the part of a person in their group; None if they have none, or it cannot be played again."""
         group = self._by_id.get(person.group_id)
         return None if group is None or group.group is None else group.group.people[person.seat]
 
@@ -113,7 +113,7 @@ class Recording:
 
     @cached_property
     def outside(self) -> Mapping[str, Row[Any]]:
-        """Who somebody is outside, by id; of those of whom it is known."""
+        """Rows that say who somebody is outside, by their id here."""
         return {row.person_id: row for row in self.tables[OUTSIDE.name] if row.person_id is not None}
 
 
