@@ -21,6 +21,7 @@ from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.fields import Field
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.files.json_text import from_json, to_json
+from lawgiver.envs.online_allocation import OnlineAllocation
 from lawgiver.trainers import hcmd_zero
 from lawgiver.trainers.audit.result import Audit, Regret
 from lawgiver.trainers.cli.printed_tables import show_audit, show_summary
@@ -439,6 +440,25 @@ def test_benchmarks_print_what_their_headings_say():
     half = 4.302653 * np.std(values, ddof=1) / np.sqrt(3)
     assert benchmark("generalisation").spread(values) == f"0.2000 [{0.2 - half:.4f}, {0.2 + half:.4f}]"
     assert benchmark("exploitability").with_error(Estimate.normal(0.25, 0.0125, 9), 3) == "0.250 ± 0.013"
+
+
+def test_learned_allocators_are_compared_seed_by_seed(capsys):
+    """Intervals are those of the differences of two seeds, Student's with one degree of freedom."""
+    pytest.importorskip("torch")
+    script = benchmark("online_learned")
+    script.table({"learned, a": np.array([1.0, 3.0]), "b": np.array([4.0, 4.0])}, 100, 5)
+    own, other = capsys.readouterr().out.splitlines()[-2:]
+    assert own == "| learned, a | 2.00 [-10.71, 14.71] |  | 1.00, 3.00 |"
+    assert other == "| b | 4.00 [4.00, 4.00] | 2.00 [-10.71, 14.71] |  |"
+
+
+def test_learned_allocators_and_others_play_the_same_games():
+    pytest.importorskip("torch")
+    script = benchmark("online_learned")
+    game = OnlineAllocation(n=2, rounds=4)
+    asks, other = (make_policy(game, "mechanism", name) for name in ("dueling", "random_questions"))
+    several, mixed = script.regrets([(game, asks)] * 2, 3), script.regrets([(game, other), (game, asks)], 3)
+    assert several[0] != several[1] == mixed[1]
 
 
 def test_errors_of_affine_maximisers_over_seeds_hold_the_truth():

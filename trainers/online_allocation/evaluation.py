@@ -65,6 +65,21 @@ def tuned_confidence(game: OnlineAllocation, games: int, seed: Sequence[int]) ->
     return min(found, key=lambda confidence: found[confidence])
 
 
+def opponents(game: OnlineAllocation, confidence: float) -> dict[str, tuple[OnlineAllocation, Policy]]:
+    """Make the mechanisms beside which learned ones stand, each with the game that it plays.
+
+    Args:
+        game: the rules.
+        confidence: factor on the width of the intervals of ``tuned_dueling``.
+    """
+    everybody = replace(game, questions=game.participants)
+    return {
+        TUNED: (game, NarrowerDueling(game, confidence)),
+        **{name: (game, make_policy(game, "mechanism", name)) for name in NAMED},
+        FULL: (everybody, make_policy(everybody, "mechanism", FULL)),
+    }
+
+
 def evaluate_run(run: Run, games: int, seed: Sequence[int]) -> dict[str, Any]:
     """Judge a run's allocator anew, in as many games with each mechanism; see :func:`judged`."""
     config = validate(run.settings)
@@ -91,13 +106,10 @@ def judged(
         width of the tuned intervals.
     """
     confidence = tuned_confidence(game, evaluation.tuning, seed)
-    everybody = replace(game, questions=game.participants)
     playing: Mapping[str, tuple[OnlineAllocation, Policy]] = {
         LEARNED: (game, learned),
         UNTRAINED: (game, LearnedAllocator(game, **learned.settings)),
-        TUNED: (game, NarrowerDueling(game, confidence)),
-        **{name: (game, make_policy(game, "mechanism", name)) for name in NAMED},
-        FULL: (everybody, make_policy(everybody, "mechanism", FULL)),
+        **opponents(game, confidence),
     }
     found = {name: cumulative_regret(*played, evaluation.games, [*seed, JUDGED]) for name, played in playing.items()}
     own = found[LEARNED]
