@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from lawgiver.envs.solvers.matching.orbits import orbits
 from lawgiver.trainers.reproduce import matching_three, two_sided_matching
 from lawgiver.trainers.reproduce.matching_published import KNOWN, LAMBDAS, LEARNED, published_rows
 from lawgiver.trainers.reproduce.matching_tabular import Descent, descended
+from lawgiver.trainers.statistics.estimate import Estimate
 
 
 @pytest.fixture
@@ -82,3 +84,32 @@ def test_descent_treats_alike_what_is_alike_and_gains():
     assert three.mixed(end) == pytest.approx(end, abs=1e-9)
     before, after = (float(three.blocking(each)) + 70 * float(three.regret(each)) for each in (start, end))
     assert after < 0.85 * before
+
+
+def test_the_second_panel_shows_what_lies_below_the_lines_between_known_rules():
+    pytest.importorskip("matplotlib")
+    places = {
+        "deferred_acceptance": (0.012, 0.0),
+        "top_trading_cycles": (0.006, 0.0045),
+        "random_priority": (0.0, 0.12),
+        "immediate_acceptance": (0.16, 0.006),
+        "learned": (0.005, 0.0004),
+    }
+    rules = {
+        name: {"regret": Estimate.normal(x, 0.001, 9), "stability": Estimate.normal(y, 0.0, 9)}
+        for name, (x, y) in places.items()
+    }
+    frontier = [(0.0, 0.24), (0.003, 0.0)]
+    runs = {0.75: [SimpleNamespace(summary={"rules": rules})]}
+    drawn = {
+        name: figure.axes for name, _, figure in two_sided_matching._figures(runs, {"alike": (0, 1.5)}, frontier, {})
+    }
+    four, three = drawn["two_sided_matching_75.png"], drawn["two_sided_matching_three.png"]
+    assert len(four[0].containers) == len(four[1].containers) == 7  # four known rules, the learned, two published
+    assert four[1].get_xlim() == pytest.approx((-0.00048, 0.016)) and four[1].get_ylim()[1] == pytest.approx(0.006)
+    assert three[1].get_xlim()[1] == pytest.approx(0.004) and three[1].get_ylim()[1] == pytest.approx(0.32)
+
+
+def test_there_is_no_second_panel_where_known_rules_are_stable():
+    assert two_sided_matching._low(np.empty((0, 2))) is None
+    assert two_sided_matching._low(np.array([[0.01, 0.0]])) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from matplotlib.figure import Figure
 
 SHAPES = "s^Dvp<>PhdX*8"
 """Of the known rules."""
-CLOSE = 0.006
-"""Welfare that a closer look goes down."""
+Box: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+"""A part of the plane: limits of the horizontal axis, and of the vertical one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def standing(
     learned: Mapping[str, Sequence[Mark]],
     curve: np.ndarray | None,
     title: str,
-    close: bool = False,
+    close: Box | None = None,
     labels: Labels = Labels(),
 ) -> Figure:
     """Draw welfare, or another measure, over regret.
@@ -73,11 +74,12 @@ def standing(
         learned: rules by what has learned them.
         curve: points of the frontier, regret and welfare, (P, 2); None where it is not known.
         title: of the figure.
-        close: whether there is a second panel, of the learned rule with most welfare and what lies around it.
+        close: part of the plane that a second panel shows, where marks lie too close together in the first.
         labels: of the axes and the curve.
     """
-    figure = new_figure(8.6, 9.0 if close else 5.0)
-    axes = figure.subplots(2 if close else 1, 1, squeeze=False)[:, 0]
+    panels = 1 if close is None else 2
+    figure = new_figure(8.6, 1.0 + 4.0 * panels)
+    axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
     places: dict[tuple[float, float], list[str]] = {}
     for name, mark in known.items():
         places.setdefault((round(mark.x, 6), round(mark.y, 6)), []).append(name)
@@ -96,11 +98,9 @@ def standing(
     axes[-1].set_xlabel(labels.x)
     axes[0].set_title(title, fontsize=10, loc="left")
     legend_beside(axes[0])
-    if close:
-        marks = [mark for marks in learned.values() for mark in marks]
-        most, worth = max(mark.x for mark in marks), max(mark.y for mark in marks)
-        axes[1].set_xlim(most / 2, most * 1.04)
-        axes[1].set_ylim(worth - CLOSE, worth + CLOSE / 6)
+    if close is not None:
+        axes[1].set_xlim(close[0])
+        axes[1].set_ylim(close[1])
         axes[1].set_title("the same, closer", fontsize=10, loc="left")
     return figure
 

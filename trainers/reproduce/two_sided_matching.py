@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lawgiver.trainers.ordinal.matching import LEARNED
 from lawgiver.trainers.reproduce import matching_published as published
 from lawgiver.trainers.reproduce.matching_published import published_rows
@@ -30,6 +32,8 @@ from lawgiver.trainers.statistics.estimate import Estimate, confidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from lawgiver.trainers.ordinal.frontier_figure import Box
 
 TITLE = "Two-sided matching: stability against truthfulness, learned rules and the exact frontier"
 HEADING = "matching-v0: violations of stability and of strategyproofness, four rows and four columns"
@@ -166,8 +170,6 @@ def _figures(
     lotteries: Mapping[float, Mapping[str, float]],
 ) -> Iterator[tuple[str, str, Figure]]:
     """Yield the figures, each with file name and heading."""
-    import numpy as np
-
     from lawgiver.trainers.ordinal.figures import MATCHED, marks
     from lawgiver.trainers.ordinal.frontier_figure import Labels, Mark, standing
     from lawgiver.trainers.ordinal.hull import hull
@@ -184,15 +186,23 @@ def _figures(
         title = f"correlation {correlation:g}; bars are {confidence()} intervals; down and left is better"
         curve = np.array([placed[i] for i in hull(placed)])
         name = f"two_sided_matching_{int(100 * correlation)}.png"
-        yield name, HEADING, standing(beside, learned, curve, title, labels=MATCHED)
+        yield name, HEADING, standing(beside, learned, curve, title, _low(curve[1:]), MATCHED)
+    corners = np.array(frontier)
     yield (
         "two_sided_matching_three.png",
         THREE_HEADING,
         standing(
             {name: Mark(float(regret), float(blocking)) for name, (regret, blocking) in known.items()},
             {"lotteries learned by descent": [Mark(each["regret"], each["blocking"]) for each in lotteries.values()]},
-            np.array([*frontier, (max(float(regret) for regret, _ in known.values()), 0.0)]),
+            np.array([*corners, (max(float(regret) for regret, _ in known.values()), 0.0)]),
             "all markets; down and left is better",
-            labels=Labels("regret of the true list: mean over both sides, stochastic dominance", "blocking pairs"),
+            _low(corners),
+            Labels("regret of the true list: mean over both sides, stochastic dominance", "blocking pairs"),
         ),
     )
+
+
+def _low(points: np.ndarray) -> Box | None:
+    """Choose the part of the plane up to a third beyond points (P, 2), None where they lie on an axis."""
+    x, y = (float(most) for most in points.max(0, initial=0.0))
+    return ((-0.04 * x, x * 4 / 3), (-0.04 * y, y * 4 / 3)) if x * y > 0 else None
