@@ -69,12 +69,12 @@ def bounds(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def component_names(layout: Layout) -> tuple[str, ...]:
-    """Return a name for every number of a layout: a field's own, with its place from 1 where it holds several."""
+def component_names(layout: Layout, first: int = 1) -> tuple[str, ...]:
+    """Return a name for every number of a layout: a field's own, with its place from ``first`` if it holds several."""
     return tuple(
         field.name if field.size == 1 else f"{field.name}_{place}"
         for field in layout
-        for place in range(1, field.size + 1)
+        for place in range(first, first + field.size)
     )
 
 

@@ -36,3 +36,21 @@ def check(study: Annotated[Path, STUDY]) -> None:
     from lawgiver.trainers.people.study import read_study
 
     read_study(study)
+
+
+@app.command()
+def export(
+    study: Annotated[Path, STUDY],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder to write into; by default NAME_export beside NAME.yaml."),
+    ] = None,
+) -> None:
+    """Write the tables of a study, for its analysis and for payments; it may be served meanwhile."""
+    from lawgiver.trainers.people.export import export as write
+
+    found = write(study, out)
+    for file in found.files:
+        typer.echo(f"written: {file}")
+    if found.anonymised:
+        typer.echo("no payments were written, as nobody is known any more")

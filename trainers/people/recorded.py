@@ -15,7 +15,9 @@ from lawgiver.envs.files.json_text import from_json
 from lawgiver.trainers.people.game_in_play import Key
 from lawgiver.trainers.people.group import Group, replayed
 from lawgiver.trainers.people.happenings import Back, Decision, Happening, Left, Vote
+from lawgiver.trainers.people.payments import Payment, payment
 from lawgiver.trainers.people.played import Person
+from lawgiver.trainers.people.store import StoreError
 from lawgiver.trainers.people.tables import ABSENCE, ANSWER, DECISION, EVENT, GRP, OUTSIDE, PERSON, STUDY, VOTE
 from lawgiver.trainers.people.validity import why_not
 
@@ -107,6 +109,13 @@ class Recording:
         played = None if group.state == "broken" else group.group
         return why_not(played, self.study.config.valid)
 
+    def owed(self, person: Row[Any]) -> Payment:
+        """Compute what is owed to a person who has ended."""
+        part, group = self.part_of(person), self._by_id.get(person.group_id)
+        planned, played = (0, 0) if part is None or group is None else rounds_of(group.played)
+        points = 0.0 if part is None else part.points
+        return payment(self.study.config.pay, person.end, points, person.waited_s, planned, played)
+
     @cached_property
     def _by_id(self) -> Mapping[int | None, RecordedGroup]:
         return {group.row.id: group for group in self.groups}
@@ -118,8 +127,16 @@ class Recording:
 
 
 def read_recording(study: Study, engine: Engine) -> Recording:
-    """Read the database of a study and play its groups again; it may be served meanwhile."""
+    """Read the database of a study and play its groups again; it may be served meanwhile.
+
+    Raises:
+        StoreError: if it was begun for another study, or not yet.
+    """
     tables = snapshot(engine)
+    begun = [row.study_hash for row in tables[STUDY.name]]
+    if begun != [study.study_hash]:
+        told = f"study_hash is {begun[0]}" if begun else "it was not begun"
+        raise StoreError(f"{study.database}: {told}, allowed: that of {study.path}, {study.study_hash}")
     people: dict[int, dict[int, Row[Any]]] = defaultdict(dict)
     for person in tables[PERSON.name]:
         if person.group_id is not None:
@@ -149,6 +166,13 @@ def _group(study: Study, row: Row[Any], order: tuple[str, ...], seats: tuple[int
         return replayed(study.setup(row.seed, row.condition, order, seats), log)
     except (LawgiverError, KeyError):
         return None
+
+
+def rounds_of(group: Group) -> tuple[int, int]:
+    """Count the rounds that a group was to play and those that it has played; both the latter if nobody knows."""
+    setup, played = group.setup, sum(len(game.rounds) for game in group.games)
+    games = max(1, len(setup.mechanisms)) + (setup.votes and setup.third_game)
+    return (played if setup.rounds is None else games * setup.rounds), played
 
 
 def snapshot(engine: Engine) -> dict[str, Rows]:

@@ -25,6 +25,10 @@ class RunError(LawgiverError):
     """Error of a run's folder: it cannot be written, or its content cannot be used."""
 
 
+class WaitingError(RunError):
+    """A run has stopped until people have played, and can be resumed then."""
+
+
 _REFUSALS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)]
 
 
@@ -63,16 +67,24 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a text file atomically.
+
+    Args:
+        path: of the file.
+        text: its content.
+        mode: the most permissions that it has at any time.
 
     Raises:
         RunError: if it cannot be written.
     """
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as temporary:
+        temporary.unlink(missing_ok=True)  # one that was left over may have more permissions
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def made_folder(path: str | Path) -> Path:

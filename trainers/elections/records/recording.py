@@ -33,7 +33,7 @@ def recorded_election(election: Election, state: ElectionState) -> tuple[Records
     at = recorded_columns(game, WHO)
     lived = election.experience(state).transpose(0, 2, 3, 1, 4)  # (B, k, T, n, f)
     played = lived[..., 0, columns(experience_layout(game))["played"].start] > 0
-    return _records(at, game.observe(state.opening, "participant"), lived, played, state.votes)
+    return observed_records(at, game.observe(state.opening, "participant"), lived, played, state.votes)
 
 
 def recorded_games(
@@ -62,20 +62,20 @@ def recorded_games(
             acted = None
     after, counts = np.stack(seen, axis=1)[:, None], np.stack(played, axis=1)[:, None]
     before = game.observe(opening, "participant")
-    return _records(at, before, after, counts, np.full(before.shape[:2], -1))
+    return observed_records(at, before, after, counts, np.full(before.shape[:2], -1))
 
 
-def _records(
+def observed_records(
     at: RecordedColumns, before: np.ndarray, after: np.ndarray, played: np.ndarray, votes: np.ndarray
 ) -> tuple[Records, ...]:
-    """Convert observations of participants to records.
+    """Convert observations of participants to records, one for each number of rounds.
 
     Args:
         at: the columns that are recorded.
         before: observations before the first round, (B, n, d).
         after: observations after each round, (B, E, T, n, d or more).
         played: whether the round was played, bool (B, E, T).
-        votes: (B, n).
+        votes: (B, n), -1 for none.
     """
     contributions = after[..., at.contributions.start]
     endowments = after[..., at.endowments.start]

@@ -112,13 +112,19 @@ def write_table(path: str | Path, records: Records | Sequence[Records], mechanis
     path, parts = Path(path), [records] if isinstance(records, Records) else list(records)
     require_one_kind(parts)
     firsts = np.cumsum([0, *map(len, parts)])
-    tables = [_table(part, int(first), mechanisms) for part, first in zip(parts, firsts[:-1], strict=True)]
+    tables = [tidy_table(part, mechanisms, int(first)) for part, first in zip(parts, firsts[:-1], strict=True)]
     with replacing(path) as temporary:
         pq.write_table(pa.concat_tables(tables), temporary)
 
 
-def _table(records: Records, first: int, mechanisms: Any) -> Any:
-    """Convert records to a table whose groups are numbered from ``first``."""
+def tidy_table(records: Records, mechanisms: Any = None, first: int = 0) -> Any:
+    """Convert records to a pyarrow table, a row for each entry of the contributions (G, E, T, n), in their order.
+
+    Args:
+        records: to convert.
+        mechanisms: the names of the mechanisms, as in :func:`write_table`.
+        first: number of the first group.
+    """
     shape = records.contributions.shape
     group, episode, round_, participant = np.indices(shape, np.int32).reshape(4, -1)
     votes = np.broadcast_to(records.votes[:, None, None, :], shape).reshape(-1)
