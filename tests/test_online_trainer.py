@@ -23,7 +23,9 @@ from lawgiver.trainers.online_allocation import evaluation
 from lawgiver.trainers.online_allocation.evaluation import NarrowerDueling, cumulative_regret, judged
 from lawgiver.trainers.online_allocation.learner import Learner, residuals
 from lawgiver.trainers.online_allocation.settings import Evaluation, OnlineAllocationTrainer
+from lawgiver.trainers.online_allocation.tables import tables_of
 from lawgiver.trainers.runs import launch
+from lawgiver.trainers.statistics.seeds import aggregate
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 GAME = OnlineAllocation(n=3, rounds=6)
@@ -199,6 +201,17 @@ def test_a_run_from_the_command_line_is_complete(tmp_path: Any, monkeypatch: pyt
     longer = OnlineAllocation(n=4, rounds=9, criterion="nash")
     kept = lawgiver.load(folder, "mechanism", game=longer)
     assert kept.kind == "allocator_net" and kept.network.rounds == 9
+
+
+def test_tables_of_several_seeds_say_the_mean_width() -> None:
+    seeds = [
+        {"regret": {"learned": mean}, "beside_learned": {"dueling": 1}, "confidence": width}
+        for mean, width in ((10, 0.2), (12, 0.3))
+    ]
+    (alone,), (both,) = (list(tables_of(numbers)) for numbers in (seeds[0], aggregate(seeds)))
+    told = [str(table.caption) for table in (alone, both)]
+    assert "narrower intervals: 0.2 times" in told[0] and "narrower intervals: 0.25 times" in told[1]
+    assert both.rows["learned"]["regret"] == "10 to 12"
 
 
 @pytest.mark.parametrize(

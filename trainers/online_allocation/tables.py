@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lawgiver.trainers.statistics.estimate import mean_of
 from lawgiver.trainers.tables.cells import Table, cell
 
 MEANINGS = {
@@ -30,6 +31,7 @@ def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
         for name, value in regret.items()
     }
     told = f"{MEANINGS['regret']}; above the learned: {MEANINGS['beside_learned']}"
-    if "confidence" in numbers:
-        told += f"; narrower intervals: {numbers['confidence']:g} times as wide, the best of some on other games"
+    if "confidence" in numbers:  # an estimate where there are several seeds
+        wide = mean_of(numbers["confidence"])
+        told += f"; narrower intervals: {wide:.3g} times as wide, the best of some on other games"
     yield Table("Online allocation, on fresh games", rows, ("regret", "beside_learned"), told)
