@@ -97,17 +97,15 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, help="of as many seeds each")
-    parser.add_argument("--horizons", nargs="*", type=int, default=(1_000, 4_000, 16_000), help="longer ones")
-    parser.add_argument("--games", nargs=2, type=int, default=(250, 8), help="of each seed, as trained and longer")
+    parser.add_argument("--horizons", nargs="+", type=int, default=(100, 1_000, 4_000, 16_000))
+    parser.add_argument("--games", nargs=2, type=int, default=(2_000, 8), help="of each seed, as trained and longer")
     given = parser.parse_args()
     started, runs = time.process_time(), {path.name: Run.open(path).members for path in given.runs}
     if len({len(members) for members in runs.values()}) > 1:
         parser.error(f"runs have {', '.join(str(len(each)) for each in runs.values())} seeds, allowed: as many each")
     trained: Any = next(iter(runs.values()))[0].game()
-    for rounds, games, only in (
-        (trained.rounds, given.games[0], ()),
-        *((rounds, given.games[1], LONG) for rounds in given.horizons),
-    ):
+    for rounds in given.horizons:
+        games, only = (given.games[0], ()) if rounds == trained.rounds else (given.games[1], LONG)
         table(measured(replace(trained, rounds=rounds), runs, games, only), rounds, games)
     print(f"\n{time.process_time() - started:.0f} CPU seconds")
 
