@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.people.balance import drawn, next_condition_and_order
 from lawgiver.trainers.people.clock import Deadlines, Times
+from lawgiver.trainers.people.group import Group
 from lawgiver.trainers.people.matching import Asleep, Called, Returned, Seated, WaitingRoom
+from lawgiver.trainers.people.setup import Setup
 
 PRESENT_S, READY_S = 45.0, 30.0
 CONDITIONS = ("10-2-2-2", "10-4-4-4", "10-6-6-6", "10-8-8-8", "10-10-10-10")
@@ -154,6 +157,13 @@ def test_entering_twice_and_what_concerns_nobody_changes_nothing():
     room.confirm("a", 9)
     room.wake("a", 9)
     assert room.waiting == ("a", "b") and room.stage("a") == "waiting" and room.stage("nobody") is None
+
+
+def test_waking_who_is_called_changes_nothing():
+    room = room_of("a", "b")
+    room.tick(1)
+    room.wake("a", 2)
+    assert room.stage("a") == "ready" and room.waiting == () and room.tick(2) == []
 
 
 def test_a_room_that_is_restored_has_everybody_in_order_as_seen_now():
@@ -507,6 +517,24 @@ def test_deadlines_of_a_session_are_exact():
     assert deadlines.deadline("ended.2.20", 10, 320) is None and not deadlines.expired(1e9)
     assert deadlines.at == "ended.2.20"
     assert deadlines.deadline("broken.2.20", 10, 320) is None
+
+
+def test_a_group_waits_for_somebody_who_has_vanished_until_two_deadlines_and_no_longer():
+    game = make_game("public_investment", endowments=(3, 2, 2), n_rounds=5)
+    rules = tuple(make_policy(game, "mechanism", name) for name in ("libertarian", "strict_egalitarian"))
+    group = Group(Setup(game, rules, make_policy(game, "participant", "random"), 5, (0, 1, 2)))
+    deadlines, now, ended = Deadlines(Times(decide_s=30, first_s=60, vote_s=45)), 1000.0, []
+    while group.stage != "ended":
+        until = deadlines.deadline(group.at, len(group.game.rounds), now)
+        for seat in (1, 2):
+            group.answer(seat, deadlines.at, {"choice": 0})
+        if group.at == deadlines.at:
+            assert group.waiting == (0,)
+            now = until
+            ended.append((deadlines.at, now))
+            group.expire(deadlines.at)
+    assert ended == [("play.0.0", 1060), ("play.0.2", 1120)]
+    assert group.people[0].gone and not group.cut_short and len(group.games) == 3
 
 
 @pytest.mark.parametrize(
