@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.cli import app
+from lawgiver.trainers.people.forecast import _points, _winner, forecast, play_through, warnings
 from lawgiver.trainers.people.group import Group
 from lawgiver.trainers.people.new import write_new
 from lawgiver.trainers.people.study import Study, read_study
@@ -204,3 +206,104 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
     assert made.exit_code == 0 and made.output.count("written: ") == 3
     again = runner.invoke(app, ["experiment", "new", str(tmp_path / "study.yaml")])
     assert isinstance(again.exception, ParameterError)
+    checked = runner.invoke(app, ["experiment", "check", str(tmp_path / "study.yaml")])
+    assert checked.exit_code == 0 and "40 groups of 4 people" in checked.output
+    assert re.search(r"worst case +1,680.00 +10.50\n", checked.output), "160 times 2.50 and 8.00"
+    assert checked.output.count("warning: ") == 2
+    missing = runner.invoke(app, ["experiment", "check", str(tmp_path / "none.yaml")])
+    assert isinstance(missing.exception, ParameterError)
+
+
+def test_cost_and_length_by_hand(tmp_path: Path) -> None:
+    # Nobody puts anything in: (10, 4, 4, 4) coins in each of 3 x 2 rounds, 60 and three times 24 points.
+    study = study_of(
+        tmp_path,
+        game={"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 2},
+        autoplay="free_rider",
+        groups=3,
+        pay={"show_up": "1.00", "per_point": "0.01", "cap": "0.50", "waiting_per_min": "0.10"},
+        time={"decide_s": 20, "first_s": 60, "vote_s": 40, "leave_after_min": 6, "wait_min": 12},
+        texts__questions=[{"key": "a", "text": "A?", "scale": [1, 7]}],
+    )
+    found = forecast(study)
+    assert [found.mean, found.low, found.high] == pytest.approx([3 * (1.50 + 3 * 1.24)] * 3)  # 60 points are capped
+    assert found.worst == Decimal("18.00") and (found.paid, found.points) == (1.24, 24.0)  # 12 x 1.50
+    stages = {stage.name: (stage.expected, stage.longest) for stage in found.stages}
+    assert stages["games"] == (3.0, 6.0), "six rounds of 60 s, half of which are used"
+    assert stages["vote"] == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    assert stages["waiting for a group"] == (3.0, 12.5) and stages["questions"] == (0.25, None)
+    assert found.wage == pytest.approx(60 * 1.24 / found.minutes)
+    # One person, in each of the four seats equally often.
+    one = forecast(replace_in(study, people=1, groups=8), 1)
+    assert one.mean == pytest.approx(2 * (1.50 + 3 * 1.24)) and one.worst == Decimal("12.00")
+    assert forecast(replace_in(study, pay={"per_point": "0.01"})).worst is None
+
+
+def test_a_forecast_plays_as_groups_do(tmp_path: Path) -> None:
+    game = {"name": "public_investment", "endowments": [[10, 4, 4, 4]], "n_rounds": 5}
+    study = study_of(tmp_path, game=game, autoplay="conditional_cooperators", third_game=False)
+    setup = study.setup(0, "10-4-4-4", study.orders[0], (0, 1, 2, 3))
+    earned, rounds = _points(setup, 3, np.random.default_rng(0))
+    group = play_through(study)
+    assert group.stage == "ended" and rounds == sum(len(game.rounds) for game in group.games) == 10
+    assert np.allclose(earned, np.sum([game.points for game in group.games], axis=0)[None])
+
+
+def test_third_games_are_those_that_more_people_have_earned_more_in() -> None:
+    earned = np.array([[[5, 5, 5, 0], [1, 1, 1, 9]], [[4, 4, 4, 90], [2, 2, 2, 0]]], float)  # games, groups, people
+    for seed in range(5):
+        assert _winner(earned, np.random.default_rng(seed)).tolist() == [0, 1]
+    tied = np.tile(np.array([[[1.0, 0.0]], [[0.0, 1.0]]]), (1, 400, 1))
+    won = _winner(tied, np.random.default_rng(0))
+    assert 140 <= won.sum() <= 260, "of 400 ties, within six standard errors"
+
+
+@pytest.mark.parametrize(
+    ("game", "mechanisms", "people", "autoplay"),
+    [
+        ({"name": "matrix"}, [], 2, "random"),
+        ({"name": "taxed_dilemma"}, ["libertarian"], 2, "random"),
+        ({"name": "voting"}, ["borda", "plurality"], 2, "truthful"),
+    ],
+)
+def test_any_game_has_a_forecast(
+    tmp_path: Path, game: dict[str, Any], mechanisms: list[str], people: int, autoplay: str
+) -> None:
+    study = study_of(
+        tmp_path,
+        game=game,
+        mechanisms=mechanisms,
+        people=people,
+        autoplay=autoplay,
+        others="random",
+        practice={"rounds": 0},
+    )
+    assert play_through(study).stage == "ended"
+    found = forecast(study)
+    assert found.paid == 0 and np.isfinite(found.points) and found.minutes > 0
+
+
+def test_warnings(tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path,
+        autoplay="free_rider",
+        pay={"show_up": "0.10", "minimum_wage": "9.00"},
+        texts__contact="PLACEHOLDER",
+        texts__questions=[{"key": "why", "text": "Why?"}, {"key": "who", "text": "Who?", "choices": ["I", "you"]}],
+    )
+    found = forecast(study)
+    told = list(warnings(study, found))
+    assert len(told) == 3
+    assert told[0] == f"the median person is paid {found.wage:.2f} an hour, below pay.minimum_wage, 9.00"
+    assert told[1].startswith("question 'why' takes any text") and told[2].endswith("alone: texts.contact")
+    fair = replace_in(study, pay={"show_up": "50.00", "minimum_wage": "9.00"})
+    assert not any("wage" in line for line in warnings(fair, forecast(fair)))
+
+
+def replace_in(study: Study, **changes: Any) -> Study:
+    """Read a study again with changes of whole sections."""
+    data = yaml.safe_load(study.path.read_text()) | changes
+    data.setdefault("others", data["autoplay"])
+    file = study.path.with_name("changed.yaml")
+    file.write_text(yaml.safe_dump(data))
+    return read_study(file)

@@ -33,9 +33,16 @@ def new(
 @app.command()
 def check(study: Annotated[Path, STUDY]) -> None:
     """Check a study, play it with programs, and print what it costs and how long it takes."""
+    from lawgiver.trainers.cli.study_tables import show_forecast
+    from lawgiver.trainers.people.forecast import forecast, play_through, warnings
     from lawgiver.trainers.people.study import read_study
 
-    read_study(study)
+    read = read_study(study)
+    play_through(read)
+    found = forecast(read)
+    show_forecast(read, found)
+    for warning in warnings(read, found):
+        typer.echo(f"warning: {warning}")
 
 
 @app.command()
