@@ -4,6 +4,8 @@ from pathlib import Path
 
 from lawgiver.envs.core.registry import GAMES, lookup, names
 from lawgiver.trainers.cli.pages import game_page
+from lawgiver.trainers.people.forecast import QUESTION_S, WORDS_PER_MIN
+from lawgiver.trainers.people.new import STUDY, TEMPLATE
 from lawgiver.trainers.runs.packaged_configs import config_names, config_title
 
 DOCS = Path(__file__).parent
@@ -25,6 +27,51 @@ packaged one is named without its ending, one of your own by its path. Any value
 | --- | --- |
 """
 
+STUDY_PAGE = """# Studies
+
+A study with real people is a YAML file with its texts beside it. `lawgiver experiment new FILE` writes the one below,
+and `lawgiver experiment check FILE` checks every key, plays it with programs, and prints what it costs and how long
+it takes. An unknown key is an error. `practice`, `quiz`, `time`, `dropout` and `valid`, or keys of them, can be left
+out and have the values shown then; amounts of `pay` are 0 then, `cap` and `minimum_wage` none.
+
+```yaml
+{template}```
+
+A mechanism, and likewise `others`, `autoplay` and `practice.mechanism`, is a registered name, `{{policy: NAME, ...}}`
+with parameters, or the folder of a run or a saved policy. Paths are relative to the file's folder, or absolute.
+
+What a database has been begun with may not change: everything but `database`, `groups` and `texts.contact`, the texts
+and the weights of learned mechanisms included, goes into the study's hash, and a database with another hash is
+refused.
+
+## Texts
+
+`consent` and `thanks` are Markdown files with paragraphs, headings, lists, emphasis and links to https; anything else
+is shown as the text that it is. While a text or completion code has the word PLACEHOLDER in it, the study is served
+on this machine alone.
+
+## Pay
+
+| end | fixed | bonus | for waiting |
+| --- | --- | --- | --- |
+| `done` | `show_up` | for points; if the group ended early, points x rounds planned / rounds played | |
+| `broken` (a fault of ours) | `show_up` | likewise | |
+| `left` | | for points, as they are | |
+| `no_group`; `full`, if one has waited | | | `waiting_per_min` x minutes, one at least |
+| `failed_quiz`, `declined` | | | |
+
+The bonus is the smaller of `cap` and `per_point` x points, never below 0. Points are the rewards of all games; rounds
+in which a program decided for somebody are not counted for them. Amounts are rounded to the cent, halves up.
+
+## What `check` reckons with
+
+Programs (`autoplay`) play a thousand groups, spread over conditions, orders and seats; votes are for the game in
+which one has earned most. The quantiles are those of the cost of whole studies. Times assume that people read {words}
+words a minute, take {question} s for a question, half of each deadline, and wait half as long as until they may
+leave. It warns if the median person is paid less than `minimum_wage` an hour, of questions that take any text, and of
+placeholders.
+"""
+
 
 def game_list() -> str:
     """Write the list of the installed games, one line per game."""
@@ -42,9 +89,15 @@ def config_list() -> str:
     return CONFIG_LIST + "".join(rows)
 
 
+def study_page() -> str:
+    """Write the page of a study's settings, around the study that a new one begins with."""
+    template = (TEMPLATE / STUDY).read_text(encoding="utf-8")
+    return STUDY_PAGE.format(template=template, words=WORDS_PER_MIN, question=QUESTION_S)
+
+
 def pages() -> dict[str, str]:
     """Write every generated page, by its path in docs/."""
-    lists = {"games/index.md": game_list(), "reference/configs.md": config_list()}
+    lists = {"games/index.md": game_list(), "reference/configs.md": config_list(), "reference/study.md": study_page()}
     return lists | {f"games/{name}.md": game_page(name) for name in names(GAMES)}
 
 

@@ -413,7 +413,10 @@ def test_a_page_claims_no_objective_that_a_game_does_not_name(monkeypatch):
     assert "objective" not in mechanism and "In the game's own units." in mechanism
 
 
-@pytest.mark.parametrize(("page", "made"), [("games/index.md", "game_list"), ("reference/configs.md", "config_list")])
+@pytest.mark.parametrize(
+    ("page", "made"),
+    [("games/index.md", "game_list"), ("reference/configs.md", "config_list"), ("reference/study.md", "study_page")],
+)
 def test_lists_are_fresh(page, made):
     fresh = runpy.run_path(str(ROOT / "docs" / "generate.py"))[made]()
     assert (ROOT / "docs" / page).read_text() == fresh, "run: make docs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lawgiver.trainers.cli.printing import new_table, say, show
-from lawgiver.trainers.people.forecast import QUESTION_S, SHARE, WORDS_PER_MIN, Forecast
+from lawgiver.trainers.people.forecast import QUESTION_S, SHARE, TAIL, WORDS_PER_MIN, Forecast
 
 if TYPE_CHECKING:
     from lawgiver.trainers.people.study import Study
@@ -21,7 +21,8 @@ def show_forecast(study: Study, found: Forecast) -> None:
     costs = new_table(f"cost in {pay.currency}")
     costs.add_column(f"{people} people", justify="right")
     costs.add_column("a person", justify="right")
-    lines = {"mean": found.mean, "5 % quantile": found.low, "95 % quantile": found.high}
+    low, high = (f"{100 * share:.0f} % quantile" for share in (TAIL, 1 - TAIL))
+    lines = {"mean": found.mean, low: found.low, high: found.high}
     for name, amount in lines.items():
         costs.add_row(name, f"{amount:,.2f}", f"{amount / people:,.2f}")
     worst = ("no bound", "pay.cap is null") if found.worst is None else (found.worst, found.worst / people)

@@ -54,12 +54,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study costs and how long it takes, if programs play as people do, and nobody leaves.
+    """Cost and length of a study, if programs play as people do, and nobody leaves.
 
     Attributes:
         mean: cost of all people of the groups that are wanted, in the study's currency.
-        low: the 5 % quantile of it.
-        high: the 95 % quantile.
+        low: its quantile of ``TAIL``.
+        high: its quantile of ``1 - TAIL``.
         worst: the largest possible; None if the bonus has no cap.
         paid: median of what a person gets.
         points: median of what a person earns in the games.
