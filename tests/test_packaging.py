@@ -45,7 +45,8 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_everything(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".yaml")]
-    files += (ROOT / "trainers" / "people" / "pages").iterdir()
+    for folder in ("pages", "template"):
+        files += [path for path in (ROOT / "trainers" / "people" / folder).iterdir() if path.is_file()]
     expected = {f"lawgiver/{path.relative_to(ROOT)}" for path in files}
     assert expected | {"lawgiver/py.typed", "lawgiver/__init__.py"} <= inside
 

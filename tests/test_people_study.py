@@ -13,16 +13,19 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from lawgiver.agents.learned import save_policy
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli import app
 from lawgiver.trainers.people.forecast import _points, _winner, forecast, play_through, warnings
 from lawgiver.trainers.people.group import Group
 from lawgiver.trainers.people.new import write_new
+from lawgiver.trainers.people.store import Store, StoreError
 from lawgiver.trainers.people.study import Study, read_study
 from lawgiver.trainers.people.texts import to_html
 
 ENDS = ("done", "no_group", "failed_quiz", "left", "full", "broken")
-LEAST = {
+LEAST: dict[str, Any] = {
     "game": {"name": "public_investment", "endowments": [[10, 2, 2, 2], [10, 4, 4, 4]], "n_rounds": 2},
     "mechanisms": ["libertarian", "liberal_egalitarian"],
     "people": 4,
@@ -117,7 +120,36 @@ def test_only_database_number_of_groups_and_contact_may_change(tmp_path: Path) -
     assert len({first, *(each.study_hash for each in others)}) == 6
 
 
+def test_a_learned_mechanism_lies_beside_the_study_and_is_known_by_its_weights(tmp_path: Path) -> None:
+    game = make_game("public_investment", **{key: each for key, each in LEAST["game"].items() if key != "name"})
+    first, other = (make_policy(game, "mechanism", "graph_network", n_units=4, seed=seed) for seed in (0, 1))
+    for name, policy in (("learned", first), ("moved", first), ("other", other)):
+        save_policy(tmp_path / name, policy)
+    study = study_of(tmp_path, mechanisms=["learned", "./moved", str(tmp_path / "other")])
+    digests = study.digests
+    assert list(digests) == ["learned", "./moved", str(tmp_path / "other")]
+    assert digests["learned"] == digests["./moved"] != digests[str(tmp_path / "other")]
+    before = study_of(tmp_path, mechanisms=["learned"]).study_hash
+    save_policy(tmp_path / "learned", other)
+    assert study_of(tmp_path, mechanisms=["learned"]).study_hash != before
+
+
+def test_a_database_of_another_study_is_refused_by_what_differs(tmp_path: Path) -> None:
+    first, second = study_of(tmp_path), study_of(tmp_path, time={"decide_s": 20}, groups=9)
+
+    def opened(study: Study) -> Store:
+        assert isinstance(study.database, Path)
+        return Store(study.database, study.as_data(), study.config.seed, study.study_hash)
+
+    opened(first).close()
+    opened(study_of(tmp_path, groups=9)).close()
+    with pytest.raises(StoreError, match=r"was begun with groups=4, time.decide_s=30.0, allowed: the same, or another"):
+        opened(second)
+
+
 BAD = {
+    "'.*study.yaml' is not a mapping of game, mechanisms, people": {"text": "[1, 2]"},
+    "is not YAML": {"text": "a: b: c"},
     "people is 5, allowed: up to 4": {"people": 5},
     "others is missing: people have 3 of 4 seats": {"people": 3},
     "people is 0": {"people": 0},
@@ -166,7 +198,10 @@ BAD = {
 def test_bad_input_is_one_line(tmp_path: Path, told: str) -> None:
     changes = dict(BAD[told])
     dropped = changes.pop("drop", None)
+    text = changes.pop("text", None)
     file = written(tmp_path, **changes)
+    if text is not None:
+        file.write_text(text)
     if dropped is not None:
         file.write_text(
             yaml.safe_dump({key: each for key, each in yaml.safe_load(file.read_text()).items() if key != dropped})

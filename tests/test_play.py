@@ -449,8 +449,8 @@ def kept(tmp_path: Path) -> Path:
 
 REFUSED = [
     ({"seed": 6}, "was begun with seed=5, allowed: the same, or another file"),
-    ({"mechanism": "strict_egalitarian"}, "was begun with"),
-    ({"game.continuation": 0.5}, "was begun with"),
+    ({"mechanism": "strict_egalitarian"}, r"was begun with mechanisms=\['libertarian'\], allowed"),
+    ({"game.continuation": 0.5}, "was begun with no game.continuation, allowed"),
 ]
 
 

@@ -17,9 +17,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
-from lawgiver.envs.core.errors import LawgiverError
-from lawgiver.envs.files.json_text import to_json
+from lawgiver.envs.core.errors import LawgiverError, brief
+from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.trainers.people.tables import SCHEMA, STUDY, TABLES
+from lawgiver.trainers.runs.config_errors import leaves
+
+MOST_NAMED = 3
+"""Settings that are named where a database was begun with others."""
 
 
 class StoreError(LawgiverError):
@@ -82,7 +86,8 @@ class Store:
                 connection.execute(insert(STUDY).values(**first, version=version("lawgiver"), created=time.time()))
                 return drawn
         if kept.study_hash != own:
-            raise StoreError(f"{self.path} was begun with {kept.config}, allowed: the same, or another file")
+            told = _differing(from_json(kept.config), from_json(text))
+            raise StoreError(f"{self.path} was begun with {told}, allowed: the same, or another file")
         if seed not in (None, kept.seed):
             raise StoreError(f"{self.path} was begun with seed={kept.seed}, allowed: the same, or another file")
         return int(kept.seed)
@@ -102,6 +107,14 @@ def rows(engine: Engine, table: Table) -> list[Row[Any]]:
     """Read a table in the order of its primary key."""
     with engine.connect() as connection:
         return list(connection.execute(select(table).order_by(*table.primary_key.columns)))
+
+
+def _differing(kept: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Name settings that a database was begun with and that are others now."""
+    before, now = leaves(kept), leaves(given)
+    keys = [key for key in {**before, **now} if key not in before or key not in now or before[key] != now[key]]
+    told = [f"{key}={brief(before[key])}" if key in before else f"no {key}" for key in keys[:MOST_NAMED]]
+    return ", ".join(told) + (f" and {len(keys) - MOST_NAMED} more that differ" if len(keys) > MOST_NAMED else "")
 
 
 @contextmanager

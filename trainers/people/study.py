@@ -151,7 +151,7 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         LawgiverError: if a policy cannot be made.
     """
     file = Path(path)
-    return make_study(checked(StudyConfig, read_mapping(file)), file)
+    return make_study(checked(StudyConfig, read_mapping(file, StudyConfig)), file)
 
 
 def make_study(config: StudyConfig, file: Path) -> Study:

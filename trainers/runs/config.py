@@ -44,8 +44,12 @@ def config_name(source: str | Path) -> str:
     return Path(source).name.removesuffix(".yaml").removesuffix(".yml")
 
 
-def read_mapping(source: str | Path) -> dict[str, Any]:
+def read_mapping(source: str | Path, model: type[BaseModel] = Config) -> dict[str, Any]:
     """Read a config as plain data: a packaged one by its name, or a YAML file by its path.
+
+    Args:
+        source: the name or path.
+        model: of the config, whose keys are named if it is no mapping.
 
     Raises:
         UnknownNameError: if there is no such config.
@@ -64,7 +68,7 @@ def read_mapping(source: str | Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ParameterError(f"config {text!r} is not YAML: {one_line(error)}") from error
     if not isinstance(data, dict):
-        raise ParameterError(f"config {text!r} is not a mapping of {', '.join(Config.model_fields)}")
+        raise ParameterError(f"config {text!r} is not a mapping of {', '.join(model.model_fields)}")
     return data
 
 
