@@ -61,3 +61,71 @@ def export(
         typer.echo(f"written: {file}")
     if found.anonymised:
         typer.echo("no payments were written, as nobody is known any more")
+
+
+@app.command()
+def links(
+    study: Annotated[Path, STUDY],
+    count: Annotated[int, typer.Option(metavar="N", help="How many.", show_default=False)],
+    address: Annotated[
+        str, typer.Option(metavar="URL", help="The server as people reach it.")
+    ] = "http://127.0.0.1:8000",
+) -> None:
+    """Print links, each of which lets one person in once, as CSV; only hashes are kept of them."""
+    from lawgiver.trainers.people.links import new_links
+    from lawgiver.trainers.people.study import read_study
+
+    made = new_links(read_study(study), count, address)
+    typer.echo("outside_id,link")
+    for each in made:
+        typer.echo(f"{each.outside_id},{each.link}")
+
+
+@app.command()
+def status(study: Annotated[Path, STUDY]) -> None:
+    """Print how far the people and groups of a study are; it may be served meanwhile."""
+    from lawgiver.trainers.cli.printing import new_table, say, show
+    from lawgiver.trainers.people.status import status_of
+    from lawgiver.trainers.people.study import read_study
+
+    read = read_study(study)
+    found = status_of(read)
+    for title, counted in found.tables.items():
+        table = new_table(title)
+        table.add_column("count", justify="right")
+        for name, count in counted.items():
+            table.add_row(name, str(count))
+        show(table)
+        say("")
+    say(f"{found.valid} of {found.wanted} groups are valid; intake is {found.intake}")
+    say(f"owed so far: {found.owed} {read.config.pay.currency}")
+
+
+@app.command()
+def forget(
+    study: Annotated[Path, STUDY],
+    outside_id: Annotated[
+        str, typer.Argument(metavar="OUTSIDE_ID", help="Their id on Prolific, in the list of links, or their code.")
+    ],
+) -> None:
+    """Delete who somebody is, who withdraws; their group is left out of all tables from then on."""
+    from lawgiver.trainers.people.privacy import forget as delete
+    from lawgiver.trainers.people.study import read_study
+
+    delete(read_study(study), outside_id)
+    typer.echo("forgotten; their group is left out of what is exported")
+
+
+@app.command()
+def anonymise(
+    study: Annotated[Path, STUDY],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete who everybody is, what lets them in, and when anything happened; export payments before."""
+    from lawgiver.trainers.people.privacy import anonymise as delete
+    from lawgiver.trainers.people.study import read_study
+
+    read = read_study(study)
+    if not yes:
+        typer.confirm("This cannot be undone, and payments cannot be exported any more. Go on?", abort=True)
+    typer.echo(f"anonymised: {delete(read)} people")

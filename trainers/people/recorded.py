@@ -107,7 +107,7 @@ class Recording:
     def why_not(self, group: RecordedGroup) -> tuple[str, ...]:
         """List the rules by which the data of a group are left out, see :func:`why_not`; none if it is valid."""
         played = None if group.state == "broken" else group.group
-        return why_not(played, self.study.config.valid)
+        return why_not(played, self.study.config.valid, group.row.id in self._withdrawn)
 
     def owed(self, person: Row[Any]) -> Payment:
         """Compute what is owed to a person who has ended."""
@@ -115,6 +115,11 @@ class Recording:
         planned, played = (0, 0) if part is None or group is None else rounds_of(group.played)
         points = 0.0 if part is None else part.points
         return payment(self.study.config.pay, person.end, points, person.waited_s, planned, played)
+
+    @cached_property
+    def _withdrawn(self) -> frozenset[int]:
+        """Ids of the groups in which somebody has withdrawn."""
+        return frozenset(row.group_id for row in self.tables[EVENT.name] if row.what == "withdrawn")
 
     @cached_property
     def _by_id(self) -> Mapping[int | None, RecordedGroup]:

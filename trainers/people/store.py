@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlalchemy import Engine, Row, Table, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL
@@ -24,6 +24,9 @@ from lawgiver.trainers.runs.config_errors import leaves
 
 MOST_NAMED = 3
 """Settings that are named where a database was begun with others."""
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.people.study import Study
 
 
 class StoreError(LawgiverError):
@@ -101,6 +104,11 @@ class Store:
         self.engine.dispose()
         if self._lock is not None:
             self._lock.close()
+
+
+def open_study(study: Study) -> Store:
+    """Open the database of a study; see :class:`Store`."""
+    return Store(Path(study.database), study.as_data(), study.config.seed, study.study_hash)
 
 
 def rows(engine: Engine, table: Table) -> list[Row[Any]]:

@@ -128,4 +128,4 @@ EVENT = Table(
     Column("at", Float, nullable=False),
 )
 """What happened to people besides, without its contents: ``joined``, ``re-entered``, ``asleep``, ``back``, ``gone``,
-``left``, ``refused``, ``broken``."""
+``left``, ``refused``, ``broken``, ``withdrawn``."""
