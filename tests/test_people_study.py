@@ -132,6 +132,10 @@ def test_a_learned_mechanism_lies_beside_the_study_and_is_known_by_its_weights(t
     before = study_of(tmp_path, mechanisms=["learned"]).study_hash
     save_policy(tmp_path / "learned", other)
     assert study_of(tmp_path, mechanisms=["learned"]).study_hash != before
+    practised = {"practice": {"mechanism": "learned"}}
+    before = study_of(tmp_path, **practised).study_hash
+    save_policy(tmp_path / "learned", first)
+    assert study_of(tmp_path, **practised).study_hash != before, "what people practise with may not change either"
 
 
 def test_a_database_of_another_study_is_refused_by_what_differs(tmp_path: Path) -> None:

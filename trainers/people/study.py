@@ -117,9 +117,15 @@ class Study:
 
     def as_data(self) -> dict[str, Any]:
         """Write the study as plain data: settings but for the database, digests of mechanisms, and its texts."""
+        programs: dict[str, object] = {
+            "autoplay": self.autoplay,
+            "others": self.others,
+            "practice.mechanism": self.practice,
+        }
+        learned = {key: digest(policy) for key, policy in programs.items() if isinstance(policy, LearnedPolicy)}
         return {
             **self.config.model_dump(mode="json", exclude={"database"}),
-            "digests": self.digests,
+            "digests": {**self.digests, **learned},
             "sources": self.texts.sources,
         }
 
@@ -182,7 +188,7 @@ def make_study(config: StudyConfig, file: Path) -> Study:
         config=config,
         game=game,
         mechanisms=mechanisms,
-        digests={label_of(given): digest(mechanisms[label_of(given)], given) for given in config.mechanisms},
+        digests={label_of(given): _digest_of(mechanisms[label_of(given)], given) for given in config.mechanisms},
         autoplay=_made(game, "participant", config.autoplay, folder, "autoplay"),
         others=others,
         practice=practice,
@@ -232,14 +238,19 @@ def placed(given: PolicyGiven, role: str, folder: Path) -> PolicyGiven:
     return str(beside) if given not in names(ROLES[role]) and ("/" in given or is_folder(beside)) else given
 
 
-def digest(policy: Policy, given: PolicyGiven) -> str:
-    """Compute the SHA-256 of a learned policy's kind, settings and arrays; of another, that of its settings."""
-    if not isinstance(policy, LearnedPolicy):
-        named = {"policy": given} if isinstance(given, str) else given
-        return hashlib.sha256(to_json(named).encode()).hexdigest()
+def digest(policy: LearnedPolicy) -> str:
+    """Compute the SHA-256 of a learned policy's kind, settings and arrays."""
     found = hashlib.sha256(to_json({"kind": policy.kind, "settings": policy.settings}).encode())
     for name, array in sorted(policy.state().items()):
         plain = np.ascontiguousarray(array)
         found.update(f"{name} {plain.dtype.str} {plain.shape}\n".encode())
         found.update(plain.tobytes())
     return found.hexdigest()
+
+
+def _digest_of(policy: Policy, given: PolicyGiven) -> str:
+    """Compute the SHA-256 of a learned policy; of another, that of its settings."""
+    if isinstance(policy, LearnedPolicy):
+        return digest(policy)
+    named = {"policy": given} if isinstance(given, str) else given
+    return hashlib.sha256(to_json(named).encode()).hexdigest()
