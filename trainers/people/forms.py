@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from lawgiver.envs.views.screen import FormError
 from lawgiver.trainers.people.numbers import number
+from lawgiver.trainers.people.words import Say
 
 LARGEST_BODY = 4096
 """Largest body of a request, in bytes."""
@@ -72,14 +73,14 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def said_of(fault: FormError) -> str:
+def said_of(fault: FormError, say: Say) -> str:
     """Explain to a person the fault of their entry."""
     entry = fault.entry
     if entry is None:
-        return "Please choose one of the answers."
+        return say("choose_one")
     said = {
-        "missing": "Please enter a number.",
-        "whole": "Please enter a whole number.",
-        "range": f"Please enter a number from {number(entry.low)} to {number(entry.high)}.",
-    }.get(fault.fault, "Please enter a number, such as 2.5.")
-    return f"{entry.label}: {said}" if entry.label else said
+        "missing": say("number_missing"),
+        "whole": say("number_whole"),
+        "range": say("number_range", low=number(entry.low), high=number(entry.high)),
+    }.get(fault.fault, say("number_wrong"))
+    return say("fault_of", entry=entry.label, fault=said) if entry.label else said

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import jinja2
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,16 +13,14 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lawgiver.envs.core.wording import PAYOFFS
 from lawgiver.envs.files.json_text import to_json
-from lawgiver.envs.views.screen import Entry, FormError, Shown
+from lawgiver.envs.views.screen import FormError
 from lawgiver.trainers.people.forms import read_fields, said_of, wants_json
 from lawgiver.trainers.people.ledger import LedgerError
-from lawgiver.trainers.people.numbers import number
-from lawgiver.trainers.people.solo import Page, Person, Solo
-from lawgiver.trainers.people.views import letter
+from lawgiver.trainers.people.rendering import TYPES, heading_of, refusal, render, static_files
+from lawgiver.trainers.people.solo import Person, Solo
+from lawgiver.trainers.people.words import sayer
 
-PAGES = Path(__file__).parent / "pages"
 COOKIE = "seat"
 POLL_S = 25.0
 """Longest time that a poll stays open, below the time-outs of proxies."""
@@ -38,7 +32,6 @@ HEADERS = {
     b"cache-control": b"no-store",
 }
 """Headers of every response that has none of its own."""
-TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def make_application(solo: Solo) -> Starlette:
@@ -79,7 +72,7 @@ class _Headers:
 
 async def _start(request: Request) -> Response:
     setup = _solo(request).setup
-    return _page("start", heading=setup.wording.title, setup=setup, players=setup.game.roles["participant"])
+    return _html(request, "start", heading=setup.wording.title, setup=setup, players=setup.game.roles["participant"])
 
 
 async def _join(request: Request) -> Response:
@@ -139,6 +132,10 @@ def _solo(request: Request) -> Solo:
     return found
 
 
+def _language(request: Request) -> str:
+    return _solo(request).setup.language
+
+
 def _person(request: Request) -> Person:
     found = _solo(request).person(request.path_params["id"], request.cookies.get(COOKIE, ""))
     if found is None:
@@ -157,56 +154,8 @@ def _asks_json(request: Request) -> bool:
     return wants_json(request.headers.get("accept", ""))
 
 
-@cache
-def static_files() -> dict[str, Path]:
-    """Map the names under which style and script are served, which change with their content, to the files."""
-    named = {}
-    for path in sorted(PAGES.glob("page.*")):
-        if path.suffix in TYPES:
-            named[f"page.{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}{path.suffix}"] = path
-    return named
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(PAGES)
-    made = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    made.filters |= {"number": number, "letter": letter}
-    made.tests |= {"worded": _is_worded, "unworded": _is_unworded}
-    made.globals["static"] = {Path(name).suffix[1:]: f"/static/{name}" for name in static_files()}
-    return made
-
-
-def _is_worded(field: Shown | Entry) -> bool:
-    """Test whether a game has words of its own for a field, which need no unit and no explanation."""
-    return isinstance(field, Shown) and field.name != PAYOFFS and field.label != field.name.replace("_", " ")
-
-
-def _is_unworded(field: Shown) -> bool:
-    """Test whether the meaning of a field has to be told beside its name."""
-    return field.name != PAYOFFS and bool(field.meaning) and not _is_worded(field)
-
-
-def heading_of(page: Page) -> str:
-    """Write the heading of a page, and of its tab."""
-    view, game = page.view, f"Game {letter(page.episode)}" if page.several else "The game"
-    if page.stage == "play":
-        if view.rounds == 1:
-            return game if page.several else "Your turn"
-        place = f"{game}, round {view.round}" if page.several else f"Round {view.round}"
-        return place if view.rounds is None else f"{place} of {view.rounds}"
-    return {
-        "result": f"{game} is over",
-        "vote": "One game more",
-        "outcome": "The vote",
-        "end": "The end",
-    }.get(page.stage, "The game has stopped")
-
-
-def _page(name: str, status: int = 200, **shown: Any) -> Response:
-    return HTMLResponse(_templates().get_template(f"{name}.html").render(**shown), status)
+def _html(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
+    return HTMLResponse(render(_language(request), template, **shown), status)
 
 
 def _shown(
@@ -214,28 +163,20 @@ def _shown(
 ) -> Response:
     """Answer with what a person sees now; with a fault, beside what was typed."""
     page, status = person.page(), 422 if fault else 200
-    said = said_of(fault) if fault else ""
+    said = said_of(fault, sayer(_language(request))) if fault else ""
     if _asks_json(request):
         return Response(to_json({**page.as_data(), "fault": said}), status, media_type="application/json")
     shown = {"page": page, "view": page.view, "fault": fault, "said": said, "typed": typed or {}}
-    return _page(page.stage, status, heading=heading_of(page), address=f"/p/{person.id}", **shown)
-
-
-SAID = {
-    403: "This page belongs to somebody else.",
-    404: "There is no such page.",
-    405: "This page takes no such request.",
-    503: "The server cannot store anything any more and has stopped.",
-}
-"""Texts of error pages, where the error has none of its own."""
+    heading = heading_of(page, _language(request))
+    return _html(request, page.stage, status, heading=heading, address=f"/p/{person.id}", **shown)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    said = SAID.get(error.status_code, error.detail)
+    said = refusal(error, _language(request))
     if _asks_json(request):
         return JSONResponse({"fault": said}, error.status_code, error.headers)
-    return _page("refused", error.status_code, heading=said)
+    return _html(request, "refused", error.status_code, heading=said)
 
 
 async def _stopped(request: Request, error: Exception) -> Response:
