@@ -18,8 +18,11 @@ RANKS = {
     "immediate acceptance": (immediate_acceptance, Fraction(77, 54)),
 }
 """Rules, and the mean rank of rows' partners."""
-TRUTHFUL, STABLE = Fraction(17, 72), Fraction(5, 1296)
-"""Fewest expected blocking pairs of any rule without regret for either side, and least regret of any stable one."""
+ENDS = {
+    "fewest expected blocking pairs of rules that are truthful for both sides": Fraction(17, 72),
+    "least regret of stable rules: deferred acceptance": Fraction(5, 1296),
+}
+"""Ends of the frontier, in the order of :func:`_ends`."""
 
 
 @lru_cache(maxsize=4)
@@ -38,6 +41,10 @@ def _ends() -> tuple[float, float]:
     return frontier.best(0.0).objective, frontier.least_regret(0.0).regret
 
 
+def _missed_end(i: int) -> float:
+    return abs(_ends()[i] - float(tuple(ENDS.values())[i]))
+
+
 def known() -> tuple[KnownSolution, ...]:
     """List mean ranks of rows' partners under three rules, and the ends of the frontier with the extra ``solve``."""
     ranks = tuple(
@@ -54,22 +61,15 @@ def known() -> tuple[KnownSolution, ...]:
     if not installed("solve"):
         return ranks
     source = "linear programming over all rules and complete lists; residual is the difference from it"
-    return (
-        *ranks,
+    ends = tuple(
         KnownSolution(
-            name="fewest expected blocking pairs of rules that are truthful for both sides",
+            name=name,
             source=source,
-            value=partial(float, TRUTHFUL),
-            residual=lambda: abs(_ends()[0] - float(TRUTHFUL)),
+            value=partial(float, end),
+            residual=partial(_missed_end, i),
             tolerance=1e-7,
             exact=1e-7,
-        ),
-        KnownSolution(
-            name="least regret of stable rules: deferred acceptance",
-            source=source,
-            value=partial(float, STABLE),
-            residual=lambda: abs(_ends()[1] - float(STABLE)),
-            tolerance=1e-7,
-            exact=1e-7,
-        ),
+        )
+        for i, (name, end) in enumerate(ENDS.items())
     )
+    return (*ranks, *ends)
