@@ -152,6 +152,9 @@ def test_bound_on_regret_is_its_formula():
     gaps = 16 + 2 * math.sqrt(2 * math.log(2 * 16 * 16_000**2) * 16 * 16_000)
     assert made.regret_bound(np.array([16_000.0])) == pytest.approx(gaps)
     assert made.regret_bound(np.array([3.0])) == pytest.approx(3.0)  # at most 1 a round
+    assert made.regret_bound(3) == pytest.approx(3.0)
+    assert made.regret_bound(np.int64(3)) == pytest.approx(3.0)
+    assert made.regret_bound(16_000.0) == pytest.approx(gaps)
     nash = game(rounds=10**9, criterion="nash").regret_bound(np.array([1e9]))
     assert nash == pytest.approx(80 * (16 + 2 * math.sqrt(2 * math.log(32e18) * 16e9)))
     shares = game(rounds=10**6, entitlements=(1, 2, 1, 0.5)).regret_bound(np.array([1e6]))

@@ -370,7 +370,7 @@ class OnlineAllocation(Game[OnlineState]):
             own["burnt"] = lambda state: namespace(state.burnt).sum(state.burnt, axis=-1)
         return {**own, **super().measures()}
 
-    def regret_bound(self, t: Array) -> Array:
+    def regret_bound(self, t: Array | float) -> Array:
         """Compute the bound on the regret of the first t rounds that is proven for dueling bounds.
 
         See :func:`lawgiver.envs.solvers.online_allocation.bounds.regret_bound`.

@@ -28,6 +28,9 @@ hang on them, so that with ``own`` there is no such bound.
 from __future__ import annotations
 
 import math
+from numbers import Real
+
+import numpy as np
 
 from lawgiver.envs.core.arrays import Array, constant, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError
@@ -155,7 +158,7 @@ def largest_regret(criterion: Criterion) -> float:
     )
 
 
-def regret_bound(criterion: Criterion, query: str, rounds: int, t: Array) -> Array:
+def regret_bound(criterion: Criterion, query: str, rounds: int, t: Array | float) -> Array:
     """Compute the proven bound on cumulative regret of dueling bounds with one question a period or more.
 
     It holds in all of the first t periods at once with a probability of at least 1 - 1/T.
@@ -164,11 +167,12 @@ def regret_bound(criterion: Criterion, query: str, rounds: int, t: Array) -> Arr
         criterion: the criterion.
         query: query mode, ``own`` or ``any_pair``.
         rounds: T, the number of rounds that the confidence bounds are made for.
-        t: numbers of periods up to T, of any shape.
+        t: numbers of periods up to T, of any shape, or one number.
 
     Raises:
         UnsupportedGameError: where none is known, see :func:`gap_multiple`.
     """
+    t = np.asarray(t, float) if isinstance(t, Real) else t
     xp = namespace(t)
     pairs = criterion.participants * criterion.n
     gaps = pairs + 2 * xp.sqrt(2 * log_term(criterion, rounds) * pairs * t)
