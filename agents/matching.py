@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lawgiver.agents.reporting import DirectMechanism, named_rule, rule_by_name
+from lawgiver.agents.reporting import OutcomeRule, named_rule, rule_by_name
 from lawgiver.envs.core.arrays import Array, fixed_rng, uniform
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory, Policy
@@ -41,7 +41,7 @@ max_weight = rule_by_name("max_weight", "the matching of acceptable pairs with t
 least_rank = rule_by_name("least_rank", "the matching of acceptable pairs with the least sum of rows' ranks")
 
 
-class RandomOrder(DirectMechanism):
+class RandomOrder(OutcomeRule):
     """Lets rows choose in an order that is drawn anew in each game."""
 
     game: Matching
@@ -57,10 +57,6 @@ class RandomOrder(DirectMechanism):
         """Return the outcome as an action (B, 1, r c), and the memory."""
         decided, state = self.outcome(obs, mask, state, rng)
         return decided[:, None], state
-
-    def decision(self, reports: Array) -> Array:
-        """Not needed: outcomes are drawn."""
-        raise NotImplementedError
 
 
 def random_priority(game: Game[Any]) -> Policy:

@@ -80,8 +80,8 @@ class FromMenu(DiscretePolicy):
         return point_mass(self._game.one_shot.honest_choice(moments[..., 0, :]), self._game.choices, obs), state
 
 
-class DirectMechanism(RulePolicy):
-    """A mechanism that is a function of the reports. As an outcome it is exact, as an action it fits into the Box."""
+class OutcomeRule(RulePolicy):
+    """A mechanism given by its outcome, which is exact. As an action it fits into the Box."""
 
     def __init__(self, game: ReportingGame) -> None:
         """Keep the game and the Box."""
@@ -90,12 +90,8 @@ class DirectMechanism(RulePolicy):
         self._low, self._high = (np.asarray(end, float) for end in (box(layout).low, box(layout).high))
 
     @abstractmethod
-    def decision(self, reports: Array) -> Array:
-        """Return the decision (B, d) for reports (B, n, k)."""
-
     def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
         """Return the decision (B, d) by the reports that are seen, and the memory."""
-        return self.decision(self.game.seen_reports(obs)), state
 
     def action(self, obs: Array) -> Array:
         """Return the outcome as an action (B, 1, d): logits for shares and policies, and all within its bounds."""
@@ -103,6 +99,18 @@ class DirectMechanism(RulePolicy):
         if not self.game.announces:
             sent = self.game.action_of(sent)
         return namespace(sent).clip(sent, constant(self._low, sent), constant(self._high, sent))[:, None, :]
+
+
+class DirectMechanism(OutcomeRule):
+    """A mechanism that is a function of the reports."""
+
+    @abstractmethod
+    def decision(self, reports: Array) -> Array:
+        """Return the decision (B, d) for reports (B, n, k)."""
+
+    def outcome(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
+        """Return the decision (B, d) by the reports that are seen, and the memory."""
+        return self.decision(self.game.seen_reports(obs)), state
 
 
 class AnnouncedRule(DirectMechanism):
