@@ -491,26 +491,34 @@ def played() -> Callable[[AuctionGame, Sequence[float]], np.ndarray]:
 @pytest.fixture
 def interrupted_and_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str, Sequence[str]], tuple[Mapping[str, Any], list[int]]]:
+) -> Callable[..., tuple[Mapping[str, Any], list[int]]]:
     """A check that a training which is interrupted and resumed ends as the whole one, to the last digit.
 
-    It is interrupted at the checkpoint of its fifth update. Returns the summary, and the updates that were logged.
+    It is interrupted after the checkpoint of its fifth update, or before a method of a class is called with a number:
+    ``before=(Learner, "update", 17)``. The runs are the folders ``whole`` and ``parts``. Returns the summary, and the
+    updates that were logged.
     """
 
     def timeless(told: Mapping[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in told.items() if key not in ("timing", "commit")}
 
-    def check(config: str, changes: Sequence[str]) -> tuple[Mapping[str, Any], list[int]]:
+    def check(
+        config: str, changes: Sequence[str], before: tuple[type, str, int] | None = None
+    ) -> tuple[Mapping[str, Any], list[int]]:
         _, whole = launch.train(config, [*changes, f"run_dir={tmp_path / 'whole'}"])
-        checkpoint = TrainingRun.save_checkpoint
+        owner, method, stop = before or (TrainingRun, "save_checkpoint", 5)
+        original = getattr(owner, method)
 
-        def interrupted(run: TrainingRun, iteration: int, *rest: Any) -> None:
-            checkpoint(run, iteration, *rest)
-            if iteration == 5:
+        def interrupted(self: Any, number: int, *rest: Any) -> Any:
+            if before and number == stop:
                 raise KeyboardInterrupt
+            result = original(self, number, *rest)
+            if number == stop:
+                raise KeyboardInterrupt
+            return result
 
         with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-            patch.setattr(TrainingRun, "save_checkpoint", interrupted)
+            patch.setattr(owner, method, interrupted)
             launch.train(config, [*changes, f"run_dir={tmp_path / 'parts'}"])
         _, resumed = launch.resume(tmp_path / "parts")
         assert timeless(resumed) == timeless(whole)

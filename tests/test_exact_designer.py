@@ -16,9 +16,8 @@ from lawgiver.trainers.evaluation.equilibrium_gradient import rounds, value
 from lawgiver.trainers.evaluation.reachable import FreeTable, reachable
 from lawgiver.trainers.evaluation.score_table import ScoreTable, low_anchor, robustness, score_table
 from lawgiver.trainers.runs.config import load_config
-from lawgiver.trainers.runs.launch import Interrupted, resume, train
+from lawgiver.trainers.runs.launch import train
 from lawgiver.trainers.runs.loading import load
-from lawgiver.trainers.runs.run import Run
 
 
 def game_of(*endowments, **params):
@@ -181,26 +180,10 @@ def test_the_trainer_designs_announced_rules(tmp_path, undrawn, caplog):
     assert told[-1].startswith("searching for the best mechanism: 1000 updates in each of"), "which takes long"
 
 
-def test_a_design_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, undrawn, monkeypatch):
+def test_a_design_that_was_stopped_goes_on_as_if_nothing_had_happened(undrawn, interrupted_and_whole):
     overrides = ["trainer.updates=20", "trainer.log_every=5", "trainer.checkpoint_every=8", "game.endowments=[4,2,2]"]
-    _, whole = train("exact_designer", [*overrides, f"run_dir={tmp_path / 'whole'}"])
-    update = Ascent.update
-
-    def stopped(ascent, number):
-        if number == 18:
-            raise KeyboardInterrupt
-        return update(ascent, number)
-
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(Ascent, "update", stopped)
-        train("exact_designer", [*overrides, f"run_dir={tmp_path / 'stopped'}"])
-    _, resumed = resume(tmp_path / "stopped")
-    lines = [
-        [{**entry, "timing": None} for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "stopped")
-    ]
-    assert [entry["iteration"] for entry in lines[0]] == [5, 10, 15, 20]
-    assert lines[0] == lines[1]
-    assert {**resumed, "timing": None} == {**whole, "timing": None}
+    _, logged = interrupted_and_whole("exact_designer", overrides, before=(Ascent, "update", 18))
+    assert logged == [5, 10, 15, 20]
 
 
 def test_the_trainer_refuses_another_game(tmp_path):

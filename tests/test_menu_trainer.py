@@ -1,6 +1,5 @@
 """The trainer of menus: its smoothed objective, its runs, and what they reach."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -113,27 +112,11 @@ def timeless(data):
     return {key: value for key, value in data.items() if key != "timing"}
 
 
-def test_a_run_that_is_interrupted_ends_as_one_that_is_not(tmp_path, undrawn, monkeypatch):
+def test_a_run_that_is_interrupted_ends_as_one_that_is_not(tmp_path, undrawn, interrupted_and_whole):
     changes = ["game.n=2", "game.m=1", "trainer.updates=30", "trainer.log_every=10", "trainer.checkpoint_every=10"]
     changes += ["trainer.batch=32", "agents.mechanism.entries=6", "agents.mechanism.start=item_myerson", *QUICK]
-    _, whole = launch.train("menu", [*changes, f"run_dir={tmp_path / 'whole'}"])
-    update = Learner.update
-
-    def until(self, number):
-        if number == 17:
-            raise KeyboardInterrupt
-        return update(self, number)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "update", until)
-        launch.train("menu", [*changes, f"run_dir={tmp_path / 'parts'}"])
-    _, resumed = launch.resume(tmp_path / "parts")
-    assert timeless(resumed) == timeless(whole)
-    lines = [
-        [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
-        for part in ("whole", "parts")
-    ]
-    assert lines[0] == lines[1]
+    _, logged = interrupted_and_whole("menu", changes, before=(Learner, "update", 17))
+    assert logged == [1, 10, 20, 30]
     one, other = (lawgiver.load(tmp_path / part, "mechanism").state() for part in ("whole", "parts"))
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
