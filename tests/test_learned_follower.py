@@ -263,8 +263,8 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "error", "message"),
     [
-        (["game={name: taxed_dilemma}"], UnsupportedGameError, "needs goal_collection"),
-        (["game.n=1"], UnsupportedGameError, "2 participants"),
+        (["game={name: taxed_dilemma}"], UnsupportedGameError, "2 participants or more, not taxed_dilemma-v0$"),
+        (["game.n=1"], UnsupportedGameError, "2 participants or more, not goal_collection-v0 with one$"),
         (["game.n=23"], ParameterError, "exact is 50 with 23"),
         (["trainer.evaluation.exact=51"], ParameterError, "no more than profiles"),
         (["trainer.evaluation.audited=1"], ParameterError, "audited is 1"),

@@ -53,7 +53,7 @@ def distil(game: CommonsTrust, plays: Plays) -> Distilled:
     pool, offers, returns = pool[there], offers[there], returns[there]
     if not len(pool):
         raise UnsupportedGameError(
-            f"no rule can be distilled from {len(plays.pools)} games of {game!r}: none has a second round with more"
+            f"no rule can be distilled from {len(plays.pools)} games of {game.name}: none has a second round with more"
             f" than {SMALLEST_OFFER:g} point in the pool"
         )
     low, high = bounds(LAYOUT)

@@ -27,7 +27,7 @@ def planned_game(config: AnyConfig) -> CommonsTrust:
     if game.n_rounds == 1 or (game.continuation == 0 and game.min_rounds == 1):
         raise UnsupportedGameError(
             f"trainer {config.trainer.name!r} makes planners that answer to returns, allowed: games of two rounds or"
-            f" more, not {game!r}"
+            f" more, not {game.name} with one round"
         )
     if not game.integer_returns:
         raise UnsupportedGameError(

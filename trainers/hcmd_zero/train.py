@@ -74,7 +74,8 @@ class Loop:
         game = config.game.make()
         if not isinstance(game, PublicInvestment) or game.announces:
             raise UnsupportedGameError(
-                f"trainer 'hcmd_zero' needs public_investment with mechanism_mode='allocate', not {game!r}"
+                f"trainer 'hcmd_zero' needs public_investment with mechanism_mode='allocate', not {game.name}"
+                f"{' in announce mode' if isinstance(game, PublicInvestment) else ''}"
             )
         self.config, self.run, self.game, self.settings = config, run, game, config.trainer
         self.iterations = len(self.settings.acquire.groups)

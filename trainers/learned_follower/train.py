@@ -35,7 +35,8 @@ def train(config: FollowerConfig, run: TrainingRun) -> dict[str, Any]:
     game, settings = config.game.make(), config.trainer
     if not isinstance(game, GoalCollection) or game.n < 2:
         raise UnsupportedGameError(
-            f"trainer 'learned_follower' needs goal_collection with 2 participants or more, not {game!r}"
+            f"trainer 'learned_follower' needs goal_collection with 2 participants or more, not {game.name}"
+            f"{' with one' if isinstance(game, GoalCollection) else ''}"
         )
     require_own_objective(game, "learned_follower")
     _check(settings.evaluation, game)
