@@ -22,8 +22,10 @@ from lawgiver.trainers.runs.packaged_configs import config_names
 assert lawgiver.__file__.startswith({site!r}), lawgiver.__file__
 pettingzoo.make("parallel", "lawgiver/public_investment-v0", mechanism="libertarian").reset(seed=0)
 assert "public_investment" in config_names()
-from lawgiver.trainers.people.server import PAGES, static_files
+from lawgiver.trainers.people.rendering import PAGES, static_files
 assert (PAGES / "play.html").exists() and len(static_files()) == 3
+from lawgiver.trainers.people.words import catalogue
+assert catalogue("de")
 """
 
 
