@@ -117,3 +117,18 @@ def as_recorded(records: Any, number: int) -> Callable[[Group], None]:
                 group.decide(seat, at, 0)
 
     return act
+
+
+def missing(seat: int, position: str, act: Callable[[Group], None]) -> Callable[[Group], None]:
+    """Let somebody miss what is due at a position."""
+
+    def instead(group: Group) -> None:
+        if group.at != position:
+            return act(group)
+        for other in group.waiting:
+            if other != seat:
+                group.decide(other, position, 0) if group.stage == "play" else group.vote(other, position, 0)
+        group.expire(position)
+        return None
+
+    return instead

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from played_study import PACE_S, STUDY, PlayedStudy, as_recorded, written
+from played_study import PACE_S, STUDY, PlayedStudy, as_recorded, missing, written
 from sqlalchemy import insert, update
 from typer.testing import CliRunner
 
@@ -77,21 +77,6 @@ def least(group: Group, seat: int) -> dict[str, str]:
     if form.options:
         return {"choice": str(form.options[0].value)}
     return {entry.key: str(entry.low) for entry in form.entries}
-
-
-def missing(seat: int, position: str, act: Callable[[Group], None]) -> Callable[[Group], None]:
-    """Let somebody miss what is due at a position."""
-
-    def instead(group: Group) -> None:
-        if group.at != position:
-            return act(group)
-        for other in group.waiting:
-            if other != seat:
-                group.decide(other, position, 0) if group.stage == "play" else group.vote(other, position, 0)
-        group.expire(position)
-        return None
-
-    return instead
 
 
 def leaving(seats: tuple[int, ...], act: Callable[[Group], None]) -> Callable[[Group], None]:

@@ -115,7 +115,7 @@ EXIT_CODES = (
 )
 
 
-@app.command(epilog=f"Packaged configs: {', '.join(config_names())}. {EXIT_CODES}")
+@app.command(epilog=f"Packaged configs: {', '.join(config_names())}. {EXIT_CODES} Waiting for people: 3.")
 def train(
     config: Annotated[
         list[str] | None,
@@ -132,7 +132,7 @@ def train(
             metavar="RUN",
             help="Continue this run instead of starting one. Only trainer.iterations (or trainer.updates),"
             " trainer.anneal_over, trainer.evaluation.* and resources.* may be changed, except resources.runner and"
-            " resources.num_envs_per_env_runner.",
+            " resources.num_envs_per_env_runner; of hcmd_zero also trainer.acquire.enough and trainer.acquire.wait.",
         ),
     ] = None,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -70,6 +70,22 @@ class Acquire(Settings):
     source: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     """A file with what people did in the first iteration, or a folder of D1, D2, ... (.parquet or .csv), one an
     iteration; None lets ``agents.participants`` play. Where the next is missing, the run stops and can be resumed."""
+    people: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    """A study (YAML) without game, mechanisms, groups and seed, in which real people play in each iteration: the run
+    stops until they have (exit code 3), is served by ``lawgiver experiment serve RUN``, and can be resumed then."""
+    enough: Annotated[int, Field(ge=2)] | None = None
+    """Valid groups of people with which an iteration goes on; None for all that ``groups`` says."""
+    wait: bool = False
+    """Whether the training waits for people, and looks for new groups every ten seconds, instead of stopping."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        """Refuse settings that exclude each other, or would change nothing."""
+        if self.people is not None and self.source is not None:
+            raise ValueError("source and people are both given, allowed: one of them")
+        if self.people is None and (self.enough is not None or self.wait):
+            raise ValueError(f"{'wait' if self.enough is None else 'enough'} is given without people, allowed: with it")
+        return self
 
 
 class Optimise(Settings):
@@ -128,6 +144,7 @@ class Evaluation(Settings):
 class HcmdTrainer(TrainerSettings):
     """Acquire, Model, Optimize, over and over."""
 
+    changeable: ClassVar[tuple[str, ...]] = ("acquire.enough", "acquire.wait")
     name: Literal["hcmd_zero"]
     acquire: Acquire = Acquire()
     model: ModelSettings = ModelSettings()

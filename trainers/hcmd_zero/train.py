@@ -9,7 +9,7 @@ voters), ``optimise/mechanism`` and ``meta_game/tournament.json``; the first mec
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -35,12 +35,16 @@ from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
 from lawgiver.trainers.hcmd_zero.model import FittedParticipants, fit
 from lawgiver.trainers.hcmd_zero.optimise import games_each, optimise
+from lawgiver.trainers.hcmd_zero.people import collect, study_of_people, write_study
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
 from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.steps import Steps
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.statistics.streams import torch_seed
+
+if TYPE_CHECKING:
+    from lawgiver.trainers.people.study import Study
 
 RECORDS = "records.parquet"
 
@@ -57,7 +61,7 @@ def train(config: HcmdConfig, run: TrainingRun) -> dict[str, Any]:
 
     Raises:
         UnsupportedGameError: if the game is not public investment in allocate mode.
-        RunError: if the user's data of an iteration are not there yet.
+        RunError: if the user's data of an iteration are not there yet; WaitingError if people have yet to play.
         LawgiverError: if data are broken, or a model or the mechanism diverges; what is finished is kept.
     """
     loop = Loop(config, run)
@@ -90,7 +94,7 @@ class Loop:
         config.resources.torch_device()
         if config.resources.num_learners:
             start_ray(config.resources)
-        self.hash = population_hash(self.election.people, self.election.voting)
+        self.hash = self._population_hash()
         self.steps = Steps(run)
         self.steps.require_same_people(0, "optimise", self.hash)
         self.records: list[Records] = []
@@ -98,6 +102,17 @@ class Loop:
         self.results: dict[str, list[dict[str, Any]]] = {"acquire": [], "model": [], "optimise": [], "meta_game": []}
         first, _ = self.steps.do(0, "optimise", self._first)
         self.mechanisms = [first / "mechanism"]
+
+    def _population_hash(self) -> str:
+        """Compute the hash of the people from whom data are acquired; of real people, that of the study."""
+        if self.settings.acquire.people is None:
+            return population_hash(self.election.people, self.election.voting)
+        return self._study(self.settings.acquire.people, 1).study_hash
+
+    def _study(self, file: Path, iteration: int) -> Study:
+        """Make the study of an iteration, but for its mechanism."""
+        groups, seed = self.settings.acquire.groups[iteration - 1], torch_seed(*self._seed(iteration, 0), bits=31)
+        return study_of_people(file, self.config.game.model_dump(mode="json"), groups, seed, "random")
 
     def _seed(self, iteration: int, step: int) -> tuple[int, ...]:
         return self.config.seed, iteration, step
@@ -131,15 +146,25 @@ class Loop:
         self.results["meta_game"].append(result)
 
     def _acquire(self, folder: Path, iteration: int) -> dict[str, Any]:
-        settings = self.settings.acquire
+        settings, facts = self.settings.acquire, dict[str, Any]()
         if settings.source is not None:
             records = provided(settings.source, iteration, self.game, self.mechanisms[-1])
             require_votes([*self.records, records], settings.source)
+        elif settings.people is not None:
+            records, facts = self._people(settings.people, iteration)
         else:
             groups, seed = settings.groups[iteration - 1], self._seed(iteration, 0)
             records = acquire(self.election, self.game, self.mechanism(iteration - 1), groups, seed)
         write_table(folder / RECORDS, records, f"theta_{iteration - 1}")
-        return counts_of(records)
+        return counts_of(records) | facts
+
+    def _people(self, file: Path, iteration: int) -> tuple[Records, dict[str, Any]]:
+        """Let people play, or collect what they did; see :func:`collect`."""
+        folder, settings = self.steps.folder / str(iteration) / "people", self.settings.acquire
+        if not folder.exists():
+            write_study(folder, self._study(file, iteration), self.mechanism(iteration - 1))
+        needed = settings.groups[iteration - 1] if settings.enough is None else settings.enough
+        return collect(self.run.path, iteration, folder, needed, settings.wait)
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
         records, seed = concatenate(self.records), torch_seed(*self._seed(iteration, 1), bits=31)
@@ -221,7 +246,7 @@ class Loop:
             ),
             self.settings.evaluation.model_dump(mode="json"),
         )
-        if population_hash(self.election.people, self.election.voting) != self.hash:
+        if self._population_hash() != self.hash:
             raise RunError("the people that data were acquired from have changed during the run")
         meta_games = self.results["meta_game"]
         updates = sum(result["updates"] for result in self.results["optimise"])

@@ -17,7 +17,7 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 def people_lines(recording: Recording) -> Iterator[Line]:
-    """List everybody who has come, in the order of coming, by random ids, after a header; times are in minutes."""
+    """List everybody who has come and not withdrawn, in order, by random ids, after a header; times are in minutes."""
     answers = {(answer.person_id, answer.key): answer.value for answer in recording.tables[ANSWER.name]}
 
     def before_waiting(person: Any) -> float | None:
@@ -44,7 +44,7 @@ def people_lines(recording: Recording) -> Iterator[Line]:
             "minutes_playing": playing,
             **{f"answer_{key}": answer_to(key) for key in sorted({key for _, key in answers})},
         },
-        recording.people,
+        recording.told_of,
     )
 
 
@@ -95,6 +95,7 @@ def counts(recording: Recording) -> dict[str, Any]:
     reasons = [recording.why_not(group) for group in groups]
     return {
         "people": len(people),
+        "people_withdrawn": len(people) - len(recording.told_of),
         "people_in_groups": sum(person.group_id is not None for person in people),
         "people_by_stage": _counted(person.stage for person in people),
         "people_by_end": _counted(person.end for person in recording.ended),

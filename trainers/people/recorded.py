@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lawgiver.trainers.people.study import Study
 
 READ = (STUDY, GRP, PERSON, OUTSIDE, DECISION, VOTE, ABSENCE, ANSWER, EVENT)
+WITHDRAWN = "withdrawn"
+"""What an event is called after which somebody is told of no more."""
 Rows = Sequence[Row[Any]]
 
 
@@ -85,9 +87,15 @@ class Recording:
         return sorted(self.tables[PERSON.name], key=lambda person: (person.joined, person.id))
 
     @property
+    def told_of(self) -> Rows:
+        """Those of the people whom tables list: all who have not withdrawn."""
+        withdrawn = {row.person_id for row in self.tables[EVENT.name] if row.what == WITHDRAWN}
+        return [person for person in self.people if person.id not in withdrawn]
+
+    @property
     def ended(self) -> Rows:
-        """Those of the people who have come to an end, whichever."""
-        return [person for person in self.people if person.end is not None]
+        """Those of them who have come to an end, whichever."""
+        return [person for person in self.told_of if person.end is not None]
 
     @property
     def anonymised(self) -> bool:
@@ -119,7 +127,7 @@ class Recording:
     @cached_property
     def _withdrawn(self) -> frozenset[int]:
         """Ids of the groups in which somebody has withdrawn."""
-        return frozenset(row.group_id for row in self.tables[EVENT.name] if row.what == "withdrawn")
+        return frozenset(row.group_id for row in self.tables[EVENT.name] if row.what == WITHDRAWN)
 
     @cached_property
     def _by_id(self) -> Mapping[int | None, RecordedGroup]:

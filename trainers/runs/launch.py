@@ -102,11 +102,11 @@ def resume(path: str | os.PathLike[str], overrides: Overrides = ()) -> tuple[Pat
     """
     changes = read_overrides(overrides)
     run = Run.open(path)
-    lengths = _length_keys(run)
+    own = _changeable_keys(run)
     for key in changes:
-        if key in FIXED or (key not in lengths and not key.startswith(RESUMABLE_PARTS)):
+        if key in FIXED or (key not in own and not key.startswith(RESUMABLE_PARTS)):
             parts = (f"{part}*" for part in RESUMABLE_PARTS)
-            choices = f"{', '.join((*lengths, *parts))} but {' and '.join(FIXED)}"
+            choices = f"{', '.join((*own, *parts))} but {' and '.join(FIXED)}"
             raise ParameterError(f"{key!r} cannot be changed when a run is continued; allowed: {choices}")
     settings = {**run.settings, "run_dir": str(run.path)}  # the folder may have been moved
     config = validate(apply_overrides(settings, changes))
@@ -120,10 +120,11 @@ def resume(path: str | os.PathLike[str], overrides: Overrides = ()) -> tuple[Pat
     return _carry_out(TrainingRun.resume(path, config), config)
 
 
-def _length_keys(run: Run) -> list[str]:
-    """List the full paths of the keys of the training's length and of its annealing, as far as its trainer has them."""
+def _changeable_keys(run: Run) -> list[str]:
+    """List the full paths of the keys of the training's length and annealing, and others that its trainer names."""
     settings: Any = find_trainer(run.settings["trainer"]["name"]).config.model_fields["trainer"].annotation
-    return [f"trainer.{key}" for key in (settings.length, "anneal_over") if key in settings.model_fields]
+    keys = [key for key in (settings.length, "anneal_over") if key in settings.model_fields]
+    return [f"trainer.{key}" for key in (*keys, *settings.changeable)]
 
 
 def _require_not_shorter(run: Run, config: AnyConfig) -> None:

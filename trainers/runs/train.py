@@ -36,7 +36,7 @@ def train(
 
     Raises:
         LawgiverError: one line that names the wrong key or value, what is allowed, and the nearest match; or the file
-            that cannot be written.
+            that cannot be written; or the people who are waited for.
         Interrupted: (a KeyboardInterrupt) if the user stops it; its ``path`` is the run that can be resumed.
 
     Example:
@@ -60,7 +60,8 @@ def resume(run: str | Path | Run, overrides: Mapping[str, Any] | None = None) ->
         run: the run, or its folder.
         overrides: the length of the training (``"trainer.iterations"`` or ``"trainer.updates"``, never below what is
             stored) and of its annealing (``"trainer.anneal_over"``), its evaluation (``"trainer.evaluation.*"``) and
-            ``"resources.*"`` but for ``runner`` and ``num_envs_per_env_runner``; nothing else may be changed.
+            ``"resources.*"`` but for ``runner`` and ``num_envs_per_env_runner``; of ``hcmd_zero`` also
+            ``"trainer.acquire.enough"`` and ``"trainer.acquire.wait"``. Nothing else may be changed.
 
     Returns:
         the finished run.

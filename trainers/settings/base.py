@@ -63,6 +63,8 @@ class TrainerSettings(Settings):
 
     length: ClassVar[str | None] = "updates"
     """The key of the training's length, which may grow when a run is resumed; None for a trainer that cannot resume."""
+    changeable: ClassVar[tuple[str, ...]] = ()
+    """Further keys that may change when a run is resumed."""
     name: str
     """The trainer, a name of the entry-point group ``lawgiver.trainers``."""
 
