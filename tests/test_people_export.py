@@ -26,7 +26,7 @@ from lawgiver.trainers.hcmd_zero.acquire import acquire
 from lawgiver.trainers.people.export import ExportError, export
 from lawgiver.trainers.people.group import Group
 from lawgiver.trainers.people.study import read_study
-from lawgiver.trainers.people.tables import ABSENCE, ANSWER, DECISION, OUTSIDE, PERSON
+from lawgiver.trainers.people.tables import ABSENCE, ANSWER, DECISION, EVENT, OUTSIDE, PERSON
 from lawgiver.trainers.runs.yaml_text import parse_yaml
 
 
@@ -270,6 +270,21 @@ def test_nobody_is_paid_by_a_study_that_knows_nobody_any_more(tmp_path):
     assert found.anonymised and found.valid == 1
     assert not [file for file in (tmp_path / "study_export").iterdir() if "p" in file.name and "bonus" in file.name]
     assert not (tmp_path / "study_export/payments.csv").exists()
+
+
+def test_who_has_withdrawn_is_in_no_table(tmp_path):
+    study = read_study(written(tmp_path))
+    with PlayedStudy(study) as played:
+        for number in range(2):
+            played.play(number, gives(1, 1, 1, 1))
+        played._write(insert(EVENT).values(person_id="g1p2", group_id=1, what="withdrawn", at=9e3))
+        assert export(study.path).valid == 1
+    out = tmp_path / "study_export"
+    assert [row["why_not"] for row in lines_of(out / "groups.csv")] == ["", "withdrawn"]
+    assert set(pq.read_table(out / "decisions.parquet")["group"].to_pylist()) == {0}
+    assert "g1p2" not in (out / "people.csv").read_text() and len(lines_of(out / "payments.csv")) == 7
+    counts = json.loads((out / "study.json").read_text())["counts"]
+    assert (counts["people"], counts["people_withdrawn"], counts["groups_left_out_by"]) == (8, 1, {"withdrawn": 1})
 
 
 def test_the_database_of_another_study_is_refused(tmp_path):
