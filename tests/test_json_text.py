@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lawgiver.envs.files.json_text import from_json, plain, to_json
+from lawgiver.envs.files.json_text import from_json, plain, record_to_json, to_json
 from lawgiver.trainers.cli.printed_tables import show_summary
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import read_manifest, write_folder
@@ -71,6 +72,30 @@ def test_over_seeds_what_is_infinite_has_no_interval(recwarn: pytest.WarningsRec
     found = aggregate([{"inverse_temperature": math.inf}] * 2)["inverse_temperature"]
     assert found == Estimate(math.inf, None, None, None, 2, "student", (math.inf, math.inf))
     assert not recwarn.list
+
+
+@dataclass(frozen=True)
+class Part:
+    """A record in a record."""
+
+    values: tuple[float, ...]
+    name: str = "Münze"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A record of records."""
+
+    parts: tuple[Part, ...]
+    count: int | None = None
+
+
+@pytest.mark.parametrize("value", [0.1 + 0.2, math.inf, -math.inf, math.nan])
+def test_records_are_written_as_their_plain_data(value: float) -> None:
+    record = Whole((Part((1.0, value)), Part(())))
+    assert record_to_json({"of": record, "also": [1]}) == to_json({"of": asdict(record), "also": [1]})
+    with pytest.raises(TypeError):
+        record_to_json(Part((object(),)))  # type: ignore[arg-type]
 
 
 def test_there_is_one_way_to_write_json() -> None:

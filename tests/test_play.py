@@ -20,14 +20,14 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, event, insert, update
 
 import lawgiver
 from lawgiver.agents.learned import save_policy
 from lawgiver.agents.reporting import AffineMaximiser
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.core.registry import GAMES, lookup, names
-from lawgiver.trainers.people.ledger import Ledger
+from lawgiver.trainers.people.ledger import Ledger, NewRow
 from lawgiver.trainers.people.numbers import number
 from lawgiver.trainers.people.play import opened
 from lawgiver.trainers.people.serve import listening
@@ -522,6 +522,34 @@ def test_changes_that_arrive_together_are_committed_together(tmp_path: Path) -> 
 
     asyncio.run(write(50))
     assert len(store.rows(GRP)) == 50 and ledger.commits <= 2, "the first, and all that came while it was written"
+    store.close()
+
+
+def test_rows_of_one_commit_are_inserted_a_table_at_a_time_and_in_an_order_that_keys_allow(tmp_path: Path) -> None:
+    store = Store(tmp_path / "file", {})
+    ledger, told = Ledger(store.engine), list[str]()
+    event.listen(store.engine, "before_cursor_execute", lambda *call: told.append(call[2]))
+
+    def decided(group: int) -> NewRow:
+        action = {"episode": 0, "step": 0, "role": "participant", "seat": 0, "action": "1", "source": "person"}
+        return NewRow(DECISION, {"group_id": group, "place": 0, **action, "at": 1.0, "shown": None})
+
+    def begun(group: int, **more: Any) -> NewRow:
+        return NewRow(GRP, {"id": group, "seed": 1, "mechanisms": "[]", "started": 0.0, **more})
+
+    async def write() -> None:
+        await ledger.write(begun(0))
+        ended = update(GRP).where(GRP.c.id == 2).values(state="ended")
+        await ledger.write(decided(0), begun(1), decided(1), begun(2, winner=1), ended, decided(2))
+        await ledger.close()
+
+    asyncio.run(write())
+    assert [row.group_id for row in store.rows(DECISION)] == [0, 1, 2]
+    groups = [(row.winner, row.state == "ended") for row in store.rows(GRP)]
+    assert groups == [(None, False), (None, False), (1, True)], "an update follows what is handed in before it"
+    orders = [text.replace("INSERT INTO", "INSERT").split()[:2] for text in told if "SELECT" not in text]
+    first, grp, decision = ["INSERT", "grp"], ["INSERT", "grp"], ["INSERT", "decision"]
+    assert orders == [first, grp, grp, decision, ["UPDATE", "grp"], decision], "one insert of both decisions before it"
     store.close()
 
 

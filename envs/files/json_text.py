@@ -43,6 +43,17 @@ def to_json(value: Any, indent: int | None = None) -> str:
     return json.dumps(_spelled(plain(value)), indent=indent, allow_nan=False)
 
 
+def record_to_json(value: Any) -> str:
+    """Write dataclasses, whose fields are plain data or dataclasses, as :func:`to_json` writes what ``asdict`` makes.
+
+    It takes a fraction of the time, as the data are not copied first.
+    """
+    try:
+        return json.dumps(value, default=vars, allow_nan=False)
+    except ValueError:  # a number that is not finite
+        return to_json(json.loads(json.dumps(value, default=vars)))
+
+
 def from_json(text: str) -> Any:
     """Parse the text of :func:`to_json`.
 

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine, Executable
+from sqlalchemy import Connection, Engine, Executable, Table, insert
 
-    Waiting: TypeAlias = tuple[tuple[Executable, ...], asyncio.Future[None]]
+from lawgiver.trainers.people.tables import TABLES
+
+
+@dataclass(frozen=True)
+class NewRow:
+    """A row to be inserted, with its values by column.
+
+    Rows of one commit are inserted a table at a time, which takes a fraction of the time of one statement each.
+    """
+
+    table: Table
+    values: dict[str, Any]
+
+
+Write: TypeAlias = NewRow | Executable
+"""What a ledger writes."""
+Waiting: TypeAlias = tuple[tuple[Write, ...], asyncio.Future[None]]
+ORDER = {table: place for place, table in enumerate(TABLES.sorted_tables)}
+"""Where each table stands among them, those that others refer to first."""
 
 
 class LedgerError(Exception):
@@ -39,7 +58,7 @@ class Ledger:
         self._waiting: list[Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def write(self, *statements: Executable) -> None:
+    async def write(self, *statements: Write) -> None:
         """Wait until the statements, and all that were handed in before, are on disk.
 
         Raises:
@@ -81,10 +100,33 @@ class Ledger:
                 if not done.done():
                     done.set_result(None)
 
-    def _commit(self, statements: list[Executable]) -> None:
+    def _commit(self, statements: list[Write]) -> None:
         if not statements:
             return
         with self._engine.begin() as connection:
-            for statement in statements:
-                connection.execute(statement)
+            for rows, statement in _in_turns(statements):
+                _insert(connection, rows)
+                if statement is not None:
+                    connection.execute(statement)
         self.commits += 1
+
+
+def _in_turns(writes: Iterable[Write]) -> Iterator[tuple[list[NewRow], Executable | None]]:
+    """Split what is written into rows that come one after the other, and the statement after them."""
+    rows: list[NewRow] = []
+    for write in writes:
+        if isinstance(write, NewRow):
+            rows.append(write)
+        else:
+            yield rows, write
+            rows = []
+    yield rows, None
+
+
+def _insert(connection: Connection, rows: list[NewRow]) -> None:
+    """Insert rows a table at a time, those of a table before those that refer to it."""
+    alike: dict[tuple[Table, tuple[str, ...]], list[dict[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault((row.table, tuple(row.values)), []).append(row.values)
+    for table, columns in sorted(alike, key=lambda each: ORDER[each[0]]):
+        connection.execute(insert(table), alike[table, columns])

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lawgiver.envs.files.json_text import to_json
+from lawgiver.envs.files.json_text import record_to_json
 from lawgiver.envs.views.screen import FormError
 from lawgiver.trainers.people.forms import read_fields, said_of, wants_json
 from lawgiver.trainers.people.ledger import LedgerError
@@ -165,7 +165,7 @@ def _shown(
     page, status = person.page(), 422 if fault else 200
     said = said_of(fault, sayer(_language(request))) if fault else ""
     if _asks_json(request):
-        return Response(to_json({**page.as_data(), "fault": said}), status, media_type="application/json")
+        return Response(record_to_json({**vars(page), "fault": said}), status, media_type="application/json")
     shown = {"page": page, "view": page.view, "fault": fault, "said": said, "typed": typed or {}}
     heading = heading_of(page, _language(request))
     return _html(request, page.stage, status, heading=heading, address=f"/p/{person.id}", **shown)

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Executable, insert, update
+from sqlalchemy import update
 
 from lawgiver.envs.core.errors import brief
 from lawgiver.envs.core.game import Game
@@ -25,7 +25,7 @@ from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.envs.views.screen import Shown, shown
 from lawgiver.trainers.people.group import Group, replayed
 from lawgiver.trainers.people.happenings import Decision, Happening, Vote
-from lawgiver.trainers.people.ledger import Ledger
+from lawgiver.trainers.people.ledger import Ledger, NewRow, Write
 from lawgiver.trainers.people.setup import Setup
 from lawgiver.trainers.people.store import Store, StoreError
 from lawgiver.trainers.people.tables import DECISION, GRP, PERSON, VOTE
@@ -131,7 +131,7 @@ class Person:
         names = self._names_of_games if stage == "end" else ()
         return Page(stage, at, episode, setup.votes, view, last, names)
 
-    def take(self, sent: Mapping[str, str]) -> list[Executable]:
+    def take(self, sent: Mapping[str, str]) -> list[Write]:
         """Take what a page sends, and return what is to be stored; nothing if it is for a page that is over.
 
         Raises:
@@ -166,7 +166,7 @@ class Person:
             return
 
 
-def stored(group_id: int, place: int, happened: Iterable[Happening], since: float | None) -> list[Executable]:
+def stored(group_id: int, place: int, happened: Iterable[Happening], since: float | None) -> list[Write]:
     """Write what happened in a group as rows.
 
     Args:
@@ -175,14 +175,14 @@ def stored(group_id: int, place: int, happened: Iterable[Happening], since: floa
         happened: decisions and votes; nothing else happens to a person who is not waited for by others.
         since: when the person whose answer made it happen was shown the page; None if that is not known.
     """
-    now, statements = time.time(), list[Executable]()
+    now, statements = time.time(), list[Write]()
     for number, one in enumerate(happened, start=place):
         assert isinstance(one, (Decision, Vote))
         when = {"group_id": group_id, "place": number, "at": now, "shown": since if one.source == "person" else None}
         if isinstance(one, Decision):
-            statements.append(insert(DECISION).values(**{**asdict(one), "action": to_json(one.action)}, **when))
+            statements.append(NewRow(DECISION, {**vars(one), "action": to_json(one.action), **when}))
         else:
-            statements.append(insert(VOTE).values(**asdict(one), **when))
+            statements.append(NewRow(VOTE, {**vars(one), **when}))
     return statements
 
 
@@ -234,9 +234,17 @@ class Solo:
         self.people[name] = person
         now, kept = time.time(), to_json(order)
         await self.ledger.write(
-            insert(GRP).values(id=group_id, seed=setup.seed, mechanisms=kept, started=now),
-            insert(PERSON).values(
-                id=name, secret_hash=person.secret_hash, stage="play", group_id=group_id, seat=person.seat, joined=now
+            NewRow(GRP, {"id": group_id, "seed": setup.seed, "mechanisms": kept, "started": now}),
+            NewRow(
+                PERSON,
+                {
+                    "id": name,
+                    "secret_hash": person.secret_hash,
+                    "stage": "play",
+                    "group_id": group_id,
+                    "seat": person.seat,
+                    "joined": now,
+                },
             ),
             *stored(group_id, 0, group.log, None),
         )
