@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from played_study import PACE_S, STUDY, PlayedStudy, as_recorded, missing, written
 from sqlalchemy import insert, update
+from sqlalchemy.event import listens_for
 from typer.testing import CliRunner
 
 from lawgiver.envs.core.errors import LawgiverError
@@ -25,8 +26,10 @@ from lawgiver.trainers.elections.records.table import write_table
 from lawgiver.trainers.hcmd_zero.acquire import acquire
 from lawgiver.trainers.people.export import ExportError, export
 from lawgiver.trainers.people.group import Group
+from lawgiver.trainers.people.recorded import read_recording
+from lawgiver.trainers.people.store import reading
 from lawgiver.trainers.people.study import read_study
-from lawgiver.trainers.people.tables import ABSENCE, ANSWER, DECISION, EVENT, OUTSIDE, PERSON
+from lawgiver.trainers.people.tables import ABSENCE, ANSWER, DECISION, EVENT, GRP, OUTSIDE, PERSON
 from lawgiver.trainers.runs.yaml_text import parse_yaml
 
 
@@ -270,6 +273,23 @@ def test_nobody_is_paid_by_a_study_that_knows_nobody_any_more(tmp_path):
     assert found.anonymised and found.valid == 1
     assert not [file for file in (tmp_path / "study_export").iterdir() if "p" in file.name and "bonus" in file.name]
     assert not (tmp_path / "study_export/payments.csv").exists()
+
+
+def test_all_tables_are_of_one_moment(tmp_path):
+    """Another group plays whenever a table has been read: what was there at first is read, and nothing else."""
+    study = read_study(written(tmp_path))
+    with PlayedStudy(study) as played, reading(played.store.path) as engine:
+        played.play(0, gives(1, 1, 1, 1))
+
+        @listens_for(engine, "after_cursor_execute")
+        def _go_on(connection, cursor, statement, *_):
+            if statement.startswith("SELECT"):
+                played.play(len(played.store.rows(GRP)), gives(1, 1, 1, 1))
+
+        recording = read_recording(study, engine)
+        assert len(played.store.rows(GRP)) > 5
+    assert [group.row.id for group in recording.groups] == [0] and len(recording.people) == 4
+    assert {row.group_id for row in recording.tables["decision"]} == {0}
 
 
 def test_who_has_withdrawn_is_in_no_table(tmp_path):
