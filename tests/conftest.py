@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -19,6 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import create_engine
 
 from lawgiver.envs.core import registry
 from lawgiver.envs.core.game import Game
@@ -584,3 +588,42 @@ def serving() -> Iterator[Callable[..., Served]]:
             return Served(solo, own.getsockname()[1], stack.close)
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """Start a server of PostgreSQL in a folder of its own; a call makes a database and returns its address."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        assert "REQUIRE_POSTGRES" not in os.environ, "there is no PostgreSQL"
+        pytest.skip("no PostgreSQL here: apt-get install --no-install-recommends postgresql")
+    programs, folder = found[-1].parent, Path(tempfile.mkdtemp(prefix="postgres"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    owner = "postgres" if os.getuid() == 0 else None  # it does not run as root
+    if owner:
+        shutil.chown(folder, owner)
+    run = partial(subprocess.run, check=True, user=owner, cwd=folder, stdout=subprocess.DEVNULL)
+    data, secret = folder / "data", folder / "secret"
+    secret.write_text("a/secret")
+    secret.chmod(0o644)
+    access = ["--auth=scram-sha-256", "--username=lab", f"--pwfile={secret}"]
+    listening = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    run([programs / "initdb", "-D", data, "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", *access])
+    try:
+        run([programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", listening, "start"])
+        server = create_engine(f"postgresql+pg8000://lab:a%2Fsecret@127.0.0.1:{port}/postgres")
+        numbers = itertools.count()
+
+        def make() -> str:
+            name = f"study_{next(numbers)}"
+            with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            return server.url.set(database=name).render_as_string(hide_password=False)
+
+        yield make
+        server.dispose()
+    finally:
+        run([programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
+        shutil.rmtree(folder)

@@ -360,7 +360,19 @@ def test_what_is_no_answer_is_refused_and_nothing_is_written(begun: tuple[Visito
     assert visitor.data() == before and rows_of(solo) == rows
 
 
-BROKEN = [b"{", b"[]", b"1", b"", b"\xff", b"[" * 4000, b'{"at": NaN}', b'{"at": "\\ud800"}', b"null", b'"at"']
+BROKEN = [
+    b"{",
+    b"[]",
+    b"1",
+    b"",
+    b"\xff",
+    b"[" * 4000,
+    b'{"at": NaN}',
+    b'{"at": "\\ud800"}',
+    b'{"at": "\\u0000"}',
+    b"null",
+    b'"at"',
+]
 
 
 def test_what_is_no_request_is_refused(begun: tuple[Visitor, Solo]) -> None:
@@ -448,7 +460,7 @@ def kept(tmp_path: Path) -> Path:
 
 
 REFUSED = [
-    ({"seed": 6}, "was begun with seed=5, allowed: the same, or another file"),
+    ({"seed": 6}, "was begun with seed=5, allowed: the same, or another database"),
     ({"mechanism": "strict_egalitarian"}, r"was begun with mechanisms=\['libertarian'\], allowed"),
     ({"game.continuation": 0.5}, "was begun with no game.continuation, allowed"),
 ]

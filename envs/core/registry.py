@@ -45,6 +45,7 @@ PACKAGES = {
     "bo": ("sklearn", "scipy"),
     "data": ("pyarrow",),
     "people": ("starlette", "uvicorn", "jinja2", "sqlalchemy", "pyarrow", "markdown_it"),
+    "postgres": ("pg8000",),
     "lm": ("transformers", "torch"),
     "plot": ("matplotlib", "PIL"),
 }

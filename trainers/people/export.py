@@ -65,7 +65,7 @@ def export(study: str | Path, out: str | Path | None = None) -> Exported:
         LawgiverError: if the study is wrong, or a file cannot be written.
     """
     read = read_study(study)
-    with reading(Path(read.database)) as engine:
+    with reading(read.database) as engine:
         recording = read_recording(read, engine)
     folder = made_folder(read.path.with_name(f"{read.path.stem}_export") if out is None else out)
     found = write_recording(recording, folder)

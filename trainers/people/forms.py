@@ -26,7 +26,7 @@ async def read_fields(request: Request) -> dict[str, str]:
 
     Raises:
         HTTPException: 413 for a body of more than ``LARGEST_BODY`` bytes; 400 for one that is neither a form nor a JSON
-            object, or has a field twice; 422 for a JSON value that is neither a text nor a number.
+            object, has a field twice, or a NUL; 422 for a JSON value that is neither a text nor a number.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -38,7 +38,10 @@ async def read_fields(request: Request) -> dict[str, str]:
         fields = dict(pairs)
         if len(fields) < len(pairs):
             raise ValueError("a field is given twice")
-        "".join([*fields, *filter(_is_text, fields.values())]).encode()  # JSON can write half a character
+        texts = "".join([*fields, *filter(_is_text, fields.values())])
+        texts.encode()  # JSON can write half a character
+        if "\0" in texts:
+            raise ValueError("a character that not every database can store")
     except (ValueError, RecursionError) as error:  # what is written otherwise, or brackets in brackets
         raise HTTPException(400, "The request is neither a form nor a JSON object.") from error
     for name, value in fields.items():

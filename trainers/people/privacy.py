@@ -44,7 +44,7 @@ def forget(study: Study, outside_id: str) -> None:
             known = OUTSIDE.c.outside_id.in_([outside_id, code_id(outside_id)])
             row = connection.execute(select(OUTSIDE).where(known)).one_or_none()
             if row is None:
-                raise ParameterError(f"outside_id is {brief(outside_id)}, allowed: that of somebody in {store.path}")
+                raise ParameterError(f"outside_id is {brief(outside_id)}, allowed: that of somebody in {store.name}")
             if row.person_id is not None:
                 _withdraw(connection, row.person_id)
             connection.execute(delete(OUTSIDE).where(OUTSIDE.c.outside_id == row.outside_id))

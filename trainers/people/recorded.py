@@ -12,12 +12,12 @@ from sqlalchemy import Engine, Row, select
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.envs.files.json_text import from_json
+from lawgiver.trainers.people.database import StoreError, name_of
 from lawgiver.trainers.people.game_in_play import Key
 from lawgiver.trainers.people.group import Group, replayed
 from lawgiver.trainers.people.happenings import Back, Decision, Happening, Left, Vote
 from lawgiver.trainers.people.payments import Payment, payment
 from lawgiver.trainers.people.played import Person
-from lawgiver.trainers.people.store import StoreError
 from lawgiver.trainers.people.tables import ABSENCE, ANSWER, DECISION, EVENT, GRP, OUTSIDE, PERSON, STUDY, VOTE
 from lawgiver.trainers.people.validity import why_not
 
@@ -149,7 +149,7 @@ def read_recording(study: Study, engine: Engine) -> Recording:
     begun = [row.study_hash for row in tables[STUDY.name]]
     if begun != [study.study_hash]:
         told = f"study_hash is {begun[0]}" if begun else "it was not begun"
-        raise StoreError(f"{study.database}: {told}, allowed: that of {study.path}, {study.study_hash}")
+        raise StoreError(f"{name_of(study.database)}: {told}, allowed: that of {study.path}, {study.study_hash}")
     people: dict[int, dict[int, Row[Any]]] = defaultdict(dict)
     for person in tables[PERSON.name]:
         if person.group_id is not None:

@@ -7,9 +7,9 @@ import socket
 from typing import Any
 
 import uvicorn
-from sqlalchemy.exc import DBAPIError
 
 from lawgiver.envs.core.errors import ParameterError
+from lawgiver.trainers.people.database import reason
 from lawgiver.trainers.people.ledger import LedgerError
 from lawgiver.trainers.people.server import make_application
 from lawgiver.trainers.people.solo import Solo
@@ -72,8 +72,7 @@ def serve(solo: Solo, own: socket.socket) -> None:
     Server(solo).run([own])
     failure = solo.ledger.failure
     if failure is not None:
-        reason = failure.orig if isinstance(failure, DBAPIError) else failure
         kept = "what was written before is intact"
-        raise LedgerError(f"cannot write {solo.store.path or 'the database'}: {reason}; {kept}") from failure
+        raise LedgerError(f"cannot write {solo.store.name}: {reason(failure)}; {kept}") from failure
     # Nothing else ends it, but uvicorn's own interrupt is lost in a process that was started to ignore them.
     raise KeyboardInterrupt

@@ -23,11 +23,12 @@ from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.envs.views.screen import Shown, shown
+from lawgiver.trainers.people.database import StoreError
 from lawgiver.trainers.people.group import Group, replayed
 from lawgiver.trainers.people.happenings import Decision, Happening, Vote
 from lawgiver.trainers.people.ledger import Ledger, NewRow, Write
 from lawgiver.trainers.people.setup import Setup
-from lawgiver.trainers.people.store import Store, StoreError
+from lawgiver.trainers.people.store import Store
 from lawgiver.trainers.people.tables import DECISION, GRP, PERSON, VOTE
 from lawgiver.trainers.people.views import View, earned
 
@@ -279,7 +280,7 @@ class Solo:
         try:
             return from_json(text)
         except ValueError as error:
-            raise StoreError(f"{self.store.path} has the action {brief(text)}, allowed: JSON") from error
+            raise StoreError(f"{self.store.name} has the action {brief(text)}, allowed: JSON") from error
 
 
 def _hash(secret: str) -> str:

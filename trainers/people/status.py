@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 from lawgiver.trainers.people.payments import NOTHING
 from lawgiver.trainers.people.people_tables import counts
@@ -38,7 +37,7 @@ def status_of(study: Study) -> Status:
     Raises:
         StoreError: if it has no database, or that of another study.
     """
-    with reading(Path(study.database)) as engine:
+    with reading(study.database) as engine:
         recording = read_recording(study, engine)
     found = counts(recording)
     tables = {

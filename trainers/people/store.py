@@ -1,24 +1,21 @@
-"""The database of a study: the file that its tables are kept in, its lock, and what it was begun for."""
+"""The database of a study: its tables, and what it was begun for."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Row, Table, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Engine, Row, Table, insert, inspect, select
 
-from lawgiver.envs.core.errors import LawgiverError, brief
+from lawgiver.envs.core.errors import brief
 from lawgiver.envs.files.json_text import from_json, to_json
+from lawgiver.trainers.people.database import Address, in_memory, readable, told, writable
+from lawgiver.trainers.people.database import StoreError as StoreError
 from lawgiver.trainers.people.tables import SCHEMA, STUDY, TABLES
 from lawgiver.trainers.runs.config_errors import leaves
 
@@ -29,44 +26,35 @@ if TYPE_CHECKING:
     from lawgiver.trainers.people.study import Study
 
 
-class StoreError(LawgiverError):
-    """Error of a study's database: it cannot be written, or belongs to something else."""
-
-
 class Store:
     """An open database.
 
     Args:
-        path: its SQLite file, made if there is none; None for one in memory.
-        config: what is played, as plain data; a file keeps that of its first opening.
-        seed: of everything that is drawn; None for the one in the file, or a new one.
+        address: its SQLite file, made if there is none, or its address; None for one in memory.
+        config: what is played, as plain data; a database keeps that of its first opening.
+        seed: of everything that is drawn; None for the one in the database, or a new one.
         study_hash: of what may not change between two openings; None for that of the whole config.
 
     Attributes:
+        name: what it is called in errors.
         engine: of SQLAlchemy.
         seed: of everything that is drawn.
 
     Raises:
-        StoreError: if the file cannot be written, is no database, is in use, holds something else, or was made for
-            another config or by a version with other tables.
+        StoreError: if the database cannot be reached or written, is none, is in use, holds something else, or was made
+            for another config or by a version with other tables.
+        MissingExtraError: if the driver of PostgreSQL is not installed.
     """
 
     def __init__(
-        self, path: Path | None, config: Mapping[str, Any], seed: int | None = None, study_hash: str | None = None
+        self, address: Address | None, config: Mapping[str, Any], seed: int | None = None, study_hash: str | None = None
     ) -> None:
-        self.path = path
-        self._lock: TextIO | None = None
-        if path is None:
-            self.engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        else:
-            self._lock = _locked(path)
-            self.engine = _of_file(path)
+        self._database = in_memory() if address is None else writable(address)
+        self.name, self.engine = self._database.name, self._database.engine
         try:
-            self._prepared()
-            self.seed = self._opened(config, seed, study_hash)
-        except DatabaseError as error:
-            self.close()
-            raise StoreError(f"{path} cannot be used as a database: {error.orig}") from error
+            with told(self.name):
+                self._prepared()
+                self.seed = self._opened(config, seed, study_hash)
         except StoreError:
             self.close()
             raise
@@ -74,7 +62,7 @@ class Store:
     def _prepared(self) -> None:
         """Make the tables of a new database; one of something else, or of another version, gets none."""
         if set(inspect(self.engine).get_table_names()):
-            _check_tables(self.engine, self.path)
+            _check_tables(self.engine, self.name)
         TABLES.create_all(self.engine)
 
     def _opened(self, config: Mapping[str, Any], seed: int | None, study_hash: str | None) -> int:
@@ -89,10 +77,10 @@ class Store:
                 connection.execute(insert(STUDY).values(**first, version=version("lawgiver"), created=time.time()))
                 return drawn
         if kept.study_hash != own:
-            told = _differing(from_json(kept.config), from_json(text))
-            raise StoreError(f"{self.path} was begun with {told}, allowed: the same, or another file")
+            differing = _differing(from_json(kept.config), from_json(text))
+            raise StoreError(f"{self.name} was begun with {differing}, allowed: the same, or another database")
         if seed not in (None, kept.seed):
-            raise StoreError(f"{self.path} was begun with seed={kept.seed}, allowed: the same, or another file")
+            raise StoreError(f"{self.name} was begun with seed={kept.seed}, allowed: the same, or another database")
         return int(kept.seed)
 
     def rows(self, table: Table) -> list[Row[Any]]:
@@ -100,15 +88,13 @@ class Store:
         return rows(self.engine, table)
 
     def close(self) -> None:
-        """Close the file and release its lock."""
-        self.engine.dispose()
-        if self._lock is not None:
-            self._lock.close()
+        """Close the connections and release the lock."""
+        self._database.close()
 
 
 def open_study(study: Study) -> Store:
     """Open the database of a study; see :class:`Store`."""
-    return Store(Path(study.database), study.as_data(), study.config.seed, study.study_hash)
+    return Store(study.database, study.as_data(), study.config.seed, study.study_hash)
 
 
 def rows(engine: Engine, table: Table) -> list[Row[Any]]:
@@ -126,60 +112,29 @@ def _differing(kept: Mapping[str, Any], given: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Engine]:
+def reading(address: Address) -> Iterator[Engine]:
     """Open a database to read it, also while it is served; nothing can be written.
 
     Raises:
-        StoreError: if there is none, or it was made by a version with other tables.
+        StoreError: if there is none, it cannot be reached, or it was made by a version with other tables.
+        MissingExtraError: if the driver of PostgreSQL is not installed.
     """
-    if not path.is_file():
-        raise StoreError(f"{path} is no file, allowed: a database that was begun")
-    engine = create_engine(
-        URL.create("sqlite", database=f"file:{path.absolute()}", query={"mode": "ro", "uri": "true"})
-    )
+    database = readable(address)
     try:
-        _check_tables(engine, path)
-        yield engine
-    except DatabaseError as error:
-        raise StoreError(f"{path} cannot be used as a database: {error.orig}") from error
+        with told(database.name):
+            _check_tables(database.engine, database.name)
+            yield database.engine
     finally:
-        engine.dispose()
+        database.close()
 
 
-def _check_tables(engine: Engine, path: Path | None) -> None:
+def _check_tables(engine: Engine, name: str) -> None:
     """Refuse tables that are no study's, or another version's."""
     found = set(inspect(engine).get_table_names())
     if STUDY.name not in found:
-        told = ", ".join(sorted(found)) or "none"
-        raise StoreError(f"{path} holds other tables ({told}), allowed: those of a study")
+        listed = ", ".join(sorted(found)) or "none"
+        raise StoreError(f"{name} holds other tables ({listed}), allowed: those of a study")
     with engine.connect() as connection:
         schema = connection.execute(select(STUDY.c.schema)).scalar_one_or_none()
     if schema not in (None, SCHEMA):
-        raise StoreError(f"{path} has tables of version {schema}, allowed: {SCHEMA}")
-
-
-def _locked(path: Path) -> TextIO:
-    """Hold the lock of a database against other processes; the system releases it when this process ends."""
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder, allowed: a file")
-    try:
-        lock = path.with_name(f"{path.name}.lock").open("w")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise StoreError(f"{path} is in use by another process") from error
-    return lock
-
-
-def _of_file(path: Path) -> Engine:
-    engine = create_engine(URL.create("sqlite", database=str(path)))
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-            connection.execute(f"PRAGMA {setting}")
-
-    return engine
+        raise StoreError(f"{name} has tables of version {schema}, allowed: {SCHEMA}")
