@@ -450,6 +450,44 @@ def test_a_game_goes_on_after_a_restart(serving: Serving, tmp_path: Path) -> Non
     assert visitor.data() == ended and ended["names"][2] == ended["names"][ended["view"]["winner"]]
 
 
+def test_a_log_that_cannot_be_played_again_breaks_its_own_group_alone(serving: Serving, tmp_path: Path) -> None:
+    file = tmp_path / "kept.sqlite"
+    first = serving(TWO, keep=file, mechanisms=BOTH)
+    visitor, other = Visitor(first.port).join(), Visitor(first.port).join()
+    visitor.send({**Form(visitor.page()).hidden, "choice": "1"})
+    before, seed = other.data(), first.solo.store.seed
+    first.stop()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE decision SET action = '99' WHERE source = 'person' AND group_id = 0")
+
+    second = serving(TWO, keep=file, mechanisms=BOTH, seed=seed)
+    visitor.port = other.port = second.port
+    assert visitor.data()["stage"] == "broken" and "cannot be continued" in visitor.page()
+    assert other.data() == before and other.to_the_end(np.random.default_rng(0))[-1] == "end"
+    broken = next(person.group for person in second.solo.people.values() if person.group_id == 0)
+    assert broken.fault is not None and "99" in broken.fault
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("seat", 0), ("seat", None), ("group_id", None), ("read", 7), ("read", -1)]
+)
+def test_people_who_cannot_be_are_refused(tmp_path: Path, column: str, value: int | None) -> None:
+    file = tmp_path / "kept.sqlite"
+
+    async def come_and_go(solo: Solo) -> None:
+        await solo.join()
+        await solo.ledger.close()
+
+    with opened(TWO, file, mechanisms=BOTH, seed=3) as solo:
+        asyncio.run(come_and_go(solo))
+        assert [person.seat for person in solo.people.values()] == [3]
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"UPDATE person SET {column} = ?", (value,))
+    told = f"has a person whose {column} is {value}, allowed: "
+    with pytest.raises(StoreError, match=told), opened(TWO, file, mechanisms=BOTH):
+        pass
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     """Return a file that is kept of a game."""

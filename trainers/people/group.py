@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lawgiver.envs.core.errors import ActionError, ParameterError, brief
+from lawgiver.envs.core.errors import ActionError, LawgiverError, ParameterError, brief
 from lawgiver.envs.core.validation import check_actions
 from lawgiver.envs.views.screen import read_form
 from lawgiver.trainers.people.game_in_play import GameInPlay, Key
@@ -303,6 +303,19 @@ def replayed(setup: Setup, log: Iterable[Happening]) -> Group:
             raise ParameterError(f"record {index} of a log is {happened}; played again it is {found}")
     group._known.clear()
     return group
+
+
+def taken_up(setup: Setup, log: Iterable[Happening]) -> Group:
+    """Play the log of a group again, as :func:`replayed` does; if it is none of such a group, that one is ``broken``.
+
+    So one log that something else has written into does not keep the other groups from going on.
+    """
+    try:
+        return replayed(setup, log)
+    except LawgiverError as error:
+        group = Group(setup)
+        group.game.fault, group.stage = str(error), "broken"
+        return group
 
 
 def _happen(group: Group, happened: Happening) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.files.json_text import from_json, to_json
 from lawgiver.envs.views.screen import Shown, shown
 from lawgiver.trainers.people.database import StoreError
-from lawgiver.trainers.people.group import Group, replayed
+from lawgiver.trainers.people.group import Group, taken_up
 from lawgiver.trainers.people.happenings import Decision, Happening, Vote
 from lawgiver.trainers.people.ledger import Ledger, NewRow, Write
 from lawgiver.trainers.people.setup import Setup
@@ -270,11 +270,21 @@ class Solo:
             logs.setdefault(row.group_id, []).append((row.place, one))
         for row in self.store.rows(VOTE):
             logs.setdefault(row.group_id, []).append((row.place, Vote(row.seat, row.episode, row.source)))
-        for row in sorted(self.store.rows(PERSON), key=lambda each: each.group_id):
+        for row in sorted(self.store.rows(PERSON), key=lambda each: -1 if each.group_id is None else each.group_id):
+            self._check("group_id", row.group_id, (len(self.people),))  # everybody has one of their own, in order
             setup, order = self._setup(row.group_id)
             log = [one for _, one in sorted(logs.get(row.group_id, []), key=lambda pair: pair[0])]
-            group = replayed(setup, log)
-            self.people[row.id] = Person(row.id, row.secret_hash, row.group_id, group, row.seat, tuple(order), row.read)
+            group = taken_up(setup, log)
+            person = Person(row.id, row.secret_hash, row.group_id, group, row.seat, tuple(order), row.read)
+            self._check("seat", row.seat, setup.seats)
+            self._check("read", row.read, range(len(person._pages_between) + 1))
+            self.people[row.id] = person
+
+    def _check(self, column: str, value: Any, known: Sequence[int]) -> None:
+        """Refuse a database with a person who cannot be as it says."""
+        if value not in known:
+            told = str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
+            raise StoreError(f"{self.store.name} has a person whose {column} is {brief(value)}, allowed: {told}")
 
     def _action(self, text: str) -> Any:
         try:
