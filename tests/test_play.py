@@ -407,10 +407,12 @@ def test_a_wrong_answer_is_shown_again_as_text(serving: Serving) -> None:
 # -- the command, and what is kept ------------------------------------------------------------------------------------
 
 
-def started(*options: str) -> tuple[subprocess.Popen[str], int]:
+def started(*options: str, before: Callable[[], Any] | None = None) -> tuple[subprocess.Popen[str], int]:
     """Start the command; return its process and port."""
     command = [sys.executable, "-m", "lawgiver", "play", "taxed_dilemma", "mechanism=libertarian", "--port", "0"]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=before
+    )
     assert process.stdout is not None
     line = process.stdout.readline()
     found = re.fullmatch(r"play at http://127\.0\.0\.1:(\d+)/; stop with Ctrl-C\n", line)
@@ -644,6 +646,12 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     interrupted(process)
     poll.join(timeout=120)
     assert not poll.is_alive()
+
+
+def test_an_interrupt_ends_it_also_where_it_was_started_to_ignore_them() -> None:
+    process, port = started(before=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    Visitor(port).join().page()
+    interrupted(process)
 
 
 def test_a_saved_policy_is_a_mechanism(serving: Serving, tmp_path: Path) -> None:
