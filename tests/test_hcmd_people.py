@@ -163,6 +163,18 @@ def test_a_run_that_waits_looks_for_people_until_there_are_enough(simulated, tmp
     assert len(read_records(run / "iterations/1/acquire/records.parquet")) == 3
 
 
+def test_data_without_votes_teach_nothing_of_what_people_vote_for(simulated, tmp_path, undrawn, ended):
+    study, run = written(tmp_path, PEOPLE + "valid: {need_votes: false}\n"), tmp_path / "run"
+    given = (f"trainer.acquire.people={study}", "trainer.acquire.enough=2")
+    assert ended("train", "hcmd_zero_quick", *QUICK, *given, f"run_dir={run}")[0] == 3
+    with PlayedStudy(read_study(waiting_study(run))) as played:
+        for number in range(2):
+            act = as_recorded(simulated_records(simulated, 1), number)
+            played.play(number, lambda group, act=act: group.expire(group.at) if group.stage == "vote" else act(group))
+    code, told = ended("train", "--resume", str(run))
+    assert code == 2 and "study.sqlite: somebody has voted in 0 groups so far, allowed: at least 2" in told
+
+
 @pytest.mark.parametrize(
     ("file", "given", "told"),
     [

@@ -35,7 +35,7 @@ from lawgiver.trainers.hcmd_zero.evaluation import evaluate
 from lawgiver.trainers.hcmd_zero.judges import Judges
 from lawgiver.trainers.hcmd_zero.model import FittedParticipants, fit
 from lawgiver.trainers.hcmd_zero.optimise import games_each, optimise
-from lawgiver.trainers.hcmd_zero.people import collect, study_of_people, write_study
+from lawgiver.trainers.hcmd_zero.people import DATABASE, collect, study_of_people, write_study
 from lawgiver.trainers.hcmd_zero.settings import HcmdConfig
 from lawgiver.trainers.runs.atomic_files import RunError, write_folder, write_json
 from lawgiver.trainers.runs.ray_cluster import start_ray
@@ -164,7 +164,9 @@ class Loop:
         if not folder.exists():
             write_study(folder, self._study(file, iteration), self.mechanism(iteration - 1))
         needed = settings.groups[iteration - 1] if settings.enough is None else settings.enough
-        return collect(self.run.path, iteration, folder, needed, settings.wait)
+        records, facts = collect(self.run.path, iteration, folder, needed, settings.wait)
+        require_votes([*self.records, records], folder / DATABASE)
+        return records, facts
 
     def _model(self, folder: Path, iteration: int) -> dict[str, Any]:
         records, seed = concatenate(self.records), torch_seed(*self._seed(iteration, 1), bits=31)
