@@ -278,7 +278,7 @@ def test_nobody_is_paid_by_a_study_that_knows_nobody_any_more(tmp_path):
 def test_all_tables_are_of_one_moment(tmp_path):
     """Another group plays whenever a table has been read: what was there at first is read, and nothing else."""
     study = read_study(written(tmp_path))
-    with PlayedStudy(study) as played, reading(played.store.path) as engine:
+    with PlayedStudy(study) as played, reading(study.database) as engine:
         played.play(0, gives(1, 1, 1, 1))
 
         @listens_for(engine, "after_cursor_execute")

@@ -157,7 +157,7 @@ def _ended(study: Study) -> int:
 
     if not Path(study.database).exists():
         return 0
-    with reading(Path(study.database)) as engine:
+    with reading(study.database) as engine:
         return sum(row.state == "ended" for row in rows(engine, GRP))
 
 
@@ -168,7 +168,7 @@ def _recording(study: Study, ended: int) -> Recording | None:
 
     if not Path(study.database).exists() or _ended(study) < ended:
         return None
-    with reading(Path(study.database)) as engine:
+    with reading(study.database) as engine:
         return read_recording(study, engine)
 
 
