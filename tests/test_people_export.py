@@ -275,9 +275,11 @@ def test_nobody_is_paid_by_a_study_that_knows_nobody_any_more(tmp_path):
     assert not (tmp_path / "study_export/payments.csv").exists()
 
 
-def test_all_tables_are_of_one_moment(tmp_path):
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_all_tables_are_of_one_moment(tmp_path, request, kind):
     """Another group plays whenever a table has been read: what was there at first is read, and nothing else."""
-    study = read_study(written(tmp_path))
+    elsewhere = {} if kind == "sqlite" else {"database": request.getfixturevalue("postgres")()}
+    study = read_study(written(tmp_path, **elsewhere))
     with PlayedStudy(study) as played, reading(study.database) as engine:
         played.play(0, gives(1, 1, 1, 1))
 
@@ -290,6 +292,7 @@ def test_all_tables_are_of_one_moment(tmp_path):
         assert len(played.store.rows(GRP)) > 5
     assert [group.row.id for group in recording.groups] == [0] and len(recording.people) == 4
     assert {row.group_id for row in recording.tables["decision"]} == {0}
+    assert export(study.path).valid > 5
 
 
 def test_who_has_withdrawn_is_in_no_table(tmp_path):
