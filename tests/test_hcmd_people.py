@@ -13,6 +13,8 @@ import pytest
 from played_study import PlayedStudy, as_recorded, missing, written
 from safetensors.numpy import load_file
 
+from lawgiver.agents.learned import save_policy
+from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.hcmd_zero import people
@@ -173,6 +175,22 @@ def test_data_without_votes_teach_nothing_of_what_people_vote_for(simulated, tmp
             played.play(number, lambda group, act=act: group.expire(group.at) if group.stage == "vote" else act(group))
     code, told = ended("train", "--resume", str(run))
     assert code == 2 and "study.sqlite: somebody has voted in 0 groups so far, allowed: at least 2" in told
+
+
+def test_a_study_in_a_run_needs_no_file_but_policies_beside_it(tmp_path):
+    """Texts are copied into the run, a policy's folder beside the user's file is named by its whole path."""
+    game = make_game("public_investment")
+    rule = make_policy(game, "mechanism", "graph_network")
+    (tmp_path / "lab").mkdir()
+    save_policy(tmp_path / "lab/mine", rule)
+    file = written(tmp_path / "lab", PEOPLE + "practice: {rounds: 1, mechanism: mine}\n")
+    study = people.study_of_people(file, {"name": "public_investment"}, 7, 3, "random")
+    people.write_study(tmp_path / "run", study, rule)
+    (tmp_path / "lab/consent.md").unlink()
+    found = read_study(tmp_path / "run/study.yaml")
+    assert found.texts.sources == {"consent": "Do you agree?"} and found.config.groups == 7 and found.config.seed == 3
+    assert found.config.practice.mechanism == str(tmp_path / "lab/mine")
+    assert found.orders == (("mechanism", "mechanism"),) and found.database == tmp_path / "run/study.sqlite"
 
 
 @pytest.mark.parametrize(
