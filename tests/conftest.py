@@ -571,13 +571,15 @@ def serving() -> Iterator[Callable[..., Served]]:
     """Serve games to people; a call takes what ``lawgiver.play`` takes."""
     from lawgiver.trainers.people.play import opened
     from lawgiver.trainers.people.serve import Server, listening
+    from lawgiver.trainers.people.server import make_application
+    from lawgiver.trainers.people.solo_routes import solo_routes
 
     with ExitStack() as all_of_them:
 
         def start(game: Any, **settings: Any) -> Served:
             stack = all_of_them.enter_context(ExitStack())
             solo, own = stack.enter_context(opened(game, **settings)), stack.enter_context(listening(0))
-            server = Server(solo)
+            server = Server(solo, make_application(solo, solo_routes()))
             thread = Thread(target=server.run, args=([own],))
             thread.start()
             stack.callback(thread.join)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lawgiver.envs.core.wording import PLACEHOLDER
 from lawgiver.envs.views.screen import Entry, FormError
 from lawgiver.trainers.people import words
 from lawgiver.trainers.people.forms import said_of
+from lawgiver.trainers.people.payments import ENDS, Payment
 from lawgiver.trainers.people.rendering import PAGES, render
 from lawgiver.trainers.people.words import WORDS, catalogue, sayer
 
@@ -45,11 +47,13 @@ def test_the_words_of_every_game_have_pages_in_their_language() -> None:
 
 def test_every_text_is_used_and_there_is_one_for_every_use() -> None:
     sources = [*TEMPLATES, *Path(words.__file__).parent.glob("*.py")]
-    used = {key for path in sources for found in SAID.findall(path.read_text()) for key in found if key}
-    headed = {f"{path.stem}_heading" for path in TEMPLATES} & set(catalogue("en"))
+    used = {key for path in sources for found in SAID.findall(path.read_text()) for key in found}
+    used = {key for key in used if key and key[-1] != "_"}
+    headed = {f"{stage}_heading" for stage in ("practice", *(path.stem for path in TEMPLATES))} & set(catalogue("en"))
+    ends = {f"end_{end}" for end in ENDS} | {f"paid_{each.name}" for each in fields(Payment)}
     turns = {"round", "round_of", "game_round", "game_round_of"}  # put together of parts in heading_of
     refused = {key for key in catalogue("en") if re.fullmatch(r"refused_[45]\d\d", key)}
-    assert used | headed | turns | refused == set(catalogue("en"))
+    assert used | headed | ends | turns | refused == set(catalogue("en"))
 
 
 class Texts(HTMLParser):

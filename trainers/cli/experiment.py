@@ -129,3 +129,24 @@ def anonymise(
     if not yes:
         typer.confirm("This cannot be undone, and payments cannot be exported any more. Go on?", abort=True)
     typer.echo(f"anonymised: {delete(read)} people")
+
+
+@app.command()
+def serve(
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY|RUN", help="The file of a study, or a run that waits.", show_default=False)
+    ],
+    host: Annotated[str, typer.Option(help="The address of this machine to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its number; 0 for a free one.")] = 8000,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="People come through a proxy on this machine, which encrypts.")
+    ] = False,
+    until_complete: Annotated[
+        bool, typer.Option("--until-complete", help="End once enough groups are valid and everybody has ended.")
+    ] = False,
+) -> None:
+    """Serve a study to people until interrupted."""
+    from lawgiver.trainers.hcmd_zero.people import waiting_study
+    from lawgiver.trainers.people.serve_study import serve_study
+
+    serve_study(waiting_study(study) if study.is_dir() else study, host, port, behind_proxy, until_complete)

@@ -5,7 +5,8 @@
 | ``done`` | ``show_up`` | for points; of a group that ended early, scaled to all rounds | |
 | ``broken`` | ``show_up`` | as above | |
 | ``left`` | | for points, as they are | |
-| ``no_group``, ``full`` | | | for each minute waited, one at least; nothing to who did not wait |
+| ``no_group`` | | | for each minute waited, one at least |
+| ``full`` | | | as above; nothing to who did not wait |
 | ``failed_quiz``, ``declined`` | | | |
 
 The bonus is ``per_point`` for each point, between 0 and ``cap``. Bonus and waiting are rounded to the cent, halves up.
@@ -74,7 +75,7 @@ def payment(
         return Payment(bonus=_bonus(pay, points, *scale), show_up=_cents(pay.show_up))
     if end == "left":
         return Payment(bonus=_bonus(pay, points))
-    if end in ("no_group", "full") and waited_s > 0:
+    if end == "no_group" or (end == "full" and waited_s > 0):
         minutes = max(Decimal(repr(float(waited_s))) / 60, Decimal(1))
         return Payment(waiting=_cents(pay.waiting_per_min * minutes))
     return Payment()

@@ -86,14 +86,16 @@ def play(
     """
     integer("port", port, 0, 65535)
     with opened(game, keep, **settings) as solo:
-        from lawgiver.trainers.people.serve import listening, serve
+        from lawgiver.trainers.people.serve import Server, listening, serve
+        from lawgiver.trainers.people.server import make_application
+        from lawgiver.trainers.people.solo_routes import solo_routes
 
         with listening(port) as own:
             address = f"http://{own.getsockname()[0]}:{own.getsockname()[1]}/"
             print(f"play at {address}; stop with Ctrl-C", flush=True)
             if open_page:
                 webbrowser.open(address)
-            serve(solo, own)
+            serve(Server(solo, make_application(solo, solo_routes())), own)
 
 
 @contextmanager

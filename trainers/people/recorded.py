@@ -15,7 +15,7 @@ from lawgiver.envs.files.json_text import from_json
 from lawgiver.trainers.people.database import StoreError, name_of
 from lawgiver.trainers.people.game_in_play import Key
 from lawgiver.trainers.people.group import Group, replayed
-from lawgiver.trainers.people.happenings import Back, Decision, Happening, Left, Vote
+from lawgiver.trainers.people.logs import LOGGED, read_logs
 from lawgiver.trainers.people.payments import Payment, payment
 from lawgiver.trainers.people.played import Person
 from lawgiver.trainers.people.tables import ABSENCE, ANSWER, DECISION, EVENT, GRP, OUTSIDE, PERSON, STUDY, VOTE
@@ -154,7 +154,7 @@ def read_recording(study: Study, engine: Engine) -> Recording:
     for person in tables[PERSON.name]:
         if person.group_id is not None:
             people[person.group_id][person.seat] = person
-    logs = logs_of(tables)
+    logs = read_logs(name_of(study.database), *(tables[table.name] for table in LOGGED))
     seconds: dict[int, dict[Key, float]] = defaultdict(dict)
     for row in tables[DECISION.name]:
         if row.shown is not None:
@@ -198,16 +198,3 @@ def snapshot(engine: Engine) -> dict[str, Rows]:
         return {
             table.name: connection.execute(select(table).order_by(*table.primary_key.columns)).all() for table in READ
         }
-
-
-def logs_of(tables: Mapping[str, Rows]) -> dict[int, list[Happening]]:
-    """Collect the logs of all groups, by their ids, in the order in which they happened."""
-    found: dict[int, list[tuple[int, Happening]]] = defaultdict(list)
-    for row in tables[DECISION.name]:
-        action = from_json(row.action)
-        found[row.group_id].append((row.place, Decision(row.episode, row.step, row.role, row.seat, action, row.source)))
-    for row in tables[VOTE.name]:
-        found[row.group_id].append((row.place, Vote(row.seat, row.episode, row.source)))
-    for row in tables[ABSENCE.name]:
-        found[row.group_id].append((row.place, (Back if row.kind == "back" else Left)(row.seat)))
-    return {group: [one for _, one in sorted(log, key=lambda pair: pair[0])] for group, log in found.items()}

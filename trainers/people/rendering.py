@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from lawgiver.envs.core.wording import PAYOFFS, filled
 from lawgiver.envs.views.screen import Entry, Shown
 from lawgiver.trainers.people.numbers import number
-from lawgiver.trainers.people.solo import Page
+from lawgiver.trainers.people.person import Page
 from lawgiver.trainers.people.views import letter
 from lawgiver.trainers.people.words import catalogue, sayer
 
@@ -75,8 +75,8 @@ def heading_of(page: Page, language: str) -> str:
     """Write the heading of a page, and of its tab."""
     view, say = page.view, sayer(language)
     game = say("game", letter=letter(page.episode)) if page.several else say("the_game")
-    if page.stage != "play":
-        return say(f"{page.stage}_heading", game=game)
+    if page.stage != "play" or view is None:
+        return say(f"{page.stage}_heading", **{"game": game, **page.told})
     if view.rounds == 1:
         return game if page.several else say("turn")
     key = ("game_round" if page.several else "round") + ("" if view.rounds is None else "_of")

@@ -1,25 +1,32 @@
-"""Serving of pages on this machine, until the process is interrupted or its database fails."""
+"""Serving of pages, until the process is interrupted, nothing is left to do, or the database fails."""
 
 from __future__ import annotations
 
 import logging
 import socket
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.people.database import reason
 from lawgiver.trainers.people.ledger import LedgerError
-from lawgiver.trainers.people.server import make_application
-from lawgiver.trainers.people.solo import Solo
+from lawgiver.trainers.people.server import Host
 
-HOST = "127.0.0.1"
+LOCAL = "127.0.0.1"
 MOST_CONNECTIONS = 2_000
+TICKS = 2
+"""Tenths of a second between two looks at what has come due."""
 
 
-def listening(port: int) -> socket.socket:
-    """Open a port of this machine that no other machine reaches; 0 for a free one.
+def listening(port: int, address: str = LOCAL) -> socket.socket:
+    """Open a port; by default one of this machine that no other machine reaches.
+
+    Args:
+        port: its number; 0 for a free one.
+        address: of this machine, in digits.
 
     Raises:
         ParameterError: if it is taken, or may not be opened.
@@ -27,7 +34,7 @@ def listening(port: int) -> socket.socket:
     own = socket.socket()
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        own.bind((HOST, port))
+        own.bind((address, port))
         own.listen()
     except OSError as error:
         own.close()
@@ -38,41 +45,64 @@ def listening(port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """A server that answers open polls when it stops, and stops when its ledger fails."""
+    """A server that does what has come due, answers open polls when it stops, and stops when its ledger fails.
 
-    def __init__(self, solo: Solo) -> None:
+    Args:
+        host: what is served.
+        application: that serves it.
+        behind_proxy: whether a proxy on this machine says which address was asked for.
+
+    Attributes:
+        host: what is served.
+        fault: what has ended it, if that was not foreseen.
+    """
+
+    def __init__(self, host: Host[Any], application: Starlette, behind_proxy: bool = False) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not of everybody who speaks no HTTP
-        self._solo = solo
-        options: dict[str, Any] = {"access_log": False, "server_header": False, "proxy_headers": False}
-        application = make_application(solo)
-        super().__init__(uvicorn.Config(application, log_config=None, limit_concurrency=MOST_CONNECTIONS, **options))
+        self.fault: Exception | None = None
+        self.host = host
+        options: dict[str, Any] = {"access_log": False, "server_header": False, "log_config": None}
+        options |= {"proxy_headers": behind_proxy, "forwarded_allow_ips": LOCAL, "limit_concurrency": MOST_CONNECTIONS}
+        super().__init__(uvicorn.Config(application, **options))
 
     async def on_tick(self, counter: int) -> bool:
-        """Check, ten times a second, for a reason to stop."""
-        return await super().on_tick(counter) or self._solo.ledger.failure is not None
+        """Do, ten times a second, what has come due, and check for a reason to stop."""
+        try:
+            due = self.host.tick() if counter % TICKS == 0 else []
+        except Exception as error:  # whatever it is, people would wait for what never comes
+            self.fault = error
+            return True
+        with suppress(LedgerError):  # in which case the ledger has its failure
+            if due:
+                await self.host.ledger.write(*due)
+        return await super().on_tick(counter) or self.host.ledger.failure is not None or self.host.over
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, and answer whoever waits."""
-        self._solo.wake_all()
+        self.host.wake_all()
         await super().shutdown(sockets)
-        await self._solo.ledger.close()
+        await self.host.ledger.close()
 
 
-def serve(solo: Solo, own: socket.socket) -> None:
-    """Serve until interrupted.
+def serve(server: Server, own: socket.socket) -> None:
+    """Serve until interrupted, or until what is served is over.
 
     Args:
-        solo: what is played.
+        server: the server.
         own: a socket that is bound to its port.
 
     Raises:
         LedgerError: if something could not be written, after which everybody was answered that the server stops.
         KeyboardInterrupt: if interrupted.
     """
-    Server(solo).run([own])
-    failure = solo.ledger.failure
+    host = server.host
+    server.run([own])
+    failure = host.ledger.failure
     if failure is not None:
         kept = "what was written before is intact"
-        raise LedgerError(f"cannot write {solo.store.name}: {reason(failure)}; {kept}") from failure
+        raise LedgerError(f"cannot write {host.store.name}: {reason(failure)}; {kept}") from failure
+    if server.fault is not None:
+        raise server.fault
     # Nothing else ends it, but uvicorn's own interrupt is lost in a process that was started to ignore them.
-    raise KeyboardInterrupt
+    if not host.over:
+        raise KeyboardInterrupt

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -16,14 +18,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lawgiver.envs.files.json_text import record_to_json
 from lawgiver.envs.views.screen import FormError
 from lawgiver.trainers.people.forms import read_fields, said_of, wants_json
-from lawgiver.trainers.people.ledger import LedgerError
+from lawgiver.trainers.people.ledger import Ledger, LedgerError, Write
+from lawgiver.trainers.people.limits import BusyError
+from lawgiver.trainers.people.person import Page, Visitor, VisitorT
 from lawgiver.trainers.people.rendering import TYPES, heading_of, refusal, render, static_files
-from lawgiver.trainers.people.solo import Person, Solo
+from lawgiver.trainers.people.store import Store
 from lawgiver.trainers.people.words import sayer
 
 COOKIE = "seat"
 POLL_S = 25.0
 """Longest time that a poll stays open, below the time-outs of proxies."""
+OWN_HOSTS = ("127.0.0.1", "localhost")
+"""Names of a server that only this machine reaches; under another a page elsewhere has looked its address up."""
 HEADERS = {
     b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -34,20 +40,60 @@ HEADERS = {
 """Headers of every response that has none of its own."""
 
 
-def make_application(solo: Solo) -> Starlette:
-    """Make the application that serves a game to whoever opens it."""
-    routes = [
-        Route("/", _start),
-        Route("/join", _join, methods=["POST"]),
+class Host(Protocol[VisitorT]):
+    """People with their pages, as a server needs them."""
+
+    ledger: Ledger
+    store: Store
+    language: str
+    templates: Mapping[str, str]
+    """Names of templates by the stages that have none of their own name."""
+
+    @property
+    def over(self) -> bool:
+        """Check whether nobody is waited for any more."""
+
+    def tick(self) -> list[Write]:
+        """Do what has come due, and return what is to be stored."""
+
+    def person(self, name: str, secret: str) -> VisitorT | None:
+        """Find somebody by their id, if the secret is theirs."""
+
+    def page(self, person: VisitorT) -> Page:
+        """Make the page that somebody is to be shown."""
+
+    def seen(self, person: VisitorT) -> str:
+        """Write a token of somebody's page, which changes when it has to be shown anew."""
+
+    def take(self, person: VisitorT, sent: Mapping[str, str]) -> list[Write]:
+        """Take what a page sends, and return what is to be stored."""
+
+    def shown(self, page: Page) -> Mapping[str, Any]:
+        """Return values that a page shows besides, which do not change."""
+
+    def wake_all(self) -> None:
+        """Answer everybody who waits for a change."""
+
+
+def make_application(host: Host[Any], routes: Sequence[Route], hosts: Sequence[str] = OWN_HOSTS) -> Starlette:
+    """Make the application that serves pages.
+
+    Args:
+        host: what is served.
+        routes: those by which people come in, and others of its own.
+        hosts: names under which the server is asked; ``*`` for any.
+    """
+    common = [
         Route("/p/{id}", _show),
         Route("/p/{id}", _submit, methods=["POST"]),
         Route("/p/{id}/wait", _wait),
         Route("/static/{name}", _static),
         Route("/healthz", _health),
     ]
-    handlers: dict[Any, Any] = {HTTPException: _refuse, LedgerError: _stopped}
-    made = Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers=handlers)
-    made.state.solo = solo
+    handlers: dict[Any, Any] = {HTTPException: _refuse, LedgerError: _stopped, BusyError: _busy}
+    outer = [Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)]
+    made = Starlette(routes=[*routes, *common], middleware=outer, exception_handlers=handlers)
+    made.state.host = host
     return made
 
 
@@ -70,45 +116,39 @@ class _Headers:
 # -- routes ---------------------------------------------------------------------------------------------------------
 
 
-async def _start(request: Request) -> Response:
-    setup = _solo(request).setup
-    return _html(request, "start", heading=setup.wording.title, setup=setup, players=setup.game.roles["participant"])
-
-
-async def _join(request: Request) -> Response:
-    _require_own_origin(request)
-    person, secret = await _solo(request).join()
-    response = RedirectResponse(f"/p/{person}", 303)
-    response.set_cookie(COOKIE, secret, path=f"/p/{person}", httponly=True, samesite="lax")
-    return response
-
-
 async def _show(request: Request) -> Response:
-    person = _person(request)
-    await _solo(request).ledger.settled()
-    return _shown(request, person)
+    person = person_of(request)
+    await host_of(request).ledger.settled()
+    return shown(request, person)
 
 
 async def _submit(request: Request) -> Response:
-    person = _person(request)
-    _require_own_origin(request)
+    person, host = person_of(request), host_of(request)
+    require_own_origin(request)
     fields = await read_fields(request)
     try:
-        await _solo(request).ledger.write(*person.take(fields))
+        await host.ledger.write(*host.take(person, fields))
     except FormError as fault:
-        await _solo(request).ledger.settled()
-        return _shown(request, person, fault, fields)
-    if _asks_json(request):
-        return _shown(request, person)
+        await host.ledger.settled()
+        return shown(request, person, fault, fields)
+    if asks_json(request):
+        return shown(request, person)
     return RedirectResponse(f"/p/{person.id}", 303)
 
 
 async def _wait(request: Request) -> Response:
-    person = _person(request)
-    if request.query_params.get("seen") == person.at:
-        await person.changed_within(POLL_S)
-    await _solo(request).ledger.settled()
-    return JSONResponse({"seen": person.at})
+    person, host = person_of(request), host_of(request)
+    if request.query_params.get("seen") == host.seen(person):
+        cut = asyncio.create_task(_disconnected(request))
+        await person.poll(POLL_S, cut)
+        cut.cancel()
+    await host.ledger.settled()
+    return JSONResponse({"seen": host.seen(person)})
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _static(request: Request) -> Response:
@@ -120,64 +160,82 @@ async def _static(request: Request) -> Response:
 
 
 async def _health(request: Request) -> Response:
-    await _solo(request).ledger.settled()
+    await host_of(request).ledger.settled()
     return PlainTextResponse("ok")
 
 
 # -- who asks, and what is answered ---------------------------------------------------------------------------------
 
 
-def _solo(request: Request) -> Solo:
-    found: Solo = request.app.state.solo
-    return found
+def host_of(request: Request) -> Any:
+    """Find what is served."""
+    return request.app.state.host
 
 
-def _language(request: Request) -> str:
-    return _solo(request).setup.language
+def person_of(request: Request) -> Visitor:
+    """Find the person whose page is asked for.
 
-
-def _person(request: Request) -> Person:
-    found = _solo(request).person(request.path_params["id"], request.cookies.get(COOKIE, ""))
+    Raises:
+        HTTPException: 403 if the secret is not theirs, or there is nobody.
+    """
+    found: Visitor | None = host_of(request).person(request.path_params["id"], request.cookies.get(COOKIE, ""))
     if found is None:
         raise HTTPException(403)
     return found
 
 
-def _require_own_origin(request: Request) -> None:
+def admitted(request: Request, name: str, secret: str) -> Response:
+    """Send somebody who has come in to their page, with the cookie that proves who they are."""
+    response = RedirectResponse(f"/p/{name}", 303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, secret, path=f"/p/{name}", httponly=True, samesite="lax", secure=secure)
+    return response
+
+
+def require_own_origin(request: Request) -> None:
     """Refuse forms of other sites, to which browsers add where they come from."""
     origin = request.headers.get("origin")
     if origin is not None and origin != f"{request.url.scheme}://{request.url.netloc}":
         raise HTTPException(403)
 
 
-def _asks_json(request: Request) -> bool:
+def asks_json(request: Request) -> bool:
+    """Check whether the answer is to be JSON."""
     return wants_json(request.headers.get("accept", ""))
 
 
-def _html(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
-    return HTMLResponse(render(_language(request), template, **shown), status)
+def html(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """Answer with a page."""
+    return HTMLResponse(render(host_of(request).language, template, **values), status)
 
 
-def _shown(
-    request: Request, person: Person, fault: FormError | None = None, typed: Mapping[str, str] | None = None
+def shown(
+    request: Request, person: Visitor, fault: FormError | None = None, typed: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with what a person sees now; with a fault, beside what was typed."""
-    page, status = person.page(), 422 if fault else 200
-    said = said_of(fault, sayer(_language(request))) if fault else ""
-    if _asks_json(request):
-        return Response(record_to_json({**vars(page), "fault": said}), status, media_type="application/json")
-    shown = {"page": page, "view": page.view, "fault": fault, "said": said, "typed": typed or {}}
-    heading = heading_of(page, _language(request))
-    return _html(request, page.stage, status, heading=heading, address=f"/p/{person.id}", **shown)
+    host = host_of(request)
+    page, status = host.page(person), 422 if fault else 200
+    said = said_of(fault, sayer(host.language)) if fault else ""
+    if asks_json(request):
+        return Response(record_to_json({**page.fields(), "fault": said}), status, media_type="application/json")
+    values = {"page": page, "view": page.view, "fault": fault, "said": said, "typed": typed or {}}
+    values |= host.shown(page)
+    heading = heading_of(page, host.language)
+    template = host.templates.get(page.stage, page.stage)
+    return html(request, template, status, heading=heading, address=f"/p/{person.id}", **values)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    said = refusal(error, _language(request))
-    if _asks_json(request):
+    said = refusal(error, host_of(request).language)
+    if asks_json(request):
         return JSONResponse({"fault": said}, error.status_code, error.headers)
-    return _html(request, "refused", error.status_code, heading=said)
+    return html(request, "refused", error.status_code, heading=said)
 
 
 async def _stopped(request: Request, error: Exception) -> Response:
     return await _refuse(request, HTTPException(503))
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    return await _refuse(request, HTTPException(429, headers={"retry-after": "1"}))

@@ -7,12 +7,14 @@
 // What is sent once is not sent twice, and whoever sends something need not be told of the change.
 const leaving = new AbortController();
 document.addEventListener("submit", (event) => {
-  const button = event.target.querySelector("button");
-  if (button.disabled) event.preventDefault();
-  button.disabled = true;
+  const { target } = event;
+  if (target.dataset.sent) event.preventDefault();
+  target.dataset.sent = "yes";
+  setTimeout(() => target.querySelectorAll("button").forEach((button) => (button.disabled = true))); // it is sent too
   leaving.abort();
 });
 addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
   for (const button of document.querySelectorAll("button")) button.disabled = false;
 });
 
@@ -50,6 +52,26 @@ for (const echo of document.querySelectorAll("[data-echo]")) {
   };
   echo.closest("form").addEventListener("input", write);
   echo.closest("form").addEventListener("change", write);
+}
+
+// Time that is left, by the clock of the server; only once, near its end, it is read out.
+for (const time of document.querySelectorAll("[data-left]")) {
+  const until = performance.now() + 1000 * Number(time.dataset.left);
+  const [told, aloud] = time.querySelectorAll("b, span");
+  const tick = () => {
+    const left = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+    told.textContent = told.textContent.replace(/\d+/, left);
+    time.classList.toggle("short", left <= 10);
+    if (left === 10) aloud.textContent = time.textContent.trim();
+    if (left > 0) setTimeout(tick, 250);
+  };
+  tick();
+}
+
+// The tab calls back whoever looks at another one.
+for (const call of document.querySelectorAll("[data-call]")) {
+  const title = document.title;
+  setInterval(() => (document.title = document.hidden && document.title === title ? `* ${call.dataset.call}` : title), 1000);
 }
 
 // Another tab may have gone on: this one follows.

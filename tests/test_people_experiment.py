@@ -1,0 +1,501 @@
+"""An experiment: from the link to the last page, dropouts at every stage, deadlines, and what a restart keeps.
+
+The clock is under control, and nothing sleeps: whoever is there asks for their page as often as a browser would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from played_study import written
+
+from lawgiver.envs.views.screen import FormError
+from lawgiver.trainers.people.entry import Entry, PausedError, UnknownLinkError, read_entry
+from lawgiver.trainers.people.experiment import Experiment
+from lawgiver.trainers.people.ledger import Write
+from lawgiver.trainers.people.limits import BusyError
+from lawgiver.trainers.people.participant import Participant
+from lawgiver.trainers.people.restoring import restored
+from lawgiver.trainers.people.store import open_study
+from lawgiver.trainers.people.study import read_study
+from lawgiver.trainers.people.tables import DECISION, EVENT, GRP, OUTSIDE, PERSON, VOTE
+
+STUDY = """\
+game: {name: public_investment, n_rounds: 10, endowments: [[10, 2, 2, 2], [10, 8, 8, 8]]}
+mechanisms: [libertarian, strict_egalitarian]
+people: 4
+autoplay: simulated_people
+groups: 2
+access: open
+practice: {rounds: 1}
+pay: {show_up: "2.00", per_point: "0.01", waiting_per_min: "0.10"}
+texts:
+  consent: consent.md
+  contact: nobody
+  questions:
+    - {key: fair, text: Was it fair?, scale: [1, 7]}
+    - {key: more, text: What else?}
+"""
+
+
+OPEN = Entry("open")
+
+
+class Lab:
+    """A study that is served without a server, at a time that the test sets."""
+
+    def __init__(self, folder: Path, **changed: str) -> None:
+        self.study = read_study(written(folder, STUDY, **changed))
+        self.now = 1_000_000.0
+        self.away: set[str] = set()
+        self.secrets: dict[str, str] = {}
+        self.started()
+
+    def started(self) -> None:
+        self.store = open_study(self.study)
+        self.experiment: Experiment = restored(self.study, self.store, lambda: self.now)
+        self.tick(0)
+
+    def restart(self, away_s: float = 0.0) -> None:
+        """End it as a lost process does, and start it anew."""
+        self.store.close()
+        self.now += away_s
+        self.started()
+
+    def keep(self, writes: list[Write]) -> None:
+        asyncio.run(self.experiment.ledger.write(*writes))
+
+    def join(self, entry: Entry = OPEN) -> str:
+        name, secret, statements = self.experiment.join(entry)
+        self.keep(statements)
+        self.secrets[name] = secret
+        return name
+
+    def person(self, name: str) -> Participant:
+        return self.experiment.people[name]
+
+    def page(self, name: str) -> Any:
+        self.experiment.room.seen(name, self.now)
+        return self.experiment.page(self.person(name))
+
+    def send(self, name: str, **fields: str) -> None:
+        """Answer the page that is due; by default so that it is right."""
+        page = self.page(name)
+        quiz = {f"quiz.{place}": str(each.right) for place, each in enumerate(self.study.wording.quiz)}
+        own = {"at": page.at, "consent": "1", "choice": "1", "fair": "4", **quiz, **fields}
+        self.keep(self.experiment.take(self.person(name), own))
+
+    def leave(self, name: str) -> None:
+        self.keep(self.experiment.leave(self.person(name)))
+
+    def tick(self, seconds: float) -> None:
+        """Let time pass, in steps in which whoever is not away is seen."""
+        until = self.now + seconds
+        while True:
+            for name in self.experiment.people:
+                if name not in self.away:
+                    self.experiment.room.seen(name, self.now)
+            self.keep(self.experiment.tick())
+            if self.now >= until:
+                return
+            self.now = min(until, self.now + 5)
+
+    def until(self, stage: str, *names: str) -> None:
+        """Let people go on to a stage."""
+        for _ in range(200):
+            late = [name for name in names if self.page(name).stage != stage]
+            if not late:
+                return
+            for name in late:
+                self.send(name)
+            self.tick(0)
+        raise AssertionError([self.page(name).stage for name in names])
+
+    def group(self) -> list[str]:
+        """Let four people in, up to their first turn."""
+        names = [self.join() for _ in range(4)]
+        self.until("play", *names)
+        return names
+
+    def stages(self, names: list[str]) -> list[tuple[str, str | None]]:
+        return [(self.person(name).stage, self.person(name).end) for name in names]
+
+    def play_round(self, names: list[str]) -> None:
+        """Let people decide once, or read a page."""
+        for name in names:
+            self.send(name)
+
+    def rows(self, table: Any) -> list[Any]:
+        return self.store.rows(table)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    made: list[Lab] = []
+
+    def make(**changed: str) -> Lab:
+        made.append(Lab(tmp_path, **changed))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.store.close()
+
+
+def test_the_way_from_the_link_to_the_last_page(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = [lab.join() for _ in range(4)]
+    way: dict[str, list[str]] = {name: [] for name in names}
+    for _ in range(200):
+        for name in names:
+            page = lab.page(name)
+            if way[name][-1:] != [page.stage]:
+                way[name].append(page.stage)
+            if page.stage != "end":
+                lab.send(name)
+        lab.tick(1)
+    before = ["consent", "instructions", "quiz", "practice", "practised"]
+    games = ["play", "result", "play", "result", "vote", "outcome", "play", "result"]
+    for name in names:
+        assert [each for each in way[name] if each not in ("waiting", "ready")] == [*before, *games, "questions", "end"]
+        assert way[name].index("ready") < way[name].index("play")
+    (row,) = lab.rows(GRP)
+    assert (row.state, row.winner is not None) == ("ended", True) and row.condition == lab.study.conditions[0]
+    assert {person.end for person in lab.rows(PERSON)} == {"done"} and len(lab.rows(VOTE)) == 4
+    assert lab.experiment.valid == 1 and not lab.experiment.full
+    told = lab.page(names[0]).told
+    part = lab.experiment.groups[0].group.people[lab.person(names[0]).course.seat]
+    assert told["show_up"] == "2.00" and float(told["bonus"]) == pytest.approx(part.points / 100, abs=0.0051)
+    assert told["code"] == lab.person(names[0]).completion
+
+
+def test_a_deadline_passes_at_its_time_and_not_before(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    served = lab.experiment.groups[0]
+    for name in names[:3]:
+        lab.send(name)
+    assert served.deadlines.until == lab.now + 60
+    lab.now += 59.75
+    lab.keep(lab.experiment.tick())
+    assert served.group.game.rounds == []
+    lab.now += 0.25
+    lab.keep(lab.experiment.tick())
+    (played,) = served.group.game.rounds
+    late = lab.person(names[3]).course.seat
+    assert [source for seat, source in enumerate(played.sources) if seat != late] == ["person"] * 3
+    assert played.sources[late] == "missed" and lab.page(names[3]).view.missed
+    assert served.deadlines.until == lab.now + 60
+    lab.play_round(names)
+    assert served.deadlines.until == lab.now + 30, "from the third round on there is less time"
+    assert served.why_not == ("in_play", "valid.missed_per_person") and not served.counts
+
+
+@pytest.mark.parametrize("moment", [0, 3, 9])
+def test_one_who_vanishes_is_not_waited_for_twice(lab: Callable[..., Lab], moment: int) -> None:
+    lab = lab()
+    names = lab.group()
+    lost, others = names[0], names[1:]
+    for _ in range(moment):
+        lab.play_round(names)
+    group, began = lab.experiment.groups[0].group, lab.now
+    for _ in range(100):
+        for name in others:
+            if lab.page(name).stage not in ("end", "questions"):
+                lab.send(name)
+        if not group.waiting:
+            break
+        if group.waiting == (lab.person(lost).course.seat,):
+            lab.tick(60)
+    assert group.stage == "ended" and lab.now - began <= 2 * 60
+    assert [lab.page(name).stage for name in others] == ["questions"] * 3 or not group.cut_short
+    assert lab.stages([lost]) == [("end", "left")]
+    assert "gone" in [row.what for row in lab.rows(EVENT) if row.person_id == lost]
+    assert {row.source for row in lab.rows(DECISION) if row.role == "participant"} == {"person", "missed", "gone"}
+
+
+def test_who_comes_back_decides_from_the_next_round_on(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    for _ in range(2):
+        for name in names[1:]:
+            lab.send(name)
+        lab.tick(60)
+    assert lab.page(names[0]).stage == "gone" and lab.page(names[1]).stage == "play"
+    gone = next(player for player in lab.page(names[1]).view.players if player.gone)
+    assert gone.number > 1 and not gone.program
+    lab.send(names[0])
+    assert lab.page(names[0]).stage == "play"
+    lab.restart()
+    assert lab.page(names[0]).stage == "play"
+    for name in names[1:]:
+        lab.send(name)
+    lab.send(names[0])
+    lab.play_round(names)
+    assert lab.experiment.groups[0].group.game.rounds[-1].sources == ("person",) * 4
+    assert [row.what for row in lab.rows(EVENT) if row.person_id == names[0]][-2:] == ["gone", "back"]
+
+
+def test_two_who_leave_end_the_group_and_the_others_are_paid_for_all_rounds(lab: Callable[..., Lab]) -> None:
+    lab = lab(third_game="false")
+    names = lab.group()
+    for _ in range(5):
+        lab.play_round(names)
+    for name in names[:2]:
+        lab.leave(name)
+    assert lab.stages(names[:2]) == [("end", "left")] * 2
+    lab.play_round(names[2:])
+    assert lab.experiment.groups[0].group.cut_short and lab.page(names[2]).stage == "questions"
+    lab.play_round(names[2:])
+    told = lab.page(names[2]).told
+    assert told["end"] == "done"
+    assert float(told["bonus"]) == pytest.approx(told["points"] * 20 / 6 / 100, abs=0.0051), "6 of 20 rounds"
+    assert lab.experiment.groups[0].why_not != () and not lab.experiment.full
+
+
+def test_a_vote_that_nobody_casts_does_not_stop_a_group(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    lab.until("vote", *names)
+    lab.send(names[0])
+    assert lab.page(names[0]).view.form is None
+    lab.tick(60)
+    assert lab.page(names[0]).stage == "outcome"
+    assert [row.source for row in lab.rows(VOTE)].count("missed") == 3
+    lab.until("questions", *names)
+    assert "valid.need_votes" in lab.experiment.groups[0].why_not
+
+
+def test_a_ghost_is_never_seated(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    ghost, *names = [lab.join() for _ in range(4)]
+    lab.until("waiting", ghost)
+    lab.away.add(ghost)
+    lab.tick(50)
+    lab.until("waiting", *names)
+    assert lab.stages(names) == [("waiting", None)] * 3, "three are here, not four"
+    fifth = lab.join()
+    lab.until("ready", fifth)
+    lab.until("play", fifth, *names)
+    assert lab.person(ghost).stage == "waiting" and lab.person(ghost).group_id is None
+    lab.tick(60 * 12)
+    assert lab.stages([ghost]) == [("end", "left")]
+
+
+def test_who_does_not_say_that_they_are_ready_sleeps_and_the_others_come_first(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = [lab.join() for _ in range(4)]
+    lab.until("ready", *names)
+    for name in names[1:]:
+        lab.send(name)
+    assert lab.page(names[1]).told["confirmed"]
+    lab.tick(30)
+    assert lab.stages(names) == [("asleep", None)] + [("waiting", None)] * 3
+    later = lab.join()
+    lab.until("ready", later)
+    assert [stage for stage, _ in lab.stages(names)] == ["asleep", "ready", "ready", "ready"]
+    lab.send(names[0])
+    assert lab.person(names[0]).stage == "waiting"
+    lab.until("play", later, *names[1:])
+    assert lab.person(names[0]).group_id is None
+
+
+def test_waiting_is_paid_and_may_be_ended(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    patient, hasty, late = [lab.join() for _ in range(3)]
+    lab.until("waiting", patient, hasty, late)
+    lab.leave(hasty)
+    assert lab.page(hasty).told["end"] == "left" and lab.page(hasty).told["total"] == "0.00"
+    before = lab.experiment.seen(lab.person(patient))
+    lab.tick(5 * 60)
+    assert lab.page(patient).told["may_leave"] and lab.experiment.seen(lab.person(patient)) != before
+    lab.leave(patient)
+    assert lab.page(patient).told["end"] == "no_group" and lab.page(patient).told["total"] == "0.50"
+    lab.tick(7 * 60)
+    assert lab.page(late).told["end"] == "no_group" and lab.page(late).told["total"] == "1.20"
+
+
+def test_quiz_explains_and_then_ends(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    name = lab.join()
+    lab.until("quiz", name)
+    wrong = str((lab.study.wording.quiz[0].right + 1) % 2)
+    lab.send(name, **{"quiz.0": wrong})
+    (asked,) = lab.page(name).asked
+    assert asked.because == lab.study.wording.quiz[0].because and lab.page(name).told["tries_left"] == 2
+    with pytest.raises(FormError):
+        lab.send(name, **{"quiz.0": ""})
+    lab.restart()
+    assert lab.page(name).asked == (asked,)
+    for _ in range(2):
+        lab.send(name, **{"quiz.0": wrong})
+    assert lab.stages([name]) == [("end", "failed_quiz")] and lab.rows(PERSON)[0].quiz_tries == 3
+
+
+def test_nothing_is_kept_of_who_declines(lab: Callable[..., Lab]) -> None:
+    lab = lab(access="prolific", prolific=PROLIFIC)
+    entry = read_entry(lab.study.config, {"PROLIFIC_PID": "a" * 24})
+    name = lab.join(entry)
+    assert len(lab.rows(OUTSIDE)) == 1
+    lab.send(name, consent="0")
+    assert lab.stages([name]) == [("end", "declined")] and not lab.rows(OUTSIDE)
+    assert lab.page(name).told["code"] is None
+    assert lab.join(entry) != name
+
+
+PROLIFIC = "{codes: {done: A, no_group: B, failed_quiz: C, left: D, full: E, broken: F}}"
+
+
+def test_a_second_device_takes_the_place_of_the_first(lab: Callable[..., Lab]) -> None:
+    lab = lab(access="prolific", prolific=PROLIFIC)
+    entry = read_entry(lab.study.config, {"PROLIFIC_PID": "a" * 24, "STUDY_ID": "b" * 24, "SESSION_ID": "c" * 24})
+    name = lab.join(entry)
+    lab.until("quiz", name)
+    old = lab.secrets[name]
+    assert lab.join(entry) == name and lab.page(name).stage == "quiz"
+    assert lab.experiment.person(name, old) is None
+    lab.restart()
+    assert lab.experiment.person(name, lab.secrets[name]) is not None and lab.experiment.person(name, old) is None
+    for query in ({}, {"PROLIFIC_PID": "A" * 24}, {"PROLIFIC_PID": "a" * 24, "STUDY_ID": "<b>"}, {"code": "x"}):
+        with pytest.raises(UnknownLinkError):
+            read_entry(lab.study.config, query)
+
+
+def test_enough_groups_close_the_intake(lab: Callable[..., Lab]) -> None:
+    lab = lab(groups="1")
+    waits = lab.join()
+    early = lab.join()
+    names = [lab.join() for _ in range(3)]
+    lab.until("waiting", waits)
+    lab.until("play", waits, *names)
+    late = lab.join()
+    assert lab.page(late).told["end"] == "full" and lab.page(late).told["total"] == "0.00"
+    lab.until("end", early)
+    assert lab.page(early).told["end"] == "no_group" and lab.page(early).told["total"] == "0.10"
+    lab.leave(names[0])
+    assert lab.page(lab.join()).stage == "consent", "the group is not going to be valid"
+
+
+def test_intake_is_paused_closed_and_limited(lab: Callable[..., Lab]) -> None:
+    lab = lab(intake_per_min="3")
+    lab.keep(lab.experiment.set_intake("paused"))
+    with pytest.raises(PausedError):
+        lab.join()
+    lab.restart()
+    with pytest.raises(PausedError):
+        lab.join()
+    lab.keep(lab.experiment.set_intake("open"))
+    for _ in range(3):
+        lab.join()
+    with pytest.raises(BusyError):
+        lab.join()
+    lab.now += 20
+    lab.join()
+    lab.keep(lab.experiment.set_intake("closed"))
+    lab.now += 20
+    assert lab.page(lab.join()).told["end"] == "full"
+
+
+def test_requests_of_a_person_are_limited(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    name = lab.join()
+    for _ in range(20):
+        assert lab.experiment.person(name, lab.secrets[name]) is not None
+    with pytest.raises(BusyError):
+        lab.experiment.person(name, lab.secrets[name])
+    lab.now += 0.125
+    assert lab.experiment.person(name, lab.secrets[name]) is not None
+
+
+@pytest.mark.parametrize("stage", ["consent", "instructions", "quiz", "practice", "waiting", "ready", "play", "vote"])
+def test_a_restart_keeps_everybody_where_they_are(lab: Callable[..., Lab], stage: str) -> None:
+    lab = lab()
+    names = [lab.join() for _ in range(4)]
+    lab.until(stage, *(names if stage in ("ready", "play", "vote") else names[:3]))
+    if stage == "vote":
+        lab.send(names[0])
+    lab.now += 10
+    before = [lab.page(name) for name in names]
+    lab.restart(away_s=5)
+    after = [lab.page(name) for name in names]
+    if stage == "ready":
+        assert [page.stage for page in after] == ["ready"] * 4, "all who are here are called again"
+    else:
+        assert [page.at for page in after] == [page.at for page in before]
+    if stage in ("play", "vote"):
+        assert [page.view for page in after] == [page.view for page in before]
+        assert [page.seconds_left for page in after] == [
+            None if page.seconds_left is None else pytest.approx(60) for page in before
+        ], "nothing was stored in the last 10 s, which nobody can tell from an outage"
+    lab.until("end", *names)
+    assert {person.end for person in lab.rows(PERSON)} == {"done"}
+
+
+def test_deadlines_after_an_outage(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    for _ in range(2):
+        lab.play_round(names)
+    lab.send(names[0])
+    lab.tick(25)
+    name = lab.join()
+    lab.restart(away_s=3)
+    until = lab.experiment.groups[0].deadlines.until
+    assert until == lab.now + 20, "5 s were left, and 20 are given at least"
+    lab.send(name)
+    lab.restart(away_s=100)
+    assert lab.experiment.groups[0].deadlines.until == pytest.approx(lab.now + 20)
+    lab.now += 19.9
+    lab.keep(lab.experiment.tick())
+    assert len(lab.experiment.groups[0].group.game.rounds) == 2
+    lab.now += 0.1
+    lab.keep(lab.experiment.tick())
+    assert len(lab.experiment.groups[0].group.game.rounds) == 3
+
+
+def test_a_group_that_cannot_be_played_again_is_broken_and_paid(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    lab.play_round(names)
+    with lab.store.engine.begin() as connection:
+        made = DECISION.c.role == "mechanism"
+        connection.execute(DECISION.update().where(made).values(action="[9.0, 0.0, 0.0, 0.0]"))
+    lab.restart()
+    assert [lab.page(name).told["end"] for name in names] == ["broken"] * 4
+    assert lab.page(names[0]).told["show_up"] == "2.00"
+    assert lab.rows(GRP)[0].state == "broken" and "broken" in [row.what for row in lab.rows(EVENT)]
+    lab.restart()
+    assert [lab.page(name).told["end"] for name in names] == ["broken"] * 4
+
+
+def test_who_does_not_go_on_ends(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    slow = lab.join()
+    names = lab.group()
+    lab.until("questions", *names)
+    lab.tick(20 * 60)
+    assert lab.stages([slow]) == [("end", "left")]
+    assert lab.stages(names) == [("end", "done")] * 4, "they have played to the end"
+
+
+def test_what_is_sent_for_another_page_changes_nothing(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    name = lab.join()
+    for _ in range(6):
+        page = lab.page(name)
+        for at in ("consent.0.0", "quiz.0.0", "practice.0.0", "play.0.0", "end.0.0", "", "ready.0.1"):
+            if at != page.at:
+                assert not lab.experiment.take(lab.person(name), {"at": at, "consent": "1", "choice": "0"})
+        assert lab.page(name) == page
+        lab.send(name)
+
+
+def test_a_study_is_open_once(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    with pytest.raises(Exception, match="in use"), closing(open_study(lab.study)):
+        pass
