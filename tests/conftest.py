@@ -566,6 +566,36 @@ class Served:
     stop: Callable[[], None]
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start the system's browser."""
+    from browsers import chromium
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open pages of which nothing goes wrong unnoticed."""
+    faults: list[str] = []
+    contexts = []
+
+    def open_page(port: int, path: str = "", **options: Any) -> Any:
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(120_000)
+        page.on("console", lambda said: None if "status of 422" in said.text else faults.append(said.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(f"http://127.0.0.1:{port}/{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
 @pytest.fixture
 def serving() -> Iterator[Callable[..., Served]]:
     """Serve games to people; a call takes what ``lawgiver.play`` takes."""

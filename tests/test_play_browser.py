@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from browsers import check, needs_chromium, stage_of
+from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "REQUIRE_CHROMIUM" not in os.environ,
-    reason="no chromium here: apt-get install --no-install-recommends chromium fonts-dejavu-core",
-)
+pytestmark = needs_chromium
 
 GAME = {"name": "public_investment", "n_rounds": 2, "endowments": [20, 4, 4, 4]}
 BOTH = ["libertarian", "strict_egalitarian"]
 STAGES = ["play", "play", "result"]
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's browser."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open pages of which nothing goes wrong unnoticed."""
-    faults: list[str] = []
-    contexts = []
-
-    def open_page(port: int, **options: Any) -> Page:
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(120_000)
-        page.on("console", lambda said: None if "status of 422" in said.text else faults.append(said.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(f"http://127.0.0.1:{port}/")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not faults
-
-
-def stage_of(page: Page) -> str:
-    """Return what is shown."""
-    return str(page.evaluate("(document.body.dataset.seen || 'start').split('.')[0]"))
-
-
-def check(page: Page, axe: Axe | None) -> None:
-    """Check that a page fits its window, and what axe says about it."""
-    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-    if axe is not None:
-        found = axe.run(page)
-        assert found.violations_count == 0, found.generate_report()
 
 
 def walked(page: Page, answer: Callable[[Page, str], None], axe: Axe | None) -> list[str]:
