@@ -150,3 +150,24 @@ def serve(
     from lawgiver.trainers.people.serve_study import serve_study
 
     serve_study(waiting_study(study) if study.is_dir() else study, host, port, behind_proxy, until_complete)
+
+
+@app.command()
+def bots(
+    study: Annotated[Path, STUDY],
+    groups: Annotated[int, typer.Option(metavar="N", help="How many.")] = 100,
+    think: Annotated[float, typer.Option(metavar="SECONDS", help="Mean time to think before each answer.")] = 0.0,
+    people: Annotated[
+        str | None, typer.Option(metavar="POLICY", help="What they do; the study's `autoplay` by default.")
+    ] = None,
+    vanish: Annotated[float, typer.Option(metavar="SHARE", help="Share of them who close the page in a game.")] = 0.0,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A server of this machine that serves the study; by default one is started."),
+    ] = None,
+) -> None:
+    """Let programs take part in a study, and print how fast its server answers; no data of the study are touched."""
+    from lawgiver.trainers.cli.study_tables import show_load_test
+    from lawgiver.trainers.people.load_test import load_test
+
+    show_load_test(load_test(study, groups, think, people, vanish, at))

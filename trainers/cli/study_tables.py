@@ -8,6 +8,7 @@ from lawgiver.trainers.cli.printing import new_table, say, show
 from lawgiver.trainers.people.forecast import QUESTION_S, SHARE, TAIL, WORDS_PER_MIN, Forecast
 
 if TYPE_CHECKING:
+    from lawgiver.trainers.people.load_test import LoadTest
     from lawgiver.trainers.people.study import Study
 
 
@@ -45,3 +46,28 @@ def show_forecast(study: Study, found: Forecast) -> None:
     )
     say("")
     say(f"median person: {found.points:.5g} points, {found.paid:.2f} {pay.currency}, {found.wage:.2f} an hour")
+
+
+def show_load_test(found: LoadTest) -> None:
+    """Print what programs did in a study, and how fast its server answered them."""
+    tally, table = found.tally, new_table("programs in place of people")
+    table.add_column("value", justify="right")
+    lines = {
+        "groups that ended": str(found.groups),
+        "decisions": str(tally.decisions),
+        "errors": str(len(found.errors)),
+    }
+    lines |= {f"people: {end}": str(count) for end, count in sorted(tally.ends.items())}
+    lines |= {"requests sent again": str(tally.log.retries), "seconds": f"{found.seconds:.1f}"}
+    for method in tally.log.seconds:
+        for share, seconds in found.latency(method).items():
+            lines[f"{method}, {100 * share:.0f} % of answers within, ms"] = f"{1000 * seconds:.1f}"
+    if found.cpu_s is not None and found.memory_mb is not None:
+        lines["server: ms of the processor a decision"] = f"{1000 * found.cpu_s / max(1, tally.decisions):.2f}"
+        lines["server: share of a core, %"] = f"{100 * found.cpu_s / found.seconds:.0f}"
+        lines["server: memory at most, MB"] = f"{found.memory_mb:.0f}"
+    for name, value in lines.items():
+        table.add_row(name, value)
+    show(table)
+    for error in dict.fromkeys(found.errors):
+        say(f"error: {error}")
