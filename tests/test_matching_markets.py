@@ -38,7 +38,7 @@ def sides(game, batch=50):
 
 def test_a_whole_market_of_schools_is_played_as_its_tables_say():
     game = make_game("matching", market=SCHOOLS)
-    assert (game.n, game.rows, game.columns, game.sides, game.capacities) == (3, 3, 2, "one", (1, 2))
+    assert (game.n, game.rows, game.columns, game.two_sided, game.capacities) == (3, 3, 2, False, (1, 2))
     values, priorities = sides(game)
     assert (values == [[1, 0.5], [0.5, -0.5], [0.5, 1]]).all()  # ann, bob, eve; bob lists North alone
     assert np.allclose(priorities, [[1 / 3, 2 / 3], [2 / 3, 0], [1, 1 / 3]])  # South does not list bob

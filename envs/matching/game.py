@@ -64,6 +64,8 @@ from lawgiver.envs.solvers.matching.trading import top_trading_cycles
 
 SIDES = ("one", "two")
 DEFAULT_N = 8
+DERIVED: Any = None
+"""Default of a number that is derived from the market, or from a default, when the game is made."""
 LARGEST_TYPES = 100_000
 """Numbers of all participants' types, public ones with them."""
 LARGEST_COUNTED = 10
@@ -120,8 +122,8 @@ class Matching(ReportingGame):
         ParameterError: if a parameter is outside its range.
     """
 
-    n: int = None  # type: ignore[assignment]  # a number once the market is read
-    sides: str = None  # type: ignore[assignment]  # likewise
+    n: int = DERIVED
+    sides: str | None = None
     m: int | None = None
     capacities: int | Sequence[int] | None = None
     priorities: Sequence[Sequence[int]] | None = None
@@ -166,7 +168,6 @@ class Matching(ReportingGame):
     def __post_init__(self) -> None:
         """Check the parameters."""
         self._check_market()
-        choice("sides", self.sides, SIDES)
         object.__setattr__(self, "n", integer("n", self.n, 1, LARGEST_SIDE * (2 if self.two_sided else 1)))
         if self.two_sided and self.n % 2:
             raise ParameterError(
@@ -201,9 +202,9 @@ class Matching(ReportingGame):
             object.__setattr__(self, "accepted", integer("accepted", self.accepted, 1))
             if self.market is None:
                 raise ParameterError(f"accepted is {self.accepted}, allowed without a market: None")
-        if self.sides is None:
-            object.__setattr__(self, "sides", "one" if self.market else "two")
-        if self.n is None:
+        if self.sides is not None:
+            choice("sides", self.sides, SIDES)
+        if self.n is DERIVED:
             size = default_n(self.files, two_sided=self.two_sided) if self.files else DEFAULT_N
             object.__setattr__(self, "n", size)
 
@@ -230,7 +231,7 @@ class Matching(ReportingGame):
     @property
     def two_sided(self) -> bool:
         """Whether columns are participants."""
-        return self.sides == "two"
+        return self.market is None if self.sides is None else self.sides == "two"
 
     @property
     def rows(self) -> int:
