@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,14 @@ from lawgiver.envs.matching.game import RULES
 from lawgiver.envs.solvers.matching.measures import stability_violation, truthfulness_violation
 from lawgiver.envs.solvers.matching.preferences import all_reports
 from lawgiver.trainers.evaluation.evaluate import evaluate
-from lawgiver.trainers.ordinal import train
+from lawgiver.trainers.ordinal import matching, train
 from lawgiver.trainers.ordinal.hull import Violations, below, hull
 from lawgiver.trainers.ordinal.learner import Learner, weight
 from lawgiver.trainers.ordinal.markets import Lists, Markets, terms
-from lawgiver.trainers.ordinal.matching import measured, of_side, rule_by_parts
+from lawgiver.trainers.ordinal.matching import TRUTHFUL, judge, known, measured, of_side, rule_by_parts
 from lawgiver.trainers.ordinal.optimisers import Muon
 from lawgiver.trainers.ordinal.settings import OrdinalTrainer
+from lawgiver.trainers.ordinal.tables import tables_of
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.statistics.streams import torch_seeded
 
@@ -262,6 +264,13 @@ def test_a_run_stands_beside_known_rules(tmp_path):
     assert trading["more_stable"].mean == pytest.approx(trading["stability"].mean - own["stability"].mean)
     assert trading["less_regret"].mean == pytest.approx(trading["regret"].mean - own["regret"].mean)
     assert summary["sides"]["2"]["audited"] == 2 and summary["sides"]["2"]["regret"].n == 20
+    two = summary["sides"]["2"]["known"]
+    assert set(two) == set(rules) - {"learned"} and {each["audited"] for each in two.values()} == {2}
+    assert two["deferred_acceptance"]["stability"].mean == 0 and two["random_priority"]["regret"].mean < 1e-12
+    assert [*next(table.rows for table in tables_of(summary) if table.keys == ("sides",))][:2] == [
+        "2",
+        "2, deferred acceptance",
+    ]
     assert {path.name for path in (tmp_path / "run" / "figures").iterdir()} == {"curves.png", "standing.png"}
     assert evaluate(tmp_path / "run")["rules"]["learned"]["stability"] != own["stability"], "in other markets"
 
@@ -270,10 +279,23 @@ def test_one_of_each_side_stands_for_all_where_lists_are_many():
     game, rule = make_game("matching", n=12), rule_of(6, width=8, rounds=1)
     found = of_side(game, rule_by_parts(rule), 20, [0])
     assert found["audited"] == 1 and found["regret"].n == 20 and found["regret"].mean > 0
+    beside = {name: each["audited"] for name, each in found["known"].items()}
+    assert beside == {name: int(name != TRUTHFUL) for name in beside} and TRUTHFUL in beside
+    trading, lists = partial(known, "top_trading_cycles", [1] * 6), all_reports(6, 6)
+    mean = measured(game, trading, 20, [0], lists, agents=1)["regret"].mean()
+    assert found["known"]["top_trading_cycles"]["regret"].mean == pytest.approx(mean) and mean > 0
+    assert found["known"][TRUTHFUL]["regret"].mean == 0 < found["known"][TRUTHFUL]["stability"].mean
     _, _, values, priorities = markets_of(8, 3)
     few, all_ = (truthfulness_violation(rule.shares, values, priorities, agents=agents) for agents in (1, None))
     for side, whole in itertools.zip_longest(few, all_):
         assert side == pytest.approx(whole[:, :1])
+
+
+def test_many_lists_are_tried_in_fewer_markets(monkeypatch):
+    monkeypatch.setattr(matching, "TRIED_IN_GAME", 4 * 5 * 7)  # two on each side have 5 lists each
+    settings = OrdinalTrainer(name="ordinal", evaluation={"profiles": 20})
+    found = judge(make_game("matching", n=4), rule_of(4, width=4, rounds=1), settings, [0])
+    assert found["profiles"] == 7 == found["rules"]["learned"]["regret"].n
 
 
 @pytest.mark.parametrize(

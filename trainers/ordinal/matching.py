@@ -27,10 +27,14 @@ Rule: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 LEARNED = "learned"
 KNOWN = ("deferred_acceptance", "top_trading_cycles", "random_priority", "immediate_acceptance")
 """Rules that a learned one stands beside."""
+TRUTHFUL = "random_priority"
+"""Of these, the one under which no other list brings anything: rows choose in turn, and columns are not asked."""
 LARGEST_SIDE = 7
 """Participants of a side up to which the truthfulness of the learned rule is measured."""
 TRIED = 400_000
-"""Lists that are tried at most, in all markets together, where a side is larger than it is in training."""
+"""Lists that a rule tries at most, in all markets together, with other numbers of participants than in training."""
+TRIED_IN_GAME = 1_100_000
+"""The same in the game that the rule is learned in: minutes of a processor."""
 CHUNK = 2_048
 """Markets that the network decides at once: few enough for a processor's cache."""
 PROFILES = 0
@@ -87,14 +91,12 @@ def judge(game: Matching, learned: LearnedMatching, settings: OrdinalTrainer, se
         ``rules``: by name, ``learned`` first, ``stability``, the violation of stability and participation, ``regret``,
         that of strategyproofness, by all lists of all participants, and ``welfare``. Known rules have
         ``more_stable`` and ``less_regret``, how much less the learned rule violates on the same markets; the learned
-        one has ``below_lines``, see :func:`lawgiver.trainers.ordinal.hull.below`. ``sides``: the same of the learned
-        rule by number of participants of a side, and how many of each side were ``audited``; ``profiles``: markets.
+        one has ``below_lines``, see :func:`lawgiver.trainers.ordinal.hull.below`. ``sides``: by number of participants
+        of a side, see :func:`of_side`. ``profiles``: markets, fewer than asked for where there are many lists.
     """
-    rules: dict[str, Rule] = {
-        LEARNED: rule_by_parts(learned),
-        **{name: partial(known, name, game.seats.tolist()) for name in KNOWN if name in game.direct_rules},
-    }
-    count = settings.evaluation.profiles
+    rule = rule_by_parts(learned)
+    rules = {LEARNED: rule, **known_rules(game)}
+    count = markets_that_try(TRIED_IN_GAME, settings.evaluation.profiles, game.n * len(all_reports(game.columns)))
     values = {name: measured(game, rule, count, seed) for name, rule in rules.items()}
     own = values[LEARNED]
     found: dict[str, dict[str, Estimate]] = {}
@@ -106,18 +108,42 @@ def judge(game: Matching, learned: LearnedMatching, settings: OrdinalTrainer, se
     violations = {name: Violations(each["regret"], each["stability"]) for name, each in values.items()}
     found[LEARNED]["below_lines"] = below(violations.pop(LEARNED), list(violations.values()))
     others = {
-        str(side): of_side(replace(game, n=2 * side, m=None), rule_by_parts(learned), count, seed)
+        str(side): of_side(replace(game, n=2 * side, m=None), rule, settings.evaluation.profiles, seed)
         for side in settings.evaluation.sides
     }
     return {"rules": found, "sides": others, "profiles": count}
 
 
 def of_side(game: Matching, rule: Rule, count: int, seed: Sequence[int]) -> dict[str, Any]:
-    """Estimate the violations of a rule in a game; with many lists in fewer markets, by one row and one column."""
+    """Estimate the violations of a rule, and of known ones, in a game.
+
+    Args:
+        game: of any number of participants.
+        rule: the learned one.
+        count: markets; fewer where there are many lists, and then one row and one column try them.
+        seed: of the markets.
+
+    Returns:
+        ``stability``, ``regret`` and ``welfare`` of the rule, how many of each side were ``audited``, and ``known``:
+        the same of known rules in the same markets, by name. With many lists nobody tries any under random priority.
+    """
     lists = all_reports(game.columns, LARGEST_SIDE)
-    agents = game.rows if game.menu() is not None else 1
-    fewer = max(2, min(count, TRIED // (2 * agents * len(lists))))
-    return {**estimates(measured(game, rule, fewer, seed, lists, agents)), "audited": agents}
+    few = game.menu() is not None
+    agents = game.rows if few else 1
+    fewer = markets_that_try(TRIED, count, 2 * agents * len(lists))
+
+    def of_rule(each: Rule, audited: int) -> dict[str, Any]:
+        return {**estimates(measured(game, each, fewer, seed, lists, audited)), "audited": audited}
+
+    beside = {
+        name: of_rule(each, 0 if name == TRUTHFUL and not few else agents) for name, each in known_rules(game).items()
+    }
+    return {**of_rule(rule, agents), "known": beside}
+
+
+def markets_that_try(most: int, count: int, lists: int) -> int:
+    """Compute in how many of ``count`` markets, two at least, ``lists`` can be tried that come to ``most`` together."""
+    return max(2, min(count, most // lists))
 
 
 def measured(
@@ -136,7 +162,8 @@ def measured(
         count: markets.
         seed: of the markets.
         lists: that are tried, (A, m); None for all.
-        agents: rows, and columns, that try them; None for all. They are drawn alike, so that some stand for all.
+        agents: rows, and columns, that try them; None for all. They are drawn alike, so that some stand for all. 0 for
+            a rule that is known to have no regret.
 
     Returns:
         ``stability``, ``regret`` and ``welfare``, (count,) each.
@@ -144,11 +171,14 @@ def measured(
     types = game.initial_state(count, np.random.default_rng([ORDINAL, *seed, PROFILES])).types
     sides = game.both_sides(types)
     done = game.settle(game.initial_state_from(types), game.joined(rule(*sides)))
-    tried = truthfulness_violation(rule, *sides, reports=lists, agents=agents)
+    regret = np.zeros(count)
+    if agents != 0:
+        tried = truthfulness_violation(rule, *sides, reports=lists, agents=agents)
+        regret = np.concatenate(tried, axis=1).mean(1)
     measures = game.measures()
     return {
         "stability": np.asarray(measures["stability"](done)),
-        "regret": np.concatenate(tried, axis=1).mean(1),
+        "regret": regret,
         "welfare": np.asarray(measures["welfare"](done)),
     }
 
@@ -166,6 +196,11 @@ def rule_by_parts(learned: LearnedMatching) -> Rule:
         return np.concatenate([np.asarray(learned.shares(values[part], priorities[part])) for part in parts])
 
     return rule
+
+
+def known_rules(game: Matching) -> dict[str, Rule]:
+    """Make the known rules that decide in a game, by name."""
+    return {name: partial(known, name, game.seats.tolist()) for name in KNOWN if name in game.direct_rules}
 
 
 def known(name: str, seats: list[int], values: np.ndarray, priorities: np.ndarray) -> np.ndarray:

@@ -31,9 +31,10 @@ class Evaluation(Settings):
     voters: tuple[Natural, ...] = ()
     """Other numbers of voters with which the rule is evaluated as well."""
     sides: tuple[Natural, ...] = ()
-    """Other numbers of participants of a side with which a rule of matching is evaluated as well."""
+    """Other numbers of participants of a side with which a rule of matching is evaluated beside known ones as well."""
     profiles: Annotated[int, Field(ge=2)] = 1_000
-    """Fresh profiles, the same for all rules; not used where all profiles are listed."""
+    """Fresh profiles, the same for all rules; not used where all profiles are listed. Fewer markets where more than
+    1,100,000 lists would be tried in them, as with five on each side: 337."""
 
 
 class OrdinalTrainer(TrainerSettings):

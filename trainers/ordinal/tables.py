@@ -39,16 +39,17 @@ COLUMNS = {
 TITLES = {
     "rules": "rules",
     "voters": "the learned rule with other numbers of voters",
-    "sides": "the learned rule with other numbers on each side",
+    "sides": "rules with other numbers on each side",
 }
 """Tables by key of the summary."""
 
 
 def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
-    """Tabulate measures by rule, and those of the learned rule by number of participants."""
+    """Tabulate measures by rule, and those with other numbers of participants."""
     for key, title in TITLES.items():
         found = numbers.get(key)
         if isinstance(found, Mapping):
+            found = beside_known(found)
             shown = [name for name in COLUMNS if any(name in each for each in found.values())]
             rows = {
                 name.replace("_", " "): {COLUMNS[measure]: fine(each.get(measure)) for measure in shown}
@@ -56,6 +57,15 @@ def tables_of(numbers: Mapping[str, Any]) -> Iterator[Table]:
             }
             note = "; ".join([REGRET, *(NOTES[name] for name in NOTES if name in shown)])
             yield Table(title, rows, (key,), note if key == "rules" else None)
+
+
+def beside_known(found: Mapping[str, Any]) -> dict[str, Any]:
+    """List known rules, where there are any, after the learned one of the same number of participants."""
+    rows = {}
+    for name, each in found.items():
+        rows[name] = each
+        rows |= {f"{name}, {rule}": measures for rule, measures in each.get("known", {}).items()}
+    return rows
 
 
 def fine(value: Estimate | float | None) -> str:
