@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 import lawgiver
 from lawgiver.agents.commons import FamilyOffers
-from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.envs.core.make import make_game, make_policy
 from lawgiver.envs.files.json_text import plain
 from lawgiver.trainers.commons.evaluation import RULES
@@ -135,6 +135,13 @@ def test_a_run_killed_within_a_step_equals_an_uninterrupted_one(
     assert Loop._compare is compare
     _, resumed = launch.resume(tmp_path / "parts")
     assert timeless(resumed) == timeless(Run.open(whole).summary)
+
+
+def test_what_a_planner_refuses_is_named_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"^agents\.mechanism\.n_units is 2000000000000000000, allowed: "):
+        launch.train(
+            "commons_iterative", [*TINY, f"agents.mechanism.n_units={2 * 10**18}", f"run_dir={tmp_path / 'run'}"]
+        )
 
 
 def test_a_longer_run_goes_on_where_a_shorter_one_ended(whole: Path, tmp_path: Path) -> None:

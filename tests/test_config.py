@@ -10,11 +10,12 @@ import yaml
 
 from lawgiver.envs.core.errors import LawgiverError, MissingExtraError, ParameterError, UnknownNameError
 from lawgiver.envs.core.registry import TRAINERS, lookup
+from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.overrides import apply_overrides
 from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver.trainers.runs.yaml_text import parse_yaml
-from lawgiver.trainers.settings.base import Resources, anchor_of
+from lawgiver.trainers.settings.base import Resources, anchor_of, keyed
 
 
 def test_a_trainer_declares_its_own_settings(walk: Path):
@@ -261,3 +262,31 @@ def test_of_a_union_the_member_that_the_keys_mean_is_told_of(name: str, override
     with pytest.raises(ParameterError) as error:
         load_config(name, [override])
     assert str(error.value).startswith(said)
+
+
+HUGE = 2 * 10**18
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "value", "message"),
+    [
+        ("learned_follower", "heads", 5, "width is 32, allowed: a multiple of 5 heads"),
+        ("matching", "width", 9, "width is 9, allowed: an even number"),
+        ("voting", "rounds", HUGE, f"rounds is {HUGE}, allowed: an integer >= 0"),
+        ("commons_quick", "n_units", HUGE, f"n_units is {HUGE}, allowed: an integer >= 1"),
+        ("commons_quick", "memory", HUGE, f"memory is {HUGE}, allowed: an integer >= 0"),
+        ("online_allocation", "hidden", [4, HUGE], rf"hidden\[1\] is {HUGE}, allowed: an integer >= 1"),
+        ("aggregation", "hidden", [HUGE], rf"hidden\[0\] is {HUGE}, allowed: an integer >= 1"),
+        ("regret_net", "hidden", [HUGE], rf"hidden\[0\] is {HUGE}, allowed: an integer >= 1"),
+    ],
+)
+def test_what_a_policy_refuses_is_named_by_its_path(config, key, value, message, tmp_path):
+    pytest.importorskip("torch")
+    with pytest.raises(ParameterError, match=rf"^agents\.mechanism\.{message}"):
+        launch.train(config, [f"agents.mechanism.{key}={value}", f"run_dir={tmp_path / 'run'}"])
+
+
+def test_other_errors_of_a_policy_stay_as_they_are():
+    for message in ("seed is -1, allowed: 0", "a policy is wrong"):
+        with pytest.raises(ParameterError, match=f"^{message}"), keyed("agents.mechanism", Resources()):
+            raise ParameterError(message)

@@ -238,12 +238,6 @@ def test_it_learns():
     assert after["stability"].mean() + after["regret"].mean() < before["stability"].mean() / 2
 
 
-@pytest.mark.parametrize("width", [1, 9])
-def test_an_odd_width_is_refused_by_its_key(width, tmp_path):
-    with pytest.raises(ParameterError, match=f"^agents.mechanism.width is {width}, allowed with matching: an even"):
-        launch.train("matching", [*QUICK, f"agents.mechanism.width={width}", f"run_dir={tmp_path / 'run'}"])
-
-
 @pytest.mark.parametrize("changes", [[], ["trainer.target=0.02", "trainer.lagrangian.every=3", "game.correlation=0.5"]])
 def test_resumed_it_ends_as_if_it_had_not_been_interrupted(changes, undrawn, interrupted_and_whole, monkeypatch):
     def weights(game, mechanism, *how):

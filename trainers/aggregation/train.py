@@ -24,6 +24,7 @@ from lawgiver.trainers.aggregation.learner import Learner
 from lawgiver.trainers.aggregation.settings import AggregationConfig
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.settings.base import keyed
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 PROBE = 500
@@ -52,8 +53,8 @@ def train(config: AggregationConfig, run: TrainingRun) -> dict[str, Any]:
     for name in settings.evaluation.rules:
         named_rule(game, name)  # an unknown one is not to end a training
     device = config.resources.torch_device()
-    with torch_seeded(config.seed):
-        mechanism = LearnedAggregation(game, **config.agents.mechanism.model_dump())
+    with torch_seeded(config.seed), keyed("agents.mechanism", config.agents.mechanism) as network:
+        mechanism = LearnedAggregation(game, **network)
     learner = Learner(game, mechanism.network.to(device), settings, config.seed, device)
     probe = game.initial_state(PROBE, torch_generator("cpu", config.seed, FRESH)).types.double().numpy()
     loop.train(

@@ -12,7 +12,7 @@ from lawgiver.trainers.commons.learner import Learner, Returning, described, on_
 from lawgiver.trainers.commons.settings import CommonsConfig
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
-from lawgiver.trainers.settings.base import AnyConfig
+from lawgiver.trainers.settings.base import AnyConfig, keyed
 from lawgiver.trainers.statistics.streams import torch_generator
 
 
@@ -53,7 +53,8 @@ def train(config: CommonsConfig, run: TrainingRun) -> dict[str, Any]:
             " given by the fractions that they return, such as simulated_people"
         )
     device = config.resources.torch_device()
-    mechanism = planner(game, **config.agents.mechanism.model_dump(), seed=config.seed)
+    with keyed("agents.mechanism", config.agents.mechanism) as network:
+        mechanism = planner(game, **network, seed=config.seed)
     assert isinstance(mechanism, LearnedPlanner)
     mechanism.network.to(device)
     learner = Learner(mechanism, on_the_continuum(game), people, settings, torch_generator(device, config.seed))

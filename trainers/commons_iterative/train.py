@@ -34,6 +34,7 @@ from lawgiver.trainers.elections.records.provided import check_source
 from lawgiver.trainers.elections.records.records import Records
 from lawgiver.trainers.runs.steps import Steps
 from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.settings.base import keyed
 from lawgiver.trainers.statistics.streams import torch_seed
 
 PROVIDED = "provided"
@@ -157,11 +158,11 @@ class Loop:
     def _optimise(self, folder: Path, iteration: int) -> dict[str, Any]:
         settings, smooth = self.settings.optimise, on_the_continuum(self.game)
         seed, clones = self._seed(iteration, OPTIMISE), load_policy(self.clones, self.game)
-        learning = (
-            planner(self.game, **self.config.agents.mechanism.model_dump(), seed=torch_seed(*seed, bits=31))
-            if iteration == 1
-            else load_policy(self.newest, self.game)
-        )
+        if iteration == 1:
+            with keyed("agents.mechanism", self.config.agents.mechanism) as network:
+                learning: Policy = planner(self.game, **network, seed=torch_seed(*seed, bits=31))
+        else:
+            learning = load_policy(self.newest, self.game)
         assert isinstance(learning, LearnedPlanner) and isinstance(clones, Clones)
         recent: list[Mapping[str, float]] = []
         curve: list[dict[str, float]] = []

@@ -17,6 +17,7 @@ from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerConf
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.compatibility import require_own_objective
 from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.settings.base import keyed
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 LATE = 1e-3
@@ -41,8 +42,8 @@ def train(config: FollowerConfig, run: TrainingRun) -> dict[str, Any]:
     require_own_objective(game, "learned_follower")
     _check(settings.evaluation, game)
     device = config.resources.torch_device()
-    with torch_seeded(config.seed):
-        follower = LearnedFollower(game, **config.agents.mechanism.model_dump())
+    with torch_seeded(config.seed), keyed("agents.mechanism", config.agents.mechanism) as network:
+        follower = LearnedFollower(game, **network)
     follower.network.to(device)
     learner = Learner(game, follower, settings, torch.Generator().manual_seed(config.seed))
     loop.train(

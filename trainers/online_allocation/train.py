@@ -12,6 +12,7 @@ from lawgiver.trainers.online_allocation.learner import Learner
 from lawgiver.trainers.online_allocation.settings import OnlineAllocationConfig
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.settings.base import keyed
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 
@@ -25,8 +26,8 @@ def train(config: OnlineAllocationConfig, run: TrainingRun) -> dict[str, Any]:
     """
     game, settings = asking_one(config.game.make(), config.trainer.name), config.trainer
     device = config.resources.torch_device()
-    with torch_seeded(config.seed):
-        mechanism = LearnedAllocator(game, **config.agents.mechanism.model_dump())
+    with torch_seeded(config.seed), keyed("agents.mechanism", config.agents.mechanism) as network:
+        mechanism = LearnedAllocator(game, **network)
     mechanism.network.to(device)
     loop.train(
         run,

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from lawgiver.envs.core.errors import ParameterError
-from lawgiver.envs.matching import Matching
 from lawgiver.trainers.ordinal.learner import Learner
 from lawgiver.trainers.ordinal.settings import OrdinalConfig
 from lawgiver.trainers.ordinal.subjects import subject_of
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.settings.base import keyed
 from lawgiver.trainers.statistics.streams import torch_seeded
 
 
@@ -37,14 +36,9 @@ def train(config: OrdinalConfig, run: TrainingRun) -> dict[str, Any]:
     settings, made = config.trainer, config.game.make()
     subject = subject_of(made)
     game = subject.checked(made, settings)
-    width = config.agents.mechanism.width
-    if isinstance(game, Matching) and width % 2:
-        raise ParameterError(
-            f"agents.mechanism.width is {width}, allowed with matching: an even number, half of it for each side"
-        )
     device = config.resources.torch_device()
-    with torch_seeded(config.seed):
-        mechanism = subject.mechanism(game, **config.agents.mechanism.model_dump())
+    with torch_seeded(config.seed), keyed("agents.mechanism", config.agents.mechanism) as given:
+        mechanism = subject.mechanism(game, **given)
     network = mechanism.network.to(device)
     profiles = subject.profiles(game, settings, config.seed, device)
     learner = Learner(network, profiles, settings, subject.measure, subject.optimiser)

@@ -22,6 +22,7 @@ from lawgiver.trainers.regret_net.learner import Learner
 from lawgiver.trainers.regret_net.settings import RegretNetConfig
 from lawgiver.trainers.runs import loop
 from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.settings.base import keyed
 from lawgiver.trainers.statistics.streams import torch_generator, torch_seeded
 
 PROBE = 10_000
@@ -51,8 +52,8 @@ def train(config: RegretNetConfig, run: TrainingRun) -> dict[str, Any]:
             f" {game.name} with {asked}"
         )
     device = config.resources.torch_device()
-    with torch_seeded(config.seed):
-        mechanism = LearnedAuction(game, **config.agents.mechanism.model_dump())
+    with torch_seeded(config.seed), keyed("agents.mechanism", config.agents.mechanism) as network:
+        mechanism = LearnedAuction(game, **network)
     learner = Learner(game, mechanism.network.to(device), settings, config.seed, device)
     probe = game.initial_state(PROBE, torch_generator("cpu", config.seed, FRESH)).types.double().numpy()
     loop.train(

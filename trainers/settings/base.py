@@ -7,6 +7,8 @@ The sections ``agents`` and ``trainer`` belong to the trainer that ``trainer.nam
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -31,6 +33,31 @@ class Settings(BaseModel):
     """Base of every settings model: frozen, and a key that it does not have is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@contextmanager
+def keyed(key: str, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Give settings as keyword arguments; where one is refused, name it by its path in the config.
+
+    Args:
+        key: of the config that the settings are under, as ``agents.mechanism``.
+        settings: of what is made.
+    """
+    given = settings.model_dump()
+    with _by_path(key, given):
+        yield given
+
+
+@contextmanager
+def _by_path(key: str, names: Container[str]) -> Iterator[None]:
+    """Prefix a parameter among ``names`` with a key of the config where it is refused."""
+    try:
+        yield
+    except ParameterError as error:
+        what = re.match(r"((?:one of |the sum of )?)(\w+)(.*)", str(error), re.DOTALL)
+        if what is None or what[2] not in names:
+            raise
+        raise type(error)(f"{what[1]}{key}.{what[2]}{what[3]}") from None
 
 
 class EquilibriumAnchor(Settings):
@@ -83,13 +110,8 @@ class GameConfig(BaseModel):
 
     def make(self) -> Game[Any]:
         """Make the game; raises as :func:`make_game` does, and a parameter is named by its full path, ``game.n``."""
-        try:
+        with _by_path("game", self.parameters):
             return make_game(self.name, **self.parameters)
-        except ParameterError as error:
-            what = re.match(r"((?:one of |the sum of )?)(\w+)(.*)", str(error), re.DOTALL)
-            if what is None or what[2] not in self.parameters:
-                raise
-            raise type(error)(f"{what[1]}game.{what[2]}{what[3]}") from None
 
 
 class Resources(Settings):
