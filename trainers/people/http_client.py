@@ -62,7 +62,14 @@ class Client:
     cookie: str = ""
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None, timed: bool = True) -> Answer:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, Any] | None = None,
+        timed: bool = True,
+        accept: str = "application/json",
+    ) -> Answer:
         """Send a request, with fields as JSON.
 
         Args:
@@ -70,11 +77,12 @@ class Client:
             path: of what is asked for.
             fields: that are sent.
             timed: whether the time of the answer is noted.
+            accept: media type of the answer that is asked for.
         """
         body = b"" if fields is None else json.dumps(dict(fields)).encode()
         kind = "" if fields is None else "Content-Type: application/json\r\n"
         kind += f"Cookie: {self.cookie}\r\n" if self.cookie else ""
-        lines = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nAccept: application/json\r\n{kind}"
+        lines = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nAccept: {accept}\r\n{kind}"
         sent = f"{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
         while True:
             begun = time.perf_counter()
