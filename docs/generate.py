@@ -44,6 +44,25 @@ What a database has been begun with may not change: everything but `database`, `
 and the weights of learned mechanisms included, goes into the study's hash, and a database with another hash is
 refused.
 
+## Database
+
+`database` is a SQLite file, or one of PostgreSQL (extra `postgres`) by its address,
+`postgresql+pg8000://USER:PASSWORD@HOST/DATABASE`, with special characters of the password written as `%2F` and the
+like. One server at a time writes to a database; a second one is refused. Nobody is answered before what they did is
+on disk, so that a server that is killed goes on where it was.
+
+## Bots
+
+```sh
+lawgiver experiment bots study.yaml --groups 100 --think 5
+```
+
+serves a copy of the study to 400 programs, from a database that is thrown away, and prints how many groups ended, how
+fast answers came, and what the server took of the processor. They take the seats of people as `autoplay` does, or
+another policy (`--people`); `--vanish 0.1` lets a tenth of them close the page in the middle of a game, so that the
+others wait for them as long as for people. With `--at http://127.0.0.1:8000` they go to a server that runs on this
+machine, which then stores what they do.
+
 ## Texts
 
 `consent` and `thanks` are Markdown files with paragraphs, headings, lists, emphasis and links to https; anything else
