@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ from lawgiver.trainers.elections.records.readers import read_records
 from lawgiver.trainers.hcmd_zero import people
 from lawgiver.trainers.hcmd_zero.people import waiting_study
 from lawgiver.trainers.hcmd_zero.train import Loop
+from lawgiver.trainers.people.bots import Bot, Tally, all_take_part, filled
+from lawgiver.trainers.people.http_client import Client
 from lawgiver.trainers.people.study import read_study
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import RunError
@@ -66,11 +71,36 @@ def ended(monkeypatch, capsys):
     return run
 
 
-def play_all(run: Path, records: Any, groups: int | None = None) -> None:
-    """Let people do what is recorded, in the study that waits for them."""
-    with PlayedStudy(read_study(waiting_study(run))) as played:
-        for number in range(len(records) if groups is None else groups):
-            played.play(number, as_recorded(records, number))
+@dataclass
+class Recorded:
+    """A person who does what is recorded of their group and seat; in the game after the vote, they give nothing."""
+
+    records: Any
+
+    def decide(self, page: Any) -> dict[str, Any]:
+        """Return the fields of a decision."""
+        episode, played = page["episode"], page["view"]["round"] - 1
+        after_vote = episode == self.records.contributions.shape[1]
+        given = 0 if after_vote else self.records.contributions[page["group"], episode, played, page["seat"]]
+        return filled(page["view"]["form"], given)
+
+    def vote(self, page: Any) -> int:
+        """Return the episode of a vote."""
+        return int(self.records.votes[page["group"], page["seat"]])
+
+
+def serve_bots(run: Path, records: Any) -> None:
+    """Serve the study that waits in a run to bots who do what is recorded, until it is complete."""
+    command = [sys.executable, "-m", "lawgiver", "experiment", "serve", str(run), "--port", "0", "--until-complete"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().rpartition("/join")[0].rpartition(":")[2])
+        study, tally = read_study(waiting_study(run)), Tally()
+        seats = records.endowments.size
+        bots = [Bot(study, Client("127.0.0.1", port, tally.log), Recorded(records), tally) for _ in range(seats)]
+        assert asyncio.run(all_take_part(bots)) == []
+        assert tally.ends == {"done": seats} and tally.refused == 0
+        assert server.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +124,11 @@ def test_what_people_teach_is_what_the_same_choices_of_simulated_people_do(simul
     assert done == (3, f"lawgiver: iteration 1 waits for 12 groups: {resume}")
     assert ended("train", "--resume", str(run)) == done, "nobody has played yet"
     study.unlink()  # what the iteration needs is in the run
-    play_all(run, simulated_records(simulated, 1))
+    serve_bots(run, simulated_records(simulated, 1))
     (tmp_path / "study.yaml").write_text(PEOPLE)
     done = ended("train", "--resume", str(run))
     assert done == (3, f"lawgiver: iteration 2 waits for 12 groups: {resume}")
-    play_all(run, simulated_records(simulated, 2))
+    serve_bots(run, simulated_records(simulated, 2))
     assert ended("train", "--resume", str(run)) == (0, f"run: {run}")
     for iteration in (1, 2):
         found, expected = (
@@ -124,7 +154,8 @@ def test_a_run_goes_on_with_fewer_groups_if_they_are_enough(simulated, tmp_path,
     study, run = written(tmp_path, PEOPLE), tmp_path / "a run"
     assert ended("train", "hcmd_zero_quick", *QUICK, f"trainer.acquire.people={study}", f"run_dir={run}")[0] == 3
     assert waiting_study(run) == run / "iterations/1/people/study.yaml"
-    play_all(run, simulated_records(simulated, 1), 1)
+    with PlayedStudy(read_study(waiting_study(run))) as played:
+        played.play(0, as_recorded(simulated_records(simulated, 1), 0))
     begin = "lawgiver: iteration 1: 1 of 1 groups are valid, allowed: 12 valid ones or more; go on with lawgiver"
     code, told = ended("train", "--resume", str(run))
     assert (code, told) == (2, f"{begin} experiment serve '{run}', then lawgiver train --resume '{run}'")
