@@ -16,7 +16,8 @@ from sqlalchemy import insert
 from test_people_experiment import PROLIFIC, STUDY
 from test_play import Visitor
 
-from lawgiver.envs.core.errors import LawgiverError
+from lawgiver.envs.core.errors import LawgiverError, ParameterError
+from lawgiver.trainers.cli import main
 from lawgiver.trainers.people.database import StoreError
 from lawgiver.trainers.people.ledger import LedgerError
 from lawgiver.trainers.people.limits import Allowance
@@ -27,6 +28,7 @@ from lawgiver.trainers.people.server import make_application
 from lawgiver.trainers.people.study import read_study
 from lawgiver.trainers.people.study_routes import study_routes
 from lawgiver.trainers.people.tables import EVENT, OUTSIDE, PERSON
+from lawgiver.trainers.runs.atomic_files import WaitingError
 
 
 class Serving:
@@ -221,3 +223,18 @@ def test_a_study_that_is_not_ready_is_not_served_to_others(tmp_path: Path) -> No
         require_ready(unready, "0.0.0.0", behind_proxy=False)
     with pytest.raises(LawgiverError, match=r"host is 'example\.org', allowed: an address such as 127\.0\.0\.1"):
         require_ready(study, "example.org", behind_proxy=False)
+
+
+@pytest.mark.parametrize(("error", "code"), [(LedgerError, 1), (ParameterError, 2), (WaitingError, 3)])
+def test_the_command_ends_with_the_exit_code_of_its_error_and_one_line(
+    error: type[Exception], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error("what has happened")
+
+    monkeypatch.setattr("lawgiver.trainers.people.serve_study.serve_study", fail)
+    monkeypatch.setattr("sys.argv", ["lawgiver", "experiment", "serve", "study.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert capsys.readouterr().err == "lawgiver: what has happened\n"

@@ -12,7 +12,13 @@ import numpy as np
 
 
 class LawgiverError(ValueError):
-    """Base of every error that the library raises on bad input."""
+    """Base of every error that the library raises on bad input.
+
+    Attributes:
+        exit_code: with which a command ends by it.
+    """
+
+    exit_code = 2
 
 
 class ParameterError(LawgiverError):

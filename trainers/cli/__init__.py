@@ -11,19 +11,16 @@ import unicodedata
 
 from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.cli.commands import app
-from lawgiver.trainers.runs.atomic_files import WaitingError
 from lawgiver.trainers.runs.ray_cluster import REPRODUCIBLE
 
 __all__ = ["app", "main"]
 
-WAITING = 3
-"""Exit code of a training that waits for people."""
 SPELT = {"±": "+-", "×": "x", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "•": "*", "│": "|", "─": "-"}
 """Substitutes for characters missing in the terminal's encoding; others are decomposed by Unicode, or ``?``."""
 
 
 def main() -> None:
-    """Run the command line; every error of the library becomes one line on stderr, and exit code 2 or 3."""
+    """Run the command line; every error of the library becomes one line on stderr, and its exit code."""
     _fix_environment(sys.argv[1:])
     _fix_streams()
     handler = logging.StreamHandler()
@@ -35,7 +32,7 @@ def main() -> None:
     except LawgiverError as error:
         cause = getattr(error, "cause", error)  # Ray wraps the exception of a task together with its traceback
         print("lawgiver:", " ".join(str(cause).split()), file=sys.stderr)
-        sys.exit(WAITING if isinstance(cause, WaitingError) else 2)
+        sys.exit(getattr(cause, "exit_code", 2))
     except OSError as error:  # of what is printed, or of a file that nobody has asked about before
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  what is left would fail again
         where = "" if error.filename is None else f"{error.filename}: "

@@ -475,12 +475,6 @@ def play(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Play a game in the browser, with policies in the other seats."""
-    from lawgiver.trainers.people.ledger import LedgerError
-
     name, *overrides = game
     settings = keyed(overrides, name="the first word")
-    try:
-        lawgiver.play(name, port=port, keep=keep, open_page=open_page, **settings)
-    except LedgerError as error:
-        typer.echo(f"lawgiver: {error}", err=True)
-        raise typer.Exit(1) from None
+    lawgiver.play(name, port=port, keep=keep, open_page=open_page, **settings)

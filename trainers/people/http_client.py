@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from lawgiver.envs.files.json_text import from_json, to_json
 
 LOST = (OSError, EOFError)
 """Errors of a connection that is gone."""
@@ -42,7 +43,7 @@ class Answer:
     @property
     def data(self) -> Any:
         """The body, read as JSON."""
-        return json.loads(self.body)
+        return from_json(self.body.decode())
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Client:
             timed: whether the time of the answer is noted.
             accept: media type of the answer that is asked for.
         """
-        body = b"" if fields is None else json.dumps(dict(fields)).encode()
+        body = b"" if fields is None else to_json(fields).encode()
         kind = "" if fields is None else "Content-Type: application/json\r\n"
         kind += f"Cookie: {self.cookie}\r\n" if self.cookie else ""
         lines = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nAccept: {accept}\r\n{kind}"

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, Executable, Table, insert
 
+from lawgiver.envs.core.errors import LawgiverError
 from lawgiver.trainers.people.tables import TABLES
 
 
@@ -31,8 +32,10 @@ ORDER = {table: place for place, table in enumerate(TABLES.sorted_tables)}
 """Where each table stands among them, those that others refer to first."""
 
 
-class LedgerError(Exception):
+class LedgerError(LawgiverError):
     """A write has failed, after which nothing more is written or answered."""
+
+    exit_code = 1
 
 
 class Ledger:

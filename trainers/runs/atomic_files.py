@@ -28,6 +28,8 @@ class RunError(LawgiverError):
 class WaitingError(RunError):
     """A run has stopped until people have played, and can be resumed then."""
 
+    exit_code = 3
+
 
 _REFUSALS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)]
 
