@@ -98,9 +98,12 @@ def serve_bots(run: Path, records: Any) -> None:
         study, tally = read_study(waiting_study(run)), Tally()
         seats = records.endowments.size
         bots = [Bot(study, Client("127.0.0.1", port, tally.log), Recorded(records), tally) for _ in range(seats)]
-        assert asyncio.run(all_take_part(bots)) == []
-        assert tally.ends == {"done": seats} and tally.refused == 0
-        assert server.wait(60) == 0
+        try:
+            assert asyncio.run(all_take_part(bots)) == []
+            assert tally.ends == {"done": seats} and tally.refused == 0
+            assert server.wait(60) == 0
+        finally:
+            server.kill()  # else one that is not complete would be waited for
 
 
 @pytest.fixture(scope="module")
