@@ -20,6 +20,7 @@ from lawgiver.trainers.people.experiment import Experiment
 from lawgiver.trainers.people.ledger import Write
 from lawgiver.trainers.people.limits import BusyError
 from lawgiver.trainers.people.participant import Participant
+from lawgiver.trainers.people.privacy import forget
 from lawgiver.trainers.people.restoring import restored
 from lawgiver.trainers.people.store import open_study
 from lawgiver.trainers.people.study import read_study
@@ -379,6 +380,22 @@ def test_enough_groups_close_the_intake(lab: Callable[..., Lab]) -> None:
     assert lab.page(early).told["end"] == "no_group" and lab.page(early).told["total"] == "0.10"
     lab.leave(names[0])
     assert lab.page(lab.join()).stage == "consent", "the group is not going to be valid"
+
+
+def test_another_group_is_wanted_in_place_of_one_from_which_somebody_has_withdrawn(lab: Callable[..., Lab]) -> None:
+    lab = lab(groups="1", access="prolific", prolific=PROLIFIC)
+    outside = [letter * 24 for letter in "abcdef"]
+    entries = [read_entry(lab.study.config, {"PROLIFIC_PID": one}) for one in outside]
+    names = [lab.join(entry) for entry in entries[:4]]
+    lab.until("end", *names)
+    assert (lab.experiment.valid, lab.experiment.full) == (1, True)
+    assert lab.page(lab.join(entries[4])).told["end"] == "full"
+    lab.store.close()
+    forget(lab.study, outside[0])
+    lab.started()
+    assert (lab.experiment.valid, lab.experiment.full) == (0, False)
+    assert lab.experiment.groups[0].why_not == ("withdrawn",)
+    assert lab.page(lab.join(entries[5])).stage == "consent"
 
 
 def test_intake_is_paused_closed_and_limited(lab: Callable[..., Lab]) -> None:

@@ -13,7 +13,7 @@ from lawgiver.trainers.people.group import Group
 from lawgiver.trainers.people.logs import LOGGED
 from lawgiver.trainers.people.participant import Participant
 from lawgiver.trainers.people.person import Course
-from lawgiver.trainers.people.recorded import RecordedGroup, Recording, read_recording
+from lawgiver.trainers.people.recorded import WITHDRAWN, RecordedGroup, Recording, read_recording
 from lawgiver.trainers.people.served_group import ServedGroup
 from lawgiver.trainers.people.store import Store
 from lawgiver.trainers.people.study import Study
@@ -57,6 +57,7 @@ def restored(
     for recorded in recording.groups:
         served = _served(made, recorded, logs.get(recorded.row.id, []))
         served.deadlines.after_outage(outage, now)
+        served.withdrawn = WITHDRAWN in recording.why_not(recorded)
         made.take_up(served, now)
     for person in made.people.values():
         if not person.secret_hash:  # withdrawn while nothing was served

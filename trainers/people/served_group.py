@@ -30,6 +30,7 @@ class ServedGroup:
         kept: how many entries of its log are stored.
         state: the stage that is stored.
         ended: when it ended, in UTC seconds; None before.
+        withdrawn: whether somebody has withdrawn after it ended.
         why_not: rules by which its data are left out, ``in_play`` among them as long as it is.
     """
 
@@ -43,6 +44,7 @@ class ServedGroup:
     kept: int = 0
     state: str = "play"
     ended: float | None = None
+    withdrawn: bool = False
     why_not: tuple[str, ...] = field(default=("in_play",))
 
     @property
@@ -67,5 +69,5 @@ class ServedGroup:
                 self.ended = values["ended"] = now
             statements.append(update(GRP).where(GRP.c.id == self.id).values(**values))
         self.deadlines.deadline(group.at, len(group.game.rounds), now)
-        self.why_not = why_not(group, self.rules)
+        self.why_not = why_not(group, self.rules, self.withdrawn)
         return statements
