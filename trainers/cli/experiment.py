@@ -144,12 +144,19 @@ def serve(
     until_complete: Annotated[
         bool, typer.Option("--until-complete", help="End once enough groups are valid and everybody has ended.")
     ] = False,
+    monitor_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="P", help="Port of this machine for a page that shows how far everybody is; 0: a free one."
+        ),
+    ] = None,
 ) -> None:
     """Serve a study to people until interrupted."""
     from lawgiver.trainers.hcmd_zero.people import waiting_study
     from lawgiver.trainers.people.serve_study import serve_study
 
-    serve_study(waiting_study(study) if study.is_dir() else study, host, port, behind_proxy, until_complete)
+    file = waiting_study(study) if study.is_dir() else study
+    serve_study(file, host, port, behind_proxy, until_complete, monitor_port)
 
 
 @app.command()

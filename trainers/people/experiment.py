@@ -23,7 +23,7 @@ from lawgiver.trainers.people.ledger import Ledger, NewRow, Write
 from lawgiver.trainers.people.limits import Allowance
 from lawgiver.trainers.people.matching import Asleep, Called, Returned, Seated, WaitingRoom
 from lawgiver.trainers.people.participant import Participant
-from lawgiver.trainers.people.payments import payment
+from lawgiver.trainers.people.payments import Payment, payment
 from lawgiver.trainers.people.person import Course, Page, find, new_credentials, secret_hash
 from lawgiver.trainers.people.recorded import rounds_of
 from lawgiver.trainers.people.served_group import ServedGroup
@@ -495,12 +495,7 @@ class Experiment:
 
     def _farewell(self, person: Participant) -> dict[str, Any]:
         """Describe how somebody has ended, and their pay."""
-        assert person.end is not None
-        part, counted = None, (0, 0)
-        if person.course is not None and person.group_id is not None:
-            part, counted = person.course.group.people[person.course.seat], rounds_of(person.course.group)
-        points = 0.0 if part is None else part.points
-        owed = payment(self.study.config.pay, person.end, points, person.waited_s, *counted)
+        points, owed = _points(person), self.owed(person)
         prolific = self.study.config.prolific
         link = prolific.return_url if self.study.config.access == "prolific" and prolific is not None else None
         return {
@@ -514,6 +509,12 @@ class Experiment:
             "code": person.completion,
             "link": link.replace("{code}", person.completion) if link and person.completion else None,
         }
+
+    def owed(self, person: Participant) -> Payment:
+        """Compute what is owed to somebody who has ended."""
+        assert person.end is not None
+        counted = (0, 0) if person.course is None else rounds_of(person.course.group)
+        return payment(self.study.config.pay, person.end, _points(person), person.waited_s, *counted)
 
     def _practice(self, person: Participant) -> Course:
         """Find somebody's way through the practice, which begins here."""
@@ -547,6 +548,11 @@ class Experiment:
 def _practised(course: Course) -> str:
     """Return the position in a practice."""
     return f"practice.0.{course.group.game.step}"
+
+
+def _points(person: Participant) -> float:
+    """Find the points of somebody in the games."""
+    return 0.0 if person.course is None else person.course.group.people[person.course.seat].points
 
 
 def _left(until: float | None, now: float) -> float | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.people.database import reason
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
         fault: what has ended it, if that was not foreseen.
     """
 
-    def __init__(self, host: Host[Any], application: Starlette, behind_proxy: bool = False) -> None:
+    def __init__(self, host: Host[Any], application: ASGIApp, behind_proxy: bool = False) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not of everybody who speaks no HTTP
         self.fault: Exception | None = None
         self.host = host
@@ -84,19 +84,19 @@ class Server(uvicorn.Server):
         await self.host.ledger.close()
 
 
-def serve(server: Server, own: socket.socket) -> None:
+def serve(server: Server, *own: socket.socket) -> None:
     """Serve until interrupted, or until what is served is over.
 
     Args:
         server: the server.
-        own: a socket that is bound to its port.
+        own: sockets that are bound to their ports.
 
     Raises:
         LedgerError: if something could not be written, after which everybody was answered that the server stops.
         KeyboardInterrupt: if interrupted.
     """
     host = server.host
-    server.run([own])
+    server.run(list(own))
     failure = host.ledger.failure
     if failure is not None:
         kept = "what was written before is intact"

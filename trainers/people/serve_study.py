@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+
+from starlette.types import ASGIApp
 
 from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.trainers.people.experiment import Experiment
+from lawgiver.trainers.people.monitor import expected_pay
+from lawgiver.trainers.people.monitor_page import beside, monitor_address, monitor_application
 from lawgiver.trainers.people.restoring import restored
 from lawgiver.trainers.people.serve import LOCAL, Server, listening, serve
 from lawgiver.trainers.people.server import OWN_HOSTS, make_application
@@ -34,6 +39,7 @@ def serve_study(
     port: int = 8000,
     behind_proxy: bool = False,
     until_complete: bool = False,
+    monitor_port: int | None = None,
 ) -> None:
     """Serve a study until interrupted.
 
@@ -43,23 +49,34 @@ def serve_study(
         port: its number; 0 for a free one.
         behind_proxy: whether people come through a proxy on this machine, which encrypts.
         until_complete: whether to end once enough groups are valid and everybody has ended.
+        monitor_port: of this machine, for the page of the experimenter; 0 for a free one, None for no such page.
 
     Raises:
-        ParameterError: if a setting is wrong, the port is taken, or other machines would reach a study that has
+        ParameterError: if a setting is wrong, a port is taken, or other machines would reach a study that has
             placeholders or is open to everybody.
         StoreError: if the database cannot be used.
         LedgerError: if something could not be written.
         KeyboardInterrupt: if interrupted.
     """
     integer("port", port, 0, 65535)
+    if monitor_port is not None:
+        integer("monitor_port", monitor_port, 0, 65535)
     study = read_study(path)
     require_ready(study, host, behind_proxy)
-    with opened_study(study, until_complete) as experiment, listening(port, host) as own:
-        address, number = own.getsockname()[:2]
-        print(f"study at http://{address}:{number}/join; stop with Ctrl-C", flush=True)
+    pay = None if monitor_port is None else expected_pay(study)  # takes seconds, in which nobody is to lose time
+    with ExitStack() as stack:
+        experiment = stack.enter_context(opened_study(study, until_complete))
+        sockets = [stack.enter_context(listening(port, host))]
+        address, number = sockets[0].getsockname()[:2]
         hosts = OWN_HOSTS if not is_public(host, behind_proxy) else ("*",)
-        server = Server(experiment, make_application(experiment, study_routes(), hosts), behind_proxy)
-        serve(server, own)
+        application: ASGIApp = make_application(experiment, study_routes(), hosts)
+        if monitor_port is not None and pay is not None:
+            sockets.append(stack.enter_context(listening(monitor_port)))
+            token, own = secrets.token_urlsafe(24), sockets[1].getsockname()
+            application = beside(application, monitor_application(experiment, pay, token, own[1]), own)
+            print(f"monitor at {monitor_address(own[1], token)}", flush=True)
+        print(f"study at http://{address}:{number}/join; stop with Ctrl-C", flush=True)
+        serve(Server(experiment, application, behind_proxy), *sockets)
 
 
 def is_public(host: str, behind_proxy: bool) -> bool:

@@ -87,23 +87,25 @@ def make_application(host: Host[Any], routes: Sequence[Route], hosts: Sequence[s
         Route("/p/{id}", _show),
         Route("/p/{id}", _submit, methods=["POST"]),
         Route("/p/{id}/wait", _wait),
-        Route("/static/{name}", _static),
+        Route("/static/{name}", static),
         Route("/healthz", _health),
     ]
     handlers: dict[Any, Any] = {HTTPException: _refuse, LedgerError: _stopped, BusyError: _busy}
-    outer = [Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)]
+    outer = [Middleware(Headers), Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)]
     made = Starlette(routes=[*routes, *common], middleware=outer, exception_handlers=handlers)
     made.state.host = host
     return made
 
 
-class _Headers:
+class Headers:
     """Adds the headers that keep pages to themselves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
@@ -151,7 +153,8 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-async def _static(request: Request) -> Response:
+async def static(request: Request) -> Response:
+    """Answer with a style, script or icon."""
     found = static_files().get(request.path_params["name"])
     if found is None:
         raise HTTPException(404)

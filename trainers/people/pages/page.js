@@ -74,6 +74,11 @@ for (const call of document.querySelectorAll("[data-call]")) {
   setInterval(() => (document.title = document.hidden && document.title === title ? `* ${call.dataset.call}` : title), 1000);
 }
 
+// A page that shows how far others are loads itself again, but not under the hand of somebody.
+for (const page of document.querySelectorAll("[data-again]")) {
+  setInterval(() => document.activeElement?.matches("button") || location.reload(), 1000 * Number(page.dataset.again));
+}
+
 // Another tab may have gone on: this one follows.
 const { wait, seen } = document.body.dataset;
 const follow = async (pause) => {
