@@ -50,8 +50,9 @@ OPEN = Entry("open")
 class Lab:
     """A study that is served without a server, at a time that the test sets."""
 
-    def __init__(self, folder: Path, **changed: str) -> None:
+    def __init__(self, folder: Path, until_complete: bool = False, **changed: str) -> None:
         self.study = read_study(written(folder, STUDY, **changed))
+        self.until_complete = until_complete
         self.now = 1_000_000.0
         self.away: set[str] = set()
         self.secrets: dict[str, str] = {}
@@ -59,7 +60,7 @@ class Lab:
 
     def started(self) -> None:
         self.store = open_study(self.study)
-        self.experiment: Experiment = restored(self.study, self.store, lambda: self.now)
+        self.experiment: Experiment = restored(self.study, self.store, lambda: self.now, self.until_complete)
         self.tick(0)
 
     def restart(self, away_s: float = 0.0) -> None:
@@ -123,6 +124,25 @@ class Lab:
         self.until("play", *names)
         return names
 
+    def rings(self, name: str, act: Callable[[], list[Write]]) -> bool:
+        """Check whether an open poll of somebody ends when something is done."""
+
+        async def polled() -> tuple[bool, list[Write]]:
+            never = asyncio.create_task(asyncio.sleep(3600))
+            poll = asyncio.create_task(self.person(name).poll(3600, never))
+            await asyncio.sleep(0)
+            writes = act()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            ended = poll.done()
+            never.cancel()
+            await asyncio.wait({never, poll})
+            return ended, writes
+
+        ended, writes = asyncio.run(polled())
+        self.keep(writes)
+        return ended
+
     def stages(self, names: list[str]) -> list[tuple[str, str | None]]:
         return [(self.person(name).stage, self.person(name).end) for name in names]
 
@@ -139,7 +159,7 @@ class Lab:
 def lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     made: list[Lab] = []
 
-    def make(**changed: str) -> Lab:
+    def make(**changed: Any) -> Lab:
         made.append(Lab(tmp_path, **changed))
         return made[-1]
 
@@ -304,6 +324,57 @@ def test_who_does_not_say_that_they_are_ready_sleeps_and_the_others_come_first(l
     assert lab.person(names[0]).stage == "waiting"
     lab.until("play", later, *names[1:])
     assert lab.person(names[0]).group_id is None
+
+
+def test_nobody_is_called_to_play_with_somebody_who_has_left(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = [lab.join() for _ in range(4)]
+    lab.until("waiting", *names[:3])
+    lab.leave(names[0])
+    lab.until("waiting", names[3])
+    assert lab.stages(names) == [("end", "left")] + [("waiting", None)] * 3, "three are here, not four"
+
+
+def test_who_is_called_or_asleep_when_there_are_enough_groups_plays_no_more(lab: Callable[..., Lab]) -> None:
+    lab = lab(groups="1")
+    first = [lab.join() for _ in range(4)]
+    lab.until("ready", *first)
+    lab.play_round(first[1:])
+    lab.tick(30)
+    assert lab.stages(first[:1]) == [("asleep", None)]
+    second = [lab.join() for _ in range(5)]
+    lab.until("ready", *first[1:], *second)
+    lab.until("play", *first[1:], second[0])
+    assert lab.experiment.full and lab.stages(second[1:]) == [("ready", None)] * 4
+    lab.play_round(second[1:])
+    lab.send(first[0])
+    assert lab.stages([first[0], *second[1:]]) == [("end", "no_group")] * 5
+    assert list(lab.experiment.groups) == [0]
+
+
+def test_a_group_that_is_not_going_to_be_valid_is_made_up_for_in_its_condition(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    lab.leave(names[0])
+    lab.group()
+    lab.group()
+    conditions = [served.condition for served in lab.experiment.groups.values()]
+    assert conditions == [lab.study.conditions[place] for place in (0, 0, 1)]
+
+
+def test_who_is_gone_when_the_last_game_ends_has_left(lab: Callable[..., Lab]) -> None:
+    lab = lab(game="{name: public_investment, n_rounds: 3}")
+    names = lab.group()
+    lost, others = names[0], names[1:]
+    group = lab.experiment.groups[0].group
+    while group.stage != "ended":
+        late = group.game.number == 2 and len(group.game.rounds) > 0
+        for name in others if late else names:
+            lab.send(name)
+        lab.tick(60 if late else 0)
+    assert [played.sources[lab.person(lost).course.seat] for played in group.game.rounds] == ["person"] + ["missed"] * 2
+    lab.play_round(others)
+    assert lab.stages(names) == [("end", "left")] + [("questions", None)] * 3
 
 
 def test_waiting_is_paid_and_may_be_ended(lab: Callable[..., Lab]) -> None:
@@ -498,6 +569,79 @@ def test_who_does_not_go_on_ends(lab: Callable[..., Lab]) -> None:
     lab.tick(20 * 60)
     assert lab.stages([slow]) == [("end", "left")]
     assert lab.stages(names) == [("end", "done")] * 4, "they have played to the end"
+
+
+def test_an_open_poll_ends_once_the_page_changes(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+
+    def decide(name: str) -> list[Write]:
+        return lab.experiment.take(lab.person(name), {"at": lab.experiment.at(lab.person(name)), "choice": "1"})
+
+    def expire() -> list[Write]:
+        lab.now += 60
+        return lab.experiment.tick()
+
+    lab.send(names[0])
+    assert not lab.rings(names[0], lambda: decide(names[1])) and not lab.rings(names[0], lab.experiment.tick)
+    lab.send(names[2])
+    assert lab.rings(names[0], lambda: decide(names[3])), "all have decided"
+    assert lab.rings(names[0], expire)
+
+
+def test_an_open_poll_ends_once_one_may_leave_the_waiting_room(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    name = lab.join()
+    lab.until("waiting", name)
+    lab.tick(5 * 60 - 1)
+    assert not lab.rings(name, lab.experiment.tick)
+    lab.now += 1
+    assert lab.rings(name, lab.experiment.tick) and lab.page(name).told["may_leave"]
+
+
+def test_who_polls_is_present(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    name = lab.join()
+    lab.until("waiting", name)
+    lab.away.add(name)
+
+    def pass_time() -> list[Write]:
+        lab.now += 60
+        return lab.experiment.tick()
+
+    lab.rings(name, pass_time)
+    assert lab.experiment.room.present(name, lab.now), "the poll was open all the time"
+    lab.tick(44)
+    assert lab.experiment.room.present(name, lab.now)
+    lab.tick(1)
+    assert not lab.experiment.room.present(name, lab.now)
+
+
+def test_who_leaves_once_the_games_are_over_is_done(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    lab.until("questions", *names)
+    lab.leave(names[0])
+    told = lab.page(names[0]).told
+    assert (told["end"], told["show_up"]) == ("done", "2.00") and lab.experiment.valid == 1
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_complete_study_is_over_once_everybody_has_seen_their_last_page(lab: Callable[..., Lab], seen: bool) -> None:
+    lab = lab(groups="1", until_complete=True)
+    names = lab.group()
+    lab.until("questions", *names)
+    lab.until("end", *names[1:])
+    assert lab.experiment.valid == 1 and not lab.experiment.over, "one is still answering"
+    lab.send(names[0])
+    assert not lab.experiment.over
+    if seen:
+        lab.page(names[0])
+    else:
+        lab.now += 59.75
+        assert not lab.experiment.over
+        lab.now += 0.25
+    assert lab.experiment.over
 
 
 def test_what_is_sent_for_another_page_changes_nothing(lab: Callable[..., Lab]) -> None:
