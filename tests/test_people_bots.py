@@ -221,6 +221,7 @@ BAD = [
     ({"address": "http://example.org:8000"}, "allowed: one of this machine, such as http://127"),
     ({"address": "https://127.0.0.1:8000"}, "allowed: one of this machine"),
     ({"address": "127.0.0.1:8000"}, "allowed: one of this machine"),
+    ({"address": "http://127.0.0.1:1"}, "where nobody answers: Connection refused"),
 ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import multiprocessing
 import resource
+import socket
 import tempfile
 import threading
 import time
@@ -82,7 +83,7 @@ def load_test(
         seed: of everything that the programs draw.
 
     Raises:
-        ParameterError: if a setting is wrong, or the address is one of another machine.
+        ParameterError: if a setting is wrong, the address is one of another machine, or nobody answers there.
         LawgiverError: if the study or the policy cannot be made.
     """
     integer("groups", groups, 1)
@@ -128,16 +129,21 @@ def _link(number: int) -> str:
 
 
 def _loopback(address: str) -> tuple[str, int]:
-    """Read the address of a server of this machine."""
+    """Read the address of a server of this machine, which has to answer."""
     told = f"address is {address!r}, allowed: one of this machine, such as http://127.0.0.1:8000"
     try:
         found = urlsplit(address)
         host, port = found.hostname or "", found.port or 80
-        if found.scheme == "http" and ipaddress.ip_address("127.0.0.1" if host == "localhost" else host).is_loopback:
-            return host, port
+        own = found.scheme == "http" and ipaddress.ip_address("127.0.0.1" if host == "localhost" else host).is_loopback
     except ValueError as error:
         raise ParameterError(told) from error
-    raise ParameterError(told)
+    if not own:
+        raise ParameterError(told)
+    try:
+        socket.create_connection((host, port)).close()
+    except OSError as error:  # bots would ask again and again
+        raise ParameterError(f"address is {address!r}, where nobody answers: {error.strerror}") from error
+    return host, port
 
 
 # -- a server of one's own --------------------------------------------------------------------------------------------
