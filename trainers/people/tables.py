@@ -127,5 +127,5 @@ EVENT = Table(
     Column("what", String(16), nullable=False),
     Column("at", Float, nullable=False),
 )
-"""What happened to people besides, without its contents: ``joined``, ``re-entered``, ``asleep``, ``back``, ``gone``,
-``left``, ``refused``, ``broken``, ``withdrawn``."""
+"""What happened to people besides, without its contents: ``joined``, ``re-entered``, ``waiting``, ``asleep``, ``gone``,
+``back`` from either, ``left``, ``broken``, ``withdrawn``."""
