@@ -6,6 +6,8 @@ The clock is under control, and nothing sleeps: whoever is there asks for their 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -195,6 +197,20 @@ def test_the_way_from_the_link_to_the_last_page(lab: Callable[..., Lab]) -> None
     assert told["code"] == lab.person(names[0]).completion
 
 
+def test_what_people_agreed_to_and_played_is_stored(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = [lab.join() for _ in range(4)]
+    lab.tick(7)
+    lab.until("play", *names)
+    for row in lab.rows(PERSON):
+        assert row.consent_version == hashlib.sha256(b"Do you agree?").hexdigest()
+        assert (row.joined, row.ready, row.waited_s) == (lab.now - 7, lab.now, 0)
+    (row,) = lab.rows(GRP)
+    order = json.loads(row.mechanisms)
+    assert sorted(order) == ["libertarian", "strict_egalitarian"]
+    assert json.loads(row.digests) == [lab.study.digests[label] for label in order]
+
+
 def test_a_deadline_passes_at_its_time_and_not_before(lab: Callable[..., Lab]) -> None:
     lab = lab()
     names = lab.group()
@@ -324,6 +340,22 @@ def test_who_does_not_say_that_they_are_ready_sleeps_and_the_others_come_first(l
     assert lab.person(names[0]).stage == "waiting"
     lab.until("play", later, *names[1:])
     assert lab.person(names[0]).group_id is None
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_who_does_not_wake_ends(lab: Callable[..., Lab], stops: bool) -> None:
+    lab = lab()
+    names = [lab.join() for _ in range(4)]
+    lab.until("ready", *names)
+    lab.play_round(names[1:])
+    lab.tick(30)
+    assert lab.stages(names[:1]) == [("asleep", None)]
+    if stops:
+        lab.restart()
+    lab.tick(12 * 60 - 1)
+    assert lab.stages(names[:1]) == [("asleep", None)]
+    lab.tick(1)
+    assert lab.stages(names[:1]) == [("end", "left")]
 
 
 def test_nobody_is_called_to_play_with_somebody_who_has_left(lab: Callable[..., Lab]) -> None:
