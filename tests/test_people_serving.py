@@ -212,6 +212,24 @@ def test_an_unforeseen_fault_stops_the_server(lab: Callable[..., Serving], monke
     assert isinstance(served.ending, ZeroDivisionError)
 
 
+@pytest.mark.parametrize("path", ["", "/leave"])
+def test_what_was_done_in_part_stops_the_server_and_has_not_happened(
+    lab: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    served = lab()
+    visitor = served.join()
+    monkeypatch.setattr(served.experiment, "_match", lambda now: 1 / 0)
+    monkeypatch.setattr(served.experiment, "tick", list)
+    body = json.dumps({"at": visitor.data()["at"], "consent": "1"})
+    answer = visitor.ask("POST", visitor.path + path, body, Content_Type="application/json")
+    assert answer.status == 503
+    served.thread.join(60)
+    assert isinstance(served.ending, ZeroDivisionError)
+    served.experiment.store.close()
+    visitor.port = lab().port
+    assert visitor.data()["stage"] == "consent"
+
+
 def test_a_study_that_is_not_ready_is_not_served_to_others(tmp_path: Path) -> None:
     study = read_study(written(tmp_path, STUDY))
     require_ready(study, "127.0.0.1", behind_proxy=False)

@@ -43,23 +43,34 @@ class Ledger:
 
     One commit takes as long as the disk needs to confirm it, however many rows it has. So what is handed in during a
     commit waits and becomes the next one. After a failed commit memory is ahead of the disk: the ledger refuses
-    everything from then on, and its owner has to stop.
+    everything from then on, and its owner has to stop. So it is after a fault by which less is handed in than was done.
 
     Args:
         engine: the database; one connection is used at a time.
 
     Attributes:
         failure: the error of the commit that failed; None as long as none has.
+        fault: what was not foreseen, and has stopped it; None as long as nothing has.
         commits: how many there were.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.failure: Exception | None = None
+        self.fault: Exception | None = None
         self.commits = 0
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._waiting: list[Waiting] = []
         self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is written any more."""
+        return self.failure is not None or self.fault is not None
+
+    def stop(self, fault: Exception) -> None:
+        """Write nothing any more but what was handed in before a fault."""
+        self.fault = fault
 
     async def write(self, *statements: Write) -> None:
         """Wait until the statements, and all that were handed in before, are on disk.
@@ -67,7 +78,7 @@ class Ledger:
         Raises:
             LedgerError: if they could not be written.
         """
-        if self.failure is not None:
+        if self.stopped:
             raise LedgerError
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((statements, done))
@@ -77,13 +88,13 @@ class Ledger:
 
     async def settled(self) -> None:
         """Wait until everything that was handed in is on disk; raises as :meth:`write` does."""
-        if self.failure is not None or (self._writer is not None and not self._writer.done()):
+        if self.stopped or (self._writer is not None and not self._writer.done()):
             await self.write()
 
     async def close(self) -> None:
         """Write what is still waiting, and end the thread."""
-        if self.failure is None:
-            await self.settled()
+        if self._writer is not None:
+            await self._writer
         self._thread.shutdown()
 
     async def _write_all(self) -> None:

@@ -54,12 +54,10 @@ class Server(uvicorn.Server):
 
     Attributes:
         host: what is served.
-        fault: what has ended it, if that was not foreseen.
     """
 
     def __init__(self, host: Host[Any], application: ASGIApp, behind_proxy: bool = False) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not of everybody who speaks no HTTP
-        self.fault: Exception | None = None
         self.host = host
         options: dict[str, Any] = {"access_log": False, "server_header": False, "log_config": None}
         options |= {"proxy_headers": behind_proxy, "forwarded_allow_ips": LOCAL, "limit_concurrency": MOST_CONNECTIONS}
@@ -70,12 +68,12 @@ class Server(uvicorn.Server):
         try:
             due = self.host.tick() if counter % TICKS == 0 else []
         except Exception as error:  # whatever it is, people would wait for what never comes
-            self.fault = error
+            self.host.ledger.stop(error)
             return True
-        with suppress(LedgerError):  # in which case the ledger has its failure
+        with suppress(LedgerError):  # in which case the ledger has stopped
             if due:
                 await self.host.ledger.write(*due)
-        return await super().on_tick(counter) or self.host.ledger.failure is not None or self.host.over
+        return await super().on_tick(counter) or self.host.ledger.stopped or self.host.over
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, and answer whoever waits."""
@@ -101,8 +99,8 @@ def serve(server: Server, *own: socket.socket) -> None:
     if failure is not None:
         kept = "what was written before is intact"
         raise LedgerError(f"cannot write {host.store.name}: {reason(failure)}; {kept}") from failure
-    if server.fault is not None:
-        raise server.fault
+    if host.ledger.fault is not None:
+        raise host.ledger.fault
     # Nothing else ends it, but uvicorn's own interrupt is lost in a process that was started to ignore them.
     if not host.over:
         raise KeyboardInterrupt

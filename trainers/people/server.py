@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lawgiver.envs.core.errors import ActionError
 from lawgiver.envs.files.json_text import record_to_json
 from lawgiver.envs.views.screen import FormError
 from lawgiver.trainers.people.forms import read_fields, said_of, wants_json
@@ -129,7 +130,7 @@ async def _submit(request: Request) -> Response:
     require_own_origin(request)
     fields = await read_fields(request)
     try:
-        await host.ledger.write(*host.take(person, fields))
+        await host.ledger.write(*performed(request, lambda: host.take(person, fields)))
     except FormError as fault:
         await host.ledger.settled()
         return shown(request, person, fault, fields)
@@ -185,6 +186,24 @@ def person_of(request: Request) -> Visitor:
     if found is None:
         raise HTTPException(403)
     return found
+
+
+def performed(request: Request, act: Callable[[], list[Write]]) -> list[Write]:
+    """Do what is asked for, and return what is to be stored of it.
+
+    What is not foreseen stops the ledger, and so the server: part of it may have been done, in memory alone.
+
+    Raises:
+        ActionError: if it is refused, before anything is done.
+        LedgerError: if it was not foreseen.
+    """
+    try:
+        return act()
+    except ActionError:
+        raise
+    except Exception as error:
+        host_of(request).ledger.stop(error)
+        raise LedgerError from error
 
 
 def admitted(request: Request, name: str, secret: str) -> Response:

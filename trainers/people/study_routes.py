@@ -16,6 +16,7 @@ from lawgiver.trainers.people.server import (
     asks_json,
     host_of,
     html,
+    performed,
     person_of,
     require_own_origin,
     shown,
@@ -78,5 +79,5 @@ async def _leave(request: Request) -> Response:
     person, experiment = person_of(request), host_of(request)
     require_own_origin(request)
     assert isinstance(person, Participant)
-    await experiment.ledger.write(*experiment.leave(person))
+    await experiment.ledger.write(*performed(request, lambda: experiment.leave(person)))
     return shown(request, person) if asks_json(request) else RedirectResponse(f"/p/{person.id}", 303)
