@@ -24,6 +24,8 @@ from lawgiver.trainers.people.limits import BusyError
 from lawgiver.trainers.people.participant import Participant
 from lawgiver.trainers.people.privacy import forget
 from lawgiver.trainers.people.restoring import restored
+from lawgiver.trainers.people.settings import QuestionSettings
+from lawgiver.trainers.people.stages import BEFORE, questions_asked, read_answers, stage_after
 from lawgiver.trainers.people.store import open_study
 from lawgiver.trainers.people.study import read_study
 from lawgiver.trainers.people.tables import DECISION, EVENT, GRP, OUTSIDE, PERSON, VOTE
@@ -441,6 +443,22 @@ def test_quiz_explains_and_then_ends(lab: Callable[..., Lab]) -> None:
     assert lab.stages([name]) == [("end", "failed_quiz")] and lab.rows(PERSON)[0].quiz_tries == 3
 
 
+def test_a_stage_with_nothing_to_do_is_passed_over(lab: Callable[..., Lab]) -> None:
+    study = lab(practice="{rounds: 0}").study
+    assert [stage_after(study, stage) for stage in BEFORE] == ["instructions", "quiz", "waiting", "waiting"]
+
+
+def test_answers_are_choices_from_0_or_texts_that_are_not_too_long() -> None:
+    chosen, free = QuestionSettings(key="a", text="?", choices=("no", "yes")), QuestionSettings(key="b", text="?")
+    asked = questions_asked([chosen, free])
+    assert [(option.value, option.label) for option in asked[0].options] == [(0, "no"), (1, "yes")]
+    assert read_answers(asked, {"a": "1", "b": "z" * 1000}) == {"a": "1", "b": "z" * 1000}
+    assert read_answers(asked, {"a": "0"}) == {"a": "0", "b": ""}
+    for wrong in ({"a": "2"}, {"b": ""}, {"a": "1", "b": "z" * 1001}):
+        with pytest.raises(FormError):
+            read_answers(asked, wrong)
+
+
 def test_nothing_is_kept_of_who_declines(lab: Callable[..., Lab]) -> None:
     lab = lab(access="prolific", prolific=PROLIFIC)
     entry = read_entry(lab.study.config, {"PROLIFIC_PID": "a" * 24})
@@ -554,6 +572,92 @@ def test_a_restart_keeps_everybody_where_they_are(lab: Callable[..., Lab], stage
         ], "nothing was stored in the last 10 s, which nobody can tell from an outage"
     lab.until("end", *names)
     assert {person.end for person in lab.rows(PERSON)} == {"done"}
+
+
+def test_a_restart_keeps_the_queue_and_what_was_waited(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = [lab.join() for _ in range(3)]
+    for name in reversed(names):
+        lab.until("waiting", name)
+        lab.tick(1)
+    lab.restart()
+    assert lab.experiment.room.waiting == tuple(reversed(names)), "in the order of entering, not of joining"
+    fourth = lab.join()
+    lab.until("ready", fourth)
+    lab.tick(30)
+    assert lab.stages([fourth, *names]) == [("asleep", None)] * 4
+    waited = lab.person(fourth).waited_s
+    assert waited == 30
+    lab.restart()
+    assert lab.person(fourth).waited_s == waited
+    lab.send(fourth)
+    lab.tick(12 * 60 - waited - 1)
+    assert lab.person(fourth).stage == "waiting"
+    lab.tick(1)
+    assert lab.page(fourth).told["total"] == "1.20"
+
+
+def test_a_restart_keeps_who_is_gone_and_when_a_group_ended(lab: Callable[..., Lab]) -> None:
+    lab = lab(third_game="false")
+    names = lab.group()
+    for _ in range(2):
+        lab.play_round(names[1:])
+        lab.tick(60)
+    lab.restart()
+    lab.play_round(names[1:])
+    events = [row.what for row in lab.rows(EVENT) if row.person_id == names[0]]
+    assert events.count("gone") == 1 and lab.page(names[0]).stage == "gone"
+    lab.until("questions", *names[1:])
+    lab.tick(10 * 60)
+    lab.restart()
+    assert lab.stages(names[1:]) == [("questions", None)] * 3
+    lab.tick(10 * 60)
+    assert lab.stages(names[1:]) == [("end", "done")] * 3, "20 min after the end of their group"
+
+
+def test_a_decision_of_one_moves_no_deadline_after_a_restart(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    for wait in (10, 30):
+        lab.tick(wait)
+        lab.send(names[wait // 30])
+    until = lab.experiment.groups[0].deadlines.until
+    assert until == lab.now + 20
+    lab.restart()
+    assert lab.experiment.groups[0].deadlines.until == until
+
+
+def test_what_follows_from_the_last_row_is_stored_after_a_restart(lab: Callable[..., Lab]) -> None:
+    lab = lab()
+    names = lab.group()
+    lab.play_round(names)
+    made = lab.rows(DECISION)
+    with lab.store.engine.begin() as connection:  # as if only what people decided had been stored
+        connection.execute(DECISION.delete().where(DECISION.c.place == max(row.place for row in made)))
+    lab.restart()
+    assert [row.action for row in lab.rows(DECISION)] == [row.action for row in made]
+    lab.until("end", *names)
+
+
+def test_a_complete_study_that_is_served_again_is_over(lab: Callable[..., Lab]) -> None:
+    lab = lab(groups="1", until_complete=True)
+    lab.until("end", *lab.group())
+    assert lab.experiment.over
+    lab.restart()
+    assert lab.experiment.over
+
+
+def test_who_withdraws_while_nothing_is_served_is_replaced_in_their_group(lab: Callable[..., Lab]) -> None:
+    lab = lab(access="prolific", prolific=PROLIFIC)
+    names = [lab.join(read_entry(lab.study.config, {"PROLIFIC_PID": letter * 24})) for letter in "abcd"]
+    lab.until("play", *names)
+    lab.store.close()
+    forget(lab.study, "a" * 24)
+    lab.started()
+    assert lab.stages(names) == [("end", "left")] + [("play", None)] * 3
+    lab.play_round(names[1:])
+    (played,) = lab.experiment.groups[0].group.game.rounds
+    assert sorted(played.sources) == ["gone", "person", "person", "person"]
 
 
 def test_deadlines_after_an_outage(lab: Callable[..., Lab]) -> None:
