@@ -25,6 +25,10 @@ class RunError(LawgiverError):
     """Error of a run's folder: it cannot be written, or its content cannot be used."""
 
 
+class LockedError(RunError):
+    """A run is being trained by another process."""
+
+
 class WaitingError(RunError):
     """A run has stopped until people have played, and can be resumed then."""
 

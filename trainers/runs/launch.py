@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.plots import drawing
-from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.atomic_files import LockedError, RunError
 from lawgiver.trainers.runs.config import config_name, load_config, validate
 from lawgiver.trainers.runs.config_errors import one_line
 from lawgiver.trainers.runs.overrides import Overrides, apply_overrides, read_overrides
@@ -27,8 +29,15 @@ RESUMABLE_PARTS = ("trainer.evaluation.", "resources.")
 FIXED = ("resources.runner", "resources.num_envs_per_env_runner")
 """Exceptions: a checkpoint depends on the runner and its number of parallel games."""
 
+STARTS = 10
+"""Number of times that a call in a Ray task is started, as long as its process or its machine is lost."""
+RELEASE_S = 120
+"""Seconds in which the system releases the lock of a run whose process, or whose machine, was lost."""
+
 TRUSTED = (None, "auto", "local")
 """Addresses of Ray clusters that are accepted from a run's folder: those on this machine."""
+
+_LOGGER = logging.getLogger("lawgiver")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -221,41 +230,80 @@ def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
 def in_ray(
     function: Callable[..., dict[str, Any]], calls: Sequence[tuple[Any, ...]], use: Resources, **reserved: float
 ) -> list[dict[str, Any]]:
-    """Call a function in Ray tasks, once for each tuple of arguments, and collect the results.
+    """Call a function in Ray tasks, spread over the machines of a cluster, and collect the results.
+
+    A call whose process or machine is lost is started again elsewhere, up to ``STARTS`` times; one that raises is not.
 
     Args:
-        function: a module-level function.
+        function: a module-level function that continues where a lost call of the same arguments has stopped.
         calls: arguments of each call, plain data.
         use: address of the cluster, and maximum number of parallel tasks (``concurrent_seeds``).
         reserved: Ray's resources for each task, such as ``num_cpus``.
+
+    Raises:
+        RunError: if a call is lost that often.
     """
     if not calls:
         return []
     start_ray(use)
     import ray  # start_ray has seen to it that it is installed
+    from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, WorkerCrashedError
     from rich.console import Console
     from rich.progress import Progress
 
-    task = ray.remote(max_retries=0, **reserved)(_in_folder)
-    waiting, running, tasks = list(calls), list[Any](), list[Any]()
+    # Not by Ray's own max_retries: a call that is started again has to know that, and Ray does not tell it.
+    task = ray.remote(max_retries=0, scheduling_strategy="SPREAD", **reserved)(_in_folder)
+    waiting, running = list(range(len(calls))), dict[Any, int]()
+    starts, results = [0] * len(calls), dict[int, dict[str, Any]]()
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         shown = bar.add_task("trainings", total=len(calls))
         while waiting or running:
             if waiting and len(running) < use.concurrent_seeds:
-                tasks.append(task.remote(str(Path.cwd()), function, waiting.pop(0)))
-                running.append(tasks[-1])
-            else:
-                finished, running = ray.wait(running)
-                ray.get(finished)  # a failure stops the rest at once
-                bar.advance(shown, len(finished))
-    summaries: list[dict[str, Any]] = ray.get(tasks)
-    return summaries
+                index = waiting.pop(0)
+                again = starts[index] > 0
+                running[task.remote(str(Path.cwd()), function, calls[index], again)] = index
+                starts[index] += 1
+                continue
+            (finished, *_), _ = ray.wait(list(running))
+            index = running.pop(finished)
+            try:
+                results[index] = ray.get(finished)  # what is raised here stops the rest at once
+            except (NodeDiedError, ObjectLostError, OutOfMemoryError, WorkerCrashedError) as error:
+                reason = type(error).__name__
+                if starts[index] == STARTS:
+                    raise RunError(
+                        f"a Ray task was lost {STARTS} times, at last by {reason}: {calls[index]}"
+                    ) from error
+                _LOGGER.warning("a Ray task was lost (%s) and is started again: %s", reason, calls[index])
+                waiting.insert(0, index)
+                continue
+            bar.advance(shown)
+    return [results[index] for index in range(len(calls))]
 
 
-def _in_folder(folder: str, function: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """Call a function in another process, in the working directory of the user's command."""
+def _in_folder(
+    folder: str, function: Callable[..., dict[str, Any]], arguments: tuple[Any, ...], again: bool
+) -> dict[str, Any]:
+    """Call a function in another process, in the working directory of the user's command.
+
+    Args:
+        folder: the working directory.
+        function: to be called.
+        arguments: of the function.
+        again: whether a former call was lost, whose process may hold the lock of its run for a moment yet.
+
+    Raises:
+        LockedError: if a run is locked, and stays locked for ``RELEASE_S`` seconds where the call is repeated.
+    """
     os.chdir(folder)
-    return function(*arguments)
+    patience = time.monotonic() + (RELEASE_S if again else 0)
+    while True:
+        try:
+            return function(*arguments)
+        except LockedError:
+            if time.monotonic() >= patience:
+                raise
+            time.sleep(1)
 
 
 def _train_data(name: str, data: dict[str, Any]) -> dict[str, Any]:

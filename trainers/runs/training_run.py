@@ -17,7 +17,15 @@ from typing import IO, Any, Self
 
 from lawgiver.agents.learned import LearnedPolicy, save_policy
 from lawgiver.envs.files.json_text import plain
-from lawgiver.trainers.runs.atomic_files import RunError, read_manifest, write_folder, write_json, write_text, writing
+from lawgiver.trainers.runs.atomic_files import (
+    LockedError,
+    RunError,
+    read_manifest,
+    write_folder,
+    write_json,
+    write_text,
+    writing,
+)
 from lawgiver.trainers.runs.provenance import commit, versions
 from lawgiver.trainers.runs.run import CHECKPOINT, STAMP, Run
 from lawgiver.trainers.runs.summary import FORMAT
@@ -110,7 +118,7 @@ class TrainingRun(Run):
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RunError(f"{self.path} is being trained by another process") from error
+            raise LockedError(f"{self.path} is being trained by another process") from error
         self._commit = commit()  # now: the source may change while this process runs
 
     def _config_text(self) -> str:
