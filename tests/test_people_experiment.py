@@ -652,8 +652,10 @@ def test_who_withdraws_while_nothing_is_served_is_replaced_in_their_group(lab: C
     names = [lab.join(read_entry(lab.study.config, {"PROLIFIC_PID": letter * 24})) for letter in "abcd"]
     lab.until("play", *names)
     lab.store.close()
+    lab.now += 100
     forget(lab.study, "a" * 24)
     lab.started()
+    assert lab.experiment.groups[0].deadlines.until == lab.now + 60, "all of the outage is made up for"
     assert lab.stages(names) == [("end", "left")] + [("play", None)] * 3
     lab.play_round(names[1:])
     (played,) = lab.experiment.groups[0].group.game.rounds

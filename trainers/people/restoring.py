@@ -66,13 +66,13 @@ def restored(
 
 
 def _moments(recording: Recording) -> list[float]:
-    """List all times at which something was stored."""
+    """List all times at which the server stored something: people withdraw while there is none."""
     return [
         row._mapping[column]
         for table, columns in MOMENTS.items()
         for column in columns
         for row in recording.tables[table.name]
-        if row._mapping[column] is not None
+        if row._mapping[column] is not None and row._mapping.get("what") != WITHDRAWN
     ]
 
 
