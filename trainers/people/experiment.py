@@ -302,8 +302,6 @@ class Experiment:
         return []
 
     def _take_asleep(self, person: Participant, sent: Mapping[str, str], now: float) -> list[Write]:
-        if self.full:
-            return self._end(person, "no_group", now)
         self.room.wake(person.id, now)
         person.stage, person.entered, person.asleep = "waiting", now, None
         return [person.changed(), person.event("back", now)]
@@ -333,11 +331,8 @@ class Experiment:
         if stage != "waiting":
             return [person.changed(**values)]
         person.entered = now
-        statements = [person.changed(**values), person.event("waiting", now)]
-        if self.full:
-            return statements + self._end(person, "no_group", now)
         self.room.enter(person.id, now)
-        return statements
+        return [person.changed(**values), person.event("waiting", now)]
 
     def _after_play(self, person: Participant, now: float) -> list[Write]:
         return self._enter(person, "questions", now) if self.study.texts.questions else self._end(person, "done", now)
