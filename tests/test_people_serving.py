@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -19,12 +20,13 @@ from test_play import Visitor
 from lawgiver.envs.core.errors import LawgiverError, ParameterError
 from lawgiver.trainers.cli import main
 from lawgiver.trainers.people.database import StoreError
-from lawgiver.trainers.people.ledger import LedgerError
+from lawgiver.trainers.people.ledger import Ledger, LedgerError
 from lawgiver.trainers.people.limits import Allowance
 from lawgiver.trainers.people.links import code_id
 from lawgiver.trainers.people.serve import Server, listening, serve
 from lawgiver.trainers.people.serve_study import opened_study, require_ready
 from lawgiver.trainers.people.server import make_application
+from lawgiver.trainers.people.store import Store
 from lawgiver.trainers.people.study import read_study
 from lawgiver.trainers.people.study_routes import study_routes
 from lawgiver.trainers.people.tables import EVENT, OUTSIDE, PERSON
@@ -203,6 +205,28 @@ def test_a_failing_database_stops_the_server_and_a_restart_goes_on(lab: Callable
     visitor.port = again.port
     assert visitor.data()["at"] == at, "what was not answered has not happened"
     assert again.go_on(visitor)["stage"] == "instructions"
+
+
+def test_a_page_waits_for_what_was_done_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "file", {})
+    ledger, disk = Ledger(store.engine), Event()
+    commit = ledger._commit
+    monkeypatch.setattr(ledger, "_commit", lambda writes: (disk.wait(), commit(writes)))
+
+    async def ask() -> None:
+        writing = asyncio.create_task(ledger.write(insert(OUTSIDE).values(kind="code", outside_id="one")))
+        await asyncio.sleep(0)
+        showing = asyncio.create_task(ledger.settled())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not showing.done() and not writing.done()
+        disk.set()
+        await showing
+        assert len(store.rows(OUTSIDE)) == 1
+        await ledger.close()
+
+    asyncio.run(ask())
+    store.close()
 
 
 def test_an_unforeseen_fault_stops_the_server(lab: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch) -> None:
