@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,15 @@ from typing import Any
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from ray.rllib.algorithms.algorithm import Algorithm
 
+from lawgiver.trainers.rllib import session
+from lawgiver.trainers.rllib.settings import RLlibConfig
 from lawgiver.trainers.runs import launch, ray_cluster
 from lawgiver.trainers.runs.atomic_files import LockedError, RunError
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.runs.yaml_text import write_yaml
 from lawgiver.trainers.settings.base import Resources
 
 STORE = 80 * 2**20
@@ -148,3 +155,94 @@ def test_a_call_that_is_started_again_waits_for_the_lock_of_the_lost_one(
     monkeypatch.setattr(launch, "RELEASE_S", 0)
     with pytest.raises(LockedError):
         launch._in_folder(str(tmp_path), locked, (5,), again=True)
+
+
+def trained(path: Path, iterations: int = 5, **use: Any) -> RLlibConfig:
+    """Make the config of a small training that uses both nodes."""
+    return RLlibConfig.model_validate(
+        {
+            "game": {"name": "public_investment", "mechanism_mode": "announce", "endowments": [3, 2]},
+            "agents": {"mechanism": {"warmup": 1, "gate": None}},
+            "trainer": {"name": "rllib", "iterations": iterations, "steps_per_iteration": 200, "checkpoint_every": 2},
+            "resources": {"num_env_runners": 2, "device": "cpu", **use},
+            "run_dir": path,
+        }
+    )
+
+
+def node_of(_: Any) -> str:
+    """Find the node of the process that this is called in."""
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def used_store() -> int:
+    """Sum what lies in the object stores of all nodes, in bytes."""
+    from ray._private.internal_api import get_memory_info_reply, get_state_from_address
+
+    state = get_state_from_address(ray.get_runtime_context().gcs_address)
+    return int(get_memory_info_reply(state).store_stats.object_store_bytes_used)
+
+
+def runners(algorithm: Algorithm) -> list[str]:
+    """List the nodes of all env runners that are alive."""
+    return list(algorithm.env_runner_group.foreach_env_runner(node_of, local_env_runner=False))
+
+
+def learners(algorithm: Algorithm) -> list[str]:
+    """List the nodes of all learners that are alive."""
+    return [answer.get() for answer in algorithm.learner_group.foreach_learner(node_of)]
+
+
+@pytest.mark.parametrize(
+    ("use", "owners"), [({}, runners), ({"num_learners": 2, "num_env_runners": 1}, learners)], ids=["runner", "learner"]
+)
+def test_a_training_goes_on_when_a_node_dies(
+    cluster: Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    undrawn: None,
+    use: dict[str, int],
+    owners: Callable[[Algorithm], list[str]],
+) -> None:
+    add_nodes(cluster, 2)
+    config, stored = trained(tmp_path / "out", **use), list[int]()
+    iterate = session.iterate
+
+    def watched(algorithm: Algorithm) -> Any:
+        stored.append(used_store())
+        if len(stored) == 4:  # after three iterations and a checkpoint
+            remove(cluster, owners(algorithm)[-1])
+            add_nodes(cluster, 2)
+        return iterate(algorithm)
+
+    monkeypatch.setattr(session, "iterate", watched)
+    _, summary = launch._carry_out(TrainingRun.create("test", config), config)
+    lines = Run.open(tmp_path / "out").lines()
+    assert [line["iteration"] for line in lines] == [1, 2, 3, 4, 5]
+    steps = [line["env_steps"] for line in lines]
+    assert steps == sorted(set(steps))
+    assert summary["updates"] == {"participant": 5, "mechanism": 4}
+    assert len(stored) == (5 if owners is runners else 7), "3 is repeated where learners are built anew"
+    assert max(stored) < STORE
+
+
+def test_a_training_whose_head_dies_is_resumed_on_another_cluster(
+    cluster: Cluster, tmp_path: Path, undrawn: None
+) -> None:
+    add_nodes(cluster, 2)
+    lost = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE})
+    lost.add_node(num_cpus=2, object_store_memory=STORE)
+    file, path = tmp_path / "small.yaml", tmp_path / "out"
+    file.write_text(write_yaml(trained(path, num_env_runners=1, address=lost.address).model_dump(mode="json")))
+    command = [sys.executable, "-m", "lawgiver", "train", str(file)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as driver:
+        assert driver.stderr is not None
+        said = next((line for line in driver.stderr if "3 of 5" in line), None)
+        driver.kill()  # it is on the head
+        lost.remove_node(lost.head_node, allow_graceful=False)
+    lost.shutdown()
+    assert said is not None
+    launch.resume(path, [f"resources.address={cluster.address}"])
+    lines = Run.open(path).lines()
+    assert [line["iteration"] for line in lines] == [1, 2, 3, 4, 5]
+    assert [line["env_steps"] for line in lines] == [200, 400, 600, 800, 1000]

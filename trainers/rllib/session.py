@@ -6,15 +6,15 @@ import copy
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray
 import torch
-from ray.exceptions import ActorUnavailableError
+from ray.exceptions import ActorUnavailableError, RayActorError
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_OPTIMIZER, COMPONENT_RL_MODULE
@@ -27,8 +27,11 @@ from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.training_run import TrainingRun
 from lawgiver.trainers.settings.base import Resources
 
+log = logging.getLogger("lawgiver")
+
 ATTEMPTS = 10
-"""Number of attempts at an iteration that yields no data because every remote runner has failed."""
+"""Number of attempts at an iteration that yields no data because every remote runner has failed, and at the iterations
+up to the next checkpoint of which learners are lost."""
 POLL_S = 0.1
 """Seconds between two looks at whether a runner that has died is back."""
 KEPT = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER, WEIGHTS_SEQ_NO, UPDATES)
@@ -71,24 +74,59 @@ class Iterations(ABC):
         restore(self.algorithm, state["learner"], self.mapping())
 
 
-@contextmanager
-def training(run: TrainingRun, resources: Resources, config: Callable[[], PPOConfig]) -> Iterator[Algorithm]:
-    """Build an Algorithm to train with, and stop it in the end.
+def train(
+    run: TrainingRun, resources: Resources, config: Callable[[], PPOConfig], work: Callable[[Algorithm], dict[str, Any]]
+) -> dict[str, Any]:
+    """Build an Algorithm, work with it, and stop it in the end; return what ``work`` returns.
+
+    A learner that is lost takes the state of the others along, which wait for it. All are then built anew, where the
+    cluster has room, and the run continues from its newest checkpoint.
+
+    Args:
+        run: to be trained; it counts as resumed from the first loss on.
+        resources: of the training.
+        config: makes RLlib's config.
+        work: trains from the beginning, or from the run's newest checkpoint if it is resumed.
 
     Raises:
-        TrainingError: from the body, with the last good checkpoint added.
+        TrainingError: from ``work``, with the last good checkpoint added; or if learners are lost ``ATTEMPTS`` times
+            without a new checkpoint in between.
     """
     logging.getLogger("ray.rllib.algorithms.algorithm_config").setLevel(logging.ERROR)  # announces the new API stack
     torch.set_num_threads(1)  # the nets are small: more threads only get into each other's way
     start_ray(resources)
-    algorithm = build(config())
-    try:
-        yield algorithm
-    except TrainingError as error:
-        cause = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
-        raise TrainingError(f"{cause}; {run.last_good_checkpoint()}") from error
-    finally:
-        algorithm.stop()
+    losses = Counter[int]()
+    while True:
+        algorithm = build(config())
+        try:
+            return work(algorithm)
+        except Exception as error:
+            if not learner_is_lost(algorithm):
+                if not isinstance(error, TrainingError):
+                    raise
+                cause = getattr(error, "cause", error)  # a remote learner's error carries its traceback along
+                raise TrainingError(f"{cause}; {run.last_good_checkpoint()}") from error
+            found = run.latest_checkpoint()
+            losses[found[0] if found else 0] += 1
+            if max(losses.values()) == ATTEMPTS:
+                raise TrainingError(f"learners were lost {ATTEMPTS} times; {run.last_good_checkpoint()}") from error
+            log.warning("a learner was lost, all are built anew: %s", run.last_good_checkpoint())
+            run.resumed = True
+        finally:
+            algorithm.stop()
+
+
+def learner_is_lost(algorithm: Algorithm) -> bool:
+    """Check whether the process of a remote learner has ended, or its machine."""
+    group = algorithm.learner_group
+    waiting = [] if group.is_local else [actor.__ray_ready__.remote() for actor in group._workers]
+    while waiting:  # the others may be waiting for one that is lost, and never answer
+        (answer, *_), waiting = ray.wait(waiting)
+        try:
+            ray.get(answer)
+        except RayActorError:
+            return True
+    return False
 
 
 def build(config: PPOConfig) -> Algorithm:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ray.rllib.algorithms.algorithm import Algorithm
 
 from lawgiver.agents.allocator_net import LearnedAllocator
 from lawgiver.envs.core.errors import NoSolution
@@ -89,11 +90,13 @@ def train(config: RLlibConfig, run: TrainingRun) -> dict[str, Any]:
         LawgiverError: if the config does not fit the game, or the training goes wrong.
     """
     setup, settings = prepare(config), config.trainer
-    with session.training(run, config.resources, lambda: algorithm_config(setup.config)) as algorithm:
-        progress = Progress(config.agents.mechanism.average_over)
-        learner = Training(algorithm, progress, setup)
+
+    def work(algorithm: Algorithm) -> dict[str, Any]:
+        learner = Training(algorithm, Progress(config.agents.mechanism.average_over), setup)
         loop.train(run, learner, updates=settings.iterations, checkpoint_every=settings.checkpoint_every)
         return learner.conclude(run)
+
+    return session.train(run, config.resources, lambda: algorithm_config(setup.config), work)
 
 
 @dataclass

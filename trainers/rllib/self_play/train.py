@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
@@ -69,10 +70,13 @@ def train(config: SelfPlayConfig, run: TrainingRun) -> dict[str, Any]:
         LawgiverError: if the config does not fit the game, or the training goes wrong.
     """
     election = _checked(config)
-    with session.training(run, config.resources, lambda: algorithm_config(config)) as algorithm:
+
+    def work(algorithm: Algorithm) -> dict[str, Any]:
         learner, settings = Training(algorithm, Progress(_league(config)), config, election), config.trainer
         loop.train(run, learner, updates=settings.iterations, checkpoint_every=settings.checkpoint_every)
         return learner.conclude(run)
+
+    return session.train(run, config.resources, lambda: algorithm_config(config), work)
 
 
 @dataclass
