@@ -36,7 +36,7 @@ def start_ray(resources: Resources) -> None:
     environment = {"env_vars": {key: os.environ.get(key, value) for key, value in variables.items()}}
     common = {"runtime_env": environment, "log_to_driver": False, "logging_level": "ERROR"}
     if resources.address is None:
-        ray.init(num_cpus=max(os.cpu_count() or 1, _processes(resources)), include_dashboard=False, **common)
+        ray.init("local", num_cpus=max(os.cpu_count() or 1, _processes(resources)), include_dashboard=False, **common)
         return
     try:
         _probe(resources.address)
