@@ -19,7 +19,7 @@ from lawgiver.trainers.runs.overrides import Overrides, apply_overrides, read_ov
 from lawgiver.trainers.runs.ray_cluster import start_ray
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.trainer import find_trainer
-from lawgiver.trainers.runs.training_run import TrainingRun
+from lawgiver.trainers.runs.training_run import TrainingRun, Watch
 from lawgiver.trainers.settings.base import AnyConfig, Resources
 from lawgiver.trainers.statistics.seeds import over_seeds
 
@@ -49,28 +49,33 @@ class Interrupted(KeyboardInterrupt):
         self.path = path
 
 
-def train(source: str | Path, overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
+def train(source: str | Path, overrides: Overrides = (), watch: Watch | None = None) -> tuple[Path, dict[str, Any]]:
     """Train a config; return the run's folder and its summary.
+
+    Args:
+        source: the name of a packaged config, or the path of a YAML file.
+        overrides: values by the full paths of their keys.
+        watch: called with each line of metrics of a single seed once it is written.
 
     Raises:
         LawgiverError: if the config is wrong, or the run's folder cannot be written.
         Interrupted: if the user stops it.
     """
     config = load_config(source, overrides)
-    return _carry_out(TrainingRun.create(config_name(source), config), config)
+    return _carry_out(TrainingRun.create(config_name(source), config), config, watch)
 
 
-def ensure(folder: Path, source: str | Path, *overrides: str) -> dict[str, Any]:
+def ensure(folder: Path, source: str | Path, *overrides: str, watch: Watch | None = None) -> dict[str, Any]:
     """Read the summary of the run in a folder, which is trained or continued first if it is not finished.
 
     Raises:
         LawgiverError: as :func:`train` and :func:`resume` do.
     """
     if not (folder / "config.yaml").exists():
-        return train(source, [*overrides, f"run_dir={folder}"])[1]
+        return train(source, [*overrides, f"run_dir={folder}"], watch)[1]
     where = [override for override in overrides if override.startswith("resources.address=")]
     run = Run.open(folder)
-    return dict(run.summary) if run.finished else resume(folder, where)[1]
+    return dict(run.summary) if run.finished else resume(folder, where, watch)[1]
 
 
 def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: int = 1) -> list[dict[str, Any]]:
@@ -100,8 +105,10 @@ def is_finished(folder: Path) -> bool:
     return (folder / "config.yaml").exists() and Run.open(folder).finished
 
 
-def resume(path: str | os.PathLike[str], overrides: Overrides = ()) -> tuple[Path, dict[str, Any]]:
-    """Continue an interrupted training, or prolong a finished one; return as :func:`train` does.
+def resume(
+    path: str | os.PathLike[str], overrides: Overrides = (), watch: Watch | None = None
+) -> tuple[Path, dict[str, Any]]:
+    """Continue an interrupted training, or prolong a finished one; take ``watch`` and return as :func:`train` does.
 
     Raises:
         LawgiverError: if the folder is not a run or damaged, an override is not among those allowed, the training
@@ -126,7 +133,7 @@ def resume(path: str | os.PathLike[str], overrides: Overrides = ()) -> tuple[Pat
             " resources.address=ADDRESS again if it is yours, resources.address=null for this machine"
         )
     _require_not_shorter(run, config)
-    return _carry_out(TrainingRun.resume(path, config), config)
+    return _carry_out(TrainingRun.resume(path, config), config, watch)
 
 
 def _changeable_keys(run: Run) -> list[str]:
@@ -156,7 +163,8 @@ def _require_not_shorter(run: Run, config: AnyConfig) -> None:
             )
 
 
-def _carry_out(run: TrainingRun, config: AnyConfig) -> tuple[Path, dict[str, Any]]:
+def _carry_out(run: TrainingRun, config: AnyConfig, watch: Watch | None = None) -> tuple[Path, dict[str, Any]]:
+    run.watch = watch
     try:
         if config.seeds is not None:
             return run.path, run.finish(_train_seeds(run, config))

@@ -130,20 +130,20 @@ class MetricsLog:
 
 def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Turn lines of metrics into a table; see :attr:`lawgiver.trainers.runs.run.Run.metrics`."""
-    lines = [dict(_leaves(entry)) for entry in entries]
+    lines = [dict(leaves(entry)) for entry in entries]
     names = dict.fromkeys(name for line in lines for name in line)
     return {name: _column([line.get(name) for line in lines]) for name in names}
 
 
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield numbers and text by their paths."""
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield numbers and text by their paths, whose parts are joined by slashes."""
     if isinstance(value, Estimate):
         value = value.to_data()
     elif isinstance(value, (list, tuple)) or len(getattr(value, "shape", ())) > 0:
         value = dict(enumerate(value))
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _leaves(item, f"{name}/{key}" if name else str(key))
+            yield from leaves(item, f"{name}/{key}" if name else str(key))
     else:
         yield name, value
 
@@ -159,6 +159,6 @@ def _column(values: list[Any]) -> np.ndarray:
 
 def _scalars(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the numbers of metrics by their paths."""
-    for name, value in _leaves(metrics):
+    for name, value in leaves(metrics):
         if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
             yield name, float(value)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeAlias
 
 from lawgiver.agents.learned import LearnedPolicy, save_policy
 from lawgiver.envs.files.json_text import plain
@@ -37,6 +37,8 @@ LINES = 20
 """Lines of progress that a training logs where there is no terminal for a progress bar."""
 KEPT = 2
 """Checkpoints that a run keeps."""
+Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Takes a line of metrics, nested as it was logged."""
 _LOGGER = logging.getLogger("lawgiver")
 
 
@@ -46,6 +48,7 @@ class TrainingRun(Run):
     Attributes:
         resumed: whether an interrupted training is being continued.
         show_progress: whether there is a terminal, for a progress bar.
+        watch: called with each line of metrics once it is written; None for nobody.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], name: str, resumed: bool = False) -> None:
@@ -53,6 +56,7 @@ class TrainingRun(Run):
         super().__init__(path, settings, name)
         self.resumed = resumed
         self.show_progress = sys.stderr.isatty()
+        self.watch: Watch | None = None
         self._started = time.monotonic()
         self._wall_before = 0.0
         self._lock: IO[str] | None = None
@@ -144,6 +148,8 @@ class TrainingRun(Run):
             RunError: if it cannot be written, or the iteration has been logged before.
         """
         self._log.append(iteration, metrics, timing)
+        if self.watch is not None:
+            self.watch({"iteration": iteration, **metrics, "timing": timing})
 
     def require_finite(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Stop the training if a loss is NaN or infinite.
