@@ -70,7 +70,7 @@ def test_help_is_complete_and_needs_neither_torch_nor_ray():
         "assert not {'torch', 'ray', 'pydantic'} & set(sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("games", "train", "evaluate", "tournament", "audit", "reproduce", "bench"):
+    for command in ("games", "train", "evaluate", "tournament", "audit", "reproduce", "tune", "bench"):
         assert re.search(rf"^  {command} +\w", shown, re.MULTILINE)
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 

@@ -145,6 +145,7 @@ def test_a_plain_environment(tmp_path: Path, finished: Path) -> None:
         **{("train", name): extras_of(name) for name in config_names()},
         **{("reproduce", name): ",".join(needed) for name, needed in PAPERS.items() if needed},
         ("reproduce", "rmd", "--jobs", "2"): "torch,solve,rllib",
+        ("tune", "lanes", "seed=grid(0, 1)", "--metric", "score"): "rllib",
         ("evaluate", str(finished)): "torch",
         TOURNAMENT: "solve",
         ("tournament", "libertarian", str(finished)): "torch,solve",

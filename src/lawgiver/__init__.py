@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lawgiver.trainers.reproduce import reproduce
     from lawgiver.trainers.runs.run import Run, open_run
     from lawgiver.trainers.runs.train import resume, train
+    from lawgiver.trainers.tuning.search import tune
 
     __version__: str
 
@@ -68,6 +69,7 @@ __all__ = [
     "testing",
     "tournament",
     "train",
+    "tune",
 ]
 
 _later = lazily(globals())

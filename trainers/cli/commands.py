@@ -16,6 +16,7 @@ import lawgiver
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.files.json_text import to_json
 from lawgiver.trainers.cli import experiment
+from lawgiver.trainers.cli.tune import RANGES, tune
 from lawgiver.trainers.reproduce import PAPERS
 from lawgiver.trainers.runs.packaged_configs import config_names
 
@@ -157,6 +158,9 @@ def train(
     for line in ending(run):
         typer.echo(line)
     typer.echo(f"run: {run.path}")
+
+
+app.command(epilog=f"{RANGES}\n\n{EXIT_CODES}")(tune)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 EVALUATION, AUDIT, PAYMENT_FREE, FOLLOWER, BIDDING = 0x6576616C, 0x61756469, 0x66726565, 0x666F6C6C, 0x62696473
 REGRET_NET, MENUS, COMMONS, ORDINAL, EMPIRICAL = 0x72656772, 0x6D656E75, 0x636F6D6D, 0x6F726469, 0x656D7069
-AGGREGATION, ONLINE = 0x61676772, 0x6F6E6C69
+AGGREGATION, ONLINE, TUNING = 0x61676772, 0x6F6E6C69, 0x74756E65
 """First integers of streams that no training with the same seed draws from: those of an evaluation, of an audit, and of
 what payment-free rules, learned followers, bidders, learned auctions, menus, planners, voting rules, rules of
-preference aggregation and allocators are evaluated on, and of empirical tables."""
+preference aggregation and allocators are evaluated on, of empirical tables, and of the trials of a search."""
 FINAL_GAMES, SCORED_ELECTIONS, FINAL_ELECTIONS = 11, 21, 22
 """Likewise, of what RLlib's trainers measure: games at the end, elections during a training and at its end."""
 

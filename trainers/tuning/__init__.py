@@ -1,0 +1,1 @@
+"""Search over a config's values with Ray Tune: ``lawgiver.tune``."""
