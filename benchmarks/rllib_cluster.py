@@ -108,8 +108,8 @@ def trained(
 def survive(cluster: Cluster, folder: Path) -> None:
     """Kill nodes with env runners, then nodes with learners, and print what became of the trainings."""
     settings = {
-        "env runner": (["resources.num_env_runners=2"], runners),
-        "learner": (["resources.num_env_runners=1", "resources.num_learners=2"], learners),
+        "an env runner": (["resources.num_env_runners=2"], runners),
+        "a learner": (["resources.num_env_runners=1", "resources.num_learners=2"], learners),
     }
     survived = 0
     for what, (use, owners) in settings.items():
@@ -118,8 +118,8 @@ def survive(cluster: Cluster, folder: Path) -> None:
         steps = [line["env_steps"] for line in lines]
         rising = all(after > before for before, after in pairwise(steps))
         survived += kills if once and rising else 0
-        print(f"{kills} nodes with an {what} killed: every iteration once {once}, environment steps rising {rising}")
-        if what == "learner":
+        print(f"{kills} nodes with {what} killed: every iteration once {once}, environment steps rising {rising}")
+        if what == "a learner":
             whole, _ = trained(cluster, folder / "whole", use, None)
             print(f"  metrics equal to those of a training that loses nothing: {whole == lines}", flush=True)
     print(f"node kills survived: {survived} of {2 * KILLS}", flush=True)
