@@ -647,6 +647,19 @@ def test_a_complete_study_that_is_served_again_is_over(lab: Callable[..., Lab]) 
     assert lab.experiment.over
 
 
+def test_nobody_is_looked_after_who_has_ended(lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = lab()
+    declined, *names = [lab.join(), *lab.group(), lab.join()]
+    lab.send(declined, consent="0")
+    lab.leave(names[0])
+    looked: list[str] = []
+    monkeypatch.setattr(Experiment, "_due", lambda self, person, now: looked.append(person.id) or [])
+    lab.experiment.tick()
+    assert looked == names[1:]
+    lab.restart()
+    assert sorted(looked[len(names[1:]) :]) == sorted(names[1:]), "the first tick after a restart"
+
+
 def test_who_withdraws_while_nothing_is_served_is_replaced_in_their_group(lab: Callable[..., Lab]) -> None:
     lab = lab(access="prolific", prolific=PROLIFIC)
     names = [lab.join(read_entry(lab.study.config, {"PROLIFIC_PID": letter * 24})) for letter in "abcd"]

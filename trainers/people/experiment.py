@@ -77,6 +77,8 @@ class Experiment:
         self.language = study.texts.language
         self.intake = "open"
         self.outside: dict[str, str] = {}
+        self._here: dict[str, Participant] = {}
+        self._playing: dict[int, ServedGroup] = {}
         self.backlog: list[Write] = []
         self._touched: set[str] = set()
         self._intake = Allowance(study.config.intake_per_min, study.config.intake_per_min / 60)
@@ -207,13 +209,12 @@ class Experiment:
     def tick(self) -> list[Write]:
         """Do what has come due, and return what is to be stored."""
         now, statements, self.backlog = self.clock(), self.backlog, []
-        for served in self.groups.values():
+        for served in list(self._playing.values()):
             if served.deadlines.expired(now):
                 served.group.expire(served.group.at)
                 statements += self._settle(served, now)
-        for person in self.people.values():
-            if person.end is None:
-                statements += self._due(person, now)
+        for person in list(self._here.values()):
+            statements += self._due(person, now)
         statements += self._match(now)
         self._wake()
         return statements
@@ -254,7 +255,8 @@ class Experiment:
         if self.intake == "paused":
             raise PausedError
         self._intake.take(now)
-        person = self.people[name] = Participant(name, secret_hash(secret), now)
+        person = Participant(name, secret_hash(secret), now)
+        self.let_in(person)
         values = {"id": name, "secret_hash": person.secret_hash, "joined": now, "stage": person.stage}
         statements = [NewRow(PERSON, values), person.event("joined", now), *entry.rows(name)]
         if entry.outside_id:
@@ -262,6 +264,12 @@ class Experiment:
         if self.full or self.intake == "closed":
             statements += self._end(person, "full", now)
         return name, secret, statements
+
+    def let_in(self, person: Participant) -> None:
+        """Take up somebody who has just come in, or comes from the database."""
+        self.people[person.id] = person
+        if person.end is None:
+            self._here[person.id] = person
 
     def set_intake(self, intake: str) -> list[Write]:
         """Open, pause or close the intake, and return what is to be stored."""
@@ -340,6 +348,7 @@ class Experiment:
     def _end(self, person: Participant, end: str, now: float) -> list[Write]:
         """Let somebody end."""
         self.room.leave(person.id)
+        self._here.pop(person.id, None)
         self._touched.add(person.id)
         person.stop_waiting(now)
         person.stage, person.end, person.ended, person.asleep, person.practice = "end", end, now, None, None
@@ -370,6 +379,8 @@ class Experiment:
     def _settle(self, served: ServedGroup, now: float, since: float | None = None) -> list[Write]:
         """Take note of what has happened in a group, and let those end for whom it is over."""
         statements = served.settle(now, since)
+        if served.ended is not None:
+            self._playing.pop(served.id, None)
         self._touched |= set(served.people)
         for name in served.people:
             person = self.people[name]
@@ -392,7 +403,7 @@ class Experiment:
     def _match(self, now: float) -> list[Write]:
         """Call people who wait, and let those play who are ready; nobody waits for nothing."""
         statements = list[Write]()
-        if self.full:
+        if self.room.waiting and self.full:
             for name in self.room.waiting:
                 statements += self._end(self.people[name], "no_group", now)
         for change in self.room.tick(now):
@@ -450,7 +461,7 @@ class Experiment:
         time = self.study.config.time
         deadlines = Deadlines(Times(time.decide_s, time.first_s, time.vote_s))
         served = ServedGroup(group_id, group, condition, order, deadlines, self.study.config.valid, people)
-        self.groups[group_id] = served
+        self.groups[group_id] = self._playing[group_id] = served
         return served
 
     def take_up(self, served: ServedGroup, now: float) -> None:

@@ -46,7 +46,7 @@ def restored(
     made, recording, now = Experiment(study, store, clock, until_complete), read_recording(study, store.engine), clock()
     made.intake = recording.row.intake
     for row in recording.people:
-        made.people[row.id] = _participant(row)
+        made.let_in(_participant(row))
     made.outside = {row.outside_id: name for name, row in recording.outside.items()}
     _restore_answers(made, recording)
     _restore_room(made, recording, now)

@@ -50,7 +50,7 @@ class ServedGroup:
     @property
     def counts(self) -> bool:
         """Whether it is valid, or may become so."""
-        return set(self.why_not) <= {"in_play"}
+        return self.why_not in ((), ("in_play",))
 
     def settle(self, now: float, since: float | None = None) -> list[Write]:
         """Take note of what has happened, and return what is to be stored of it.
