@@ -166,6 +166,7 @@ class Group:
             self._cast(Vote(seat, None, "missed"))
             return
         person.missed += 1
+        person.replaced += 1
         person.in_a_row += 1
         person.gone = person.gone or person.in_a_row >= self.setup.dropouts.gone_after
         self.game.take(seat, None, "missed")
@@ -185,7 +186,7 @@ class Group:
         if self.stage not in ("play", "vote") or person.left:
             return ()
         awaited = seat in self.waiting
-        person.left = person.gone = True
+        person.left = person.gone = person.withdrew = True
         self.log.append(Left(seat))
         if awaited:
             self._pass_over(seat)
@@ -227,6 +228,7 @@ class Group:
         if self.stage == "vote":
             self._cast(Vote(seat, None, "gone"))
         else:
+            self.people[seat].replaced += 1
             self.game.take(seat, None, "gone")
 
     def _play_round(self) -> None:

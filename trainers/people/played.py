@@ -13,18 +13,22 @@ class Person:
 
     Attributes:
         missed: deadlines of decisions that have passed without one.
+        replaced: decisions that a program has made for them, because they missed a deadline or were gone.
         in_a_row: those since the last decision or vote of their own.
         gone: whether a program decides for them.
         gone_rounds: rounds in a row that they have been gone.
         left: whether they cannot come back.
+        withdrew: whether that is because they left themselves.
         points: rewards of the rounds in which no program decided for them.
     """
 
     missed: int = 0
+    replaced: int = 0
     in_a_row: int = 0
     gone: bool = False
     gone_rounds: int = 0
     left: bool = False
+    withdrew: bool = False
     points: float = 0.0
 
 

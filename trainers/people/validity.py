@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lawgiver.trainers.people.happenings import Decision, Left
-
 if TYPE_CHECKING:
     from lawgiver.trainers.people.group import Group
     from lawgiver.trainers.people.settings import ValidSettings
-
-PROGRAMS = ("missed", "gone")
-"""Sources of decisions that a program made in a person's place."""
 
 
 def why_not(group: Group | None, rules: ValidSettings, withdrawn: bool = False) -> tuple[str, ...]:
@@ -29,13 +24,13 @@ def why_not(group: Group | None, rules: ValidSettings, withdrawn: bool = False) 
     """
     if group is None or group.stage == "broken":
         return ("broken",)
-    made = [one.seat for one in group.log if isinstance(one, Decision) and one.source in PROGRAMS]
+    people = group.people.values()
     kept = group.setup.votes and rules.need_votes
     found = {
         "in_play": group.stage != "ended",
-        "withdrawn": withdrawn or any(isinstance(one, Left) for one in group.log),
+        "withdrawn": withdrawn or any(person.withdrew for person in people),
         "dropout.end_group_at": group.cut_short,
-        "valid.missed_per_person": any(made.count(seat) > rules.missed_per_person for seat in group.people),
+        "valid.missed_per_person": any(person.replaced > rules.missed_per_person for person in people),
         "valid.need_votes": kept and group.stage == "ended" and None in map(group.votes.get, group.people),
     }
     return tuple(rule for rule, broken in found.items() if broken)
