@@ -18,6 +18,8 @@ SAME = 1e-9
 """How far the outcome of a mechanism may be from the one recorded when a game is played again."""
 Key = tuple[int, int, str, int]
 """What a decision is known by: episode, step, role and seat."""
+Earnings = tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]
+"""Rewards of each round, by participant, and their sums."""
 
 
 class GameInPlay:
@@ -36,6 +38,8 @@ class GameInPlay:
         acting: seats whose turn it is.
         pending: actions of the turn that is open, and who made them, by seat.
         rounds: those that are over.
+        seen: observations of the participants now, (n, d).
+        over: whether the game has ended.
         initial: the programs' memory before the first game.
         fault: how the game differs from the log that is played again; None if it does not.
     """
@@ -62,6 +66,7 @@ class GameInPlay:
         self._session = session = Session(setup.game, given, setup.partners, range(self.n))
         session.rng, session.partners_rng = setup.rng(number, RULES), setup.rng(number, PARTNERS)
         session.reset(1, setup.opening)
+        self._look()
         self.initial: Any = session.memory["participant"] if earlier is None else earlier.initial
         if earlier is not None:
             session.memory["participant"] = carried(setup.partners, earlier.memory, self.initial)
@@ -73,21 +78,18 @@ class GameInPlay:
         return self._session.memory["participant"]
 
     @property
-    def over(self) -> bool:
-        """Whether the game has ended."""
-        return bool(self._session.terminated[0] or self._session.truncated[0])
-
-    @property
     def points(self) -> np.ndarray:
         """Rewards of each participant so far, (n,)."""
         earned: np.ndarray = np.sum([np.zeros(self.n), *(one.rewards for one in self.rounds)], axis=0)
         return earned
 
-    @property
-    def seen(self) -> np.ndarray:
-        """Observations of the participants now, (n, d)."""
-        seen: np.ndarray = np.array(self.setup.game.observe(self._session.state, "participant"), float)[0]
-        return seen
+    def earnings(self, seat: int) -> Earnings:
+        """Return the rewards of each round, and their sums, beginning with one participant."""
+        if seat not in self._earnings:
+            order = [seat, *(other for other in range(self.n) if other != seat)]
+            rounds = tuple(tuple(one.rewards[order].tolist()) for one in self.rounds)
+            self._earnings[seat] = rounds, tuple(self.points[order].tolist())
+        return self._earnings[seat]
 
     def legal(self, seat: int) -> np.ndarray | None:
         """Return the mask of a participant's legal actions, bool (A,); None if all are."""
@@ -95,8 +97,10 @@ class GameInPlay:
         return None if mask is None else np.asarray(mask)[0, seat]
 
     def form(self, seat: int) -> Form:
-        """Return the form of a participant's turn."""
-        return form(self.setup.game, self.setup.wording, self.seen[seat], self.legal(seat))
+        """Return the form of a participant's turn: the same one until the round is played."""
+        if seat not in self._forms:
+            self._forms[seat] = form(self.setup.game, self.setup.wording, self.seen[seat], self.legal(seat))
+        return self._forms[seat]
 
     def take(self, seat: int, action: Any, source: Source) -> None:
         """Take a participant's action for the turn that is open; one that a program decides on need not be given."""
@@ -117,12 +121,21 @@ class GameInPlay:
         actions, sources = zip(*(self.pending[seat] for seat in range(self.n)), strict=True)
         step, seen = self.step, self.seen
         self._session.step(np.array([actions]))
+        self._look()
         paid = np.array(self._session.rewards["participant"], float)[0]
         played = Round(step, seen, np.array(actions), sources, paid, self.seen)
         self.rounds.append(played)
         self.step += 1
         self._open()
         return played
+
+    def _look(self) -> None:
+        """Observe the state for all participants, once until it changes."""
+        session = self._session
+        self.seen: np.ndarray = np.array(self.setup.game.observe(session.state, "participant"), float)[0]
+        self.over = bool(session.terminated[0] or session.truncated[0])
+        self._forms: dict[int, Form] = {}
+        self._earnings: dict[int, Earnings] = {}
 
     def _open(self) -> None:
         """Open the next turn; log what the mechanism has made before, and compare it with the log played again."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from lawgiver.envs.core.wording import PAYOFFS, Wording
 from lawgiver.envs.views.screen import Form, Option, Shown, shown
-from lawgiver.trainers.people.game_in_play import GameInPlay
 from lawgiver.trainers.people.played import Round
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ def view_of(group: Group, seat: int) -> View:
         gone=person.gone,
         left=person.left,
         points=person.points,
-        results=tuple(_result(one, order) for one in group.games),
+        results=tuple(Result(one.number, *one.earnings(seat)) for one in group.games),
         votes=_counted(group) if group.winner is not None else None,
         winner=group.winner,
         cut_short=group.cut_short,
@@ -179,11 +178,6 @@ def earned(wording: Wording, values: Sequence[float]) -> Shown:
         tuple(values),
         own_first=True,
     )
-
-
-def _result(game: GameInPlay, order: list[int]) -> Result:
-    rounds = tuple(tuple(one.rewards[order].tolist()) for one in game.rounds)
-    return Result(game.number, rounds, tuple(game.points[order].tolist()))
 
 
 def _counted(group: Group) -> tuple[int, ...]:
