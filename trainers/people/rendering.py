@@ -36,7 +36,12 @@ def static_files() -> dict[str, Path]:
 def _templates(language: str) -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(PAGES)
     made = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        auto_reload=False,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     texts = {key: str(escape(text)) for key, text in catalogue(language).items()}
 
