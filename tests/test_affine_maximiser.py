@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-
 import numpy as np
 import pettingzoo
 import pytest
@@ -21,12 +18,11 @@ from lawgiver.trainers.affine_maximiser import objective
 from lawgiver.trainers.affine_maximiser.gradient import Annealed, ZerothOrder
 from lawgiver.trainers.affine_maximiser.objective import OnMenu, OnStates, Parameters, Problem
 from lawgiver.trainers.affine_maximiser.settings import AffineTrainer, Temperature, budget
-from lawgiver.trainers.affine_maximiser.train import compared
+from lawgiver.trainers.affine_maximiser.train import Training, compared
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.config import load_config, validate
 from lawgiver.trainers.runs.packaged_configs import config_names
 from lawgiver.trainers.runs.run import Run
-from lawgiver.trainers.runs.training_run import TrainingRun
 
 GAMES = {
     "sales": ("sequential_sales", {"n": 3, "m": 2, "high": "1/i"}),
@@ -296,10 +292,6 @@ def trained(problem, seed=0, search=Annealed, **settings):
     return search.finish()
 
 
-def timeless(summary):
-    return {key: value for key, value in summary.items() if key not in ("timing", "commit")}
-
-
 @pytest.mark.parametrize("high", [1.0, "1/i"])
 def test_a_short_training_comes_near_the_limit(high):
     problem = Problem(make_game("sequential_sales", n=2, m=2, high=high))
@@ -355,34 +347,17 @@ def test_perturbations_lead_to_less_where_less_is_better():
 
 
 @pytest.mark.parametrize("method", ["annealed", "regularised", "zeroth_order", "grid_search"])
-def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, undrawn, monkeypatch):
+def test_resumed_it_ends_as_if_it_had_not_been_interrupted(method, tmp_path, undrawn, interrupted_and_whole):
     overrides = [
         *("game.n=3", "game.m=1", f"trainer.method={method}", "trainer.updates=30", "trainer.batch=16", *QUICK),
         *("trainer.checkpoint_every=8", "trainer.start=uniform"),
     ]
-    _, whole = launch.train("affine_maximiser", [*overrides, f"run_dir={tmp_path / 'whole'}"])
-    log = TrainingRun.log
-
-    def interrupted(run, iteration, *rest):
-        time.sleep(0.2)
-        log(run, iteration, *rest)
-        if iteration == 20:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(launch.Interrupted):
-        patch.setattr(TrainingRun, "log", interrupted)
-        launch.train("affine_maximiser", [*overrides, f"run_dir={tmp_path / 'parts'}"])
-    _, resumed = launch.resume(tmp_path / "parts")
-    seconds = [line["timing"]["wall_s"] for line in Run.open(tmp_path / "parts").lines()]
-    assert seconds == sorted(seconds)
-    assert seconds[1] > 0.2, "seconds before the interruption count"
-    assert seconds[-1] <= resumed["timing"]["search_s"] <= resumed["timing"]["wall_s"]
-    assert timeless(resumed) == timeless(whole)
-    lines = [
-        [timeless(json.loads(line)) for line in (tmp_path / part / "metrics.jsonl").read_text().splitlines()]
-        for part in ("whole", "parts")
-    ]
-    assert lines[0] == lines[1] and [line["iteration"] for line in lines[0]] == [10, 20, 30]
+    _, logged = interrupted_and_whole("affine_maximiser", overrides, before=(Training, "update", 21))
+    assert logged == [10, 20, 30]
+    resumed = Run.open(tmp_path / "parts")
+    seconds = [line["timing"]["wall_s"] for line in resumed.lines()]
+    assert seconds == sorted(seconds), "seconds before the interruption count"
+    assert seconds[-1] <= resumed.summary["timing"]["search_s"] <= resumed.summary["timing"]["wall_s"]
     both = [lawgiver.load(tmp_path / part, "mechanism").parameters for part in ("whole", "parts")]
     assert np.array_equal(*both)
 

@@ -408,31 +408,14 @@ DESIGNER = (
 )
 
 
-def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, undrawn, monkeypatch):
+def test_designer_goes_on_as_if_it_had_not_been_stopped(tmp_path, undrawn, interrupted_and_whole):
     pytest.importorskip("torch")
-    from lawgiver.trainers.runs import launch
-    from lawgiver.trainers.runs.run import Run
-    from lawgiver.trainers.runs.training_run import TrainingRun
-
-    _, whole = launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'whole'}"])
-    log = TrainingRun.log
-
-    def interrupted(self, iteration, metrics, timing):
-        if iteration == 4:
-            raise KeyboardInterrupt
-        log(self, iteration, metrics, timing)
-
-    monkeypatch.setattr(TrainingRun, "log", interrupted)
-    with pytest.raises(launch.Interrupted):
-        launch.train("election_designer", [*DESIGNER, f"run_dir={tmp_path / 'cut'}"])
-    monkeypatch.setattr(TrainingRun, "log", log)
-    _, resumed = launch.resume(tmp_path / "cut")
-    assert resumed["vote_share"] == whole["vote_share"]
-    metrics = [[entry["vote_share"] for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "cut")]
-    assert metrics[0] == metrics[1] and len(metrics[0]) == 4
+    from lawgiver.trainers.elections.gradients.election_designer import Designer
     from lawgiver.trainers.evaluation.evaluate import evaluate
 
-    assert "liberal_egalitarian" in evaluate(tmp_path / "cut", games=8)["vote_share"]
+    _, logged = interrupted_and_whole("election_designer", DESIGNER, before=(Designer, "update", 4))
+    assert logged == [1, 2, 3, 4]
+    assert "liberal_egalitarian" in evaluate(tmp_path / "parts", games=8)["vote_share"]
 
 
 def test_designer_needs_an_election_between_two(tmp_path):

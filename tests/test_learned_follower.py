@@ -20,8 +20,6 @@ from lawgiver.trainers.learned_follower.learning import Learner, backup, begin  
 from lawgiver.trainers.learned_follower.settings import Evaluation, FollowerTrainer  # noqa: E402
 from lawgiver.trainers.learned_follower.walks import response, settle, walk  # noqa: E402
 from lawgiver.trainers.runs import launch  # noqa: E402
-from lawgiver.trainers.runs.run import Run  # noqa: E402
-from lawgiver.trainers.runs.training_run import TrainingRun  # noqa: E402
 
 SMALL = (
     "game={name: goal_collection, n: 3, size: 3, horizon: 66}",
@@ -206,30 +204,13 @@ def test_walks_on_torch_are_those_on_numpy():
     assert state.collected.numpy() == pytest.approx(walk(game, net, types, types).collected)
 
 
-def test_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, undrawn, monkeypatch):
-    _, whole = launch.train("learned_follower", [*SMALL, f"run_dir={tmp_path / 'whole'}"])
-    log = TrainingRun.log
-
-    def interrupted(self, iteration, metrics, timing):
-        if iteration == 5:
-            raise KeyboardInterrupt
-        log(self, iteration, metrics, timing)
-
-    monkeypatch.setattr(TrainingRun, "log", interrupted)
-    with pytest.raises(launch.Interrupted):
-        launch.train("learned_follower", [*SMALL, f"run_dir={tmp_path / 'cut'}"])
-    monkeypatch.setattr(TrainingRun, "log", log)
-    folder, resumed = launch.resume(tmp_path / "cut")
-    first, second = (
-        [entry["bellman_error"] for entry in Run.open(tmp_path / name).lines()] for name in ("whole", "cut")
-    )
-    assert first == second and len(first) == 6
-    one, other = ({key: told[key] for key in told if key not in ("timing", "commit")} for told in (resumed, whole))
-    assert one == other
-    again = evaluate_run(tmp_path / "cut")
+def test_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, undrawn, interrupted_and_whole):
+    whole, logged = interrupted_and_whole("learned_follower", SMALL, before=(Learner, "update", 6))
+    assert logged == [1, 2, 3, 4, 5, 6]
+    again = evaluate_run(tmp_path / "parts")
     assert again["follower_ratio"]["mean"] == pytest.approx(whole["follower_ratio"]["mean"], abs=0.02)
     assert again["revenue"] != whole["revenue"], "on other profiles"
-    kept = json.loads((folder / "summary.json").read_text())
+    kept = json.loads((tmp_path / "parts" / "summary.json").read_text())
     assert kept["follower_ratio"]["mean"] <= kept["settled_ratio"]["mean"] <= 1 + 1e-9
     assert kept["timing"]["training_s"] > 0 and kept["regret"] is None
     assert kept["timing"]["exact_s"] > 0 and kept["timing"]["audit_s"] is None
