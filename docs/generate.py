@@ -69,6 +69,13 @@ machine, which then stores what they do.
 is shown as the text that it is. While a text or completion code has the word PLACEHOLDER in it, the study is served
 on this machine alone.
 
+## Questions at the end
+
+A question with `scale` is answered by a number, one with `choices` by one of these (in tables by their numbers, from
+0), one with neither by any text. One question may have `instructed`, the answer that its text asks for: it shows who
+reads. [Tables](study_tables.md#people) have the column `attentive` then, and `study.json` counts who was not. Nobody is
+paid less for it, and no group is left out: report who you leave out of the analysis by it.
+
 ## Pay
 
 | end | fixed | bonus | for waiting |

@@ -244,6 +244,37 @@ def test_decisions_of_any_game(tmp_path, game, rules, columns, waits):
     assert {row["mechanism"] for row in rows} == ({None} if rules == "[]" else {"random"})
 
 
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ("scale: [1, 7], instructed: 2", ("2", "3", None)),
+        ('choices: ["Yes", "No", "Perhaps"], instructed: "No"', ("1", "0", None)),
+    ],
+)
+def test_who_does_not_give_the_answer_that_is_instructed_is_marked_and_neither_left_out_nor_paid_less(
+    tmp_path, question, answers
+):
+    texts = f"{{consent: consent.md, contact: nobody, questions: [{{key: look, text: Choose., {question}}}]}}"
+    study = read_study(written(tmp_path, texts=texts, pay='{show_up: "2.00"}'))
+    with PlayedStudy(study) as played:
+        played.play(0, gives(1, 1, 1, 1))
+        for seat, answer in enumerate(answers):
+            if answer is not None:
+                row = {"person_id": f"g0p{seat}", "key": "look", "value": answer, "tries": 1, "at": 9e3}
+                played._write(insert(ANSWER).values(**row))
+        assert export(study.path).valid == 1
+    out = tmp_path / "study_export"
+    rows = {row["person"]: row for row in lines_of(out / "people.csv")}
+    assert [rows[f"g0p{seat}"]["attentive"] for seat in range(4)] == ["True", "False", "", ""]
+    assert [row["total"] for row in lines_of(out / "payments.csv")] == ["2.00"] * 4
+    assert json.loads((out / "study.json").read_text())["counts"]["people_inattentive"] == 1
+
+
+def test_without_an_answer_that_is_instructed_nobody_is_told_to_be_attentive(exported):
+    assert "attentive" not in lines_of(exported / "people.csv")[0]
+    assert json.loads((exported / "study.json").read_text())["counts"]["people_inattentive"] is None
+
+
 def test_without_a_valid_group_people_are_paid_and_the_rest_is_said(tmp_path):
     study = read_study(written(tmp_path, TWO.replace("access: open\n", PROLIFIC)))
     with pytest.raises(LawgiverError, match=r"study\.sqlite is no file"):

@@ -194,6 +194,24 @@ BAD = {
         "texts__questions": [{"key": "a", "text": "A?"}, {"key": "a", "text": "B?"}]
     },
     "texts.questions.0.scale is .7, 1.": {"texts__questions": [{"key": "a", "text": "A?", "scale": [7, 1]}]},
+    "texts.questions.0.instructed is 8, allowed: 1, 2, 3": {
+        "texts__questions": [{"key": "a", "text": "A?", "scale": [1, 3], "instructed": 8}]
+    },
+    "texts.questions.0.instructed is '2', allowed: 1, 2, 3": {
+        "texts__questions": [{"key": "a", "text": "A?", "scale": [1, 3], "instructed": "2"}]
+    },
+    "texts.questions.0.instructed is 'no', allowed: 'Yes', 'No'": {
+        "texts__questions": [{"key": "a", "text": "A?", "choices": ["Yes", "No"], "instructed": "no"}]
+    },
+    "texts.questions.0.instructed is 'x', allowed in a question with scale or choices": {
+        "texts__questions": [{"key": "a", "text": "A?", "instructed": "x"}]
+    },
+    "texts.questions.1.instructed is the second, allowed: one of all questions": {
+        "texts__questions": [{"key": key, "text": "A?", "scale": [1, 3], "instructed": 2} for key in "ab"]
+    },
+    "texts.questions.0.instructed": {
+        "texts__questions": [{"key": "a", "text": "A?", "scale": [1, 3], "instructed": True}]
+    },
     "texts.questions.0.key is 'quiz.1'": {"texts__questions": [{"key": "quiz.1", "text": "A?"}]},
 }
 

@@ -193,7 +193,8 @@ class Bot:
             right = {quiz_key(place): each.right for place, each in enumerate(self.study.wording.quiz)}
             return {asked["key"]: right[asked["key"]] for asked in page["asked"]}
         if stage == "questions":
-            return {asked["key"]: _first(asked["options"]) for asked in page["asked"]}
+            told = {each.key: each.instructed_value for each in self.study.config.texts.questions}
+            return {asked["key"]: told[asked["key"]] or _first(asked["options"]) for asked in page["asked"]}
         form = page["view"] and page["view"]["form"]
         if not form:
             return None

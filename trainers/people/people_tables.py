@@ -19,6 +19,7 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 def people_lines(recording: Recording) -> Iterator[Line]:
     """List everybody who has come and not withdrawn, in order, by random ids, after a header; times are in minutes."""
     answers = {(answer.person_id, answer.key): answer.value for answer in recording.tables[ANSWER.name]}
+    attentive = attention(recording)
 
     def before_waiting(person: Any) -> float | None:
         return None if person.ready is None else (person.ready - person.joined - person.waited_s) / 60
@@ -37,6 +38,7 @@ def people_lines(recording: Recording) -> Iterator[Line]:
             "stage": lambda person: person.stage,
             "end": lambda person: person.end,
             "quiz_tries": lambda person: person.quiz_tries,
+            **({} if attentive is None else {"attentive": lambda person: attentive.get(person.id)}),
             "missed": lambda person: (part := recording.part_of(person)) and part.missed,
             "points": lambda person: (part := recording.part_of(person)) and part.points,
             "minutes_before_waiting": before_waiting,
@@ -46,6 +48,18 @@ def people_lines(recording: Recording) -> Iterator[Line]:
         },
         recording.told_of,
     )
+
+
+def attention(recording: Recording) -> dict[str, bool] | None:
+    """Compare everybody's answer with the instructed one, by person; people who have not answered are left out.
+
+    None if no question instructs one. The result is for the analysis alone: neither pay nor validity depends on it.
+    """
+    asked = next((each for each in recording.study.config.texts.questions if each.instructed is not None), None)
+    if asked is None:
+        return None
+    given = [answer for answer in recording.tables[ANSWER.name] if answer.key == asked.key]
+    return {answer.person_id: answer.value == asked.instructed_value for answer in given}
 
 
 def groups_lines(recording: Recording) -> Iterator[Line]:
@@ -93,12 +107,14 @@ def counts(recording: Recording) -> dict[str, Any]:
     """Count people and groups at each stage, as the flow chart of a paper has them."""
     people, groups = recording.people, recording.groups
     reasons = [recording.why_not(group) for group in groups]
+    attentive = attention(recording)
     return {
         "people": len(people),
         "people_withdrawn": len(people) - len(recording.told_of),
         "people_in_groups": sum(person.group_id is not None for person in people),
         "people_by_stage": _counted(person.stage for person in people),
         "people_by_end": _counted(person.end for person in recording.ended),
+        "people_inattentive": attentive and sum(attentive.get(person.id) is False for person in recording.told_of),
         "groups": len(groups),
         "groups_valid": reasons.count(()),
         "groups_by_state": _counted(group.state for group in groups),

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictInt, StringConstraints
 
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.trainers.settings.base import Count, GameConfig, Natural, Seed, Settings
@@ -131,11 +131,27 @@ class QuestionSettings(Settings):
     scale: tuple[Annotated[int, Field(ge=-100, le=100)], Annotated[int, Field(ge=-100, le=100)]] | None = None
     """Its lowest and highest number."""
     choices: Annotated[tuple[Line, ...], Field(min_length=2)] | None = None
+    instructed: StrictInt | Line | None = None
+    """The answer that the text asks for, by which it is seen who reads it: a number of the scale, or a choice."""
 
     @property
     def free(self) -> bool:
         """Whether any text is an answer."""
         return self.scale is None and self.choices is None
+
+    @property
+    def answers(self) -> tuple[int | str, ...]:
+        """The answers to choose from, as the settings write them; none if any text is one."""
+        if self.scale is not None:
+            return tuple(range(self.scale[0], self.scale[1] + 1))
+        return self.choices or ()
+
+    @property
+    def instructed_value(self) -> str | None:
+        """The stored value of the instructed answer; None if none is instructed."""
+        if self.instructed is None:
+            return None
+        return str(self.instructed if self.scale is not None else self.answers.index(self.instructed))
 
 
 class TextsSettings(Settings):
@@ -208,3 +224,10 @@ def check_together(config: StudyConfig) -> None:
             raise ParameterError(f"{where}.scale is {list(question.scale)}, {told}")
         if question.choices is not None and len(set(question.choices)) < len(question.choices):
             raise ParameterError(f"{where}.choices has one twice, allowed: different ones")
+        if question.instructed is not None and question.instructed not in question.answers:
+            told = f"{where}.instructed is {question.instructed!r}, allowed"
+            answers = ", ".join(map(repr, question.answers))
+            raise ParameterError(f"{told}: {answers}" if answers else f"{told} in a question with scale or choices")
+    instructed = [place for place, question in enumerate(config.texts.questions) if question.instructed is not None]
+    if len(instructed) > 1:
+        raise ParameterError(f"texts.questions.{instructed[1]}.instructed is the second, allowed: one of all questions")
