@@ -43,6 +43,7 @@ PACKAGES = {
     "rllib": ("ray", "torch", "safetensors", "scipy", "tensorboard"),
     "sb3": ("stable_baselines3",),
     "bo": ("sklearn", "scipy"),
+    "es": ("cma",),
     "data": ("pyarrow",),
     "people": ("starlette", "uvicorn", "jinja2", "sqlalchemy", "pyarrow", "markdown_it"),
     "postgres": ("pg8000",),

@@ -15,6 +15,7 @@ import typer
 import lawgiver
 from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.files.json_text import to_json
+from lawgiver.trainers.cli import benchmark as benchmark_app
 from lawgiver.trainers.cli import experiment
 from lawgiver.trainers.cli.tune import RANGES, tune
 from lawgiver.trainers.reproduce import PAPERS
@@ -22,6 +23,7 @@ from lawgiver.trainers.runs.packaged_configs import config_names
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(benchmark_app.app, name="benchmark")
 
 
 def also_in(written: str) -> Any:

@@ -1,0 +1,161 @@
+"""All trainings and scores of a benchmark, in one folder: what is finished is kept, what is not goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lawgiver.agents.learned import PolicyFileError
+from lawgiver.envs.core.errors import (
+    LawgiverError,
+    MissingExtraError,
+    ParameterError,
+    UnsupportedGameError,
+    choice,
+    integer,
+)
+from lawgiver.envs.files.reading import read_json
+from lawgiver.trainers.benchmark.entries import OWN, Entry, check_algorithm, make_entry
+from lawgiver.trainers.benchmark.report import Report
+from lawgiver.trainers.benchmark.scores import Score, score_run
+from lawgiver.trainers.benchmark.task import SIZES, VERSION, Task, read_task, task_names
+from lawgiver.trainers.runs.atomic_files import RunError, made_folder, write_json, write_text
+from lawgiver.trainers.runs.launch import Interrupted, ensure, in_ray
+from lawgiver.trainers.runs.provenance import commit, versions
+from lawgiver.trainers.runs.run import Run
+from lawgiver.trainers.runs.yaml_text import write_yaml
+from lawgiver.trainers.settings.base import Resources
+
+MARK = "benchmark.json"
+"""Names the version of the benchmark that a folder belongs to."""
+UNFIT = (UnsupportedGameError, ParameterError, MissingExtraError, PolicyFileError)
+"""What is raised where a task does not fit a trainer, or what it has learned cannot play the task's game."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A training that is wanted, as plain data for another process."""
+
+    task: str
+    algorithm: str
+    size: str
+    seed: int
+    out: str
+
+
+def benchmark(
+    algorithms: Sequence[str] = (OWN,),
+    tasks: Sequence[str] = (),
+    size: str = "small",
+    seeds: int = 3,
+    jobs: int = 1,
+    out: str | Path = "runs/benchmark",
+) -> Report:
+    """Train algorithms on the benchmark's tasks, score them, and report.
+
+    Args:
+        algorithms: names of trainers that take part (:func:`lawgiver.trainers.benchmark.entries.algorithms`); ``own``
+            is the algorithm that the library has for each task.
+        tasks: their names, or YAML files of one's own; all of the benchmark's by default.
+        size: ``small`` or ``full``.
+        seeds: trainings of each, from seed 0 on, >= 1.
+        jobs: maximum number of parallel trainings, >= 1; more than one use Ray.
+        out: folder of the runs and the report. What it holds already of the same configs and commit is not trained
+            again; a training that was interrupted goes on.
+
+    Raises:
+        LawgiverError: if a name is unknown, a number out of range, or the folder belongs to another version of the
+            benchmark; one line.
+        Interrupted: if the user stops it.
+    """
+    choice("size", size, SIZES)
+    integer("seeds", seeds, 1)
+    integer("jobs", jobs, 1)
+    for algorithm in algorithms:
+        check_algorithm(algorithm)
+    chosen = [read_task(name) for name in (tasks or task_names())]
+    folder = _claimed(Path(out))
+    work, reasons = [], {}
+    for task, name in zip(chosen, tasks or task_names(), strict=True):
+        for algorithm in algorithms:
+            try:
+                make_entry(task, algorithm, size)
+            except LawgiverError as error:
+                reasons[task.name, algorithm] = str(error)
+                continue
+            work += [_Work(name, algorithm, size, seed, str(folder)) for seed in range(seeds)]
+    rows = _all(work, jobs)
+    for row in rows:
+        if "reason" in row:
+            reasons[row["task"], row["algorithm"]] = row["reason"]
+    report = Report(
+        size=size,
+        seeds=seeds,
+        tasks=tuple(chosen),
+        algorithms=tuple(algorithms),
+        rows=tuple(row for row in rows if "reason" not in row),
+        reasons=reasons,
+        provenance={"commit": commit(), "versions": versions()},
+    )
+    report.save(folder)
+    return report
+
+
+def _all(work: Sequence[_Work], jobs: int) -> list[dict[str, Any]]:
+    if jobs == 1:
+        return [_scored(each) for each in work]
+    try:
+        return in_ray(_scored, [(each,) for each in work], Resources(concurrent_seeds=jobs), num_cpus=1)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(Path(work[0].out)) from stop
+
+
+def _claimed(folder: Path) -> Path:
+    """Make the folder, or check that it is of this version of the benchmark."""
+    made_folder(folder)
+    mark = folder / MARK
+    if not mark.exists():
+        write_json(mark, {"version": VERSION, "lawgiver": versions()["lawgiver"]})
+    found = read_json(mark)
+    if found != {"version": VERSION, "lawgiver": versions()["lawgiver"]}:
+        raise RunError(
+            f"{folder} was written by {found.get('version')} of lawgiver {found.get('lawgiver')}, allowed:"
+            f" {VERSION} of lawgiver {versions()['lawgiver']}, or another folder (--out)"
+        )
+    return folder.absolute()
+
+
+def _scored(work: _Work) -> dict[str, Any]:
+    """Train one entry with one seed, unless it is finished, and score it."""
+    task = read_task(work.task)
+    entry = make_entry(task, work.algorithm, work.size)
+    folder = entry.folder(Path(work.out), work.seed)
+    about = {"task": task.name, "algorithm": work.algorithm, "seed": work.seed}
+    try:
+        summary = ensure(folder, _written(entry, folder.parent), f"seed={work.seed}")
+        return {**about, **_score(task, folder, work, summary)}
+    except UNFIT as error:
+        return {**about, "reason": str(error)}
+
+
+def _written(entry: Entry, folder: Path) -> Path:
+    """Write the config of an entry beside its runs, for people and for ``lawgiver train``."""
+    made_folder(folder)
+    file = folder / "config.yaml"
+    if not file.exists():
+        settings = entry.config.model_dump(mode="json")
+        write_text(file, write_yaml({key: settings[key] for key in ("game", "agents", "trainer", "resources")}))
+    return file
+
+
+def _score(task: Task, folder: Path, work: _Work, summary: dict[str, Any]) -> dict[str, Any]:
+    file = folder / "score.json"
+    if not file.exists():
+        scores: dict[str, Score] = score_run(task, folder, work.size, work.seed)
+        run = Run.open(folder)
+        found = {name: score.data() for name, score in scores.items()}
+        write_json(file, {**found, "wall_s": summary["timing"]["wall_s"], "policy": str(run.path)})
+    data: dict[str, Any] = read_json(file)
+    return data
