@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from lawgiver.trainers.runs.training_run import TrainingRun
     from lawgiver.trainers.settings.base import Config, Count, Natural, Seed, Settings, TrainerSettings
     from lawgiver.trainers.settings.bounded_rationality import BoundedRationality, start_of
+    from lawgiver.trainers.settings.learners import Learners, StepsTrainer
     from lawgiver.trainers.statistics.estimate import Estimate
     from lawgiver.trainers.tables.cells import Table, cell
     from lawgiver.trainers.tables.mechanism_tables import tables_of
@@ -115,6 +116,7 @@ __all__ = [
     "LearnedParticipants",
     "LearnedPolicy",
     "Learner",
+    "Learners",
     "MDPGame",
     "MechanismGame",
     "MechanismState",
@@ -145,6 +147,7 @@ __all__ = [
     "Seed",
     "Settings",
     "Step",
+    "StepsTrainer",
     "Table",
     "TaxedGame",
     "TaxedState",

@@ -1,4 +1,4 @@
-"""What is trained: an algorithm on a task, as a config that any trainer may refuse."""
+"""Entries of the benchmark: an algorithm on a task, as a config that any trainer may refuse."""
 
 from __future__ import annotations
 

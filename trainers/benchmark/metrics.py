@@ -1,4 +1,4 @@
-"""What is measured of a learned policy: more is better, in every metric.
+"""Metrics of a learned policy, in each of which more is better.
 
 - ``reward``: what an agent of the role earns in a game, on average over games, before given others.
 - ``seat``: what a participant with the learned policy earns in a game if all others are of the population. The seats
@@ -116,7 +116,8 @@ def _equilibrium(
     task: Task, game: Game[Any], whom: Population, learned: Policy, games: int, seed: Sequence[int]
 ) -> Estimate:
     rules = _rules(game, learned, np.random.default_rng(seed))
-    return _exact(float(np.mean([_in_equilibrium(game, whom, rule) for rule in rules])))
+    values = np.array([_in_equilibrium(game, whom, rule) for rule in rules])
+    return _exact(float(values[0])) if len(values) == 1 else Estimate.of_samples(values)
 
 
 def _rules(game: Game[Any], mechanism: Policy, rng: np.random.Generator) -> list[Policy]:

@@ -200,12 +200,15 @@ def _interval(estimate: Estimate | None) -> str:
 def interquartile_mean(scores: Sequence[np.ndarray], rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
     """Estimate the mean of the middle half of all runs, with seeds resampled within each task.
 
+    Of normal runs, three seeds a task, the interval covers the truth as often as it says with 15 tasks, four points too seldom
+    with 4.
+
     Args:
         scores: of each task, one a seed, (S,) with S >= 1.
         rng: draws the resamples.
         draws: their number.
     """
-    return _resampled(lambda drawn: float(trim_mean(np.concatenate(drawn), QUARTILE)), scores, rng, draws)
+    return _resampled(lambda drawn: trim_mean(np.concatenate(drawn, axis=1), QUARTILE, axis=1), scores, rng, draws)
 
 
 def improvement(
@@ -219,35 +222,36 @@ def improvement(
     if not common:
         return None
 
-    def share(drawn: Sequence[np.ndarray]) -> float:
-        return float(np.mean([_beats(*pair) for pair in zip(drawn[::2], drawn[1::2], strict=True)]))
+    def share(drawn: Sequence[np.ndarray]) -> np.ndarray:
+        return np.mean([_beats(*pair) for pair in zip(drawn[::2], drawn[1::2], strict=True)], axis=0)
 
     pairs = [values for task in common for values in (one[task], other[task])]
     return _resampled(share, pairs, np.random.default_rng(seed), draws)
 
 
 def _resampled(
-    statistic: Callable[[Sequence[np.ndarray]], float],
+    statistic: Callable[[Sequence[np.ndarray]], np.ndarray],
     samples: Sequence[np.ndarray],
     rng: np.random.Generator,
     draws: int,
 ) -> Estimate:
-    """Estimate a statistic of several samples, each resampled by itself.
+    """Estimate a statistic of several samples, each resampled by itself, which it takes as arrays (D, S) to (D,).
 
     A resample of few seeds spreads less than they do, so that deviations are widened as those of one sample would have
     to be (:func:`lawgiver.trainers.statistics.bootstrap.widening`), with the degrees of freedom of all samples. Error
     and interval are None where some sample is a single number.
     """
-    found, total = statistic(samples), sum(map(len, samples))
+    found, total = float(statistic([values[None] for values in samples])[0]), sum(map(len, samples))
     each = min(map(len, samples))
     if each < 2:
         return Estimate(found, None, None, None, total, METHOD)
-    drawn = np.array([statistic([rng.choice(values, len(values)) for values in samples]) for _ in range(draws)])
-    apart = widening(each, total - len(samples)) * (drawn - found)
+    drawn = [values[rng.integers(len(values), size=(draws, len(values)))] for values in samples]
+    apart = widening(each, total - len(samples)) * (statistic(drawn) - found)
     low, high = found + np.quantile(apart, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(found, float(apart.std()), float(low), float(high), total, METHOD)
 
 
-def _beats(one: np.ndarray, other: np.ndarray) -> float:
-    apart = one[:, None] - other[None, :]
-    return float(np.mean((apart > 0) + 0.5 * (apart == 0)))
+def _beats(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Compute the shares of pairs that one wins, of (D, S) and (D, S'), (D,)."""
+    apart = one[:, :, None] - other[:, None, :]
+    return np.asarray(np.mean((apart > 0) + 0.5 * (apart == 0), axis=(1, 2)))

@@ -27,7 +27,7 @@ SIZES = ("small", "full")
 
 
 class Reference(Settings):
-    """What a score is measured by: a number, or a policy that plays in place of the learned one."""
+    """End of the scale of a score: a number, or a policy that plays in place of the learned one."""
 
     value: float | None = None
     """In the metric's unit."""
@@ -62,7 +62,7 @@ class Population(Settings):
 
 
 class Budget(Settings):
-    """How much is learned, and from how many games a policy is scored."""
+    """Steps that are learned from, and games that a policy is scored in."""
 
     steps: Natural
     """Steps of the environment that an algorithm may take."""
@@ -121,7 +121,7 @@ class Task(Settings):
         return GameConfig(name=self.game.name, **settings).make()
 
     def optimum_of(self, population: str) -> Reference:
-        """Return what scores 1 before a population."""
+        """Return the end of the scale, 1, before a population."""
         return self.population(population).optimum or self.optimum
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a black-box search maximises: the payoff of a mechanism before others who are given."""
+"""Objective of a black-box search: the payoff of a mechanism before others who are given."""
 
 from __future__ import annotations
 
