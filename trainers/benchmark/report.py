@@ -200,8 +200,8 @@ def _interval(estimate: Estimate | None) -> str:
 def interquartile_mean(scores: Sequence[np.ndarray], rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
     """Estimate the mean of the middle half of all runs, with seeds resampled within each task.
 
-    Of normal runs, three seeds a task, the interval covers the truth as often as it says with 15 tasks, four points too seldom
-    with 4.
+    Of normal runs, three seeds a task, the interval covers the truth as often as it says with 15 tasks, and in four of
+    a hundred cases too seldom with 4.
 
     Args:
         scores: of each task, one a seed, (S,) with S >= 1.
