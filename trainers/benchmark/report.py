@@ -223,7 +223,7 @@ def improvement(
         return None
 
     def share(drawn: Sequence[np.ndarray]) -> np.ndarray:
-        return np.mean([_beats(*pair) for pair in zip(drawn[::2], drawn[1::2], strict=True)], axis=0)
+        return np.asarray(np.mean([_beats(*pair) for pair in zip(drawn[::2], drawn[1::2], strict=True)], axis=0))
 
     pairs = [values for task in common for values in (one[task], other[task])]
     return _resampled(share, pairs, np.random.default_rng(seed), draws)
