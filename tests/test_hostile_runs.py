@@ -298,7 +298,9 @@ def test_no_source_reads_what_can_run_code() -> None:
 
 def test_a_run_cannot_name_the_cluster_that_it_is_continued_on(run: Path, monkeypatch: Any) -> None:
     """Whoever runs a Ray cluster can run code in those who connect to it."""
-    monkeypatch.setattr(launch, "_carry_out", lambda run, config: (run.path, {"address": config.resources.address}))
+    monkeypatch.setattr(
+        launch, "_carry_out", lambda run, config, watch: (run.path, {"address": config.resources.address})
+    )
     config = run / "config.yaml"
     config.write_text(config.read_text().replace("address: null", "address: ray://elsewhere:10001"))
     for more in ([], ["trainer.updates=3"], ["resources.num_learners=1"]):
