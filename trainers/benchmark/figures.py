@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from lawgiver.trainers.benchmark.report import Report
 
 
+LOWEST = -0.5
+"""Lower end of the axis of scores."""
+
+
 def draw(report: Report, folder: Path) -> list[Path]:
     """Draw both figures into a folder; list the files."""
     files = []
@@ -27,7 +31,7 @@ def draw(report: Report, folder: Path) -> list[Path]:
 
 
 def by_task(report: Report) -> Figure:
-    """Draw each run's score before the training population, by task; 0 and 1 are marked."""
+    """Draw each run's score before the training population, by task; what is below the axis stands at its end, as <."""
     figure = new_figure(7.0, 1.2 + 0.34 * len(report.tasks))
     axis = figure.subplots()
     colours = named_colours(report.algorithms)
@@ -38,12 +42,15 @@ def by_task(report: Report) -> Figure:
             (value, -row + offset) for row, task in enumerate(report.tasks) for value in scores.get(task.name, ())
         ]
         if points:
-            across, down = zip(*points, strict=True)
-            axis.scatter(across, down, s=14, color=colours[algorithm], label=algorithm, alpha=0.8)
+            across, down = np.array(points).T
+            below = across < LOWEST
+            style: dict[str, Any] = {"color": colours[algorithm], "alpha": 0.8}
+            axis.scatter(across[~below], down[~below], s=14, label=algorithm, **style)
+            axis.scatter(np.full(below.sum(), LOWEST), down[below], s=18, marker="<", clip_on=False, **style)
     for end in (0, 1):
         axis.axvline(end, color="0.6", linewidth=0.8, zorder=0)
     axis.set_yticks([-row for row in range(len(report.tasks))], [task.name for task in report.tasks])
-    axis.set_xlim(-0.5, 1.25)
+    axis.set_xlim(LOWEST, 1.25)
     axis.set_xlabel("score: 0 baseline, 1 optimum")
     legend_beside(axis)
     return figure
@@ -58,7 +65,7 @@ def profiles(report: Report) -> Figure:
         for algorithm, steps, shares in _curves(report, population):
             axis.plot(steps, shares, color=colours[algorithm], label=algorithm)
         axis.set_xlabel(f"tau, {population.replace('_', '-')} population")
-    axes[0].set_ylabel("share of runs with a score of tau or more")
+    axes[0].set_ylabel("share of runs at tau or more")
     legend_beside(axes[1])
     return figure
 
