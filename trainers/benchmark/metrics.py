@@ -13,18 +13,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lawgiver.agents.anchor import make_anchor
+from lawgiver.agents.seated_policy import SeatedPolicy
 from lawgiver.agents.tables import tabulate
-from lawgiver.envs.core.arrays import Array, Rng
 from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
-from lawgiver.envs.core.policy import Memory, Policy
+from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.families.mechanism_game import MechanismGame
@@ -37,37 +36,9 @@ from lawgiver.trainers.statistics.estimate import Estimate
 
 PARTICIPANT, MECHANISM = "participant", "mechanism"
 RULES = 64
+"""Rules that are scored of a mechanism that draws one."""
 SECTIONS = {MECHANISM: "mechanism", PARTICIPANT: "participants"}
 """Key of a population, and of a config's ``agents``, by role."""
-
-
-@dataclass(frozen=True)
-class _OneSeat(Policy):
-    """One seat of each game plays a policy, the others another.
-
-    Attributes:
-        one: on seat ``b mod n`` of game b.
-        others: on all other seats.
-    """
-
-    one: Policy
-    others: Policy
-
-    def distribution(self, obs: Array, mask: Array | None, state: Memory) -> tuple[Array, Memory]:
-        """Raise NotImplementedError: which seat plays which policy depends on the game of the batch."""
-        raise NotImplementedError
-
-    def initial_state(self, batch: int, rng: Rng) -> Memory:
-        """Return the memories of both."""
-        return self.one.initial_state(batch, rng), self.others.initial_state(batch, rng)
-
-    def act(self, obs: Array, mask: Array | None, state: Memory, rng: Rng) -> tuple[Array, Memory]:
-        """Return the actions (B, n[, k]) and the memories."""
-        mine, own = self.one.act(obs, mask, state[0], rng)
-        theirs, kept = self.others.act(obs, mask, state[1], rng)
-        batch, seats = obs.shape[:2]
-        chosen = np.arange(batch)[:, None] % seats == np.arange(seats)
-        return np.where(chosen if mine.ndim == 2 else chosen[..., None], mine, theirs), (own, kept)
 
 
 def _given(game: Game[Any], population: Population, skip: str) -> dict[str, Policy]:
@@ -97,9 +68,10 @@ def _reward(
 
 def _seat(task: Task, game: Game[Any], whom: Population, learned: Policy, games: int, seed: Sequence[int]) -> Estimate:
     others = _given(game, whom, "")
-    policies = {**others, PARTICIPANT: _OneSeat(learned, others[PARTICIPANT])}
-    earned = _earned(game, policies, PARTICIPANT, games, seed)
-    return Estimate.of_samples(earned[np.arange(games), np.arange(games) % earned.shape[1]])
+    seats = game.roles[PARTICIPANT]
+    turn = np.arange(games)[:, None] % seats == np.arange(seats)
+    policies = {**others, PARTICIPANT: SeatedPolicy(learned, others[PARTICIPANT], turn)}
+    return Estimate.of_samples(_earned(game, policies, PARTICIPANT, games, seed)[turn])
 
 
 def _regret(

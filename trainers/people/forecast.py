@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.agents.seated_policy import carried
 from lawgiver.envs.core.arrays import Rng
 from lawgiver.envs.views.session import Session
 from lawgiver.trainers.people.group import Group
 from lawgiver.trainers.people.payments import payment
-from lawgiver.trainers.people.seated_policy import carried
 from lawgiver.trainers.people.setup import Dropouts, Setup
 from lawgiver.trainers.people.study import Study
 

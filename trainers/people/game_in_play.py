@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.agents.seated_policy import carried
 from lawgiver.envs.views.screen import Form, form
 from lawgiver.envs.views.session import Session
 from lawgiver.trainers.people.happenings import WAITED, Decision, Happening, Source
 from lawgiver.trainers.people.played import Round
-from lawgiver.trainers.people.seated_policy import carried
 from lawgiver.trainers.people.setup import PARTNERS, RULES, Setup
 
 SAME = 1e-9

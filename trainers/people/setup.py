@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from lawgiver.agents.seated_policy import SeatedPolicy
 from lawgiver.envs.core.checks import check_policy
 from lawgiver.envs.core.errors import ParameterError, UnsupportedGameError, brief, choice, integer, seed_number
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Policy
 from lawgiver.envs.core.wording import Wording, require_participants
 from lawgiver.envs.election.state import phases
-from lawgiver.trainers.people.seated_policy import SeatedPolicy
 
 RULES, PARTNERS, OPENING, TIES = range(4)
 """Streams of random numbers of a group: of the rules and the mechanism, of programs, of the opening, of tied votes."""

@@ -18,7 +18,7 @@ class SeatedPolicy:
     Attributes:
         first: decides for the seats that are marked.
         second: decides for the others.
-        marked: bool (n,).
+        marked: bool (n,), or (B, n) where seats differ from game to game.
     """
 
     first: Policy
@@ -48,7 +48,7 @@ class SeatedPolicy:
         return carried(self.first, first, one), carried(self.second, second, other), one, other
 
     def _seated(self, first: Any, second: Any) -> Any:
-        return np.where(self.marked.reshape(-1, *[1] * (np.ndim(first) - 2)), first, second)
+        return np.where(self.marked[(..., *[None] * (np.ndim(first) - 2))], first, second)
 
 
 def carried(policy: Policy, memory: Memory, initial: Memory) -> Memory:
