@@ -24,12 +24,12 @@ from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.rollout import rollout
 from lawgiver.envs.election.game import Election
 from lawgiver.envs.families.mechanism_game import MechanismGame
 from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import mean_parameters
 from lawgiver.trainers.benchmark.task import Population, Task, given_policy
+from lawgiver.trainers.evaluation.rollout import earnings
 from lawgiver.trainers.evaluation.vote_shares import POOLED, vote_share
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.estimate import Estimate
@@ -50,20 +50,11 @@ def _given(game: Game[Any], population: Population, skip: str) -> dict[str, Poli
     return found
 
 
-def _earned(game: Game[Any], policies: Mapping[str, Policy], role: str, games: int, seed: Sequence[int]) -> np.ndarray:
-    """Play games; return what each agent of a role earns in each, (games, n_role)."""
-    rng = np.random.default_rng(seed)
-    total = np.zeros((games, game.roles[role]))
-    for step in rollout(game, policies, game.initial_state(games, rng), rng):
-        total += np.where(np.asarray(step.alive)[:, None], step.rewards[role], 0.0)
-    return total
-
-
 def _reward(
     task: Task, game: Game[Any], whom: Population, learned: Policy, games: int, seed: Sequence[int]
 ) -> Estimate:
     policies = {**_given(game, whom, task.role), task.role: learned}
-    return Estimate.of_samples(_earned(game, policies, task.role, games, seed).mean(axis=1))
+    return Estimate.of_samples(earnings(game, policies, task.role, games, np.random.default_rng(seed)).mean(axis=1))
 
 
 def _seat(task: Task, game: Game[Any], whom: Population, learned: Policy, games: int, seed: Sequence[int]) -> Estimate:
@@ -71,7 +62,7 @@ def _seat(task: Task, game: Game[Any], whom: Population, learned: Policy, games:
     seats = game.roles[PARTICIPANT]
     turn = np.arange(games)[:, None] % seats == np.arange(seats)
     policies = {**others, PARTICIPANT: SeatedPolicy(learned, others[PARTICIPANT], turn)}
-    return Estimate.of_samples(_earned(game, policies, PARTICIPANT, games, seed)[turn])
+    return Estimate.of_samples(earnings(game, policies, PARTICIPANT, games, np.random.default_rng(seed))[turn])
 
 
 def _regret(

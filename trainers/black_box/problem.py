@@ -11,7 +11,7 @@ from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
-from lawgiver.envs.core.rollout import rollout
+from lawgiver.trainers.evaluation.rollout import earnings
 from lawgiver.trainers.settings.base import AnyConfig
 
 MECHANISM = "mechanism"
@@ -36,7 +36,4 @@ def opponents(config: AnyConfig, game: Game[Any]) -> dict[str, Policy]:
 
 def payoff(game: Game[Any], policies: Mapping[str, Policy], games: int, seed: list[int]) -> float:
     """Play games; return what the mechanism earns in one, on average."""
-    rng, total = np.random.default_rng(seed), np.zeros(games)
-    for step in rollout(game, policies, game.initial_state(games, rng), rng):
-        total += np.where(np.asarray(step.alive), step.rewards[MECHANISM][:, 0], 0.0)
-    return float(total.mean())
+    return float(earnings(game, policies, MECHANISM, games, np.random.default_rng(seed)).mean())

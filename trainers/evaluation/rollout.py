@@ -1,4 +1,4 @@
-"""Rollouts of given policies, and the mean of each measure a round."""
+"""Rollouts of given policies: the mean of each measure a round, and what agents earn in a game."""
 
 from __future__ import annotations
 
@@ -41,6 +41,24 @@ def simulate(
             for name, measure in measured.items():
                 sums[name] = sums.get(name, 0.0) + np.where(counted, measure(step.after), 0.0)
     return {name: _a_round(total, rounds) for name, total in sums.items()}
+
+
+def earnings(
+    game: Game[Any], policies: Mapping[str, Policy], role: str, games: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Play games; return the rewards of each agent of a role in each game, (games, n_role).
+
+    Args:
+        game: the rules.
+        policies: who plays, for every role.
+        role: whose rewards.
+        games: number of games, played in parallel.
+        rng: generator of policies and rules.
+    """
+    total = np.zeros((games, game.roles[role]))
+    for step in rollout(game, policies, game.initial_state(games, rng), rng):
+        total += np.where(np.asarray(step.alive)[:, None], step.rewards[role], 0.0)
+    return total
 
 
 def _a_round(total: np.ndarray, rounds: np.ndarray) -> Estimate:
