@@ -72,7 +72,7 @@ def _regret(
         raise UnsupportedGameError(f"metric 'regret' is not known in {game.name}: allowed: games with an exact subgame")
     parameters = mean_parameters(game, _given(game, whom, PARTICIPANT)[MECHANISM])
     policy = np.exp(tabulate(game, learned, parameters))
-    return _exact(-incentives(game, parameters, policy)["regret"])
+    return Estimate.exact(-incentives(game, parameters, policy)["regret"])
 
 
 def _equilibrium(
@@ -80,7 +80,7 @@ def _equilibrium(
 ) -> Estimate:
     rules = _rules(game, learned, np.random.default_rng(seed))
     values = np.array([_in_equilibrium(game, whom, rule) for rule in rules])
-    return _exact(float(values[0])) if len(values) == 1 else Estimate.of_samples(values)
+    return Estimate.exact(float(values[0])) if len(values) == 1 else Estimate.of_samples(values)
 
 
 def _rules(game: Game[Any], mechanism: Policy, rng: np.random.Generator) -> list[Policy]:
@@ -109,10 +109,6 @@ def _vote_share(
     rival = given_policy(game.base_game, MECHANISM, whom.rival)
     each = -(-games // len(game.base_game.initial_states_by_condition(1, np.random.default_rng(0))))
     return vote_share(game, [learned, rival], each, np.random.default_rng(seed))[POOLED]
-
-
-def _exact(value: float) -> Estimate:
-    return Estimate(value, 0.0, value, value, 1, "exact")
 
 
 METRICS: Mapping[str, Callable[[Task, Game[Any], Population, Policy, int, Sequence[int]], Estimate]] = {

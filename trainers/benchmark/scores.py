@@ -79,5 +79,5 @@ def _reference(task: Task, reference: Reference, population: str, games: int, en
     given = reference.policy
     if given is None:
         assert reference.value is not None
-        return Estimate(reference.value, 0.0, reference.value, reference.value, 1, "exact")
+        return Estimate.exact(reference.value)
     return measure(task, population, lambda game: given_policy(game, task.role, given), games, entropy)

@@ -51,7 +51,8 @@ class Estimate:
             t; ``group bootstrap``, percentiles of the means of resampled groups;
             ``wilson``, the interval of a probability (Wilson 1927), which has a width where all agree, too;
             ``meta-game bootstrap``, the same of all games of a tournament; ``table bootstrap``, of all games of a table
-            of payoffs; ``normal and student``, over instances and seeds, added in quadrature.
+            of payoffs; ``stratified bootstrap``, of seeds within each task; ``exact``, a number that is known;
+            ``normal and student``, over instances and seeds, added in quadrature.
         values: value of each seed, where the estimate is over seeds.
         level: coverage probability of the interval, in (0, 1).
     """
@@ -64,6 +65,11 @@ class Estimate:
     how: str
     values: tuple[float, ...] | None = None
     level: float = LEVEL
+
+    @classmethod
+    def exact(cls, value: float) -> Self:
+        """Give a number that is known, with an interval of no width."""
+        return cls(value, 0.0, value, value, 1, "exact")
 
     @classmethod
     def normal(cls, mean: float, standard_error: float, n: int) -> Self:
