@@ -22,11 +22,10 @@ from lawgiver.trainers.benchmark.report import Report
 from lawgiver.trainers.benchmark.scores import Score, score_run
 from lawgiver.trainers.benchmark.task import SIZES, VERSION, Task, read_task, task_names
 from lawgiver.trainers.runs.atomic_files import RunError, made_folder, write_json, write_text
-from lawgiver.trainers.runs.launch import Interrupted, ensure, in_ray
+from lawgiver.trainers.runs.launch import Interrupted, ensure, in_parallel
 from lawgiver.trainers.runs.provenance import commit, versions
 from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.yaml_text import write_yaml
-from lawgiver.trainers.settings.base import Resources
 
 MARK = "benchmark.json"
 """Names the version of the benchmark that a folder belongs to."""
@@ -107,7 +106,7 @@ def _all(work: Sequence[_Work], jobs: int) -> list[dict[str, Any]]:
     if jobs == 1:
         return [_scored(each) for each in work]
     try:
-        return in_ray(_scored, [(each,) for each in work], Resources(concurrent_seeds=jobs), num_cpus=1)
+        return in_parallel(_scored, [(each,) for each in work], jobs)
     except KeyboardInterrupt as stop:
         raise Interrupted(Path(work[0].out)) from stop
 

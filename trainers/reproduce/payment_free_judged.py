@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,6 @@ from lawgiver.trainers.payment_free.evaluation import of_truth
 from lawgiver.trainers.reproduce.payment_free_points import Point
 from lawgiver.trainers.runs import launch
 from lawgiver.trainers.runs.atomic_files import RunError, write_json
-from lawgiver.trainers.settings.base import Resources
 
 SEED = 20_231_118
 """Of the instances and of the audit: a stream that no training draws from."""
@@ -120,8 +118,7 @@ def judged_all(wanted: Sequence[tuple[Path, Task]], jobs: int) -> list[Judgement
     waiting = [(file.absolute(), asdict(task)) for file, task in wanted if _kept(file, task) is None]
     try:
         if jobs > 1:
-            use = Resources(address=os.environ.get("RAY_ADDRESS"), concurrent_seeds=jobs)
-            launch.in_ray(_keep, waiting, use, num_cpus=1)
+            launch.in_parallel(_keep, waiting, jobs)
         else:
             for call in waiting:
                 _keep(*call)

@@ -92,9 +92,8 @@ def ensure_all(wanted: Sequence[tuple[Path, str | Path, Sequence[str]]], jobs: i
     """
     if jobs > 1:
         waiting = [each for each in wanted if not is_finished(each[0])]
-        use = Resources(address=os.environ.get("RAY_ADDRESS"), concurrent_seeds=jobs)
         try:
-            in_ray(ensure, [(folder.absolute(), source, *more) for folder, source, more in waiting], use, num_cpus=1)
+            in_parallel(ensure, [(folder.absolute(), source, *more) for folder, source, more in waiting], jobs)
         except KeyboardInterrupt as stop:
             raise Interrupted(next((each[0] for each in waiting if not is_finished(each[0])), wanted[0][0])) from stop
     return [ensure(folder, source, *overrides) for folder, source, overrides in wanted]
@@ -233,6 +232,17 @@ def _train_member(name: str, config: AnyConfig) -> dict[str, Any]:
     if run.finished and run.settings["trainer"] == config.model_dump(mode="json")["trainer"]:
         return dict(run.summary)
     return _carry_out(TrainingRun.resume(path, config), config)[1]
+
+
+def in_parallel(
+    function: Callable[..., dict[str, Any]], calls: Sequence[tuple[Any, ...]], jobs: int
+) -> list[dict[str, Any]]:
+    """Call a function as :func:`in_ray` does, ``jobs`` calls at once with a core each.
+
+    They run on the cluster that ``RAY_ADDRESS`` names or Ray is connected to, else locally.
+    """
+    use = Resources(address=os.environ.get("RAY_ADDRESS"), concurrent_seeds=jobs)
+    return in_ray(function, calls, use, num_cpus=1)
 
 
 def in_ray(
