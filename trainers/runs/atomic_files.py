@@ -110,6 +110,21 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write_text(path, to_json(data, indent=2) + "\n")
 
 
+def read_stored(path: Path) -> dict[str, Any]:
+    """Read a mapping that :func:`write_json` has written.
+
+    Raises:
+        RunError: naming the file, if it cannot be read or is damaged.
+    """
+    try:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path} is damaged: it is no mapping")
+    return found
+
+
 def write_folder(path: Path, write: Callable[[Path], None], **facts: Any) -> None:
     """Write a folder atomically by calling ``write``, with a manifest of its files' digests and ``facts``.
 

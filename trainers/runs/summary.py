@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lawgiver.envs.files.reading import read_json
-from lawgiver.trainers.runs.atomic_files import RunError
+from lawgiver.trainers.runs.atomic_files import RunError, read_stored
 from lawgiver.trainers.statistics.estimate import with_estimates
 
 FORMAT = 2
@@ -100,12 +99,7 @@ def read_summary(file: Path) -> Summary:
     Raises:
         RunError: if it cannot be read, is damaged, or of another format than this version writes.
     """
-    try:
-        summary = read_json(file)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} is damaged: {error}") from error
-    if not isinstance(summary, dict):
-        raise RunError(f"{file} is damaged: it is no mapping")
+    summary = read_stored(file)
     found = summary.get("format", 1)
     if found != FORMAT:
         known_reader = READ_BY.get(found) if isinstance(found, int) else None

@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 from lawgiver.envs.core.errors import ParameterError, integer
 from lawgiver.envs.files.json_text import plain
-from lawgiver.envs.files.reading import read_json
-from lawgiver.trainers.runs.atomic_files import RunError, write_json, writing
+from lawgiver.trainers.runs.atomic_files import RunError, read_stored, write_json, writing
 from lawgiver.trainers.runs.config import load_config
 from lawgiver.trainers.runs.overrides import read_overrides, require_given_once
 from lawgiver.trainers.settings.base import AnyConfig
@@ -113,12 +112,9 @@ def store_plan(plan: Plan) -> None:
     space = {key: each.text for key, each in plan.space.items()}
     ours = plain({"config": plan.configs[0].model_dump(mode="json"), "space": space, "trials": plan.trials})
     if file.exists():
-        try:
-            theirs = read_json(file)
-        except (OSError, ValueError) as error:
-            raise RunError(f"{file} is damaged: {error}") from error
+        theirs = read_stored(file)
         for key in ("space", "config"):
-            if not isinstance(theirs, dict) or theirs.get(key) != ours[key]:
+            if theirs.get(key) != ours[key]:
                 raise RunError(f"{plan.folder} holds a search with another {key}: choose another folder (--dir)")
         done = len(theirs["trials"])
         if theirs["trials"] != ours["trials"][:done]:
@@ -150,13 +146,7 @@ def states(plan: Plan) -> dict[str, Any]:
         RunError: if the file is damaged.
     """
     file = plan.folder / STATES
-    if not file.exists():
-        return {}
-    try:
-        found = read_json(file)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} is damaged: {error}") from error
-    return found if isinstance(found, dict) else {}
+    return read_stored(file) if file.exists() else {}
 
 
 def write_state(plan: Plan, number: int, state: Literal["stopped", "failed"], reason: str) -> None:
