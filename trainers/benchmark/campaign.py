@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +17,40 @@ from lawgiver.envs.core.errors import (
     choice,
     integer,
 )
-from lawgiver.envs.files.reading import read_json
 from lawgiver.trainers.benchmark.entries import OWN, Entry, check_algorithm, make_entry
 from lawgiver.trainers.benchmark.report import Report
-from lawgiver.trainers.benchmark.scores import Score, score_run
+from lawgiver.trainers.benchmark.scores import score_run
 from lawgiver.trainers.benchmark.task import SIZES, VERSION, Task, read_task, task_names
-from lawgiver.trainers.runs.atomic_files import RunError, made_folder, write_json, write_text
+from lawgiver.trainers.runs.atomic_files import RunError, made_folder, read_stored, write_json, write_text
 from lawgiver.trainers.runs.launch import Interrupted, ensure, in_parallel
 from lawgiver.trainers.runs.provenance import commit, versions
-from lawgiver.trainers.runs.run import Run
 from lawgiver.trainers.runs.yaml_text import write_yaml
 
 MARK = "benchmark.json"
 """Names the version of the benchmark that a folder belongs to."""
 UNFIT = (UnsupportedGameError, ParameterError, MissingExtraError, PolicyFileError)
-"""What is raised where a task does not fit a trainer, or what it has learned cannot play the task's game."""
+"""Errors of a task that does not fit a trainer, or of a policy that cannot play the task's game."""
 
 
 @dataclass(frozen=True)
 class _Work:
-    """A training that is wanted, as plain data for another process."""
+    """One training of an entry, for another process.
 
-    task: str
+    Attributes:
+        task: it learns.
+        algorithm: that learns.
+        size: of the task.
+        seed: of the training.
+        config: file of it, but for the seed.
+        folder: of the run.
+    """
+
+    task: Task
     algorithm: str
     size: str
     seed: int
-    out: str
+    config: Path
+    folder: Path
 
 
 def benchmark(
@@ -76,16 +85,20 @@ def benchmark(
         check_algorithm(algorithm)
     chosen = [read_task(name) for name in (tasks or task_names())]
     folder = _claimed(Path(out))
-    work, reasons = [], {}
-    for task, name in zip(chosen, tasks or task_names(), strict=True):
-        for algorithm in algorithms:
-            try:
-                make_entry(task, algorithm, size)
-            except LawgiverError as error:
-                reasons[task.name, algorithm] = str(error)
-                continue
-            work += [_Work(name, algorithm, size, seed, str(folder)) for seed in range(seeds)]
-    rows = _all(work, jobs)
+    work, reasons = list[_Work](), dict[tuple[str, str], str]()
+    for task, algorithm in product(chosen, algorithms):
+        try:
+            entry = make_entry(task, algorithm, size)
+        except LawgiverError as error:
+            reasons[task.name, algorithm] = str(error)
+            continue
+        runs = [(seed, entry.folder(folder, seed)) for seed in range(seeds)]
+        config = _written(entry, runs[0][1].parent)
+        work += [_Work(task, algorithm, size, seed, config, run) for seed, run in runs]
+    try:
+        rows = [_scored(each) for each in work] if jobs == 1 else in_parallel(_scored, [(each,) for each in work], jobs)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(folder) from stop
     for row in rows:
         if "reason" in row:
             reasons[row["task"], row["algorithm"]] = row["reason"]
@@ -102,39 +115,27 @@ def benchmark(
     return report
 
 
-def _all(work: Sequence[_Work], jobs: int) -> list[dict[str, Any]]:
-    if jobs == 1:
-        return [_scored(each) for each in work]
-    try:
-        return in_parallel(_scored, [(each,) for each in work], jobs)
-    except KeyboardInterrupt as stop:
-        raise Interrupted(Path(work[0].out)) from stop
-
-
 def _claimed(folder: Path) -> Path:
     """Make the folder, or check that it is of this version of the benchmark."""
     made_folder(folder)
-    mark = folder / MARK
+    mark, ours = folder / MARK, {"version": VERSION, "lawgiver": versions()["lawgiver"]}
     if not mark.exists():
-        write_json(mark, {"version": VERSION, "lawgiver": versions()["lawgiver"]})
-    found = read_json(mark)
-    if found != {"version": VERSION, "lawgiver": versions()["lawgiver"]}:
+        write_json(mark, ours)
+    found = read_stored(mark)
+    if found != ours:
         raise RunError(
             f"{folder} was written by {found.get('version')} of lawgiver {found.get('lawgiver')}, allowed:"
-            f" {VERSION} of lawgiver {versions()['lawgiver']}, or another folder (--out)"
+            f" {VERSION} of lawgiver {ours['lawgiver']}, or another folder (--out)"
         )
     return folder.absolute()
 
 
 def _scored(work: _Work) -> dict[str, Any]:
     """Train one entry with one seed, unless it is finished, and score it."""
-    task = read_task(work.task)
-    entry = make_entry(task, work.algorithm, work.size)
-    folder = entry.folder(Path(work.out), work.seed)
-    about = {"task": task.name, "algorithm": work.algorithm, "seed": work.seed}
+    about = {"task": work.task.name, "algorithm": work.algorithm, "seed": work.seed}
     try:
-        summary = ensure(folder, _written(entry, folder.parent), f"seed={work.seed}")
-        return {**about, **_score(task, folder, work, summary)}
+        summary = ensure(work.folder, work.config, f"seed={work.seed}")
+        return {**about, **_score(work, summary)}
     except UNFIT as error:
         return {**about, "reason": str(error)}
 
@@ -149,12 +150,10 @@ def _written(entry: Entry, folder: Path) -> Path:
     return file
 
 
-def _score(task: Task, folder: Path, work: _Work, summary: dict[str, Any]) -> dict[str, Any]:
-    file = folder / "score.json"
+def _score(work: _Work, summary: Mapping[str, Any]) -> dict[str, Any]:
+    file = work.folder / "score.json"
     if not file.exists():
-        scores: dict[str, Score] = score_run(task, folder, work.size, work.seed)
-        run = Run.open(folder)
-        found = {name: score.data() for name, score in scores.items()}
-        write_json(file, {**found, "wall_s": summary["timing"]["wall_s"], "policy": str(run.path)})
-    data: dict[str, Any] = read_json(file)
-    return data
+        scores = score_run(work.task, work.folder, work.size, work.seed)
+        found = {population: score.data() for population, score in scores.items()}
+        write_json(file, {**found, "wall_s": summary["timing"]["wall_s"]})
+    return read_stored(file)
