@@ -19,6 +19,7 @@ from lawgiver.agents.networks import Networked, evaluated, mlp
 from lawgiver.agents.policies import Memoryless, draw_discrete, point_mass
 from lawgiver.envs.core.arrays import Array, Rng, constant, log_softmax, namespace
 from lawgiver.envs.core.errors import UnsupportedGameError
+from lawgiver.envs.core.fields import width
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.policy import Memory
 
@@ -55,9 +56,9 @@ class _Actor(Networked, Memoryless):
         if not isinstance(space, gymnasium.spaces.Box):
             raise UnsupportedGameError(f"plain actors see a Box; a {self.role} of {game.name} sees {space}")
         self.settings: dict[str, Any] = {"hidden": list(hidden), "separate": bool(separate), "greedy": bool(greedy)}
-        self.space = game.action_space(self.role)
-        self.discrete = isinstance(self.space, gymnasium.spaces.Discrete)
-        outputs = int(self.space.n) if isinstance(self.space, gymnasium.spaces.Discrete) else self.space.shape[0]  # type: ignore[index]
+        layout = game.action_layout(self.role)
+        self.discrete = isinstance(layout, int)
+        outputs = layout if isinstance(layout, int) else width(layout)
         self.network: ActorNet = ActorNet(space, hidden, outputs, game.roles[self.role] if separate else 1)
         if not self.discrete:
             self.low, self.high = game.action_bounds(self.role)
@@ -114,9 +115,3 @@ class ParticipantActor(_Actor):
 
     kind: ClassVar[str] = "participant_actor"
     role: ClassVar[str] = "participant"
-
-
-ACTORS: dict[str, type[MechanismActor | ParticipantActor]] = {
-    made.role: made for made in (MechanismActor, ParticipantActor)
-}
-"""The actors by role."""
