@@ -20,7 +20,7 @@ import numpy as np
 from lawgiver.agents.anchor import make_anchor
 from lawgiver.agents.seated_policy import SeatedPolicy
 from lawgiver.agents.tables import tabulate
-from lawgiver.envs.core.errors import NoSolution, UnsupportedGameError
+from lawgiver.envs.core.errors import UnsupportedGameError
 from lawgiver.envs.core.game import Game
 from lawgiver.envs.core.make import make_policy
 from lawgiver.envs.core.policy import Policy
@@ -30,6 +30,7 @@ from lawgiver.envs.solvers.equilibrium.incentives import incentives
 from lawgiver.envs.solvers.equilibrium.subgame_equilibrium import mean_parameters
 from lawgiver.trainers.benchmark.task import Population, Task, given_policy
 from lawgiver.trainers.evaluation.rollout import earnings
+from lawgiver.trainers.evaluation.score_table import exact_objective
 from lawgiver.trainers.evaluation.vote_shares import POOLED, vote_share
 from lawgiver.trainers.settings.base import anchor_of
 from lawgiver.trainers.statistics.estimate import Estimate
@@ -78,8 +79,13 @@ def _regret(
 def _equilibrium(
     task: Task, game: Game[Any], whom: Population, learned: Policy, games: int, seed: Sequence[int]
 ) -> Estimate:
+    assert whom.inverse_temperature is not None
+    people: dict[str, Any] = {
+        "inverse_temperature": whom.inverse_temperature,
+        "anchor": make_anchor(game, anchor_of(whom)),
+    }
     rules = _rules(game, learned, np.random.default_rng(seed))
-    values = np.array([_in_equilibrium(game, whom, rule) for rule in rules])
+    values = np.array([exact_objective(game, rule, **people) for rule in rules])
     return Estimate.exact(float(values[0])) if len(values) == 1 else Estimate.of_samples(values)
 
 
@@ -91,15 +97,6 @@ def _rules(game: Game[Any], mechanism: Policy, rng: np.random.Generator) -> list
         return [mechanism]
     drawn = np.asarray(mechanism.act(seen, None, memory, rng)[0])[:, 0]
     return [make_policy(game, MECHANISM, "rule", parameters=rule.tolist()) for rule in drawn]
-
-
-def _in_equilibrium(game: Game[Any], whom: Population, mechanism: Policy) -> float:
-    assert whom.inverse_temperature is not None
-    anchor = make_anchor(game, anchor_of(whom))
-    found = game.exact_scores(mechanism, inverse_temperature=whom.inverse_temperature, anchor=anchor)
-    if isinstance(found, NoSolution):
-        raise UnsupportedGameError(f"metric 'equilibrium' is not known in {game.name}: {found}")
-    return float(found[str(getattr(game, "objective", "welfare"))])
 
 
 def _vote_share(

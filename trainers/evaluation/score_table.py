@@ -240,6 +240,26 @@ def on_all_conditions(
     return []
 
 
+def exact_objective(
+    game: Game[Any], mechanism: Policy, *, inverse_temperature: float, anchor: Policy | None = None
+) -> float:
+    """Compute the game's objective in the participants' exact equilibrium under a mechanism.
+
+    Args:
+        game: whose objective counts.
+        mechanism: a memoryless mechanism.
+        inverse_temperature: of the participants, per unit of payoff.
+        anchor: their prior policy; None for uniform.
+
+    Raises:
+        UnsupportedGameError: if no exact solver applies to the game or the mechanism.
+    """
+    found = game.exact_scores(mechanism, inverse_temperature=inverse_temperature, anchor=anchor)
+    if isinstance(found, NoSolution):
+        raise UnsupportedGameError(f"the exact equilibrium is not known in {game.name}: {found}")
+    return float(found[str(getattr(game, "objective", MEASURES[0]))])
+
+
 def low_anchor(game: Game[Any]) -> Policy:
     """Make participants anchored at the equilibrium under the strict egalitarian rule, at inverse temperature 1.
 
