@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lawgiver.trainers.cli.options import Jobs
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -32,13 +34,7 @@ def benchmark(
     ] = None,
     size: Annotated[str, typer.Option(metavar="SIZE", help="small or full.")] = "small",
     seeds: Annotated[int, typer.Option(metavar="K", help="Trainings of each algorithm on each task.")] = 3,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            metavar="J",
-            help="Maximum number of parallel trainings; more than one use Ray, on the cluster RAY_ADDRESS if set.",
-        ),
-    ] = 1,
+    jobs: Jobs = 1,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the runs and the report. What is finished is kept.")
     ] = Path("runs/benchmark"),

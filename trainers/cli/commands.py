@@ -17,6 +17,7 @@ from lawgiver.envs.core.errors import ParameterError
 from lawgiver.envs.files.json_text import to_json
 from lawgiver.trainers.cli import benchmark as benchmark_app
 from lawgiver.trainers.cli import experiment
+from lawgiver.trainers.cli.options import Jobs
 from lawgiver.trainers.cli.tune import RANGES, tune
 from lawgiver.trainers.reproduce import PAPERS
 from lawgiver.trainers.runs.packaged_configs import config_names
@@ -375,13 +376,7 @@ def reproduce(
     seeds: Annotated[
         int, typer.Option(metavar="K", help="Trainings of each kind, over which standard errors are computed.")
     ] = 3,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            metavar="J",
-            help="Maximum number of parallel trainings; more than one use Ray, on the cluster RAY_ADDRESS if set.",
-        ),
-    ] = 1,
+    jobs: Jobs = 1,
 ) -> None:
     """Reproduce a paper's tables and figures: its numbers, ours with standard errors, and known limits."""
     from lawgiver.trainers.cli.printing import show_markdown
