@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
@@ -13,6 +11,7 @@ from sqlalchemy import select
 from lawgiver.trainers.people.experiment import Experiment
 from lawgiver.trainers.people.forecast import forecast
 from lawgiver.trainers.people.payments import CENT, NOTHING
+from lawgiver.trainers.people.people_tables import counted
 from lawgiver.trainers.people.served_group import ServedGroup
 from lawgiver.trainers.people.study import Study
 from lawgiver.trainers.people.tables import DECISION
@@ -97,8 +96,8 @@ def monitor_of(experiment: Experiment, now: float, pay: Decimal) -> Monitor:
     times = _last_times(experiment)
     return Monitor(
         intake=experiment.intake,
-        stages=_counted(person.stage for person in people if person.end is None),
-        ends=_counted(person.end for person in people if person.end is not None),
+        stages=counted(person.stage for person in people if person.end is None),
+        ends=counted(person.end for person in people if person.end is not None),
         valid=experiment.valid,
         wanted=config.groups,
         groups=tuple(_group(group, now) for group in groups if group.group.stage in ("play", "vote")),
@@ -129,7 +128,3 @@ def _last_times(experiment: Experiment) -> list[float]:
     last = select(at - shown).where(DECISION.c.source == "person", shown.is_not(None)).order_by(at.desc()).limit(LAST)
     with experiment.store.engine.connect() as connection:
         return [float(seconds) for seconds in connection.execute(last).scalars()]
-
-
-def _counted(values: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))

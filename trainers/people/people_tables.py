@@ -112,14 +112,14 @@ def counts(recording: Recording) -> dict[str, Any]:
         "people": len(people),
         "people_withdrawn": len(people) - len(recording.told_of),
         "people_in_groups": sum(person.group_id is not None for person in people),
-        "people_by_stage": _counted(person.stage for person in people),
-        "people_by_end": _counted(person.end for person in recording.ended),
+        "people_by_stage": counted(person.stage for person in people),
+        "people_by_end": counted(person.end for person in recording.ended),
         "people_inattentive": attentive and sum(attentive.get(person.id) is False for person in recording.told_of),
         "groups": len(groups),
         "groups_valid": reasons.count(()),
-        "groups_by_state": _counted(group.state for group in groups),
-        "groups_left_out_by": _counted(reason for each in reasons for reason in each),
-        "groups_valid_by_condition": _counted(
+        "groups_by_state": counted(group.state for group in groups),
+        "groups_left_out_by": counted(reason for each in reasons for reason in each),
+        "groups_valid_by_condition": counted(
             group.row.condition for group, each in zip(groups, reasons, strict=True) if not each
         ),
     }
@@ -131,7 +131,8 @@ def _lines(columns: dict[str, Callable[[Any], Any]], items: Iterable[Any]) -> It
         yield [column(item) for column in columns.values()]
 
 
-def _counted(values: Iterable[Any]) -> dict[str, int]:
+def counted(values: Iterable[Any]) -> dict[str, int]:
+    """Count how often each value occurs, by its text."""
     return dict(sorted(Counter(map(str, values)).items()))
 
 
