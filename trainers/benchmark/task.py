@@ -79,7 +79,7 @@ class Own(Settings):
     full: tuple[str, ...] = ()
     """Overrides of it at either size."""
     steps: str = ""
-    """What it spends, in words, where that is not counted in steps of the environment."""
+    """Its expense, in words, where that is not counted in steps of the environment."""
 
 
 class Task(Settings):
@@ -87,7 +87,7 @@ class Task(Settings):
 
     name: str
     title: str
-    """What is learned, in one line."""
+    """One line: the rule or behaviour that is learned, and before whom."""
     system: str
     """The part of the library that it stands for."""
     game: GameConfig
@@ -102,8 +102,6 @@ class Task(Settings):
     small: Budget
     full: Budget
     own: Own
-    exact: bool = False
-    """Whether the trainer ``exact_designer`` fits: it climbs the score through the exact equilibrium."""
 
     def budget(self, size: str) -> Budget:
         """Return the budget of a size, ``small`` or ``full``."""
