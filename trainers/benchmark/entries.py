@@ -16,7 +16,7 @@ from lawgiver.trainers.benchmark.task import VERSION, Task
 from lawgiver.trainers.runs.config import load_config, validate
 from lawgiver.trainers.runs.provenance import commit, versions
 from lawgiver.trainers.runs.trainer import find_trainer
-from lawgiver.trainers.settings.base import AnyConfig
+from lawgiver.trainers.settings.base import AnyConfig, anchor_of
 from lawgiver.trainers.settings.learners import Learners, StepsTrainer
 
 OWN = "own"
@@ -100,8 +100,7 @@ def _config(task: Task, algorithm: str, size: str) -> AnyConfig:
         if role not in task.learns and given is not None:
             agents[section] = {"given": given.model_dump()}
     if "participant" in task.learns and people.inverse_temperature is not None:
-        anchor = people.anchor if isinstance(people.anchor, str) else people.anchor.model_dump()
-        agents["participants"] = {"inverse_temperature": people.inverse_temperature, "anchor": anchor}
+        agents["participants"] = {"inverse_temperature": people.inverse_temperature, "anchor": anchor_of(people)}
     return validate(
         {
             "game": {"name": task.game.name, **task.game.parameters, **people.game},

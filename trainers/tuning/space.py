@@ -27,7 +27,7 @@ FORMS = {
     "choice": "choice(a, b, ...)",
     "grid": "grid(a, b, ...)",
 }
-"""How each range is written, by its name."""
+"""Notation of each range, by its name."""
 CALL = re.compile(r"\s*([A-Za-z_]\w*)\((.*)\)\s*", re.DOTALL)
 
 
